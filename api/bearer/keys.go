@@ -40,7 +40,7 @@ const (
 type tokenKeys struct {
 	algorithms []string // that a key may pin
 	fixed      []verifyKey
-	url        func() (jwkset.Storage, error) // nil: the keys are fixed
+	url        func() (keyfunc.Keyfunc, error) // nil: the keys are fixed
 
 	mu      sync.Mutex // held while an unknown kid is looked up
 	unknown *rate.Limiter
@@ -62,7 +62,7 @@ func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 	k := &tokenKeys{logger: c.Logger, algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}}
 	if strings.HasPrefix(c.Keys, "https://") || strings.HasPrefix(c.Keys, "http://") {
 		k.unknown = rate.NewLimiter(rate.Every(keyMinAge), 1)
-		k.url = sync.OnceValues(func() (jwkset.Storage, error) { return openURL(ctx, c) })
+		k.url = sync.OnceValues(func() (keyfunc.Keyfunc, error) { return openURL(ctx, c) })
 		return k, nil
 	}
 	raw, err := os.ReadFile(c.Keys)
@@ -76,8 +76,8 @@ func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 }
 
 // openURL reads a JWKS, and reads it again in the background until ctx ends.
-func openURL(ctx context.Context, c Config) (jwkset.Storage, error) {
-	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{c.Keys}, keyfunc.Override{
+func openURL(ctx context.Context, c Config) (keyfunc.Keyfunc, error) {
+	return keyfunc.NewDefaultOverrideCtx(ctx, []string{c.Keys}, keyfunc.Override{
 		Client: keyClient(), HTTPTimeout: keyTimeout, RateLimitWaitMax: keyTimeout, RefreshInterval: keyMaxAge,
 		RefreshUnknownKID: rate.NewLimiter(rate.Inf, 1), // tokenKeys.unknown limits it without waiting
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
@@ -86,10 +86,6 @@ func openURL(ctx context.Context, c Config) (jwkset.Storage, error) {
 			}
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return keys.Storage(), nil
 }
 
 // keyClient follows redirects on the configured host alone: an answer from it must not name other
@@ -117,10 +113,10 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if set, err = k.readAll(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
-		if storage, failed := k.url(); failed == nil {
+		if set, failed := k.url(); failed == nil {
 			// The set reads the URL again for a kid that it does not hold, also not for encryption.
 			// Others need the keys, too.
-			_, _ = storage.KeyRead(context.WithoutCancel(ctx), "\x00")
+			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
 		}
 		if set, err = k.readAll(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
 			k.logger.WarnContext(ctx, "no key is known that can verify tokens")
@@ -133,8 +129,8 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 // unavailable.
 func (k *tokenKeys) readAll(ctx context.Context, kid, algorithm string) (any, error) {
 	var keys []verifyKey
-	if storage, err := k.url(); err == nil {
-		all, _ := storage.KeyReadAll(ctx) // from memory
+	if set, err := k.url(); err == nil {
+		all, _ := set.Storage().KeyReadAll(ctx) // from memory
 		keys = usable(all)
 	}
 	if len(keys) == 0 {
