@@ -37,10 +37,8 @@ func storied(fail func(r platforms.AccountRequest) error) (client *scripted, par
 func (s *fetchStage) appendedHistory() map[string]int {
 	s.t.Helper()
 	days := map[string]int{}
-	for _, r := range s.log.Records(domain.TopicMetrics) {
-		ev, err := s.log.Decode(r)
-		require.NoError(s.t, err)
-		if read, ok := ev.Data.(domain.AccountRead); ok && read.Backfilled {
+	for _, read := range logged[domain.AccountRead](s, domain.TopicMetrics) {
+		if read.Backfilled {
 			days[read.CapturedAt.Format(time.DateOnly)]++
 		}
 	}

@@ -2,9 +2,7 @@ package collect_test
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,20 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // inDevelopment is a stage where LinkedIn gives our app what it gives an app in development, and nobody has set a quota.
 func inDevelopment(t *testing.T, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
 	s := newFetchStage(t)
-	s.sim = simulator.New(simulator.Config{Seed: fetchSeed, Clock: s.clock.Now, LinkedInPerDay: 500, LinkedInPerUser: 100})
-	server := httptest.NewServer(s.sim)
-	t.Cleanup(server.Close)
-	s.base = server.URL
-	limits, err := quota.ParseLimits(nil)
-	require.NoError(t, err)
-	s.collect = s.processWithin(limits, append(change, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })...)
+	s.simulate(simulator.Config{LinkedInPerDay: 500, LinkedInPerUser: 100})
+	s.collect = s.processWithin(limits(t), append(change, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })...)
 	return s
 }
 
@@ -61,20 +53,10 @@ func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 			s.clock.advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
 			var all []connected
 			for range connections.profiles {
-				profile := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) { a.Posts = fivePosts() })
-				for _, post := range fivePosts() {
-					require.NoError(t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
-						Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: profile.ID},
-						Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: post.ID, Origin: domain.OriginMainApp,
-						RegisteredAt: fetchDay, PublishedAt: &post.Created,
-					})...))
-				}
-				all = append(all, profile)
+				all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile))
 			}
 			for range connections.pages {
-				all = append(all, s.connect(domain.LinkedIn, domain.LinkedInCompanyPage, func(a *simulator.Account) {
-					a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
-				}))
+				all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage))
 			}
 			s.passes(day)
 			second := s.clock.Now()
@@ -98,6 +80,12 @@ func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 	}
 }
 
+// pace is what is stored of how often an account is read.
+func (s *fetchStage) pace(c connected) string {
+	s.t.Helper()
+	return only[string](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID)
+}
+
 // That LinkedIn's quota is taken for that of an app in development is told with the pace, and where to set what an approved app has.
 func TestAssumedQuotaIsTold(t *testing.T) {
 	t.Parallel()
@@ -112,8 +100,5 @@ func TestAssumedQuotaIsTold(t *testing.T) {
 	require.Equal(t, 1, strings.Count(lines.String(), `set="LEDGERBOARD_QUOTAS=linkedin:app:N/24h"`), lines.String())
 	const told = "every 262 minutes: 100 calls a day (taken for an app in development, as LEDGERBOARD_QUOTAS sets none), 7 a reading"
 	require.Equal(t, told, s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)].String())
-	var pace string
-	require.NoError(t, s.pool.QueryRow(t.Context(), `select pace from fetch_state where kind = $1 and social_account_id = $2`,
-		domain.FetchAccounts, profile.ID).Scan(&pace))
-	require.Equal(t, told, pace)
+	require.Equal(t, told, s.pace(profile))
 }

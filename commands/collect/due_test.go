@@ -34,10 +34,8 @@ func TestLateReadingDoesNotCostTheNext(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(2*tick - time.Second)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(time.Second)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(2*tick-time.Second, domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(time.Second, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 3)
 }
 
@@ -46,8 +44,7 @@ func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
-	s.clock.advance(7 * 24 * time.Hour)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(7*24*time.Hour, domain.FetchAccounts, domain.Facebook)
 	s.clock.advance(-7 * 24 * time.Hour)
 	for n := range 3 {
 		s.round(domain.FetchAccounts, domain.Facebook)
@@ -189,9 +186,7 @@ func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	require.NoError(t, s.collect.Work(t.Context(), claim))
 	require.Empty(t, s.readings(leaving))
 	require.Empty(t, s.readings(erased))
-	var rows int
-	require.NoError(t, s.pool.QueryRow(t.Context(), `select count(*) from fetch_state where social_account_id = $1`, erased.ID).Scan(&rows))
-	require.Zero(t, rows)
+	require.Zero(t, s.number(`select count(*) from kept.fetch_state where social_account_id = $1`, erased.ID))
 }
 
 func TestDowntimeIsCaughtUpOnce(t *testing.T) {
@@ -199,8 +194,7 @@ func TestDowntimeIsCaughtUpOnce(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(5 * 24 * time.Hour)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(5*24*time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 2, "one catch-up, not one for each interval")
 	// The platform's days in between, each with its flow, though nobody asked on them.
 	require.Equal(t, 4, s.number(`

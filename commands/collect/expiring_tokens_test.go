@@ -46,13 +46,10 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 	require.NotEqual(t, before.AccessToken, after.AccessToken)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one")
 	require.Equal(t, fetchDay.Add(2*time.Hour), after.ExpiresAt, "by what the answer says")
-	var shown time.Time
-	require.NoError(t, s.pool.QueryRow(t.Context(), `select expires_at from kept.secrets where ref = $1`, user.ref).Scan(&shown))
-	require.Equal(t, after.ExpiresAt, shown, "people see the new end, not that of the first token")
+	require.Equal(t, after.ExpiresAt, only[time.Time](s, `select expires_at from kept.secrets where ref = $1`, user.ref).UTC(), "people see the new end, not that of the first token")
 	// And so on, over two more lives.
 	for range 2 {
-		s.clock.advance(2 * time.Hour)
-		s.round(domain.FetchAccounts, domain.TikTok)
+		s.roundAfter(2*time.Hour, domain.FetchAccounts, domain.TikTok)
 	}
 	require.Len(t, s.readings(user), 3)
 	require.Empty(t, s.changes(user))
@@ -62,10 +59,7 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 func TestTokenThatThePlatformRefusesIsRenewed(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	stored := s.tokens(user)
-	stored.ExpiresAt = time.Time{}
-	s.store(user, stored)
+	user := s.refused()
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 	require.Equal(t, 1, s.calls("tiktok/token"))
@@ -104,8 +98,7 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	}
 	racing.Wait()
 	for range 5 {
-		s.clock.advance(time.Minute)
-		s.round(domain.FetchAccounts, domain.Facebook)
+		s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 		s.round(domain.FetchPosts, domain.Facebook)
 	}
 	changes := s.changes(page)
@@ -115,30 +108,8 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	require.Contains(t, changes[0].Reason, "a person must sign in")
 	require.NotContains(t, changes[0].Reason, "Sim", "a token")
 	calls := s.calls("facebook/node")
-	s.clock.advance(time.Hour)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Equal(t, calls, s.calls("facebook/node"), "it waits for a person")
-}
-
-func TestPersonWhoSignsInAgainIsReadAgain(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	good := s.tokens(page)
-	s.trap(page, simulator.Traps{TokenError: 463})
-	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(time.Hour)
-	s.trap(page, simulator.Traps{})
-	s.store(page, good)
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.readings(page), 1)
-	changes := s.changes(page)
-	require.Len(t, changes, 2)
-	require.Equal(t, domain.ConnectionOK, changes[1].State)
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.changes(page), 2, "once")
 }
 
 // A sign-in that brings nothing better, with another account or too few rights: it is said again, once, and
@@ -161,8 +132,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 				require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now().Add(ahead)}))
 				calls := s.calls("facebook/node")
 				for range 20 {
-					s.clock.advance(30 * time.Second)
-					s.round(domain.FetchTokens, domain.Facebook)
+					s.roundAfter(30*time.Second, domain.FetchTokens, domain.Facebook)
 					s.round(domain.FetchAccounts, domain.Facebook)
 					s.round(domain.FetchPosts, domain.Facebook)
 				}
@@ -182,37 +152,6 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 	}
 }
 
-// A token that our own renewal brought is no sign-in: where the platform refuses it as well, that is
-// recorded once, and the connection waits for a person.
-func TestRenewedTokenThatIsRefusedTooIsRecordedOnce(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
-	s.trap(profile, simulator.Traps{TokenError: 460})
-	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = slowRenewal{c.Secrets, func() { s.clock.advance(time.Second) }}
-	})
-	before := s.tokens(profile)
-	for range 20 {
-		s.round(domain.FetchAccounts, domain.LinkedIn)
-		s.round(domain.FetchPosts, domain.LinkedIn)
-		s.clock.advance(time.Minute)
-	}
-	require.NotEqual(t, before.AccessToken, s.tokens(profile).AccessToken, "it was renewed")
-	require.Len(t, s.changes(profile), 1)
-}
-
-// slowRenewal lets time pass before each renewal.
-type slowRenewal struct {
-	collect.SecretStore
-	pass func()
-}
-
-func (s slowRenewal) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	s.pass()
-	return s.SecretStore.Lease(ctx, ref)
-}
-
 // What is stored while a read with the old token is on its way is tried all the same.
 func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	t.Parallel()
@@ -223,7 +162,7 @@ func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	s.store(page, dead)
 	looks := 0
 	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = signingIn{c.Secrets, func() {
+		c.Secrets = interrupted{Secrets: s.secrets, get: func() {
 			if looks++; looks == 2 {
 				s.clock.advance(time.Second)
 				s.store(page, good)
@@ -234,21 +173,8 @@ func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 1)
 	s.collect = s.process()
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 1)
-}
-
-// signingIn signs the person in after the fetcher's last look at the old token.
-type signingIn struct {
-	collect.SecretStore
-	signIn func()
-}
-
-func (s signingIn) Get(ctx context.Context, ref string) ([]byte, error) {
-	secret, err := s.SecretStore.Get(ctx, ref)
-	s.signIn()
-	return secret, err
 }
 
 func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
@@ -266,22 +192,6 @@ func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
 	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[1].State)
 }
 
-func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	s.trap(page, simulator.Traps{TokenError: 460})
-	_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', now())`,
-		page.ConnectionID)
-	require.NoError(t, err)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Empty(t, s.changes(page), "it may still come")
-	s.endMarks()
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.changes(page), 1)
-}
-
 // endMarks lets the time pass that an append may take that was not answered.
 func (s *fetchStage) endMarks() {
 	s.t.Helper()
@@ -289,53 +199,63 @@ func (s *fetchStage) endMarks() {
 	require.NoError(s.t, err)
 }
 
-// What was not acknowledged may be in the log all the same: it is recorded again when tables would show it.
-func TestAStateWhoseAppendFailedIsRecordedSomeMinutesLater(t *testing.T) {
+// What was not acknowledged may be in the log all the same, and a process may have died before the log had it: such a state is
+// recorded again when tables would show it.
+func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	s.trap(page, simulator.Traps{TokenError: 460})
-	s.log.Fail(errors.New("no broker"))
-	s.round(domain.FetchAccounts, domain.Facebook)
-	s.log.Fail(nil)
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Empty(t, s.changes(page), "it may still come")
-	s.endMarks()
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.changes(page), 1)
+	for name, lost := range map[string]func(s *fetchStage, page connected){
+		"append failed": func(s *fetchStage, _ connected) {
+			s.log.Fail(errors.New("no broker"))
+			s.round(domain.FetchAccounts, domain.Facebook)
+			s.log.Fail(nil)
+		},
+		"process died": func(s *fetchStage, page connected) {
+			_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', now())`,
+				page.ConnectionID)
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connect(domain.Facebook, 0)
+			s.trap(page, simulator.Traps{TokenError: 460})
+			lost(s, page)
+			s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
+			require.Empty(t, s.changes(page), "it may still come")
+			s.endMarks()
+			s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.changes(page), 1)
+		})
+	}
 }
 
 // The append takes longer than other fetchers wait by their clocks, which are ahead.
 func TestAStateIsRecordedOnceThoughItsAppendIsSlow(t *testing.T) {
 	t.Parallel()
-	held := &heldAppend{asked: make(chan struct{}), free: make(chan struct{})}
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.trap(page, simulator.Traps{TokenError: 460})
-	slow := s.process(func(c *collect.Config) { held.Appender, c.Operations = c.Operations, held })
-	done := make(chan error, 1)
-	go func() { done <- s.readOne(t.Context(), slow, domain.FetchAccounts, page) }()
-	<-held.asked
-	s.clock.advance(10 * time.Minute)
-	require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchPosts, page))
-	require.Empty(t, s.changes(page), "the other one is on its way")
-	close(held.free)
-	require.Error(t, <-done)
+	slow := s.process(func(c *collect.Config) {
+		c.Operations = slowAppend{c.Operations, func() {
+			s.clock.advance(10 * time.Minute)
+			require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchPosts, page))
+			require.Empty(t, s.changes(page), "the other one is on its way")
+		}}
+	})
+	require.Error(t, s.readOne(t.Context(), slow, domain.FetchAccounts, page))
 	require.Len(t, s.changes(page), 1)
 }
 
-// heldAppend is an append that says that it was asked for, and goes on when it is freed.
-type heldAppend struct {
+// slowAppend is an append during which something happens.
+type slowAppend struct {
 	commands.Appender
-	asked, free chan struct{}
+	meanwhile func()
 }
 
-func (h *heldAppend) Append(ctx context.Context, draft domain.Draft) error {
-	close(h.asked)
-	<-h.free
-	return h.Appender.Append(ctx, draft)
+func (a slowAppend) Append(ctx context.Context, draft domain.Draft) error {
+	a.meanwhile()
+	return a.Appender.Append(ctx, draft)
 }
 
 // A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the job of
@@ -372,28 +292,6 @@ func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 	require.Equal(t, domain.ConnectionOK, s.changes(profile)[1].State)
 }
 
-// However long tables take to show that a person must sign in, it is recorded once.
-func TestAStateIsRecordedOnceThoughTablesAreSlow(t *testing.T) {
-	t.Parallel()
-	slow := &heldBack{}
-	s := newFetchStage(t, func(c *collect.Config) { slow.Appender, c.Operations = c.Operations, slow })
-	page := s.connect(domain.Facebook, 0)
-	s.trap(page, simulator.Traps{TokenError: 460})
-	for range 5 {
-		s.round(domain.FetchAccounts, domain.Facebook)
-		s.clock.advance(3 * time.Minute)
-	}
-	require.Greater(t, s.calls("facebook/node"), 2, "it is tried while the tables say nothing")
-	require.Len(t, slow.drafts, 1)
-	slow.release(t)
-	require.Len(t, s.changes(page), 1)
-
-	s.store(page, commands.StoredTokens{AccessToken: "dead too"})
-	s.round(domain.FetchAccounts, domain.Facebook)
-	slow.release(t)
-	require.Len(t, s.changes(page), 2, "the new token is dead as well")
-}
-
 // heldBack has records, and the tables do not know of them until they are released.
 type heldBack struct {
 	commands.Appender
@@ -422,12 +320,6 @@ func TestConnectionWithoutATokenNeedsAPerson(t *testing.T) {
 	require.Contains(t, s.changes(page)[0].Reason, "no token for this connection")
 }
 
-func TestEmptyTokenNeverReplacesAStoredOne(t *testing.T) {
-	t.Parallel()
-	_, err := commands.EncodeTokens(commands.StoredTokens{RefreshToken: "r"})
-	require.ErrorContains(t, err, "never replaces")
-}
-
 func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -439,13 +331,17 @@ func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
 	require.Equal(t, fetchDay.Add(100*time.Minute), s.state(domain.FetchTokens, soon).DueAt.UTC(), "20 minutes ahead again")
 	require.Equal(t, fetchDay.Add(10*time.Minute), s.state(domain.FetchTokens, later).DueAt.UTC())
 	require.Equal(t, fetchDay.Add(24*time.Hour), s.state(domain.FetchTokens, unknown).DueAt.UTC())
-	s.clock.advance(10 * time.Minute)
-	s.round(domain.FetchTokens, domain.TikTok)
+	s.roundAfter(10*time.Minute, domain.FetchTokens, domain.TikTok)
 	require.Equal(t, 2, s.calls("tiktok/token"), "the other one, when it is time")
 	require.Zero(t, s.calls("tiktok/user_info"))
 
 	s.connect(domain.Facebook, 0)
 	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts, "pages' tokens cannot be renewed")
+}
+
+func (s *fetchStage) renewableUntil(c connected) time.Time {
+	s.t.Helper()
+	return only[time.Time](s, `select renewable_until from kept.secrets where ref = $1`, c.ref).UTC()
 }
 
 // LinkedIn's renewals end a year after the first consent, whatever is renewed in between.
@@ -456,21 +352,15 @@ func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	user, member := s.connect(domain.TikTok, 0, expiresIn(time.Minute)), s.connect(domain.LinkedIn, domain.LinkedInProfile)
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Equal(t, fetchDay.Add(180*24*time.Hour), s.tokens(user).RefreshExpiresAt)
-	shown := func() (at time.Time) {
-		require.NoError(t, s.pool.QueryRow(t.Context(), `select renewable_until from kept.secrets where ref = $1`, user.ref).Scan(&at))
-		return at
-	}
-	require.Equal(t, fetchDay.Add(180*24*time.Hour), shown())
+	require.Equal(t, fetchDay.Add(180*24*time.Hour), s.renewableUntil(user))
 	stored := s.tokens(member)
 	stored.RefreshExpiresAt = fetchDay.Add(15 * 24 * time.Hour)
 	s.store(member, stored)
 	s.round(domain.FetchTokens, domain.LinkedIn)
 	require.Empty(t, lines.String())
-	s.clock.advance(24 * time.Hour)
-	s.round(domain.FetchTokens, domain.LinkedIn)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.LinkedIn)
 	require.Empty(t, lines.String())
-	s.clock.advance(24 * time.Hour)
-	s.round(domain.FetchTokens, domain.LinkedIn)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.LinkedIn)
 	require.Contains(t, lines.String(), "a person must sign in again")
 	require.Contains(t, lines.String(), "before=2026-12-04T12:00:00.000Z")
 	require.Contains(t, lines.String(), fmt.Sprintf("connection=%d", member.ConnectionID))
@@ -510,21 +400,6 @@ func TestInstagramLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 	require.Empty(t, s.changes(facebook))
 }
 
-// swapped signs the person in again while the renewal is under way.
-func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
-	s.trap(user, simulator.Traps{Delay: 300 * time.Millisecond})
-	done := make(chan error, 1)
-	go func() { done <- s.readOne(t.Context(), s.collect, domain.FetchTokens, user) }()
-	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
-	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
-	require.NoError(t, <-done)
-	require.Equal(t, "of the new consent", s.tokens(user).RefreshToken)
-}
-
 // LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its last day, and told of
 // from 14 days before; only when it has ended and is refused must a person sign in.
 func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
@@ -536,9 +411,7 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	stored := s.tokens(member)
 	stored.RefreshToken = ""
 	s.store(member, stored)
-	var end time.Time
-	require.NoError(t, s.pool.QueryRow(t.Context(), `select renewable_until from kept.secrets where ref = $1`, member.ref).Scan(&end))
-	require.Equal(t, fetchDay.Add(life), end, "sign_in_before of the connection's answer")
+	require.Equal(t, fetchDay.Add(life), s.renewableUntil(member), "sign_in_before of the connection's answer")
 	days := 0
 	for ; s.clock.Now().Before(fetchDay.Add(life)); s.clock.advance(24 * time.Hour) {
 		s.round(domain.FetchTokens, domain.LinkedIn)
@@ -563,15 +436,12 @@ func TestInstagramLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
 	s := newFetchStage(t)
 	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
 	require.True(t, s.tokens(own).ExpiresAt.IsZero())
-	s.clock.advance(23 * time.Hour)
-	s.round(domain.FetchTokens, domain.Instagram)
+	s.roundAfter(23*time.Hour, domain.FetchTokens, domain.Instagram)
 	require.Zero(t, s.calls("instagram/refresh"), "too young")
-	s.clock.advance(time.Hour)
-	s.round(domain.FetchTokens, domain.Instagram)
+	s.roundAfter(time.Hour, domain.FetchTokens, domain.Instagram)
 	require.Equal(t, 1, s.calls("instagram/refresh"))
 	require.Equal(t, s.clock.Now().Add(60*24*time.Hour), s.tokens(own).ExpiresAt)
-	s.clock.advance(24 * time.Hour)
-	s.round(domain.FetchTokens, domain.Instagram)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Instagram)
 	require.Equal(t, 1, s.calls("instagram/refresh"), "its end is known now")
 	s.round(domain.FetchAccounts, domain.Instagram)
 	require.Len(t, s.readings(own), 1)

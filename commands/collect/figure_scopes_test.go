@@ -1,17 +1,14 @@
 package collect_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
@@ -37,19 +34,7 @@ func TestScopesOfAllFiguresAreKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
-			account := s.connect(kind.platform, kind.account, func(a *simulator.Account) {
-				a.InstagramLogin = kind.instagram
-				if a.Posts = fivePosts(); kind.account != domain.LinkedInProfile {
-					a.Posts, a.PostsFrom, a.PostEvery = nil, fetchDay.Add(-48*time.Hour), 12*time.Hour
-				}
-			})
-			if kind.account == domain.LinkedInProfile { // whose posts nobody can list
-				require.NoError(t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
-					Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: account.ID},
-					Platform: domain.LinkedIn, AccountType: kind.account, ExternalID: fivePosts()[0].ID, Origin: domain.OriginMainApp,
-					RegisteredAt: fetchDay, PublishedAt: &fivePosts()[0].Created,
-				})...))
-			}
+			s.connectWithPosts(kind.platform, kind.account, func(a *simulator.Account) { a.InstagramLogin = kind.instagram })
 			require.Empty(t, s.round(domain.FetchAccounts, kind.platform))
 			require.Empty(t, s.round(domain.FetchPosts, kind.platform))
 			var listed []string
@@ -74,25 +59,21 @@ func (s *fetchStage) figuresRead() (names []string) {
 			names = append(names, string(of)+" "+name)
 		}
 	}
-	for _, r := range s.log.Records(domain.TopicMetrics) {
-		ev, err := s.log.Decode(r)
-		require.NoError(s.t, err)
-		switch e := ev.Data.(type) {
-		case domain.AccountRead:
-			for _, f := range e.Figures {
-				add(domain.FiguresOfAccount, f.Name, &f.Value)
-			}
-			if len(e.Demographics) > 0 {
-				add(domain.FiguresOfAccount, domain.FigureDemographics, new(int64))
-			}
-		case domain.PostRead:
-			for name, value := range map[string]*int64{
-				domain.MetricLikes: e.Likes, domain.MetricComments: e.Comments, domain.MetricShares: e.Shares, domain.MetricViews: e.Views,
-				domain.MetricImpressions: e.Impressions, domain.MetricReach: e.Reach, domain.MetricClicks: e.Clicks,
-				domain.MetricSaves: e.Saves, domain.MetricAvgWatch: e.AvgWatch,
-			} {
-				add(domain.FiguresOfPosts, name, value)
-			}
+	for _, read := range logged[domain.AccountRead](s, domain.TopicMetrics) {
+		for _, f := range read.Figures {
+			add(domain.FiguresOfAccount, f.Name, &f.Value)
+		}
+		if len(read.Demographics) > 0 {
+			add(domain.FiguresOfAccount, domain.FigureDemographics, new(int64))
+		}
+	}
+	for _, read := range logged[domain.PostRead](s, domain.TopicMetrics) {
+		for name, value := range map[string]*int64{
+			domain.MetricLikes: read.Likes, domain.MetricComments: read.Comments, domain.MetricShares: read.Shares, domain.MetricViews: read.Views,
+			domain.MetricImpressions: read.Impressions, domain.MetricReach: read.Reach, domain.MetricClicks: read.Clicks,
+			domain.MetricSaves: read.Saves, domain.MetricAvgWatch: read.AvgWatch,
+		} {
+			add(domain.FiguresOfPosts, name, value)
 		}
 	}
 	slices.Sort(names)

@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +28,7 @@ func TestTokensOfANewSignInBringAConnectionBack(t *testing.T) {
 	s.store(user, commands.StoredTokens{AccessToken: "revoked", RefreshToken: "revoked too"})
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[0].State)
-	s.clock.advance(time.Hour)
-	s.round(domain.FetchAccounts, domain.TikTok)
+	s.roundAfter(time.Hour, domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.readings(user), "it waits")
 
 	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
@@ -63,8 +61,7 @@ func TestSignInCountsAlthoughItsClockIsBehind(t *testing.T) {
 	use.Now = func() time.Time { return fetchDay.Add(-10 * time.Minute) }
 	_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: good.AccessToken})
 	require.NoError(t, err)
-	s.clock.advance(time.Hour)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 1)
 }
 
@@ -96,7 +93,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {
 		use := s.handOver()
-		use.Secrets = leasing{s.secrets, func() { require.Fail(t, "what is wrong in any case waits for a renewal", name) }}
+		use.Secrets = interrupted{Secrets: s.secrets, lease: func() { require.Fail(t, "what is wrong in any case waits for a renewal", name) }}
 		_, err := use.HandOver(t.Context(), c.connection, c.given)
 		require.ErrorContains(t, err, c.want, name)
 		require.NotContains(t, err.Error(), "invented", name)
@@ -129,18 +126,6 @@ func TestInstagramLoginStaysUnlessItIsSaid(t *testing.T) {
 	}
 }
 
-// leasing are the secrets of a stage in which something happens before a lease is had.
-type leasing struct {
-	collect.HandedOverStore
-
-	before func()
-}
-
-func (l leasing) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	l.before()
-	return l.HandedOverStore.Lease(ctx, ref)
-}
-
 // The renewal that is waited for may find that the tokens are dead: what was handed over before is a new sign-in's then.
 func TestConnectionThatBeginsToWaitDuringAHandOver(t *testing.T) {
 	t.Parallel()
@@ -151,7 +136,7 @@ func TestConnectionThatBeginsToWaitDuringAHandOver(t *testing.T) {
 	require.NoError(t, err)
 	s.clock.advance(time.Hour)
 	use := s.handOver()
-	use.Secrets = leasing{s.secrets, func() {
+	use.Secrets = interrupted{Secrets: s.secrets, lease: func() {
 		s.trap(page, simulator.Traps{TokenError: 460})
 		s.round(domain.FetchAccounts, domain.Facebook)
 		s.trap(page, simulator.Traps{})
@@ -160,8 +145,7 @@ func TestConnectionThatBeginsToWaitDuringAHandOver(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, done.Awaited)
 	require.False(t, done.Unchanged)
-	s.clock.advance(time.Hour)
-	s.round(domain.FetchAccounts, domain.Facebook)
+	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 1)
 }
 
@@ -172,7 +156,7 @@ func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	page := s.connect(domain.Facebook, 0)
 	before := s.tokens(page)
 	use := s.handOver()
-	use.Secrets = leasing{s.secrets, func() {
+	use.Secrets = interrupted{Secrets: s.secrets, lease: func() {
 		s.log.Put(t, domain.DirectoryConnection{ID: page.ConnectionID, MemberID: 5, Platform: domain.Facebook, SecretRef: "connection:moved"})
 	}}
 	_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: "another"})

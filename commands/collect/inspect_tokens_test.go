@@ -60,13 +60,11 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	meta.facts.DataAccessUntil = ends.AddDate(0, 0, 60) // the person used the app meanwhile
 	s.round(domain.FetchTokens, domain.Facebook)
 	require.Equal(t, 1, observed.signIns, "told at the beginning of the look")
-	s.clock.advance(24 * time.Hour)
-	s.round(domain.FetchTokens, domain.Facebook)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Facebook)
 	require.Zero(t, observed.signIns)
 
 	meta.facts.Granted = []string{}
-	s.clock.advance(24 * time.Hour)
-	s.round(domain.FetchTokens, domain.Facebook)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Facebook)
 	require.Equal(t, &[]string{}, shown().Granted, "none is not the same as not known")
 }
 

@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -13,16 +12,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // rates are what a gate makes of limits.
-func rates(t require.TestingT, p domain.Platform, limits ...string) []quota.Rate {
-	parsed, err := quota.ParseLimits(limits)
-	require.NoError(t, err)
-	gate, err := quota.New(quota.Config{Store: noStore{}, Limits: parsed})
+func rates(t require.TestingT, p domain.Platform, texts ...string) []quota.Rate {
+	gate, err := quota.New(quota.Config{Store: noStore{}, Limits: limits(t, texts...)})
 	require.NoError(t, err)
 	return gate.Rates(p)
 }
@@ -45,45 +41,17 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 		{domain.LinkedIn, domain.LinkedInCompanyPage},
 	} {
 		s := newFetchStage(t)
-		account := s.connect(test.platform, test.account, func(a *simulator.Account) {
-			if test.account == domain.LinkedInProfile {
-				a.Posts = fivePosts()
-				return
-			}
-			a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
-		})
-		if test.account == domain.LinkedInProfile { // whose posts nobody can list
-			for _, post := range fivePosts() {
-				require.NoError(t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
-					Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: account.ID},
-					Platform: domain.LinkedIn, AccountType: test.account, ExternalID: post.ID, Origin: domain.OriginMainApp,
-					RegisteredAt: fetchDay, PublishedAt: &post.Created,
-				})...))
-			}
-		}
-		calls := func() (n int) {
-			for _, times := range s.sim.Stats().Calls {
-				n += int(times)
-			}
-			return n
-		}
+		s.connectWithPosts(test.platform, test.account)
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
 			require.Empty(t, s.round(kind, test.platform)) // the first one looks whose the token is, and for old posts
 			s.clock.advance(halfDay)
-			before := calls()
+			before := s.calls("")
 			require.Empty(t, s.round(kind, test.platform))
 			what := fmt.Sprintf("%s of %s, type %d", kind, test.platform, test.account)
-			measured[what], reckoned[what] = calls()-before, collect.CallsOf(kind, test.platform, test.account)
+			measured[what], reckoned[what] = s.calls("")-before, collect.CallsOf(kind, test.platform, test.account)
 		}
 	}
 	require.Equal(t, measured, reckoned)
-}
-
-func fivePosts() (posts []simulator.Post) {
-	for n := range 5 {
-		posts = append(posts, simulator.Post{ID: fmt.Sprintf("urn:li:share:7%d", n), Created: fetchDay.Add(-time.Duration(n+1) * time.Hour)})
-	}
-	return posts
 }
 
 func TestPaceIsToldToPeople(t *testing.T) {
@@ -208,31 +176,6 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	require.Greater(t, len(places), 45)
 }
 
-// Who asks how a platform is read is told of those that are read least often.
-func TestSlowestPaceIsTold(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	s.connect(domain.LinkedIn, domain.LinkedInProfile)
-	s.connect(domain.LinkedIn, domain.LinkedInCompanyPage)
-	s.connect(domain.Facebook, 0)
-	limits, err := quota.ParseLimits([]string{"linkedin:account:100/24h", "facebook:none"})
-	require.NoError(t, err)
-	s.collect = s.processWithin(limits)
-	require.Empty(t, s.collect.Slowest(), "it has not looked yet")
-	s.round(domain.FetchAccounts, domain.LinkedIn)
-	s.round(domain.FetchAccounts, domain.Facebook)
-	told := map[domain.Platform]string{}
-	for queue, pace := range s.collect.Slowest() {
-		require.Equal(t, domain.FetchAccounts, queue.Kind)
-		require.Equal(t, queue.Platform == domain.LinkedIn, pace.Short())
-		told[queue.Platform] = pace.String()
-	}
-	require.Equal(t, map[domain.Platform]string{
-		domain.LinkedIn: "every 262 minutes: 100 calls a day, 7 a reading",
-		domain.Facebook: "every 30 seconds, as configured: 2 calls a reading",
-	}, told)
-}
-
 // Many were connected a moment after a process has counted, and another one has found them due: the job's pace is that of all of them,
 // or they would be due again at once. So is that of a job of one of them, and of a job of more than were counted.
 func TestJobsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
@@ -244,12 +187,10 @@ func TestJobsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
-			limits, err := quota.ParseLimits([]string{"linkedin:app:50000/24h"})
-			require.NoError(t, err)
-			finds, works := s.processWithin(limits), s.processWithin(limits)
+			finds, works := s.processWithin(limits(t, "linkedin:app:50000/24h")), s.processWithin(limits(t, "linkedin:app:50000/24h"))
 			queue := queueOf(domain.FetchAccounts, domain.LinkedIn)
 			accounts := []connected{s.connect(domain.LinkedIn, domain.LinkedInProfile)}
-			_, err = works.Due(t.Context(), queue, tick)
+			_, err := works.Due(t.Context(), queue, tick)
 			require.NoError(t, err)
 			for range 12 {
 				accounts = append(accounts, s.connect(domain.LinkedIn, domain.LinkedInProfile))

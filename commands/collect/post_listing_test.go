@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -10,9 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -35,55 +32,37 @@ func (s *fetchStage) registered(c connected) int {
 	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
 }
 
-// registerPost is the main application's word of a post.
-func (s *fetchStage) registerPost(c connected, id string) {
-	s.t.Helper()
-	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
-	require.NoError(s.t, errors.Join(metrics.Record(s.t.Context(), domain.PostRegistered{
-		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
-		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
-	})...))
-}
-
-// An error on the second page must not leave what lies behind it unlisted.
+// An error on a page must not leave what lies behind it unlisted.
 func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 	t.Parallel()
-	failing := true
-	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-		if cursor == "p2" && failing {
-			return platforms.PostsPage{}, hiccup()
-		}
-		return back()[cursor], nil
-	}}
-	s := newFetchStage(t, client.use)
-	user := s.connect(domain.TikTok, 0)
-	require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
-	require.Equal(t, 1, s.registered(user))
-	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
-	require.Equal(t, []string{"", "p2"}, client.takeListed())
-	failing = false
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchPosts, domain.TikTok)
-	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
-	require.Equal(t, 3, s.registered(user))
-}
-
-func TestListingOfWhichTheFirstPageFailsHasNotBegun(t *testing.T) {
-	t.Parallel()
-	failing := true
-	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-		if failing {
-			return platforms.PostsPage{}, hiccup()
-		}
-		return back()[cursor], nil
-	}}
-	s := newFetchStage(t, client.use)
-	user := s.connect(domain.TikTok, 0)
-	s.round(domain.FetchPosts, domain.TikTok)
-	failing = false
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
-	require.Equal(t, 3, s.registered(user))
+	for at, c := range map[string]struct {
+		read        map[string]int
+		first, next []string
+	}{
+		"":   {nil, []string{""}, []string{"", "p2", "p3"}},
+		"p2": {map[string]int{"1": 1}, []string{"", "p2"}, []string{"", "p2", "p3", ""}}, // the newest, the rest, and what came meanwhile
+	} {
+		t.Run("page "+at, func(t *testing.T) {
+			t.Parallel()
+			failing := true
+			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+				if cursor == at && failing {
+					return platforms.PostsPage{}, hiccup()
+				}
+				return back()[cursor], nil
+			}}
+			s := newFetchStage(t, client.use)
+			user := s.connect(domain.TikTok, 0)
+			require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
+			require.Equal(t, c.read, client.asked, "what was listed is read")
+			require.Equal(t, len(c.read), s.registered(user))
+			require.Equal(t, c.first, client.takeListed())
+			failing = false
+			s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
+			require.Equal(t, c.next, client.takeListed())
+			require.Equal(t, 3, s.registered(user))
+		})
+	}
 }
 
 func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
@@ -126,16 +105,14 @@ func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
 	user := s.connect(domain.TikTok, 0)
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Len(t, client.takeListed(), 3)
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{""}, client.takeListed())
 
 	// Two pages of new posts, the first of them known to the main application already.
 	s.registerPost(user, "new1")
 	pages[""] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new1", -halfDay-time.Hour)}, Next: "n2"}
 	pages["n2"] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new2", -halfDay-time.Minute), publishedAgo("1", time.Hour)}, Next: "p2"}
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{"", "n2"}, client.takeListed())
 	require.Equal(t, 5, s.registered(user))
 }
@@ -163,17 +140,14 @@ func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
 	require.Equal(t, 51, s.registered(user))
 
 	newest = "1"
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Len(t, client.takeListed(), 50)
 	require.Equal(t, 1, client.asked["new1"], "new posts do not wait for old ones")
 
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, pages+2, s.registered(user))
 	client.takeListed()
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{""}, client.takeListed(), "caught up")
 }
 
@@ -190,13 +164,10 @@ func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
 	user := s.connect(domain.TikTok, 0)
 	s.round(domain.FetchPosts, domain.TikTok)
 	refusal = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	refusal = nil
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 3, s.registered(user))
 }
 
@@ -242,26 +213,6 @@ func (s *fetchStage) postIDs(c connected) (ids []string) {
 	return ids
 }
 
-// With a page's real lists: videos behind posts, reels.
-func TestVideosOfAPageAreRegisteredOnce(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
-		a.PostsFrom, a.PostEvery = fetchDay.Add(-30*24*time.Hour), 8*time.Hour
-	})
-	var videos, posts int
-	for _, p := range s.sim.Posts(domain.Facebook, page.ExternalID, s.clock.Now()) {
-		posts++
-		if p.VideoID != "" {
-			videos++
-			s.registerPost(page, p.VideoID)
-		}
-	}
-	require.Positive(t, videos)
-	require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
-	require.Equal(t, posts, s.registered(page))
-}
-
 // A connection that is handed on takes its posts along: all of them are registered under the new member, once, also
 // those far down the list and those that the main application knows.
 func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
@@ -272,21 +223,18 @@ func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
 	s.registerPost(user, "2")
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 5`))
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	client.takeListed()
 
 	handed := user.DirectorySocialAccount
 	handed.MemberID = 6
 	s.log.Put(t, domain.DirectoryConnection{ID: handed.ConnectionID, MemberID: 6, Platform: handed.Platform, SecretRef: user.ref}, handed)
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{"", "p2", "p3"}, client.takeListed(), "all of them are listed anew")
 	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 6`))
 	require.Equal(t, 3, s.registered(user))
 
-	s.clock.advance(halfDay)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{""}, client.takeListed(), "once")
 }
 

@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -58,27 +57,15 @@ func TestPostsAreRegisteredOnceAndReadEachRound(t *testing.T) {
 	s.round(domain.FetchPosts, domain.Facebook)
 	require.Len(t, s.postReadings(page, "1001"), 2)
 	require.Len(t, s.postReadings(page, "1000"), 1)
-	registered := 0
-	for _, r := range s.log.Records(domain.TopicMetrics) {
-		ev, err := s.log.Decode(r)
-		require.NoError(t, err)
-		if _, ok := ev.Data.(domain.PostRegistered); ok {
-			registered++
-		}
-	}
-	require.Equal(t, 3, registered)
+	require.Len(t, logged[domain.PostRegistered](s, domain.TopicMetrics), 3)
 }
 
 func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	var ages []int
-	for n := range 60 { // two calls of 50
-		ages = append(ages, n%6)
-	}
 	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
-		for i, age := range ages {
-			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+i), Created: fetchDay.AddDate(0, 0, -age).Add(-time.Hour)})
+		for n := range 60 { // two calls of 50
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+n), Created: fetchDay.AddDate(0, 0, -n%6).Add(-time.Hour)})
 		}
 	})
 	s.trap(page, simulator.Traps{FailEvery: 6})
@@ -86,8 +73,7 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	read := s.number(`select count(*) from tSPostInsights`)
 	require.Less(t, read, 60, "the trap has struck")
 	s.trap(page, simulator.Traps{})
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchPosts, domain.Facebook)
+	s.roundAfter(time.Minute, domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
 }
@@ -111,28 +97,10 @@ func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
 	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
 	require.Zero(t, s.number(`select count(*) from tSPostInsights where from_zero`), "nobody knows since when it is read")
 	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(12 * time.Hour)
-	s.round(domain.FetchPosts, domain.Facebook)
+	s.roundAfter(12*time.Hour, domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 4, s.number(`select count(*) from tSPostInsights`))
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where from_zero and published_at >= $1`, fetchDay.AddDate(0, 0, -1)))
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where from_zero`))
-}
-
-// Profiles' posts cannot be listed: they come from the main application.
-func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) {
-		a.Posts = []simulator.Post{{ID: "urn:li:share:71", Created: fetchDay.Add(-time.Hour)}}
-	})
-	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
-	require.NoError(t, errors.Join(metrics.Record(t.Context(), domain.PostRegistered{
-		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: member.ID},
-		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:71",
-		Origin: domain.OriginMainApp, RegisteredAt: fetchDay, PublishedAt: new(fetchDay.Add(-time.Hour)),
-	})...))
-	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
-	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
 }
 
 // Posts that are gone are asked for as often as others of their age are read, and no more.
@@ -169,12 +137,9 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	require.Len(t, seen.posts, client.asked["old"]+client.asked["new"]+client.asked["undated"])
 
 	clear(gone)
-	s.clock.advance(30 * 24 * time.Hour)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(30*24*time.Hour, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 3, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "it is back")
-	var notes int
-	require.NoError(t, s.pool.QueryRow(t.Context(), `select count(*) from post_notes`).Scan(&notes))
-	require.Zero(t, notes)
+	require.Zero(t, s.number(`select count(*) from kept.post_notes`))
 }
 
 // One post of which something can never be recorded costs no other post its reading.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -94,8 +95,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	st := s.state(domain.FetchAccounts, user)
 	require.Equal(t, "internal", st.Class)
 	require.Equal(t, fetchDay.Add(30*time.Second), st.DueAt.UTC(), "it is tried again")
-	s.clock.advance(30 * time.Second)
-	s.round(domain.FetchAccounts, domain.TikTok)
+	s.roundAfter(30*time.Second, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 }
 
@@ -190,13 +190,11 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 
 	faulty.set(&faulty.swap, 0)
 	s.endClaims()
-	s.clock.advance(tick)
-	s.round(domain.FetchAccounts, domain.TikTok)
+	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 	require.Equal(t, 1, s.calls("tiktok/token"), "what was renewed is used")
 	require.Empty(t, s.changes(user))
-	s.clock.advance(3 * time.Hour)
-	s.round(domain.FetchAccounts, domain.TikTok)
+	s.roundAfter(3*time.Hour, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 2)
 	require.Equal(t, 2, s.calls("tiktok/token"), "and is not stored a second time over what came after it")
 }
@@ -204,18 +202,18 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 // A person who signs in while a renewed token waits to be stored wins.
 func TestNewSignInWinsOverATokenThatWaitsToBeStored(t *testing.T) {
 	t.Parallel()
-	s, faulty := newFaultyStage(t)
-	faulty.swap, faulty.swapped = 1, make(chan struct{})
-	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.round(domain.FetchTokens, domain.TikTok)
-	}()
-	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
-	s.store(user, commands.StoredTokens{AccessToken: "of the new consent", RefreshToken: "r"})
-	<-faulty.swapped
-	<-done
+	var s *fetchStage
+	var user connected
+	s, faulty := newFaultyStage(t, func(c *collect.Config) {
+		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+			s.store(user, commands.StoredTokens{AccessToken: "of the new consent", RefreshToken: "r"})
+			return inner.Refresh(ctx, r)
+		}}
+	})
+	faulty.swap = 1
+	user = s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, 1, s.calls("tiktok/token"))
 	require.Equal(t, "of the new consent", s.tokens(user).AccessToken)
 }
 
@@ -225,20 +223,17 @@ func TestRenewalIsNotCutByTheEndOfItsClaim(t *testing.T) {
 	for p, aType := range map[domain.Platform]domain.AccountType{domain.TikTok: 0, domain.LinkedIn: domain.LinkedInProfile} {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
+			claimed, end := context.WithCancel(t.Context())
 			s := newFetchStage(t)
+			s.called = func(r *http.Request) {
+				if strings.Contains(r.URL.Path, "oauth") {
+					end()
+				}
+			}
 			user := s.connect(p, aType, expiresIn(-time.Minute))
 			before := s.tokens(user)
-			s.trap(user, simulator.Traps{Delay: 2 * time.Second}) // the claim ends in time also where this process stands still for a while
-			ctx, end := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			claim := s.claim(s.collect, domain.FetchAccounts, p)
-			go func() { done <- s.collect.Work(ctx, claim) }()
-			require.Eventually(t, func() bool { return s.calls(p.String()+"/token") == 1 }, time.Minute, time.Millisecond)
-			end()
-			require.ErrorIs(t, <-done, context.Canceled)
-			after := s.tokens(user)
-			require.NotEqual(t, before.AccessToken, after.AccessToken)
-			s.trap(user, simulator.Traps{})
+			require.ErrorIs(t, s.collect.Work(claimed, s.claim(s.collect, domain.FetchAccounts, p)), context.Canceled)
+			require.NotEqual(t, before.AccessToken, s.tokens(user).AccessToken)
 			s.endClaims()
 			s.round(domain.FetchAccounts, p)
 			require.Len(t, s.readings(user), 1)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
@@ -23,28 +22,13 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			s := newFetchStage(t)
 			limit := quota.Limit{Platform: domain.LinkedIn, Scope: scope, Calls: 100, Window: 24 * time.Hour}
 			s.collect = s.processWithin([]quota.Limit{limit}, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
-			profile := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) { a.Posts = fivePosts() })
-			for _, post := range fivePosts() {
-				for _, err := range (&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
-					Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: profile.ID},
-					Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: post.ID, Origin: domain.OriginMainApp,
-					RegisteredAt: fetchDay, PublishedAt: &post.Created,
-				}) {
-					require.NoError(t, err)
-				}
-			}
-			calls := func() (n int) {
-				for _, times := range s.sim.Stats().Calls {
-					n += int(times)
-				}
-				return n
-			}
+			profile := s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile)
 			const step, days = 10 * time.Minute, 10
 			var made []int
 			for range days * 24 * time.Hour / step {
 				s.roundWithin(30*time.Second, domain.FetchAccounts, domain.LinkedIn)
 				s.roundWithin(30*time.Second, domain.FetchPosts, domain.LinkedIn)
-				made = append(made, calls())
+				made = append(made, s.calls(""))
 				if before := len(made) - 1 - int(24*time.Hour/step); before >= 0 {
 					require.LessOrEqual(t, made[len(made)-1]-made[before], limit.Calls, "in a day")
 				}
@@ -53,15 +37,13 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			readings, posts := len(s.readings(profile)), 0
 			for _, post := range fivePosts() {
 				n := s.number(`select count(*) from tSPostInsights where external_id = $1`, post.ID)
-				t.Logf("%s: %d readings", post.ID, n)
 				require.GreaterOrEqual(t, n, days/2, post.ID)
 				posts += n
 			}
-			t.Logf("%d readings, %d of posts, %d calls", readings, posts, calls())
 			require.GreaterOrEqual(t, readings, days*4-1)
 			require.True(t, s.state(domain.FetchAccounts, profile).Backfilled)
 			require.GreaterOrEqual(t, s.number(`select count(*) from tSAccountIns where backfilled`), 27)
-			require.Equal(t, 7*readings+7*posts+8, calls(), "no call is spent for nothing: the history takes one turn")
+			require.Equal(t, 7*readings+7*posts+8, s.calls(""), "no call is spent for nothing: the history takes one turn")
 			require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`))
 		})
 	}

@@ -2,10 +2,12 @@ package collect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +68,7 @@ type fetchStage struct {
 	clock   *testClock
 	log     *foldtest.Log
 	sim     *simulator.Server
+	called  func(*http.Request) // with each call that reaches the simulator; nil: nothing
 	base    string
 	pool    *pgxpool.Pool // schema kept
 	secrets *vault.Secrets
@@ -78,10 +81,7 @@ type fetchStage struct {
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
 	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: foldtest.New(t)}
-	s.sim = simulator.New(simulator.Config{Seed: fetchSeed, Clock: s.clock.Now})
-	server := httptest.NewServer(s.sim)
-	t.Cleanup(server.Close)
-	s.base = server.URL
+	s.simulate(simulator.Config{})
 	var err error
 	s.pool, err = vault.OpenFetching(t.Context(), s.log.DB.URL)
 	require.NoError(t, err)
@@ -96,12 +96,30 @@ func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	return s
 }
 
+// simulate puts a simulator with these quotas before the processes that are made from now on.
+func (s *fetchStage) simulate(quotas simulator.Config) {
+	quotas.Seed, quotas.Clock = fetchSeed, s.clock.Now
+	s.sim = simulator.New(quotas)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.called != nil {
+			s.called(r)
+		}
+		s.sim.ServeHTTP(w, r)
+	}))
+	s.t.Cleanup(server.Close)
+	s.base = server.URL
+}
+
 // process is another process's use cases: clients, locks and budgets of its own.
 func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	limits, err := quota.ParseLimits([]string{"facebook:none", "instagram:none", "linkedin:none", "tiktok:none"})
-	require.NoError(s.t, err)
-	return s.processWithin(append([]quota.Limit{}, limits...), change...)
+	return s.processWithin(limits(s.t, "facebook:none", "instagram:none", "linkedin:none", "tiktok:none"), change...)
+}
+
+func limits(t require.TestingT, texts ...string) []quota.Limit {
+	parsed, err := quota.ParseLimits(texts)
+	require.NoError(t, err)
+	return parsed
 }
 
 func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect.Config)) *collect.Collector {
@@ -196,6 +214,13 @@ func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Plat
 	return failed
 }
 
+// roundAfter is a round of a later time.
+func (s *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform) (failed []int64) {
+	s.t.Helper()
+	s.clock.advance(d)
+	return s.round(kind, p)
+}
+
 // claim claims what is due now, as the scheduler does.
 func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
 	s.t.Helper()
@@ -248,39 +273,118 @@ func (s *fetchStage) readings(c connected) (at []time.Time) {
 	return times(s.t, s.log.DB.Pool, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
 }
 
-func times(t testing.TB, pool *pgxpool.Pool, query string, args ...any) (at []time.Time) {
+func times(t testing.TB, pool *pgxpool.Pool, query string, args ...any) []time.Time {
 	t.Helper()
 	rows, err := pool.Query(context.Background(), query, args...)
 	require.NoError(t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var one time.Time
-		require.NoError(t, rows.Scan(&one))
-		at = append(at, one)
-	}
-	require.NoError(t, rows.Err())
+	at, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
+	require.NoError(t, err)
 	return at
 }
 
-// number is the first column of a query's only row.
-func (s *fetchStage) number(query string, args ...any) (n int) {
+// only is the first column of a query's only row.
+func only[T any](s *fetchStage, query string, args ...any) (value T) {
 	s.t.Helper()
-	require.NoError(s.t, s.log.DB.Pool.QueryRow(s.t.Context(), query, args...).Scan(&n))
-	return n
+	require.NoError(s.t, s.log.DB.Pool.QueryRow(s.t.Context(), query, args...).Scan(&value))
+	return value
+}
+
+func (s *fetchStage) number(query string, args ...any) int {
+	s.t.Helper()
+	return only[int](s, query, args...)
+}
+
+// logged are the events of a type on a topic.
+func logged[T domain.Data](s *fetchStage, topic string) (events []T) {
+	s.t.Helper()
+	for _, r := range s.log.Records(topic) {
+		ev, err := s.log.Decode(r)
+		require.NoError(s.t, err)
+		if data, ok := ev.Data.(T); ok {
+			events = append(events, data)
+		}
+	}
+	return events
 }
 
 // changes are the recorded changes of a connection's state.
-func (s *fetchStage) changes(c connected) (changes []domain.ConnectionStateChanged) {
+func (s *fetchStage) changes(c connected) []domain.ConnectionStateChanged {
 	s.t.Helper()
-	for _, r := range s.log.Records(domain.TopicOperations) {
-		ev, err := s.log.Decode(r)
-		require.NoError(s.t, err)
-		if change, ok := ev.Data.(domain.ConnectionStateChanged); ok && change.ConnectionID == c.ConnectionID {
-			changes = append(changes, change)
-		}
-	}
-	return changes
+	return slices.DeleteFunc(logged[domain.ConnectionStateChanged](s, domain.TopicOperations),
+		func(change domain.ConnectionStateChanged) bool { return change.ConnectionID != c.ConnectionID })
 }
 
-// calls are the simulator's calls of an operation so far.
-func (s *fetchStage) calls(op string) int { return int(s.sim.Stats().Calls[op]) }
+// calls are the simulator's calls of an operation so far; of all without a name.
+func (s *fetchStage) calls(op string) (n int) {
+	for name, times := range s.sim.Stats().Calls {
+		if op == "" || op == name {
+			n += int(times)
+		}
+	}
+	return n
+}
+
+// registerPost is the main application's word of a post.
+func (s *fetchStage) registerPost(c connected, id string, published ...time.Time) {
+	s.t.Helper()
+	post := domain.PostRegistered{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
+		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
+	}
+	if len(published) > 0 {
+		post.PublishedAt = &published[0]
+	}
+	require.NoError(s.t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(s.t.Context(), post)...))
+}
+
+// connectWithPosts connects an account with posts of two days; those of a profile, which nobody can list, the main application registers.
+func (s *fetchStage) connectWithPosts(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
+	s.t.Helper()
+	if aType != domain.LinkedInProfile {
+		return s.connect(p, aType, append(change, withPosts)...)
+	}
+	profile := s.connect(p, aType, func(a *simulator.Account) { a.Posts = fivePosts() })
+	for _, post := range fivePosts() {
+		s.registerPost(profile, post.ID, post.Created)
+	}
+	return profile
+}
+
+func withPosts(a *simulator.Account) {
+	a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
+}
+
+func fivePosts() (posts []simulator.Post) {
+	for n := range 5 {
+		posts = append(posts, simulator.Post{ID: fmt.Sprintf("urn:li:share:7%d", n), Created: fetchDay.Add(-time.Duration(n+1) * time.Hour)})
+	}
+	return posts
+}
+
+// interrupted are the secrets of a stage in which something happens at a call: after a Get, before a Lease or a Swap.
+type interrupted struct {
+	*vault.Secrets
+	get, lease, swap func()
+}
+
+func (i interrupted) Get(ctx context.Context, ref string) ([]byte, error) {
+	secret, err := i.Secrets.Get(ctx, ref)
+	if i.get != nil {
+		i.get()
+	}
+	return secret, err
+}
+
+func (i interrupted) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	if i.lease != nil {
+		i.lease()
+	}
+	return i.Secrets.Lease(ctx, ref)
+}
+
+func (i interrupted) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	if i.swap != nil {
+		i.swap()
+	}
+	return i.Secrets.Swap(ctx, ref, old, secret, times)
+}

@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -13,10 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-func withPosts(a *simulator.Account) {
-	a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
-}
-
 // A person signs in with another account: its videos must not become this one's.
 func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 	t.Parallel()
@@ -25,11 +20,8 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 	good, stranger := s.tokens(user), s.tokens(other)
 	s.store(user, stranger)
 	s.round(domain.FetchPosts, domain.TikTok)
-	posts := func(c connected) int {
-		return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
-	}
-	require.Zero(t, posts(user))
-	require.Positive(t, posts(other))
+	require.Zero(t, s.registered(user))
+	require.Positive(t, s.registered(other))
 	require.Len(t, s.changes(user), 1)
 	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[0].State)
 	require.Contains(t, s.changes(user)[0].Reason, "the token belongs to another account")
@@ -39,7 +31,7 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 	s.clock.advance(time.Hour)
 	s.store(user, good)
 	s.round(domain.FetchPosts, domain.TikTok)
-	require.Positive(t, posts(user))
+	require.Positive(t, s.registered(user))
 	require.Equal(t, domain.ConnectionOK, s.changes(user)[1].State)
 }
 
@@ -48,20 +40,13 @@ func TestTokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t, func(c *collect.Config) { c.PostInterval = time.Minute })
 	user := s.connect(domain.TikTok, 0, withPosts, expiresIn(time.Hour))
-	var taken time.Time
-	row := func() time.Time {
-		require.NoError(t, s.pool.QueryRow(t.Context(), `select updated_at from kept.secrets where ref = $1`, user.ref).Scan(&taken))
-		return taken
-	}
 	for range 3 {
-		s.clock.advance(time.Minute)
-		s.round(domain.FetchPosts, domain.TikTok)
+		s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
 	}
 	require.Equal(t, 1, s.calls("tiktok/user_info"))
 	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
-	require.Equal(t, fetchDay, row(), "it is still the token of that sign-in")
-	s.clock.advance(2 * time.Hour)
-	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, fetchDay, only[time.Time](s, `select updated_at from kept.secrets where ref = $1`, user.ref).UTC(), "it is still the token of that sign-in")
+	s.roundAfter(2*time.Hour, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 1, s.calls("tiktok/token"))
 	require.Equal(t, 1, s.calls("tiktok/user_info"), "the renewal's answer says whose it is")
 	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
@@ -91,8 +76,7 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 	require.Zero(t, s.calls("tiktok/video_list"))
 	require.Empty(t, s.changes(user))
 	s.trap(user, simulator.Traps{})
-	s.clock.advance(time.Minute)
-	s.round(domain.FetchPosts, domain.TikTok)
+	s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
 }
 
@@ -105,11 +89,11 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	before := s.tokens(user)
 	waits := make(chan struct{})
 	reading := s.process(func(c *collect.Config) {
-		c.Secrets = &askedForLease{SecretStore: c.Secrets, asked: sync.OnceFunc(func() { close(waits) })}
+		c.Secrets = interrupted{Secrets: s.secrets, lease: sync.OnceFunc(func() { close(waits) })}
 	})
 	read, ended := make(chan error, 1), make(chan struct{})
 	renewing := s.process(func(c *collect.Config) {
-		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
+		c.Secrets = interrupted{Secrets: s.secrets, swap: sync.OnceFunc(func() {
 			go func() {
 				defer close(ended)
 				read <- s.readOne(t.Context(), reading, domain.FetchAccounts, user)
@@ -119,37 +103,13 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 			case <-ended: // without a wait
 			}
 			require.Positive(t, s.calls("tiktok/user_info"))
-		}}
+		})}
 	})
 	require.NoError(t, s.readOne(t.Context(), renewing, domain.FetchTokens, user))
 	require.NoError(t, <-read)
 	after := s.tokens(user)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")
-	s.clock.advance(2 * time.Hour)
-	s.round(domain.FetchAccounts, domain.TikTok)
+	s.roundAfter(2*time.Hour, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 2)
 	require.Empty(t, s.changes(user))
-}
-
-// askedForLease tells that others are to be kept away from a secret, before they are.
-type askedForLease struct {
-	collect.SecretStore
-	asked func()
-}
-
-func (a *askedForLease) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	a.asked()
-	return a.SecretStore.Lease(ctx, ref)
-}
-
-// beforeStoring does something before a secret is stored the first time.
-type beforeStoring struct {
-	collect.SecretStore
-	once sync.Once
-	do   func()
-}
-
-func (b *beforeStoring) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
-	b.once.Do(b.do)
-	return b.SecretStore.Swap(ctx, ref, old, secret, times)
 }
