@@ -191,6 +191,23 @@ func (q question) wantPrevious(w *world, name string, then question, platforms [
 	return v
 }
 
+// wantPostsPrevious fills what the gains of posts are compared with: what the posts of the same pages gained in the period before.
+func (q question) wantPostsPrevious(w *world, want cells, then question) {
+	for field, name := range map[string]string{"post_engagement": domain.MetricEngagement, "post_views": domain.MetricViews} {
+		all := q.ofPosts(w, name)
+		q.eachPlatform(func(path string, platforms []domain.Platform) {
+			var sums *int64
+			for _, page := range gainsPages {
+				of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
+				if v := of.in(then.Range.From, then.Range.To, platforms...); v != nil && of.in(q.Range.From, q.Range.To, platforms...) != nil {
+					sum(&sums, *v)
+				}
+			}
+			want[path+"."+field+".previous"] = sums
+		})
+	}
+}
+
 // knew tells whether whoever asks has a reading of the followers of a page from before an instant.
 func (q question) knew(w *world, page int64, before time.Time) bool {
 	return slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
@@ -230,18 +247,8 @@ func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
 				for _, name := range []string{domain.MetricEngagement, domain.MetricImpressions} {
 					want[path+"."+name+".previous"] = q.wantPrevious(&w, name, then, platforms)
 				}
-				for field, name := range map[string]string{"post_engagement": domain.MetricEngagement, "post_views": domain.MetricViews} {
-					all := q.ofPosts(&w, name)
-					var was *int64
-					for _, page := range gainsPages {
-						of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
-						if v := of.in(then.Range.From, then.Range.To, platforms...); v != nil && of.in(q.Range.From, q.Range.To, platforms...) != nil {
-							sum(&was, *v)
-						}
-					}
-					want[path+"."+field+".previous"] = was
-				}
 			})
+			q.wantPostsPrevious(&w, want, then)
 			got, _, err := queries.MemberGrowth(t.Context(), q.scope, q.RangeQuery)
 			require.NoError(t, err)
 			answer := jsonCells(t, got)

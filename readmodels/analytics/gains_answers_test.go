@@ -261,32 +261,56 @@ func wantMemberGrowth(w *world, q question) cells {
 	q.wantAccountTotal(want, ".impressions", q.ofAccounts(w, domain.MetricImpressions))
 	q.wantTotal(want, ".post_engagement", q.ofPosts(w, domain.MetricEngagement))
 	q.wantTotal(want, ".post_views", q.ofPosts(w, domain.MetricViews))
+	q.wantPublished(w, want)
+	q.wantPostsPrevious(w, want, q.before(analytics.ComparePrevious))
 	return want
 }
 
+// wantPublished fills how many posts, as they were registered last, were published in the range and in the period before it.
+func (q question) wantPublished(w *world, want cells) {
+	o := newOracle(w, q.scope, q.RangeQuery)
+	before, _ := o.previous()
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		var in, earlier int64
+		for _, p := range o.registrations() {
+			switch at := p.PublishedAt; {
+			case p.elsewhere || at == nil || !o.sees(p.Tenant, p.Platform) || !slices.Contains(platforms, p.Platform):
+			case !at.Before(q.Range.From) && at.Before(q.Range.To):
+				in++
+			case !at.Before(before) && at.Before(q.Range.From):
+				earlier++
+			}
+		}
+		want[path+".posts_published"], want[path+".posts_published_previous"] = &in, &earlier
+	})
+}
+
 func wantPostsViews(w *world, q question) cells {
-	all, want := q.ofPosts(w, domain.MetricViews), cells{}
-	q.wantTotal(want, ".views", all)
-	q.wantSeries(want, "series", "views", all)
+	want := cells{}
+	q.wantPostSeries(w, want, domain.MetricViews)
 	q.wantReadings(w, want)
 	return want
 }
 
 func wantPostsLikes(w *world, q question) cells {
-	all, want := q.ofPosts(w, domain.MetricLikes), cells{}
-	q.wantTotal(want, ".likes", all)
-	q.wantSeries(want, "series", "likes", all)
-	q.wantPosts(want, "gained", all)
+	want := cells{}
+	q.wantPostSeries(w, want, domain.MetricLikes)
+	q.wantPosts(want, "gained", q.ofPosts(w, domain.MetricLikes))
 	q.wantReadings(w, want)
 	return want
+}
+
+// wantPostSeries fills the total and the parts of a figure of posts.
+func (q question) wantPostSeries(w *world, want cells, name string) {
+	all := q.ofPosts(w, name)
+	q.wantTotal(want, "."+name, all)
+	q.wantSeries(want, "series", name, all)
 }
 
 func wantPostsTotalEngagements(w *world, q question) cells {
 	want := cells{}
 	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
-		all := q.ofPosts(w, name)
-		q.wantTotal(want, "."+name, all)
-		q.wantSeries(want, "series", name, all)
+		q.wantPostSeries(w, want, name)
 	}
 	q.wantReadings(w, want)
 	q.wantPartial(w, want)

@@ -313,7 +313,7 @@ func (p probe) askFor(name string, q question) cells {
 }
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
-var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$`)
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$`)
 
 // additive are the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -154,45 +153,6 @@ func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytic
 	}
 }
 
-// gainedBy adds up what the posts of one account gained of a metric in [from, to).
-func (o *oracle) gainedBy(social int64, metric string, from, to time.Time) *int64 {
-	if _, known := o.gained[metric]; !known {
-		o.gained[metric] = question{scope: o.scope, RangeQuery: o.q}.ofPosts(o.w, metric)
-	}
-	all := slices.DeleteFunc(slices.Clone(o.gained[metric]), func(g gained) bool { return g.owner.SocialAccount != social })
-	return all.in(from, to, o.q.Platforms...)
-}
-
-func (o *oracle) postGain(metric string, platforms ...domain.Platform) analytics.Gain {
-	var g analytics.Gain
-	var now *int64
-	alone := false
-	for _, s := range o.ids(platforms) {
-		value := o.gainedBy(s.id, metric, o.q.Range.From, o.q.Range.To)
-		from, to := o.previous()
-		before := o.gainedBy(s.id, metric, from, to)
-		if value == nil {
-			continue
-		}
-		g.Accounts++
-		sum(&g.Value, *value)
-		if before == nil {
-			alone = true
-			continue
-		}
-		sum(&now, *value)
-		sum(&g.Previous, *before)
-	}
-	g.NoBaseline = g.Value != nil && g.Previous == nil
-	if g.Previous != nil {
-		g.Change, g.ComparedInPart = new(*now-*g.Previous), alone
-		if *g.Previous > 0 {
-			g.ChangePct = new(math.Round(float64(*g.Change)*10000/float64(*g.Previous)) / 100)
-		}
-	}
-	return g
-}
-
 // part is one part of the range by the granularity.
 type part struct {
 	day      string
@@ -201,25 +161,9 @@ type part struct {
 }
 
 // parts cuts the range at days, Mondays or firsts of months.
-func (o *oracle) parts() []part {
-	var out []part
-	for _, date := range o.dates() {
-		day, _ := time.Parse(time.DateOnly, date)
-		label := date
-		switch o.q.Granularity {
-		case analytics.ByMonth:
-			label = date[:8] + "01"
-		case analytics.ByWeek:
-			for day.Weekday() != time.Monday {
-				day = day.AddDate(0, 0, -1)
-			}
-			label = day.Format(time.DateOnly)
-		}
-		if n := len(out); n == 0 || out[n-1].day != label {
-			out = append(out, part{day: label, from: o.startOf(date)})
-		}
-		last := &out[len(out)-1]
-		last.to, last.dates = o.endOf(date), append(last.dates, date)
+func (o *oracle) parts() (out []part) {
+	for _, p := range (question{RangeQuery: o.q}).periods() {
+		out = append(out, part{p.name, p.from, p.to, o.datesOf(p.from, p.to, false)})
 	}
 	return out
 }

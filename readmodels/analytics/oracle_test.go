@@ -20,13 +20,11 @@ type oracle struct {
 	asOf  *time.Time
 	reads []domain.PostRead // what [oracle.agencyReads] found
 	steps map[postStep]int64
-	// gained are the gains of posts that [oracle.gainedBy] has asked about, by metric.
-	gained map[string]gains
-	shown  map[int64]bool // social accounts with a figure in the range
+	shown map[int64]bool // social accounts with a figure in the range
 }
 
 func newOracle(w *world, scope readmodels.Scope, q analytics.RangeQuery) *oracle {
-	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}, gained: map[string]gains{}}
+	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}}
 }
 
 // firstInstants remembers what [firstInstant] found: looking takes long.
@@ -47,22 +45,15 @@ func firstInstant(day time.Time, zone *time.Location) time.Time {
 }
 
 // dates are the days that the range touches.
-func (o *oracle) dates() []string {
-	r := o.q.Range
-	var out []string
-	for day := r.From.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); day.Before(r.To.AddDate(0, 0, 2)); day = day.AddDate(0, 0, 1) {
-		if firstInstant(day, r.Zone).Before(r.To) && firstInstant(day.AddDate(0, 0, 1), r.Zone).After(r.From) {
-			out = append(out, day.Format(time.DateOnly))
-		}
-	}
-	return out
-}
+func (o *oracle) dates() []string { return o.datesOf(o.q.Range.From, o.q.Range.To, false) }
 
 // wholeDates are the days that lie in [from, to) from their first to their last instant.
-func (o *oracle) wholeDates(from, to time.Time) []string {
-	var out []string
+func (o *oracle) wholeDates(from, to time.Time) []string { return o.datesOf(from, to, true) }
+
+func (o *oracle) datesOf(from, to time.Time, whole bool) (out []string) {
 	for day := from.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); day.Before(to.AddDate(0, 0, 2)); day = day.AddDate(0, 0, 1) {
-		if !firstInstant(day, o.q.Range.Zone).Before(from) && !firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone).After(to) {
+		begins, ends := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)
+		if whole && !begins.Before(from) && !ends.After(to) || !whole && begins.Before(to) && ends.After(from) {
 			out = append(out, day.Format(time.DateOnly))
 		}
 	}
@@ -88,31 +79,17 @@ func (o *oracle) elapsed() time.Time {
 
 // begun are the days that the range touches and that have begun.
 func (o *oracle) begun() []string {
-	narrow := *o
-	narrow.q.Range.To = o.elapsed()
-	if !narrow.q.Range.From.Before(narrow.q.Range.To) {
+	if !o.q.Range.From.Before(o.elapsed()) {
 		return nil
 	}
-	return narrow.dates()
+	return o.datesOf(o.q.Range.From, o.elapsed(), false)
 }
 
-// previous is the period that the range is compared with.
+// previous is the period that the range is compared with: as many days before a range of days as have elapsed, else as long.
 func (o *oracle) previous() (from, to time.Time) {
-	return o.periodBefore(o.q.Range.From, o.elapsed())
-}
-
-// periodBefore is the period before: as many days before a range of days, else as long.
-func (o *oracle) periodBefore(from, to time.Time) (time.Time, time.Time) {
-	zone := o.q.Range.Zone
-	days := o.wholeDates(from, to)
-	if len(days) > 0 {
-		first, _ := time.Parse(time.DateOnly, days[0])
-		last, _ := time.Parse(time.DateOnly, days[len(days)-1])
-		if firstInstant(first, zone).Equal(from) && firstInstant(last.AddDate(0, 0, 1), zone).Equal(to) {
-			return firstInstant(first.AddDate(0, 0, -len(days)), zone), from
-		}
-	}
-	return from.Add(-to.Sub(from)), from
+	elapsed := question{RangeQuery: o.q}
+	elapsed.Range.To = o.elapsed()
+	return elapsed.earlierBy(analytics.ComparePrevious)(o.q.Range.From), o.q.Range.From
 }
 
 // hit is one figure of one reading.
@@ -205,21 +182,4 @@ func (o *oracle) ids(platforms []domain.Platform) []social {
 	}
 	slices.SortFunc(out, func(a, b social) int { return cmp.Compare(a.id, b.id) })
 	return out
-}
-
-// startOf and endOf are the ends of a day, cut by the range.
-func (o *oracle) startOf(date string) time.Time {
-	day, _ := time.Parse(time.DateOnly, date)
-	if at := firstInstant(day, o.q.Range.Zone); at.After(o.q.Range.From) {
-		return at
-	}
-	return o.q.Range.From
-}
-
-func (o *oracle) endOf(date string) time.Time {
-	day, _ := time.Parse(time.DateOnly, date)
-	if at := firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone); at.Before(o.q.Range.To) {
-		return at
-	}
-	return o.q.Range.To
 }

@@ -74,10 +74,10 @@ func agreeing[R any](
 // showing notes which social accounts gained something of the metrics, and what the answer rests on.
 func (o *oracle) showing(metrics ...string) {
 	o.asOf = o.lastPostRead()
-	for _, s := range socials {
-		for _, metric := range metrics {
-			if o.gainedBy(s.id, metric, o.q.Range.From, o.q.Range.To) != nil {
-				o.shown[s.id] = true
+	for _, metric := range metrics {
+		for _, g := range (question{scope: o.scope, RangeQuery: o.q}).ofPosts(o.w, metric) {
+			if !g.at.Before(o.q.Range.From) && g.at.Before(o.q.Range.To) {
+				o.shown[g.owner.SocialAccount] = true
 			}
 		}
 	}
@@ -316,57 +316,16 @@ func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 
 // memberName is shown of members of the agency only.
 func (o *oracle) memberName(id int64) domain.OptionalText {
-	for _, entity := range o.w.Directory {
-		m, ok := entity.(domain.DirectoryMember)
-		if !ok || m.ID != id {
-			continue
-		}
-		for _, owner := range tenants {
-			seen := o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, m.AccountID)
-			if owner.AccountID == m.AccountID && owner.ParentAccount == o.scope.ParentAccount && seen {
-				return domain.OptionalText(m.Name)
-			}
-		}
-	}
-	return ""
+	m, _ := o.member(id)
+	return domain.OptionalText(m.Name)
 }
 
-func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
-	t.Parallel()
-	ask := func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error) {
-		got, meta, err := a.MemberGrowth(ctx, scope, q)
-		ofAccounts := func(g *analytics.GrowthTotals) {
-			g.SocialAccounts, g.Followers, g.Engagement, g.Impressions = 0, analytics.Total{}, analytics.Total{}, analytics.Total{}
-		}
-		ofAccounts(&got.Total)
-		for i := range got.Platforms {
-			ofAccounts(&got.Platforms[i].GrowthTotals)
-		}
-		return got, meta, err
-	}
-	agreeOnPart(t, drawPostWorld, ask, func(o *oracle) analytics.MemberGrowth {
-		totals := func(platforms ...domain.Platform) analytics.GrowthTotals {
-			g := analytics.GrowthTotals{
-				PostsPublishedPrevious: new(int64(0)), PostEngagement: o.postGain(domain.MetricEngagement, platforms...), PostViews: o.postGain(domain.MetricViews, platforms...),
-			}
-			from, _ := o.previous()
-			for _, p := range o.knownPosts() { // whoever has a post registered has published it
-				if p.elsewhere || o.q.Member > 0 && p.MemberID != o.q.Member || p.PublishedAt == nil || !slices.Contains(platforms, p.Platform) ||
-					p.PublishedAt.Before(from) || !p.PublishedAt.Before(o.q.Range.To) {
-					continue
-				}
-				if p.PublishedAt.Before(o.q.Range.From) {
-					*g.PostsPublishedPrevious++
-				} else {
-					g.PostsPublished++
-				}
-			}
-			return g
-		}
-		want := analytics.MemberGrowth{Total: totals(o.q.Platforms...)}
-		for _, p := range o.q.Platforms {
-			want.Platforms = append(want.Platforms, analytics.PlatformGrowthTotals{PlatformRef: readmodels.PlatformRefOf(p), GrowthTotals: totals(p)})
-		}
-		return want
+// member is one whom the scope sees.
+func (o *oracle) member(id int64) (domain.DirectoryMember, bool) {
+	return lastOf(o.w, func(m domain.DirectoryMember) bool {
+		return m.ID == id && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, m.AccountID)) &&
+			slices.ContainsFunc(tenants, func(owner domain.Tenant) bool {
+				return owner.AccountID == m.AccountID && owner.ParentAccount == o.scope.ParentAccount
+			})
 	})
 }
