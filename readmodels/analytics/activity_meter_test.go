@@ -64,12 +64,8 @@ func (o *oracle) posts(id int64) []domain.PostRegistered {
 }
 
 func (o *oracle) ownedNow(id int64) bool {
-	for _, entity := range o.w.Directory {
-		if s, ok := entity.(domain.DirectorySocialAccount); ok && s.ID == id {
-			return o.sees(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}, s.Platform)
-		}
-	}
-	return false
+	s, _ := lastOf(o.w, func(s domain.DirectorySocialAccount) bool { return s.ID == id })
+	return o.sees(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}, s.Platform)
 }
 
 func (o *oracle) activityMeter() analytics.ActivityMeter {

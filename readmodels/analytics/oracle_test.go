@@ -1,7 +1,6 @@
 package analytics_test
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -150,15 +149,8 @@ func (o *oracle) socialsOn(platforms ...domain.Platform) int { return len(o.soci
 
 // socialIDs are the social accounts that answers should list, by platform and id: owned now, or shown.
 func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
-	owned := map[int64]bool{}
-	for _, entity := range o.w.Directory {
-		if s, ok := entity.(domain.DirectorySocialAccount); ok {
-			owner := domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}
-			owned[s.ID] = o.sees(owner, s.Platform)
-		}
-	}
 	for _, s := range socials { // in that order
-		if slices.Contains(platforms, s.platform) && (owned[s.id] || o.shown[s.id]) {
+		if slices.Contains(platforms, s.platform) && (o.ownedNow(s.id) || o.shown[s.id]) {
 			ids = append(ids, s.id)
 		}
 	}
@@ -172,14 +164,7 @@ func sum(to **int64, v int64) {
 	**to += v
 }
 
-// platformsOf are the platforms to add up for one row of an answer.
+// ids are the social accounts on some platforms.
 func (o *oracle) ids(platforms []domain.Platform) []social {
-	var out []social
-	for _, s := range socials {
-		if slices.Contains(platforms, s.platform) {
-			out = append(out, s)
-		}
-	}
-	slices.SortFunc(out, func(a, b social) int { return cmp.Compare(a.id, b.id) })
-	return out
+	return slices.DeleteFunc(slices.Clone(socials), func(s social) bool { return !slices.Contains(platforms, s.platform) })
 }

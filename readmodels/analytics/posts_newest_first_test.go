@@ -85,15 +85,21 @@ func (o *oracle) showing(metrics ...string) {
 
 var engagementParts = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 
-var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
-	o.showing(append([]string{domain.MetricViews}, engagementParts...)...)
-	want := analytics.PostInsights{Posts: []analytics.PostInsight{}}
-	posts := o.memberPosts()
+// listed fills a list with the posts of the query and a line for each.
+func listed[E any](o *oracle, line func(knownPost) E, metrics ...string) []E {
+	o.showing(metrics...)
+	posts, lines := o.memberPosts(), []E{}
 	for _, p := range posts {
-		want.Posts = append(want.Posts, analytics.PostInsight{Post: p.Post, Latest: p.counts(o.q.Range.To), Growth: p.growth})
+		lines = append(lines, line(p))
 	}
 	o.asOf = o.asOfList(posts)
-	return want
+	return lines
+}
+
+var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
+	return analytics.PostInsights{Posts: listed(o, func(p knownPost) analytics.PostInsight {
+		return analytics.PostInsight{Post: p.Post, Latest: p.counts(o.q.Range.To), Growth: p.growth}
+	}, append([]string{domain.MetricViews}, engagementParts...)...)}
 }, func(all *analytics.PostInsights, page analytics.PostInsights) {
 	all.Posts = append(all.Posts, page.Posts...)
 })
@@ -105,30 +111,21 @@ func listedLikes(a *analytics.Analytics, ctx context.Context, s readmodels.Scope
 }
 
 var postsLikesAgree = agreeing(listedLikes, func(o *oracle) []analytics.PostLikes {
-	o.showing(domain.MetricLikes)
-	posts, want := o.memberPosts(), []analytics.PostLikes{}
-	for _, p := range posts {
-		want = append(want, analytics.PostLikes{
+	return listed(o, func(p knownPost) analytics.PostLikes {
+		return analytics.PostLikes{
 			Post: p.Post, Likes: p.counts(o.q.Range.To).Likes, Gained: p.growth.Likes, NoBaseline: p.growth.NoBaseline,
-		})
-	}
-	o.asOf = o.asOfList(posts)
-	return want
+		}
+	}, domain.MetricLikes)
 }, func(all *[]analytics.PostLikes, page []analytics.PostLikes) { *all = append(*all, page...) })
 
 var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
-	o.showing(engagementParts...)
-	want := analytics.PostsEngagements{Posts: []analytics.PostEngagement{}}
-	posts := o.memberPosts()
-	for _, p := range posts {
+	return analytics.PostsEngagements{Posts: listed(o, func(p knownPost) analytics.PostEngagement {
 		c, g := p.counts(o.q.Range.To), p.growth
-		want.Posts = append(want.Posts, analytics.PostEngagement{
+		return analytics.PostEngagement{
 			Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement, EngagementPartial: c.EngagementPartial,
 			Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
-		})
-	}
-	o.asOf = o.asOfList(posts)
-	return want
+		}
+	}, engagementParts...)}
 }, func(all *analytics.PostsEngagements, page analytics.PostsEngagements) {
 	all.Posts = append(all.Posts, page.Posts...)
 })
@@ -176,13 +173,10 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 
 // pageName is shown of pages that the scope has now.
 func (o *oracle) pageName(id int64) domain.OptionalText {
-	for _, entity := range o.w.Directory {
-		s, ok := entity.(domain.DirectorySocialAccount)
-		if ok && s.ID == id && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID)) {
-			return domain.OptionalText(s.Name)
-		}
-	}
-	return ""
+	s, _ := lastOf(o.w, func(s domain.DirectorySocialAccount) bool {
+		return s.ID == id && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID))
+	})
+	return domain.OptionalText(s.Name)
 }
 
 // previousRank is the rank of a member in the period before, by what the posts that the ranking of it would list gained in
