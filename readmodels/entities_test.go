@@ -27,7 +27,8 @@ func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
 
-// connected are the entities of a page of client A that its member, of the same number, has connected.
+// connected are the entities of a page of client A that its member, of the same number, has
+// connected.
 func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.DirectoryConnection, domain.DirectorySocialAccount) {
 	return domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
 		domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id)},
@@ -99,9 +100,10 @@ func TestUsers(t *testing.T) {
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
-// A client user sees the users of the dashboards that show it figures, and nobody else of its account. A member shows the e-mail
-// address and the picture of its user as long as both have one account, to a client user only those of whom it sees among the
-// users; nobody finds a member by what it does not see.
+// A client user sees the users of the dashboards that show it figures, and nobody else of its
+// account. A member shows the e-mail address and the picture of its user as long as both have one
+// account, to a client user only those of whom it sees among the users; nobody finds a member by
+// what it does not see.
 func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -343,7 +345,8 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Empty(t, due)
 }
 
-// What an operator has paused as a whole, its accounts say: nothing new of it comes, however well they were read.
+// What an operator has paused as a whole, its accounts say: nothing new of it comes, however well
+// they were read.
 func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)

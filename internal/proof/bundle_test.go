@@ -116,7 +116,8 @@ func TestTamperedBundles(t *testing.T) {
 	bundle := w.export(t, agencies[0])
 	l := lines(bundle)
 	require.Len(t, l, 13)
-	// edit writes a line again with other members: a record's headers, its place among the leaves, its proof.
+	// edit writes a line again with other members: a record's headers, its place among the leaves,
+	// its proof.
 	edit := func(line string, change func(map[string]any)) string {
 		var v map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &v))

@@ -116,7 +116,8 @@ func TestReplayOfHeads(t *testing.T) {
 	require.Len(t, got, 10)
 }
 
-// An error of the one who gets the changes ends a replay, wherever it would end, and the answer says how far it came.
+// An error of the one who gets the changes ends a replay, wherever it would end, and the answer
+// says how far it came.
 func TestReplayThatCannotBePrinted(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)

@@ -282,7 +282,8 @@ func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
 	require.False(t, known)
 }
 
-// A grant that nothing came to hang on (a choice that never came after a crash, erased connections) goes after a day.
+// A grant that nothing came to hang on (a choice that never came after a crash, erased connections)
+// goes after a day.
 func TestIdleGrantGoesAfterADay(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
@@ -312,7 +313,8 @@ func TestWaitingSignInHoldsItsGrant(t *testing.T) {
 	require.True(t, drop(connectDay.Add(15*time.Minute)), "the time to choose is over")
 }
 
-// A connection is taken off by the consent that was seen: one that came since has stored new tokens.
+// A connection is taken off by the consent that was seen: one that came since has stored new
+// tokens.
 func TestConsentSinceKeepsWhatHangsOnIt(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)

@@ -64,7 +64,8 @@ func TestRotateLeavesAndNamesWhatDoesNotOpen(t *testing.T) {
 	require.Equal(t, "token", string(got))
 }
 
-// Tokens are refreshed while operators rotate: a put that commits after Rotate has read and before it writes stays.
+// Tokens are refreshed while operators rotate: a put that commits after Rotate has read and before
+// it writes stays.
 func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)

@@ -191,7 +191,8 @@ func (q question) wantPrevious(w *world, name string, then question, platforms [
 	return v
 }
 
-// wantPostsPrevious fills what the gains of posts are compared with: what the posts of the same pages gained in the period before.
+// wantPostsPrevious fills what the gains of posts are compared with: what the posts of the same
+// pages gained in the period before.
 func (q question) wantPostsPrevious(w *world, want cells, then question) {
 	for field, name := range map[string]string{"post_engagement": domain.MetricEngagement, "post_views": domain.MetricViews} {
 		all := q.ofPosts(w, name)

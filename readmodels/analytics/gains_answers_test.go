@@ -266,7 +266,8 @@ func wantMemberGrowth(w *world, q question) cells {
 	return want
 }
 
-// wantPublished fills how many posts, as they were registered last, were published in the range and in the period before it.
+// wantPublished fills how many posts, as they were registered last, were published in the range and
+// in the period before it.
 func (q question) wantPublished(w *world, want cells) {
 	o := newOracle(w, q.scope, q.RangeQuery)
 	before, _ := o.previous()

@@ -84,7 +84,8 @@ func (o *oracle) begun() []string {
 	return o.datesOf(o.q.Range.From, o.elapsed(), false)
 }
 
-// previous is the period that the range is compared with: as many days before a range of days as have elapsed, else as long.
+// previous is the period that the range is compared with: as many days before a range of days as
+// have elapsed, else as long.
 func (o *oracle) previous() (from, to time.Time) {
 	elapsed := question{RangeQuery: o.q}
 	elapsed.Range.To = o.elapsed()

@@ -321,8 +321,8 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	}
 }
 
-// What an operator has paused is told beside the status, which says what the figures are worth:
-// nothing new of it is expected. It is not told where nothing new would come anyway.
+// A pause by an operator is shown next to the status, which says what the figures are worth: nothing
+// new is expected. It is left out where nothing new would come anyway.
 func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -379,6 +379,6 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	require.Equal(t, []string{alone, "", "", ""}, got)
 	pause(domain.PausePlatform, domain.TikTok.String())
 	got, meta = paused(from, to)
-	require.Equal(t, []string{"", "", all, ""}, got, "who must sign in is told that")
+	require.Equal(t, []string{"", "", all, ""}, got, "the one that must be connected again says so")
 	require.Equal(t, before.NextDue, meta.NextDue)
 }
