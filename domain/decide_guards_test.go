@@ -20,13 +20,10 @@ func TestRule1MainAccountIsProtected(t *testing.T) {
 		"a failing match": change(agency, ifMatch(7)),
 		"a foreign user":  change(agency, users(otherUser)),
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			event, err := w.decide(c)
-			require.Nil(t, event)
-			require.ErrorIs(t, err, domain.ErrMainAccount)
-			require.EqualError(t, err, "forbidden: You cannot update dashboard settings of main account")
-		})
+		event, err := w.decide(c)
+		require.Nil(t, event, name)
+		require.ErrorIs(t, err, domain.ErrMainAccount, name)
+		require.EqualError(t, err, "forbidden: You cannot update dashboard settings of main account")
 	}
 }
 
@@ -92,14 +89,11 @@ func TestRule10ForeignAndUnknownReadAlike(t *testing.T) {
 		"user":    {change(north, users(otherUser)), change(north, users(nobody))},
 		"unlink":  {change(north, accounts(otherAccount), unlink), change(north, accounts(nobody), unlink)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, foreign := w.decide(pair[0])
-			_, unknown := w.decide(pair[1])
-			require.Error(t, foreign)
-			require.Equal(t, foreign, unknown)
-			require.NotContains(t, foreign.Error(), otherAccount)
-		})
+		_, foreign := w.decide(pair[0])
+		_, unknown := w.decide(pair[1])
+		require.Error(t, foreign, name)
+		require.Equal(t, foreign, unknown, name)
+		require.NotContains(t, foreign.Error(), otherAccount, name)
 	}
 }
 

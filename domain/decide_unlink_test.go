@@ -106,16 +106,6 @@ func TestRule5Split(t *testing.T) {
 	})
 }
 
-// Rule 5: a user who loses several dashboards by one change is in its notices once.
-func TestRule5OneNoticePerUserAndChange(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	w.given(t, change(north, accounts(south, east, west), users(nina, sam)))
-	event, err := w.decide(change(east, users()))
-	require.NoError(t, err)
-	require.Equal(t, []string{nina, sam}, event.Change().LostAccess)
-}
-
 // An agency's first GET: the defaults, once.
 func TestOpenDashboard(t *testing.T) {
 	t.Parallel()

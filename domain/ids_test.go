@@ -28,12 +28,9 @@ func TestHexID(t *testing.T) {
 		"c100000000000000000000`0":  "", // before 'a'
 		"éééééééééééé":              "", // 24 bytes
 	} {
-		t.Run(in, func(t *testing.T) {
-			t.Parallel()
-			got, ok := domain.HexID(in)
-			require.Equal(t, want, got)
-			require.Equal(t, want != "", ok)
-		})
+		got, ok := domain.HexID(in)
+		require.Equal(t, want, got, in)
+		require.Equal(t, want != "", ok, in)
 	}
 }
 
@@ -78,13 +75,10 @@ func TestSplitPostID(t *testing.T) {
 		"1e3:x":                   {},
 		"c10000000000000000000:x": {},
 	} {
-		t.Run(in, func(t *testing.T) {
-			t.Parallel()
-			account, external, ok := domain.SplitPostID(in)
-			require.Equal(t, want.account, account)
-			require.Equal(t, want.external, external)
-			require.Equal(t, want.external != "", ok)
-		})
+		account, external, ok := domain.SplitPostID(in)
+		require.Equal(t, want.account, account, in)
+		require.Equal(t, want.external, external, in)
+		require.Equal(t, want.external != "", ok, in)
 	}
 }
 
@@ -111,14 +105,11 @@ func TestDirectoryKeys(t *testing.T) {
 		"order:a:b":                     {"order", "a:b"},
 		"user:":                         {}, ":x": {}, "user": {}, "": {},
 	} {
-		t.Run(key, func(t *testing.T) {
-			t.Parallel()
-			kind, id, err := domain.SplitDirectoryKey(key)
-			require.Equal(t, want, [2]string{kind, id})
-			require.Equal(t, want[0] == "", err != nil)
-			if err == nil {
-				require.Equal(t, key, domain.DirectoryKey(kind, id))
-			}
-		})
+		kind, id, err := domain.SplitDirectoryKey(key)
+		require.Equal(t, want, [2]string{kind, id}, key)
+		require.Equal(t, want[0] == "", err != nil, key)
+		if err == nil {
+			require.Equal(t, key, domain.DirectoryKey(kind, id), key)
+		}
 	}
 }
