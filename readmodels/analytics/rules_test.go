@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -278,4 +280,71 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 		{Day: "2026-06-08", Followers: n(114 + 992), Change: n(7 - 8), AccountsRead: 2, AccountsJoined: 1}, // 12 since its first reading in this week
 		{Day: "2026-06-15", Followers: n(116 + 988), Change: n(2 - 4), AccountsRead: 2},
 	}, got.Total.Series)
+}
+
+// gainedLikes are a registered post and two readings of it in June, between which it gains likes.
+func gainedLikes(w *world, member int64, id string, published time.Time, gained int64) {
+	tenant := tenantOf(tenants[0], 11)
+	tenant.MemberID = member
+	w.Add("r"+id, registered(tenant, domain.Facebook, id, published, &published))
+	for i, likes := range []int64{0, gained} {
+		w.Add(fmt.Sprint("p", id, i), domain.PostRead{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: june.From.AddDate(0, 0, 3*i), PublishedAt: &published,
+			Counts: domain.Counts{Likes: &likes},
+		})
+	}
+}
+
+// Members with the same sum share a rank and the next rank counts them both; one who lost likes is on
+// the board, last.
+func TestEqualsShareARank(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	for id, post := range map[string]struct{ member, gained int64 }{"a": {1, 7}, "b": {1, 3}, "c": {2, 7}, "d": {2, 3}, "e": {4, -2}} {
+		gainedLikes(w, post.member, id, june.From, post.gained)
+	}
+	w.Fold(t, db)
+	got, _ := ask(t, db, (*analytics.Analytics).Leaderboard, wholeAgency, onFacebook(june))
+	var board [][]int64
+	for _, m := range got.Members {
+		board = append(board, []int64{m.Rank, m.MemberID, m.Posts, m.Engagement})
+	}
+	require.Equal(t, [][]int64{{1, 1, 2, 10}, {1, 2, 2, 10}, {3, 4, 1, -2}}, board)
+	var posts []string
+	for _, p := range got.Posts {
+		posts = append(posts, fmt.Sprint(p.Rank, p.ExternalID))
+	}
+	require.Equal(t, []string{"1c", "1a", "3d", "3b", "5e"}, posts)
+}
+
+// A page that ends amid equals is that of the whole ranking, newest first, and a post that is
+// registered nowhere takes no place.
+func TestPagesOfARankingCutEquals(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	gainedLikes(w, 1, "less", june.From.AddDate(0, 0, -50), 3)
+	gainedLikes(w, 1, "nowhere", june.From.AddDate(0, 0, -50), 50)
+	w.Events = slices.DeleteFunc(w.Events, func(ev fold.Event) bool { return ev.Envelope.ID == "rnowhere" })
+	whole := []string{"39less"}
+	for i := range 38 {
+		id := fmt.Sprint("equal", i)
+		gainedLikes(w, 1, id, june.From.AddDate(0, 0, i-45), 7)
+		whole = append([]string{"1" + id}, whole...)
+	}
+	w.Fold(t, db)
+	for _, limit := range []int{1, 3, 10, 50} {
+		query := onFacebook(june)
+		query.Page.Limit = limit
+		var posts []string
+		for next := true; next; next = query.Page.Cursor != "" {
+			got, meta := ask(t, db, (*analytics.Analytics).TopPosts, wholeAgency, query)
+			for _, p := range got.Posts {
+				posts = append(posts, fmt.Sprint(p.Rank, p.ExternalID))
+			}
+			query.Page.Cursor = meta.NextCursor
+		}
+		require.Equal(t, whole, posts, "pages of %d", limit)
+	}
 }
