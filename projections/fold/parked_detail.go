@@ -1,11 +1,11 @@
 package fold
 
 import (
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -24,9 +24,8 @@ func WithoutValues(err error) string {
 	if errors.Is(err, domain.ErrUnknownType) { // which stands in the row beside it
 		return text
 	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // "number 4711"
-		kind, _, _ := strings.Cut(wrong.Value, " ")
-		text = strings.Replace(text, wrong.Value, kind, 1)
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok && len(wrong.JSONValue) > 0 { // a number too large
+		text = strings.ReplaceAll(text, string(wrong.JSONValue), "…")
 	}
 	return quoted.ReplaceAllString(text, `"…"`)
 }

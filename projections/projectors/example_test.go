@@ -1,0 +1,57 @@
+package projectors_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// A rebuild folds the events of a partition from empty state and copies the rows that come of them.
+func Example() {
+	at := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	paused := func(n int) fold.Event {
+		at = at.Add(time.Hour)
+		return fold.Event{Recorded: domain.Recorded{
+			Topic: domain.TopicOperations, Key: "aaaaaaaaaaaaaaaaaaaaaaaa",
+			Envelope: domain.Envelope{ID: fmt.Sprint("e", n), Type: "operations.projection_paused.v1", Time: at},
+			Data:     domain.ProjectionPaused{},
+		}}
+	}
+	bulk, ok := projectors.Operations{}.Begin(1).(fold.Bulk)
+	if !ok {
+		fmt.Println("operations cannot be rebuilt")
+		return
+	}
+	for n := range 2 {
+		if err := bulk.Apply(paused(n)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if err := fold.HandOver(context.Background(), bulk, printed{}, true); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// operations_trail event_id e0
+	// operations_trail event_id e1
+}
+
+// printed prints the first columns of what a rebuild copies.
+type printed struct{}
+
+func (printed) CopyFrom(_ context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
+	for ; rows.Next(); n++ {
+		values, err := rows.Values()
+		if err != nil {
+			return n, err
+		}
+		fmt.Println(table[0], columns[1], values[1])
+	}
+	return n, rows.Err()
+}
