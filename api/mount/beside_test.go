@@ -93,6 +93,26 @@ func facts() (drafts []domain.Draft) {
 	}, now))
 }
 
+// open mounts, runs until the test ends and waits until it is ready.
+func open(t *testing.T, config mount.Config) *mount.Mounted {
+	t.Helper()
+	boards, err := mount.Open(t.Context(), config)
+	require.NoError(t, err)
+	ran := make(chan error, 1)
+	go func() { ran <- boards.Run(context.Background()) }()
+	t.Cleanup(func() {
+		require.NoError(t, boards.Close())
+		require.NoError(t, <-ran)
+	})
+	awaitReady(t, boards.Handler())
+	return boards
+}
+
+func awaitReady(t *testing.T, handler http.Handler) {
+	t.Helper()
+	require.Eventually(t, func() bool { return get(handler, "/readyz", "").Code == http.StatusOK }, patience, often)
+}
+
 // config is what a main application says.
 func (r running) config(who api.Authenticator) mount.Config {
 	return mount.Config{

@@ -2,7 +2,6 @@ package mount_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -23,8 +22,7 @@ import (
 
 // A main application that mounts the handler has connecting too: a person signs in below its prefix and chooses, and the main application
 // itself registers a page and hands its token over.
-func TestMountedConnecting(t *testing.T) {
-	t.Parallel()
+func testConnecting(t *testing.T, r running) {
 	sim := simulator.New(simulator.Config{Seed: 7, ClientID: "app", ClientSecret: "APPSECRET"})
 	sim.AddPeople(time.Now().AddDate(0, 0, -7))
 	platform := httptest.NewServer(sim)
@@ -34,22 +32,14 @@ func TestMountedConnecting(t *testing.T) {
 	t.Cleanup(server.Close)
 	public := server.URL + "/boards"
 
-	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
+	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.Prefix = "/boards"
 	config.Connect = &mount.Connect{
 		SecretsKey: strings.Repeat("ab", 32), PublicURL: public,
 		Facebook: mount.App{ID: "app", Secret: "APPSECRET", BaseURL: platform.URL + simulator.PathFacebook},
 	}
-	boards, err := mount.Open(t.Context(), config)
-	require.NoError(t, err)
-	ran := make(chan error, 1)
-	go func() { ran <- boards.Run(context.Background()) }()
-	t.Cleanup(func() {
-		require.NoError(t, boards.Close())
-		require.NoError(t, <-ran)
-	})
+	boards := open(t, config)
 	mux.Handle("/boards/", boards.Handler())
-	require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
 
 	ask := func(method, path, body string, by func(*http.Request) *http.Request, into any) int {
 		t.Helper()

@@ -1,7 +1,6 @@
 package mount_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,24 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/api/mount"
 )
 
-// The console is served to whom the main application has signed in, below its prefix and whichever router it uses. Others go to the
-// application's own page.
-func TestMountedConsole(t *testing.T) {
-	t.Parallel()
-	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
+// The main application's people find the console below its prefix, whichever router it uses. Others go to the application's own page.
+func testConsole(t *testing.T, r running) {
+	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.Prefix, config.ConsoleSignIn = "/boards", "/login"
-	boards, err := mount.Open(t.Context(), config)
-	require.NoError(t, err)
-	ran := make(chan error, 1)
-	go func() { ran <- boards.Run(context.Background()) }()
-	t.Cleanup(func() {
-		require.NoError(t, boards.Close())
-		require.NoError(t, <-ran)
-	})
-	require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
+	boards := open(t, config)
 	plain, routed := http.NewServeMux(), chi.NewRouter()
 	plain.Handle("/boards/", boards.Handler())
 	routed.Mount("/boards", boards.Handler())

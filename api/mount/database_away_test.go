@@ -2,6 +2,7 @@ package mount_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -10,14 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/api/mount"
-	"github.com/ledgerboard/ledgerboard/internal/monitor"
 )
 
 // changeOfUsers is a change that records something when it is taken.
@@ -63,14 +61,7 @@ func TestDatabaseAway(t *testing.T) {
 	beside.databaseURL = throughGate.String()
 	config := beside.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.AnalyticsAtRoot = true
-	boards, err := mount.Open(t.Context(), config)
-	require.NoError(t, err)
-	ran := make(chan error, 1)
-	go func() { ran <- boards.Run(context.Background()) }()
-	t.Cleanup(func() {
-		require.NoError(t, boards.Close())
-		require.NoError(t, <-ran)
-	})
+	boards := open(t, config)
 	serves := func() bool {
 		return send(boards.Handler(), "GET /api/projects/dashboard/"+client, "").Code == http.StatusOK &&
 			get(boards.Handler(), "/readyz?for=writes", "").Code == http.StatusOK
@@ -78,29 +69,32 @@ func TestDatabaseAway(t *testing.T) {
 	for _, cause := range []struct {
 		name       string
 		take, give func()
+		unseen     bool // by the monitor, which looks at the engine's tables
 	}{
-		{"connections are cut and refused", gate.shut, gate.open},
+		{"connections are cut and refused", gate.shut, gate.open, false},
 		{
 			"no connection is taken",
 			func() {
 				execute(admin, "alter database "+database+" with allow_connections false")()
 				gate.cut()
 			},
-			execute(admin, "alter database "+database+" with allow_connections true"),
+			execute(admin, "alter database "+database+" with allow_connections true"), false,
 		},
 		{
 			"tables of dashboards are gone",
 			execute(inside, "alter schema lb_dashboards_g1 rename to away"), execute(inside, "alter schema away rename to lb_dashboards_g1"),
+			true,
 		},
 		{
 			"tables of the engine are gone",
 			execute(inside, "alter schema lb_engine rename to away"), execute(inside, "alter schema away rename to lb_engine"),
+			false,
 		},
 	} {
 		require.Eventually(t, serves, patience, often, cause.name)
 		cause.take()
-		// Until nobody believes any more what was seen before.
-		for until, answers := time.Now().Add(monitor.StaleAfter+2*time.Second), 0; time.Now().Before(until) || answers == 0; answers++ {
+		for noticed := false; !noticed; { // before the monitor has, and after
+			noticed = cause.unseen || readModelFault(boards.Handler()) != ""
 			for request, body := range whileAway() {
 				w := send(boards.Handler(), request, body)
 				if w.Code == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others
@@ -121,6 +115,20 @@ func TestDatabaseAway(t *testing.T) {
 		return changed.Code
 	})
 	require.Equal(t, http.StatusOK, changed.Code, changed.Body)
+}
+
+// readModelFault is what the monitor has found wrong with the tables of dashboards, as /readyz says it.
+func readModelFault(handler http.Handler) string {
+	var ready struct {
+		Checks []struct{ Name, Reason string } `json:"checks"`
+	}
+	_ = json.Unmarshal(get(handler, "/readyz", "").Body.Bytes(), &ready) // without an answer nothing is found
+	for _, check := range ready.Checks {
+		if check.Name == "read model dashboards" {
+			return check.Reason
+		}
+	}
+	return ""
 }
 
 // send asks as alice.

@@ -114,9 +114,8 @@ func (m *mainApp) open(method, path, who, body string, headers ...string) *http.
 }
 
 // A main application of another module serves everything under its router to the people whom it has signed in.
-func TestAnotherModuleServesItAll(t *testing.T) {
-	t.Parallel()
-	m := startMainApp(t, runBeside(t))
+func testAnotherModule(t *testing.T, r running) {
+	m := startMainApp(t, r)
 	const dashboard = "/boards/api/projects/dashboard/" + client
 
 	require.Equal(t, "the main application\n", m.ask(http.MethodGet, "/", "", "").body)

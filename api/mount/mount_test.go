@@ -38,22 +38,37 @@ func get(handler http.Handler, path, session string) *httptest.ResponseRecorder 
 	return w
 }
 
-// The same process may mount, give everything back and mount again, over its one registry of metrics.
-func TestMountCloseAndMountAgain(t *testing.T) {
+// What a main application mounts, beside one running service.
+func TestMounted(t *testing.T) {
 	t.Parallel()
-	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
+	r := runBeside(t)
+	for name, test := range map[string]func(*testing.T, running){
+		"by another module": testAnotherModule, "connecting": testConnecting, "console": testConsole, "proofs": testProofs, "again": testMountAgain,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, r)
+		})
+	}
+}
+
+// The same process may mount, give everything back and mount again, over its one registry of metrics. Run ends with Close and with its context.
+func testMountAgain(t *testing.T, r running) {
+	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.AnalyticsAtRoot = true
 	registry := prometheus.NewRegistry()
 	config.Registerer = registry
-	for range 2 {
+	for _, byContext := range []bool{false, true} {
 		boards, err := mount.Open(t.Context(), config)
 		require.NoError(t, err)
 		router := chi.NewRouter()
 		router.Mount("/boards", boards.Handler())
 		require.Equal(t, http.StatusServiceUnavailable, get(router, "/boards/getRoiViews", "alice's").Code, "nothing is known of the tables yet")
+		ctx, stop := context.WithCancel(context.Background())
+		defer stop()
 		ran := make(chan error, 1)
-		go func() { ran <- boards.Run(context.Background()) }()
-		require.Eventually(t, func() bool { return get(router, "/boards/readyz", "").Code == http.StatusOK }, patience, often)
+		go func() { ran <- boards.Run(ctx) }()
+		awaitReady(t, boards.Handler())
 		var insights *httptest.ResponseRecorder
 		served(func() int { insights = get(router, "/boards"+insightsPath(), "alice's"); return insights.Code })
 		require.Contains(t, insights.Body.String(), "4711")
@@ -67,28 +82,20 @@ func TestMountCloseAndMountAgain(t *testing.T) {
 		_, err = mount.Open(t.Context(), config)
 		require.ErrorContains(t, err, "metrics", "two at once cannot both be counted")
 		require.ErrorContains(t, boards.Run(t.Context()), "called before")
+		if byContext {
+			stop()
+			require.NoError(t, <-ran)
+		}
 		require.NoError(t, boards.Close())
 		require.NoError(t, boards.Close())
-		require.NoError(t, <-ran)
+		if !byContext {
+			require.NoError(t, <-ran)
+		}
 		require.ErrorContains(t, boards.Run(t.Context()), "after Close")
 		families, err = registry.Gather()
 		require.NoError(t, err)
 		require.Empty(t, families)
 	}
-}
-
-// Run ends with its context.
-func TestRunEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	boards, err := mount.Open(t.Context(), runBeside(t).config(api.AuthenticatorFunc(byCookie)))
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- boards.Run(ctx) }()
-	require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
-	stop()
-	require.NoError(t, <-ran)
-	require.NoError(t, boards.Close())
 }
 
 // All faults are named at once, and before anything is connected to.

@@ -3,14 +3,10 @@ package mount_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 const accessEnded = "Your access has ended. Ask your agency."
@@ -47,60 +42,19 @@ type mounted struct {
 
 func serveMounted(t *testing.T, config mount.Config) mounted {
 	t.Helper()
-	boards, err := mount.Open(t.Context(), config)
-	require.NoError(t, err)
-	ran := make(chan error, 1)
-	go func() { ran <- boards.Run(context.Background()) }()
+	boards := open(t, config)
 	server := httptest.NewServer(boards.Handler())
 	t.Cleanup(func() {
 		boards.EndStreams()
 		server.Close()
-		require.NoError(t, boards.Close())
-		require.NoError(t, <-ran)
 	})
-	m := mounted{t, boards.Handler(), server.URL}
-	require.Eventually(t, func() bool { return m.ask(http.MethodGet, "/readyz", "", "").status == http.StatusOK }, patience, often)
-	return m
+	return mounted{t, boards.Handler(), server.URL}
 }
 
-func (m mounted) ask(method, path, session, body string) answer {
-	m.t.Helper()
-	r := httptest.NewRequestWithContext(m.t.Context(), method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	if session != "" {
-		r.AddCookie(&http.Cookie{Name: "session", Value: session})
-	}
-	w := httptest.NewRecorder()
-	m.handler.ServeHTTP(w, r)
-	return answer{w.Code, w.Header(), w.Body.String()}
-}
-
-func (m mounted) served(method, path, session, body string) (got answer) {
-	m.t.Helper()
-	served(func() int { got = m.ask(method, path, session, body); return got.status })
-	return got
-}
-
-var inPath = regexp.MustCompile(`{[^}]*}`)
-
-// closed counts the routes of a role, and those of them that are closed to who has no rights.
-func (m mounted) closed(session string) (closed, routes int) {
-	m.t.Helper()
-	role := session[strings.LastIndex(session, "/")+1:]
-	for _, route := range api.Describe().Operations {
-		if !slices.Contains(route.Roles, api.Role(role)) {
-			continue
-		}
-		got := m.ask(route.Method, inPath.ReplaceAllString(route.Pattern, "1"), session, "{}")
-		if strings.Contains(got.body, "There is nothing at this address") { // connecting, which these do not configure
-			continue
-		}
-		routes++
-		if got.status == http.StatusForbidden && strings.Contains(got.body, accessEnded) {
-			closed++
-		}
-	}
-	return closed, routes
+// refused tells whether a session has no rights any more.
+func (m mounted) refused(session string) bool {
+	w := get(m.handler, "/api/stats", session)
+	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
 // opened opens the two streams and a websocket of Socket.IO, and returns channels that are closed when the server ends them.
@@ -158,221 +112,60 @@ func untilEnd(c io.Closer, next func() error) <-chan struct{} {
 	return ended
 }
 
-// requireEnds waits for the ends of what was opened. That they come within ten seconds in production's rhythm another test holds, with a
-// clock of its own.
-func requireEnds(t *testing.T, opened []<-chan struct{}, who string) {
-	t.Helper()
-	late := time.After(patience)
-	for _, ended := range opened {
-		select {
-		case <-ended:
-		case <-late:
-			require.Fail(t, "a stream of who has left goes on after "+patience.String(), who)
-		}
-	}
-}
-
-// somebody has rights in an account of its own, a client's or an agency's.
-type somebody struct {
-	user    domain.DirectoryUser
-	account domain.DirectoryAccount
-	role    api.Role
-}
-
-func newSomebody(number int, role api.Role) somebody {
-	s := somebody{
-		user:    domain.DirectoryUser{ID: fmt.Sprintf("d%023x", number), AccountID: fmt.Sprintf("e%023x", number), Active: true},
-		account: domain.DirectoryAccount{ID: fmt.Sprintf("e%023x", number), RowID: int64(1000 + number), Active: true},
-		role:    role,
-	}
-	if role == api.RoleClient {
-		s.account.ParentAccount = agency
-	}
-	return s
-}
-
-func (s somebody) session() string { return s.user.ID + "/" + s.account.ID + "/" + string(s.role) }
-
-// leaves are the ways to lose one's rights, as records.
-var leaves = map[string]func(s somebody, now time.Time) []domain.Draft{
-	"inactive": func(s somebody, now time.Time) []domain.Draft {
-		s.user.Active = false
-		return []domain.Draft{commands.EntityDraft(s.user, now)}
-	},
-	"erased": func(s somebody, now time.Time) []domain.Draft {
-		return []domain.Draft{
-			commands.NewDraft(domain.TopicOperations, agency, domain.PersonErased{User: s.user.ID}, now), commands.EraseDraft(domain.KindUser, s.user.ID, now),
-		}
-	},
-	"moved": func(s somebody, now time.Time) []domain.Draft {
-		s.user.AccountID = client
-		return []domain.Draft{commands.EntityDraft(s.user, now)}
-	},
-	"demoted": func(s somebody, now time.Time) []domain.Draft {
-		s.account.ParentAccount = map[api.Role]string{api.RoleAgency: agency}[s.role]
-		return []domain.Draft{commands.EntityDraft(s.account, now)}
-	},
-	"account inactive": func(s somebody, now time.Time) []domain.Draft {
-		s.account.Active = false
-		return []domain.Draft{commands.EntityDraft(s.account, now)}
-	},
-	"unknown": func(s somebody, now time.Time) []domain.Draft {
-		return []domain.Draft{commands.EraseDraft(domain.KindUser, s.user.ID, now)}
-	},
-}
-
-// A main application's sessions outlive rights here: by the handler that it mounts, and with the rhythms of production, nobody who has left has
-// any. Then records of the directory wait: after a minute what they would want most is closed to all.
+// Sessions of a main application outlive rights: by the handler that it mounts, and with the intervals of production, people who have left are
+// out, also of open streams. All ways to leave, and every route, are tried by TestWhoLeftIsOutEverywhere (api).
 func TestMountedWhoLeftIsOut(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
-	known := serveMounted(t, r.config(api.AuthenticatorFunc(bySession)))
 	config := r.config(api.AuthenticatorFunc(bySession))
+	handlers := map[string]mounted{"known": serveMounted(t, config)}
 	config.UnknownUsers = true
-	allowing := serveMounted(t, config)
+	handlers["allowing"] = serveMounted(t, config)
 
-	staff := alice + "/" + agency + "/agency"
-	people := map[string]somebody{} // by what happens to them
-	for i, fate := range slices.Sorted(maps.Keys(leaves)) {
-		people[fate+" agency"], people[fate+" client"] = newSomebody(2*i, api.RoleAgency), newSomebody(2*i+1, api.RoleClient)
+	users := map[string]domain.DirectoryUser{}
+	sessions := map[string]string{}
+	for i, fate := range []string{"active", "erased", "unknown"} {
+		users[fate] = domain.DirectoryUser{ID: fmt.Sprintf("d%023x", i), AccountID: agency, Active: true}
+		sessions[fate] = users[fate].ID + "/" + agency + "/agency"
+		require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(users[fate], time.Now())}))
 	}
-	people["active agency"], people["active client"] = newSomebody(100, api.RoleAgency), newSomebody(101, api.RoleClient)
-	for _, s := range people {
-		require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(s.account, time.Now()), commands.EntityDraft(s.user, time.Now())}))
-	}
-	open := map[string][]<-chan struct{}{}
-	for fate, s := range people {
-		if s.role == api.RoleClient {
-			board := `{"allow_client_dashboard":true,"scopes":["analytics"],"users":["` + s.user.ID + `"]}`
-			put := func() bool {
-				return known.ask(http.MethodPut, "/api/projects/dashboard/"+s.account.ID, staff, board).status == http.StatusOK
-			}
-			require.Eventually(t, put, patience, often, "the directory knows the client and its user")
-		}
-		for name, m := range map[string]mounted{"known": known, "allowing": allowing} {
-			var closed, routes int
-			require.Eventually(t, func() bool {
-				closed, routes = m.closed(s.session())
-				return closed == 0 && m.ask(http.MethodGet, "/api/stats", s.session(), "").status == http.StatusOK
-			}, patience, often, fate)
-			require.Greater(t, routes, 20, fate)
-			open[fate+" "+name] = m.opened(s.session())
+	streams := map[string][]<-chan struct{}{}
+	for name, m := range handlers {
+		for fate, session := range sessions {
+			require.Eventually(t, func() bool { return get(m.handler, "/api/stats", session).Code == http.StatusOK }, patience, often, fate)
+			streams[fate+" "+name] = m.opened(session)
 		}
 	}
-	for fate, s := range people {
-		if leave := leaves[strings.TrimSuffix(fate, " "+string(s.role))]; leave != nil {
-			require.NoError(t, r.log.AppendBulk(t.Context(), leave(s, time.Now())))
-		}
-	}
-	for fate, s := range people {
-		for name, m := range map[string]mounted{"known": known, "allowing": allowing} {
-			if strings.HasPrefix(fate, "active") || strings.HasPrefix(fate, "unknown") && name == "allowing" {
+	require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{
+		commands.NewDraft(domain.TopicOperations, agency, domain.PersonErased{User: users["erased"].ID}, time.Now()),
+		commands.EraseDraft(domain.KindUser, users["erased"].ID, time.Now()), commands.EraseDraft(domain.KindUser, users["unknown"].ID, time.Now()),
+	}))
+	for name, m := range handlers {
+		for fate, session := range sessions {
+			if fate == "active" || fate == "unknown" && name == "allowing" {
 				continue
 			}
-			var closed, routes int
-			require.Eventually(t, func() bool { closed, routes = m.closed(s.session()); return closed == routes }, patience, often, fate)
-			require.Greater(t, routes, 20, fate)
-			requireEnds(t, open[fate+" "+name], fate)
-			delete(open, fate+" "+name)
+			require.Eventually(t, func() bool { return m.refused(session) }, patience, often, "%s %s", fate, name)
+			for _, ended := range streams[fate+" "+name] {
+				select {
+				case <-ended:
+				case <-time.After(patience):
+					require.Fail(t, "a stream of somebody who has left goes on", "%s %s", fate, name)
+				}
+			}
+			delete(streams, fate+" "+name)
 		}
 	}
-	require.Len(t, open, 6)
-	for who, streams := range open { // of who stays
-		for _, ended := range streams {
+	require.Len(t, streams, 3)
+	for stays, all := range streams {
+		fate, name, _ := strings.Cut(stays, " ")
+		require.Equal(t, http.StatusOK, get(handlers[name].handler, "/api/stats", sessions[fate]).Code, stays)
+		for _, ended := range all {
 			select {
 			case <-ended:
-				require.Fail(t, "a stream ended", who)
+				require.Fail(t, "a stream ended", stays)
 			default:
 			}
 		}
 	}
-
-	r.requireClosedWhileUnknown(t, known, staff)
-}
-
-// requireClosedWhileUnknown pauses the directory, appends to it, and looks what is served before and after a minute.
-func (r running) requireClosedWhileUnknown(t *testing.T, m mounted, staff string) {
-	t.Helper()
-	pool, err := vault.Open(t.Context(), r.databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	pauses := vault.NewPauses(pool)
-	_, err = pauses.Pause(t.Context(), domain.Pause{
-		Kind: domain.PauseProjection, Name: "directory", Since: time.Now(), Actor: "ops", Reason: domain.Reason{Code: domain.ReasonMaintenance},
-	})
-	require.NoError(t, err)
-	board := "/api/projects/dashboard/" + client
-	const opens = `{"allow_client_dashboard":true}`
-	leaver := newSomebody(200, api.RoleAgency)
-	waits, appended := time.Now(), time.Time{}
-	deadline := waits.Add(patience)
-	for m.leftUnknown() == "" {
-		require.True(t, time.Now().Before(deadline))
-		if m.directoryLag() == 0 && time.Since(appended) > time.Second { // the projector took it before it saw the pause
-			appended = time.Now()
-			require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(leaver.user, appended)}))
-			require.Equal(t, http.StatusOK, m.served(http.MethodPut, board, staff, opens).status, "the last known state holds")
-		}
-		time.Sleep(often)
-	}
-	require.Greater(t, time.Since(waits), time.Minute)
-	ready := m.served(http.MethodGet, "/readyz", "", "")
-	require.Equal(t, http.StatusOK, ready.status, "degraded, and in service")
-	require.Contains(t, ready.body, `"status":"degraded"`)
-	require.Contains(t, m.leftUnknown(), "it is not known who has left")
-	require.Equal(t, http.StatusServiceUnavailable, m.ask(http.MethodPut, board, staff, opens).status)
-	for _, path := range []string{board + "/history", "/api/audit/history", "/api/audit/export?format=jsonl&dashboard=" + client} {
-		closed := m.ask(http.MethodGet, path, staff, "")
-		require.Equal(t, http.StatusServiceUnavailable, closed.status, path)
-		require.NotEmpty(t, closed.header.Get("Retry-After"))
-	}
-	for _, path := range []string{board, "/api/me", "/api/stats", insightsPath()} {
-		path = strings.Replace(path, "/getAccount", "/auth/getAccount", 1)
-		require.Equal(t, http.StatusOK, m.served(http.MethodGet, path, staff, "").status, path)
-	}
-	m.opened(staff)
-
-	_, err = pauses.Resume(t.Context(), domain.PauseProjection, "directory")
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return m.leftUnknown() == "" }, patience, 100*time.Millisecond)
-	require.Equal(t, http.StatusOK, m.served(http.MethodPut, board, staff, opens).status)
-}
-
-// readiness is what /readyz says, as far as these tests read it.
-type readiness struct {
-	Checks []struct {
-		Name   string `json:"name"`
-		Reason string `json:"reason"`
-	} `json:"checks"`
-	Projections []struct {
-		Name string `json:"name"`
-		Lag  int64  `json:"lag_events"`
-	} `json:"projections"`
-}
-
-// readiness is empty when the answer cannot be read.
-func (m mounted) readiness() (r readiness) {
-	if json.Unmarshal([]byte(m.ask(http.MethodGet, "/readyz", "", "").body), &r) != nil {
-		return readiness{}
-	}
-	return r
-}
-
-// leftUnknown is why it is not known who has left; "": it is.
-func (m mounted) leftUnknown() string {
-	for _, check := range m.readiness().Checks {
-		if check.Name == "directory of people" {
-			return check.Reason
-		}
-	}
-	return "there is no such check"
-}
-
-func (m mounted) directoryLag() int64 {
-	for _, p := range m.readiness().Projections {
-		if p.Name == "directory" {
-			return p.Lag
-		}
-	}
-	return 0
 }

@@ -3,20 +3,31 @@ package assembly
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // RunReactors runs the reactors of a process that has nothing else.
 func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashboards, streams *stream.Hub) error {
 	s := &Service{Parts: NewParts(Settings{}), Log: log, Updates: updates, streams: streams}
 	return s.runReactors(ctx)
+}
+
+// HandlerOver is the HTTP layer of a process whose log and tables are empty names: it asks the monitor alone.
+func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health, error) {
+	s := &Service{Parts: NewParts(Settings{}), Monitor: m, Dashboards: &readmodels.Dashboards{}, Updates: &commands.Dashboards{}}
+	server, err := s.Handler(c)
+	return server, s.Health(), err
 }
 
 // Remembered is a probe that looks once for all who ask at a time.

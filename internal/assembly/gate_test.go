@@ -3,11 +3,17 @@ package assembly_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -59,3 +65,38 @@ type lookedAt struct{ status operator.Projection }
 func (l *lookedAt) Name() string { return l.status.Projection }
 
 func (l *lookedAt) Status(context.Context) (operator.Projection, error) { return l.status, nil }
+
+// Changes of people that wait for more than a minute to be folded close what somebody who has left would want most, and /readyz says so: the
+// assembled handler asks the monitor.
+func TestAssembledHandlerAsksWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		directory := &lookedAt{operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
+		m := monitor.New([]*lookedAt{directory}, monitor.Config{People: "directory", Logger: slog.New(slog.DiscardHandler)})
+		m.Look(t.Context())
+		handler, health, err := assembly.HandlerOver(m, assembly.HandlerConfig{
+			Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+				return api.Principal{UserID: member, AccountID: livingAgency, Roles: api.Roles{api.RoleAuditor}}, nil
+			}),
+		})
+		require.NoError(t, err)
+		history := func() string { // to auditors, who need not be in the directory
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/audit/history?limit=none", http.NoBody))
+			return w.Body.String()
+		}
+		people := health.Checks[slices.IndexFunc(health.Checks, func(c api.Check) bool { return c.Name == "directory of people" })]
+		const unknown = "it is not known who has left"
+		directory.status.Partitions[0].EndOffset = 1
+		for _, closed := range []bool{false, true} {
+			m.Look(t.Context())
+			err := people.Probe(t.Context())
+			require.Equal(t, closed, err != nil)
+			require.Equal(t, closed, strings.Contains(history(), unknown))
+			time.Sleep(time.Minute + time.Second)
+		}
+		var degraded *api.DegradedError
+		require.ErrorAs(t, people.Probe(t.Context()), &degraded)
+		require.Contains(t, degraded.Reason, unknown)
+	})
+}
