@@ -101,20 +101,6 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 	}
 }
 
-// Every kind of entity comes through COPY as it comes through an insert: lists, numbers and nothing at all.
-func TestBulkCopiesEveryKindOfEntity(t *testing.T) {
-	t.Parallel()
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	var events []fold.Event
-	for _, e := range foldtest.Entities() {
-		events = append(events, foldtest.Put(e))
-	}
-	foldtest.Batches(t, live, projectors.Directory{}, [][]fold.Event{events})
-	copyBatches(t, bulk, projectors.Directory{}, events[:5], events[5:])
-	require.Len(t, foldtest.Dump(t, bulk, projectors.Directory{}.Tables()...), len(events))
-	require.Equal(t, foldtest.Dump(t, live, projectors.Directory{}.Tables()...), foldtest.Dump(t, bulk, projectors.Directory{}.Tables()...))
-}
-
 // copyBatches folds events in bulk and hands over rows after each batch.
 func copyBatches(t *testing.T, db *pgtest.DB, p fold.Projector, batches ...[]fold.Event) {
 	t.Helper()
@@ -165,27 +151,4 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			require.Equal(t, foldtest.Dump(t, live, "connection_states"), foldtest.Dump(t, bulk, "connection_states"))
 		}
 	}
-}
-
-// An append that was tried again may lie in its stream twice, and then in two batches of a rebuild: it is one row, as a live
-// fold leaves it, and tables that are checked show no difference.
-func TestRepeatsOfTheTrailAreOneRow(t *testing.T) {
-	t.Parallel()
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	p := projectors.Operations{}
-	of := func(parent string) fold.Event {
-		ev := foldtest.Event("same", domain.ProjectionPaused{Projection: "x", Reason: "why"})
-		ev.Key = parent
-		return ev
-	}
-	mine, again, others := of(agencyA), of(agencyA), of(agencyB)
-	again.Offset = 7
-	batches := [][]fold.Event{{mine, others}, {again}}
-	foldtest.Batches(t, live, p, batches)
-	_, err := bulk.Pool.Exec(t.Context(), "alter table operations_trail drop constraint operations_trail_pkey")
-	require.NoError(t, err)
-	copyBatches(t, bulk, p, batches...)
-	rows := foldtest.Dump(t, live, "operations_trail")
-	require.Len(t, rows, 2)
-	require.Equal(t, rows, foldtest.Dump(t, bulk, "operations_trail"))
 }

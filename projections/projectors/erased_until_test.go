@@ -2,7 +2,6 @@ package projectors_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -70,10 +69,7 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 				empty()
 				foldtest.Batches(t, db, c.projector, [][]fold.Event{erased, remaining(events, erased)})
 				want := foldtest.Dump(t, db, c.tables...)
-				all := slices.Concat(events, erased)
-				all = append(all, all[rapid.IntRange(0, len(all)).Draw(t, "duplicates"):]...)
-				shuffle := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "permutation"), 0))
-				shuffle.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+				all := shuffled(t, slices.Concat(erased, events))
 				empty()
 				foldtest.Batches(t, db, c.projector, cut(t, all))
 				require.Equal(t, want, foldtest.Dump(t, db, c.tables...), "live")

@@ -12,10 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // figures are those of a reading that have steps, with the part that they have in engagement.
@@ -265,84 +263,6 @@ func requireRows(t require.TestingT, db *pgtest.DB, want []string, sql string) {
 	slices.Sort(want)
 	slices.Sort(got)
 	require.Equal(t, append([]string{}, want...), append([]string{}, got...))
-}
-
-// What two readings in a row lack stands at the third, whichever of the readings comes late: each is folded by
-// itself, in all orders.
-func TestWhatReadingsLackIsGainedInAnyOrder(t *testing.T) {
-	t.Parallel()
-	n := func(value int64) *int64 { return &value }
-	for name, counts := range map[string][]domain.Counts{
-		"views": {
-			{Likes: n(0), Views: n(100)}, {Likes: n(1)}, {Likes: n(2)}, {Likes: n(3), Views: n(180)}, {Likes: n(4), Views: n(190)},
-		},
-		"parts of the engagement": {
-			{Likes: n(6), Comments: n(5)}, {Comments: n(6)}, {Comments: n(7)}, {Shares: n(18)}, {Likes: n(10), Comments: n(8), Shares: n(20)},
-		},
-		"one part first, another late": {
-			{Comments: n(3)}, {Likes: n(1)}, {Shares: n(2)}, {Comments: n(4)}, {Likes: n(2), Comments: n(5), Shares: n(2)},
-		},
-	} {
-		for _, apart := range []time.Duration{time.Minute, time.Hour, 20 * time.Hour} {
-			t.Run(fmt.Sprint(name, " every ", apart), func(t *testing.T) {
-				t.Parallel()
-				requireGainsInAnyOrder(t, counts, apart)
-			})
-		}
-	}
-}
-
-// requireGainsInAnyOrder folds the readings in all orders.
-func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts, apart time.Duration) {
-	t.Helper()
-	db := pgtest.New(t)
-	var events []fold.Event
-	for i, c := range counts {
-		events = append(events, foldtest.Event(string(rune('a'+i)), domain.PostRead{
-			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11},
-			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i) * apart), FromZero: true,
-			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: c,
-		}))
-	}
-	var folded func(rest, order []fold.Event)
-	folded = func(rest, order []fold.Event) {
-		for i := range rest {
-			others := append(slices.Clone(rest[:i]), rest[i+1:]...)
-			folded(others, append(slices.Clone(order), rest[i]))
-		}
-		if len(rest) > 0 {
-			return
-		}
-		db.Delete(t, projectors.PostInsights{}.Tables()...)
-		for _, ev := range order {
-			foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{{ev}})
-		}
-		requireSteps(t, db, events)
-	}
-	folded(events, nil)
-}
-
-// A post that goes to another client of the agency and back in a day has a row for each of them. The next reading of the day
-// goes on from its own client's row, also when the other client's is the newest.
-func TestClientsThatTakeTurnsInADayKeepTheirRows(t *testing.T) {
-	t.Parallel()
-	apart, together := pgtest.New(t), pgtest.New(t)
-	var events []fold.Event
-	var batches [][]fold.Event
-	for i, client := range []string{client1, client2, client1, client1, client2, client2} {
-		likes := int64(1) << i
-		events = append(events, foldtest.Event(string(rune('a'+i)), domain.PostRead{
-			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client, MemberID: 7, SocialAccount: 11},
-			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i+3) * time.Hour), FromZero: true,
-			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: &likes},
-		}))
-		batches = append(batches, []fold.Event{events[i]})
-	}
-	foldtest.Batches(t, apart, projectors.PostInsights{}, batches)
-	foldtest.Batches(t, together, projectors.PostInsights{}, [][]fold.Event{events})
-	tables := projectors.PostInsights{}.Tables()
-	require.Len(t, foldtest.Dump(t, apart, "post_daily"), 2)
-	require.Equal(t, foldtest.Dump(t, together, tables...), foldtest.Dump(t, apart, tables...))
 }
 
 // A whole month of a post with the longest id stands as it is: compressed, or out of line, each ranking would unpack thousands.
