@@ -2,10 +2,7 @@ package projections_test
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,27 +58,6 @@ func TestACheckpointIsOfOneTopic(t *testing.T) {
 	}
 }
 
-// Who has waited for the row while a restore moved the tables meets what the restore has made of it.
-func TestAMoveThatWaitedForARestore(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.run(b.engine(tally{}))
-	b.exec("update checkpoints set topic_id = null") // a row of before
-	restoring, err := b.db.Pool.Begin(b.ctx())
-	require.NoError(t, err)
-	defer restoring.Rollback(b.ctx())
-	_, err = restoring.Exec(b.ctx(), "update checkpoints set topic_id = $1", [16]byte(restored))
-	require.NoError(t, err)
-	moved := make(chan error, 1)
-	go func() {
-		moved <- projections.Move(context.Background(), b.db.Pool, "tally", 1, eventlog.TopicID{1}, 0, 0, 1)
-	}()
-	require.Eventually(t, func() bool { return b.waiting() == 1 }, patience, tick)
-	require.NoError(t, restoring.Commit(b.ctx()))
-	require.ErrorIs(t, <-moved, projections.ErrOtherTopic)
-	require.Zero(t, b.count("select sum(next_offset) from checkpoints"))
-}
-
 // handing is a log whose followers hand over each batch as a test changes it.
 type handing struct {
 	*eventlog.Log
@@ -106,92 +82,24 @@ func (f handingFollower) Poll(ctx context.Context, wait time.Duration) (eventlog
 	return batch, err
 }
 
-// errorLog is what a process logs of its errors.
-type errorLog struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *errorLog) Write(line []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(line)
-}
-
-func (s *errorLog) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // A process was frozen with records in its hands, and the log was restored meanwhile: it folds none of them, and says why.
 func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		rowsOfBefore, oldBrokers bool
-	}{
-		"beside the brokers of before":                 {false, true},
-		"beside the brokers of before, rows of before": {true, true},
-		"beside those that were restored":              {false, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			b.append(postRead(1, 1))
-			b.run(b.engine(tally{}))
-			if c.rowsOfBefore {
-				b.exec("update checkpoints set topic_id = null")
-			}
-			var words errorLog
-			var once sync.Once
-			frozen := b.engine(tally{}, func(config *projections.Config) {
-				config.Logger = slog.New(slog.NewTextHandler(&words, &slog.HandlerOptions{Level: slog.LevelError}))
-				config.Log = handing{b.log, func(batch *eventlog.Batch) {
-					once.Do(func() {
-						if c.oldBrokers {
-							b.moveTables(restored)
-						} else {
-							batch.TopicID = eventlog.TopicID{7} // of before: what it reads next is of the tables' topic
-						}
-					})
-				}}
-			})
-			b.append(postRead(1, 2))
-			b.start(frozen)
-			if !c.oldBrokers {
-				b.caughtUp(frozen)
-				b.eachOnce(2)
-				require.Contains(t, words.String(), projections.ErrOtherTopic.Error())
-				return
-			}
-			b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
-			for _, reason := range frozen.NotFollowed() {
-				require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
-			}
-			require.Contains(t, words.String(), projections.ErrOtherTopic.Error())
-			b.eachOnce(1)
-			require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
-		})
-	}
-}
-
-// Records of another projection of the topic, that a process has passed over before a restore, move no checkpoint after it either.
-func TestWhatWasPassedOverBeforeARestore(t *testing.T) {
-	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(projectors.AccountInsights{}))
-	var moved atomic.Bool
-	frozen := b.engine(projectors.AccountInsights{}, func(config *projections.Config) {
-		config.Log = handing{b.log, func(*eventlog.Batch) {
-			if moved.CompareAndSwap(false, true) {
-				b.moveTables(restored)
-			}
-		}}
-	})
 	b.append(postRead(1, 1))
+	b.run(b.engine(tally{}))
+	var once sync.Once
+	frozen := b.engine(tally{}, func(c *projections.Config) {
+		c.Log = handing{b.log, func(*eventlog.Batch) { once.Do(func() { b.moveTables(restored) }) }}
+	})
+	b.append(postRead(1, 2))
 	b.start(frozen)
 	b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
-	require.Zero(t, b.count("select sum(next_offset) from checkpoints where projection = 'account_insights'"))
+	for _, reason := range frozen.NotFollowed() {
+		require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
+	}
+	b.eachOnce(1)
+	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
 }
 
 // Who copies for a rebuild when the log is restored rolls back what it has copied: the restored topic may end earlier.

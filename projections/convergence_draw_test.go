@@ -20,24 +20,18 @@ type drawing struct {
 	positions map[string][]domain.Position // by key
 	chains    map[string]*chain
 	n         int
-	step      func() // draws the next record
 }
 
 func drawLog(t *rapid.T, codec eventlog.Codec, p fold.Projector) *memLog {
-	d := newDrawing(t, codec, p)
-	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
-		d.step()
-	}
-	return d.log
-}
-
-func newDrawing(t *rapid.T, codec eventlog.Codec, p fold.Projector) *drawing {
 	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
-	d.step = map[string]func(){
+	step := map[string]func(){ // draws the next record
 		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
 		domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
 	}[p.Topic()]
-	return d
+	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
+		step()
+	}
+	return d.log
 }
 
 func (d *drawing) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, label) }
@@ -50,8 +44,11 @@ func (d *drawing) id() string {
 	return fmt.Sprintf("e%d", d.n)
 }
 
-func (d *drawing) note(key string, p domain.Position) {
-	d.positions[key] = append(d.positions[key], p)
+// put appends a record where its key belongs, sometimes twice: an append that is tried again may lie in the log twice.
+func (d *drawing) put(key string, r eventlog.Record) {
+	for range 1 + d.pick("again", 8)/7 {
+		d.positions[key] = append(d.positions[key], d.log.put(r))
+	}
 }
 
 // operator draws a skip of some earlier record of the key, or of any other.
@@ -86,7 +83,7 @@ func (d *drawing) draft(of domain.Draft) {
 	case 1:
 		r = withHeader(r, "ce_type", []byte("new.type.v1"))
 	}
-	d.note(key, d.log.put(r))
+	d.put(key, r)
 }
 
 // metrics draws readings that collide: two agencies read one page, few figures have many gaps, instants come again.
@@ -197,24 +194,25 @@ func (d *drawing) dashboards() {
 	home := eventlog.PartitionOf([]byte(key), int32(len(d.log.partitions)))
 	switch d.pick("what", 12) {
 	case 0, 1:
-		d.note(key, d.log.put(c.next(d.operator(key), late)))
+		d.put(key, c.next(d.operator(key), late))
 	case 2:
-		d.note(key, d.log.put(c.spoilt(`{`)))
+		d.put(key, c.spoilt(`{`))
 	case 3:
-		d.note(key, d.log.put(c.retyped("dashboard.new.v1")))
+		d.put(key, c.retyped("dashboard.new.v1"))
 	case 4: // a lost race
 		loser := c.clone()
-		d.note(key, d.log.put(c.next(changed, named, late)))
-		d.note(key, d.log.put(loser.next(changed, late)))
+		d.put(key, c.next(changed, named, late))
+		d.put(key, loser.next(changed, late))
 	case 5: // forged
 		forger := c.clone()
 		forger.head.Hash[3] ^= 1
-		d.note(key, d.log.put(forger.next(changed, late)))
+		d.put(key, forger.next(changed, late))
 	case 6: // in a wrong partition
-		d.note(key, d.log.add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions))))
+		elsewhere := d.log.add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions)))
+		d.positions[key] = append(d.positions[key], elsewhere)
 	case 7: // of another topic, but in order
-		d.note(key, d.log.put(c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late)))
+		d.put(key, c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late))
 	default:
-		d.note(key, d.log.put(c.next(changed, named, late)))
+		d.put(key, c.next(changed, named, late))
 	}
 }

@@ -179,6 +179,3 @@ func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int
 		return whyNotMoved(ctx, tx, projection, number, steps)
 	})
 }
-
-// CutRuns shares runs among transactions.
-var CutRuns = cutRuns

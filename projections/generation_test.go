@@ -3,7 +3,6 @@ package projections_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -52,41 +51,6 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	permits <- struct{}{}
 	b.caughtUp(e)
 	b.eachOnce(6)
-}
-
-// Nothing is in the log: there is nothing to wait for.
-func TestEmptyLogIsLiveAtOnce(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	e := b.engine(projectors.PostInsights{})
-	s, err := e.Status(b.ctx())
-	require.NoError(t, err)
-	require.False(t, s.Live(), "not before its start")
-	b.start(e)
-	b.caughtUp(e)
-}
-
-// A generation that was being built goes on where it stopped, and does not take new targets.
-func TestBuildingGoesOnAfterAStop(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	for n := range 3 {
-		b.append(postRead(1, n))
-	}
-	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, events []fold.Event, next func() error) error {
-		if slices.ContainsFunc(events, func(ev fold.Event) bool { return strings.HasSuffix(ev.Envelope.ID, "2") }) {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		return next()
-	}}).InBatchesOf(1).Waiting(often)
-	stop := b.start(stuck)
-	s := b.awaitStatus(stuck, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 1 })
-	require.False(t, s.Live())
-	stop()
-	b.run(b.engine(tally{}))
-	b.eachOnce(3)
-	require.Equal(t, 1, b.count("select max(generation) from generations"))
 }
 
 // every is all projections.
@@ -150,64 +114,43 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 // rebuilt, not resumed: what was erased meanwhile would stay for ever.
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
-	erasedMeanwhile := func(b *bench) {
-		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
+	b := setup(t)
+	b.append(category(1, "a"))
+	e := b.engine(projectors.Directory{}).Looking(often, often, often)
+	stop := b.start(e)
+	b.caughtUp(e)
+	stop()
+	b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
+	idle := func(days int) {
+		b.exec("update checkpoints set caught_up_at = now() - interval '1 day' * $1 where partition = 0 and state = 'live'", days)
 	}
-	t.Run("is rebuilt", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.append(category(1, "a"))
-		b.run(b.engine(projectors.Directory{}))
-		erasedMeanwhile(b)
-		b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where partition = 0")
-		e := b.engine(projectors.Directory{})
-		b.start(e)
-		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
-		b.caughtUp(e)
-		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories"))
-		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories where id = 1 and name = 'a'"))
-		require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
+	idle(29)
+	e = b.engine(projectors.Directory{}).Looking(often, often, often)
+	stop = b.start(e)
+	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before that it is resumed")
+	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"))
+	stop()
+	idle(31)
+	e = b.engine(projectors.Directory{}).Looking(often, often, often)
+	b.start(e)
+	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
+	b.caughtUp(e)
+	require.Equal(t, 1, b.count("select count(*) from tDefaultCategories where id = 1 and name = 'a'"))
+	require.Zero(t, b.count("select count(*) from tDefaultCategories where id = 77"))
+	require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
+	b.awaitStatus(e, func(s projections.Status) bool { // a note of the engine may be in between
+		idle(31)
+		return s.Generation == 3
 	})
-	t.Run("a day before that is resumed", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.append(category(1, "a"))
-		b.run(b.engine(projectors.Directory{}))
-		erasedMeanwhile(b)
-		b.exec("update checkpoints set caught_up_at = now() - interval '29 days'")
-		b.append(category(2, "b"))
-		e := b.engine(projectors.Directory{})
-		b.start(e)
-		s := b.caughtUp(e)
-		require.Equal(t, 1, s.Generation)
-		require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
-	})
-	t.Run("is rebuilt by the process that lived through it", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.append(category(1, "a"))
-		e := b.engine(projectors.Directory{}).Looking(often, often, often)
-		b.start(e)
-		b.caughtUp(e)
-		erasedMeanwhile(b)
-		b.awaitStatus(e, func(s projections.Status) bool { // a note of the engine may be in between
-			b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where partition = 0 and generation = 1")
-			return s.Generation == 2
-		})
-		b.caughtUp(e)
-		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories"))
-	})
-	t.Run("is no matter where nothing is compacted", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.append(postRead(1, 1))
-		b.run(b.engine(projectors.PostInsights{}))
-		b.exec("update checkpoints set caught_up_at = now() - interval '3 years'")
-		b.append(postRead(1, 2))
-		e := b.engine(projectors.PostInsights{})
-		b.start(e)
-		require.Equal(t, 1, b.caughtUp(e).Generation)
-	})
+	b.caughtUp(e)
+
+	b.append(postRead(1, 1))
+	b.run(b.engine(projectors.PostInsights{}))
+	b.exec("update checkpoints set caught_up_at = now() - interval '3 years' where projection = 'post_insights'")
+	b.append(postRead(1, 2))
+	posts := b.engine(projectors.PostInsights{})
+	b.start(posts)
+	require.Equal(t, 1, b.caughtUp(posts).Generation, "nothing is compacted there")
 }
 
 // A log that has lost its beginning makes no read model: it is refused with what to do.

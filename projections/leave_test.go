@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -34,36 +33,11 @@ func TestTablesThatAreLeftGo(t *testing.T) {
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 }
 
-// What the engine knows is dropped: the tables are made again from the log, under the same names.
-func TestTablesOfADroppedEngineAreMadeAgain(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	b.run(b.engine(bulkTally{}))
-	b.exec("drop schema lb_engine cascade")
-	require.NoError(t, migrations.Up(b.ctx(), b.db.URL))
-	b.db.Pool.Reset() // prepared statements know the dropped tables
-	b.appendReadings(10, 20)
-	b.run(b.engine(bulkTally{}))
-	require.Equal(t, 1, b.liveAt("tally"))
-	b.eachOnce(20)
-}
-
-// A newer version was tried and stopped: once no process has run it for a week, its generation is dropped, with the views that show it.
-func TestGenerationOfANewerVersionThatIsNotUsed(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	old := b.engine(tally{})
-	b.start(old)
-	b.caughtUp(old)
-	newer := b.zombie(version2{tally{}})
-	stop := b.start(newer)
-	b.caughtUp(newer)
-	stop()
-	b.exec("update checkpoints set progressed_at = now() - interval '8 days', caught_up_at = now() - interval '8 days' where generation = 2")
-	b.awaitDropped("tally", 2)
-	b.appendReadings(10, 20)
-	b.caughtUp(old)
-	b.eachOnce(20)
+// hasGroup tells whether the broker knows the consumer group of a generation.
+func (b *bench) hasGroup(generation string) bool {
+	b.t.Helper()
+	groups, err := b.admin.ListGroups(b.ctx())
+	require.NoError(b.t, err)
+	_, there := groups[generation+"."+b.databaseID()]
+	return there
 }

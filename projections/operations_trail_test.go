@@ -28,25 +28,3 @@ func TestOperationsTrail(t *testing.T) {
 		{"all", domain.OperationsKeyAll, "operations.projection_resumed.v1", "", "", "", ""},
 	}, list)
 }
-
-// What an operator does stands in the trail with action, target and reason, under no agency.
-func TestOperatorsActionsStandInTheTrail(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	act := domain.OperatorActed{
-		Action: domain.ActionParkedRetried,
-		Target: domain.OperatorTarget{Projection: "directory", Position: &domain.Position{Topic: domain.TopicDirectory, Partition: 2, Offset: 9}},
-		Reason: domain.Reason{Code: domain.ReasonDataRepair, Ticket: "OPS-1"},
-	}
-	acted := draft(domain.TopicOperations, domain.OperationsKeyAll, "act", act)
-	acted.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
-	b.append(acted)
-	b.run(b.engine(projectors.Operations{}))
-	var parent, kind, actor, role, request, data string
-	require.NoError(t, b.db.Pool.QueryRow(b.ctx(), `
-		select parent_account, event_type, actor, role, request_id, data::text from operations_trail where actor <> 'system:log'`).Scan(&parent, &kind, &actor, &role, &request, &data))
-	require.Equal(t, domain.OperationsKeyAll, parent)
-	require.Equal(t, []string{"operations.operator_acted.v1", "ada", "operator", "r1"}, []string{kind, actor, role, request})
-	require.JSONEq(t, `{"action":"parked.retried","target":{"projection":"directory","position":{"topic":"directory","partition":2,"offset":9}},
-		"reason":{"code":"data_repair","ticket":"OPS-1"}}`, data)
-}

@@ -3,7 +3,6 @@ package projections_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -66,7 +65,17 @@ func (l live) put(r eventlog.Record) domain.Position {
 	return p
 }
 
-func (l live) users() []string { return l.bench.users(agencyA, client1) }
+func (l live) users() []string { return l.bench.users(l.key, client1) }
+
+// parkedHere returns the parked rows of the stream.
+func (l live) parkedHere() (here []parkedEvent) {
+	l.t.Helper()
+	_, all := l.list(projections.ParkedFilter{Projection: "dashboards", Stream: l.key})
+	for _, p := range all {
+		here = append(here, parkedEvent{p.Partition, p.Offset, p.Reason, p.State})
+	}
+	return here
+}
 
 func (l live) set(users ...string) domain.Position {
 	l.t.Helper()
@@ -99,7 +108,9 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 	t.Parallel()
 	const name = "dashboards"
 	behind := fold.ReasonBehind
-	for scenario, play := range map[string]func(t *testing.T, l live){
+	keys := agenciesIn(1, 14) // in one partition
+	another := keys[0]
+	scenarios := map[string]func(t *testing.T, l live){
 		"a retry that fails again parks again, a skip sets the rest free": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			next := l.set("u3")
@@ -109,11 +120,11 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID)
 			require.Equal(t, fold.ReasonUndecodable, result.Parked[0].Reason)
 			require.NotEmpty(t, result.Parked[0].Detail)
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parkedHere())
 			require.Equal(t, []string{"u1"}, l.users())
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
-			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parkedHere())
 			require.Equal(t, projections.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
@@ -123,10 +134,10 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			second, third := l.set("second"), l.set("third")
 			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"u1"}, l.users(), "the first still holds up the others")
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parkedHere())
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"third"}, l.users())
-			require.Zero(t, l.count("select count(*) from dashboard_history where version = 3"))
+			require.Zero(t, l.count("select count(*) from dashboard_history where parent_account = $1 and version = 3", l.key))
 		},
 		"one behind is retried: order holds": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
@@ -135,7 +146,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Len(t, result.Parked, 1)
 			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID, "the stream is tried from its first on")
 			require.Equal(t, []string{"u1"}, l.users())
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(second, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(second, behind)}, l.parkedHere())
 		},
 		"a broken chain can be neither skipped nor retried": func(t *testing.T, l live) {
 			forger := l.clone()
@@ -147,7 +158,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Len(t, result.Parked, 1)
 			require.Equal(t, fold.ReasonChainBroken, result.Parked[0].Reason)
 			requireCode(t, domain.CodeConflict, l.engine.SkipParked(t.Context(), parkedAs(name, broken)))
-			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parkedHere())
 			require.Equal(t, []string{"u1"}, l.users())
 		},
 		"what is before a break is skipped, what is behind it stays": func(t *testing.T, l live) {
@@ -161,7 +172,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, []string{"second"}, l.users())
 			require.Equal(t, []parkedEvent{
 				skipped(bad, fold.ReasonUndecodable), at(broken, fold.ReasonChainBroken), at(last, behind),
-			}, l.parked(name))
+			}, l.parkedHere())
 			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is folded")
 		},
 		"a poison behind a poison": func(t *testing.T, l live) {
@@ -171,7 +182,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(first)))
 			require.Equal(t, []parkedEvent{
 				skipped(first, fold.ReasonUndecodable), at(second, fold.ReasonUndecodable), at(third, behind),
-			}, l.parked(name))
+			}, l.parkedHere())
 			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"third"}, l.users())
 		},
@@ -181,7 +192,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			e.Created = nil
 			next := l.put(l.next(e))
 			l.put(l.next(skip(bad)))
-			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(next, fold.ReasonRefused)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(next, fold.ReasonRefused)}, l.parkedHere())
 		},
 		"of what is not parked, of another topic or partition, out of the log": func(t *testing.T, l live) {
 			good := l.set("u2")
@@ -193,58 +204,56 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			for _, p := range []domain.Position{good, other, elsewhere, beyond} {
 				l.put(l.next(skip(p)))
 			}
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable)}, l.parkedHere())
 			require.Equal(t, []string{"u2"}, l.users())
 		},
 		"of another agency's stream": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			next := l.set("u3")
-			for i := 1; ; i++ { // an agency of the same partition
-				key := fmt.Sprintf("%024x", i)
-				if l.partitionOf(domain.TopicDashboards, key) == bad.Partition {
-					l.put(l.bench.chain(key).next(skip(bad)))
-					break
-				}
-			}
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			l.put(l.bench.chain(another).next(skip(bad)))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parkedHere())
 		},
 		"a skip that lost its race": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			loser := l.clone()
 			next := l.set("u3")
 			l.put(loser.next(skip(bad)))
-			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parkedHere())
 		},
 		"a skip that is poison itself": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			r := l.spoilt(`{"position":`)
 			second := l.put(r)
 			l.put(l.next(skip(bad)))
-			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(second, fold.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(second, fold.ReasonUndecodable)}, l.parkedHere())
 		},
 		"commands are remembered and forgotten alike": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			l.set("u3")
 			l.put(l.next(l.usersSet(client1, "u4"), func(d *domain.Draft) { d.Envelope.Time = day0.Add(30 * time.Hour) }))
 			l.put(l.next(skip(bad), func(d *domain.Draft) { d.Envelope.Time = day0.Add(31 * time.Hour) }))
-			require.Equal(t, 1, l.count("select count(*) from dashboard_commands"))
+			require.Equal(t, 1, l.count("select count(*) from dashboard_commands where parent_account = $1", l.key))
 		},
 		"notices of records behind": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			l.put(l.next(l.lost(client1, []string{"u1"}, "u3")))
 			l.put(l.next(skip(bad)))
-			require.Equal(t, 1, l.count("select count(*) from access_notices where user_id = 'u1' and version = 3"))
+			require.Equal(t, 1, l.count("select count(*) from access_notices where parent_account = $1 and user_id = 'u1' and version = 3", l.key))
 		},
-	} {
+	}
+	shared := followLive(t)
+	for scenario, play := range scenarios {
+		keys = keys[1:]
 		t.Run(scenario, func(t *testing.T) {
-			t.Parallel()
-			l := followLive(t)
+			b := *shared.bench
+			b.t = t
+			l := live{&b, b.chain(keys[0]), shared.engine}
 			l.set("u1")
 			play(t, l)
 			l.headIs(l.chain)
-			l.sameFromZero(dashboards)
 		})
 	}
+	shared.sameFromZero(dashboards)
 }
 
 func requireCode(t *testing.T, want domain.Code, err error) {

@@ -52,18 +52,6 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
 }
 
-// A rebuild that was to make the first generation fails: one is made by following, as without it.
-func TestFirstGenerationAfterARebuildThatFailed(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	r := b.request("tally")
-	b.exec("update rebuilds set state = 'failed', finished_at = now() where id = $1", r.ID)
-	e := b.engine(bulkTally{})
-	b.start(e)
-	require.Equal(t, 1, b.caughtUp(e).Generation)
-}
-
 // What is made in bulk before there is anything to read is shown by the status, and read by nobody.
 func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
 	t.Parallel()

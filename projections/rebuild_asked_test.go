@@ -95,35 +95,3 @@ func (l heldFollow) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	l.gate.first()
 	return l.Log.Follow(c)
 }
-
-// The answer to the commit that makes a rebuild's generation is lost: the process finds it in its row and goes on with it.
-func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	b.run(b.engine(bulkTally{}))
-	proxy, pool := b.proxied()
-	request := b.request("tally")
-	e := b.engine(bulkTally{}, func(c *projections.Config) {
-		c.Pool = pool
-		c.Log = afterRanges{b.log, sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
-	})
-	b.start(e)
-	done := b.ends(request.ID, operator.RebuildDone)
-	require.Equal(t, int32(1), proxy.lost.Load())
-	require.Equal(t, 2, done.Generation)
-	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left behind")
-	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
-}
-
-// afterRanges is a log that calls a function after its ends were read.
-type afterRanges struct {
-	projections.Log
-	call func()
-}
-
-func (l afterRanges) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
-	ranges, id, err := l.Log.Ranges(ctx, topic)
-	l.call()
-	return ranges, id, err
-}

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
@@ -51,12 +50,10 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		if errors.Is(err, errLeaseLost) {
 			var done bool
 			of := tx.QueryRow(ctx, `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
-			switch missing := of.Scan(&done); {
-			case errors.Is(missing, pgx.ErrNoRows): // a shard for each table is younger than the rebuild
-				return domain.NewError(domain.CodeConflict, "rebuild %s was begun by an earlier program, and this one cannot finish it: ask for it again", r.ID)
-			case missing != nil:
-				return fmt.Errorf("look whether keys are made: %w", missing)
-			case done:
+			if scanned := of.Scan(&done); scanned != nil {
+				return fmt.Errorf("look whether keys are made: %w", scanned)
+			}
+			if done {
 				return nil // made before this process took the rebuild over
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -114,32 +113,6 @@ func TestRebuildIsTakenOverInCopy(t *testing.T) {
 	b.eachOnce(510)
 }
 
-// Whoever runs a rebuild renews its lease and tells how far it is: a shard may take longer than a lease lasts.
-func TestRebuildRenewsItsLease(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 500)
-	g := newGate()
-	e := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}})
-	defer g.open()
-	b.start(e)
-	b.caughtUp(e)
-	asked := b.request("tally")
-	<-g.reached
-	var until time.Time
-	require.NoError(t, b.db.Pool.QueryRow(b.ctx(), "select lease_until from rebuilds where id = $1", asked.ID).Scan(&until))
-	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildCopying && r.EventsDone > 0 })
-	require.Eventually(t, func() bool {
-		return b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > $2", asked.ID, until) == 1
-	}, patience, tick)
-	g.open()
-	b.ends(asked.ID, operator.RebuildDone)
-	require.Equal(t, 1, b.count("select lease from rebuilds where id = $1", asked.ID))
-}
-
 // A process freezes before its shards' first statement: it claims nothing with its old lease.
 func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
@@ -229,25 +202,6 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
 }
 
-// A rebuild that was begun by a program with one shard for all keys is ended, not tried again for ever.
-func TestRebuildOfAnEarlierProgramIsEnded(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	g := newGate()
-	defer g.open()
-	asked := b.request("tally")
-	b.start(b.engine(twoTables{bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}}}))
-	<-g.reached
-	b.exec("delete from rebuild_shards where partition < -1")
-	g.open()
-	failed := b.ends(asked.ID, operator.RebuildFailed)
-	require.Contains(t, failed.Error, "was begun by an earlier program, and this one cannot finish it: ask for it again")
-}
-
 // A process freezes at the switch: another one switches, and the first changes nothing when it comes back.
 func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	t.Parallel()
@@ -330,27 +284,6 @@ func TestCancelWithoutAProjector(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
 
-// A paused projection is rebuilt and not switched.
-func TestPausedProjectionIsNotSwitched(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	var paused atomic.Bool
-	e := b.engine(bulkTally{}, func(c *projections.Config) {
-		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
-	})
-	b.start(e)
-	b.caughtUp(e)
-	paused.Store(true)
-	asked := b.request("tally")
-	r := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
-	require.Contains(t, r.Error, "paused")
-	require.Equal(t, 1, b.liveAt("tally"))
-	paused.Store(false)
-	b.ends(asked.ID, operator.RebuildDone)
-	require.Equal(t, 2, b.liveAt("tally"))
-}
-
 // Rows that the tables refuse end the rebuild with the table and the row; the tables that serve stay.
 func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
@@ -369,30 +302,6 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.eachOnce(50)
-}
-
-// What is parked is parked alike.
-func TestRebuildParksAlike(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 20)
-	b.put(withValue(b.encode(postRead(1, 100)), `{"noon"`))
-	b.put(withHeader(b.encode(postRead(2, 101)), "ce_type", []byte("metrics.from_tomorrow.v1")))
-	b.appendReadings(20, 40)
-	e := b.engine(bulkTally{})
-	b.start(e)
-	b.caughtUp(e)
-	b.ends(b.request("tally").ID, operator.RebuildDone)
-	const differ = `select count(*) from (
-		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d except
-		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d) d`
-	require.Equal(t, 2, b.count("select count(*) from parked where generation = 2"))
-	require.Zero(t, b.count(fmtSQL(differ, 1, 2)))
-	require.Zero(t, b.count(fmtSQL(differ, 2, 1)))
-	require.Zero(t, b.count(`
-		select count(*) from checkpoints a join checkpoints b using (partition) where a.generation = 1 and b.generation = 2
-		and (a.next_offset <> b.next_offset or a.event_time is distinct from b.event_time)`))
-	b.eachOnce(40)
 }
 
 // Partitions move to another process while a rebuild is in its copy.

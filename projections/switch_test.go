@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -14,8 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
-
-func fmtSQL(sql string, args ...any) string { return fmt.Sprintf(sql, args...) }
 
 func (b *bench) state(projection string, number int) (state string) {
 	b.t.Helper()

@@ -1,22 +1,18 @@
 package projections_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
@@ -24,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 var update = flag.Bool("update", false, "write the digests of this version of each projector (TestEveryVersionGivesItsDigest)")
@@ -81,7 +76,9 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 		require.Equal(t, digests[p.Name()][version], got, howToRenew, p.Version(), p.Name())
 	}
 	if *update {
-		writeJSON(t, digestsFile, digests)
+		raw, err := json.MarshalIndent(digests, "", " ")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(digestsFile, append(raw, '\n'), 0o600))
 	}
 }
 
@@ -108,12 +105,9 @@ func digestOf(lines []string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// frozenLogs reads the frozen log. Without its file, -update draws one and writes it.
+// frozenLogs reads the frozen log: records of every topic, with poison, races, forgeries and what operators said of them.
 func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 	t.Helper()
-	if _, err := os.Stat(frozenFile); os.IsNotExist(err) && *update {
-		writeFrozen(t, freeze(codec))
-	}
 	var records []frozenRecord
 	readJSON(t, frozenFile, &records)
 	require.NotEmpty(t, records)
@@ -134,105 +128,9 @@ func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 	return logs
 }
 
-// freeze draws a log of every topic, with poison, races, forgeries and what operators said of them.
-func freeze(codec eventlog.Codec) []frozenRecord {
-	var frozen []frozenRecord
-	for _, p := range []fold.Projector{dashboards, projectors.PostInsights{}, projectors.Contents{}, projectors.Directory{}, projectors.Operations{}} {
-		log := rapid.Custom(func(t *rapid.T) *memLog {
-			d := newDrawing(t, codec, p)
-			for d.n = range 40 {
-				d.step()
-			}
-			return d.log
-		}).Example(1)
-		if p.Topic() == domain.TopicDirectory {
-			for _, e := range foldtest.Entities() {
-				r, err := codec.Encode(draft(p.Topic(), domain.EntityKey(e), "of every kind", e))
-				if err != nil {
-					panic(err)
-				}
-				log.put(r)
-			}
-		}
-		freezeSamples(log)
-		for partition, records := range log.partitions {
-			for _, r := range records {
-				f := frozenRecord{Topic: p.Topic(), Partition: int32(partition), Key: string(r.Key)}
-				for _, h := range r.Headers {
-					f.Headers = append(f.Headers, [2]string{h.Key, string(h.Value)})
-				}
-				if r.Value != nil {
-					value := string(r.Value)
-					f.Value = &value
-				}
-				frozen = append(frozen, f)
-			}
-		}
-	}
-	return frozen
-}
-
-// freezeSamples adds the samples of the topic's events, which have every field, and each again some days later.
-func freezeSamples(log *memLog) {
-	files, err := filepath.Glob("../domain/testdata/" + log.topic + ".*.json")
-	if err != nil || log.topic == domain.TopicDirectory {
-		return
-	}
-	for n, file := range files {
-		eventType := strings.Join(strings.Split(filepath.Base(file), ".")[:3], ".") // behind the version stands what the sample is of
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			panic(err)
-		}
-		for i, day := range []string{"2026-03-01T", "2026-03-04T"} {
-			data, err := domain.NewRegistry().Decode(eventType, bytes.ReplaceAll(raw, []byte("2026-03-01T"), []byte(day)))
-			if err != nil {
-				panic(err)
-			}
-			key := agencyA
-			if keyed, ok := data.(interface{ Key() string }); ok {
-				key = keyed.Key()
-			}
-			r, err := log.Encode(draft(log.topic, key, fmt.Sprintf("sample %d.%d", n, i), data))
-			if err != nil {
-				panic(err)
-			}
-			log.put(r)
-		}
-	}
-}
-
 func readJSON(t *testing.T, file string, into any) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
-	if os.IsNotExist(err) && *update {
-		return
-	}
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(raw, into))
-}
-
-// writeFrozen writes a record a line.
-func writeFrozen(t *testing.T, records []frozenRecord) {
-	t.Helper()
-	lines := make([]string, len(records))
-	for i, r := range records {
-		raw, err := json.Marshal(r)
-		require.NoError(t, err)
-		lines[i] = string(raw)
-	}
-	writeFile(t, frozenFile, "[\n"+strings.Join(lines, ",\n")+"\n]\n")
-}
-
-func writeFile(t *testing.T, file, text string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll("testdata/versions", 0o750))
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-}
-
-func writeJSON(t *testing.T, file string, value any) {
-	t.Helper()
-	raw, err := json.MarshalIndent(value, "", " ")
-	require.NoError(t, err)
-	writeFile(t, file, string(raw)+"\n")
 }

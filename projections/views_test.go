@@ -1,14 +1,11 @@
 package projections_test
 
 import (
-	"context"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -22,59 +19,6 @@ func (b *bench) shows(table, schema string) {
 			join pg_class t on t.oid = d.refobjid join pg_namespace n on n.oid = t.relnamespace
 			where v.relnamespace = to_regnamespace('lb') and v.relname = $1 and n.nspname = $2`, table, schema) > 0
 	}, patience, tick)
-}
-
-// A newer version was tried and stopped: the views show the tables that are folded.
-func TestViewsGoBackWithTheVersion(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	old := b.engine(tally{})
-	stopOld := b.start(old)
-	b.caughtUp(old)
-	newer := b.zombie(version2{tally{}})
-	stop := b.start(newer)
-	b.caughtUp(newer)
-	stopOld()
-	b.shows("tally", "lb_tally_v2")
-	stop()
-	b.start(b.engine(tally{}))
-	b.shows("tally", "lb_tally_v1")
-}
-
-// A process that ends when its tables are live and the views not made yet.
-func TestViewsThatWereNeverMade(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	ctx, cancel := context.WithCancel(b.ctx())
-	e := b.engine(bulkTally{}, func(c *projections.Config) {
-		c.Logger = slog.New(endsAt{c.Logger.Handler(), "read model is live", cancel})
-	})
-	require.NoError(t, e.Run(ctx))
-	b.start(b.engine(bulkTally{}))
-	b.shows("tally", "lb_tally_v1")
-}
-
-// endsAt calls do when a line is logged.
-type endsAt struct {
-	slog.Handler
-
-	line string
-	do   func()
-}
-
-func (h endsAt) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == h.line {
-		h.do()
-	}
-	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // stands for the handler
-}
-
-func (endsAt) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h endsAt) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return endsAt{h.Handler.WithAttrs(attrs), h.line, h.do}
 }
 
 // Schema lb shows posts with what they say, whichever of the two has its tables first.
