@@ -2,13 +2,11 @@ package eventlog_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +21,7 @@ import (
 
 func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	big := paused(1)
@@ -51,9 +48,7 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 				ctx = testContext(t)
 			}
 			for _, err := range []error{b.Append(ctx, c.draft), b.AppendBatch(ctx, []domain.Draft{c.draft})[0], b.AppendBulk(ctx, []domain.Draft{c.draft})} {
-				require.ErrorIs(t, err, c.cause)
-				require.ErrorIs(t, err, eventlog.ErrRefused)
-				require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
+				requireRefused(t, err, c.cause)
 				var appendErr *eventlog.AppendError
 				require.ErrorAs(t, err, &appendErr)
 				require.False(t, appendErr.Unknown)
@@ -65,11 +60,18 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	require.Greater(t, size, b.MaxRecordBytes())
 }
 
+// requireRefused holds an append to have left nothing behind.
+func requireRefused(t testing.TB, err, cause error) {
+	t.Helper()
+	require.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, eventlog.ErrRefused)
+	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
+}
+
 // The limit is exact: a record of just MaxRecordBytes is accepted by both clients and the broker.
 func TestAppendUpToTheLimit(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	d := paused(1)
 	small, err := b.Size(d)
 	require.NoError(t, err)
@@ -112,8 +114,7 @@ func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (held <-cha
 // record arrives after all.
 func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicOperations))
 	reason := errors.New("the client went away")
 	ctx, cancel := context.WithCancelCause(testContext(t))
@@ -156,8 +157,7 @@ func TestAppendRidesOutABrokersEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster, brokers := newCluster(t)
-			b := setup(t, brokers)
+			cluster, b := embedded(t)
 			require.NoError(t, b.Append(testContext(t), paused(1)))
 			refused, cut := 0, 0
 			cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -183,8 +183,7 @@ func TestAppendRidesOutABrokersEnd(t *testing.T) {
 // A command never waits behind readings: `dashboards` has a producer of its own.
 func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	reading := make(chan error, 1)
 	go func() { reading <- b.Append(testContext(t), postRead(1, 1)) }()
@@ -197,18 +196,6 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	require.Empty(t, reading)
 	release()
 	require.NoError(t, <-reading)
-}
-
-func TestAppendAfterClose(t *testing.T) {
-	t.Parallel()
-	_, brokers := newCluster(t)
-	log, err := eventlog.Open(testContext(t), newConfig(t, brokers))
-	require.NoError(t, err)
-	require.NoError(t, log.Close())
-	err = log.Append(testContext(t), postRead(1, 1))
-	require.ErrorIs(t, err, eventlog.ErrClosed)
-	require.ErrorIs(t, err, eventlog.ErrRefused)
-	require.NoError(t, log.Close())
 }
 
 // A stop does not wait for brokers that do not answer: it says that something is left open.
@@ -225,6 +212,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
 	release()
 	require.NoError(t, <-appended, "what was handed over still gets its answer")
+	requireRefused(t, log.Append(testContext(t), postRead(1, 1)), eventlog.ErrClosed)
 }
 
 func TestOpenSaysThatNoBrokerAnswers(t *testing.T) {
@@ -242,14 +230,8 @@ func testBatches(t *testing.T, brokers []string) {
 	for account := range 40 {
 		group.Go(func() {
 			for round := range 3 {
-				drafts := make([]domain.Draft, 0, 5)
-				for n := range 5 {
-					drafts = append(drafts, postRead(int64(account+1), 5*round+n))
-				}
-				for _, err := range b.AppendBatch(testContext(t), drafts) {
-					if err != nil {
-						t.Error(err)
-					}
+				if err := errors.Join(b.AppendBatch(testContext(t), readings(int64(account+1), 5*round, 5*round+5))...); err != nil {
+					t.Error(err)
 				}
 			}
 		})
@@ -263,11 +245,7 @@ func testBatches(t *testing.T, brokers []string) {
 	}
 	require.Len(t, got, 40)
 	for account := range 40 {
-		var want []string
-		for n := range 15 {
-			want = append(want, postRead(int64(account+1), n).Envelope.ID)
-		}
-		require.Equal(t, want, got[strconv.Itoa(account+1)])
+		require.Equal(t, idsOf(readings(int64(account+1), 0, 15)), got[strconv.Itoa(account+1)])
 	}
 	require.Empty(t, b.AppendBatch(testContext(t), nil))
 }
@@ -275,18 +253,16 @@ func testBatches(t *testing.T, brokers []string) {
 // Each draft of a batch has its own outcome: what is refused does not keep back the others.
 func TestAppendBatchTellsEachOutcome(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	nameless := postRead(1, 2)
 	nameless.Key = ""
 	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), nameless, postRead(1, 3)})
 	require.Len(t, errs, 3)
 	require.NoError(t, errs[0])
-	require.ErrorIs(t, errs[1], eventlog.ErrEmptyKey)
-	require.ErrorIs(t, errs[1], eventlog.ErrRefused)
+	requireRefused(t, errs[1], eventlog.ErrEmptyKey)
 	require.NoError(t, errs[2])
 	records := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)]
-	require.Equal(t, []string{postRead(1, 1).Envelope.ID, postRead(1, 3).Envelope.ID}, ids(t, b.Log, records))
+	require.Equal(t, idsOf([]domain.Draft{postRead(1, 1), postRead(1, 3)}), ids(t, b.Log, records))
 
 	require.ErrorIs(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 4), nameless}), eventlog.ErrEmptyKey)
 	require.Equal(t, int64(2), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)), "an import's batch is appended whole or not at all")
@@ -296,8 +272,7 @@ func TestAppendBatchTellsEachOutcome(t *testing.T) {
 // outcome. Who repeats the whole is told "refused" only where nothing can be in the log.
 func TestAppendBatchPartlyRefused(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	_, err := b.admin.CreatePartitions(testContext(t), 1, b.wire(domain.TopicMetrics))
 	require.NoError(t, err)
 	b.awaitPartitions(t, domain.TopicMetrics, 7)
@@ -306,9 +281,7 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), paused(1), postRead(2, 1), paused(2)})
 	require.Len(t, errs, 4)
 	for _, refused := range []int{0, 2} {
-		require.ErrorIs(t, errs[refused], eventlog.ErrPartitionCount)
-		require.ErrorIs(t, errs[refused], eventlog.ErrRefused)
-		require.NotErrorIs(t, errs[refused], eventlog.ErrOutcomeUnknown)
+		requireRefused(t, errs[refused], eventlog.ErrPartitionCount)
 	}
 	require.NoError(t, errors.Join(errs[1], errs[3]))
 	require.Equal(t, int64(2), operations())
@@ -319,17 +292,14 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	require.NotErrorIs(t, err, eventlog.ErrRefused)
 	require.Equal(t, int64(3), operations())
 
-	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), postRead(2, 1)})
-	require.ErrorIs(t, err, eventlog.ErrRefused)
-	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
+	requireRefused(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), postRead(2, 1)}), eventlog.ErrPartitionCount)
 	require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}))
 }
 
 // A deadline does not wait for the brokers and is no success: the records come after all, and in their order.
 func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	reason := errors.New("the slot is over")
 	ctx, cancel := context.WithCancelCause(testContext(t))
@@ -351,73 +321,7 @@ func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	release()
 	require.NoError(t, errors.Join(<-later...))
 	one := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics, Key: "1"})[partitionOf(t, b, 1)]
-	require.Equal(t, []string{postRead(1, 1).Envelope.ID, postRead(1, 2).Envelope.ID, postRead(1, 3).Envelope.ID}, ids(t, b.Log, one))
-}
-
-// When the answer is lost after the broker has taken the records, the producer asks again and they are there once.
-func TestAppendBatchAfterALostAnswer(t *testing.T) {
-	t.Parallel()
-	deaf := &deafListener{}
-	cluster, brokers := newCluster(t, kfake.ListenFn(deaf.listen))
-	b := setup(t, brokers)
-	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1)}))
-	deaf.lose.Store(1)
-	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 2), postRead(1, 3)}))
-	require.Zero(t, deaf.lose.Load(), "an answer was lost")
-	require.Equal(t, int64(3), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
-	_ = cluster
-}
-
-// deafListener loses answers to produce requests: the broker has done what was asked, and the client sees its
-// connection end.
-type deafListener struct{ lose atomic.Int32 }
-
-func (d *deafListener) listen(network, address string) (net.Listener, error) {
-	inner, err := net.Listen(network, address)
-	return deafAccept{inner, d}, err
-}
-
-type deafAccept struct {
-	net.Listener
-	deaf *deafListener
-}
-
-func (a deafAccept) Accept() (net.Conn, error) {
-	conn, err := a.Listener.Accept()
-	return &deafConn{Conn: conn, deaf: a.deaf}, err
-}
-
-// deafConn looks for the keys of the requests in what the broker reads: the size in 4 bytes, then the key in 2.
-type deafConn struct {
-	net.Conn
-	deaf     *deafListener
-	head     []byte // of the request that is being read
-	rest     int    // of it
-	produces atomic.Bool
-}
-
-func (c *deafConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	for b := p[:n]; len(b) > 0; {
-		if c.rest > 0 {
-			taken := min(c.rest, len(b))
-			c.rest, b = c.rest-taken, b[taken:]
-			continue
-		}
-		c.head, b = append(c.head, b[0]), b[1:]
-		if len(c.head) == 6 {
-			c.produces.Store(binary.BigEndian.Uint16(c.head[4:]) == uint16(kmsg.Produce))
-			c.rest, c.head = int(binary.BigEndian.Uint32(c.head))-2, c.head[:0]
-		}
-	}
-	return n, err
-}
-
-func (c *deafConn) Write(p []byte) (int, error) {
-	if c.produces.Load() && c.deaf.lose.CompareAndSwap(1, 0) {
-		return 0, errors.Join(net.ErrClosed, c.Close())
-	}
-	return c.Conn.Write(p)
+	require.Equal(t, idsOf(readings(1, 1, 4)), ids(t, b.Log, one))
 }
 
 // A process that ends in the middle has appended whole records or none. Who repeats the batch doubles them in
@@ -438,32 +342,24 @@ func TestAppendBatchIsRepeatedAfterACrash(t *testing.T) {
 		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "no acknowledgement is no success")
 	}
 	for _, err := range log.AppendBatch(testContext(t), drafts) {
-		require.ErrorIs(t, err, eventlog.ErrClosed)
-		require.ErrorIs(t, err, eventlog.ErrRefused)
+		requireRefused(t, err, eventlog.ErrClosed)
 	}
 	release()
 	b := setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = cfg.TopicOverrides })
 	require.NoError(t, b.AppendBulk(testContext(t), drafts))
-	seen := map[string]bool{}
-	for _, r := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)] {
-		seen[r.Header("ce_id")] = true
-	}
-	require.Equal(t, map[string]bool{drafts[0].Envelope.ID: true, drafts[1].Envelope.ID: true}, seen)
+	seen := ids(t, b.Log, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)])
+	slices.Sort(seen)
+	require.Equal(t, idsOf(drafts), slices.Compact(seen))
 }
 
 // While brokers do not answer, so many records may wait; the next caller waits for room, and gives up with
 // its ctx. Nothing that gave up there is appended later.
 func TestAppendBatchPushesBack(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	_, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
-	drafts := make([]domain.Draft, eventlog.MaxBulk)
-	for n := range drafts {
-		drafts[n] = postRead(1, n)
-	}
 	first := make(chan error, 1)
-	go func() { first <- b.AppendBulk(testContext(t), drafts) }()
+	go func() { first <- b.AppendBulk(testContext(t), readings(1, 0, eventlog.MaxBulk)) }()
 	require.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk }, awaitTime, awaitTick)
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

@@ -100,8 +100,7 @@ func testCheckPartitions(t *testing.T, brokers []string) {
 // it is foreign to a start as it is to processes that run. (It is shown by those.)
 func TestAStrayRecordStopsNoStart(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	for _, spec := range b.cfg.Topics {
 		if spec.Partitions == 1 {
 			continue
@@ -110,7 +109,7 @@ func TestAStrayRecordStopsNoStart(t *testing.T) {
 		stray := eventlog.Record{Topic: b.wire(spec.Name), Key: key, Value: []byte("{}")}
 		elsewhere := (eventlog.PartitionOf(key, spec.Partitions) + 1) % spec.Partitions
 		for range 2 {
-			_, err := produce.Record(testContext(t), brokers, stray, elsewhere)
+			_, err := produce.Record(testContext(t), b.cfg.Brokers, stray, elsewhere)
 			require.NoError(t, err)
 		}
 	}
@@ -156,8 +155,7 @@ func TestCheckJoinsAllFindings(t *testing.T) {
 
 func TestRunChecks(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	ctx, cancel := context.WithCancel(testContext(t))
 	results, done := make(chan error), make(chan struct{})
 	go func() {

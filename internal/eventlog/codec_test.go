@@ -68,12 +68,12 @@ func TestFrozenRecords(t *testing.T) {
 		}
 		e, err := codec.Decode(r)
 		require.NoError(t, err, name)
-		require.Equal(t, draft.Data, e.Data, name)
-		require.Equal(t, name, e.Envelope.Type)
-		require.Equal(t, draft.Key, e.Key)
-		require.Equal(t, int32(3), e.Partition)
-		require.Equal(t, int64(7), e.Offset)
-
+		want := domain.Recorded{Topic: draft.Topic, Key: draft.Key, Partition: 3, Offset: 7, Envelope: draft.Envelope, Data: draft.Data}
+		want.Envelope.Type = name
+		if want.Envelope.Source == "" {
+			want.Envelope.Source = "/ledgerboard/test"
+		}
+		require.Equal(t, want, e, name)
 		again, err := codec.Encode(draft)
 		require.NoError(t, err, name)
 		require.Equal(t, r.Headers, again.Headers, name)
@@ -81,6 +81,14 @@ func TestFrozenRecords(t *testing.T) {
 		requireCloudEvent(t, again)
 	}
 	require.Len(t, topics, 4, "a sample of every topic")
+
+	berlin := postRead(1, 1)
+	berlin.Envelope.Time = berlin.Envelope.Time.In(time.FixedZone("CET", 3600))
+	r, err := codec.Encode(berlin)
+	require.NoError(t, err)
+	e, err := codec.Decode(r)
+	require.NoError(t, err)
+	require.Equal(t, postRead(1, 1).Envelope.Time, e.Envelope.Time, "always UTC")
 }
 
 // requireCloudEvent builds the event as the Kafka binding says and has the SDK judge it.
@@ -117,31 +125,6 @@ func requireCloudEvent(t testing.TB, r eventlog.Record) {
 		e.DataEncoded = r.Value
 	}
 	require.NoError(t, e.Validate())
-}
-
-func TestEncodeDecodeIsTheSameEvent(t *testing.T) {
-	t.Parallel()
-	codec := testCodec(t)
-	for name, draft := range samples(t) {
-		r, err := codec.Encode(draft)
-		require.NoError(t, err)
-		e, err := codec.Decode(r)
-		require.NoError(t, err)
-		want := draft.Envelope
-		want.Type = name
-		if want.Source == "" {
-			want.Source = "/ledgerboard/test"
-		}
-		require.Equal(t, want, e.Envelope)
-		require.Equal(t, draft.Data, e.Data)
-	}
-	berlin := postRead(1, 1)
-	berlin.Envelope.Time = berlin.Envelope.Time.In(time.FixedZone("CET", 3600))
-	r, err := codec.Encode(berlin)
-	require.NoError(t, err)
-	e, err := codec.Decode(r)
-	require.NoError(t, err)
-	require.Equal(t, postRead(1, 1).Envelope.Time, e.Envelope.Time, "always UTC")
 }
 
 func TestEncodeRefuses(t *testing.T) {

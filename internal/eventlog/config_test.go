@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -57,27 +56,4 @@ func FuzzParseTopics(f *testing.F) {
 		specs, err := eventlog.ParseTopics(raw)
 		require.Equal(t, err == nil, len(specs) > 0)
 	})
-}
-
-// One set of credentials opens both clients, with every mechanism.
-func TestSASL(t *testing.T) {
-	t.Parallel()
-	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
-		t.Run(mechanism, func(t *testing.T) {
-			t.Parallel()
-			_, brokers := newCluster(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "writer", "secret"))
-			cfg := newConfig(t, brokers)
-			cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: "writer", Password: "secret"}
-			log, err := eventlog.Open(testContext(t), cfg)
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, log.Close()) })
-			require.NoError(t, log.Append(testContext(t), postRead(1, 1)))
-			require.Len(t, scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicMetrics}), 1)
-
-			cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: "writer", Password: "wrong"}
-			_, err = eventlog.Open(testContext(t), cfg)
-			require.ErrorContains(t, err, "no broker answers")
-			require.NotContains(t, err.Error(), "wrong", "no password in an error")
-		})
-	}
 }

@@ -36,6 +36,21 @@ func postRead(socialAccount int64, n int) domain.Draft {
 	}
 }
 
+// readings are those of the numbers from, ..., to-1.
+func readings(socialAccount int64, from, to int) (drafts []domain.Draft) {
+	for n := from; n < to; n++ {
+		drafts = append(drafts, postRead(socialAccount, n))
+	}
+	return drafts
+}
+
+func idsOf(drafts []domain.Draft) (ids []string) {
+	for _, d := range drafts {
+		ids = append(ids, d.Envelope.ID)
+	}
+	return ids
+}
+
 // order is a directory entity.
 func order(id string, n int) domain.Draft {
 	return domain.Draft{

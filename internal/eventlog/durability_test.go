@@ -19,8 +19,7 @@ import (
 // idempotent, and have no more requests under way than keep their order. Looked at in the settings and on the wire.
 func TestProducersLoseNothing(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	single := eventlog.SaramaProducer(b.cfg)
 	require.NoError(t, single.Validate())
 	require.Equal(t, sarama.WaitForAll, single.Producer.RequiredAcks)
@@ -67,8 +66,7 @@ func TestProducersLoseNothing(t *testing.T) {
 // A topic that was deleted and made again under a follower answers with records of another log: the id in the answer tells.
 func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	record := b.forge(t, postRead(1, 1))
 	record.Topic, record.Partition = b.wire(domain.TopicMetrics), partitionOf(t, b, 1)
 	here, other := eventlog.TopicID{1}, eventlog.TopicID{2}

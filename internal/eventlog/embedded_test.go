@@ -17,45 +17,10 @@ import (
 
 // What only an embedded broker can be made to do.
 
-// The topic's identity and its records outlive the broker's process, so a checkpoint does too.
-func TestPositionsOutliveTheBroker(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	start := func() (*kfake.Cluster, *bench) {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SyncWrites())
-		require.NoError(t, err)
-		t.Cleanup(cluster.Close)
-		return cluster, setup(t, cluster.ListenAddrs(), func(c *eventlog.Config) { c.TopicOverrides = nil })
-	}
-	cluster, b := start()
-	for n := range 4 {
-		require.NoError(t, b.Append(testContext(t), postRead(1, n)))
-	}
-	f := newFolder(t, b)
-	stop := f.start("outlive", nil)
-	f.await(4)
-	stop()
-	_, id, err := b.Ranges(testContext(t), domain.TopicMetrics)
-	require.NoError(t, err)
-	require.NoError(t, b.Close())
-	cluster.Close()
-
-	_, b = start()
-	_, again, err := b.Ranges(testContext(t), domain.TopicMetrics)
-	require.NoError(t, err)
-	require.Equal(t, id, again)
-	require.NoError(t, b.Append(testContext(t), postRead(1, 4)))
-	f.b = b
-	f.start("outlive", nil)
-	require.Equal(t, []int64{4}, offsets(f.await(1)))
-	require.Empty(t, f.stops)
-}
-
 // After compaction the scan still ends exactly, and Follow takes the missing offsets as what they are.
 func TestCompactedTopicHasHoles(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	for n := range 40 {
 		require.NoError(t, b.Append(testContext(t), order(strconv.Itoa(n%4), n)))
 	}
@@ -96,13 +61,8 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 // A leader that moves, and brokers that answer with errors for a while, cost time and nothing else.
 func TestScanRidesOutMovedLeaders(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t, kfake.NumBrokers(3))
-	b := setup(t, brokers)
-	drafts := make([]domain.Draft, 0, 500)
-	for n := range 500 {
-		drafts = append(drafts, postRead(int64(n%30+1), n))
-	}
-	require.NoError(t, b.AppendBulk(testContext(t), drafts))
+	cluster, b := embedded(t, kfake.NumBrokers(3))
+	b.fill(t, 6, 0, 80)
 	failures := 0
 	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		if failures++; failures > 3 {
@@ -120,17 +80,14 @@ func TestScanRidesOutMovedLeaders(t *testing.T) {
 			return nil
 		},
 	}))
-	require.Equal(t, 500, n)
+	require.Equal(t, 6*80, n)
 }
 
 // Brokers answer a client beyond its quota with no partition at all, and tell it to wait.
 func TestScanUnderAQuota(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
-	for n := range 20 {
-		require.NoError(t, b.Append(testContext(t), postRead(int64(n+1), n)))
-	}
+	cluster, b := embedded(t)
+	b.append(t, readings(1, 0, 20)...)
 	throttled := 0
 	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		if throttled++; throttled > 5 {
@@ -141,22 +98,13 @@ func TestScanUnderAQuota(t *testing.T) {
 		resp.ThrottleMillis = 1
 		return resp, nil, true
 	})
-	n := 0
-	require.NoError(t, b.Scan(testContext(t), eventlog.ScanConfig{
-		Topic: domain.TopicMetrics, Parallel: 1,
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			n += len(run.Records)
-			return nil
-		},
-	}))
-	require.Equal(t, 20, n)
+	require.Len(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics, Parallel: 1})[partitionOf(t, b, 1)], 20)
 }
 
 // The brokers' refusal to fetch for good is an error and not an endless loop.
 func TestScanGivesUp(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
 	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		resp := request.ResponseKind().(*kmsg.FetchResponse)
@@ -169,11 +117,8 @@ func TestScanGivesUp(t *testing.T) {
 
 func TestScanEndsWithHandlesError(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
-	for n := range 60 {
-		require.NoError(t, b.Append(testContext(t), postRead(int64(n+1), n)))
-	}
+	_, b := embedded(t)
+	b.append(t, readings(1, 0, 60)...)
 	full := errors.New("the disk is full")
 	require.ErrorIs(t, b.Scan(testContext(t), eventlog.ScanConfig{
 		Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return full },

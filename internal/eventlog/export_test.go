@@ -44,19 +44,6 @@ func (l *Log) HandedOver() int { return len(l.slots) }
 // MaxBulk is how many records of batches may wait for answers.
 const MaxBulk = maxBulk
 
-// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
-// topic or an empty key ([ErrEmptyKey]).
-func (l *Log) PartitionFor(topic, key string) (int32, error) {
-	spec, err := l.spec(topic)
-	if err != nil {
-		return 0, err
-	}
-	if key == "" {
-		return 0, ErrEmptyKey
-	}
-	return PartitionOf([]byte(key), spec.Partitions), nil
-}
-
 // Ahead is how many records a follower has fetched that no poll has brought yet.
 func Ahead(of Follower) int {
 	f := of.(*follower) //nolint:forcetypeassert // there is no other

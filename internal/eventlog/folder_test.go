@@ -3,7 +3,6 @@ package eventlog_test
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -186,9 +185,7 @@ func (b *bench) fill(t testing.TB, partitions int32, from, to int) {
 func (b *bench) keyOf(t testing.TB, partition int32) int64 {
 	t.Helper()
 	for account := int64(1); ; account++ {
-		p, err := b.PartitionFor(domain.TopicMetrics, strconv.FormatInt(account, 10))
-		require.NoError(t, err)
-		if p == partition {
+		if partitionOf(t, b, account) == partition {
 			return account
 		}
 	}

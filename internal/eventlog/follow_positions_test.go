@@ -47,14 +47,12 @@ func TestRebalanceEndsAHangingLookUp(t *testing.T) {
 // The log has to be the same.
 func TestFollowGoesOnBehindWhatCompactionTook(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	ctx := testContext(t)
 	for n := range 5 {
-		require.NoError(t, b.Append(ctx, order("1", n)))
+		b.append(t, order("1", n))
 	}
-	partition, err := b.PartitionFor(domain.TopicDirectory, order("1", 1).Key)
-	require.NoError(t, err)
+	partition := b.partition(t, domain.TopicDirectory, order("1", 1).Key)
 	cluster.Compact()
 	ranges, id, err := b.Ranges(ctx, domain.TopicDirectory)
 	require.NoError(t, err)

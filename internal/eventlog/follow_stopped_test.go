@@ -14,9 +14,7 @@ import (
 
 func testStoppedOtherID(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	other, fine := b.keyOf(t, 0), b.keyOf(t, 1)
-	require.NoError(t, b.Append(testContext(t), postRead(other, 1)))
-	require.NoError(t, b.Append(testContext(t), postRead(fine, 1)))
+	b.fill(t, 2, 1, 2)
 	f := newFolder(t, b)
 	f.positions[0] = eventlog.Checkpoint{TopicID: eventlog.TopicID{1, 2, 3}}
 	f.start("other", nil)
@@ -31,9 +29,7 @@ func testStoppedOtherID(t *testing.T, brokers []string) {
 func testStoppedRecreated(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	account := b.keyOf(t, 2)
-	for n := range 3 {
-		require.NoError(t, b.Append(testContext(t), postRead(account, n)))
-	}
+	b.append(t, readings(account, 0, 3)...)
 	f := newFolder(t, b)
 	f.start("recreated", nil)
 	f.await(3)
@@ -54,9 +50,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 
 func testStoppedBeyondEnd(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	for n := range 3 {
-		require.NoError(t, b.Append(testContext(t), postRead(b.keyOf(t, 0), n)))
-	}
+	b.append(t, readings(b.keyOf(t, 0), 0, 3)...)
 	f := newFolder(t, b)
 	f.positions[0] = eventlog.Checkpoint{NextOffset: 4}
 	f.positions[1] = eventlog.Checkpoint{NextOffset: 0}
@@ -68,11 +62,7 @@ func testStoppedBeyondEnd(t *testing.T, brokers []string) {
 
 func testStoppedBelowStart(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	gone, fine := b.keyOf(t, 0), b.keyOf(t, 1)
-	for n := range 5 {
-		require.NoError(t, b.Append(testContext(t), postRead(gone, n)))
-		require.NoError(t, b.Append(testContext(t), postRead(fine, n)))
-	}
+	b.fill(t, 2, 0, 5)
 	b.deleteBefore(t, domain.TopicMetrics, 0, 3)
 	f := newFolder(t, b)
 	f.positions[0] = eventlog.Checkpoint{NextOffset: 2}
@@ -95,8 +85,7 @@ func testStoppedBelowStart(t *testing.T, brokers []string) {
 
 func TestStoppedGap(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	b.gap(t, cluster)
 	f := newFolder(t, b)
 	f.start("gap", nil)

@@ -18,10 +18,7 @@ import (
 
 func testResume(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	ctx := testContext(t)
-	for n := range 30 {
-		require.NoError(t, b.Append(ctx, postRead(1, n)))
-	}
+	b.append(t, readings(1, 0, 30)...)
 	f := newFolder(t, b)
 	batches := 0
 	refused := errors.New("the database is away")
@@ -39,9 +36,7 @@ func testResume(t *testing.T, brokers []string) {
 	require.Equal(t, want[:30], offsets(f.await(30)), "each record once, in order, across the broken session")
 	stop()
 
-	for n := range 10 {
-		require.NoError(t, b.Append(ctx, postRead(1, 30+n)))
-	}
+	b.append(t, readings(1, 30, 40)...)
 	f.start("resume", nil)
 	require.Equal(t, want[30:], offsets(f.await(10)), "exactly at the checkpoint")
 
@@ -54,9 +49,7 @@ func testResume(t *testing.T, brokers []string) {
 
 func partitionOf(t testing.TB, b *bench, account int64) int32 {
 	t.Helper()
-	p, err := b.PartitionFor(domain.TopicMetrics, strconv.FormatInt(account, 10))
-	require.NoError(t, err)
-	return p
+	return b.partition(t, domain.TopicMetrics, strconv.FormatInt(account, 10))
 }
 
 func testRebalance(t *testing.T, brokers []string) {
@@ -142,57 +135,6 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"folded", "assigned"}, events[:2])
-}
-
-// Records are fetched ahead while a batch is in flight, and the partitions of some go to another follower: who keeps a
-// partition goes on with them.
-func testRebalanceAhead(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	const group, partitions, each = "ahead", 6, 50
-	fill := func(from, to int) { t.Helper(); b.fill(t, partitions, from, to) }
-	fill(0, 1)
-	f := newFolder(t, b)
-	first, err := b.Follow(eventlog.FollowConfig{Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: 40, Positions: f.load})
-	require.NoError(t, err)
-	var batch eventlog.Batch
-	for len(batch.Runs) == 0 {
-		batch, err = first.Poll(testContext(t), time.Second)
-		require.NoError(t, err)
-	}
-	fill(1, each)
-	require.Eventually(t, func() bool { return eventlog.Ahead(first) > 0 }, awaitTime, time.Millisecond)
-	f.start(group, nil)
-	b.awaitRebalance(t, b.wire(f.topic)+group)
-	require.Positive(t, eventlog.Ahead(first))
-	require.NoError(t, f.fold(batch))
-	first.Done(batch)
-	ctx, cancel := context.WithCancel(testContext(t))
-	var going sync.WaitGroup
-	going.Go(func() {
-		defer first.Close()
-		for {
-			batch, err := first.Poll(ctx, time.Second)
-			if err == nil {
-				err = f.fold(batch)
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				f.ended <- err
-				return
-			}
-			first.Done(batch)
-		}
-	})
-	t.Cleanup(going.Wait)
-	t.Cleanup(cancel)
-	next := map[int32]int64{}
-	for _, r := range f.await(partitions * each) {
-		require.Equal(t, next[r.Partition], r.Offset, "partition %d: nothing lost, doubled or out of order", r.Partition)
-		next[r.Partition]++
-	}
-	require.Empty(t, f.ended)
 }
 
 // A follower loses partitions of which it holds records ahead, and gets them back before it polls: another one has folded
@@ -302,8 +244,7 @@ func testCommitted(t *testing.T, brokers []string) {
 
 func TestFollowRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
 	require.ErrorContains(t, err, "group, positions and the size of a batch are all needed")
 	_, err = b.Follow(eventlog.FollowConfig{Topic: "nonsense"})
@@ -313,8 +254,7 @@ func TestFollowRefusesWhatCannotWork(t *testing.T) {
 // Positions that cannot be read end the follower, not the process; the next one asks again.
 func TestFollowTriesPositionsAgain(t *testing.T) {
 	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
+	_, b := embedded(t)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,29 @@ func newAdmin(t testing.TB, brokers []string) (*kgo.Client, *kadm.Client) {
 	require.NoError(t, err)
 	t.Cleanup(raw.Close)
 	return raw, kadm.NewClient(raw)
+}
+
+// embedded is a bench on an embedded broker of its own.
+func embedded(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, *bench) {
+	t.Helper()
+	cluster, brokers := newCluster(t, opts...)
+	return cluster, setup(t, brokers)
+}
+
+// append appends one after the other.
+func (b *bench) append(t testing.TB, drafts ...domain.Draft) {
+	t.Helper()
+	for _, d := range drafts {
+		require.NoError(t, b.Append(testContext(t), d))
+	}
+}
+
+// partition is where a key of a topic lives.
+func (b *bench) partition(t testing.TB, topic, key string) int32 {
+	t.Helper()
+	at := slices.IndexFunc(b.cfg.Topics, func(spec eventlog.TopicSpec) bool { return spec.Name == topic })
+	require.NotEqual(t, -1, at, topic)
+	return eventlog.PartitionOf([]byte(key), b.cfg.Topics[at].Partitions)
 }
 
 // wire is a topic's name on the brokers.

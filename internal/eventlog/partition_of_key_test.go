@@ -8,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -49,17 +48,4 @@ func TestBothClientsChooseAlike(t *testing.T) {
 	})
 	_, err := eventlog.NewPinnedSarama(map[string]int32{"t": 3})("t").Partition(&sarama.ProducerMessage{}, 3)
 	require.ErrorIs(t, err, eventlog.ErrEmptyKey)
-}
-
-func TestPartitionFor(t *testing.T) {
-	t.Parallel()
-	_, brokers := newCluster(t)
-	b := setup(t, brokers)
-	p, err := b.PartitionFor(domain.TopicMetrics, "21")
-	require.NoError(t, err)
-	require.Equal(t, eventlog.PartitionOf([]byte("21"), 6), p)
-	_, err = b.PartitionFor(domain.TopicMetrics, "")
-	require.ErrorIs(t, err, eventlog.ErrEmptyKey)
-	_, err = b.PartitionFor("nonsense", "21")
-	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }

@@ -14,9 +14,7 @@ import (
 func testRanges(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	ctx := testContext(t)
-	for n := range 3 {
-		require.NoError(t, b.Append(ctx, paused(n)))
-	}
+	b.append(t, paused(0), paused(1), paused(2))
 	ranges, id, err := b.Ranges(ctx, domain.TopicOperations)
 	require.NoError(t, err)
 	require.Equal(t, []eventlog.PartitionRange{{Partition: 0, Start: 0, End: 3}}, ranges)
@@ -112,8 +110,7 @@ func testScanMissing(t *testing.T, brokers []string) {
 
 func TestScanSeesGaps(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	b.gap(t, cluster)
 	cfg := eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }}
 	require.ErrorIs(t, b.Scan(testContext(t), cfg), eventlog.ErrGap, "in the middle")

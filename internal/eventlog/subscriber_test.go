@@ -15,8 +15,7 @@ import (
 // had begun is over.
 func TestListeningBeginsWhileALeaderGoes(t *testing.T) {
 	t.Parallel()
-	cluster, brokers := newCluster(t)
-	b := setup(t, brokers)
+	cluster, b := embedded(t)
 	var asked atomic.Int32
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
