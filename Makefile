@@ -60,9 +60,9 @@ mutate: ## break the guards that matter, line by line: each break must make a na
 kafka: ## run the log's suite against three brokers of Apache Kafka (needs Java and Maven)
 	.ci/kafka
 
-# CHAOS says for how long there are faults, PROCESSES how many processes of each role there are, BOUND when all is given up, ONLY which tests.
+# CHAOS says for how long there are faults, BOUND when all is given up, ONLY which tests.
 chaos: ## break processes, brokers, PostgreSQL and the network under load for ten minutes (needs Java and Maven)
-	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) LEDGERBOARD_CHAOS_PROCESSES=$(PROCESSES) go test -count=1 -v -timeout $(or $(BOUND),60m) $(if $(ONLY),-run '$(ONLY)') ./internal/dev/chaos
+	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) go test -count=1 -v -timeout $(or $(BOUND),60m) $(if $(ONLY),-run '$(ONLY)') ./internal/dev/chaos
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
 bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP: only what it matches

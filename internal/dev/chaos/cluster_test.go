@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -103,50 +101,6 @@ func (c *cluster) whole() error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// roles says what a broker does that others must do when it is gone: how long that takes depends on it. Where the cluster cannot be asked, it
-// says that.
-func (c *cluster) roles(broker int) string {
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...))
-	if err != nil {
-		return err.Error()
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), answeredWithin)
-	defer cancel()
-	admin, id := kadm.NewClient(client), int32(broker)
-	topics, err := admin.ListTopicsWithInternal(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	leads := map[string]int{}
-	for _, topic := range topics {
-		for _, p := range topic.Partitions {
-			if p.Leader == id {
-				leads[topic.Topic]++
-			}
-		}
-	}
-	groups, err := admin.DescribeGroups(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	var coordinates []string
-	for _, group := range groups {
-		if group.Coordinator.NodeID == id {
-			coordinates = append(coordinates, group.Group)
-		}
-	}
-	slices.Sort(coordinates)
-	request := kmsg.NewPtrDescribeQuorumRequest()
-	request.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
-	quorum, err := request.RequestWith(ctx, client)
-	if err != nil {
-		return err.Error()
-	}
-	controls := len(quorum.Topics) > 0 && len(quorum.Topics[0].Partitions) > 0 && quorum.Topics[0].Partitions[0].LeaderID == id
-	return fmt.Sprintf("is the controller: %t; coordinates %v; leads partitions of %v", controls, coordinates, leads)
 }
 
 // lacks says what the cluster lacks.

@@ -19,7 +19,6 @@ type commitProxy struct {
 	upstream string
 	armed    atomic.Bool
 	met      atomic.Int64 // commits while it was armed
-	cut      atomic.Int64 // connections that it has cut
 }
 
 // newCommitProxy stands before a server until the test ends. The server speaks in the open.
@@ -86,9 +85,6 @@ func (p *commitProxy) carry(client net.Conn) {
 		if _, err := server.Write(message); err != nil || c.how.Load() == unheard {
 			break
 		}
-	}
-	if c.how.Load() != uncut {
-		p.cut.Add(1)
 	}
 	if c.how.Load() != unanswered { // else the server ends it once it has answered
 		_ = server.Close()

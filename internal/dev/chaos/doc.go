@@ -16,25 +16,21 @@
 // # How to run it
 //
 // LEDGERBOARD_CHAOS=2m (how long there are faults) go test ./internal/dev/chaos, or `make chaos`. Without the variable its tests are skipped.
-// It needs Java, and Maven the first time. LEDGERBOARD_CHAOS_PROCESSES is how many processes of each role there are; default 2.
+// It needs Java, and Maven the first time.
 // As root the disk of PostgreSQL is a file system in memory that can be full; else that fault is left out, and the run says so.
 //
 // # Non-obvious
 //
-//   - An outage of writes is a change that is not acknowledged 5 s after it was first sent, in spite of being sent again to another process
-//     after each refusal and whenever nothing came for 5 s. An outage of reads is a GET that fails, and fails again when sent to another process.
 //   - Each process has addresses of its own for each broker and for the database, so that its network can be cut alone: brokers tell clients
 //     that come by a proxy to come back by it (deploy/kafka --via).
 //   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again:
 //     readers and writers are answered, processes say so, and brokers have all replicas in sync. Two at once are one
 //     fault of two parts.
 //   - What fails the run does not depend on the clock: what was lost, doubled or wrong, a change without an outcome, and somebody who can do
-//     nothing five minutes after the cause was removed. How long anything took is printed, and how often each bound that the service promises was
-//     kept (bounds_test.go).
+//     nothing five minutes after the cause was removed. How long changes waited is printed.
 //   - The program under test is built with a package time of the standard library whose clock can be stepped (go build -overlay): so the time of
 //     day steps for all of the program and its libraries, and the program itself has no setting for it. Such a build compiles everything
 //     once more, about a minute and a half on two cores.
 //   - A disk that is full ends PostgreSQL where it cannot write its log, and fails statements elsewhere. Both happen: what is used of the disk is
 //     its size then.
-//   - A request that a planned stop cuts is one whose connection ended without an answer; one that is refused after the port was closed is not.
 package chaos

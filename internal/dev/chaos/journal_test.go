@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,7 +21,6 @@ type attempt struct {
 	trace string
 	at    string // the process
 	sent  time.Time
-	took  time.Duration
 	answer
 }
 
@@ -66,7 +64,7 @@ func (j *journal) begin(c *command, at string) *attempt {
 func (j *journal) end(c *command, a *attempt, got answer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	a.answer, a.took = got, time.Since(a.sent)
+	a.answer = got
 	switch {
 	case a.acknowledged():
 		c.acknowledged, c.took = a, time.Since(c.attempts[0].sent)
@@ -74,35 +72,6 @@ func (j *journal) end(c *command, a *attempt, got answer) {
 	case got.status != 503 || got.retryAfter == "":
 		j.strange = append(j.strange, fmt.Sprintf("%s answered a change with %d, Retry-After %q: %s", a.at, got.status, got.retryAfter, got.body))
 	}
-}
-
-// slowest tells of the change that waited longest of those that were acknowledged since a moment, what each attempt of it brought;
-// equal answers in a row stand once.
-func (j *journal) slowest(from time.Time) string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var worst *command
-	for _, c := range j.commands {
-		if c.acknowledged != nil && c.acknowledged.sent.After(from) && (worst == nil || c.took > worst.took) {
-			worst = c
-		}
-	}
-	if worst == nil {
-		return "none"
-	}
-	var text strings.Builder
-	said := ""
-	for _, a := range worst.attempts {
-		brought := fmt.Sprint(a.status, " ", a.message)
-		if a.err != nil {
-			brought = "no answer"
-		}
-		if brought != said || a == worst.acknowledged {
-			fmt.Fprintf(&text, "\n      %s %s after %.1fs: %s", a.sent.Format("15:04:05.0"), a.at, a.took.Seconds(), brought)
-		}
-		said = brought
-	}
-	return text.String()
 }
 
 // longest is the longest that a change waited of those that were under way in a span.

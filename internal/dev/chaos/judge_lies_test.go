@@ -4,54 +4,11 @@ import (
 	"errors"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
-
-// What the run says of each bound is so: one part that is gone has all of them, a planned stop a stricter one, the rest the last alone.
-func TestBoundsAreKeptOrBroken(t *testing.T) {
-	t.Parallel()
-	alone, planned, most := fault{kind: "one frozen", alone: true}, fault{kind: "one" + stoppedAsPlanned, alone: true}, fault{kind: "two killed"}
-	b := newBounds()
-	require.True(t, b.hold(alone, waitsAtMost, 0, mendedWithin), "within the bounds")
-	require.False(t, b.hold(alone, waitsAtMost+1, 0, 0), "a change waited")
-	require.False(t, b.hold(alone, 0, 1, 0), "nobody answered a reader")
-	require.False(t, b.hold(planned, stopWaitsAtMost+1, 0, 0), "a change waited for a stop")
-	require.True(t, b.hold(most, time.Hour, time.Hour, 0), "while most is gone nothing may go on")
-	require.False(t, b.hold(most, 0, 0, mendedWithin+1), "it lasted on after its cause")
-	var lines []string
-	for _, each := range b.all() {
-		lines = append(lines, each.String())
-	}
-	require.Equal(t, []string{
-		"one part gone: no reader is without an answer from two processes: kept 3 of 4 times; the longest was 0s (one frozen)",
-		"one part gone: a change waits at most 12s: kept 2 of 3 times; the longest was 12s (one frozen)",
-		"a process stopped as planned: a change waits at most 1s: kept 0 of 1 times; the longest was 1s (one stopped as planned)",
-		"anything gone: what fails for it ends, after its cause was removed, within 15s: kept 5 of 6 times; the longest was 15s (two killed)",
-	}, lines)
-}
-
-// Of two faults at once the process is started again last, on what is there again.
-func TestAProcessIsStartedOnWhatIsMended(t *testing.T) {
-	t.Parallel()
-	var ended []string
-	part := func(of string) fault {
-		return fault{of: of, begin: func() error { return nil }, end: func() error { ended = append(ended, of); return nil }}
-	}
-	require.NoError(t, both(part("api 1"), part(ofPostgres)).end())
-	require.NoError(t, both(part(ofBrokers), part("projector 1")).end())
-	require.Equal(t, []string{ofPostgres, "api 1", ofBrokers, "projector 1"}, ended)
-}
-
-// A link that two faults have cut is mended by both.
-func TestALinkIsMendedTwice(t *testing.T) {
-	t.Parallel()
-	l := newLink(t, "mended already")
-	require.NoError(t, l.mend())
-}
 
 // What the run looks for is found where it is planted.
 func TestJudgeFindsLies(t *testing.T) {

@@ -3,13 +3,11 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -19,42 +17,29 @@ const pauseAfterRefusal = 250 * time.Millisecond
 // clients are who write and read.
 type clients struct {
 	journal *journal
-	outages *outages
 	bases   []string // of the processes that serve
 
 	mu   sync.Mutex
-	torn []torn
+	done map[string]time.Time // by who: when the last thing that they got done was begun
 }
 
-// torn is a request whose connection ended before there was an answer.
-type torn struct {
-	base string
-	at   time.Time
-}
-
-// ask sends a request to a process. One that is refused was not cut, and one that the client gave up neither.
-func (c *clients) ask(method, base, board, token, body string, headers ...string) answer {
-	got := ask(context.Background(), answeredWithin, method, boardURL(base, board), token, body, headers...)
-	if got.err != nil && !errors.Is(got.err, syscall.ECONNREFUSED) && !errors.Is(got.err, context.DeadlineExceeded) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.torn = append(c.torn, torn{base, time.Now()})
-	}
-	return got
-}
-
-// cutBy counts the requests that planned stops have cut.
-func (c *clients) cutBy(stops []planned) (n int) {
+// did notes that somebody has got something done.
+func (c *clients) did(who string, begun time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range c.torn {
-		if slices.ContainsFunc(stops, func(s planned) bool {
-			return s.base == r.base && r.at.After(s.begun) && r.at.Before(s.ended.Add(time.Second))
-		}) {
-			n++
+	c.done[who] = begun
+}
+
+// waiting are those who have got nothing done that was begun after a moment.
+func (c *clients) waiting(since time.Time, everybody []string) (waiting []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, who := range everybody {
+		if !c.done[who].After(since) {
+			waiting = append(waiting, who)
 		}
 	}
-	return n
+	return waiting
 }
 
 // write changes one board until ctx is done: it sends each change until its outcome is known, to one process after the other.
@@ -62,32 +47,32 @@ func (c *clients) write(ctx context.Context, rng *rand.Rand, agency agency, b bo
 	var now []string
 	for n := 0; ctx.Err() == nil; n++ {
 		next := another(rng, b.users, now, n == 0)
-		who := agency.id + "/" + b.id
 		change := &command{agency: agency.id, board: b.id, users: next, key: fmt.Sprintf("chaos-%s-%d", b.id, n)}
 		begun := time.Now()
-		c.outages.trying("write", who, begun)
-		c.carry(rng, change, token)
-		c.outages.did("write", who, time.Since(begun) > answeredWithin)
+		if c.carry(rng, change, token) {
+			c.did("write "+agency.id+"/"+b.id, begun)
+		}
 		now = next
 		rest(ctx, time.Duration(50+rng.IntN(250))*time.Millisecond)
 	}
 }
 
 // carry sends a command until it is acknowledged, however long that takes: what ends the run is that it takes too long.
-func (c *clients) carry(rng *rand.Rand, change *command, token string) {
+func (c *clients) carry(rng *rand.Rand, change *command, token string) (acknowledged bool) {
 	body := usersBody(change.users)
 	giveUp := time.Now().Add(patience)
 	for at := rng.IntN(len(c.bases)); time.Now().Before(giveUp); at++ {
 		base := c.bases[at%len(c.bases)]
 		a := c.journal.begin(change, base)
-		got := c.ask(http.MethodPut, base, change.board, token, body,
+		got := ask(context.Background(), answeredWithin, http.MethodPut, boardURL(base, change.board), token, body,
 			"Idempotency-Key", change.key, "Traceparent", "00-"+a.trace+"-00f067aa0ba902b7-01")
 		c.journal.end(change, a, got)
 		if a.acknowledged() {
-			return
+			return true
 		}
 		time.Sleep(pauseAfterRefusal)
 	}
+	return false
 }
 
 func usersBody(users []string) string {
@@ -114,32 +99,19 @@ func another(rng *rand.Rand, all, now []string, first bool) []string {
 	}
 }
 
-// read looks at one board after the other until ctx is done; what fails is sent once more, to another process.
+// read looks at one board after the other until ctx is done; what fails is sent again, to another process.
 func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token string) {
 	for ctx.Err() == nil {
-		b := agency.boards[rng.IntN(len(agency.boards))]
-		c.outages.trying("read", agency.id, time.Now())
-		failed := false
-		for at := rng.IntN(len(c.bases)); ; at++ {
-			got := c.ask(http.MethodGet, c.bases[at%len(c.bases)], b.id, token, "")
+		b, begun := agency.boards[rng.IntN(len(agency.boards))], time.Now()
+		for at := rng.IntN(len(c.bases)); ctx.Err() == nil; at++ {
+			got := ask(context.Background(), answeredWithin, http.MethodGet, boardURL(c.bases[at%len(c.bases)], b.id), token, "")
 			if got.err == nil && got.status == http.StatusOK {
 				c.journal.saw(seen{agency.id, b.id, got.version, got.users})
+				c.did("read "+agency.id, begun)
 				break
 			}
-			if another := c.bases[(at+1)%len(c.bases)]; ctx.Err() == nil && !failed {
-				got = c.ask(http.MethodGet, another, b.id, token, "")
-				if got.err == nil && got.status == http.StatusOK {
-					c.journal.saw(seen{agency.id, b.id, got.version, got.users})
-					break
-				}
-			}
-			failed = true
-			if ctx.Err() != nil {
-				return
-			}
-			time.Sleep(pauseAfterRefusal)
+			rest(ctx, pauseAfterRefusal)
 		}
-		c.outages.did("read", agency.id, failed)
 		rest(ctx, time.Duration(100+rng.IntN(300))*time.Millisecond)
 	}
 }

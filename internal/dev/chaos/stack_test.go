@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long anything is waited for that must happen; what is slower has not happened. Only failures take so long: how long things took is
-// printed, and judged by nobody (bounds_test.go).
+// printed.
 const patience = 5 * time.Minute
 
 // stack is the service as an installation has it.
@@ -29,7 +29,6 @@ type stack struct {
 	projectors []*process
 	nets       map[*process]network
 	world      []agency
-	stops      []planned
 }
 
 // network is what a process reaches the servers by.
@@ -39,13 +38,13 @@ type network struct {
 	commits  *commitProxy // behind the link to the database
 }
 
-// startStack starts brokers, database and so many processes of each role, and waits until all are ready.
-func startStack(t testing.TB, each int) *stack {
+// startStack starts brokers, database and processes, and waits until all are ready.
+func startStack(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{t: t, secret: jwtSecret, world: newWorld(), nets: map[*process]network{}}
 	var nets []network
 	var ports [][]string
-	for n := range 2 * each {
+	for n := range 2 * perRole {
 		var list []string
 		net := network{database: newLink(t, "database of "+strconv.Itoa(n))}
 		for broker := range 3 {
@@ -65,7 +64,7 @@ func startStack(t testing.TB, each int) *stack {
 		}
 		net.commits = newCommitProxy(t, s.database.addr())
 		require.NoError(t, net.database.to(net.commits.addr()))
-		s.add(program, n, each, net)
+		s.add(program, n, net)
 	}
 	migrate := exec.Command(program, "migrate")
 	migrate.Env = append(os.Environ(), "LEDGERBOARD_DATABASE_URL="+s.database.via(""))
@@ -84,13 +83,13 @@ func startStack(t testing.TB, each int) *stack {
 }
 
 // add makes the n-th process: the first ones serve, the others fold.
-func (s *stack) add(program string, n, each int, net network) {
+func (s *stack) add(program string, n int, net network) {
 	s.t.Helper()
 	role := "api"
-	if n >= each {
+	if n >= perRole {
 		role = "projector"
 	}
-	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%each+1), freePort(s.t),
+	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%perRole+1), freePort(s.t),
 		"LEDGERBOARD_ROLES="+role, "LEDGERBOARD_DATABASE_URL="+s.database.via(net.database.addr()),
 		"LEDGERBOARD_KAFKA_BROKERS="+net.brokers[0].addr()+","+net.brokers[1].addr()+","+net.brokers[2].addr(),
 		"LEDGERBOARD_JWT_SECRET="+jwtSecret, "LEDGERBOARD_DIRECTORY=main_app",
