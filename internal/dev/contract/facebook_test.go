@@ -36,6 +36,7 @@ func TestFacebookPage(t *testing.T) {
 		"8803 video | 9 1 - 700 - - - - - | 10 t", // bare videos have had no reach since 2026-06-15
 	}, s.posts(), "the video behind a post is that post, a draft is none")
 
+	s.activity("1000001_56", "likes shares", "comments views impressions reach saves avg_watch_ms")
 	insights := s.ask("/getAccountInsights/2026-11-17/2026-11-19/1")
 	require.InDelta(t, 3412, at(t, insights, "data", "total", "followers", "value"), 0)
 	require.InDelta(t, 17, at(t, insights, "data", "total", "engagement", "value"), 0)

@@ -42,10 +42,30 @@ func TestInstagram(t *testing.T) {
 		"903 photo | 8 1 - - - - - - - | 9 t",                   // of before the account was a business
 		"906 ad | 6 - 1 70 70 40 - 0 - | 7 t",                   // comments are not for this kind, which costs no other figure
 	}, s.posts())
+	s.activity("904", "shares", "likes comments saves avg_watch_ms")
+	s.activity("905", "", "likes comments shares views impressions reach captured_at")
+	s.activity("906", "saves", "comments avg_watch_ms")
 	reel := s.ask("/api/activities/70:902")
 	require.InDelta(t, 77, at(t, reel, "data", "saves"), 0)
 	require.InDelta(t, 9150, at(t, reel, "data", "avg_watch_ms"), 0)
 	stats := s.ask("/reach/getAccountStats/3?startTime=2026-11-18&endTime=2026-11-18")
 	require.InDelta(t, 310, at(t, stats, "data", "platforms", 0, "reach"), 0)
 	require.InDelta(t, 321, at(t, stats, "data", "platforms", 0, "impressions", "value"), 0)
+
+	days := s.ask("/api/stats?pId=3&startTime=2026-11-18&endTime=2026-11-19")
+	yesterday, today := at(t, days, "data", "platforms", 0, "periods", 0), at(t, days, "data", "platforms", 0, "periods", 1)
+	require.Nil(t, at(t, yesterday, "followers"), "not read on that day")
+	require.InDelta(t, 321, at(t, yesterday, "impressions"), 0)
+	require.InDelta(t, 310, at(t, yesterday, "reach"), 0)
+	require.Nil(t, at(t, yesterday, "demographics"))
+	require.InDelta(t, 3e9, at(t, today, "followers"), 0)
+	require.Nil(t, at(t, today, "followers_change"), "a first reading is no change")
+	require.InDelta(t, 2, at(t, today, "posts"), 0, "two stories")
+	require.InDelta(t, 55, at(t, today, "demographics", "age_groups", 1, "followers"), 0)
+	require.Equal(t, "Vienna, Vienna", at(t, today, "demographics", "cities", 0, "name"))
+
+	platform := s.ask("/api/platforms/70")
+	require.Equal(t, "ok", at(t, platform, "data", "state"))
+	require.Equal(t, "2026-11-19T12:00:00Z", at(t, platform, "data", "last_read_at"))
+	require.Nil(t, at(t, platform, "data", "expires_at"))
 }

@@ -44,6 +44,7 @@ func TestLinkedInPage(t *testing.T) {
 		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 - - | -2 t",
 		"urn:li:share:73 post | 0 0 0 - 0 0 0 - - | 0 f", // left out of the answer: no activity, which is zero
 	}, s.posts(), "an advertisement is no post")
+	s.activity("urn:li:share:73", "likes comments shares impressions reach", "views saves avg_watch_ms")
 	insights := s.ask("/getAccountInsights/2026-11-16/2026-11-19/4")
 	require.InDelta(t, 35, at(t, insights, "data", "total", "engagement", "value"), 0)
 	require.InDelta(t, 1690, at(t, insights, "data", "as_read", 0, "value"), 0, "the rolling twelve months are shown as read, and summed with nothing")

@@ -8,9 +8,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -145,14 +147,8 @@ func (s *stage) lines(query string) []string {
 	s.t.Helper()
 	rows, err := s.DB.ReadOnly.Query(s.t.Context(), query)
 	require.NoError(s.t, err)
-	defer rows.Close()
-	out := []string{}
-	for rows.Next() {
-		var line string
-		require.NoError(s.t, rows.Scan(&line))
-		out = append(out, line)
-	}
-	require.NoError(s.t, rows.Err())
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
 	return out
 }
 
@@ -191,6 +187,18 @@ func (s *stage) ask(path string) map[string]any {
 	var body map[string]any
 	require.NoError(s.t, json.Unmarshal(w.Body.Bytes(), &body))
 	return body
+}
+
+// activity requires that what is absent on the wire is null in the answer about a post, and zero is zero.
+func (s *stage) activity(id, zero, null string) {
+	s.t.Helper()
+	answer := s.ask("/api/activities/70:" + id)
+	for _, field := range strings.Fields(zero) {
+		require.Equal(s.t, 0.0, at(s.t, answer, "data", field), field) //nolint:testifylint // exactly
+	}
+	for _, field := range strings.Fields(null) {
+		require.Nil(s.t, at(s.t, answer, "data", field), field)
+	}
 }
 
 // at walks an answer by keys and indexes.

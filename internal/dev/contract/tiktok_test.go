@@ -25,6 +25,7 @@ func TestTikTok(t *testing.T) {
 		"7385419238471229744 video | - - - - - - - - - | -", // dropped without a word: no reading, no zero
 		"7385419238471229743 video | 7 - - 90 - - - - - | 7 t",
 	}, s.posts())
+	s.activity("7385419238471229743", "", "comments shares impressions reach saves avg_watch_ms")
 	insights := s.ask("/getAccountInsights/2026-11-17/2026-11-19/6")
 	require.Nil(t, at(t, insights, "data", "total", "engagement", "value"), "one reading of a counter is no gain")
 	reach := s.ask("/reach/getAccountStats/6?startTime=2026-11-17&endTime=2026-11-19")
