@@ -53,32 +53,6 @@ func TestDraftsAreEventsOfTheLog(t *testing.T) {
 	})
 }
 
-func TestDraftKeys(t *testing.T) {
-	t.Parallel()
-	for d := range world().Drafts() {
-		switch data := d.Data.(type) {
-		case domain.DirectoryEntity:
-			require.Equal(t, domain.EntityKey(data), d.Key)
-			require.True(t, d.Envelope.Time.Equal(anchor))
-		case domain.AccountRead:
-			require.Equal(t, data.Key(), d.Key)
-			require.Equal(t, data.CapturedAt, d.Envelope.Time)
-		case domain.PostRead:
-			require.Equal(t, data.Key(), d.Key)
-			require.Equal(t, data.CapturedAt, d.Envelope.Time)
-		case domain.PostRegistered:
-			require.Equal(t, data.Key(), d.Key)
-		case domain.PostContent:
-			require.Equal(t, data.Key(), d.Key)
-		case domain.ConnectionStateChanged:
-			require.Equal(t, world().IDs().ParentAccount, d.Key)
-			require.Equal(t, data.At, d.Envelope.Time)
-		default:
-			t.Fatalf("unexpected event %T", data)
-		}
-	}
-}
-
 // TestAgenciesDoNotMix: what one agency's events name is nowhere in the other's.
 func TestAgenciesDoNotMix(t *testing.T) {
 	t.Parallel()

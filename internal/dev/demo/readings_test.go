@@ -1,7 +1,6 @@
 package demo_test
 
 import (
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -33,32 +32,6 @@ func TestAccountReadingsAreDailyUpToTheAnchor(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 	}
-}
-
-// A platform was away for three days, and a token ended: charts must have a gap to show. All else is complete.
-func TestHistoryHasItsGaps(t *testing.T) {
-	t.Parallel()
-	w := world()
-	whole, away, lost := 0, 0, 0
-	for _, a := range entities[domain.DirectorySocialAccount](w) {
-		silent := 0
-		for ago := range 91 {
-			if w.Silent(a.ID, anchor.Add(-time.Duration(ago)*24*time.Hour)) {
-				silent++
-			}
-		}
-		switch {
-		case silent == 0:
-			whole++
-		case a.Platform == domain.Instagram && silent == 3:
-			away++
-		case !w.LostAt(a.ID).IsZero() && silent == 10: // the outage, then today and six days before it
-			lost++
-		default:
-			t.Errorf("%s is silent on %d days", a.Name, silent)
-		}
-	}
-	require.Equal(t, []int{21, 5, 1}, []int{whole, away, lost})
 }
 
 // TestDayFlowsHaveNoGap: a range is the sum of its days, so every day of the history must be there, but those that
@@ -207,41 +180,6 @@ func TestGrowthVerdictsDiffer(t *testing.T) {
 	require.Positive(t, eligible)
 	require.Positive(t, tooOld)
 	require.Positive(t, lapsed)
-}
-
-func TestOriginsOfPosts(t *testing.T) {
-	t.Parallel()
-	w := world()
-	planned := map[string]int64{}
-	for _, p := range entities[domain.DirectoryPlannedPost](w) {
-		if p.ExternalID != "" {
-			planned[domain.PostID(p.SocialAccount, p.ExternalID)] = p.CategoryID
-		}
-	}
-	origins := map[string][]domain.PostOrigin{}
-	profiles := map[string]bool{}
-	for p := range w.Posts() {
-		id := domain.PostID(p.SocialAccount, p.ExternalID)
-		origins[id] = append(origins[id], p.Origin)
-		profiles[id] = p.AccountType == domain.LinkedInProfile
-		if category, ok := planned[id]; ok && p.Origin == domain.OriginMainApp {
-			require.Equal(t, category, *p.CategoryID)
-		} else {
-			require.Nil(t, p.CategoryID)
-		}
-	}
-	for id, got := range origins {
-		_, wasPlanned := planned[id]
-		var want []domain.PostOrigin
-		if wasPlanned || profiles[id] {
-			want = append(want, domain.OriginMainApp)
-		}
-		if !profiles[id] {
-			want = append(want, domain.OriginListing)
-		}
-		require.Equal(t, want, got, id)
-	}
-	require.Subset(t, slices.Collect(maps.Keys(origins)), w.IDs().Posts)
 }
 
 // TestHistoryEndsAtTheAnchor: what is compared with live readings there is the last of history; later
