@@ -26,19 +26,6 @@ func batch(t *testing.T, s *simulator.Server, token, requests string) (*httptest
 	return w, entries
 }
 
-// The root `ids` parameter is gone since 2026-10-27, from every version.
-func TestIDsParameterIsRefused(t *testing.T) {
-	t.Parallel()
-	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
-	page := s.AddPage(simulator.Account{ID: "5", Posts: []simulator.Post{{ID: "5_1", Created: testNow}}})
-	for _, version := range []string{"v24.0", "v26.0"} {
-		status, body := get(t, s, page.AccessToken, "/facebook/"+version+"/?ids=5_1&fields=id")
-		code, _ := errorOf(body)
-		require.Equal(t, http.StatusInternalServerError, status)
-		require.InDelta(t, 100, code, 0)
-	}
-}
-
 // The Batch API: entries in the order of the requests, each with its own status and body, each counted.
 func TestBatchRules(t *testing.T) {
 	t.Parallel()

@@ -85,16 +85,6 @@ func TestCumulativesNeverFall(t *testing.T) {
 	require.Equal(t, simulator.PostCounters{}, simulator.PostAt(3, "p", published, published))
 }
 
-func TestDayFlows(t *testing.T) {
-	t.Parallel()
-	day := "2026-11-18"
-	require.Equal(t, simulator.EngagementOn(3, "a", day),
-		simulator.LikesOn(3, "a", day)+simulator.CommentsOn(3, "a", day)+simulator.SharesOn(3, "a", day))
-	require.Less(t, simulator.ReachOn(3, "a", day, 28), 28*simulator.ReachOn(3, "a", day, 1), "reach is not the sum of days")
-	require.Greater(t, simulator.ReachOn(3, "a", day, 28), simulator.ReachOn(3, "a", day, 1))
-	require.Zero(t, simulator.ViewsOn(3, "a", "not a day"))
-}
-
 // A later listing has the posts of an earlier one and more; a range is the same however it is cut.
 func TestPostsAreStable(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,9 @@
 package simulator_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +66,13 @@ func back(t *testing.T, w *httptest.ResponseRecorder) url.Values {
 	u, err := url.Parse(w.Header().Get("Location"))
 	require.NoError(t, err)
 	return u.Query()
+}
+
+// proofOf is the appsecret_proof of a token.
+func proofOf(token string) string {
+	mac := hmac.New(sha256.New, []byte("secret"))
+	mac.Write([]byte(token))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 var (
@@ -144,23 +154,6 @@ func TestDialogRefusesStrangers(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, browse(t, s, tikTok, nil).Code, "an address with TikTok's name")
 	tikTok = strings.Replace(dialogs()[domain.TikTok], "client_key", "client_id", 1)
 	require.Equal(t, http.StatusBadRequest, browse(t, s, tikTok, nil).Code, "TikTok's parameter has another name")
-}
-
-// One scope that the app does not have refuses the whole dialog.
-func TestDialogRefusesUnknownScopes(t *testing.T) {
-	t.Parallel()
-	s := withPeople(simulator.Config{})
-	for p, address := range dialogs() {
-		w := browse(t, s, strings.Replace(address, "scope=", "scope=openid%20,", 1)+"&state=7&as="+simulator.Mara, url.Values{"decision": {"consent"}})
-		if p != domain.LinkedIn {
-			require.Equal(t, http.StatusBadRequest, w.Code, p)
-			require.Contains(t, w.Body.String(), "openid")
-			continue
-		}
-		q := back(t, w)
-		require.Equal(t, "unauthorized_scope_error", q.Get("error"))
-		require.Equal(t, "7", q.Get("state"))
-	}
 }
 
 // Without auth_type=rerequest, what was once unticked is never offered again, nor is a new page.
@@ -247,42 +240,6 @@ func TestPageTokensEndWithShortOnes(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status, "a call without the proof")
 }
 
-// A server that was restarted takes tokens of its former life; what a new consent leaves out dies all the same.
-func TestConsentsAfterARestart(t *testing.T) {
-	t.Parallel()
-	before := withPeople(simulator.Config{})
-	person := facebookPerson(t, before, simulator.Jonas, "90014")
-	_, body := get(t, before, person, "/facebook/v26.0/me/accounts?fields=access_token&appsecret_proof="+proofOf(person))
-	data, _ := body["data"].([]any)
-	token, _ := data[0].(map[string]any)["access_token"].(string)
-	after := withPeople(simulator.Config{Clock: clockAt(testNow.Add(time.Minute))})
-	read := func() int {
-		status, _ := get(t, after, token, "/facebook/v26.0/90014?fields=id&appsecret_proof="+proofOf(token))
-		return status
-	}
-	require.Equal(t, http.StatusOK, read())
-	facebookPerson(t, after, simulator.Jonas, "90011")
-	require.Equal(t, http.StatusBadRequest, read())
-}
-
-// Who lets the app in again right after removing it has tokens that hold.
-func TestConsentRightAfterItWasTakenBack(t *testing.T) {
-	t.Parallel()
-	now := testNow
-	s := withPeople(simulator.Config{Clock: func() time.Time { return now }})
-	me := func(token string) int {
-		status, _ := get(t, s, token, "/facebook/v26.0/me?appsecret_proof="+proofOf(token))
-		return status
-	}
-	first := facebookPerson(t, s, simulator.Jonas, "90014")
-	now = now.Add(10 * time.Second)
-	r := httptest.NewRequest(http.MethodDelete, "/facebook/v26.0/me/permissions?appsecret_proof="+proofOf(first), nil)
-	r.Header.Set("Authorization", "Bearer "+first)
-	do(t, s, r)
-	second := facebookPerson(t, s, simulator.Jonas, "90014")
-	require.Equal(t, []int{http.StatusBadRequest, http.StatusOK}, []int{me(first), me(second)})
-}
-
 // debug_token wants the app's own token, and knows which tokens hold.
 func TestDebugToken(t *testing.T) {
 	t.Parallel()
@@ -303,46 +260,4 @@ func TestDebugToken(t *testing.T) {
 	_, body := do(t, s, r)
 	require.Equal(t, true, body["success"])
 	require.Equal(t, false, ask("app|secret")["is_valid"])
-}
-
-// What reads an account without a person is told about as well: every token of a demo is looked at once a day.
-func TestTokensOfAccountsAreToldAbout(t *testing.T) {
-	t.Parallel()
-	s := withPeople(simulator.Config{})
-	facebook := func(token string) map[string]any {
-		_, body := get(t, s, "app|secret", "/facebook/v26.0/debug_token?input_token="+url.QueryEscape(token)+"&appsecret_proof="+proofOf("app|secret"))
-		data, _ := body["data"].(map[string]any)
-		return data
-	}
-	told := facebook(s.Tokens(domain.Facebook, "90011").Access)
-	require.Equal(t, []any{true, "PAGE", "90011", 0.0}, []any{told["is_valid"], told["type"], told["profile_id"], told["expires_at"]})
-	require.Contains(t, told["scopes"], "read_insights")
-	require.Equal(t, false, facebook(s.EndedToken(domain.Facebook, "90011", testNow))["is_valid"])
-	require.Equal(t, false, facebook("something else")["is_valid"])
-	s.SetTraps(domain.Facebook, "90011", simulator.Traps{NoReadInsights: true})
-	require.NotContains(t, facebook(s.Tokens(domain.Facebook, "90011").Access)["scopes"], "read_insights")
-	s.SetTraps(domain.Facebook, "90011", simulator.Traps{TokenError: 460})
-	require.Equal(t, false, facebook(s.Tokens(domain.Facebook, "90011").Access)["is_valid"])
-
-	person := facebookPerson(t, s, simulator.Jonas, "90014")
-	_, body := get(t, s, person, "/facebook/v26.0/me/accounts?fields=access_token&appsecret_proof="+proofOf(person))
-	pages, _ := body["data"].([]any)
-	require.Len(t, pages, 1)
-	page, _ := pages[0].(map[string]any)["access_token"].(string)
-	told = facebook(page)
-	require.Equal(t, []any{true, "PAGE", "90014", simulator.Jonas}, []any{told["is_valid"], told["type"], told["profile_id"], told["user_id"]})
-	require.NotZero(t, told["data_access_expires_at"])
-
-	introspect := func(token string) map[string]any {
-		r := httptest.NewRequest(http.MethodPost, "/linkedin/oauth/v2/introspectToken",
-			strings.NewReader(url.Values{"client_id": {"app"}, "client_secret": {"secret"}, "token": {token}}.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		_, body := do(t, s, r)
-		return body
-	}
-	member := introspect(s.Tokens(domain.LinkedIn, "mLq7xW2a").Access)
-	require.Equal(t, []any{true, "active", 0.0}, []any{member["active"], member["status"], member["expires_at"]})
-	require.Contains(t, member["scope"], "r_organization_social")
-	require.Equal(t, "expired", introspect(s.EndedToken(domain.LinkedIn, "mLq7xW2a", testNow))["status"])
-	require.Equal(t, map[string]any{"active": false}, introspect("something else"))
 }

@@ -71,17 +71,6 @@ func TestTokens(t *testing.T) {
 	_, body = get(t, s, "mine", "/facebook/v26.0/6?fields=id")
 	_, subcode = errorOf(body)
 	require.InDelta(t, 463, subcode, 0)
-
-	// A token of another platform, seed or account is none.
-	tikTok := s.AddTikTokUser(simulator.Account{ID: "5"})
-	_, body = get(t, s, tikTok.AccessToken, "/facebook/v26.0/5?fields=id")
-	code, _ = errorOf(body)
-	require.InDelta(t, 190, code, 0)
-	other := simulator.New(simulator.Config{Seed: 2, Clock: clockAt(testNow)})
-	other.AddPage(simulator.Account{ID: "5"})
-	_, body = get(t, other, page.AccessToken, "/facebook/v26.0/5?fields=id")
-	code, _ = errorOf(body)
-	require.InDelta(t, 190, code, 0)
 }
 
 // A restarted simulator knows the refresh token that its former life handed out.
@@ -164,13 +153,4 @@ func TestUsageHeaderAppearsWithUse(t *testing.T) {
 		require.Equal(t, i >= 1, w.Header().Get("X-Business-Use-Case-Usage") != "", i)
 	}
 	require.Equal(t, map[string]int64{"facebook/node": 4}, s.Stats().Calls)
-}
-
-func TestUnknownAccounts(t *testing.T) {
-	t.Parallel()
-	s := simulator.New(simulator.Config{})
-	require.False(t, s.SetTraps(domain.Facebook, "1", simulator.Traps{}))
-	require.False(t, s.AddPost(domain.Facebook, "1", simulator.Post{}))
-	require.Nil(t, s.Posts(domain.Facebook, "1", testNow))
-	require.Zero(t, s.Seed())
 }
