@@ -22,27 +22,19 @@ import (
 // patience is what a slow machine is given.
 const patience = 5 * time.Minute
 
-// A paused platform is not asked for anything, by nobody, while the others are; no failure is held against its
-// connections; and it is asked again soon after the pause.
-func TestPausedPlatformIsNotAsked(t *testing.T) {
-	t.Parallel()
-	world, sim := soak.NewWorld(8), simulator.New(simulator.Config{Seed: 7})
-	world.Register(sim, func(soak.Account, *simulator.Account) {})
-	stack, err := soak.Open(t.Context(), soak.Config{
-		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: soak.NewClock(time.Now(), 1), Sim: sim, World: world,
-		Logger: slog.New(slog.DiscardHandler), Quotas: []quota.Limit{}, Workers: 1,
-		Collect: collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second},
-		Every:   map[string]time.Duration{domain.FetchAccounts: time.Second},
-	})
+// fetchEverySecond reads all accounts of a world each second until the test ends.
+func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
+	t.Helper()
+	cfg.Dir, cfg.DatabaseURL, cfg.Clock, cfg.Workers = t.TempDir(), pgtest.New(t).URL, soak.NewClock(time.Now(), 1), 1
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.Collect = collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second}
+	cfg.Every = map[string]time.Duration{domain.FetchAccounts: time.Second}
+	cfg.World.Register(cfg.Sim, func(soak.Account, *simulator.Account) {})
+	stack, err := soak.Open(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stack.Close()) })
-	require.NoError(t, world.StoreTokens(t.Context(), sim, stack.Secrets, time.Now(),
+	require.NoError(t, cfg.World.StoreTokens(t.Context(), cfg.Sim, stack.Secrets, time.Now(),
 		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
-	pool, err := vault.Open(t.Context(), stack.DatabaseURL())
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	pauses := vault.NewPauses(pool)
-
 	running, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- stack.Run(running) }()
@@ -50,6 +42,19 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 		stop()
 		require.NoError(t, <-ended)
 	})
+	return stack
+}
+
+// A paused platform is not asked for anything, by nobody, while the others are; no failure is held against its
+// connections; and it is asked again soon after the pause.
+func TestPausedPlatformIsNotAsked(t *testing.T) {
+	t.Parallel()
+	world, sim := soak.NewWorld(8), simulator.New(simulator.Config{Seed: 7})
+	stack := fetchEverySecond(t, soak.Config{Sim: sim, World: world, Quotas: []quota.Limit{}})
+	pool, err := vault.Open(t.Context(), stack.DatabaseURL())
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	pauses := vault.NewPauses(pool)
 	calls := func(p domain.Platform) (n int64) {
 		for op, times := range sim.Stats().Calls {
 			if strings.HasPrefix(op, p.String()+"/") {

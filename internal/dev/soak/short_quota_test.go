@@ -1,8 +1,6 @@
 package soak_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,12 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
@@ -75,27 +70,12 @@ const accountsEach = 4
 func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	world, sim := soak.NewWorld(accountsEach*len(domain.Platforms())), simulator.New(simulator.Config{Seed: 7})
-	world.Register(sim, func(soak.Account, *simulator.Account) {})
 	before := &counted{sim: sim, tikTok: make(chan struct{}, 2*accountsEach)}
 	server := httptest.NewServer(before)
 	t.Cleanup(server.Close)
-	stack, err := soak.Open(t.Context(), soak.Config{
-		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: soak.NewClock(time.Now(), 1), Sim: sim, World: world, PlatformURL: server.URL,
-		Logger: slog.New(slog.DiscardHandler), Workers: 1,
-		Quotas:  []quota.Limit{{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 260, Window: 24 * time.Hour}},
-		Collect: collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second},
-		Every:   map[string]time.Duration{domain.FetchAccounts: time.Second},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, stack.Close()) })
-	require.NoError(t, world.StoreTokens(t.Context(), sim, stack.Secrets, time.Now(),
-		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
-	running, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- stack.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-ended)
+	stack := fetchEverySecond(t, soak.Config{
+		Sim: sim, World: world, PlatformURL: server.URL,
+		Quotas: []quota.Limit{{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 260, Window: 24 * time.Hour}},
 	})
 	var judged, read int
 	require.Eventually(t, func() bool {

@@ -212,10 +212,9 @@ func (r *run) fetch() {
 	faults.Plan()
 	ctx, stop := context.WithTimeout(r.Context(), r.clock.Wall(r.lasts))
 	var running sync.WaitGroup
-	defer running.Wait() // also where the stack fails: they log
+	defer running.Wait() // also where the stack fails
 	defer stop()
 	running.Go(func() { faults.Run(ctx) })
-	running.Go(func() { r.progress(ctx) })
 	running.Go(func() {
 		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
 		r.warmedUp = r.claims()
