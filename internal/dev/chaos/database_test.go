@@ -99,7 +99,8 @@ func (d *database) addr() string {
 	return u.Host
 }
 
-// unserializable makes every second transaction that folds fail as one does that a concurrent writer has overtaken.
+// unserializable makes every second transaction that folds fail as one does that a concurrent
+// writer has overtaken.
 const unserializable = `
 	set lock_timeout = '2s';
 	create or replace function public.chaos_overtaken() returns trigger language plpgsql as $$ begin
@@ -113,8 +114,8 @@ const unserializable = `
 const serializable = `set lock_timeout = '2s'; drop trigger if exists chaos_overtaken on lb_engine.checkpoints;
 	drop function if exists public.chaos_overtaken()`
 
-// alter executes statements that need a lock on a table which is written all the time: it is asked for until it is there. They can be executed
-// again: that they were executed may be heard too late.
+// alter executes statements that need a lock on a table which is written all the time: it is asked
+// for until it is there. They can be executed again: that they were executed may be heard too late.
 func (d *database) alter(sql string) error {
 	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
 		err := d.exec(sql)

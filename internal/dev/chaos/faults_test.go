@@ -102,7 +102,8 @@ func both(first, second fault) fault {
 		begin: func() error { return errors.Join(first.begin(), second.begin()) },
 		end: func() (err error) {
 			ends := []fault{second, first}
-			// A process that is started while brokers or PostgreSQL are away ends at once: it ends its fault last.
+			// A process that is started while brokers or PostgreSQL are away ends at once: it ends
+			// its fault last.
 			if slices.Contains([]string{ofBrokers, ofPostgres, ofNetwork, ofRecords}, first.of) {
 				ends = []fault{first, second}
 			}

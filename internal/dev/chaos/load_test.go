@@ -99,7 +99,8 @@ func another(rng *rand.Rand, all, now []string, first bool) []string {
 	}
 }
 
-// read looks at one board after the other until ctx is done; what fails is sent again, to another process.
+// read looks at one board after the other until ctx is done; what fails is sent again, to another
+// process.
 func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token string) {
 	for ctx.Err() == nil {
 		b, begun := agency.boards[rng.IntN(len(agency.boards))], time.Now()

@@ -189,7 +189,8 @@ func (s *stage) ask(path string) map[string]any {
 	return body
 }
 
-// activity requires that what is absent on the wire is null in the answer about a post, and zero is zero.
+// activity requires that what is absent on the wire is null in the answer about a post, and zero is
+// zero.
 func (s *stage) activity(id, zero, null string) {
 	s.t.Helper()
 	answer := s.ask("/api/activities/70:" + id)

@@ -148,7 +148,7 @@ const ours = `(() => {
 		}
 		return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)"; // the browser's own
 	};
-	for (const at of document.querySelectorAll("main *")) {
+	for (const at of document.querySelectorAll("body *")) {
 		if (![...at.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
 		const [a, b] = [light(getComputedStyle(at).color), light(behind(at))];
 		const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

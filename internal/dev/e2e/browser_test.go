@@ -56,7 +56,13 @@ func openBrowser(t *testing.T) *browserPage {
 		}
 	}))
 	p.ctx = ctx
+	p.visit("about:blank") // the browser itself: windows of their own are opened in it
 	return p
+}
+
+// in is the browser for a subtest.
+func (p *browserPage) in(t *testing.T) *browserPage {
+	return &browserPage{t: t, ctx: p.ctx, console: p.console}
 }
 
 // visit opens an address and waits for its load event.

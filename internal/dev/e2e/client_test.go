@@ -65,6 +65,7 @@ func TestTypedClientInNode(t *testing.T) {
 	staff.await(1, "event", "figures") // the new process says that anything may have changed
 	// Figures of the leaver may end: a check of rights while it is off the list answers 403, which is final.
 	require.Zero(t, staff.count("ended", ""), "%s", staff.transcript())
+	t.Run("behind a busy proxy", func(t *testing.T) { outliveBusyServers(t, p, module) })
 	p.update(board, map[string]any{"allow_client_dashboard": true})
 	p.update(board, map[string]any{"allow_client_dashboard": false})
 	leaver.await(1, "event", "sse closed")
@@ -92,8 +93,7 @@ type refusal struct {
 
 // A server or a proxy that is busy for a while ends no stream: the client tries again, also where the refusal of its question
 // why is not for good. It pauses between its tries, whatever the form of the advice when to come back.
-func TestTypedClientOutlivesBusyServers(t *testing.T) {
-	p := startDemo(t, t.TempDir())
+func outliveBusyServers(t *testing.T, p *program, module string) {
 	base, err := url.Parse(p.base)
 	require.NoError(t, err)
 	var busy atomic.Int32 // the status of every answer; 0: none
@@ -111,7 +111,6 @@ func TestTypedClientOutlivesBusyServers(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
-	module := (&url.URL{Scheme: "file", Path: filepath.Join(installClient(t, p.base), "index.js")}).String()
 	board := p.info.IDs.SubAccounts[0]
 	everybody := p.listed(board)
 	listener := listenJS(t, "behind a proxy", "client.js", everybody[0].ID, map[string]any{

@@ -4,11 +4,10 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,14 +28,17 @@ const (
 
 // connecting is a service that began empty, the simulated platforms, and what must show up nowhere.
 type connecting struct {
-	t       *testing.T
-	p       *program // its base is the public address
-	sim     *simulator.Server
-	heard   *overheard
-	pages   string // base address of the platforms
-	north   agencyBegun
-	south   agencyBegun
-	visited []visited
+	t            *testing.T
+	p            *program // its base is the public address
+	postgres     *embedded.Postgres
+	dir          string            // of the log and the database
+	addr, public string            // where the service listens, and as browsers know it
+	settings     map[string]string // of its processes, which say all that they can in their log lines
+	sim          *simulator.Server
+	heard        *overheard
+	pages        string // base address of the platforms
+	north, south agencyBegun
+	visited      []visited
 }
 
 // agencyBegun is what init prints.
@@ -46,73 +48,85 @@ type agencyBegun struct {
 	Token  string `json:"token"`
 }
 
-// startConnecting makes two agencies in an empty log, and starts the service.
-func startConnecting(t *testing.T) *connecting {
+// newConnecting is the surroundings of a service: an empty log, an empty database and the simulated
+// platforms.
+func newConnecting(t *testing.T) *connecting {
 	t.Helper()
-	c := &connecting{t: t, heard: &overheard{}}
-	dir := t.TempDir()
+	c := &connecting{t: t, heard: &overheard{}, addr: freeAddress(t)}
 	quiet := slog.New(slog.DiscardHandler)
-	postgres, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{Logger: quiet})
+	dir, err := os.MkdirTemp("", "ledgerboard-connecting-") // t.TempDir is closed to the server's user
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	c.dir = dir
+	c.postgres, err = embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.postgres.Close()) })
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker"), Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 
-	addr := freeAddress(t)
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-	public := "http://localhost:" + port
-	redirects := make([]string, 0, 4)
-	for _, number := range []int{1, 3, 4, 6} {
-		redirects = append(redirects, fmt.Sprintf("%s/connect/%d", public, number))
+	c.public = strings.Replace("http://"+c.addr, "127.0.0.1", "localhost", 1)
+	var redirects []string
+	for _, number := range []string{"1", "3", "4", "6"} {
+		redirects = append(redirects, c.public+"/connect/"+number)
 	}
 	c.sim = simulator.New(simulator.Config{Seed: 7, ClientID: connectingApp, ClientSecret: connectingSecret, Redirects: redirects})
 	c.sim.AddPeople(time.Now().AddDate(0, 0, -10))
 	platforms := httptest.NewServer(c.heard.listen(c.sim))
 	t.Cleanup(platforms.Close)
 	c.pages = platforms.URL
+	c.settings = map[string]string{
+		"KAFKA_BROKERS": strings.Join(broker.Addrs(), ","), "DATABASE_URL": c.postgres.URL(), "PUBLIC_URL": c.public, "PLATFORMS_URL": c.pages,
+		"DIRECTORY": "local", "SUBSCRIPTIONS": "none", "MANAGED_SUBSCRIPTIONS": "managed", "LOG_LEVEL": "debug",
+		"JWT_SECRET": strings.Repeat("connecting", 4), "SECRETS_KEY": strings.Repeat("5e", 32),
+		"QUOTAS":                    "facebook:none,instagram:none,linkedin:none,tiktok:none",
+		"ACCOUNT_INSIGHTS_INTERVAL": "2s", "POST_INSIGHTS_INTERVAL": "5s",
+	}
+	for _, name := range []string{"FACEBOOK_APP_ID", "INSTAGRAM_APP_ID", "LINKEDIN_CLIENT_ID", "TIKTOK_CLIENT_KEY"} {
+		network, _, _ := strings.Cut(name, "_")
+		secret := network + "_CLIENT_SECRET"
+		if strings.HasSuffix(name, "_APP_ID") {
+			secret = network + "_APP_SECRET"
+		}
+		c.settings[name], c.settings[secret] = connectingApp, connectingSecret
+	}
+	return c
+}
 
-	settings := connectingSettings(platforms.URL, public)
-	settings["KAFKA_BROKERS"], settings["DATABASE_URL"] = strings.Join(broker.Addrs(), ","), postgres.URL()
-	c.north, c.south = beginAgency(t, dir, settings, "North Star"), beginAgency(t, dir, settings, "South Star")
-	c.p = launch(t, dir, []string{"serve", "--addr", addr}, func(cmd *exec.Cmd) {
+// serve starts a process of the service.
+func (c *connecting) serve(settings map[string]string, addr string, args ...string) *program {
+	c.t.Helper()
+	p := launch(c.t, c.t.TempDir(), append([]string{"serve", "--addr", addr}, args...), func(cmd *exec.Cmd) {
+		cmd.Dir = c.t.TempDir() // where the files of a process are that names no directory
 		for name, value := range settings {
 			cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 		}
 	})
-	c.p.base, c.p.info.Brokers, c.p.info.DatabaseURL = public, broker.Addrs(), postgres.URL()
+	p.base, p.info.Brokers, p.info.DatabaseURL = c.public, strings.Split(settings["KAFKA_BROKERS"], ","), c.postgres.URL()
+	return p
+}
+
+func (c *connecting) awaitReady() {
+	c.t.Helper()
 	c.p.await(readyWithin, "/readyz to answer 200", func() bool { return c.p.get("", "/readyz").status == http.StatusOK })
+}
+
+// startConnecting makes two agencies in an empty log, and starts the service.
+func startConnecting(t *testing.T) *connecting {
+	t.Helper()
+	c := newConnecting(t)
+	c.north, c.south = c.beginAgency(c.settings, "North Star"), c.beginAgency(c.settings, "South Star")
+	c.p = c.serve(c.settings, c.addr)
+	c.awaitReady()
 	c.heard.secret(c.north.Token, c.south.Token, connectingSecret)
 	return c
 }
 
-// connectingSettings are those of a service whose platforms are simulated, and which says all that it can in its log lines.
-func connectingSettings(platforms, public string) map[string]string {
-	settings := map[string]string{
-		"PUBLIC_URL": public, "DIRECTORY": "local", "SUBSCRIPTIONS": "none", "MANAGED_SUBSCRIPTIONS": "managed", "LOG_LEVEL": "debug",
-		"JWT_SECRET": strings.Repeat("connecting", 4), "SECRETS_KEY": strings.Repeat("5e", 32),
-		"QUOTAS":                    "facebook:none,instagram:none,linkedin:none,tiktok:none",
-		"ACCOUNT_INSIGHTS_INTERVAL": "2s", "POST_INSIGHTS_INTERVAL": "5s", "PLATFORMS_URL": platforms,
-	}
-	for _, name := range []string{"FACEBOOK", "INSTAGRAM", "LINKEDIN", "TIKTOK"} {
-		id, secret := name+"_APP_ID", name+"_APP_SECRET"
-		switch name {
-		case "LINKEDIN":
-			id, secret = name+"_CLIENT_ID", name+"_CLIENT_SECRET"
-		case "TIKTOK":
-			id, secret = name+"_CLIENT_KEY", name+"_CLIENT_SECRET"
-		}
-		settings[id], settings[secret] = connectingApp, connectingSecret
-	}
-	return settings
-}
-
-func beginAgency(t *testing.T, dir string, settings map[string]string, name string) (made agencyBegun) {
-	t.Helper()
-	init := commandIn(t, dir, settings, "init", "--agency", name, "--name", "Anna Berg", "--email", "anna@agency.example.com", "--json")
-	require.Equal(t, done, init.code, "%s", init.err)
-	require.NoError(t, json.Unmarshal([]byte(init.out), &made))
+func (c *connecting) beginAgency(settings map[string]string, name string) (made agencyBegun) {
+	c.t.Helper()
+	init := succeeds(c.t, settings, "init", "--agency", name, "--name", "Anna Berg", "--email", "anna@agency.example.com", "--json")
+	require.NoError(c.t, json.Unmarshal([]byte(init.out), &made))
 	return made
 }
 

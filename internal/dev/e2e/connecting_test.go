@@ -31,7 +31,6 @@ func TestConnectingInABrowser(t *testing.T) {
 	awayFromMidnight(t, 5*time.Minute)
 	c := startConnecting(t)
 	browser := openBrowser(t)
-	browser.visit("about:blank")
 	desk, phone := c.visitor(browser, 1200, "light"), c.visitor(browser, 320, "dark")
 	client := c.client(c.north, "Harbour Ltd")
 

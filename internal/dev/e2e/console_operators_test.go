@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -14,20 +13,16 @@ import (
 
 // An operator sees how the service is, leaves a platform alone, has tables made anew, watches it to the end and takes it back: with the
 // keyboard alone, in the light on a desk and in the dark on a phone.
-func TestAnOperatorInTheConsole(t *testing.T) {
-	p := startDemo(t, t.TempDir())
-	browser := openBrowser(t)
-	browser.visit("about:blank")
-	for name, w := range map[string]*consoleWindow{"desk": openConsole(p, browser, 1200, "light"), "phone": openConsole(p, browser, 320, "dark")} {
-		t.Log(name)
-		require.EqualValues(t, http.StatusOK, w.open(p.base+"/console"))
+func anOperator(p *program, browser *browserPage) {
+	for _, w := range []*consoleWindow{openConsole(p, browser, 1200, "light"), openConsole(p, browser, 320, "dark")} {
+		require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/console"))
 		w.follow("Continue as operator")
-		require.Equal(t, p.base+"/console/ops", w.at())
+		require.Equal(p.t, p.base+"/console/ops", w.at())
 		w.says("What was looked at", "Read model post_insights")
 		w.leaveAlone("LinkedIn")
 		w.watchRebuild("post_insights")
 		for _, page := range []string{"Parked", "Log"} {
-			require.EqualValues(t, http.StatusOK, w.follow(page))
+			require.EqualValues(p.t, http.StatusOK, w.follow(page))
 		}
 		w.follow("Actions")
 		p.await(patience, "the last action to be in the trail", func() bool {
@@ -38,7 +33,7 @@ func TestAnOperatorInTheConsole(t *testing.T) {
 			return false
 		})
 		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "test")
-		require.NotContains(t, w.console.String(), "exception")
+		require.NotContains(p.t, w.console.String(), "exception")
 	}
 }
 
@@ -95,16 +90,9 @@ func (w *consoleWindow) follows(end string) {
 }
 
 // Staff looks at its clients, their figures and their boards; a client at the board that is open to it.
-func TestAgencyAndClientInTheConsole(t *testing.T) {
-	awayFromMidnight(t, 5*time.Minute)
-	p := startDemo(t, t.TempDir())
-	browser := openBrowser(t)
-	browser.visit("about:blank")
-	for name, width := range map[string]int64{"desk": 1200, "phone": 320} {
-		t.Log(name)
-		staff := openConsole(p, browser, width, "dark")
-		staff.open(p.base + "/console")
-		staff.follow("Continue as agency")
+func agencyAndClient(p *program, browser *browserPage) {
+	for _, width := range []int64{1200, 320} {
+		staff := asAgency(p, browser, width, "dark", "/console")
 		staff.says("Needs you", "Alder & Finch Catering", "Quillfeather Books", "closed")
 		staff.follow("Alder & Finch Catering")
 		staff.says("Net growth of followers", "Leaderboard", "Data sources")
@@ -112,14 +100,14 @@ func TestAgencyAndClientInTheConsole(t *testing.T) {
 		staff.says("Compared with", "The newest reading is of")
 		var points, tables int
 		staff.eval(`document.querySelectorAll("#followers circle title").length`, &points)
-		require.Equal(t, 2*28, points, "a point a day, and one of the period before")
+		require.Equal(p.t, 2*28, points, "a point a day, and one of the period before")
 		staff.eval(`document.querySelectorAll("#followers tbody tr").length`, &tables)
-		require.Equal(t, 28, tables)
+		require.Equal(p.t, 28, tables)
 		var file struct{ Status, Lines int }
 		staff.eval(`fetch(document.querySelector("#followers a[download]").href).then(async (a) => ({
 			status: a.status, lines: (await a.text()).trim().split("\n").length }))`, &file)
-		require.Equal(t, http.StatusOK, file.Status)
-		require.Equal(t, 1+28, file.Lines, "a line a day, below the names")
+		require.Equal(p.t, http.StatusOK, file.Status)
+		require.Equal(p.t, 1+28, file.Lines, "a line a day, below the names")
 		staff.follow("Board")
 		staff.says("The board is open", "Jonas Alder", "People to turn to at Harbourlight Studio")
 
@@ -128,8 +116,8 @@ func TestAgencyAndClientInTheConsole(t *testing.T) {
 		client.follow("Continue as client")
 		client.follow("Alder & Finch Bakery")
 		client.says("Followers", "One view of 3 accounts", "People to turn to")
-		require.EqualValues(t, http.StatusForbidden, client.status(p.base+"/console/ops"))
-		require.EqualValues(t, http.StatusForbidden, client.status(p.base+"/console/clients/"+p.info.IDs.SubAccounts[0]+"/board"))
+		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/ops"))
+		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/clients/"+p.info.IDs.SubAccounts[0]+"/board"))
 	}
 }
 
@@ -147,7 +135,6 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	dir := t.TempDir()
 	p := startDemo(t, dir)
 	browser := openBrowser(t)
-	browser.visit("about:blank")
 	w := openConsole(p, browser, 1200, "light")
 	w.open(p.base + "/console")
 	w.follow("Continue as operator")

@@ -39,7 +39,6 @@ func TestSigningInByAProviderInABrowser(t *testing.T) {
 	require.NotEmpty(t, name)
 
 	browser := openBrowser(t)
-	browser.visit("about:blank")
 	w := openWindow(browser, 320, "dark")
 	require.EqualValues(t, http.StatusOK, w.open(base+"/console/history"))
 	w.follow("Sign in with your organisation")

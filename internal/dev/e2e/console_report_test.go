@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -20,9 +20,8 @@ import (
 )
 
 // Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of A4.
-func TestPicturesAndTheMonthThatPrints(t *testing.T) {
-	awayFromMidnight(t, 5*time.Minute)
-	p := startDemo(t, t.TempDir())
+func printAMonth(p *program, browser *browserPage) {
+	t := p.t
 	db := p.database()
 	p.await(readyWithin, "pictures of the newest posts to be taken", func() bool {
 		var taken, under int
@@ -30,11 +29,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 		require.NoError(t, err)
 		return taken > 50 && under == 0
 	})
-	browser := openBrowser(t)
-	browser.visit("about:blank")
-	w := openConsole(p, browser, 1200, "light")
-	w.open(p.base + "/console")
-	w.follow("Continue as agency")
+	w := asAgency(p, browser, 1200, "light", "/console")
 	w.follow("Alder & Finch Catering")
 	w.says("Page views against cost", "Posts published", "Top posts")
 	w.await("the picture of a top post", // the newest are taken first, whatever they gained
@@ -54,10 +49,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
 	requireA4(t, w)
-	phone := openConsole(p, browser, 320, "dark")
-	phone.open(p.base + "/console")
-	phone.follow("Continue as agency")
-	require.EqualValues(t, http.StatusOK, phone.open(w.at()))
+	phone := asAgency(p, browser, 320, "dark", strings.TrimPrefix(w.at(), p.base))
 	require.EqualValues(t, http.StatusOK, phone.follow("The month before"))
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,23 +34,19 @@ const inAFrontend = `(async (base, token) => {
 
 // A flaw in a frontend of a configured origin tries the console's cookie. Console and frontend are of one site, so the browser sends the cookie
 // along. It opens nothing and changes nothing.
-func TestAFlawInAFrontendTriesTheConsolesCookie(t *testing.T) {
-	origin := serveFiles(t, map[string]string{"/": "<!doctype html><title>A frontend</title>"})
-	p := startDemo(t, t.TempDir(), "--cors-origins", origin)
+func tryTheCookie(p *program, browser *browserPage, origin string) {
 	console := strings.Replace(p.base, "127.0.0.1", "localhost", 1)
-	browser := openBrowser(t)
-	browser.visit("about:blank")
 	w := openWindow(browser, 1200, "light")
 	w.open(console + "/console")
 	w.follow("Continue as auditor")
 	w.visit(origin)
 	var told map[string]string
 	w.eval(fmt.Sprintf(inAFrontend, console, p.info.Tokens["auditor"]), &told)
-	require.Equal(t, map[string]string{
+	require.Equal(p.t, map[string]string{
 		"token": "200", // the origin is a configured one
 		"api":   "401", // which the script may read: the cookie came along, and is no login there
 		"page":  "refused", "post": "opaque", "signOut": "refused", "cookie": "false",
 	}, told)
-	require.EqualValues(t, http.StatusOK, w.open(console+"/console/verify"))
+	require.EqualValues(p.t, http.StatusOK, w.open(console+"/console/verify"))
 	w.says("Download the proof bundle") // and the person is still signed in
 }

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -22,22 +19,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
 // byRole is a service of one process for each role, each of which logs in to the database with the rights of that role alone.
 type byRole struct {
 	*connecting
-	data     string            // directory of the database
-	owner    string            // the URL of who migrates
-	settings map[string]string // without a database
-	operator string            // token
-	fold     *program          // the projector
+	operator string   // token
+	fold     *program // the projector
 }
 
 // The logins of the test, and the groups of each.
@@ -64,78 +56,39 @@ func TestProcessesWithTheRightsOfTheirRoles(t *testing.T) {
 func startByRole(t *testing.T) *byRole {
 	t.Helper()
 	needs.Programs(t, "psql")
-	quiet := slog.New(slog.DiscardHandler)
-	dir, err := os.MkdirTemp("", "ledgerboard-roles-") // t.TempDir is closed to the server's user
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	postgres, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: quiet})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
-	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker"), Logger: quiet})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-
-	addr := freeAddress(t)
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-	public := "http://localhost:" + port
-	b := &byRole{connecting: &connecting{t: t, heard: &overheard{}}, data: filepath.Join(dir, "pg", "data"), owner: postgres.URL()}
-	b.sim = simulator.New(simulator.Config{Seed: 7, ClientID: connectingApp, ClientSecret: connectingSecret, Redirects: []string{public + "/connect/6", public + "/connect/1"}})
-	b.sim.AddPeople(time.Now().AddDate(0, 0, -10))
-	platforms := httptest.NewServer(b.sim)
-	t.Cleanup(platforms.Close)
-	b.pages = platforms.URL
-	b.settings = connectingSettings(platforms.URL, public)
-	b.settings["KAFKA_BROKERS"], b.settings["LOG_LEVEL"] = strings.Join(broker.Addrs(), ","), "warn"
-
-	migrated := commandIn(t, dir, map[string]string{"DATABASE_URL": b.owner}, "migrate")
-	require.Equal(t, done, migrated.code, "%s", migrated.err)
-	psql := []string{b.owner, "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", "../../../deploy/roles.sql"}
+	b := &byRole{connecting: newConnecting(t)}
+	b.settings["LOG_LEVEL"] = "warn"
+	succeeds(t, map[string]string{"DATABASE_URL": b.postgres.URL()}, "migrate")
+	psql := []string{b.postgres.URL(), "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", "../../../deploy/roles.sql"}
 	for login, group := range databaseLogins {
 		psql = append(psql, "-c", fmt.Sprintf("create role %s login password 'of-%s' in role ledgerboard_%s", login, login, group))
 	}
 	out, err := exec.CommandContext(t.Context(), "psql", psql...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	b.north = beginAgency(t, dir, b.as("lb_desk"), "North Star")
-	key := commandIn(t, dir, nil, "keygen", "--json")
-	require.Equal(t, done, key.code, "%s", key.err)
+	b.north = b.beginAgency(b.as("lb_desk"), "North Star")
 	var keys map[string]string
-	require.NoError(t, json.Unmarshal([]byte(key.out), &keys))
+	require.NoError(t, json.Unmarshal([]byte(succeeds(t, nil, "keygen", "--json").out), &keys))
 	b.settings["CHECKPOINT_PUBLIC_KEYS"] = keys["public_key"]
-	serve := func(login, addr, role string, more ...string) *program {
-		return launch(t, t.TempDir(), []string{"serve", "--addr", addr, "--roles", role, "--checkpoint-every", "1s"}, func(cmd *exec.Cmd) {
-			for name, value := range b.as(login) {
-				cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
-			}
-			cmd.Dir, cmd.Env = t.TempDir(), append(cmd.Env, more...) // the signer keeps its files in the directory "data" there
-		})
-	}
-	b.fold = serve("lb_fold", "127.0.0.1:0", "projector")
-	serve("lb_sign", "127.0.0.1:0", "signer", "LEDGERBOARD_CHECKPOINT_KEY="+keys["private_key"])
-	serve("lb_fetch", "127.0.0.1:0", "fetcher")
-	b.p = serve("lb_web", addr, "api")
-	b.p.base, b.p.info.Brokers, b.p.info.DatabaseURL = public, broker.Addrs(), postgres.URL()
-	b.p.await(readyWithin, "/readyz to answer 200", func() bool { return b.p.get("", "/readyz").status == http.StatusOK })
-	token := commandIn(t, dir, b.settings, "token", "--user", b.north.User, "--role", "operator")
-	require.Equal(t, done, token.code, "%s", token.err)
-	b.operator = strings.TrimSpace(token.out)
+	sign := b.as("lb_sign")
+	sign["CHECKPOINT_KEY"] = keys["private_key"]
+	b.fold = b.serve(b.as("lb_fold"), "127.0.0.1:0", "--roles", "projector")
+	b.serve(sign, "127.0.0.1:0", "--roles", "signer", "--checkpoint-every", "1s")
+	b.serve(b.as("lb_fetch"), "127.0.0.1:0", "--roles", "fetcher")
+	b.p = b.serve(b.as("lb_web"), b.addr, "--roles", "api")
+	b.awaitReady()
+	b.operator = strings.TrimSpace(succeeds(t, b.settings, "token", "--user", b.north.User, "--role", "operator").out)
 	return b
 }
 
 // as are the settings of a process that logs in so.
 func (b *byRole) as(login string) map[string]string {
-	settings := maps.Clone(b.settings)
-	settings["DATABASE_URL"] = b.urlOf(login)
-	return settings
-}
-
-func (b *byRole) urlOf(login string) string {
 	b.t.Helper()
-	u, err := url.Parse(b.owner)
+	u, err := url.Parse(b.postgres.URL())
 	require.NoError(b.t, err)
 	u.User = url.UserPassword(login, "of-"+login)
-	return u.String()
+	settings := maps.Clone(b.settings)
+	settings["DATABASE_URL"] = u.String()
+	return settings
 }
 
 var toThePlatform = regexp.MustCompile(`class="go" href="([^"]+)"`)
@@ -214,12 +167,12 @@ const jonasPage = "90014"
 func (b *byRole) forgets(account string) {
 	b.t.Helper()
 	b.signIn(account, 1, simulator.Jonas)
-	owner := b.conn(b.owner)
-	count := func(query string) (n int) {
-		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select count(*) from "+query).Scan(&n))
+	owner := b.p.database()
+	known := func() (n int) {
+		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select count(*) from lb.members where name like '%Jonas%'").Scan(&n))
 		return n
 	}
-	b.p.await(patience, "the member", func() bool { return count("lb.members where name like '%Jonas%'") == 1 })
+	b.p.await(patience, "the member", func() bool { return known() == 1 })
 	answer, err := http.PostForm(b.pages+simulator.PathFacebook+simulator.PathApps, url.Values{ //nolint:noctx // a browser's
 		"as": {simulator.Jonas}, "decision": {"erase"}, "delete": {b.p.base + "/connect/meta/delete"},
 	})
@@ -230,7 +183,7 @@ func (b *byRole) forgets(account string) {
 	at := regexp.MustCompile(`"url":"[^"]*(/connect/meta/delete/[0-9a-f]+)"`).FindStringSubmatch(html.UnescapeString(string(raw)))
 	require.NotNil(b.t, at, "%s", raw)
 	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your request is done") })
-	require.Zero(b.t, count("lb.members where name like '%Jonas%'"))
+	require.Zero(b.t, known())
 }
 
 // onTheCommandLine makes tables as operators do: they are the projectors' all the same.
@@ -242,24 +195,20 @@ func (b *byRole) onTheCommandLine() {
 		{"secrets", "rotate"},
 		{"rebuild", "directory", "--yes", "--reason", "test"},
 	} {
-		r := commandIn(b.t, b.t.TempDir(), b.as("lb_desk"), args...)
-		require.Equal(b.t, done, r.code, "%v: %s", args, r.err)
+		succeeds(b.t, b.as("lb_desk"), args...)
 	}
 	b.fold.Stop() // without a projector the command line makes the tables
-	ran := commandIn(b.t, b.t.TempDir(), b.as("lb_desk"), "rebuild", "contents", "--yes", "--reason", "test")
-	require.Equal(b.t, done, ran.code, ran.err)
-	require.NotContains(b.t, ran.err, "runs in a running service")
-	var foreign []string
-	require.NoError(b.t, b.conn(b.owner).QueryRow(b.t.Context(), `
-		select coalesce(array_agg(n.nspname || '.' || c.relname), '{}') from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where (n.nspname = 'lb' or n.nspname ~ '^lb_.*_g[0-9]+') and pg_get_userbyid(c.relowner) <> 'ledgerboard_projector'`).Scan(&foreign))
-	require.Empty(b.t, foreign, "tables that projectors do not own")
+	require.NotContains(b.t, succeeds(b.t, b.as("lb_desk"), "rebuild", "contents", "--yes", "--reason", "test").err, "runs in a running service")
+	require.Empty(b.t, b.p.column(`
+		select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where (n.nspname = 'lb' or n.nspname ~ '^lb_.*_g[0-9]+') and pg_get_userbyid(c.relowner) <> 'ledgerboard_projector'`),
+		"tables that projectors do not own")
 }
 
 // refusals are what the server's own log says that it refused.
 func (b *byRole) refusals() (lines []string) {
 	b.t.Helper()
-	raw, err := os.ReadFile(filepath.Join(filepath.Dir(b.data), "postgres.log"))
+	raw, err := os.ReadFile(filepath.Join(b.dir, "pg", "postgres.log"))
 	require.NoError(b.t, err)
 	for line := range strings.SplitSeq(string(raw), "\n") {
 		if strings.Contains(line, `to examine "data_directory"`) {
@@ -270,12 +219,4 @@ func (b *byRole) refusals() (lines []string) {
 		}
 	}
 	return lines
-}
-
-func (b *byRole) conn(url string) *pgx.Conn {
-	b.t.Helper()
-	conn, err := pgx.Connect(b.t.Context(), url)
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() { _ = conn.Close(b.t.Context()) })
-	return conn
 }

@@ -5,13 +5,9 @@ package e2e_test
 import (
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,7 +20,7 @@ import (
 // under the address by which the demo was asked, and what goes wrong in life is there to be seen.
 func TestDemoHasSomethingToShow(t *testing.T) {
 	awayFromMidnight(t, 3*time.Minute)
-	p := startDemo(t, t.TempDir(), frozen...)
+	p := startDemo(t, t.TempDir())
 	agency, today := p.info.Tokens["agency"], time.Now().UTC()
 	p.get(p.info.Tokens["main_app"], "/api/me").refused(t, http.StatusForbidden, "forbidden") // known, and no reader
 	month := today.AddDate(0, 0, -29).Format(time.DateOnly) + "/" + today.Format(time.DateOnly)
@@ -47,13 +43,14 @@ func TestDemoHasSomethingToShow(t *testing.T) {
 	for address := range pictures {
 		requirePicture(t, address)
 	}
-	t.Run("behind a proxy with a prefix", func(t *testing.T) { requirePicturesBehindProxy(t, p) })
-	t.Run("what goes wrong", func(t *testing.T) { requireMishaps(t, p, month) })
+	requireMishaps(t, p, month)
+	requireTokensHold(t, p)
 }
 
-// A demo's tokens are looked at when it starts: the simulated platforms say that they hold.
-func TestTokensOfADemoHold(t *testing.T) {
-	p := startDemo(t, t.TempDir())
+// requireTokensHold waits until the demo has looked at its tokens, which it does when it starts:
+// the simulated platforms take them.
+func requireTokensHold(t *testing.T, p *program) {
+	t.Helper()
 	db := p.database()
 	var looked, refused int
 	p.await(patience, "every token to be looked at", func() bool {
@@ -65,26 +62,6 @@ func TestTokensOfADemoHold(t *testing.T) {
 		return waiting == 0 && looked > 0
 	})
 	require.Zero(t, refused, "of %d", looked)
-	requireOneSignIn(t, p)
-}
-
-// The link that a demo prints leads somebody without a login to the first figures of a page.
-func TestDemosLinkConnectsAPage(t *testing.T) {
-	p := startDemo(t, t.TempDir())
-	require.NotEmpty(t, p.info.ConnectURL)
-	require.Contains(t, p.output.String(), p.info.ConnectURL)
-	browser := openBrowser(t)
-	browser.visit("about:blank")
-	v := openWindow(browser, 1200, "light")
-	require.EqualValues(t, http.StatusOK, v.open(p.info.ConnectURL))
-	v.follow("Sign in at TikTok")
-	v.follow("Continue to TikTok")
-	v.follow("Mara Lindqvist")
-	v.follow("Allow")
-	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
-	v.tick(bakerOffer, true)
-	require.EqualValues(t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())
-	v.await("the first reading", `document.readyState === "complete" && document.body.innerText.includes("read, its figures are here")`)
 }
 
 // ofOnePlatform matches paths that ask for one platform.
@@ -158,45 +135,17 @@ func requirePicture(t *testing.T, address string) {
 	require.Equal(t, "svg", drawn.XMLName.Local, address)
 }
 
-// requirePicturesBehindProxy asks by way of a proxy under another name and path, which says so as proxies do.
-func requirePicturesBehindProxy(t *testing.T, p *program) {
+// requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and
+// the campaign.
+func requireMishaps(t *testing.T, p *program, month string) {
 	t.Helper()
-	target, err := url.Parse(p.base)
-	require.NoError(t, err)
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.SetXForwarded()
-		r.Out.Header.Set("X-Forwarded-Prefix", "/try/it")
-	}}
-	front := httptest.NewServer(http.StripPrefix("/try/it", proxy))
-	defer front.Close()
-	for _, path := range []string{dashboardPath(p.info.IDs.SubAccounts[0]), "/auth/leaderboard/all"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/try/it"+path, http.NoBody)
-		require.NoError(t, err)
-		request.Header.Set("Authorization", "Bearer "+p.info.Tokens["agency"])
-		response, err := client.Do(request)
-		require.NoError(t, err)
-		body, err := io.ReadAll(response.Body)
-		require.NoError(t, errors.Join(err, response.Body.Close()))
-		require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
-		found := map[string]bool{}
-		requirePictures(t, path, body, front.URL+"/try/it", found)
-		require.NotEmpty(t, found, path)
-		for address := range found {
-			requirePicture(t, address)
-		}
-	}
-}
-
-// requireOneSignIn wants one connection to wait for a person, and no other.
-func requireOneSignIn(t *testing.T, p *program) {
-	t.Helper()
+	agency := p.info.Tokens["agency"]
 	var platforms struct {
 		Data []struct {
 			State, Reason string
 		}
 	}
-	p.get(p.info.Tokens["agency"], "/api/platforms").ok(t, http.StatusOK).into(t, &platforms)
+	p.get(agency, "/api/platforms").ok(t, http.StatusOK).into(t, &platforms)
 	waiting := 0
 	for _, connected := range platforms.Data {
 		if connected.State == "reconnect" {
@@ -205,13 +154,6 @@ func requireOneSignIn(t *testing.T, p *program) {
 		}
 	}
 	require.Equal(t, 1, waiting)
-}
-
-// requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and the campaign.
-func requireMishaps(t *testing.T, p *program, month string) {
-	t.Helper()
-	agency := p.info.Tokens["agency"]
-	requireOneSignIn(t, p)
 
 	var followers struct {
 		Data struct {

@@ -52,30 +52,20 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	p.await(patience, "the notices of today", func() bool { return slices.Contains(all.notices(), noticeIDs[2]) })
 	old := all.notices()
 	require.Equal(t, noticeIDs, old[len(old)-3:])
-	waiting := []*listener{ // they live through the drop and the rebuild
-		listenSocketIO(t, "page that stays open", p.base, stayer.ID, p.clientToken(stayer)),
-		listenSSE(t, "SSE that stays open", p.base, stayer.ID, p.clientToken(stayer), ""),
-	}
+	page := listenSocketIO(t, "page that stays open", p.base, stayer.ID, p.clientToken(stayer)) // it lives through the drop and the rebuild
 
 	t.Log("dropped, killed and started again: not ready until caught up, then the same")
 	p = p.catchesUpClosed(dashboard, frozen...)
 	p.awaitReady()
 	require.Equal(t, ends, p.endOffsets(facts...), "a rebuild appends nothing")
 	before.same(t, p.record(ranges))
-	fresh := []*listener{
-		listenSSE(t, "SSE with a cursor at the head", p.base, leaver.ID, token, head),
-		listenSSE(t, "SSE without a cursor", p.base, leaver.ID, token, ""),
-		listenSocketIO(t, "page", p.base, leaver.ID, token),
-	}
+	fresh := listenSSE(t, "SSE with a cursor at the head", p.base, leaver.ID, token, head)
 	again := listenSSE(t, "SSE from the beginning, after the rebuild", p.base, leaver.ID, token, p.info.IDs.ParentAccount+".0")
-	for _, l := range waiting {
-		l.away(1)
-		l.await(2, "connect", "")
-	}
+	page.away(1)
+	page.await(2, "connect", "")
 	last := p.setUsers(dashboard, ids(everybody[2:]))
-	for _, l := range append(fresh, waiting...) {
-		l.expect(last) // and nothing that is older
-	}
+	fresh.expect(last) // and nothing that is older
+	page.expect(last)
 	again.expect(append(old, last)...)
 	all.expect(append(old, last)...)
 

@@ -16,11 +16,10 @@ import (
 
 // What a frontend developer does first: take the API documents, lint them, install the served client, compile
 // against it, and run that against mock mode.
-func TestFrontendDeveloper(t *testing.T) {
+func developFrontend(t *testing.T, p *program) {
 	needs.Programs(t, "node", "npm")
 	home, err := installNode("frontend")
 	require.NoError(t, err, "this test needs Node and npm, to run the stock tools")
-	p := startMock(t)
 	work := t.TempDir()
 	require.NoError(t, os.CopyFS(work, os.DirFS(filepath.Join("testdata", "frontend"))))
 	modules := filepath.Join(work, "node_modules")

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,22 +83,16 @@ type demoInfo struct {
 	ConnectURL string            `json:"connect_url"`
 	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator, main_app
 	IDs        struct {
-		ParentAccount  string     `json:"parent_account"`
-		SubAccounts    []string   `json:"sub_accounts"`
-		Users          []userInfo `json:"users"`
-		Members        []int64    `json:"members"`
-		Accounts       []int64    `json:"accounts"`
-		SocialAccounts []struct {
-			ID       int64 `json:"id"`
-			Platform int   `json:"pId"`
-		} `json:"social_accounts"`
-		Posts      []string `json:"posts"`
-		Categories []int64  `json:"categories"`
-		Foreign    struct {
+		ParentAccount string     `json:"parent_account"`
+		SubAccounts   []string   `json:"sub_accounts"`
+		Users         []userInfo `json:"users"`
+		Members       []int64    `json:"members"`
+		Accounts      []int64    `json:"accounts"`
+		Categories    []int64    `json:"categories"`
+		Foreign       struct {
 			ParentAccount string     `json:"parent_account"`
 			SubAccounts   []string   `json:"sub_accounts"`
 			Users         []userInfo `json:"users"`
-			Members       []int64    `json:"members"`
 		} `json:"foreign"`
 	} `json:"ids"`
 }
@@ -131,12 +126,18 @@ var addresses sync.Map
 func startDemo(t *testing.T, dir string, extra ...string) *program {
 	t.Helper()
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
-		out, err := exec.Command("cp", "-a", seededDemo(t)+"/.", dir).CombinedOutput() // with owners: PostgreSQL's files may be another user's
-		require.NoError(t, err, "%s", out)
+		copyDir(t, dir, seededDemo(t))
 	}
 	p := launchDemo(t, dir, extra...)
 	p.awaitReady()
 	return p
+}
+
+// copyDir copies what a demo left, with owners: PostgreSQL's files may be another user's.
+func copyDir(t *testing.T, to, from string) {
+	t.Helper()
+	out, err := exec.Command("cp", "-a", from+"/.", to).CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 // seeded are the data directories of demos that have been seeded and stopped, by day: a demo's history ends at its first start.
@@ -195,6 +196,13 @@ func cleanEnv() (env []string) {
 		}
 	}
 	return env
+}
+
+// in is the program for a subtest, which does not end it.
+func (p *program) in(t *testing.T) *program {
+	other := *p
+	other.t = t
+	return &other
 }
 
 // awayFromMidnight lets the end of a day pass, in UTC and where the tests look from, when it would come while the test looks at answers
@@ -478,4 +486,22 @@ func exitCode(err error) int {
 	default:
 		return -2
 	}
+}
+
+// startOwned starts a command whose parent-death signal must not fire early: it does when the
+// forking thread ends, not the process, and Go ends threads at will. So a goroutine owns its thread
+// until the command has ended; then it calls ended.
+func startOwned(t *testing.T, cmd *exec.Cmd, ended func(code int)) {
+	t.Helper()
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended(exitCode(cmd.Wait()))
+		}
+	}()
+	require.NoError(t, <-started)
 }

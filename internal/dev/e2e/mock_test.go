@@ -38,18 +38,12 @@ func TestMockMode(t *testing.T) {
 	} {
 		require.Equal(t, "true", p.get(agency, path).ok(t, status).header.Get("X-Ledgerboard-Mock"), path)
 	}
-	require.Equal(t, "true", p.get("", "/auth/getRoiViews").ok(t, http.StatusUnauthorized).header.Get("X-Ledgerboard-Mock"))
-	require.Equal(t, "true", p.do(http.MethodPatch, agency, "/readyz", "").ok(t, http.StatusMethodNotAllowed).header.Get("X-Ledgerboard-Mock"))
-	require.Equal(t, "true", p.do(http.MethodOptions, "", "/readyz", "", "Origin", "http://localhost:5173",
-		"Access-Control-Request-Method", "GET").ok(t, http.StatusOK).header.Get("X-Ledgerboard-Mock"))
 	for _, origin := range []string{"http://localhost:5173", "https://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:3000"} {
 		require.Equal(t, origin, p.do(http.MethodGet, "", "/healthz", "", "Origin", origin).ok(t, http.StatusOK).header.Get("Access-Control-Allow-Origin"))
 	}
-	requireMarkedStream(t, p, agency, http.StatusOK, "/api/notices")
-	requireMarkedStream(t, p, agency, http.StatusSwitchingProtocols, "/socket.io/?EIO=4&transport=websocket",
-		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type", "application/x-www-form-urlencoded").ok(t, http.StatusSeeOther)
 	require.Contains(t, entered.header.Get("Set-Cookie"), "__Host-lb_console=", "a browser on this machine goes on as somebody")
+	t.Run("a frontend developer", func(t *testing.T) { developFrontend(t, p) })
 	p.Stop()
 	left, err := os.ReadDir(p.dir)
 	require.NoError(t, err)
@@ -77,33 +71,4 @@ func startMock(t *testing.T) *program {
 	})
 	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 	return p
-}
-
-// requireMarkedStream opens a stream and looks at its head; headers are names and values by turns.
-func requireMarkedStream(t *testing.T, p *program, token string, status int, path string, headers ...string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+path, http.NoBody)
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+token)
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := client.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, status, response.StatusCode)
-	require.Equal(t, "true", response.Header.Get("X-Ledgerboard-Mock"))
-}
-
-func TestMockModeIsRefusedWhereItCouldDoHarm(t *testing.T) {
-	for name, variables := range map[string]map[string]string{
-		"production":      {"ENV": "production"},
-		"a real log":      {"KAFKA_BROKERS": "127.0.0.1:1"},
-		"a real database": {"DATABASE_URL": "postgres://u@127.0.0.1:1/x"},
-	} {
-		refused := command(t, variables, "serve", "--mock")
-		require.Equal(t, misused, refused.code, name)
-		require.Contains(t, refused.err, "--mock", name)
-		require.Empty(t, refused.out, name)
-	}
 }

@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -90,9 +91,8 @@ func startApart(t *testing.T) (*killed, *upgrade) {
 	u.before = u.answers(k.api)
 	k.api.Stop()
 
-	info := k.api.info
-	k.api = k.launch(dir, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own, at the addresses of before
-	k.api.info, u.old = info, k.api
+	k.api = k.api.beside(dir, programPath, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own
+	u.old = k.api
 	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
 	k.runner = k.serve()
 	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
@@ -110,27 +110,34 @@ type killed struct {
 // serve starts a process that folds.
 func (k *killed) serve() *program {
 	k.t.Helper()
-	at := k.api.variables()
-	delete(at, "DATA_DIR")
-	p := k.launch(k.t.TempDir(), "projector", at)
+	p := k.api.beside(k.t.TempDir(), programPath, "projector", nil)
 	p.await(patience, "the process that folds", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 	return p
 }
 
-// launch starts a process with a role of the demo's.
-func (k *killed) launch(dir, role string, at map[string]string) *program {
-	k.t.Helper()
-	addr := freeAddress(k.t)
-	p := launch(k.t, dir, []string{"serve", "--addr", addr, "--roles", role}, func(cmd *exec.Cmd) {
-		for name, value := range at {
+// beside starts a process of a binary with a role of the demo's, on its log and database or on
+// those of a data directory.
+func (p *program) beside(dir, binary, roles string, more map[string]string) *program {
+	p.t.Helper()
+	settings := map[string]string{
+		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "JWT_SECRET": demoSecret(p.t, p.dir),
+		"JWT_ISSUER": "ledgerboard", "JWT_AUDIENCE": "ledgerboard", "DIRECTORY": "main_app",
+		"MANAGED_SUBSCRIPTIONS": strings.Join(demo.ManagedSubscriptions(), ","), "RATE_LIMIT": "0",
+	}
+	if _, own := more["DATA_DIR"]; own {
+		delete(settings, "KAFKA_BROKERS")
+		delete(settings, "DATABASE_URL")
+	}
+	maps.Copy(settings, more)
+	addr := freeAddress(p.t)
+	started := launch(p.t, dir, []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
+		cmd.Path = binary
+		for name, value := range settings {
 			cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 		}
-		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(k.t, k.api.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","),
-			"LEDGERBOARD_RATE_LIMIT=0")
 	})
-	p.base = "http://" + addr
-	return p
+	started.base, started.info = "http://"+addr, p.info
+	return started
 }
 
 // rebuild asks for a rebuild as an operator does and waits for its end.

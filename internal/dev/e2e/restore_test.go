@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -26,18 +27,14 @@ func TestRestoreOfAnOldBackup(t *testing.T) {
 	p.Stop()
 
 	old, files, restored := t.TempDir(), filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	state, err := os.ReadFile(filepath.Join(lost, "demo-state.json"))
+	require.NoError(t, err)
 	for _, dir := range []string{old, restored} {
-		for _, name := range []string{"demo-state.json"} {
-			raw, err := os.ReadFile(filepath.Join(lost, name))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "demo-state.json"), state, 0o600))
 	}
 	copyAged(t, old, lost)
-	taken := command(t, nil, "backup", "--data-dir", old, "--to", files)
-	require.Equal(t, done, taken.code, taken.err)
-	written := command(t, nil, "restore", "--data-dir", restored, "--from", files, "--yes", "--reason", "incident:OPS-1")
-	require.Equal(t, done, written.code, written.err)
+	succeeds(t, nil, "backup", "--data-dir", old, "--to", files)
+	succeeds(t, nil, "restore", "--data-dir", restored, "--from", files, "--yes", "--reason", "incident:OPS-1")
 
 	p = startDemo(t, restored, frozen...)
 	before.same(t, p.record(ranges))
@@ -52,7 +49,10 @@ func copyAged(t *testing.T, to, from string) {
 		require.NoError(t, os.MkdirAll(data, 0o700))
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(data))
 		require.NoError(t, err)
-		return (&scene{t: t, dir: dir}).asItIs(cluster.ListenAddrs()), cluster.Close
+		topics, err := assembly.Topics()
+		require.NoError(t, err)
+		return eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: eventlog.OnOneBroker(topics, nil), Existing: true, Unsafe: func(error) {}},
+			cluster.Close
 	}
 	cfg, stop := open(from)
 	defer stop()

@@ -24,10 +24,8 @@ func TestGracefulStop(t *testing.T) {
 	everybody := owner.listed(dashboard)
 	listener := everybody[0]
 	serve := func() (p *program) {
-		at := owner.variables()
-		delete(at, "DATA_DIR")
-		at["STOP_WITHIN"] = "1h" // who is asked is not cut, however long this machine takes
-		p = k.launch(t.TempDir(), "api", at)
+		// Who is asked is not cut, however long this machine takes.
+		p = owner.beside(t.TempDir(), programPath, "api", map[string]string{"STOP_WITHIN": "1h"})
 		p.await(patience, "another process that answers", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 		return p
 	}

@@ -3,11 +3,9 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,136 +26,108 @@ const clean = "nothing was altered, removed, inserted or reordered up to the che
 func TestVerifyNamesWhatWasDoneToTheLog(t *testing.T) {
 	origin := t.TempDir()
 	p := startDemo(t, origin, "--roles", "api,projector,signer")
-	p.await(patience, "a checkpoint", func() bool {
-		return !strings.Contains(string(p.get("", "/metrics").ok(t, http.StatusOK).body), `ledgerboard_checkpoint_turns_total{outcome="signed"} 0`)
-	})
+	p.awaitSigned()
 	p.Stop()
 	agency, key := p.info.IDs.ParentAccount, p.info.CheckpointPublicKey
-	stream := func(l records) (partition int, at []int) {
-		partition = int(eventlog.PartitionOf([]byte(agency), int32(len(l["dashboards"]))))
-		for i, r := range l["dashboards"][partition] {
-			if string(r.Key) == agency {
-				at = append(at, i)
+	of := func(l records) (list *[]*kgo.Record, at int) { // the agency's record of version 21, in its partition
+		list = &l["dashboards"][eventlog.PartitionOf([]byte(agency), int32(len(l["dashboards"])))]
+		for version := 0; ; at++ {
+			if string((*list)[at].Key) != agency {
+				continue
+			}
+			if version++; version == 21 {
+				return list, at
 			}
 		}
-		return partition, at
 	}
 	for name, c := range map[string]struct {
-		do    func(l records)
-		says  string
-		clean bool
+		do   func(l records)
+		says string
 	}{
-		"nothing": {func(records) {}, clean, true},
+		"nothing": {func(records) {}, clean},
 		"a record is altered": {func(l records) {
-			p, at := stream(l)
-			r := l["dashboards"][p][at[20]]
-			r.Value = []byte(strings.Replace(string(r.Value), "e", "f", 1))
-		}, fmt.Sprintf("agency %s, version 22: ", agency), false},
+			list, at := of(l)
+			(*list)[at].Value = bytes.Replace((*list)[at].Value, []byte("e"), []byte("f"), 1)
+		}, "agency " + agency + ", version 22: "},
 		"a record is removed": {func(l records) {
-			p, at := stream(l)
-			l["dashboards"][p] = slices.Delete(l["dashboards"][p], at[20], at[20]+1)
-		}, fmt.Sprintf("agency %s, version 21: ", agency), false},
+			list, at := of(l)
+			*list = slices.Delete(*list, at, at+1)
+		}, "agency " + agency + ", version 21: "},
 		"the end is cut off": {func(l records) {
-			p, at := stream(l)
-			l["dashboards"][p] = l["dashboards"][p][:at[20]]
-		}, "its end was cut off", false},
-		"the checkpoints are removed": {func(l records) { clear(l["operations"]) }, "there is no checkpoint in the log", false},
+			list, at := of(l)
+			*list = (*list)[:at]
+		}, "its end was cut off"},
+		"the checkpoints are removed": {func(l records) { clear(l["operations"]) }, "there is no checkpoint in the log"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &scene{t: t, dir: t.TempDir()}
-			out, err := exec.Command("cp", "-a", origin+"/.", s.dir).CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			s.rewrite(c.do)
-			said := command(t, nil, "verify", "--data-dir", s.dir, "--key", key, "--all")
+			dir := t.TempDir()
+			copyDir(t, dir, origin)
+			rewrite(t, dir, c.do)
+			said := command(t, nil, "verify", "--data-dir", dir, "--key", key, "--all")
 			require.Contains(t, said.out, c.says, said.err)
-			if c.clean {
-				require.Equal(t, done, said.code)
-				return
-			}
-			require.Equal(t, finding, said.code)
-			require.NotContains(t, said.out, clean)
+			require.Equal(t, c.says == clean, said.code == done, said.code)
+			require.Equal(t, c.says == clean, strings.Contains(said.out, clean))
 		})
 	}
-}
-
-// scene is a copy of what a demo left.
-type scene struct {
-	t   *testing.T
-	dir string
 }
 
 // records are the records of topics, by partition.
 type records map[string][][]*kgo.Record
 
-// rewrite gives `dashboards` and `operations` other records, as whoever has every right on the brokers and their disks can: the
-// topics are deleted and made anew, and keep their ids.
-func (s *scene) rewrite(change func(log records)) {
-	s.t.Helper()
-	path := filepath.Join(s.dir, "broker", "log", "topics.json")
+// rewrite gives `dashboards` and `operations` in a data directory other records, as whoever has
+// every right on the brokers and their disks can: the topics are deleted and made again, and keep
+// their ids.
+func rewrite(t *testing.T, dir string, change func(log records)) {
+	t.Helper()
+	path := filepath.Join(dir, "broker", "log", "topics.json")
 	topics, err := os.ReadFile(path)
-	require.NoError(s.t, err)
-	s.onBroker(func(client *kgo.Client, admin *kadm.Client) {
-		log := s.read(client, admin)
-		change(log)
-		_, err := admin.DeleteTopics(s.t.Context(), "dashboards", "operations")
-		require.NoError(s.t, err)
-		for topic, partitions := range log {
-			_, err := admin.CreateTopic(s.t.Context(), int32(len(partitions)), 1, nil, topic)
-			require.NoError(s.t, err)
-		}
-		for topic, partitions := range log {
-			for partition, list := range partitions {
-				for _, r := range list {
-					r.Topic, r.Partition = topic, int32(partition)
-				}
-				require.NoError(s.t, client.ProduceSync(s.t.Context(), list...).FirstErr())
-			}
-		}
-	})
-	require.NoError(s.t, os.WriteFile(path, topics, 0o600))
-}
-
-// onBroker runs the broker of the scene without anything that restrains its administrator.
-func (s *scene) onBroker(do func(client *kgo.Client, admin *kadm.Client)) {
-	s.t.Helper()
-	s.onBrokerAt(func(addrs []string) {
-		client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		require.NoError(s.t, err)
-		defer client.Close()
-		do(client, kadm.NewClient(client))
-	})
-}
-
-// onBrokerAt is the same for who makes clients.
-func (s *scene) onBrokerAt(do func(addrs []string)) {
-	s.t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(filepath.Join(s.dir, "broker", "log")),
+	require.NoError(t, err)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(filepath.Join(dir, "broker", "log")),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000000000000"}))
-	require.NoError(s.t, err)
-	defer cluster.Close()
-	do(cluster.ListenAddrs())
+	require.NoError(t, err)
+	defer func() {
+		cluster.Close() // it writes what it knows of its topics
+		require.NoError(t, os.WriteFile(path, topics, 0o600))
+	}()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	log := readWhole(t, client, admin)
+	change(log)
+	_, err = admin.DeleteTopics(t.Context(), "dashboards", "operations")
+	require.NoError(t, err)
+	for topic, partitions := range log {
+		_, err := admin.CreateTopic(t.Context(), int32(len(partitions)), 1, nil, topic)
+		require.NoError(t, err)
+		for partition, list := range partitions {
+			for _, r := range list {
+				r.Topic, r.Partition = topic, int32(partition)
+			}
+			require.NoError(t, client.ProduceSync(t.Context(), list...).FirstErr())
+		}
+	}
 }
 
-// read reads the topics whole.
-func (s *scene) read(client *kgo.Client, admin *kadm.Client) records {
-	s.t.Helper()
-	ends, err := admin.ListEndOffsets(s.t.Context(), "dashboards", "operations")
-	require.NoError(s.t, err)
-	log := records{"dashboards": make([][]*kgo.Record, len(ends["dashboards"])), "operations": make([][]*kgo.Record, len(ends["operations"]))}
-	begin, open := map[string]map[int32]kgo.Offset{}, int64(0)
+// readWhole reads both topics.
+func readWhole(t *testing.T, client *kgo.Client, admin *kadm.Client) records {
+	t.Helper()
+	ends, err := admin.ListEndOffsets(t.Context(), "dashboards", "operations")
+	require.NoError(t, err)
+	log, begin, open := records{}, map[string]map[int32]kgo.Offset{}, int64(0)
+	for topic := range ends {
+		log[topic], begin[topic] = make([][]*kgo.Record, len(ends[topic])), map[int32]kgo.Offset{}
+	}
 	ends.Each(func(o kadm.ListedOffset) {
-		if begin[o.Topic] == nil {
-			begin[o.Topic] = map[int32]kgo.Offset{}
-		}
 		begin[o.Topic][o.Partition] = kgo.NewOffset().AtStart()
 		open += o.Offset
 	})
 	client.AddConsumePartitions(begin)
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for open > 0 {
 		fetches := client.PollFetches(ctx)
-		require.NoError(s.t, fetches.Err())
+		require.NoError(t, fetches.Err())
 		fetches.EachRecord(func(r *kgo.Record) {
 			log[r.Topic][r.Partition] = append(log[r.Topic][r.Partition], r)
 			open--
@@ -165,14 +135,4 @@ func (s *scene) read(client *kgo.Client, admin *kadm.Client) records {
 	}
 	client.PurgeTopicsFromConsuming("dashboards", "operations")
 	return log
-}
-
-// asItIs opens the log of the scene whatever is wrong with it.
-func (s *scene) asItIs(addrs []string) eventlog.Config {
-	s.t.Helper()
-	raw, err := os.ReadFile("../../../deploy/topics.json")
-	require.NoError(s.t, err)
-	topics, err := eventlog.ParseTopics(raw)
-	require.NoError(s.t, err)
-	return eventlog.Config{Brokers: addrs, Topics: eventlog.OnOneBroker(topics, nil), Existing: true, Unsafe: func(error) {}}
 }

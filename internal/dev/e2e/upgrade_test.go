@@ -17,70 +17,54 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
 
-// An upgrade of all projections at once, beside the traffic: the next binary makes its own generations while the old one
-// serves. Readers of both get the answers of before at every moment, or, from a process that is not ready yet, a 503.
+// An upgrade of all projections at once, beside the traffic: the next binary makes its own
+// generations while the old one serves, and its api starts before its projector. Readers of both
+// get the answers of before at every moment, or, from a process that is not ready yet, a 503.
 func TestUpgradeWithoutAGap(t *testing.T) {
-	next := buildNext(t)
-	for name, start := range map[string]func(u *upgrade){
-		"projectors first": func(u *upgrade) { u.serve("projector"); u.serve("api") },
-		"projectors last":  func(u *upgrade) { u.serve("api"); u.serve("projector") },
-		"both in one":      func(u *upgrade) { u.serve("api,projector") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			awayFromMidnight(t, 5*time.Minute)
-			dir := t.TempDir()
-			u := &upgrade{t: t, next: next, old: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
-			u.paths = u.old.analyticsPaths(pastRanges())
-			u.before = u.answers(u.old)
-			dashboard := u.old.info.IDs.SubAccounts[0]
-			everybody := u.old.listed(dashboard)
+	awayFromMidnight(t, 5*time.Minute)
+	u := &upgrade{t: t, next: buildNext(t), old: startDemo(t, t.TempDir(), append([]string{"--rate-limit", "0"}, frozen...)...)}
+	u.paths = u.old.analyticsPaths(pastRanges())
+	u.before = u.answers(u.old)
+	dashboard := u.old.info.IDs.SubAccounts[0]
+	everybody := u.old.listed(dashboard)
 
-			stop := u.hammer(u.old, false)
-			changing, endChanges := context.WithCancel(t.Context())
-			var changes sync.WaitGroup
-			var changed atomic.Int64
-			changes.Go(func() { // PUTs go on all the time, through the old binary
-				for n := 0; changing.Err() == nil; n++ {
-					body := `{"users":["` + strings.Join(ids(everybody[:len(everybody)-n%2]), `","`) + `"]}`
-					u.old.put(u.old.info.Tokens["agency"], dashboardPath(dashboard), body).ok(t, http.StatusOK)
-					changed.Add(1)
-				}
-			})
-			start(u)
-			for _, p := range u.started {
-				stopNext := u.hammer(p, true)
-				defer stopNext()
-			}
-			for _, p := range u.started {
-				p.await(patience, "the next binary to be ready", func() bool { return p.get("", "/readyz").status == http.StatusOK })
-			}
-			reader := u.reader()
-			u.before.same(t, u.answers(reader)) // the next binary answers as the old one
-			mark := changed.Load()
-			u.old.await(patience, "PUTs after the upgrade", func() bool { return changed.Load() > mark+3 })
-			endChanges()
-			changes.Wait()
-			last := reader.update(dashboard, map[string]any{"users": ids(everybody)})
-			require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
-			stop()
-			u.before.same(t, u.answers(u.old)) // the old one still serves
-			require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
-		})
-	}
+	stop := u.hammer(u.old, false)
+	changing, endChanges := context.WithCancel(t.Context())
+	var changes sync.WaitGroup
+	var changed atomic.Int64
+	changes.Go(func() { // PUTs go on all the time, through the old binary
+		for n := 0; changing.Err() == nil; n++ {
+			body := `{"users":["` + strings.Join(ids(everybody[:len(everybody)-n%2]), `","`) + `"]}`
+			u.old.put(u.old.info.Tokens["agency"], dashboardPath(dashboard), body).ok(t, http.StatusOK)
+			changed.Add(1)
+		}
+	})
+	reader := u.serve("api")
+	u.serve("projector")
+	stopNext := u.hammer(reader, true)
+	defer stopNext()
+	reader.await(patience, "the next binary to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
+	u.before.same(t, u.answers(reader)) // the next binary answers as the old one
+	mark := changed.Load()
+	u.old.await(patience, "PUTs after the upgrade", func() bool { return changed.Load() > mark+3 })
+	endChanges()
+	changes.Wait()
+	last := reader.update(dashboard, map[string]any{"users": ids(everybody)})
+	require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
+	stop()
+	u.before.same(t, u.answers(u.old)) // the old one still serves
+	require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
 }
 
 // upgrade is an old binary that serves, and processes of the next one on its log and database.
 type upgrade struct {
-	t       *testing.T
-	next    string // path of the binary
-	old     *program
-	started []*program
-	paths   []string
-	before  answers
+	t      *testing.T
+	next   string // path of the binary
+	old    *program
+	paths  []string
+	before answers
 }
 
 // buildNext builds the program with the projectors of the next release.
@@ -99,26 +83,8 @@ func buildNext(t *testing.T) string {
 // serve starts a process of the next binary.
 func (u *upgrade) serve(roles string) *program {
 	u.t.Helper()
-	addr := freeAddress(u.t)
-	p := launch(u.t, u.t.TempDir(), []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
-		cmd.Path = u.next
-		for name, value := range u.old.variables() {
-			if name != "DATA_DIR" {
-				cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
-			}
-		}
-		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(u.t, u.old.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0")
-	})
-	p.base, p.info = "http://"+addr, u.old.info
-	if strings.Contains(roles, "api") {
-		u.started = append(u.started, p)
-	}
-	return p
+	return u.old.beside(u.t.TempDir(), u.next, roles, nil)
 }
-
-// reader is a process of the next binary that answers.
-func (u *upgrade) reader() *program { return u.started[len(u.started)-1] }
 
 // answers asks every analytics endpoint as the agency and as a client.
 func (u *upgrade) answers(p *program) answers {

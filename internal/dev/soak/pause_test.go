@@ -45,8 +45,8 @@ func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
 	return stack
 }
 
-// A paused platform is not asked for anything, by nobody, while the others are; no failure is held against its
-// connections; and it is asked again soon after the pause.
+// A paused platform is not asked for anything, by nobody, while the others are; no failure is held
+// against its connections; and it is asked again soon after the pause.
 func TestPausedPlatformIsNotAsked(t *testing.T) {
 	t.Parallel()
 	world, sim := soak.NewWorld(8), simulator.New(simulator.Config{Seed: 7})
