@@ -172,33 +172,6 @@ func TestDialogWithoutRerequest(t *testing.T) {
 	require.Equal(t, 2, count(once), "what was not offered cannot be granted")
 }
 
-// Instagram's code is followed by #_, TikTok's holds characters that are encoded in the address.
-func TestCodesInTheAddress(t *testing.T) {
-	t.Parallel()
-	s := withPeople(simulator.Config{})
-	location := func(p domain.Platform) string {
-		return browse(t, s, dialogs()[p]+"&as="+simulator.Mara, url.Values{"decision": {"consent"}}).Header().Get("Location")
-	}
-	require.True(t, strings.HasSuffix(location(domain.Instagram), "#_"))
-	require.False(t, strings.HasSuffix(location(domain.Facebook), "#_"))
-	encoded := location(domain.TikTok)
-	require.Contains(t, encoded, "%2A1%21")
-	_, raw, _ := strings.Cut(encoded, "code=")
-	redeem := func(code string) map[string]any {
-		form := url.Values{
-			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callBack}, "client_key": {"app"}, "client_secret": {"secret"},
-		}
-		r := httptest.NewRequest(http.MethodPost, "/tiktok/v2/oauth/token/", strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		_, body := do(t, s, r)
-		return body
-	}
-	require.Equal(t, "invalid_grant", redeem(raw)["error"])
-	plain, err := url.QueryUnescape(raw)
-	require.NoError(t, err)
-	require.NotEmpty(t, redeem(plain)["access_token"])
-}
-
 // facebookPerson signs somebody in and answers the short-lived token.
 func facebookPerson(t *testing.T, s *simulator.Server, as string, pages ...string) string {
 	t.Helper()

@@ -1,7 +1,6 @@
 package simulator_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -77,35 +76,6 @@ func TestLinkedInRules(t *testing.T) {
 	status, body = ask("202608", "organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A8")
 	require.Equal(t, 403, status)
 	require.Equal(t, "ACCESS_DENIED", body["code"])
-}
-
-// Names of places are asked for without a version, by a call that counts like any other; an unknown place has no result.
-func TestLinkedInPlaces(t *testing.T) {
-	t.Parallel()
-	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow), LinkedInPerUser: 2})
-	a := s.AddCompanyPage(simulator.Account{ID: "7"})
-	ask := func(path string) (int, map[string]any) {
-		r := httptest.NewRequest(http.MethodGet, simulator.PathLinkedIn+path, nil)
-		r.Header.Set("Authorization", "Bearer "+a.AccessToken)
-		r.Header.Set("X-Restli-Protocol-Version", "2.0.0")
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
-		var body map[string]any
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
-		return w.Code, body
-	}
-	status, body := ask("/v2/geo?ids=List(103883259,1)")
-	require.Equal(t, 200, status)
-	results, _ := body["results"].(map[string]any)
-	require.Len(t, results, 1)
-	require.Contains(t, results, "103883259")
-	require.Contains(t, body["errors"], "1")
-	status, _ = ask("/v2/geo")
-	require.Equal(t, 400, status)
-	status, _ = ask("/v2/networkSizes")
-	require.Equal(t, 404, status, "all else has versions")
-	status, _ = ask("/v2/geo?ids=List(1)")
-	require.Equal(t, 429, status)
 }
 
 // The limits are the platforms': a sliding window forgets, a refused call uses nothing up.
