@@ -55,6 +55,8 @@ func TestActivities(t *testing.T) {
 	}
 	register(tenant, "p2", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.PostType = "reel" })
 	register(tenant, "p3", domain.OriginListing, 2, nil)
+	before := domain.Tenant{ParentAccount: agencyA, AccountID: clientC, MemberID: 8, SocialAccount: 1} // whose page it was
+	register(before, "p3", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.RegisteredAt = activityDay.Add(-time.Hour) })
 	register(tenant, "p4", domain.OriginListing, 0, nil)
 	register(tenant, "p5", domain.OriginListing, 0, nil)
 	register(foreign, "q1", domain.OriginListing, 1, nil)
@@ -75,7 +77,7 @@ func TestActivities(t *testing.T) {
 		}
 		return ids
 	}
-	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(analytics.ActivitiesQuery{}), "newest first; one post of two origins is one")
+	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(analytics.ActivitiesQuery{}), "newest first; one post of two origins or clients is one")
 	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "by the content planner, of the same account only")
 	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{Category: 6}), "by its registration")
 	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Type: "reel"}))
