@@ -10,16 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func TestDirectoryDrafts(t *testing.T) {
-	t.Parallel()
-	put, erase := commands.EntityDraft(domain.DirectoryCategory{ID: 4, Name: "Events"}, day0), commands.EraseDraft(domain.KindUser, nina, day0)
-	require.Equal(t, "category:4", put.Key)
-	require.Equal(t, "directory.category.v1", put.Envelope.Type)
-	require.Equal(t, "user:"+nina, erase.Key)
-	require.Nil(t, erase.Data, "a tombstone")
-	require.Equal(t, domain.TopicDirectory, erase.Topic)
-}
-
 // Of an entity the latest state counts: one of the future would count until then, whatever is told of it meanwhile.
 func TestLineOfTheFutureIsRefused(t *testing.T) {
 	t.Parallel()

@@ -143,8 +143,7 @@ func TestImportDashboardsLosesRaces(t *testing.T) {
 	updates := s.Dashboards(t, time.Now)
 	change := func(account string) {
 		caller := commands.Caller{ParentAccount: movedAgency, UserID: movedUser, Role: "agency", RequestID: "r"}
-		_, err := updates.Update(t.Context(), commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: account, Scopes: &[]string{"mine"}}})
-		require.NoError(t, err)
+		update(t, updates, commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: account, Scopes: &[]string{"mine"}}})
 	}
 	s.before = func(n int) {
 		if n < 4 { // before the import's own record, each time: it loses, decides again, and wins in the end
@@ -191,61 +190,41 @@ func TestImportConnections(t *testing.T) {
 	secrets := importSecrets{}
 	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
 	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
-	connect := func() domain.DirectoryConnection {
+	seals := func(outcome commands.SecretOutcome, stored string) {
+		t.Helper()
 		draft, err := use.Connection(row)
 		require.NoError(t, err)
 		require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
-		return draft.Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
+		connection := draft.Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
+		got, err := use.SealTokens(t.Context(), connection, row)
+		require.NoError(t, err)
+		require.Equal(t, outcome, got)
+		require.Equal(t, stored, string(secrets[connection.SecretRef]))
 	}
-	connection := connect()
-	outcome, err := use.SealTokens(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.SecretStored, outcome)
-	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
-
+	const first = `{"access_token":"invented"}`
+	seals(commands.SecretStored, first)
 	secrets["connection/70"] = []byte("renewed")
-	outcome, err = use.SealTokens(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.SecretKept, outcome)
-	require.Equal(t, "renewed", string(secrets["connection/70"]))
+	seals(commands.SecretKept, "renewed")
 
 	// Where a person must sign in, the row's token is that of the new sign-in, if it is another one.
 	secrets["connection/70"] = []byte(`{"access_token":"dead","refresh_token":"stays"}`)
 	stored, waits := time.Now().Add(-time.Hour), time.Now()
-	place := domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}
-	use.Places = places{70: place}
-	for _, want := range []commands.SecretOutcome{commands.SecretReplaced, commands.SecretKept} {
-		outcome, err = use.SealTokens(t.Context(), connection, row)
-		require.NoError(t, err)
-		require.Equal(t, want, outcome)
-		require.JSONEq(t, `{"access_token":"invented","refresh_token":"stays"}`, string(secrets["connection/70"]))
-	}
+	use.Places = places{70: domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}}
+	seals(commands.SecretReplaced, `{"access_token":"invented","refresh_token":"stays"}`)
+	seals(commands.SecretKept, `{"access_token":"invented","refresh_token":"stays"}`)
 	for _, safe := range []domain.TokenPlace{{}, {State: domain.ConnectionOK, StateAt: &waits}, {State: domain.ConnectionReconnect, StoredAt: &waits, StateAt: &stored}} {
 		use.Places, secrets["connection/70"] = places{70: safe}, []byte(`{"access_token":"renewed"}`)
-		outcome, err = use.SealTokens(t.Context(), connection, row)
-		require.NoError(t, err)
-		require.Equal(t, commands.SecretKept, outcome, safe)
+		seals(commands.SecretKept, `{"access_token":"renewed"}`)
 	}
 	use.ReplaceAll = true
-	outcome, err = use.SealTokens(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.SecretReplaced, outcome)
-	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
+	seals(commands.SecretReplaced, first)
 	row.AccessToken = ""
-	outcome, err = use.SealTokens(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.SecretAbsent, outcome)
-	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]), "an empty one never replaces")
-
+	seals(commands.SecretAbsent, first) // an empty one never replaces
 	row.Connection.ID = 71
-	connection = connect()
-	outcome, err = use.SealTokens(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.SecretAbsent, outcome)
-	require.NotContains(t, secrets, "connection/71")
+	seals(commands.SecretAbsent, "")
 
 	row.Connection.MemberID = 8
-	_, err = use.Connection(row)
+	_, err := use.Connection(row)
 	require.ErrorIs(t, err, commands.ErrNoMember)
 }
 
@@ -369,8 +348,7 @@ func TestImportDashboardsOverOpenedOnes(t *testing.T) {
 
 	// A change here, and the old document has had its time.
 	scopes := []string{"reports"}
-	_, err = updates.Update(t.Context(), commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: movedAccount(0), Scopes: &scopes}})
-	require.NoError(t, err)
+	update(t, updates, commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: movedAccount(0), Scopes: &scopes}})
 	kept, err := s.use().Import(t.Context(), s.facts, s.documents)
 	require.NoError(t, err)
 	require.Len(t, kept.Kept, 2)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -52,8 +51,7 @@ func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 		s := newStage()
 		s.late(3 * time.Second)
 		began := time.Now()
-		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
-		require.NoError(t, err)
+		result := update(t, s.process(t), put(north, users(nina)))
 		require.Equal(t, []string{nina}, result.Dashboard.Users)
 		require.Less(t, time.Since(began), 4*time.Second)
 		require.Equal(t, 1, s.counted().appends)
@@ -80,8 +78,7 @@ func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 				require.Len(t, s.log(), 1)
 				s.another(t, domain.UpdateDashboard{Primary: north, Users: &[]string{sam}}) // and time goes on
 
-				result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
-				require.NoError(t, err)
+				result := update(t, p, put(north, users(nina), key(id)))
 				require.True(t, result.Replayed)
 				require.Equal(t, []string{nina}, result.Dashboard.Users, "as of its version")
 				require.Equal(t, 1, s.counted().appends, "no second record")
@@ -99,8 +96,7 @@ func TestRepeatedBeforeTheLateRecordComes(t *testing.T) {
 		p := s.process(t)
 		_, err := p.Update(t.Context(), put(north, users(nina)))
 		id := open(t, err)
-		result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
-		require.NoError(t, err)
+		result := update(t, p, put(north, users(nina), key(id)))
 		require.Equal(t, []string{nina}, result.Dashboard.Users)
 		time.Sleep(time.Minute)
 		require.Len(t, s.log(), 1)
@@ -128,8 +124,7 @@ func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 		p := s.process(t)
 		_, err := p.Update(t.Context(), put(north, users(nina)))
 		id := open(t, err)
-		result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
-		require.NoError(t, err)
+		result := update(t, p, put(north, users(nina), key(id)))
 		require.True(t, result.Replayed)
 		require.Len(t, s.log(), 1)
 		require.Equal(t, 1, s.counted().stale)
@@ -144,8 +139,7 @@ func TestUnknownOutcomeAndALostRace(t *testing.T) {
 		s := newStage()
 		s.late(8 * time.Second)
 		time.AfterFunc(5*time.Second, func() { s.another(t, domain.UpdateDashboard{Primary: east}) })
-		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
-		require.NoError(t, err)
+		result := update(t, s.process(t), put(north, users(nina)))
 		require.Equal(t, int64(2), result.Dashboard.Version)
 		time.Sleep(time.Minute)
 		require.Len(t, s.log(), 2)
@@ -209,8 +203,7 @@ func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
 			}
 			return nil
 		}
-		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
-		require.NoError(t, err)
+		result := update(t, s.process(t), put(north, users(nina)))
 		require.Equal(t, []string{nina}, result.Dashboard.Users)
 	})
 }
@@ -260,10 +253,4 @@ func TestWaitingForTheTurnEnds(t *testing.T) {
 		require.Equal(t, 1, s.counted().appends)
 		time.Sleep(time.Minute)
 	})
-}
-
-func TestNewDashboardsRefusesMissingParts(t *testing.T) {
-	t.Parallel()
-	_, err := commands.NewDashboards(commands.DashboardsConfig{Store: newStage()})
-	require.ErrorContains(t, err, "needs")
 }

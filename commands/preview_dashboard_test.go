@@ -19,8 +19,7 @@ func linkedPair(t *testing.T) (*stage, *commands.Dashboards) {
 	s := newStage()
 	p := s.process(t)
 	for account, user := range map[string]string{north: nina, south: sam} {
-		_, err := p.Update(t.Context(), put(account, users(user), opened))
-		require.NoError(t, err)
+		update(t, p, put(account, users(user), opened))
 	}
 	return s, p
 }
@@ -43,8 +42,7 @@ func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
 
 	bound := put(north, links(south))
 	bound.Change.Decision = preview.Decision
-	_, err = p.Update(t.Context(), bound)
-	require.NoError(t, err)
+	update(t, p, bound)
 	for i, r := range preview.Revisions {
 		now := s.present[[]string{north, south}[i]]
 		require.Equal(t, r.After.SubAccountIDs, now.SubAccountIDs)

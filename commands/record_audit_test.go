@@ -82,17 +82,23 @@ func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
 	}
 }
 
-// A log that does not answer must not hold a reader for minutes.
-func TestAReaderWaitsForTheLogABoundedTime(t *testing.T) {
+// A log that does not answer must hold neither a reader nor an operator for minutes.
+func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		audit := newAudit(t, &takingLog{append: func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}})
-		began := time.Now()
-		err := audit.RecordRead(t.Context(), reader, domain.AuditRead{What: domain.AuditHistory})
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		require.Equal(t, 5*time.Second, time.Since(began))
-	})
+	silent := &takingLog{append: func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	for name, record := range map[string]func(context.Context) error{
+		"reader": func(ctx context.Context) error {
+			return newAudit(t, silent).RecordRead(ctx, reader, domain.AuditRead{What: domain.AuditHistory})
+		},
+		"operator": func(ctx context.Context) error { return newOperations(silent).Act(ctx, operator, pausing, nil) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(record(t.Context())), name)
+			require.Equal(t, 5*time.Second, time.Since(began), name)
+		})
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -76,20 +75,6 @@ func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
 	require.Positive(t, known.RetryAfter)
 	require.Contains(t, known.Message, "nothing is done")
 	require.NotContains(t, err.Error(), "broker")
-}
-
-// A log that does not answer must not hold an operator for minutes.
-func TestAnOperatorWaitsForTheLogABoundedTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		err := newOperations(&takingLog{append: func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}}).Act(t.Context(), operator, pausing, nil)
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		require.Equal(t, 5*time.Second, time.Since(began))
-	})
 }
 
 // What came of an action is recorded behind it, by the same caller and request.

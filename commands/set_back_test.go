@@ -90,8 +90,7 @@ func TestSetBackUnderARunningProcess(t *testing.T) {
 	s := newSpine(t)
 	d := s.process()
 	for _, user := range []string{nina, sam} {
-		_, err := d.Update(t.Context(), put(north, users(user)))
-		require.NoError(t, err)
+		update(t, d, put(north, users(user)))
 		if user == nina {
 			s.keepTables()
 		}

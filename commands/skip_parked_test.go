@@ -39,7 +39,7 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 	partition := eventlog.PartitionOf(r.Key, 2)
 	offset, err := produce.Record(s.t.Context(), s.brokers, r, partition)
 	require.NoError(s.t, err)
-	require.Eventually(s.t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	s.settle(s.engine)
 	return domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
 }
 
@@ -72,11 +72,18 @@ func (s *spine) usersOf(account string) (users []string) {
 	return users
 }
 
-// A parked agency takes no command but the skip of what holds it up; then what waited is folded, and commands go on.
+// A parked agency takes no command but the skip of what holds it up, a record of its own stream that says who, why and which; then what
+// waited is folded, and commands go on.
 func TestSkipSetsAnAgencyFree(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
-	d := s.process()
+	var last domain.Draft
+	d := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			last = d
+			return s.log.Append(ctx, d)
+		})
+	})
 	s.opened()
 	bad := s.follows(`{`)
 	behind := s.follows("", sam)
@@ -98,10 +105,14 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	already, err := d.Skip(t.Context(), skipOf(bad))
 	require.NoError(t, err)
 	require.False(t, already)
+	require.Equal(t, domain.ParkedSkipped{Position: bad, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, last.Data)
+	audit := last.Envelope.Audit
+	require.Equal(t, []string{agency, agency, "0e0000000000000000000000", "operator", "r"},
+		[]string{last.Key, last.Envelope.Subject, audit.Actor, audit.Role, audit.RequestID})
+	require.NotEmpty(t, audit.CommandID)
 	require.Equal(t, []string{sam}, s.usersOf(north))
 	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
-	result, err := d.Update(t.Context(), put(north, users(nina, sam)))
-	require.NoError(t, err)
+	result := update(t, d, put(north, users(nina, sam)))
 	require.Equal(t, int64(5), result.Dashboard.Version, "the skip is a record of the chain")
 
 	appended := s.appended()
@@ -111,28 +122,6 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	require.Equal(t, appended, s.appended(), "to skip it again appends nothing")
 	_, verdicts := s.judged()
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 5}, verdicts)
-}
-
-// The skip says who, why and which record, in the agency's own stream.
-func TestSkipIsARecordOfTheStream(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	bad := s.follows(`{`)
-	var drafts []domain.Draft
-	d := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
-			drafts = append(drafts, d)
-			return s.log.Append(ctx, d)
-		})
-	})
-	_, err := d.Skip(t.Context(), skipOf(bad))
-	require.NoError(t, err)
-	require.Len(t, drafts, 1)
-	e := drafts[0].Envelope
-	require.Equal(t, domain.ParkedSkipped{Position: bad, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, drafts[0].Data)
-	require.Equal(t, []string{agency, agency, "0e0000000000000000000000", "operator", "r"},
-		[]string{drafts[0].Key, e.Subject, e.Audit.Actor, e.Audit.Role, e.Audit.RequestID})
-	require.NotEmpty(t, e.Audit.CommandID)
 }
 
 // Two operators of two processes skip at once: both find it skipped, and one record of them counts.
@@ -166,36 +155,6 @@ func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 	_, verdicts := s.judged()
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
 	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
-}
-
-// Another record of the stream comes first: the skip is decided anew.
-func TestSkipThatLosesARace(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	s.opened()
-	bad := s.follows(`{`)
-	var once sync.Once
-	d := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
-			once.Do(func() { s.follows("", sam) })
-			return s.log.Append(ctx, d)
-		})
-	})
-	already, err := d.Skip(t.Context(), skipOf(bad))
-	require.NoError(t, err)
-	require.False(t, already)
-	require.Equal(t, "skipped", s.stateOf(bad))
-	require.Empty(t, s.waiting())
-	_, verdicts := s.judged()
-	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
-}
-
-// waiting are the reasons of what is parked and not skipped.
-func (s *spine) waiting() (reasons []string) {
-	s.t.Helper()
-	err := s.db.Pool.QueryRow(s.t.Context(), `select coalesce(array_agg(reason), '{}') from parked where state = 'parked'`).Scan(&reasons)
-	require.NoError(s.t, err)
-	return reasons
 }
 
 // A retry by a newer program folds the record between look and skip: the skip has no effect, and the answer says so.
@@ -314,7 +273,7 @@ func TestSkipWithoutAnAnswerIsRepeated(t *testing.T) {
 
 			if folded {
 				s.stop = s.follow(s.engine)
-				require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+				s.settle(s.engine)
 			}
 			second := s.process(func(c *commands.DashboardsConfig) {
 				c.Log = appender(func(ctx context.Context, d domain.Draft) error {

@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -29,8 +28,7 @@ func TestTheWholeWay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{sam}, opened.Dashboard.MainPOC, "managed orders alone")
 	require.Equal(t, []string{"posts"}, opened.Dashboard.Scopes)
-	result, err := p.Update(t.Context(), put(north, links(south), users(nina, sam)))
-	require.NoError(t, err)
+	result := update(t, p, put(north, links(south), users(nina, sam)))
 	require.Equal(t, []string{north, south}, result.Dashboard.SubAccountIDs)
 	require.Equal(t, []string{sam}, result.Dashboard.MainPOC)
 	require.Equal(t, int64(2), result.Dashboard.Version)
@@ -72,7 +70,7 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	}
 	group.Wait()
 	require.Equal(t, int64(manyAccounts), acknowledged.Load())
-	require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	s.settle(s.engine)
 	var sets, linked int
 	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `
 		select count(distinct sub_account_ids), max(cardinality(sub_account_ids)) from dashboard_preferences where parent_account = $1`, agency).
@@ -91,47 +89,6 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	require.NoError(t, s.db.Pool.QueryRow(t.Context(), "select version from dashboard_heads where parent_account = $1", agency).Scan(&version))
 	require.Equal(t, head.Version, version)
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
-}
-
-// A race that is lost for certain: the other process commits between the load and the append.
-func TestRealLostRaceIsDecidedAgain(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	winner := s.process()
-	var raced atomic.Bool
-	loser := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
-			if raced.CompareAndSwap(false, true) {
-				if _, err := winner.Update(ctx, put(north, links(east))); err != nil {
-					return err
-				}
-			}
-			return s.log.Append(ctx, d)
-		})
-	})
-	result, err := loser.Update(t.Context(), put(north, links(south), users(nina)))
-	require.NoError(t, err)
-	require.Equal(t, []string{north, south, east}, result.Dashboard.SubAccountIDs)
-	require.Equal(t, int64(2), result.Dashboard.Version)
-	_, verdicts := s.judged()
-	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 2, eventlog.Stale: 1}, verdicts)
-}
-
-// The publisher gives no definite answer: the head tells.
-func TestRealUnknownOutcome(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	p := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
-			if err := s.log.Append(ctx, d); err != nil {
-				return err
-			}
-			return &eventlog.AppendError{Unknown: true, Err: errors.New("the connection broke")}
-		})
-	})
-	result, err := p.Update(t.Context(), put(north, users(nina)))
-	require.NoError(t, err)
-	require.Equal(t, []string{nina}, result.Dashboard.Users)
 }
 
 // The publisher delivers after the caller's time is over: 503 with the command id, under which the outcome is
@@ -154,30 +111,11 @@ func TestRealLateRecord(t *testing.T) {
 	id := open(t, err)
 	require.Zero(t, s.appended())
 	require.NoError(t, s.log.Append(t.Context(), <-held))
-	require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
-	result, err := s.process().Update(t.Context(), put(north, users(nina), key(id)))
-	require.NoError(t, err)
+	s.settle(s.engine)
+	result := update(t, s.process(), put(north, users(nina), key(id)))
 	require.True(t, result.Replayed)
 	require.Equal(t, []string{nina}, result.Dashboard.Users)
 	require.Equal(t, int64(1), s.appended())
-}
-
-// The size is checked first; 422 names the limit.
-func TestRealRecordTooLarge(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	small := s.openLog(1024)
-	p := s.process(func(c *commands.DashboardsConfig) { c.Log = small })
-	var many []string
-	for i := range manyAccounts {
-		many = append(many, numbered(i))
-	}
-	_, err := p.Update(t.Context(), put(north, links(many...)))
-	e := asError(t, err)
-	require.Equal(t, domain.CodeUnprocessable, e.Code)
-	require.Contains(t, e.Message, "the limit is 1024")
-	require.Empty(t, e.CommandID)
-	require.Zero(t, s.appended())
 }
 
 // Refused with a reason and nothing written while the projection is paused, rebuilding
@@ -186,8 +124,7 @@ func TestRealRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	p := s.process()
-	_, err := p.Update(t.Context(), put(north, users(nina)))
-	require.NoError(t, err)
+	update(t, p, put(north, users(nina)))
 	before := s.appended()
 	s.stop() // it would make what is being rebuilt live again, at its next look
 	for _, c := range []struct{ name, reason, set, clear string }{
@@ -227,57 +164,29 @@ func TestRealIdempotency(t *testing.T) {
 	s := newSpine(t)
 	now := day0
 	p := s.process(func(c *commands.DashboardsConfig) { c.Now = func() time.Time { return now } })
-	first, err := p.Update(t.Context(), put(north, users(nina), key("k")))
-	require.NoError(t, err)
+	first := update(t, p, put(north, users(nina), key("k")))
 	replayed := func() bool {
 		t.Helper()
-		result, err := p.Update(t.Context(), put(north, users(nina), key("k")))
-		require.NoError(t, err)
+		result := update(t, p, put(north, users(nina), key("k")))
 		require.Equal(t, []string{nina}, result.Dashboard.Users)
 		if result.Replayed {
 			require.Equal(t, first.Dashboard, result.Dashboard)
 		}
 		return result.Replayed
 	}
-	_, err = p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
+	_, err := p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
 	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
-	mine, err := p.Update(t.Context(), put(south, users(sam), key("k"), by("eve")))
-	require.NoError(t, err)
+	mine := update(t, p, put(south, users(sam), key("k"), by("eve")))
 	require.False(t, mine.Replayed)
 
 	now = day0.Add(24 * time.Hour)
-	_, err = p.Update(t.Context(), put(north, users(sam)))
-	require.NoError(t, err)
+	update(t, p, put(north, users(sam)))
 	require.True(t, replayed(), "24 h are not over")
 	now = now.Add(time.Microsecond)
-	_, err = p.Update(t.Context(), put(north, users()))
-	require.NoError(t, err)
+	update(t, p, put(north, users()))
 	require.False(t, replayed(), "forgotten: decided anew")
 	require.True(t, func() bool {
-		result, err := p.Update(t.Context(), put(north, users(nina), key("k")))
-		require.NoError(t, err)
+		result := update(t, p, put(north, users(nina), key("k")))
 		return result.Replayed && result.Dashboard.Version > first.Dashboard.Version
 	}(), "and remembered under its new record")
-}
-
-// Record time with a clock that stands still or goes back, in the log itself.
-func TestRealRecordTimes(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	clock := []time.Time{day0, day0, day0.Add(-time.Hour), day0.Add(time.Second)}
-	for i, at := range clock {
-		p := s.process(func(c *commands.DashboardsConfig) { c.Now = func() time.Time { return at } })
-		_, err := p.Update(t.Context(), put(north, users([]string{nina, sam}[i%2])))
-		require.NoError(t, err)
-	}
-	rows, err := s.db.Pool.Query(t.Context(), "select time from dashboard_history order by version")
-	require.NoError(t, err)
-	defer rows.Close()
-	var times []time.Time
-	for rows.Next() {
-		var at time.Time
-		require.NoError(t, rows.Scan(&at))
-		times = append(times, at)
-	}
-	require.Equal(t, []time.Time{day0, day0.Add(time.Microsecond), day0.Add(2 * time.Microsecond), day0.Add(time.Second)}, times)
 }

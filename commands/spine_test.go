@@ -56,7 +56,7 @@ func newSpine(t *testing.T) *spine {
 	s.stop = s.follow(s.engine)
 	s.t.Cleanup(func() { s.stop() })
 	directory := s.project(projectors.Directory{})
-	require.Eventually(t, func() bool { return s.caughtUp(directory) && s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	s.settle(directory, s.engine)
 	return s
 }
 
@@ -113,6 +113,14 @@ func (s *spine) follow(e *projections.Engine) (stop func()) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) })
 	return func() { cancel(); running.Wait() }
+}
+
+// settle waits until engines have folded all that the log holds.
+func (s *spine) settle(engines ...*projections.Engine) {
+	s.t.Helper()
+	for _, e := range engines {
+		require.Eventually(s.t, func() bool { return s.caughtUp(e) }, patience, 10*time.Millisecond)
+	}
 }
 
 func (s *spine) caughtUp(e *projections.Engine) bool {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -234,6 +235,14 @@ func put(primary string, options ...func(*commands.UpdateDashboard)) commands.Up
 		o(&u)
 	}
 	return u
+}
+
+// update is a PUT that is not refused.
+func update(t testing.TB, d *commands.Dashboards, u commands.UpdateDashboard) commands.Result {
+	t.Helper()
+	result, err := d.Update(t.Context(), u)
+	require.NoError(t, err)
+	return result
 }
 
 func users(ids ...string) func(*commands.UpdateDashboard) {
