@@ -3,7 +3,6 @@ package connect_test
 import (
 	"errors"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -183,16 +182,14 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001", "1.0.1002")
-	id, view = s.signIn(connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook})
-	s.choose(id, view, "1.0.1002")
+	s.connects(facebook(north), "1.0.1001", "1.0.1002")
+	s.connects(connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook}, "1.0.1002")
 
 	renewed := page("1001")
 	renewed.AccessToken = "RENEWED"
 	s.dialog.consent = consent("77", renewed, page("1003"))
 	s.now = s.now.Add(time.Hour)
-	id, view = s.signIn(facebook(south))
+	id, view := s.signIn(facebook(south))
 	require.Equal(t, []string{"Page 1002 (North)"}, view.Choice.FallsAway)
 	ours, rivals := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002"), domain.ComputedSocialAccount(rival, domain.Facebook, 0, "1002")
 	require.Subset(t, s.due(domain.Facebook), []int64{ours, rivals}, "nothing is stored before the choice")
@@ -209,8 +206,7 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	again := facebook(north)
 	again.SocialAccount = ours
-	id, view = s.signIn(again)
-	require.Equal(t, ours, s.choose(id, view, "1.0.1002").Connected[0].SocialAccountID)
+	require.Equal(t, ours, s.connects(again, "1.0.1002").Connected[0].SocialAccountID)
 	require.Contains(t, s.due(domain.Facebook), ours)
 	require.Contains(t, s.due(domain.Facebook), rivals, "the sign-in renews what hangs on it everywhere")
 }
@@ -223,10 +219,9 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 		Offered: []platforms.Offered{{Platform: domain.TikTok, ExternalID: "open", Name: "Dancer", MayRead: true}},
 	}
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.TikTok}
-	id, view := s.signIn(r)
-	s.choose(id, view, "6.0.open")
+	s.connects(r, "6.0.open")
 	r.ConnectRequester = domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}
-	id, view = s.signIn(r)
+	id, view := s.signIn(r)
 	require.False(t, view.Choice.Pages[0].Present, "the other agency's is not seen")
 	s.choose(id, view, "6.0.open")
 	require.ElementsMatch(t, []int64{
@@ -259,14 +254,13 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	before := len(s.log.Records(domain.TopicDirectory))
 
 	s.dialog.consent = consent("88", page("2002"))
 	again := facebook(north)
 	again.SocialAccount = domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
-	id, view = s.signIn(again)
+	id, view := s.signIn(again)
 	require.Contains(t, view.Outcome.Refused, "as Person 88")
 	require.Contains(t, view.Outcome.Refused, `"Page 1001"`)
 	require.Len(t, s.log.Records(domain.TopicDirectory), before)
@@ -275,8 +269,7 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 
 	// Another administrator of the same page may: ids and connection stay.
 	s.dialog.consent = consent("88", page("1001"))
-	id, view = s.signIn(again)
-	require.Equal(t, again.SocialAccount, s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID)
+	require.Equal(t, again.SocialAccount, s.connects(again, "1.0.1001").Connected[0].SocialAccountID)
 
 	for name, r := range map[string]connect.Request{
 		"another client's":    {ConnectRequester: ofAgency(south), Platform: domain.Facebook, SocialAccount: again.SocialAccount},
@@ -355,32 +348,29 @@ func (s *stage) board(open bool, scopes ...string) {
 func TestLinkConnectsWithoutALogin(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: ofAgency(north), Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
-	require.NoError(t, err)
-	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
+	token, link := s.link(ofAgency(north))
 	for range 2 {
 		shown, err := s.Link(t.Context(), token, "SCANNER", s.still)
 		require.NoError(t, err, "looking binds nothing")
 		require.Equal(t, "North", shown.Account)
 	}
-	_, err = s.Follow(t.Context(), token, browser, domain.TikTok, s.still)
+	_, err := s.Follow(t.Context(), token, browser, domain.TikTok, s.still)
 	require.ErrorContains(t, err, "not for that platform")
-	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
-	require.NoError(t, err)
+	start := s.follow(token)
 	_, err = s.Link(t.Context(), token, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
 	_, err = s.Follow(t.Context(), token, "BROWSERTWO", domain.Facebook, s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
 
-	opened, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
+	opened, err := s.Open(t.Context(), start, browser, s.still)
 	require.NoError(t, err)
 	require.Equal(t, "Agency", opened.Agency)
 	links, err := s.Links(t.Context(), ofAgency(""), s.still)
 	require.NoError(t, err)
 	require.Len(t, links, 1)
-	_, err = s.RevokeLink(t.Context(), ofAgency(""), made.ID, s.still)
+	_, err = s.RevokeLink(t.Context(), ofAgency(""), link, s.still)
 	require.NoError(t, err)
-	_, err = s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
+	_, err = s.Open(t.Context(), start, browser, s.still)
 	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
 	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
 	s.silent(token)
@@ -392,11 +382,8 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	s.log.Put(t, domain.DirectoryUser{ID: client, AccountID: north, Active: true})
 	s.board(true, "connect")
 	by := domain.ConnectRequester{ParentAccount: agency, AccountID: north, UserID: client, Role: "client"}
-	made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 1}, s.still)
-	require.NoError(t, err)
-	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
-	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
-	require.NoError(t, err)
+	token, link := s.link(by)
+	start := s.follow(token)
 	listed, err := s.Links(t.Context(), by, s.still)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
@@ -405,19 +392,16 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	for name, use := range map[string]func() error{
 		"look":   func() error { _, err := s.Link(t.Context(), token, browser, s.still); return err },
 		"follow": func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still); return err },
-		"open": func() error {
-			_, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
-			return err
-		},
+		"open":   func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 	} {
 		require.ErrorContains(t, use(), "does not work any more", name)
 	}
 	_, err = s.Links(t.Context(), by, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot)
-	_, err = s.RevokeLink(t.Context(), by, made.ID, s.still)
+	_, err = s.RevokeLink(t.Context(), by, link, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot)
 	s.board(true, "connect")
-	_, err = s.RevokeLink(t.Context(), by, made.ID, s.still)
+	_, err = s.RevokeLink(t.Context(), by, link, s.still)
 	require.NoError(t, err)
 }
 
@@ -426,16 +410,10 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	link := func() (token string) {
-		made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: ofAgency(north), Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
-		require.NoError(t, err)
-		return strings.TrimPrefix(made.URL, public+"/connect/link/")
-	}
-	token, unseen := link(), link()
+	token, _ := s.link(ofAgency(north))
+	unseen, _ := s.link(ofAgency(north))
 	begin := func() (start, state string) {
-		begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
-		require.NoError(t, err)
-		start = strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
+		start = s.follow(token)
 		opened, err := s.Open(t.Context(), start, browser, s.still)
 		require.NoError(t, err)
 		u, err := url.Parse(opened.Address)

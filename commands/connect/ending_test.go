@@ -20,8 +20,7 @@ func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
 	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	for _, ref := range []string{
 		domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef(),
 		"connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001")),
@@ -42,36 +41,22 @@ func organization(person string) platforms.Consent {
 	return c
 }
 
-// keeping is a store that is looked at when a grant is kept.
-type keeping struct {
-	connect.Store
-
-	before func()
-}
-
-func (k keeping) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
-	k.before()
-	return k.Store.KeepGrant(ctx, g, hang)
-}
-
 func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
 	first, second := domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "88"}
 	s.dialog.consent = organization("77")
-	id, view := s.signIn(r)
-	s.choose(id, view, "4.0.2001")
+	s.connects(r, "4.0.2001")
 	require.NotEmpty(t, s.tokens(first.SecretRef()))
 
 	kept := false
-	s.Store = keeping{s.kept, func() {
+	s.Store = storeBefore{Store: s.kept, keepGrant: func() {
 		require.True(t, kept || s.tokens(second.SecretRef()) == "", "what is sealed before it hangs on a grant is deleted by who lets go of the last of the rest")
 		kept = true
 	}}
 	s.dialog.consent = organization("88")
-	id, view = s.signIn(r)
-	s.choose(id, view, "4.0.2001")
+	s.connects(r, "4.0.2001")
 	require.True(t, kept)
 	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
 	require.Empty(t, s.tokens(first.SecretRef()))
@@ -93,29 +78,24 @@ func (u unshown) Page(ctx context.Context, parent string, id int64) (domain.Conn
 	return u.Directory.Page(ctx, parent, id)
 }
 
-// lastRecord is a log after whose record the directory cannot be asked, and whose caller has gone away.
-type lastRecord struct {
-	commands.Appender
-
-	then func()
-}
-
-func (l lastRecord) Append(ctx context.Context, d domain.Draft) error {
-	err := l.Appender.Append(ctx, d)
-	l.then()
-	return err
+// after is a log after whose record something happens: the directory cannot be asked, or the caller has gone away.
+func after(log commands.Appender, then func()) appender {
+	return func(ctx context.Context, d domain.Draft) error {
+		err := log.Append(ctx, d)
+		then()
+		return err
+	}
 }
 
 func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
 
 	log, directory, away := s.Log, s.Directory, false
-	s.Directory, s.Log = unshown{directory, &away}, lastRecord{log, func() { away = true }}
+	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })
 	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), err)
 	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
@@ -124,7 +104,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	// Repeated, it comes to its end, also when the caller goes away meanwhile, and for a client that was closed.
 	s.log.Put(t, domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North"})
 	ctx, leave := context.WithCancel(t.Context())
-	s.Directory, s.Log = directory, lastRecord{log, leave}
+	s.Directory, s.Log = directory, after(log, leave)
 	done, err := s.Disconnect(ctx, ofAgency(""), connected, s.still)
 	require.NoError(t, err)
 	require.Equal(t, connect.Disconnected{SocialAccountID: connected, GivenBack: true}, done)
@@ -142,8 +122,7 @@ func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
 	}, today.Add(time.Minute))
 	require.NoError(t, s.log.Append(t.Context(), ahead))
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	stored, err := s.Directory.Page(t.Context(), agency, social)
 	require.NoError(t, err)
 	require.True(t, stored.Connected)

@@ -1,13 +1,11 @@
 package connect_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -15,19 +13,14 @@ import (
 func TestLinkEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	link := func() (token, id string) {
-		made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: ofAgency(north), Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
-		require.NoError(t, err)
-		return strings.TrimPrefix(made.URL, public+"/connect/link/"), made.ID
-	}
 	over := func(token, why string) {
 		_, err := s.Link(t.Context(), token, browser, s.still)
 		require.ErrorContains(t, err, "does not work any more", why)
 		_, err = s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
 		require.ErrorContains(t, err, "does not work any more", why)
 	}
-	token, _ := link()
-	revoked, id := link()
+	token, _ := s.link(ofAgency(north))
+	revoked, id := s.link(ofAgency(north))
 	_, err := s.RevokeLink(t.Context(), ofAgency(""), id, s.still)
 	require.NoError(t, err)
 	over(revoked, "it was taken back")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -37,12 +38,8 @@ func (s *stage) changes() (actors []string) {
 	s.t.Helper()
 	rows, err := s.log.DB.ReadOnly.Query(s.t.Context(), `select actor from operations_trail where event_type = $1`, domain.ConnectionStateChanged{}.EventType())
 	require.NoError(s.t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var actor string
-		require.NoError(s.t, rows.Scan(&actor))
-		actors = append(actors, actor)
-	}
+	actors, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
 	return actors
 }
 
@@ -50,14 +47,11 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	ours := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	ours := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	theirRequest := connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook}
-	id, view = s.signIn(theirRequest)
-	rivals := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	rivals := s.connects(theirRequest, "1.0.1001").Connected[0].SocialAccountID
 	s.dialog.consent = consent("88", page("2001"))
-	id, view = s.signIn(facebook(south))
-	another := s.choose(id, view, "1.0.2001").Connected[0].SocialAccountID
+	another := s.connects(facebook(south), "1.0.2001").Connected[0].SocialAccountID
 	all := []int64{ours, rivals, another}
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 
@@ -83,8 +77,7 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	// A new consent renews all that hung on it; the call of before, said again, changes nothing.
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view = s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	require.NoError(t, s.Deauthorized(t.Context(), "said"))
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 }
@@ -93,8 +86,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Hour)
 	asked := s.hearMeta("77", s.now)
 	first, err := s.DeletionAsked(t.Context(), "said")
@@ -119,10 +111,9 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	var erased []domain.Person
 	var order domain.ErasureOrder
 	shown := false
-	people := readmodels.People{Pool: s.log.DB.ReadOnly}
 	erasing := connect.Erasing{
 		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
-		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: people.OfMemberAlone,
+		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
 		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
 			erased, order = append(erased, p), o
 			said := p.Erased()
@@ -169,8 +160,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	require.True(t, found)
 
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}
 	_, err = s.DeletionAsked(t.Context(), "late")
 	require.NoError(t, err)
@@ -185,8 +175,7 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
 	_, err := s.DeletionAsked(t.Context(), "said")
@@ -204,8 +193,7 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 		Done: func(context.Context, domain.DeletionRequest) error { ended++; return nil },
 	}
 	s.now = s.now.Add(time.Minute)
-	id, view = s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	done, err := erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.False(t, done, "who was erased before is not shown yet")
@@ -241,29 +229,16 @@ func TestRequestForDeletionLeavesTheLogin(t *testing.T) {
 	require.Equal(t, agency, alone.ParentAccount)
 }
 
-// newerConsent is a store in which a person consents again before their tokens are deleted.
-type newerConsent struct {
-	connect.Store
-
-	at time.Time
-}
-
-func (n newerConsent) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
-	if err := n.KeepGrant(ctx, domain.Grant{GrantKey: g, ConsentedAt: n.at}, nil); err != nil {
-		return false, err
-	}
-	return n.Store.StopGrant(ctx, g, seen)
-}
-
 func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
-	s.Store = newerConsent{s.kept, s.now.Add(time.Second)}
+	s.Store = storeBefore{Store: s.kept, stopGrant: func(g domain.GrantKey) { // the person consents again
+		require.NoError(t, s.kept.KeepGrant(t.Context(), domain.Grant{GrantKey: g, ConsentedAt: s.now.Add(time.Second)}, nil))
+	}}
 	require.NoError(t, s.Deauthorized(t.Context(), "said"))
 	require.Equal(t, []int64{connected}, s.due(domain.Facebook))
 	require.Empty(t, s.changes(), "the tokens were not deleted, so nothing waits")

@@ -18,8 +18,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	id, view := s.signIn(facebook(north))
-	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	waits, view := s.signIn(facebook(north))
 	done, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.NoError(t, err)
@@ -33,24 +32,15 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	require.True(t, done.GivenBack, "nobody waits any more")
 }
 
-// onceBefore is a store and a directory that let something else happen once: before a connection is taken off, or when a choice has sealed
-// its tokens and nothing is recorded yet.
-type onceBefore struct {
-	connect.Store
+// sealedFirst is a directory that lets something else happen once a choice has sealed its tokens and nothing is recorded yet.
+type sealedFirst struct {
 	connect.Directory
-
-	once sync.Once
-	then func()
+	then func() // once
 }
 
-func (o *onceBefore) Unhang(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
-	o.once.Do(o.then)
-	return o.Store.Unhang(ctx, connection, seen)
-}
-
-func (o *onceBefore) MemberUser(ctx context.Context, member int64) (string, error) {
-	o.once.Do(o.then)
-	return o.Directory.MemberUser(ctx, member)
+func (d sealedFirst) MemberUser(ctx context.Context, member int64) (string, error) {
+	d.then()
+	return d.Directory.MemberUser(ctx, member)
 }
 
 // A page with a token of its own that is disconnected while it is chosen again: in whatever order, who connects it last has it read, with the
@@ -60,12 +50,12 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
 	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
 		"the choice comes before the token is deleted": func(_ *testing.T, s *stage, disconnect, choose func()) {
-			s.Store = &onceBefore{Store: s.kept, then: choose}
+			s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(choose)}
 			disconnect()
 		},
 		"the disconnection comes before the choice is recorded": func(_ *testing.T, s *stage, disconnect, choose func()) {
 			directory := s.Directory
-			s.Directory = &onceBefore{Directory: directory, then: disconnect}
+			s.Directory = sealedFirst{directory, sync.OnceFunc(disconnect)}
 			choose()
 			s.Directory = directory
 		},
@@ -74,13 +64,12 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
 			s.dialog.consent = consent("77", page("1001"))
-			id, view := s.signIn(facebook(north))
-			connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+			connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 			s.now = s.now.Add(time.Minute)
 			renewed := page("1001")
 			renewed.AccessToken = "RENEWED"
 			s.dialog.consent = consent("77", renewed)
-			id, view = s.signIn(facebook(north))
+			id, view := s.signIn(facebook(north))
 			run(t, s, func() {
 				_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 				require.NoError(t, err)
@@ -106,15 +95,14 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 		{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}, {Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true},
 	}
 	s.dialog.consent = both
-	id, view := s.signIn(r)
-	s.choose(id, view, "4.0.2001", "4.0.2002")
+	s.connects(r, "4.0.2001", "4.0.2002")
 	mill := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001")
 	shop := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2002")
 	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
 
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = organization("77")
-	id, view = s.signIn(r)
+	id, view := s.signIn(r)
 	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
 	outcome := s.choose(id, view, "4.0.2001")
 	require.Len(t, outcome.Connected, 1)
@@ -139,14 +127,13 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	id, view := s.signIn(facebook(north))
-	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Minute)
-	id, view = s.signIn(facebook(north))
-	s.Store = &onceBefore{Store: s.kept, then: func() {
+	id, view := s.signIn(facebook(north))
+	s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(func() {
 		s.now = s.now.Add(time.Second)
 		s.choose(id, view, "1.0.1002")
-	}}
+	})}
 	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.NoError(t, err)
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
@@ -163,15 +150,14 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.choose(id, view, "1.0.1001")
+	s.connects(facebook(north), "1.0.1001")
 	s.now = s.now.Add(time.Minute)
-	id, view = s.signIn(facebook(north))
-	s.Directory = &onceBefore{Directory: s.Directory, then: func() {
+	id, view := s.signIn(facebook(north))
+	s.Directory = sealedFirst{s.Directory, sync.OnceFunc(func() {
 		s.now = s.now.Add(time.Second)
 		s.hearMeta("77", s.now)
 		require.NoError(t, s.Deauthorized(t.Context(), "said"))
-	}}
+	})}
 	s.choose(id, view, "1.0.1001")
 	require.Empty(t, s.due(domain.Facebook))
 	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))

@@ -119,6 +119,29 @@ func (s *stage) signIn(r connect.Request) (id string, view connect.View) {
 	return id, view
 }
 
+// connects signs in, chooses pages and returns what came of it.
+func (s *stage) connects(r connect.Request, keys ...string) *domain.ConnectOutcome {
+	s.t.Helper()
+	id, view := s.signIn(r)
+	return s.choose(id, view, keys...)
+}
+
+// link is a link to connect pages of Facebook with, and its token.
+func (s *stage) link(by domain.ConnectRequester) (token, id string) {
+	s.t.Helper()
+	made, err := s.MakeLink(s.t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
+	require.NoError(s.t, err)
+	return strings.TrimPrefix(made.URL, public+"/connect/link/"), made.ID
+}
+
+// follow begins a sign-in by a link, in a browser, and returns what opens it.
+func (s *stage) follow(token string) (start string) {
+	s.t.Helper()
+	begun, err := s.Follow(s.t.Context(), token, browser, domain.Facebook, s.still)
+	require.NoError(s.t, err)
+	return strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
+}
+
 // choose connects pages and returns what came of it.
 func (s *stage) choose(id string, view connect.View, keys ...string) *domain.ConnectOutcome {
 	s.t.Helper()
@@ -163,6 +186,40 @@ func (s *stage) silent(words ...string) {
 			}
 		}
 	}
+}
+
+// appender is a log whose appends a test stands in for.
+type appender func(ctx context.Context, d domain.Draft) error
+
+func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }
+
+// storeBefore is a store in which something happens before a call.
+type storeBefore struct {
+	connect.Store
+
+	keepGrant, unhang func()
+	stopGrant         func(domain.GrantKey)
+}
+
+func (b storeBefore) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+	if b.keepGrant != nil {
+		b.keepGrant()
+	}
+	return b.Store.KeepGrant(ctx, g, hang)
+}
+
+func (b storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
+	if b.stopGrant != nil {
+		b.stopGrant(g)
+	}
+	return b.Store.StopGrant(ctx, g, seen)
+}
+
+func (b storeBefore) Unhang(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
+	if b.unhang != nil {
+		b.unhang()
+	}
+	return b.Store.Unhang(ctx, connection, seen)
 }
 
 // dialog is the sign-in of every platform as a test scripts it.
