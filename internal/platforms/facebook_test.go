@@ -184,46 +184,6 @@ func TestFacebookPagesWithoutVideosKeepTheirPosts(t *testing.T) {
 	requireClass(t, platforms.ClassInvalid, client.postsErr(at, "videos:50:QVFJ"))
 }
 
-func TestFacebookPostMetrics(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	posts, _ := allPosts(t, client, target(page))
-	known := map[string]simulator.Post{}
-	for _, p := range b.sim.Posts(domain.Facebook, "1001", testNow) {
-		known[p.ID] = p
-	}
-	b.ops()
-	snaps := client.metrics(target(page), posts)
-	require.Len(t, snaps, len(posts))
-	require.LessOrEqual(t, len(b.ops()), 5, "50 to a call")
-
-	reels := 0
-	for _, s := range snaps {
-		want := simulator.PostAt(seed, s.Post.ID, known[s.Post.ID].Created, testNow)
-		require.Nil(t, s.Err)
-		require.Equal(t, want.Likes, *s.Counts.Likes)
-		require.Equal(t, want.Comments, *s.Counts.Comments)
-		require.Equal(t, want.Shares, *s.Counts.Shares)
-		require.Equal(t, want.Views, *s.Counts.Views)
-		if known[s.Post.ID].Kind == simulator.KindReel {
-			reels++
-			require.Nil(t, s.Counts.Clicks)
-			require.Nil(t, s.Counts.Impressions)
-			require.Equal(t, want.Reach, *s.Counts.Reach)
-			require.Equal(t, simulator.AvgWatchOf(seed, s.Post.ID), *s.Counts.AvgWatch)
-			require.Empty(t, s.Missing)
-			continue
-		}
-		require.Empty(t, s.Missing)
-		require.Equal(t, want.Views, *s.Counts.Impressions)
-		require.Equal(t, want.Reach, *s.Counts.Reach)
-		require.Equal(t, want.Clicks, *s.Counts.Clicks)
-	}
-	require.Positive(t, reels)
-}
-
 func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

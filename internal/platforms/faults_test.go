@@ -129,41 +129,6 @@ func TestFaultAnswerAboutAnotherAccount(t *testing.T) {
 	})
 }
 
-// Some calls of many fail: each failure is one error of the class retry, the rest is untouched.
-func TestFaultSomeCallsFail(t *testing.T) {
-	t.Parallel()
-	eachSubject(t, func(t *testing.T, _ *bundle, _ subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
-		set(simulator.Traps{FailEvery: 11})
-		good, failed := 0, 0
-		for range 40 {
-			snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-			switch {
-			case err != nil:
-				requireClass(t, platforms.ClassRetry, err)
-				failed++
-			case snap.Incomplete != nil:
-				require.Equal(t, platforms.ClassRetry, snap.Incomplete.Class)
-				require.True(t, hasFigure(snap, "followers"))
-				failed++
-			default:
-				good++
-			}
-		}
-		require.Positive(t, good)
-		require.Positive(t, failed)
-	})
-}
-
-func TestFaultOutage(t *testing.T) {
-	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, _ func(simulator.Traps)) {
-		b.sim.SetOutages(simulator.Outage{Platform: s.platform, From: testNow, Until: testNow.Add(time.Hour)})
-		require.Equal(t, 503, requireClass(t, platforms.ClassRetry, c.accountErr(at)).Status)
-		b.advance(time.Hour)
-		c.account(at)
-	})
-}
-
 // A body beyond the cap is never read to its end.
 func TestBodyCap(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,7 @@ package platforms_test
 
 import (
 	"net/http"
-	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,21 +16,16 @@ import (
 func inspected(t *testing.T, answers map[string]string) (*platforms.Set, *[]*http.Request) {
 	t.Helper()
 	var asked []*http.Request
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		asked = append(asked, r)
-		answer, known := answers[r.URL.Path]
+		answer, known := answers["/"+strings.SplitN(r.URL.Path, "/", 3)[2]] // below the platform's own path
 		if !known {
 			w.WriteHeader(http.StatusNotFound)
 		}
 		_, _ = w.Write([]byte(answer))
-	}))
-	t.Cleanup(server.Close)
-	at := platforms.Endpoint{BaseURL: server.URL, ClientID: "app", ClientSecret: "s3cret"}
-	set, err := platforms.New(platforms.Config{Facebook: at, Instagram: at, LinkedIn: at, TikTok: at})
-	require.NoError(t, err)
-	t.Cleanup(set.Close)
-	return set, &asked
+	})
+	return b.set, &asked
 }
 
 func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.Inspector {
@@ -59,7 +54,7 @@ func TestMetaTellsWhatATokenMayDo(t *testing.T) {
 	}, facts)
 	call := (*asked)[0]
 	require.Equal(t, "Tok3n", call.Form.Get("input_token"))
-	require.Equal(t, "Bearer app|s3cret", call.Header.Get("Authorization"), "in our app's name")
+	require.Equal(t, "Bearer app|"+clientSecret, call.Header.Get("Authorization"), "in our app's name")
 
 	behind, err := inspector(t, set, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
 	require.NoError(t, err)

@@ -19,34 +19,6 @@ func addInstagram(b *bundle, traps simulator.Traps) simulator.Account {
 	return b.sim.AddInstagram(simulator.Account{ID: "17841", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Traps: traps})
 }
 
-func TestInstagramAccount(t *testing.T) {
-	t.Parallel()
-	for _, login := range []bool{false, true} {
-		b := setup(t)
-		account := b.sim.AddInstagram(simulator.Account{ID: "17841", InstagramLogin: login})
-		snap := b.client(t, domain.Instagram).account(target(account))
-		require.Empty(t, snap.Missing)
-		require.Equal(t, []string{"ig_user", "ig_reach", "ig_reach", "ig_totals", "ig_totals"}, b.ops())
-		require.Equal(t, simulator.FollowersAt(seed, "17841", testNow), figure(t, snap, "followers", "", "").Value)
-		day := "2026-11-18"
-		for name, want := range map[string]int64{
-			"views": simulator.ViewsOn(seed, "17841", day), "impressions": simulator.ViewsOn(seed, "17841", day),
-			"engagement": simulator.EngagementOn(seed, "17841", day), "likes": simulator.LikesOn(seed, "17841", day),
-			"comments": simulator.CommentsOn(seed, "17841", day), "shares": simulator.SharesOn(seed, "17841", day),
-		} {
-			f := figure(t, snap, name, "", day)
-			require.Equal(t, domain.DayFlow, f.Kind)
-			require.Equal(t, want, f.Value, name)
-		}
-		require.Equal(t, simulator.ReachOn(seed, "17841", day, 1), figure(t, snap, "reach", "day", day).Value)
-		long := figure(t, snap, "reach", "days_28", "2026-11-19")
-		require.Equal(t, domain.Rolling, long.Kind)
-		require.Equal(t, simulator.ReachOn(seed, "17841", "2026-11-19", 28), long.Value)
-		// Today is not over: a part of it, replaced by a later reading.
-		require.Less(t, figure(t, snap, "views", "", "2026-11-19").Value, simulator.ViewsOn(seed, "17841", "2026-11-19"))
-	}
-}
-
 func TestInstagramRange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

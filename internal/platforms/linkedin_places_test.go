@@ -188,19 +188,6 @@ func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 	})
 }
 
-// Figures go by the place and not by its name.
-func TestLinkedInPlacesOfOneName(t *testing.T) {
-	t.Parallel()
-	cities := map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}
-	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) {
-		named(w, r, map[string]string{"1": "Neustadt", "2": "Neustadt"})
-	}))
-	snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
-	require.Equal(t, []domain.DemographicFacet{{
-		Facet: "city", Values: cities, Names: map[string]string{"urn:li:geo:1": "Neustadt", "urn:li:geo:2": "Neustadt"},
-	}}, snap.Demographics)
-}
-
 // A call has room for a hundred places, those of most followers; a later reading asks for the rest. What has no name is asked
 // for again after a day.
 func TestLinkedInManyPlaces(t *testing.T) {

@@ -100,25 +100,15 @@ func (b *bundle) config(root string) platforms.Config {
 // setup starts a simulator and clients for it; change may alter both configurations.
 func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *bundle {
 	t.Helper()
-	b := &bundle{now: testNow}
-	simCfg := simulator.Config{Seed: seed, Clock: b.clock, ClientID: "app", ClientSecret: clientSecret}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.sim.ServeHTTP(w, r) }))
-	server.Config.ErrorLog = nil
-	server.Start()
-	cfg := b.config(server.URL)
-	for _, c := range change {
-		c(&simCfg, &cfg)
-	}
-	b.sim = simulator.New(simCfg)
-	set, err := platforms.New(cfg)
-	require.NoError(t, err)
-	b.set = set
-	t.Cleanup(func() {
-		set.Close()
-		server.CloseClientConnections()
-		server.Close()
-		b.requireNoSecrets(t)
+	var b *bundle
+	var quotas simulator.Config
+	b = canned(t, func(w http.ResponseWriter, r *http.Request) { b.sim.ServeHTTP(w, r) }, func(c *platforms.Config) {
+		for _, f := range change {
+			f(&quotas, c)
+		}
 	})
+	quotas.Seed, quotas.Clock, quotas.ClientID, quotas.ClientSecret = seed, b.clock, "app", clientSecret
+	b.sim = simulator.New(quotas)
 	return b
 }
 
@@ -136,6 +126,7 @@ func canned(t *testing.T, handler http.HandlerFunc, change ...func(*platforms.Co
 	b.set = set
 	t.Cleanup(func() {
 		set.Close()
+		server.CloseClientConnections()
 		server.Close()
 		b.requireNoSecrets(t)
 	})

@@ -155,38 +155,6 @@ func TestFacebookScopesDeclined(t *testing.T) {
 	require.Empty(t, none.Offered)
 }
 
-// A second consent of the same person replaces the set of pages.
-func TestFacebookPageLeftOutDies(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	s := b.signIn(t, domain.Facebook)
-	read := func(o platforms.Offered) error {
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, platforms.AccountRequest{})
-		return err
-	}
-	first := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011", "90012"))
-	other := consented(t, s, simulator.Jonas, everything(defaults().Facebook, "90011"))
-	second := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90012"))
-	require.Equal(t, []string{"facebook 90012"}, offeredIDs(second))
-	require.Equal(t, "190", requireClass(t, platforms.ClassReconnect, read(first.Offered[0])).Code)
-	requireClass(t, platforms.ClassReconnect, func() error {
-		_, err := b.client(t, domain.Instagram).Account(t.Context(), platforms.Target{AccessToken: first.Offered[1].AccessToken, ExternalID: "90021"}, platforms.AccountRequest{})
-		return err
-	}())
-	require.NoError(t, read(first.Offered[2]), "a page that stays keeps its token")
-	require.NoError(t, read(second.Offered[0]))
-	require.NoError(t, read(other.Offered[0]), "somebody else's consent to the same page holds")
-	third := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011"))
-	require.NoError(t, read(third.Offered[0]))
-	requireClass(t, platforms.ClassReconnect, read(first.Offered[0]))
-
-	// Giving back takes the whole app from the person.
-	require.NoError(t, s.GiveBack(t.Context(), third.Tokens))
-	requireClass(t, platforms.ClassReconnect, read(third.Offered[0]))
-	require.NoError(t, read(other.Offered[0]))
-	requireClass(t, platforms.ClassReconnect, s.GiveBack(t.Context(), third.Tokens))
-}
-
 func TestFacebookLoginForBusiness(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ConfigID = "5150" })
@@ -254,34 +222,6 @@ func TestLinkedInSignIn(t *testing.T) {
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 	}
 	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage})) // somebody else's page
-}
-
-// A consent to other scopes kills the tokens of earlier ones; giving back kills one token.
-func TestLinkedInOtherScopesKillTokens(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	fewer := withPeople(t, func(_ *simulator.Config, c *platforms.Config) {
-		c.LinkedIn.Scopes = []string{"r_basicprofile", "rw_organization_admin"}
-	})
-	fewer.sim = b.sim
-	read := func(c platforms.Consent) error {
-		at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}
-		_, err := b.client(t, domain.LinkedIn).Account(t.Context(), at, platforms.AccountRequest{})
-		return err
-	}
-	form := url.Values{"decision": {"consent"}}
-	first := consented(t, b.signIn(t, domain.LinkedIn), simulator.Mara, form)
-	second := consented(t, b.signIn(t, domain.LinkedIn), simulator.Mara, form)
-	require.NoError(t, read(first), "the same scopes renew")
-	require.NoError(t, b.signIn(t, domain.LinkedIn).GiveBack(t.Context(), first.Tokens))
-	require.Equal(t, "REVOKED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, read(first)).Code)
-	require.NoError(t, read(second))
-	third := consented(t, fewer.signIn(t, domain.LinkedIn), simulator.Mara, form)
-	require.Equal(t, []string{"r_basicprofile", "rw_organization_admin"}, third.Granted)
-	require.False(t, third.Offered[0].MayRead)
-	require.Equal(t, "r_member_profileAnalytics", third.Offered[0].Missing)
-	requireClass(t, platforms.ClassReconnect, read(second))
-	require.NoError(t, read(third))
 }
 
 func TestTikTokSignIn(t *testing.T) {
