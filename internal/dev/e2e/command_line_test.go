@@ -31,7 +31,6 @@ const (
 	failed   = 1
 	misused  = 2
 	finding  = 5
-	restored = 6
 	notReady = 3
 )
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -41,7 +40,7 @@ func TestDemoHasSomethingToShow(t *testing.T) {
 	}
 	require.Greater(t, len(pictures), 50)
 	for address := range pictures {
-		requirePicture(t, address)
+		p.requirePicture(address)
 	}
 	requireMishaps(t, p, month)
 	requireTokensHold(t, p)
@@ -118,21 +117,14 @@ func requirePictures(t *testing.T, path string, body []byte, base string, found 
 	require.NotContains(t, string(body), ".invalid", path)
 }
 
-func requirePicture(t *testing.T, address string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
-	require.NoError(t, err)
-	response, err := client.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode, address)
-	require.Equal(t, "image/svg+xml", response.Header.Get("Content-Type"), address)
-	require.Contains(t, response.Header.Get("Cache-Control"), "max-age=", address)
+func (p *program) requirePicture(address string) {
+	p.t.Helper()
+	answer := p.get("", strings.TrimPrefix(address, p.base)).ok(p.t, http.StatusOK)
+	require.Equal(p.t, "image/svg+xml", answer.header.Get("Content-Type"), address)
+	require.Contains(p.t, answer.header.Get("Cache-Control"), "max-age=", address)
 	var drawn struct{ XMLName xml.Name }
-	require.NoError(t, xml.Unmarshal(body, &drawn), address)
-	require.Equal(t, "svg", drawn.XMLName.Local, address)
+	require.NoError(p.t, xml.Unmarshal(answer.body, &drawn), address)
+	require.Equal(p.t, "svg", drawn.XMLName.Local, address)
 }
 
 // requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and
