@@ -67,6 +67,7 @@ type connectPage struct {
 	Title     string
 	Again     bool   // it loads again by itself
 	Said      string // what went wrong, and what to do
+	Restart   bool   // it says how to start again
 	RequestID string
 	Opened    connect.Opened
 	View      connect.View
@@ -104,7 +105,9 @@ func (s *Server) browserPage(serve endpointFunc) endpointFunc {
 			return nil
 		}
 		public := s.told(r, err)
-		return s.writePage(w, statusOf(public.Code), "error", connectPage{Title: "This did not work", Said: public.Message, RequestID: RequestID(r.Context())})
+		return s.writePage(w, statusOf(public.Code), "error", connectPage{
+			Title: "This did not work", Said: public.Message, Restart: r.PathValue("token") == "", RequestID: RequestID(r.Context()),
+		})
 	}
 }
 
