@@ -65,6 +65,21 @@ func TestChartsAreDrawnWhereTheirValuesAre(t *testing.T) {
 	}
 }
 
+// An axis writes all of its values in one way: shortened, or in full where shortening saves nothing.
+func TestAnAxisIsWrittenInOneWay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of, to int
+		says   []string
+	}{{144468, 144498, []string{">144,470<", ">144,500<"}}, {138000, 146000, []string{">138k<", ">146k<"}}} {
+		figure, err := chart.Chart{Series: []chart.Series{{Points: points(c.of, c.to)}}}.Figure()
+		require.NoError(t, err)
+		for _, said := range c.says {
+			require.Contains(t, string(figure), said)
+		}
+	}
+}
+
 // What is expected here was computed by hand: a regenerated golden file would keep a wrong geometry.
 func TestAPointStandsAtItsPixel(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -84,8 +85,12 @@ func plotOf(c Chart) plot {
 	}
 	p.Rows = c.rows()
 	left := float64(leastLeft)
+	inFull := slices.ContainsFunc(s.ticks(), func(v float64) bool { return v >= thousand && short(v) == Number(int64(v)) })
 	for _, v := range s.ticks() {
 		text := short(v)
+		if inFull {
+			text = Number(int64(v))
+		}
 		p.Ticks = append(p.Ticks, tick{at(s.y(v, top, bottom)), text})
 		left = max(left, 8+letter*float64(utf8.RuneCountInString(text)))
 	}
