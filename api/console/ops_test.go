@@ -83,7 +83,8 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	}, nil)
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	actions := b.get("/console/ops/actions")
-	actions.says(http.StatusOK, "<td>c"+named+"</td>", "<td>connection 32</td>", "<td>incident, OPS-7</td>", "<td>by the agency itself</td>")
+	actions.says(http.StatusOK, `<td data-label="On">c`+named+"</td>", `<td data-label="On">connection 32</td>`,
+		`<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`)
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused",
@@ -216,13 +217,14 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCopying, Generation: 2}
-	s.answer("GET /api/ops/projections", []operator.Projection{{Projection: "post_insights", Generation: 1}, {Projection: "contents", Generation: 1}}, nil)
+	s.answer("GET /api/ops/projections", []operator.Projection{{Projection: "post_insights", Generation: 1, Lag: 1}, {Projection: "contents", Generation: 1}}, nil)
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections")
+	page.says(http.StatusOK, "<dd>1 event</dd>")
 	page.says(http.StatusOK, "Watch its rebuild", `href="/console/ops/do/rebuild/contents"`)
 	require.NotContains(t, page.Body.String(), rebuild)
 
