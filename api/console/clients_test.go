@@ -142,6 +142,12 @@ func TestFiguresOfAClient(t *testing.T) {
 	require.NotContains(t, wrong.Body.String(), "words of the API")
 	require.NotContains(t, wrong.Body.String(), "Leaderboard")
 
+	s.refuseFields("GET /api/accounts", "account")
+	lost := b.get("/console/clients/xyz/figures")
+	lost.says(http.StatusNotFound, "There is no page at this address.")
+	require.NotContains(t, lost.Body.String(), "words of the API")
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
 }
@@ -246,7 +252,7 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	tiktok.Periods = []analytics.StatsPeriod{{}}
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">2.0\u00a0%<", ">followers<", "AT\u00a01,500, DE\u00a0400", "25-34\u00a07, 18-24\u00a05", `data-label="Cities">–<`)
+	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">2.0\u00a0%<", ">followers<", "AT\u00a01,500; DE\u00a0400", "25-34\u00a07; 18-24\u00a05", `data-label="Cities">–<`)
 
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
 	page = b.get("/console/clients/" + bakery + "/figures")
@@ -266,6 +272,14 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "−124", "Compared in part", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
+
+	// Net growth is compared with nothing, so its note names no comparison.
+	s.answer("GET "+lastFourWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
+	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
+	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
+	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-04&to=2026-10-01&compare=none")
+	page.says(http.StatusOK, "Pages connected in this range count from their first reading.")
+	require.NotContains(t, page.Body.String(), "Compared in part")
 }
 
 // A range that is compared with nothing shows no change, and does not regret it.

@@ -24,9 +24,6 @@ type splitShown struct {
 	CapturedAt time.Time
 }
 
-// partsShown is how many parts of a split are named.
-const partsShown = 5
-
 // readAudience asks for engagement rates and for what is known about the followers.
 func (v *visit) readAudience(f figures) (put func(*figuresView), err error) {
 	path, asked := f.asking("/api/stats")
@@ -94,13 +91,13 @@ func rateOf(p analytics.StatsPeriod) string {
 	return fmt.Sprintf("%.1f\u00a0%%", *rate)
 }
 
-// largest names the largest parts of a split.
+// largest names the five largest parts of a split.
 func largest(split []analytics.AudienceShare) string {
 	split = slices.Clone(split)
 	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
 	var parts []string
-	for _, part := range split[:min(len(split), partsShown)] {
+	for _, part := range split[:min(len(split), 5)] {
 		parts = append(parts, part.Name+"\u00a0"+chart.Number(part.Followers))
 	}
-	return nameOr(strings.Join(parts, ", "), unknown)
+	return nameOr(strings.Join(parts, "; "), unknown)
 }

@@ -37,8 +37,7 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
-		t := data.Total.Followers
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], data.Total.Followers, ""))
 		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
 		markJoined(series[0].Points, data.Total.Series)
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
@@ -63,11 +62,8 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		note := ""
-		switch {
-		case data.Total.NoBaseline:
-			note = "Nothing to compare it with yet."
-		case data.Total.ComparedInPart:
-			note = comparedInPart
+		if data.Total.NoBaseline || data.Total.ComparedInPart {
+			note = "Pages connected in this range count from their first reading."
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts, Others: note != ""})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
@@ -97,8 +93,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		t := data.Total.Impressions
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
 		for _, r := range data.Reach {
 			name := strconv.FormatInt(r.SocialAccount, 10)
 			for _, source := range shown.Sources {
@@ -150,8 +145,6 @@ func totalOf(g analytics.Gain) analytics.Total {
 	}
 }
 
-const comparedInPart = "Compared in part: some accounts or days have no counterpart."
-
 // noteOf says what a change is not.
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
@@ -160,7 +153,7 @@ func (f figures) noteOf(t analytics.Total) string {
 	case t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
 	case t.ComparedInPart:
-		return comparedInPart
+		return "Compared in part: some accounts or days have no counterpart."
 	default:
 		return ""
 	}

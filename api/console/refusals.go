@@ -32,7 +32,6 @@ var (
 type errorView struct {
 	Heading   string
 	Said      string
-	Fields    []domain.FieldError
 	RequestID string
 	SignedIn  bool
 	SignIn    string // where the visitor signs in
@@ -79,13 +78,16 @@ func (v *visit) refuse(err error) int {
 			"Something went wrong on our side. Try again; if it stays, tell your operator when it was.")
 		v.log(slog.LevelError, "console: page failed", err)
 	}
+	if v.r.Method == http.MethodGet && told.status == http.StatusBadRequest && len(told.why.Fields) > 0 {
+		told = errNoPage // the address is wrong: forms show their own faults
+	}
 	said := told.why.Message
 	if said == domain.ErrDashboardNotFound.Message || said == readmodels.ErrAccountNotFound.Message {
 		said = "There is no such client. Check the address, or go on from the start page."
 	}
 	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
 	return v.write(told.status, errorView{
-		Heading: heading(told.status), Said: said, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
+		Heading: heading(told.status), Said: said, RequestID: told.requestID, SignedIn: v.me != nil,
 		SignIn: string(v.console.signInAddress("")),
 	})
 }

@@ -43,7 +43,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with August 2026",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026 (12,000).",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000). "+inPart, `<small class="quiet">`+inPart,
-		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "No page views are read from LinkedIn, so it has no row.",
+		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "the full prices of the clients that have it", "No page views are read from LinkedIn, so it has no row.",
 		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
