@@ -73,7 +73,6 @@ type Config struct {
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 
-	hardStop time.Duration // tests shorten it
 }
 
 func (c Config) withDefaults() Config {
@@ -90,7 +89,7 @@ func (c Config) withDefaults() Config {
 		c.Paused = func(context.Context, domain.Platform) (bool, error) { return false, nil }
 	}
 	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
-	c.DrainTimeout, c.hardStop = cmp.Or(c.DrainTimeout, DefaultDrainTimeout), cmp.Or(c.hardStop, hardStop)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	return c
 }
 

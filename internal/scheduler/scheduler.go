@@ -84,7 +84,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(s.cfg.hardStop):
+	case <-time.After(hardStop):
 		return ErrStuck
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,9 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
-
-// soon is how long tests wait for what must happen; it is no measure of how fast it should.
-const soon = 5 * time.Minute
 
 const kind = domain.FetchAccounts
 
@@ -115,6 +113,9 @@ func (q *queue) readOf(p domain.Platform) int {
 
 type work = func(context.Context, domain.FetchClaim) error
 
+// readAll is the work that does nothing else.
+func (q *queue) readAll(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }
+
 // process is a running scheduler.
 type process struct {
 	t        testing.TB
@@ -139,267 +140,241 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	go func() { p.ended <- s.Run(ctx) }()
-	t.Cleanup(stop)
 	return p
 }
 
 // end stops the scheduler and returns what Run returned.
 func (p *process) end() error {
 	p.stop()
-	return receive(p.t, "the end", p.ended)
+	return <-p.ended
 }
 
 // outcomes are how many claims ended so.
-func (p *process) outcomes(how string) (n int) {
+func (p *process) outcomes(how string) int {
 	p.t.Helper()
 	families, err := p.registry.Gather()
 	require.NoError(p.t, err)
+	n := 0.0
 	for _, family := range families {
-		if family.GetName() != "ledgerboard_fetch_claims_total" {
-			continue
-		}
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
-				if label.GetName() == "outcome" && label.GetValue() == how {
-					n += int(metric.GetCounter().GetValue())
+				if family.GetName() == "ledgerboard_fetch_claims_total" && label.GetName() == "outcome" && label.GetValue() == how {
+					n += metric.GetCounter().GetValue()
 				}
 			}
 		}
 	}
-	return n
+	return int(n)
 }
 
-func receive[T any](t testing.TB, what string, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(soon):
-		require.FailNow(t, "waited in vain for "+what)
-		panic("unreachable")
-	}
-}
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	require.Eventually(t, condition, soon, 10*time.Millisecond, what)
+// pass lets time of the bubble pass.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // Two processes, and more than a claim's worth: each connection is read once each time that it is due.
 func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 	t.Parallel()
-	const n = 2*scheduler.ClaimSize + 1
-	q := newQueue(n)
-	var largest atomic.Int64
-	reads := func(_ context.Context, claim domain.FetchClaim) error {
-		largest.Store(max(largest.Load(), int64(len(claim.Accounts))))
-		return q.read(claim)
-	}
-	a, b := q.run(t, reads), q.run(t, reads)
-	for round := range 3 {
-		eventually(t, "all to be read", func() bool { return q.readOf(domain.TikTok) == n*(round+1) })
-		if round < 2 {
-			q.makeDue(n)
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2*scheduler.ClaimSize + 1
+		q := newQueue(n)
+		var largest atomic.Int64
+		reads := func(_ context.Context, claim domain.FetchClaim) error {
+			largest.Store(max(largest.Load(), int64(len(claim.Accounts))))
+			return q.read(claim)
 		}
-	}
-	require.NoError(t, a.end())
-	require.NoError(t, b.end())
-	require.Equal(t, 3*n, q.readOf(domain.TikTok))
-	require.LessOrEqual(t, largest.Load(), int64(scheduler.ClaimSize))
-	require.Positive(t, a.outcomes("done")+b.outcomes("done"))
+		a, b := q.run(t, reads), q.run(t, reads)
+		for round := range 3 {
+			pass(10 * time.Second)
+			require.Equal(t, n*(round+1), q.readOf(domain.TikTok))
+			if round < 2 {
+				q.makeDue(n)
+			}
+		}
+		require.NoError(t, a.end())
+		require.NoError(t, b.end())
+		require.LessOrEqual(t, largest.Load(), int64(scheduler.ClaimSize))
+		require.Positive(t, a.outcomes("done")+b.outcomes("done"))
+	})
 }
 
 // What is made due while nothing is looked for is read as soon as somebody says so.
 func TestWokenLookDoesNotWaitForItsInterval(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	woken := make(chan chan struct{}, 10)
-	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }, func(c *scheduler.Config) {
-		c.Every[kind] = 24 * time.Hour
-		c.Woken = func(domain.FetchQueue) <-chan struct{} {
-			wakes := make(chan struct{})
-			woken <- wakes
-			return wakes
-		}
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		woken := make(chan struct{})
+		p := q.run(t, q.readAll, func(c *scheduler.Config) {
+			c.Every[kind] = 24 * time.Hour
+			c.Woken = func(domain.FetchQueue) <-chan struct{} { return woken }
+		})
+		synctest.Wait()
+		require.Equal(t, 1, q.readOf(domain.TikTok))
+		q.makeDue(1)
+		woken <- struct{}{}
+		synctest.Wait()
+		require.Equal(t, 2, q.readOf(domain.TikTok))
+		require.NoError(t, p.end())
 	})
-	first := receive(t, "the first look", woken)
-	eventually(t, "the first reading", func() bool { return q.readOf(domain.TikTok) == 1 })
-	q.makeDue(1)
-	close(first)
-	eventually(t, "the second", func() bool { return q.readOf(domain.TikTok) == 2 })
-	require.NoError(t, p.end())
 }
 
 func TestNothingIsClaimedBeforeReady(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	var ready atomic.Bool
-	asked := make(chan struct{})
-	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }, func(c *scheduler.Config) {
-		c.Ready = func() bool {
-			if ready.Load() {
-				return true
-			}
-			asked <- struct{}{}
-			return false
-		}
-	})
-	for range 4 {
-		receive(t, "the question", asked)
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		var ready atomic.Bool
+		p := q.run(t, q.readAll, func(c *scheduler.Config) { c.Ready = ready.Load })
+		pass(time.Minute)
 		require.Zero(t, q.readOf(domain.TikTok))
-	}
-	ready.Store(true)
-	go func() {
-		for range asked { // a question may be under way
-		}
-	}()
-	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 1 })
-	require.NoError(t, p.end())
-	close(asked)
+		ready.Store(true)
+		pass(time.Second)
+		require.Equal(t, 1, q.readOf(domain.TikTok))
+		require.NoError(t, p.end())
+	})
 }
 
 // A platform that is paused is not claimed, the others are. What is being read ends soon after the pause begins, and is due after it.
 func TestPausedPlatformIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	var paused, unknown atomic.Bool
-	begun := make(chan domain.Platform, 10)
-	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
-		begun <- claim.Platform
-		<-ctx.Done()
-		return ctx.Err()
-	}, func(c *scheduler.Config) {
-		c.Platforms = []domain.Platform{domain.TikTok, domain.LinkedIn}
-		c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
-			if unknown.Load() {
-				return false, errors.New("no database")
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		var paused, unknown atomic.Bool
+		begun := make(chan domain.Platform, 10)
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			begun <- claim.Platform
+			<-ctx.Done()
+			return ctx.Err()
+		}, func(c *scheduler.Config) {
+			c.Platforms = []domain.Platform{domain.TikTok, domain.LinkedIn}
+			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
+				if unknown.Load() {
+					return false, errors.New("no database")
+				}
+				return platform == domain.LinkedIn || paused.Load(), nil
 			}
-			return platform == domain.LinkedIn || paused.Load(), nil
-		}
-	})
-	require.Equal(t, domain.TikTok, receive(t, "the reading", begun))
-	paused.Store(true)
-	eventually(t, "its end", func() bool { return p.outcomes("paused") == 1 })
-	unknown.Store(true) // a pause that cannot be asked for is taken for one
-	paused.Store(false)
-	require.NoError(t, p.end())
-	require.Empty(t, begun)
-	require.Zero(t, q.readOf(domain.LinkedIn))
+		})
+		require.Equal(t, domain.TikTok, <-begun)
+		paused.Store(true)
+		pass(time.Minute)
+		require.Equal(t, 1, p.outcomes("paused"))
+		unknown.Store(true) // a pause that cannot be asked for is taken for one
+		paused.Store(false)
+		pass(time.Minute)
+		require.NoError(t, p.end())
+		require.Empty(t, begun)
+		require.Zero(t, q.readOf(domain.LinkedIn))
 
-	p = q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) })
-	eventually(t, "the reading after the pause", func() bool { return q.readOf(domain.TikTok) == 1 })
-	require.NoError(t, p.end())
+		p = q.run(t, q.readAll)
+		synctest.Wait()
+		require.Equal(t, 1, q.readOf(domain.TikTok))
+		require.NoError(t, p.end())
+	})
 }
 
 // What a fault of our own side left is due at once, a panic as well.
 func TestFailedReadingGivesItsClaimBack(t *testing.T) {
 	t.Parallel()
-	q := newQueue(2)
-	var attempts atomic.Int64
-	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error {
-		switch attempts.Add(1) {
-		case 1:
-			return errors.New("boom")
-		case 2:
-			panic("no page")
-		}
-		return q.read(claim)
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(2)
+		var attempts atomic.Int64
+		p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error {
+			switch attempts.Add(1) {
+			case 1:
+				return errors.New("boom")
+			case 2:
+				panic("no page")
+			}
+			return q.read(claim)
+		})
+		pass(10 * time.Second)
+		require.NoError(t, p.end())
+		require.Equal(t, []int{2, 2, 1}, []int{q.readOf(domain.TikTok), p.outcomes("failed"), p.outcomes("done")})
 	})
-	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 2 })
-	require.NoError(t, p.end())
-	require.Equal(t, 2, p.outcomes("failed"))
-	require.Equal(t, 1, p.outcomes("done"))
 }
 
 // A reading is cut when its claim ends; after that, and not before, another process has the connection.
 func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	var until atomic.Pointer[time.Time]
-	overlaps := make(chan bool, 100)
-	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
-		if until.CompareAndSwap(nil, &claim.Until) {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		overlaps <- time.Now().Before(*until.Load())
-		return q.read(claim)
-	}, func(c *scheduler.Config) {
-		c.ClaimFor = time.Second
-		c.Release = func(context.Context, domain.FetchClaim) error { return nil } // as a process that was killed
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		var claims []domain.FetchClaim
+		var again time.Time
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			if claims = append(claims, claim); len(claims) == 1 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			again = time.Now()
+			return q.read(claim)
+		}, func(c *scheduler.Config) {
+			c.ClaimFor = time.Minute
+			c.Release = func(context.Context, domain.FetchClaim) error { return nil } // as a process that was killed
+		})
+		pass(2 * time.Minute)
+		require.NoError(t, p.end())
+		require.Len(t, claims, 2)
+		require.False(t, again.Before(claims[0].Until))
+		require.Equal(t, []int{1, 1}, []int{q.readOf(domain.TikTok), p.outcomes("cut")})
 	})
-	require.False(t, receive(t, "the next claim", overlaps))
-	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 1 })
-	require.NoError(t, p.end())
-	require.Positive(t, p.outcomes("cut"))
 }
 
 // A platform that hangs, or whose look panics, holds up no other; nor do pictures.
 func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	pictures := make(chan struct{})
-	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
-		if claim.Platform == domain.Facebook {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		return q.read(claim)
-	}, func(c *scheduler.Config) {
-		c.MaxWorkers, c.DrainTimeout, c.Platforms = 1, time.Millisecond, nil
-		c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
-			if of.Platform == domain.Instagram {
-				panic("no directory")
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		pictures := make(chan struct{})
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			if claim.Platform == domain.Facebook {
+				<-ctx.Done()
+				return ctx.Err()
 			}
-			return q.list(ctx, of, every)
-		}
-		c.Pictures = func(ctx context.Context) error {
-			close(pictures)
-			<-ctx.Done()
-			return errors.New("the host is away")
-		}
+			return q.read(claim)
+		}, func(c *scheduler.Config) {
+			c.MaxWorkers, c.DrainTimeout, c.Platforms = 1, time.Millisecond, nil
+			c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+				if of.Platform == domain.Instagram {
+					panic("no directory")
+				}
+				return q.list(ctx, of, every)
+			}
+			c.Pictures = func(ctx context.Context) error {
+				close(pictures)
+				<-ctx.Done()
+				return errors.New("the host is away")
+			}
+		})
+		<-pictures
+		pass(10 * time.Second)
+		require.Equal(t, []int{1, 1}, []int{q.readOf(domain.TikTok), q.readOf(domain.LinkedIn)})
+		require.NoError(t, p.end())
+		require.Zero(t, q.readOf(domain.Instagram))
+		require.Equal(t, 1, p.outcomes("interrupted"), "and it was given back")
+		require.Empty(t, q.claimed[domain.Facebook])
 	})
-	receive(t, "the look for pictures", pictures)
-	eventually(t, "readings", func() bool { return q.readOf(domain.TikTok) == 1 && q.readOf(domain.LinkedIn) == 1 })
-	require.NoError(t, p.end())
-	require.Zero(t, q.readOf(domain.Instagram))
-	require.Equal(t, 1, p.outcomes("interrupted"), "and it was given back")
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	require.Empty(t, q.claimed[domain.Facebook])
 }
 
+// A stop waits for the reading that is under way; work that ignores its end is reported.
 func TestReadingUnderWayIsDrained(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1)
-	begun, finish := make(chan struct{}), make(chan struct{})
-	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
-		close(begun)
-		<-finish
-		return errors.Join(ctx.Err(), q.read(claim))
-	})
-	receive(t, "work", begun)
-	p.stop()
-	close(finish)
-	require.NoError(t, p.end())
-	require.Equal(t, 1, p.outcomes("done"))
-}
-
-func TestWorkThatIgnoresItsEndIsReported(t *testing.T) {
-	t.Parallel()
-	q := newQueue(1)
-	begun, release := make(chan struct{}), make(chan struct{})
-	p := q.run(t, func(context.Context, domain.FetchClaim) error {
-		close(begun)
-		<-release
-		return nil
-	}, func(c *scheduler.Config) {
-		c.DrainTimeout = time.Millisecond
-		*c = scheduler.WithHardStop(*c, time.Second)
-	})
-	receive(t, "work", begun)
-	require.ErrorIs(t, p.end(), scheduler.ErrStuck)
-	close(release)
+	for ignored, want := range map[time.Duration]error{time.Second: nil, time.Hour: scheduler.ErrStuck} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue(1)
+			begun := make(chan struct{})
+			p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+				close(begun)
+				time.Sleep(ignored)
+				return errors.Join(ctx.Err(), q.read(claim))
+			})
+			<-begun
+			require.ErrorIs(t, p.end(), want)
+			pass(ignored) // it ends, too
+			if want == nil {
+				require.Equal(t, 1, p.outcomes("done"))
+			}
+		})
+	}
 }
 
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
