@@ -48,17 +48,22 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	require.Less(t, there, 25, "the cleaner left gaps")
 }
 
-// Wherever a run is interrupted: the last backup is valid and can be restored, and the next run makes what an uninterrupted one makes.
+// Wherever a run is interrupted: the last backup is valid and can be restored, and the next run makes what an uninterrupted one makes. A
+// first run that was interrupted is no backup yet.
 func TestARunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
 	b.readings(0, 20)
 	b.orders(3, 2)
 	before := filepath.Join(t.TempDir(), "before")
+	first := b.config(before).WithSegments(2000)
+	first.Log = &cutting{Log: b.log, left: 10}
+	_, err := backup.Run(t.Context(), first)
+	require.ErrorIs(t, err, errCut)
+	_, err = backup.Check(t.Context(), before, nil)
+	require.ErrorIs(t, err, backup.ErrNoBackup)
 	b.backUp(before)
-	older := newBench(t)
-	require.NoError(t, older.restore(before))
-	was := older.begin().holds()
+	was := b.holds()
 	b.readings(20, 40)
 	b.orders(3, 2)
 	for cut := range 40 {
@@ -74,49 +79,17 @@ func TestARunIsInterrupted(t *testing.T) {
 		require.ErrorIs(t, err, errCut)
 		_, err = backup.Check(t.Context(), dir, nil)
 		require.NoError(t, err, cut)
-		if cut%13 == 5 {
-			to := newBench(t)
-			require.NoError(t, to.restore(dir))
-			require.Equal(t, was, to.begin().holds())
+		holds := func(want map[string][]string) {
+			if cut%13 == 5 {
+				to := newBench(t)
+				require.NoError(t, to.restore(dir))
+				require.Equal(t, want, to.begin().holds())
+			}
 		}
+		holds(was)
 		b.backUp(dir)
-		if cut%13 == 5 {
-			to := newBench(t)
-			require.NoError(t, to.restore(dir))
-			require.Equal(t, b.holds(), to.begin().holds())
-		}
+		holds(b.holds())
 	}
-}
-
-// A run may take hours. What came meanwhile is not in it, so the backup is as of when it asked where the log ends: what a restore makes good begins there.
-func TestABackupIsAsOfItsCut(t *testing.T) {
-	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 5)
-	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	cfg := b.config(dir)
-	cfg.Now = func() time.Time { at = at.Add(time.Hour); return at }
-	_, err := backup.Run(t.Context(), cfg)
-	require.NoError(t, err)
-	m, err := backup.Load(dir)
-	require.NoError(t, err)
-	require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first look at the clock")
-	require.True(t, m.Finished.After(m.Cut))
-}
-
-// A first run that was interrupted is no backup yet; the next one begins again.
-func TestAFirstRunIsInterrupted(t *testing.T) {
-	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 20)
-	cfg := b.config(dir).WithSegments(2000)
-	cfg.Log = &cutting{Log: b.log, left: 10}
-	_, err := backup.Run(t.Context(), cfg)
-	require.ErrorIs(t, err, errCut)
-	_, err = backup.Check(t.Context(), dir, nil)
-	require.ErrorIs(t, err, backup.ErrNoBackup)
-	b.backUp(dir)
-	require.NoError(t, newBench(t).restore(dir))
 }
 
 // Every file of a backup counts: a byte changed, the end cut off, or the file gone is found and named, and nothing is restored from it.
@@ -203,8 +176,9 @@ func TestAGapInASegmentIsFound(t *testing.T) {
 	}
 }
 
-// The manifest names the newest signed checkpoint.
-func TestABackupNamesItsCheckpoint(t *testing.T) {
+// The manifest names the newest signed checkpoint. A run may take hours: what came meanwhile is not in it, so the backup is as of the moment
+// when it asked where the log ends.
+func TestABackupNamesItsCheckpointAndItsCut(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
 	const note = "ledgerboard/dashboards\n1\n\n— example AAAAAAAA\n"
@@ -213,10 +187,16 @@ func TestABackupNamesItsCheckpoint(t *testing.T) {
 		Data: domain.CheckpointSigned{Size: 1, Positions: []int64{1, 0}, Note: note},
 	}))
 	for range 2 {
-		b.backUp(dir)
+		at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+		cfg := b.config(dir)
+		cfg.Now = func() time.Time { at = at.Add(time.Hour); return at }
+		_, err := backup.Run(t.Context(), cfg)
+		require.NoError(t, err)
 		m, err := backup.Load(dir)
 		require.NoError(t, err)
 		require.Equal(t, note, m.Checkpoint.Note)
+		require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first look at the clock")
+		require.True(t, m.Finished.After(m.Cut))
 	}
 }
 
@@ -276,43 +256,34 @@ func TestRestoreIntoSomething(t *testing.T) {
 	require.ErrorIs(t, restored.restore(dir), backup.ErrNotEmpty)
 }
 
-// Another process that writes during a restore is noticed: nothing else may lie between the records.
+// Another process that writes during a restore is noticed: nothing else may lie between the records, nor behind a partition that was
+// written already, at offsets that the service would take.
 func TestSomebodyWritesDuringARestore(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
 	b.readings(0, 10)
 	b.backUp(dir)
-	to := newBench(t)
-	files, err := backup.Open(dir)
-	require.NoError(t, err)
-	defer files.Close()
-	target, err := eventlog.OpenTarget(t.Context(), to.cfg)
-	require.NoError(t, err)
-	defer target.Close()
-	require.NoError(t, target.Create(t.Context()))
-	to.stray(domain.TopicMetrics, 0)
-	require.ErrorContains(t, files.Restore(t.Context(), target, nil), "the record for offset 0 got 1: something else writes there")
-}
-
-// What came behind a partition that was written already shows at the end: its offsets are those that the service would take.
-func TestSomebodyWritesBehindARestore(t *testing.T) {
-	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 10)
-	b.backUp(dir)
-	to := newBench(t)
-	files, err := backup.Open(dir)
-	require.NoError(t, err)
-	defer files.Close()
-	target, err := eventlog.OpenTarget(t.Context(), to.cfg)
-	require.NoError(t, err)
-	defer target.Close()
-	err = files.Restore(t.Context(), target, func(done, total int64) {
-		if done == total {
+	for when, says := range map[string]string{
+		"before": "the record for offset 0 got 1: something else writes there", "behind": "something else writes there",
+	} {
+		to := newBench(t)
+		files, err := backup.Open(dir)
+		require.NoError(t, err)
+		target, err := eventlog.OpenTarget(t.Context(), to.cfg)
+		require.NoError(t, err)
+		require.NoError(t, target.Create(t.Context()))
+		if when == "before" {
 			to.stray(domain.TopicMetrics, 0)
 		}
-	})
-	require.ErrorContains(t, err, "something else writes there")
+		err = files.Restore(t.Context(), target, func(done, total int64) {
+			if when == "behind" && done == total {
+				to.stray(domain.TopicMetrics, 0)
+			}
+		})
+		require.ErrorContains(t, err, says)
+		target.Close()
+		files.Close()
+	}
 }
 
 // What is checked or restored stays as it is meanwhile: no run changes it.
@@ -343,47 +314,36 @@ func TestOperationsAreCutFirst(t *testing.T) {
 	require.Equal(t, domain.TopicOperations, asked.topics[0])
 }
 
-// The marker of a transaction takes an offset in the log, and so does what stands for it in the restored one.
-func TestMarkersOfTransactions(t *testing.T) {
+// The marker of a transaction takes an offset in the log, and so does what stands for it in the restored one. A record that was small because
+// it was compressed cannot be appended without that: in its place lies a small one, or on a compacted topic none.
+func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	produce := func(client *kgo.Client, topic string, value []byte) {
+		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte("4"), Value: value}).FirstErr())
+	}
+	open := func(options ...kgo.Opt) *kgo.Client {
+		client, err := kgo.NewClient(append(options, kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		require.NoError(t, err)
+		t.Cleanup(client.Close)
+		return client
+	}
+	large := open(kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	produce(large, domain.TopicMetrics, make([]byte, 3<<20))
+	produce(large, domain.TopicDirectory, make([]byte, 3<<20))
 	b.readings(0, 4)
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID("somebody"))
-	require.NoError(t, err)
-	defer client.Close()
-	require.NoError(t, client.BeginTransaction())
-	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: domain.TopicMetrics, Key: []byte("4"), Value: []byte("x")}).FirstErr())
-	require.NoError(t, client.EndTransaction(t.Context(), kgo.TryCommit))
+	b.orders(2, 1)
+	transactional := open(kgo.TransactionalID("somebody"))
+	require.NoError(t, transactional.BeginTransaction())
+	produce(transactional, domain.TopicMetrics, []byte("x"))
+	require.NoError(t, transactional.EndTransaction(t.Context(), kgo.TryCommit))
 	b.readings(4, 8)
 	b.backUp(dir)
 	to := newBench(t)
 	require.NoError(t, to.restore(dir))
 	scanned := 0
 	require.NoError(t, to.begin().log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
-	require.Equal(t, 10, scanned, "the record of the transaction, and what stands for its marker")
-	require.Equal(t, b.holds(), to.holds())
-}
-
-// A record that was small because it was compressed cannot be appended without that: in its place lies a small one, or on a compacted topic none.
-func TestRecordsThatAreTooLarge(t *testing.T) {
-	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20),
-		kgo.ProducerBatchCompression(kgo.GzipCompression()))
-	require.NoError(t, err)
-	defer client.Close()
-	for _, topic := range []string{domain.TopicMetrics, domain.TopicDirectory} {
-		large := &kgo.Record{Topic: topic, Key: []byte("4"), Value: make([]byte, 3<<20)}
-		require.NoError(t, client.ProduceSync(t.Context(), large).FirstErr())
-	}
-	b.readings(0, 8)
-	b.orders(2, 1)
-	b.backUp(dir)
-	to := newBench(t)
-	require.NoError(t, to.restore(dir))
-	scanned := 0
-	require.NoError(t, to.begin().log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
-	require.Equal(t, 9, scanned)
+	require.Equal(t, 11, scanned, "the large record, that of the transaction, and what stands for its marker")
 	require.Equal(t, b.holds(), to.holds())
 }
 

@@ -60,23 +60,6 @@ func made(m *monitor.Monitor) bool {
 	}
 }
 
-// A log that is not that of the tables shows no lag: what is appended to it would never be folded, and a
-// command would wait for it in vain.
-func TestStoppedPartitionIsUnfit(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		model := liveModel("dashboards", 9, 3)
-		model.status.Lag = 0
-		model.status.Partitions[0].Stopped = "another log: rebuild"
-		m := look(t, model)
-		err := m.MayCommand("dashboards")
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		require.ErrorContains(t, err, "partition 0: another log: rebuild")
-		require.NoError(t, m.MayRead(), "what was made can still be read")
-		require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
-	})
-}
-
 // A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
 // that someone must fix it, not that they may try again shortly. Once it is fixed, all is well without a restart.
 func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
@@ -286,17 +269,6 @@ func TestFaultsAreToldOnce(t *testing.T) {
 		require.NoError(t, m.MayRead())
 		require.Zero(t, told())
 	})
-}
-
-// A binary whose tables are still being made says how far they are.
-func TestBuildingSaysHowFar(t *testing.T) {
-	t.Parallel()
-	model := liveModel("dashboards", 61, 100)
-	model.status.State, model.status.Generation = projections.StateBuilding, 3
-	model.status.Building = []projections.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
-	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
-	model.status.Building = nil
-	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
 }
 
 // A check that has not run yet is seen, too: an alert needs a series from the start.
