@@ -57,21 +57,6 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 	})
 }
 
-func TestEndpointsOfTikTokHaveBudgetsOfTheirOwn(t *testing.T) {
-	t.Parallel()
-	g := setup(t).gate()
-	for n := range 30 { // the burst of 600 a minute
-		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "%d", n)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	_, _, err := g.Admit(ctx, tikTok)
-	require.True(t, platforms.Refused(err), "the clock stands still, so there is never room")
-	other := tikTok
-	other.Op = "video_list"
-	require.NoError(t, admit(g, other, platforms.CallStats{}))
-}
-
 func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,6 +72,20 @@ func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
 	require.NoError(t, admit(g, other, platforms.CallStats{}), "another member's budget")
 	b.clock.advance(17 * time.Minute)
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+}
+
+// The next call of an app in development comes minutes later: neither a worker nor who signs in waits for that, and the refusal
+// names the quota.
+func TestNobodyWaitsForAnAppInDevelopment(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate()
+	signIn := platforms.Call{Platform: domain.LinkedIn, Op: "me"}
+	for range 25 {
+		require.NoError(t, admit(g, signIn, platforms.CallStats{}))
+	}
+	err := admit(g, signIn, platforms.CallStats{})
+	requireRefused(t, err, platforms.ClassThrottled, 24*time.Hour/450+time.Millisecond)
+	require.ErrorContains(t, err, "linkedin:app:500/24h")
 }
 
 // People sign in one after the other, and nobody knows yet whose account it will be: that is no account that all of them share.
@@ -159,19 +158,6 @@ func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 	}
 }
 
-func TestHoldIsSharedByProcesses(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	first, second := b.gate(), b.gate()
-	require.NoError(t, admit(first, linkedIn, platforms.CallStats{
-		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
-	}))
-	requireRefused(t, admit(second, linkedIn, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
-	room, err := second.Room(t.Context(), domain.LinkedIn, "", 30*time.Minute, 1)
-	require.NoError(t, err)
-	require.Zero(t, room)
-}
-
 // Meta's app is one: what it has used up on Facebook is gone on Instagram, and in every process.
 func TestHoldOfMetasAppIsForBothPlatformsAndAllProcesses(t *testing.T) {
 	t.Parallel()
@@ -236,6 +222,10 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
 	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
 	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{
+		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
+	}))
+	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "the app is held")
 }
 
 func TestBreakerOpensForOnePlatform(t *testing.T) {
@@ -248,6 +238,11 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 			require.NoError(t, admit(g, facebook, down))
 		}
 		requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, open)
+		for within, planned := range map[time.Duration]bool{open / 2: false, 12 * time.Hour: true} {
+			room, err := g.Room(t.Context(), domain.Facebook, "", within, 1)
+			require.NoError(t, err)
+			require.Equal(t, planned, room > 1_000_000, within)
+		}
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
 		time.Sleep(open + time.Millisecond)
 		for range 10 {
@@ -256,61 +251,27 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 	})
 }
 
-// While a platform is down nobody is planned for the next moments; a round of hours is.
-func TestRoomHeedsTheBreaker(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, b *bundle) {
-		g := b.gate()
-		for range 20 {
-			require.NoError(t, admit(g, facebook, platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}))
-		}
-		room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second, 1)
-		require.NoError(t, err)
-		require.Zero(t, room)
-		room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour, 1)
-		require.NoError(t, err)
-		require.Greater(t, room, 1_000_000)
-	})
-}
-
 func TestBreakerStaysClosed(t *testing.T) {
 	t.Parallel()
+	b := setup(t)
 	for name, stats := range map[string]platforms.CallStats{
 		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
 		"throttled": {Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCancelled},
 		"successes": {},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := setup(t).gate()
-			for range 40 {
-				require.NoError(t, admit(g, facebook, stats))
-			}
-		})
-	}
-	t.Run("one in twenty", func(t *testing.T) {
-		t.Parallel()
-		g := setup(t).gate()
-		for n := range 200 {
-			stats := platforms.CallStats{}
-			if n%20 == 0 {
-				stats.Class = platforms.ClassRetry
-			}
-			require.NoError(t, admit(g, facebook, stats))
+		g := b.gate()
+		for range 40 {
+			require.NoError(t, admit(g, facebook, stats), name)
 		}
-	})
-}
-
-func TestMeterCountsCallsThatWereMade(t *testing.T) {
-	t.Parallel()
-	g := setup(t).gate()
-	ctx, meter := quota.WithMeter(t.Context())
-	for range 3 {
-		_, _, err := g.Admit(ctx, facebook)
-		require.NoError(t, err)
 	}
-	require.NoError(t, admit(g, tikTok, platforms.CallStats{})) // its context has no meter
-	require.Equal(t, 3, meter.Calls())
+	g := b.gate()
+	for n := range 200 {
+		stats := platforms.CallStats{}
+		if n%20 == 0 {
+			stats.Class = platforms.ClassRetry
+		}
+		require.NoError(t, admit(g, facebook, stats), "one in twenty")
+	}
 }
 
 // brokenStore is a database that does not answer.
