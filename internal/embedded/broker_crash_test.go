@@ -16,18 +16,10 @@ import (
 // kill in the middle of a write likely.
 func produceForEver(order childOrder) {
 	ctx := context.Background()
-	b, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()})
-	if err != nil {
-		panic(err)
-	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.MaxBufferedRecords(64), kgo.ProducerBatchMaxBytes(1<<20))
-	if err != nil {
-		panic(err)
-	}
-	if err := createTopic(ctx, cl, b, "events", nil); err != nil {
-		panic(err)
-	}
+	b := must(embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()}))
+	cl := must(kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.MaxBufferedRecords(64), kgo.ProducerBatchMaxBytes(1<<20)))
+	must(0, createTopic(ctx, cl, b, "events", nil))
 	padding := strings.Repeat("x", 900_000)
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%d/%d", order.Round, n)
@@ -36,9 +28,7 @@ func produceForEver(order childOrder) {
 			record.Value = []byte(id + " " + padding)
 		}
 		cl.Produce(ctx, record, func(r *kgo.Record, err error) {
-			if err != nil {
-				panic(err)
-			}
+			must(r, err)
 			sayf("%s", id)
 		})
 	}

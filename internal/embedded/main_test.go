@@ -42,9 +42,7 @@ func TestMain(m *testing.M) {
 
 func runChild(text string) {
 	var order childOrder
-	if err := json.Unmarshal([]byte(text), &order); err != nil {
-		panic(err)
-	}
+	must(0, json.Unmarshal([]byte(text), &order))
 	switch order.Do {
 	case "broker":
 		produceForEver(order)
@@ -55,6 +53,14 @@ func runChild(text string) {
 	default:
 		panic("unknown order " + text)
 	}
+}
+
+// must is what a call in a child returns.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
 }
 
 // child is a killed process and the lines that it said before.

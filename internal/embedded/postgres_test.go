@@ -123,24 +123,14 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 // insertForEver is the child: it prints its server's pid and directory, then each committed row.
 func insertForEver(order childOrder) {
 	ctx := context.Background()
-	p, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: quiet()})
-	if err != nil {
-		panic(err)
-	}
-	conn, err := pgx.Connect(ctx, p.URL())
-	if err != nil {
-		panic(err)
-	}
-	if _, err := conn.Exec(ctx, "create table if not exists acked(id text primary key)"); err != nil {
-		panic(err)
-	}
+	p := must(embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: quiet()}))
+	conn := must(pgx.Connect(ctx, p.URL()))
+	must(conn.Exec(ctx, "create table if not exists acked(id text primary key)"))
 	sayf("%d", p.PID())
 	sayf("%s", p.Dir())
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%d/%d", order.Round, n)
-		if _, err := conn.Exec(ctx, "insert into acked values ($1)", id); err != nil {
-			panic(err)
-		}
+		must(conn.Exec(ctx, "insert into acked values ($1)", id))
 		sayf("%s", id)
 	}
 }
