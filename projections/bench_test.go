@@ -157,12 +157,18 @@ func (b *bench) start(e *projections.Engine) (stop func()) {
 	return stop
 }
 
+// follow starts an engine and waits until it has folded everything.
+func (b *bench) follow(e *projections.Engine) (stop func()) {
+	b.t.Helper()
+	stop = b.start(e)
+	b.caughtUp(e)
+	return stop
+}
+
 // run starts an engine, waits until it has folded everything, and stops it.
 func (b *bench) run(e *projections.Engine) {
 	b.t.Helper()
-	stop := b.start(e)
-	b.caughtUp(e)
-	stop()
+	b.follow(e)()
 }
 
 // caughtUp waits until the engine is live at the end of the log.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -64,8 +65,7 @@ func TestCheckTables(t *testing.T) {
 	b.mixture()
 	for _, p := range bulks() {
 		e := b.engine(p)
-		stop := b.start(e)
-		b.caughtUp(e)
+		stop := b.follow(e)
 		stopTraffic := b.traffic()
 		r := b.check(p)
 		require.True(t, r.Equal, "%+v", r)
@@ -180,4 +180,104 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	require.Equal(t, 1, b.count(`select count(*) from table_checks
 		where not equal and report -> 'tables' -> 10 -> 'first_difference' -> 'columns' = '["name"]' and report::text not like '%Erna%'`),
 		"names of columns: what a report says of people no erasure reaches")
+}
+
+// The broker really compacts `directory`, and there are parked records in it. What a rebuild gives equals what live
+// projection gave wherever the log still has it; where it has not, the check of the tables names the key.
+func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := projectors.Directory{}
+	bad := func(id int64, name string) eventlog.Record { return withValue(b.encode(category(id, name)), `{`) }
+	b.append(category(1, "good"), category(2, "good"), category(3, "good"), category(4, "old"))
+	b.put(bad(1, "parked, and the last of its key"))
+	b.put(bad(2, "parked, and mended by the next"))
+	b.put(bad(3, "parked"))
+	b.put(bad(3, "parked again"))
+	e := b.engine(p)
+	b.follow(e)
+	b.append(category(2, "mended"), category(4, "new"), categoryErased(5))
+	b.caughtUp(e)
+	const parked = "select count(*) from parked where projection = 'directory' and generation = "
+	require.Equal(t, 2, b.count(parked+"1"), "each key's last record, where that cannot be folded")
+	require.Equal(t, 4, b.count("select count(*) from tDefaultCategories"))
+
+	b.ends(b.requestOf(p).ID, operator.RebuildDone)
+	require.True(t, b.check(p).Equal)
+
+	// The last batch of a partition is never removed: one more in each, of keys of their own.
+	for partition := range partitions[domain.TopicDirectory] {
+		for id := int64(100); ; id++ {
+			if d := category(id, "last"); b.partitionOf(d.Topic, d.Key) == partition {
+				b.append(d)
+				break
+			}
+		}
+	}
+	b.caughtUp(e)
+	b.cluster.Compact()
+	r := b.check(p)
+	require.False(t, r.Equal)
+	require.True(t, r.Parked.Equal, "%+v", r.Parked)
+	differing := r.Tables[len(r.Tables)-1]
+	require.Equal(t, "tDefaultCategories", differing.Name)
+	require.Contains(t, differing.Note, "compaction has removed the record that made category:")
+
+	// Their next records mend them, everywhere.
+	b.append(category(1, "again"), category(3, "again"))
+	b.caughtUp(e)
+	b.ends(b.requestOf(p).ID, operator.RebuildDone)
+	require.True(t, b.check(p).Equal)
+	require.Zero(t, b.count("select count(*) from parked join generations g using (projection, generation) where g.state = 'live'"))
+}
+
+// forgetful loses the first row of each shard, in bulk alone.
+type forgetful struct{ bulkTally }
+
+func (p forgetful) Begin(generation int) fold.Fold {
+	return forgetfulFold{p.bulkTally.Begin(generation).(*bulkTallyFold)}
+}
+
+type forgetfulFold struct{ *bulkTallyFold }
+
+func (f forgetfulFold) Take(last bool) (fold.Handover, error) {
+	f.ids = f.ids[min(1, len(f.ids)):]
+	return f.bulkTallyFold.Take(last)
+}
+
+// A check of the tables finds a projector whose bulk fold has a bug, and a checkpoint that was set by SQL, and names a row.
+func TestCheckFindsFaults(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 60)
+	b.run(b.engine(forgetful{}))
+	for _, p := range []fold.Projector{forgetful{}, bulkTally{}} {
+		r := b.check(p)
+		require.False(t, r.Equal)
+		require.Contains(t, r.Tables[0].FirstDifference.Key["id"], "post-")
+		b.exec("update checkpoints set next_offset = next_offset - 1 where next_offset > 0")
+	}
+}
+
+// What the engine knows is set back behind a rebuild: the next rebuild makes the tables that nobody knows of again.
+func TestSetBackBehindARebuild(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	e := b.engine(bulkTally{})
+	stop := b.follow(e)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	stop()
+	for _, sql := range []string{
+		"delete from rebuilds", "delete from checkpoints where generation = 2", "delete from generations where generation = 2",
+		"update generations set state = 'live', retired_at = null", "update checkpoints set state = 'live'",
+	} {
+		b.exec(sql)
+	}
+	b.appendReadings(50, 60)
+	b.start(e)
+	require.Equal(t, 1, b.caughtUp(e).Generation)
+	require.Equal(t, 2, b.ends(b.request("tally").ID, operator.RebuildDone).Generation)
+	b.sameTally(60, "lb_tally_g1", "lb_tally_g2")
 }

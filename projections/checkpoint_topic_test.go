@@ -116,8 +116,7 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 		})
 		return nil
 	}})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, "another log: rebuild")
 	require.Equal(t, 1, b.liveAt("tally"))

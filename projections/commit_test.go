@@ -32,8 +32,7 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 		return err
 	}}
 	e := b.engine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	kills.Store(true)
 	b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
 	b.caughtUp(e)
@@ -58,8 +57,7 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	e := b.engine(projectors.Directory{}, func(c *projections.Config) {
 		c.Pool, c.DatabaseURL = pool, pool.Config().ConnString()
 	}).Waiting(often)
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	through.away.Store(true)
 	through.cut()
 	b.append(category(2, "b"))

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -179,6 +180,12 @@ func (d *drawing) operations() {
 	}
 }
 
+// idempotencyKeys are spellings that a rebuild packs, or may not pack.
+var idempotencyKeys = []string{
+	"", "plain words", "Zürich", "0198e6a2-7c4f-7d11-9a53-0f6b2c8d9e10", "0198E6A2-7C4F-7D11-9A53-0F6B2C8D9E10",
+	"{0198e6a2-7c4f-7d11-9a53-0f6b2c8d9e10}", "00ff", "00FF", "0ff", strings.Repeat("ab", 32), strings.Repeat("x", 300),
+}
+
 func (d *drawing) dashboards() {
 	key := []string{agencyA, agencyB, agenciesIn(1, 1)[0]}[d.pick("agency", 3)]
 	if d.chains[key] == nil {
@@ -187,7 +194,11 @@ func (d *drawing) dashboards() {
 	c := d.chains[key]
 	account := []string{client1, client2}[d.pick("account", 2)]
 	changed := c.lost(account, []string{fmt.Sprint("left ", d.n)}, fmt.Sprint("user ", d.n))
-	named := func(dr *domain.Draft) { dr.Envelope.ID = d.id() }
+	named := func(dr *domain.Draft) {
+		dr.Envelope.ID = d.id()
+		dr.Envelope.Audit.IdempotencyKey = rapid.SampledFrom(idempotencyKeys).Draw(d.T, "idempotency key")
+		dr.Envelope.Audit.RequestDigest = rapid.SampledFrom(idempotencyKeys).Draw(d.T, "digest")
+	}
 	late := func(dr *domain.Draft) { // more than a day later: commands are forgotten
 		dr.Envelope.Time = dr.Envelope.Time.Add(time.Duration(d.n) * 10 * time.Hour)
 	}

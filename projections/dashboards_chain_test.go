@@ -118,8 +118,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	b.put(other.next(other.usersSet(client2, "v2")))
 	var tries atomic.Int32
 	e := b.engine(refusing(dashboards, "select 1/0", &tries, "refuse me"))
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	for i, c := range cases {
 		stream := b.chain(keys[i])
 		if later := b.put(stream.next(stream.usersSet(client1, "u3"))); c.reason != "" {

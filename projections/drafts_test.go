@@ -91,12 +91,17 @@ func (c *chain) clone() *chain {
 	return &twin
 }
 
+// prev is the hash that the next record names.
+func (c *chain) prev() [32]byte {
+	if c.head.Version == 0 {
+		return eventlog.Genesis(domain.TopicDashboards, c.key)
+	}
+	return c.head.Hash
+}
+
 // next makes the record of the next event and moves the head.
 func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.Record {
-	prev := c.head.Hash
-	if c.head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
-	}
+	prev := c.prev()
 	version := c.head.Version + 1
 	d := draft(domain.TopicDashboards, c.key, idOf(c, version), data)
 	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
@@ -115,10 +120,7 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 
 // spoilt is the next record with a value that cannot be decoded: effective for the chain all the same.
 func (c *chain) spoilt(value string) eventlog.Record {
-	prev := c.head.Hash
-	if c.head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
-	}
+	prev := c.prev()
 	r := c.next(c.usersSet(client1, "spoilt"))
 	r.Value = []byte(value)
 	c.head.Hash = eventlog.RecordHash(prev, r)
@@ -127,10 +129,7 @@ func (c *chain) spoilt(value string) eventlog.Record {
 
 // retyped is the next record under a type of another binary.
 func (c *chain) retyped(eventType string) eventlog.Record {
-	prev := c.head.Hash
-	if c.head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
-	}
+	prev := c.prev()
 	r := withHeader(c.next(c.usersSet(client1, "of a newer binary")), "ce_type", []byte(eventType))
 	c.head.Hash = eventlog.RecordHash(prev, r)
 	return r

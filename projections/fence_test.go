@@ -75,8 +75,7 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1))
 	old := b.engine(tally{})
-	stopOld := b.start(old)
-	b.caughtUp(old)
+	stopOld := b.follow(old)
 	newer := b.zombie(version2{tally{}})
 	stopNewer := b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
@@ -141,8 +140,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		other.Wait()
 		return errors.Join(errInjected, err)
 	}})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, b.tallied(), "partition %d, once; %d is the other's", kept, taken)
 }
 

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -26,8 +27,7 @@ func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	p := newFrozenTally()
 	defer p.gate.open()
 	frozen := b.engine(p)
-	b.start(frozen)
-	b.caughtUp(frozen)
+	b.follow(frozen)
 	p.generation.Store(1)
 	b.appendReadings(0, 10)
 	<-p.gate.reached
@@ -51,8 +51,7 @@ func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 10)
 	e := b.engine(tally{})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	frozen, err := projections.OpenEnginePool(b.ctx(), b.db.URL, 4)
 	require.NoError(t, err)
 	t.Cleanup(frozen.Close)
@@ -95,4 +94,46 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"idle_in_transaction_session_timeout": "10s", "lock_timeout": "30s", "statement_timeout": "10min",
 	}, settings)
+}
+
+// A stop lets the batch come to its end that is being folded: nobody folds it again, and commands that wait for it are answered.
+func TestStopFinishesTheBatch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(tally{})) // a live generation without records
+	g := newGate()
+	defer g.open()
+	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+		g.first()
+		return next()
+	}})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	b.append(postRead(1, 1)) // two might be two batches
+	<-g.reached
+	stop()
+	g.open()
+	require.NoError(t, <-ended)
+	b.eachOnce(1)
+}
+
+// A stop waits for a batch, and not for ever: what is not folded by then is rolled back, and folded by the next process.
+func TestStopIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(postRead(1, 1))
+	inWrite := make(chan struct{})
+	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+		err := next()
+		close(inWrite)
+		<-ctx.Done()
+		return errors.Join(err, ctx.Err())
+	}}).Waiting(often)
+	stop := b.start(stuck)
+	<-inWrite
+	stop()
+	require.Zero(t, b.count("select count(*) from tally"))
+	b.run(b.engine(tally{}))
+	b.eachOnce(1)
 }

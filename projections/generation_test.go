@@ -117,8 +117,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	b := setup(t)
 	b.append(category(1, "a"))
 	e := b.engine(projectors.Directory{}).Looking(often, often, often)
-	stop := b.start(e)
-	b.caughtUp(e)
+	stop := b.follow(e)
 	stop()
 	b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
 	idle := func(days int) {

@@ -35,8 +35,7 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
 	e := b.engine(tally{})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	b.recreate(domain.TopicMetrics)
 	for n := range 8 { // beyond every checkpoint
 		b.append(postRead(1, n+10), postRead(2, n+10), postRead(3, n+10), postRead(4, n+10), postRead(5, n+10))
@@ -166,4 +165,27 @@ func TestNewRefusesMissingParts(t *testing.T) {
 		Topics: []eventlog.TopicSpec{{Name: "other"}},
 	})
 	require.ErrorContains(t, err, "topic metrics has no definition")
+}
+
+// Somebody adds a partition to a topic, and writes to it: the partition is not followed and says why, the others go on.
+func TestRecordsInAnAddedPartition(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 20)
+	e := b.engine(bulkTally{})
+	stop := b.follow(e)
+	stop()
+	ranges, _, err := b.log.Ranges(b.ctx(), domain.TopicMetrics)
+	require.NoError(t, err)
+	added := int32(len(ranges))
+	_, err = b.admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
+	require.NoError(t, err)
+	b.produce(b.encode(postRead(1, 900)), added)
+	e = b.engine(bulkTally{})
+	b.start(e)
+	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
+	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
+	b.awaitStatus(e, func(s projections.Status) bool {
+		return len(s.Partitions) > int(added) && s.Partitions[added].Stopped != ""
+	})
 }

@@ -55,23 +55,6 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b.eachOnce(5)
 }
 
-// A skip is for dashboards only: elsewhere its type is one of another topic.
-func TestSkipsOutsideOfDashboards(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	key := domain.DirectoryKey(domain.KindCategory, "1")
-	reading := b.put(withValue(b.encode(postRead(1, 1)), `{}`))
-	entity := b.put(withValue(b.encode(category(1, "x")), `{`))
-	b.append(draft(domain.TopicMetrics, "1", "skip-a-reading", skip(reading)))
-	onDirectory := b.put(b.encode(draft(domain.TopicDirectory, key, "skip-an-entity", skip(entity))))
-	for _, p := range []fold.Projector{projectors.PostInsights{}, projectors.Directory{}} {
-		b.run(b.engine(p))
-		b.sameFromZero(p)
-	}
-	require.Equal(t, []parkedEvent{at(reading, fold.ReasonUndecodable)}, b.parked("post_insights"))
-	require.Equal(t, []parkedEvent{at(onDirectory, fold.ReasonRefused)}, b.parked("directory"), "the last of the key")
-}
-
 // On `directory` the last record of a key counts: a parked record that a later one has overtaken is
 // moot, and folding it again must not bring the older state back.
 func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // What an operator was answered outlives a crash of the server: none of it is committed asynchronously, as the pool would.
@@ -71,10 +71,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	request = b.request("tally")
 	hold := newGate()
 	defer hold.open()
-	e = b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		hold.first()
-		return nil
-	}}, func(c *projections.Config) {
+	e = b.engine(heldCopy(hold), func(c *projections.Config) {
 		c.Progress = progress
 	})
 	b.start(e)
@@ -94,4 +91,120 @@ type heldFollow struct {
 func (l heldFollow) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	l.gate.first()
 	return l.Log.Follow(c)
+}
+
+// A rebuild that waits is left behind by an upgrade: no process runs its version any more, and those of the new one cancel
+// it and drop what it has made.
+func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	var paused atomic.Bool
+	old := b.engine(bulkTally{}, waitingAtSwitch(&paused))
+	stop := b.follow(old)
+	paused.Store(true)
+	request := b.request("tally")
+	require.Contains(t, b.awaitSwitch(request.ID).Error, "paused")
+	stop()
+	newer := b.engine(version2{tally{}})
+	b.follow(newer)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	b.ends(request.ID, operator.RebuildCancelled)
+	require.Equal(t, "dropped", b.state("tally", 2))
+	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
+	b.awaitDropped("tally", 1)
+	require.Equal(t, 2, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"), "tables and views of the new version")
+}
+
+// Readers may use a candidate before it is switched to, because nothing was live before it. Cancelled then, it stays theirs,
+// and what was being built beside it retires.
+func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newFrozenTally()
+	defer p.gate.open()
+	p.generation.Store(1)
+	var paused atomic.Bool
+	e := b.engine(p, waitingAtSwitch(&paused))
+	b.start(e)
+	<-p.gate.reached
+	paused.Store(true) // the switch waits
+	request := b.request("tally")
+	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching })
+	require.Eventually(t, func() bool {
+		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
+	}, patience, tick)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	cancelled := b.ends(request.ID, operator.RebuildCancelled)
+	require.Contains(t, cancelled.Error, "readers use its generation already")
+	require.Equal(t, 2, b.liveAt("tally"))
+	require.Equal(t, 100, b.count("select count(*) from lb.tally"))
+	p.gate.open()
+	paused.Store(false)
+	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+}
+
+// Rows of rebuilds and of their parts stay bounded: each new rebuild takes the oldest ended ones of its projection away, and what is
+// older than a year and a month. Another projection's stay, and so does what has not ended.
+func TestRebuildsThatEndedAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	e := b.engine(bulkTally{})
+	b.follow(e)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"))
+	ended := func(projection string, n int, ago string) {
+		b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at, finished_at)
+			select gen_random_uuid(), $1, 1, 'done', 'a', 'test', now() - $3::interval - n * interval '1 second', now() - $3::interval
+			from generate_series(1, $2::int) n`, projection, n, ago)
+	}
+	ended("tally", 150, "1 day")
+	ended("other", 150, "1 day")
+	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
+		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
+	last := b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the one that has not ended")
+	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))
+	require.Equal(t, 150, b.count("select count(*) from rebuilds where projection = 'other'"))
+	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"), "of the last one")
+	require.Equal(t, 5, b.count("select count(*) from rebuild_shards where rebuild = $1", last.ID))
+
+	b.exec("update rebuilds set finished_at = now() - interval '401 days' where finished_at is not null")
+	b.request("tally")
+	require.Equal(t, 2, b.count("select count(*) from rebuilds where projection = 'tally'"))
+}
+
+// The answer to the commit that makes a rebuild's generation is lost: the process finds it in its row and goes on with it.
+func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	b.run(b.engine(bulkTally{}))
+	proxy, pool := b.proxied()
+	request := b.request("tally")
+	e := b.engine(bulkTally{}, func(c *projections.Config) {
+		c.Pool = pool
+		c.Log = afterRanges{b.log, sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
+	})
+	b.start(e)
+	done := b.ends(request.ID, operator.RebuildDone)
+	require.Equal(t, int32(1), proxy.lost.Load())
+	require.Equal(t, 2, done.Generation)
+	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left behind")
+	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
+}
+
+// afterRanges is a log that calls a function after its ends were read.
+type afterRanges struct {
+	projections.Log
+	call func()
+}
+
+func (l afterRanges) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	ranges, id, err := l.Log.Ranges(ctx, topic)
+	l.call()
+	return ranges, id, err
 }

@@ -34,6 +34,14 @@ func (p bulkTally) Name() string {
 
 func (p bulkTally) Begin(int) fold.Fold { return &bulkTallyFold{of: p} }
 
+// heldCopy is bulkTally whose first copy waits at a gate.
+func heldCopy(g *gate) bulkTally {
+	return bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}}
+}
+
 type bulkTallyFold struct {
 	tallyFold
 	of bulkTally

@@ -25,8 +25,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	b.appendReadings(0, 3000)
 	p := bulkTally{}
 	e := b.engine(p)
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	readers := b.readers(p)
 	stop := make(chan struct{})
 	var traffic sync.WaitGroup
@@ -72,45 +71,6 @@ func more(stop chan struct{}) bool {
 	default:
 		return true
 	}
-}
-
-// A process dies, or freezes, within a shard: another one goes on after the last shard that is done, and the first writes
-// nothing when it comes back.
-func TestRebuildIsTakenOverInCopy(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 500)
-	g := newGate()
-	var begun atomic.Int32
-	first := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		if begun.Add(1) == 4 { // however many are folded at a time
-			g.first()
-		}
-		return nil
-	}})
-	defer g.open()
-	stop := b.start(first)
-	b.caughtUp(first)
-	asked := b.request("tally")
-	<-g.reached
-	// The other shards are folded: what is done stays done.
-	require.Eventually(t, func() bool { return b.count("select count(*) from rebuild_shards where done") == 3 }, patience, tick)
-	var copied atomic.Int32
-	second := b.other(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		copied.Add(1)
-		return nil
-	}})
-	b.start(second)
-	b.takenOver(asked.ID, 1)
-	b.ends(asked.ID, operator.RebuildDone)
-	require.Equal(t, int32(1), copied.Load(), "one shard was left")
-	b.sameTally(500, "lb_tally_g1", "lb_tally_g2")
-	g.open()
-	stop()
-	b.appendReadings(500, 510)
-	b.caughtUp(second)
-	require.Equal(t, 2, b.liveAt("tally"))
-	b.eachOnce(510)
 }
 
 // A process freezes before its shards' first statement: it claims nothing with its old lease.
@@ -175,10 +135,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	b.appendReadings(0, 100)
 	g := newGate()
 	defer g.open()
-	first := b.engine(twoTables{bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}}})
+	first := b.engine(twoTables{heldCopy(g)})
 	asked := b.request("tally")
 	stop := b.start(first)
 	<-g.reached
@@ -221,8 +178,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 			return false, err
 		}
 	})
-	stop := b.start(first)
-	b.caughtUp(first)
+	stop := b.follow(first)
 	asked := b.request("tally")
 	<-g.reached
 	second := b.other(bulkTally{})
@@ -255,8 +211,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	first := b.request("tally")
 	<-inCopy
 	_, err := b.askFor(asked("tally"))
@@ -293,8 +248,7 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
@@ -311,12 +265,8 @@ func TestPartitionsMoveDuringRebuild(t *testing.T) {
 	b.appendReadings(0, 200)
 	g := newGate()
 	defer g.open()
-	first := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}})
-	b.start(first)
-	b.caughtUp(first)
+	first := b.engine(heldCopy(g))
+	b.follow(first)
 	asked := b.request("tally")
 	<-g.reached
 	b.start(b.other(bulkTally{}))

@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
@@ -27,8 +29,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 100)
 	e := b.engine(bulkTally{})
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
 	b.ends(b.request("tally").ID, operator.RebuildDone)
@@ -61,8 +62,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	b.appendReadings(0, 100)
 	p := bulkTally{}
 	e := b.engine(p)
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	readers := b.readers(p)
 	begin := func(sql string) (pgx.Tx, func() int) {
 		tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
@@ -113,8 +113,7 @@ func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
 	}
 	p.generation.Store(2)
 	e := b.engine(p)
-	b.start(e)
-	b.caughtUp(e)
+	b.follow(e)
 	rebuild := b.request("tally")
 	<-copying.reached
 	b.appendReadings(100, 110)
@@ -133,8 +132,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 10)
 	old := b.engine(bulkTally{})
-	stop := b.start(old)
-	b.caughtUp(old)
+	stop := b.follow(old)
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	list, err := projections.Generations(b.ctx(), b.db.Pool)
 	require.NoError(t, err)
@@ -147,8 +145,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	}
 	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
 	newer := b.engine(version2{tally{}})
-	b.start(newer)
-	b.caughtUp(newer)
+	b.follow(newer)
 	b.shows("tally", "lb_tally_v2")
 	require.True(t, there("lb_tally_g1"))
 	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
@@ -161,4 +158,42 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	stop()
 	require.Eventually(t, func() bool { return !there("lb_tally_g2") && !there("lb_tally_v1") }, patience, tick)
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
+}
+
+// shows waits until the view of a table in schema lb shows one of another schema.
+func (b *bench) shows(table, schema string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		return b.count(`
+			select count(*) from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
+			join pg_class t on t.oid = d.refobjid join pg_namespace n on n.oid = t.relnamespace
+			where v.relnamespace = to_regnamespace('lb') and v.relname = $1 and n.nspname = $2`, table, schema) > 0
+	}, patience, tick)
+}
+
+// Schema lb shows posts with what they say, whichever of the two has its tables first.
+func TestPostsAreShownWithWhatTheySay(t *testing.T) {
+	t.Parallel()
+	for name, order := range map[string][]fold.Projector{
+		"posts first": {projectors.PostInsights{}, projectors.Contents{}}, "texts first": {projectors.Contents{}, projectors.PostInsights{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			tenant := tenantOf(somePost.SocialAccount)
+			tenant.ParentAccount = somePost.ParentAccount
+			b.append(said(1, "as listed"), draft(domain.TopicMetrics, tenant.Key(), "registered", domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: somePost.ExternalID, Origin: domain.OriginListing, RegisteredAt: day0,
+			}))
+			for _, p := range order {
+				e := b.engine(p)
+				b.follow(e)
+			}
+			require.Eventually(t, func() bool {
+				var n int
+				err := b.db.Pool.QueryRow(b.ctx(), "select count(*) from lb.tSPosts where content = 'as listed'").Scan(&n)
+				return err == nil && n == 1
+			}, patience, tick)
+		})
+	}
 }

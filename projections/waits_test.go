@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // heldTally is bulkTally whose writes of one generation wait until the gate is opened: of a frozen process, whatever becomes of
@@ -63,10 +62,7 @@ func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	b.appendReadings(0, 50)
 	g := newGate()
 	defer g.open()
-	p := bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first() // within the check's snapshot
-		return nil
-	}}
+	p := heldCopy(g)
 	b.run(b.engine(bulkTally{}))
 	one, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: testSchemas(), Name: "one", MaxConns: 1})
 	require.NoError(t, err)

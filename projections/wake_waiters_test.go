@@ -48,11 +48,9 @@ func TestMovedFiguresAreTold(t *testing.T) {
 	heard := b.hear()
 	b.append(accountRead(1, 1), postRead(2, 1))
 	accounts, posts := b.engine(projectors.AccountInsights{}), b.engine(projectors.PostInsights{})
-	b.start(accounts)
-	b.caughtUp(accounts)
+	b.follow(accounts)
 	require.Equal(t, pg.AnyFigure, told(t, heard), "the model went live, and told nothing before")
-	b.start(posts)
-	b.caughtUp(posts)
+	b.follow(posts)
 	require.Equal(t, pg.AnyFigure, told(t, heard))
 	b.append(accountRead(3, 2))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":3,"p_id":1,"figures":"account"}]`, told(t, heard))
@@ -74,8 +72,7 @@ func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
 		})
 	}
 	operations := b.engine(projectors.Operations{})
-	b.start(operations)
-	b.caughtUp(operations)
+	b.follow(operations)
 	require.Equal(t, pg.AnyFigure, told(t, heard))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,

@@ -1,0 +1,120 @@
+package projections_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
+
+// said is what the listing said of somePost, some hours after day0; "" erases it.
+func said(hours int, text string) domain.Draft {
+	content := domain.PostContent{PostRef: somePost, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
+	d := draft(domain.TopicContents, content.Key(), "said "+text, content)
+	d.Envelope.Time = day0.Add(time.Duration(hours) * time.Hour)
+	if text == "" {
+		d.Data, d.Envelope.Type = nil, content.EventType()
+	}
+	return d
+}
+
+func saidEvent(hours int, text string) fold.Event {
+	d := said(hours, text)
+	return fold.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
+}
+
+// The last record of a key counts, in whatever batches the records come.
+func TestWhatCountsOfAPost(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for name, tt := range map[string]struct {
+		events []fold.Event
+		want   string // "": no row
+	}{
+		"said once":                   {[]fold.Event{saidEvent(1, "a")}, "a"},
+		"said twice":                  {[]fold.Event{saidEvent(1, "a"), saidEvent(1, "a")}, "a"},
+		"changed":                     {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "b")}, "b"},
+		"an older one comes late":     {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a")}, "a"},
+		"erased":                      {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "")}, ""},
+		"erased before it came":       {[]fold.Event{saidEvent(2, "")}, ""},
+		"said again after an erasure": {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, "c"},
+	} {
+		one := make([][]fold.Event, 0, len(tt.events))
+		for _, ev := range tt.events {
+			one = append(one, []fold.Event{ev})
+		}
+		for _, batches := range [][][]fold.Event{one, {tt.events}} {
+			db.Delete(t, "post_contents")
+			foldtest.Batches(t, db, projectors.Contents{}, batches)
+			var got string
+			require.NoError(t, db.Pool.QueryRow(t.Context(), "select coalesce(max(content), '') from post_contents").Scan(&got))
+			require.Equal(t, tt.want, got, "%s, %d batches", name, len(batches))
+		}
+	}
+}
+
+// The trail says who did what, and keeps what concerns no single agency apart.
+func TestOperationsTrail(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	mine := draft(domain.TopicOperations, agencyA, "mine", domain.ProjectionPaused{Projection: "x", Reason: "why"})
+	mine.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
+	b.append(mine, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
+	b.run(b.engine(projectors.Operations{}))
+	rows, err := b.db.Pool.Query(b.ctx(), `
+		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)
+	require.NoError(t, err)
+	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
+	list, err := collect[row](rows)
+	require.NoError(t, err)
+	require.Equal(t, []row{
+		{"mine", agencyA, "operations.projection_paused.v1", "ada", "operator", "r1", "why"},
+		{"all", domain.OperationsKeyAll, "operations.projection_resumed.v1", "", "", "", ""},
+	}, list)
+}
+
+// One record takes a user off the lists of three linked dashboards, closes them, and splits a fourth off: each user
+// hears of it once, of the gravest that befell him; so also in tables that are folded from zero.
+func TestOneNoticeForEachRecordAndUser(t *testing.T) {
+	t.Parallel()
+	l := followLive(t)
+	const client3, client4 = "a30000000000000000000000", "a40000000000000000000000"
+	linked := []string{client1, client2, client3, client4}
+	set := domain.DashboardChange{
+		Primary: client1, Linked: linked, Users: []string{"both", "gone", "stays", "split"}, AllowClientDashboard: true,
+		Scopes: []string{"posts"}, MainPOC: map[string][]string{}, Created: map[string]string{},
+	}
+	for _, account := range linked {
+		set.Created[account] = domain.NewDashboardID(l.key, account)
+	}
+	l.put(l.next(domain.AccountsLinked{DashboardChange: set}))
+	require.Zero(t, l.count("select count(*) from access_notices"))
+
+	split := set
+	split.Linked, split.Users, split.AllowClientDashboard, split.Created = linked[:3], []string{"stays"}, false, nil
+	split.Split = []domain.SplitDashboard{{SubAccountID: client4, Users: []string{"both", "split"}}}
+	split.LostAccess = []string{"both", "gone", "split", "stays"} // stays has left the list of client4
+	l.put(l.next(domain.AccountsUnlinked{DashboardChange: split}))
+	closed := set
+	closed.Primary, closed.Linked, closed.Users, closed.Created, closed.AllowClientDashboard = client4, linked[3:], []string{"both", "split"}, nil, false
+	l.put(l.next(domain.DashboardSettingsChanged{DashboardChange: closed}))
+
+	rows, err := l.db.Pool.Query(t.Context(), "select version || ' ' || user_id || ' ' || kind from access_notices order by version, user_id")
+	require.NoError(t, err)
+	notices, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"2 both client_access_removed", "2 gone client_access_removed", "2 split client_access_removed", "2 stays client_access_removed",
+		"3 both board_closed", "3 split board_closed",
+	}, notices)
+	l.sameFromZero(dashboards)
+}

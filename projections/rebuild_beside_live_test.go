@@ -1,0 +1,253 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// heldScan is a log whose scans wait at a gate: whoever scans knows where the log ended, and has read nothing.
+type heldScan struct {
+	*eventlog.Log
+	gate *gate
+}
+
+func (l heldScan) Scan(ctx context.Context, c eventlog.ScanConfig) error {
+	l.gate.first()
+	<-l.gate.opened // every partition
+	return l.Log.Scan(ctx, c)
+}
+
+// An operator skips while a rebuild is under way: before it reads the log the skip is folded in bulk, after that by
+// following. Either way the new tables are those that live projection made, and readers are switched to them.
+func TestSkipWhileARebuildFolds(t *testing.T) {
+	t.Parallel()
+	for name, during := range map[string]bool{"in the bulk": false, "behind the bulk": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := live{bench: setup(t)}
+			l.chain = l.bench.chain(agencyA)
+			g := newGate()
+			defer g.open()
+			p := projectors.Dashboards{Partitions: dashboards.Partitions}
+			l.engine = l.bench.engine(p, func(c *projections.Config) {
+				c.Log = heldScan{l.log, g}
+			})
+			l.start(l.engine)
+			l.set("u1")
+			bad := l.put(l.spoilt(`{`))
+			second := l.put(l.spoilt(`[`))
+			l.set("u3")
+			if !during {
+				l.put(l.next(skip(bad)))
+			}
+			r := l.requestOf(p)
+			<-g.reached
+			if during {
+				l.put(l.next(skip(bad)))
+			}
+			l.put(l.next(skip(second)))
+			const usersIn = "select count(*) from lb_dashboards_g%d.dashboard_preferences where users = '{%s}'"
+			require.Equal(t, 1, l.count(fmt.Sprintf(usersIn, 1, "u3")), "live projection goes on")
+			g.open()
+			l.ends(r.ID, operator.RebuildDone)
+			require.Equal(t, 2, l.caughtUp(l.engine).Generation)
+			l.sameTables(p, 1, 2)
+			for _, generation := range []int{1, 2} {
+				require.Equal(t, 2, l.count("select count(*) from parked where generation = $1 and state = 'skipped'", generation))
+				require.Zero(t, l.count("select count(*) from parked where generation = $1 and state <> 'skipped'", generation))
+			}
+			l.set("u4")
+			require.Equal(t, 1, l.count(fmt.Sprintf(usersIn, 2, "u4")))
+		})
+	}
+}
+
+// A topic was created again, and its partitions stop with "another log: rebuild". The switch does not wait for positions of another
+// log, and there is no way back to tables of the log that is gone.
+func TestSwitchOnAnotherLog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	b.run(b.engine(bulkTally{}))
+	b.recreate(domain.TopicMetrics)
+	b.appendReadings(500, 520)
+	e := b.engine(bulkTally{})
+	b.start(e)
+	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.liveAt("tally"))
+	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
+	_, err := b.switchBack(asked("tally"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+}
+
+// Each projection is rebuilt under traffic, with poison, races and an operator's records in the log: what the bulk made
+// equals what live projection made, and readers are switched.
+func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
+	t.Parallel()
+	for _, p := range every() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			_, bulk := p.Begin(0).(fold.Bulk)
+			require.True(t, bulk)
+			b := setup(t)
+			b.mixture()
+			e := b.engine(p)
+			b.follow(e)
+			stop := b.traffic()
+			r := b.requestOf(p)
+			done := b.ends(r.ID, operator.RebuildDone)
+			stop()
+			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
+			require.Equal(t, 2, b.caughtUp(e).Generation)
+			b.sameTables(p, 2, b.another(e)) // which is followed from the beginning
+			// Of months there is one more in the new one when a month ends meanwhile.
+			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
+				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
+			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
+			b.outlives(p.Name(), 1)
+
+			r = b.requestOf(p)
+			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
+			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // else it was faster
+				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
+				require.Equal(t, operator.RebuildCancelled, done.State, "%s", done.Error)
+				require.Equal(t, 2, b.caughtUp(e).Generation, "what serves stays")
+			}
+		})
+	}
+}
+
+// While the generation that readers use is behind, the rebuild goes slowly and says so; once that has caught up, it goes on.
+func TestRebuildYieldsToLive(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newHeldTally()
+	defer p.gate.open()
+	g := newGate()
+	defer g.open()
+	p.copying = func(context.Context, write.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}
+	e := b.engine(p)
+	b.follow(e)
+	p.generation.Store(1)
+	b.appendReadings(100, 110)
+	asked := b.request("tally")
+	<-g.reached
+	slow := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
+	require.Equal(t, operator.RebuildCopying, slow.State)
+	require.Contains(t, slow.Error, "goes slowly while the generation that readers use is behind")
+	// A rebuild that takes its time keeps its lease.
+	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", asked.ID))
+	p.gate.open()
+	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error == "" })
+	g.open()
+	b.ends(asked.ID, operator.RebuildDone)
+	b.eachOnce(110)
+}
+
+// A rebuild waits for what is behind, and not for ever: it is also the cure of a generation that cannot go on.
+func TestYieldIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var behind atomic.Bool
+		behind.Store(true)
+		began := time.Now()
+		time.AfterFunc(950*time.Millisecond, func() { behind.Store(false) }) // seen at the next look
+		require.NoError(t, projections.Yield(t.Context(), &behind))
+		require.Equal(t, time.Second, time.Since(began))
+		behind.Store(true)
+		require.NoError(t, projections.Yield(t.Context(), &behind))
+		require.Equal(t, 6*time.Second, time.Since(began))
+		behind.Store(false)
+		require.NoError(t, projections.Yield(t.Context(), &behind))
+		require.Equal(t, 6*time.Second, time.Since(began))
+	})
+}
+
+// bulkVersion2 is bulkTally in the next version.
+type bulkVersion2 struct{ bulkTally }
+
+func (bulkVersion2) Version() int { return 2 }
+
+// The tables of the next version are made beside the ones that serve, once and in bulk; readers and views of the version that runs
+// stay where they are, and the next one goes on from what was prepared.
+func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	old := b.engine(bulkTally{})
+	b.follow(old)
+	b.shows("tally", "lb_tally_v1")
+
+	next := asked("tally")
+	next.Version = 2
+	r, err := b.askFor(next)
+	require.NoError(t, err)
+	stop := b.start(b.other(bulkVersion2{}))
+	done := b.ends(r.ID, operator.RebuildDone)
+	stop()
+	require.Equal(t, 2, done.Generation)
+	require.Equal(t, 2, b.count("select count(*) from generations"), "none is followed from the beginning beside it")
+	require.Equal(t, 1, b.liveAt("tally"))
+	require.Equal(t, 2, b.count("select generation from generations where projection = 'tally' and version = 2 and state = 'live'"))
+	require.Equal(t, 100, b.count("select count(*) from lb_tally_v1.tally"))
+	b.shows("tally", "lb_tally_v1")
+	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
+
+	b.appendReadings(100, 150)
+	b.caughtUp(old)
+	newer := b.other(bulkVersion2{})
+	b.start(newer)
+	require.Equal(t, 2, b.caughtUp(newer).Generation)
+	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
+}
+
+// What is made in bulk before there is anything to read is shown by the status, and read by nobody.
+func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	r := b.request("tally")
+	g := newGate()
+	defer g.open()
+	e := b.engine(heldCopy(g))
+	b.start(e)
+	<-g.reached
+	readers, of := b.readers(bulkTally{}), []fold.Projector{bulkTally{}}
+	live, err := projections.Live(b.ctx(), readers, of)
+	require.NoError(t, err)
+	require.False(t, live)
+	_, err = readers.Exec(b.ctx(), "select from tally")
+	require.True(t, pg.IsMissing(err), "%v", err)
+	s, err := e.Status(b.ctx())
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Generation)
+	require.Equal(t, projections.StateCopying, s.State)
+	g.open()
+	b.ends(r.ID, operator.RebuildDone)
+	live, err = projections.Live(b.ctx(), readers, of)
+	require.NoError(t, err)
+	require.True(t, live)
+	var n int
+	require.NoError(t, readers.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n))
+	require.Equal(t, 50, n)
+}
