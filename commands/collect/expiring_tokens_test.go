@@ -55,16 +55,6 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 	require.Empty(t, s.changes(user))
 }
 
-// The store does not know that the token has died: the platform says so, once.
-func TestTokenThatThePlatformRefusesIsRenewed(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	user := s.refused()
-	s.round(domain.FetchAccounts, domain.TikTok)
-	require.Len(t, s.readings(user), 1)
-	require.Equal(t, 1, s.calls("tiktok/token"))
-}
-
 // Several processes, several callers each, all with the expired token at once: TikTok's refresh token
 // works once, so a second renewal would lose the connection.
 func TestProcessesThatRaceRenewOnce(t *testing.T) {

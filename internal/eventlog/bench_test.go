@@ -91,15 +91,6 @@ func BenchmarkScanDecode(b *testing.B) {
 	perSecond(b, int(n.Load()))
 }
 
-func BenchmarkJudge(b *testing.B) {
-	records, heads := honest(b, 2)
-	for b.Loop() {
-		if v, _, _ := eventlog.Judge(heads[1], records[1], dashboardPartitions); v != eventlog.Effective {
-			b.Fatal(v)
-		}
-	}
-}
-
 func BenchmarkDecode(b *testing.B) {
 	codec := testCodec(b)
 	r, err := codec.Encode(postRead(1, 1))
