@@ -192,13 +192,10 @@ func TestEventNames(t *testing.T) {
 		"users, settings":          {change(north, users(nina), allow(true)), usersSet},
 		"settings":                 {change(north, allow(true)), settings},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld()
-			w.given(t, given...)
-			event, err := w.decide(c.change)
-			require.NoError(t, err)
-			require.Equal(t, c.want, event.EventType())
-		})
+		w := newWorld()
+		w.given(t, given...)
+		event, err := w.decide(c.change)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, event.EventType(), name)
 	}
 }

@@ -38,21 +38,18 @@ func TestWhatMayBeSkipped(t *testing.T) {
 		"skipped by another operator": {domain.ParkedFacts{In: []domain.ParkedIn{skipped}}, "-"},
 		"skipped, and not everywhere": {domain.ParkedFacts{In: []domain.ParkedIn{parked, skipped}, Broken: &at}, "-"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			event, err := domain.DecideSkip(c.facts, stream, at, why)
-			switch c.want {
-			case "":
-				require.NoError(t, err)
-				require.Equal(t, domain.ParkedSkipped{Position: at, Reason: why}, event)
-			case "-":
-				require.NoError(t, err)
-				require.Nil(t, event, "nothing more to say")
-			default:
-				require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-				require.ErrorContains(t, err, c.want)
-				require.Nil(t, event)
-			}
-		})
+		event, err := domain.DecideSkip(c.facts, stream, at, why)
+		switch c.want {
+		case "":
+			require.NoError(t, err, name)
+			require.Equal(t, domain.ParkedSkipped{Position: at, Reason: why}, event, name)
+		case "-":
+			require.NoError(t, err, name)
+			require.Nil(t, event, "%s: nothing more to say", name)
+		default:
+			require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
+			require.ErrorContains(t, err, c.want, name)
+			require.Nil(t, event, name)
+		}
 	}
 }

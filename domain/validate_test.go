@@ -70,10 +70,7 @@ func TestReadingsAreValidated(t *testing.T) {
 		"registration's time":   {registered(func(e *domain.PostRegistered) { e.RegisteredAt = time.Time{} }), "years"},
 		"registration's type":   {registered(func(e *domain.PostRegistered) { e.AccountType = -1 }), "a_type"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			expect(t, c.event.Validate(), c.want)
-		})
+		expect(t, c.event.Validate(), c.want, name)
 	}
 }
 
@@ -102,15 +99,8 @@ func TestDirectoryIsValidated(t *testing.T) {
 		"account p_id":      domain.DirectorySocialAccount{Platform: -1},
 		"state p_id":        domain.ConnectionStateChanged{Platform: 70000},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			require.Error(t, event.Validate())
-		})
+		require.Error(t, event.Validate(), name)
 	}
-}
-
-func TestColourOfAnAccount(t *testing.T) {
-	t.Parallel()
 	for _, colour := range []string{"", "#17587f", "#FFFFFF"} {
 		require.NoError(t, domain.DirectoryAccount{Colour: colour}.Validate(), colour)
 	}
@@ -132,10 +122,7 @@ func TestDashboardChangeIsValidated(t *testing.T) {
 		"two notices for one":     {domain.DashboardChange{Primary: north, Linked: []string{north}, LostAccess: []string{nina, nina}}, "twice"},
 		"a user too long":         {domain.DashboardChange{Primary: north, Linked: []string{north}, Users: []string{strings.Repeat("x", 256)}}, "bytes"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			expect(t, c.change.Validate(), c.want)
-		})
+		expect(t, c.change.Validate(), c.want, name)
 	}
 }
 
@@ -156,11 +143,12 @@ func TestStorable(t *testing.T) {
 	}
 }
 
-func expect(t *testing.T, err error, want string) {
+// expect is no error where none is wanted.
+func expect(t *testing.T, err error, want, name string) {
 	t.Helper()
 	if want == "" {
-		require.NoError(t, err)
+		require.NoError(t, err, name)
 		return
 	}
-	require.ErrorContains(t, err, want)
+	require.ErrorContains(t, err, want, name)
 }
