@@ -37,6 +37,14 @@ func TestGoldenAnswers(t *testing.T) {
 			answer := b.get("/auth"+path, token)
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
 			requireGolden(t, name, answer.body)
+			separator := "?"
+			if strings.Contains(path, "?") {
+				separator = "&"
+			}
+			whole, brief := answer.object(t), b.get("/auth"+path+separator+"meta=brief", token).object(t)
+			require.Contains(t, whole["meta"], "sources")
+			delete(whole["meta"].(map[string]any), "sources")
+			require.Equal(t, whole, brief, "a brief answer lacks the sources alone")
 		})
 	}
 }

@@ -93,20 +93,3 @@ func TestClientsVersionFollowsFromItsFiles(t *testing.T) {
 		seen[version] = true
 	}
 }
-
-// The types of the client name every path that is served.
-func TestClientFitsTheDocument(t *testing.T) {
-	t.Parallel()
-	types, err := os.ReadFile(filepath.Join("typescript", "schema.d.ts"))
-	require.NoError(t, err)
-	raw, err := os.ReadFile("openapi.json")
-	require.NoError(t, err)
-	var document struct {
-		Paths map[string]any `json:"paths"`
-	}
-	require.NoError(t, json.Unmarshal(raw, &document))
-	require.NotEmpty(t, document.Paths)
-	for path := range document.Paths {
-		require.Contains(t, string(types), "    \""+path+"\": {\n", "go generate ./api")
-	}
-}

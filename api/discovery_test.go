@@ -103,6 +103,7 @@ func TestDiscovery(t *testing.T) {
 		{"/api/platforms/70/activities", "id", []any{"70:p"}, []any{"70:p"}},
 		{"/api/platforms/90/activities", "id", []any{"90:p"}, []any{http.StatusNotFound}},
 		{"/api/activities/70:p/stats", "likes", []any{50.0, 40.0, 30.0}, []any{50.0, 40.0, 30.0}},
+		{"/api/activities/70:p/stats?startTime=2026-01-04&endTime=2026-01-04", "likes", []any{40.0}, []any{40.0}},
 		{"/api/activities/90:p/stats", "likes", nil, []any{http.StatusNotFound}},
 	} {
 		require.Equal(t, test.staff, b.entries(test.path, staff, test.by), "%s: %s", test.path, test.by)
@@ -130,17 +131,6 @@ func TestDashboardsThatAreLinked(t *testing.T) {
 	require.Equal(t, []any{"Client 1", "Client 2"}, b.entries("/api/dashboards", b.token(client1, "client"), "sub_account_name"))
 	one := b.get("/api/dashboards?q=Client%201", b.agencyToken())
 	require.Contains(t, one.body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
-}
-
-// The readings of a post stand newest first, page by page, within a range.
-func TestReadingsOfAnActivity(t *testing.T) {
-	t.Parallel()
-	b := discovery(t)
-	const path = "/api/activities/70:p/stats"
-	require.Equal(t, []any{50.0, 40.0, 30.0}, b.entries(path, b.agencyToken(), "likes"))
-	require.Equal(t, []any{40.0}, b.entries(path+"?startTime=2026-01-04&endTime=2026-01-04", b.agencyToken(), "likes"))
-	require.Equal(t, []any{nil}, b.entries(path+"?startTime=2026-01-04&endTime=2026-01-04", b.token(client1, "client"), "comments"))
-	require.Equal(t, http.StatusNotFound, b.get("/api/activities/70:q/stats", b.agencyToken()).status)
 }
 
 // Everybody learns who they are, and what is open to them.
@@ -226,15 +216,4 @@ func TestMeOfAClientWithOtherRoles(t *testing.T) {
 		require.Equal(t, test.figures, body.Data.Opens.Figures, test.roles)
 		require.Equal(t, test.figures, b.get(insightsPath, token).status == http.StatusOK, "%s: as the analytics have it", test.roles)
 	}
-}
-
-// The stats of one member are asked for as its posts are.
-func TestStatsOfAMember(t *testing.T) {
-	t.Parallel()
-	b := discovery(t)
-	require.Equal(t, http.StatusOK, b.get("/api/stats?memberId=7", b.agencyToken()).status)
-	require.Equal(t, http.StatusNotFound, b.get("/api/stats?memberId=8", b.agencyToken()).status)
-	require.Equal(t, http.StatusNotFound, b.get("/api/stats?memberId=9", b.token(client1, "client")).status)
-	sources := b.get("/api/stats?memberId=7", b.agencyToken())
-	require.NotContains(t, sources.body, `"social_account_id":90`)
 }

@@ -77,9 +77,7 @@ func ReadDeclared(read func(*Params), takes ...Param) error {
 var (
 	StartTime = paramStartTime
 	EndTime   = paramEndTime
-	Member    = paramMember
 	Account   = paramAccount
-	AccountID = paramAccountID
 	Limit     = paramLimit
 )
 

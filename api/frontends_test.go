@@ -73,23 +73,6 @@ func TestMethodsOfEveryRoute(t *testing.T) {
 	}
 }
 
-func TestHeadHasNoBody(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+insightsPath, http.NoBody)
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
-	response, err := server.Client().Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Empty(t, body)
-	require.Equal(t, http.StatusOK, response.StatusCode)
-}
-
 // The old system served an address with a slash at its end as the one without.
 func TestSlashAtTheEnd(t *testing.T) {
 	t.Parallel()

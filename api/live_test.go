@@ -152,20 +152,3 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	requireComeBack(t, b.get("/api/live", b.agencyToken()), 50, "You have made 5 requests")
 	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
 }
-
-// The stream of a user who has left is cut, though nothing else happens.
-func TestStreamOfWhoLeftIsCut(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"/api/live", "/api/notices"} {
-		directory := &people{standing: standingIn(agency)}
-		b, _, url := setupLive(t, func(d *api.Deps) {
-			d.People, d.Streams = directory, runHub(t, stream.Config{Recheck: 20 * time.Millisecond})
-		})
-		first := map[string]string{"/api/live": stream.FiguresCursorEvent, "/api/notices": stream.NoticeCursorEvent}[path]
-		s := b.listen(strings.TrimSuffix(url, "/api/live")+path, b.agencyToken())
-		require.NotEmpty(t, s.next(first))
-		directory.set(readmodels.Standing{}, nil)
-		require.Empty(t, s.next(stream.FiguresEvent), "the stream ends, and nothing was sent")
-		require.NoError(t, s.lines.Err(), path)
-	}
-}

@@ -105,11 +105,3 @@ func TestSocketIOIsServed(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 }
-
-func TestWithoutNoticesThereAreNoSuchRoutes(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	for _, path := range []string{"/api/notices", "/socket.io/"} {
-		require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).status)
-	}
-}

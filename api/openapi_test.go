@@ -45,12 +45,14 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)
 	paths := b.document()["paths"].(map[string]any)
-	described := 0
+	described, ids := 0, map[any]bool{}
 	for path, item := range paths {
 		for method, operation := range operationsOf(item) {
 			described++
 			op := operation.(map[string]any)
 			require.NotEmpty(t, op["summary"], "%s %s", method, path)
+			require.False(t, ids[op["operationId"]], "%s: generated clients have a function for each operation", op["operationId"])
+			ids[op["operationId"]] = true
 			for _, p := range list(op["parameters"]) {
 				require.NotEmpty(t, p["description"], "parameter %s of %s %s", p["name"], method, path)
 			}
@@ -193,59 +195,6 @@ func TestExamplesAreTaken(t *testing.T) {
 		}
 	}
 	require.Greater(t, copied, 80)
-}
-
-// Generated clients have a function for each operation: their names are those that frontends know the endpoints by.
-func TestNamesOfOperations(t *testing.T) {
-	t.Parallel()
-	paths := setupAll(t).document()["paths"].(map[string]any)
-	at := map[string]string{}
-	for path, item := range paths {
-		for method, operation := range operationsOf(item) {
-			name := operation.(map[string]any)["operationId"].(string)
-			require.NotContains(t, at, name, path)
-			at[name] = method + " " + path
-		}
-	}
-	for name, operation := range map[string]string{
-		"getAccountInsights":                "get /getAccountInsights/{startTime}/{endTime}/{pId}",
-		"getAccountNetGrowth":               "get /reach/getAccountNetGrowth",
-		"getAccountNetGrowthByPId":          "get /reach/getAccountNetGrowth/{pId}",
-		"getMemberFollowersGraph":           "get /member-followers-graph/{memberId}",
-		"getMembersTopPostsByMemberIdByCId": "get /getMembersTopPosts/{memberId}/{cId}",
-		"getDashboard":                      "get /api/projects/dashboard/{sub_account_id}",
-		"putDashboard":                      "put /api/projects/dashboard/{sub_account_id}",
-		"getUsers":                          "get /api/users",
-		"getUsersByUserId":                  "get /api/users/{userId}",
-		"getOpenapiJson":                    "get /openapi.json",
-		"getClientTgz":                      "get /client.tgz",
-		"getClientJs":                       "get /client.js",
-	} {
-		require.Equal(t, operation, at[name], name)
-	}
-}
-
-// Parameters stand where the parser finds them, with what it takes.
-func TestDocumentOfParameters(t *testing.T) {
-	t.Parallel()
-	b := setupAll(t)
-	paths := b.document()["paths"].(map[string]any)
-	parameters := func(path string) map[string]string {
-		in := map[string]string{}
-		for _, p := range list(paths[path].(map[string]any)["get"].(map[string]any)["parameters"]) {
-			if p["in"] == "header" || p["name"] == "table" {
-				continue
-			}
-			in[p["name"].(string)] = p["in"].(string)
-		}
-		return in
-	}
-	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "compare": "query"},
-		parameters("/getAccountInsights/{startTime}/{endTime}/{pId}"))
-	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query"},
-		parameters("/getRoiViews"))
-	require.Equal(t, map[string]string{"sub_account_id": "path", "from": "query", "to": "query", "tz": "query"},
-		parameters("/api/projects/dashboard/{sub_account_id}/diff"))
 }
 
 func list(value any) (objects []map[string]any) {

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -139,60 +138,6 @@ func TestPlatformsAndCategories(t *testing.T) {
 			require.Equal(t, want, got)
 		}
 	}
-}
-
-func TestIDsAndAccounts(t *testing.T) {
-	t.Parallel()
-	for text, ok := range map[string]bool{"1": true, "9223372036854775807": true, "": false, "0": false, "-1": false, "x": false, "01": false, "9223372036854775808": false} {
-		p := paramsOf(map[string]string{"memberId": text})
-		p.ID(api.Member)
-		require.Equal(t, ok, p.Err() == nil, text)
-	}
-	for text, want := range map[string]*readmodels.AccountRef{
-		"":                       {},
-		"7":                      {RowID: 7},
-		client1:                  {ID: client1},
-		strings.ToUpper(client1): {ID: client1},
-		"111111111111111111":     {RowID: 111111111111111111},
-		"0":                      nil, "-7": nil, "x": nil, client1 + "0": nil,
-	} {
-		p := paramsOf(map[string]string{"account": text})
-		got := p.Accounts(api.Account)
-		require.Equal(t, want == nil, p.Err() != nil, text)
-		if want != nil {
-			require.Equal(t, *want, append(got, readmodels.AccountRef{})[0])
-		}
-	}
-	p := paramsOf(nil)
-	p.RequiredAccount(api.AccountID)
-	require.Equal(t, []string{"accountId"}, fieldsOf(t, p.Err()))
-}
-
-func TestPages(t *testing.T) {
-	t.Parallel()
-	p := paramsOf(map[string]string{"limit": "20", "cursor": "eyJ2IjoxfQ=="})
-	require.Equal(t, readmodels.Page{Limit: 20, Cursor: "eyJ2IjoxfQ=="}, p.Page())
-	require.NoError(t, p.Err())
-	require.Equal(t, readmodels.Page{Limit: api.DefaultPageLimit}, paramsOf(nil).Page())
-	for _, limit := range []string{"0", "-1", "501", "x", "1e2"} {
-		p := paramsOf(map[string]string{"limit": limit})
-		p.Page()
-		require.Equal(t, []string{"limit"}, fieldsOf(t, p.Err()), limit)
-	}
-	for _, cursor := range []string{"a b", "a\x00", "é", strings.Repeat("a", 20_000)} {
-		p := paramsOf(map[string]string{"cursor": cursor})
-		require.Empty(t, p.Page().Cursor)
-		require.Equal(t, []string{"cursor"}, fieldsOf(t, p.Err()), cursor)
-	}
-}
-
-func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
-	t.Parallel()
-	p := paramsOf(map[string]string{"startTime": "x", "endTime": "y", "pId": "2", "tz": "z", "account": "w"})
-	p.Range(api.StartTime, api.EndTime)
-	p.Platforms()
-	p.Accounts(api.Account)
-	require.ElementsMatch(t, []string{"tz", "startTime", "endTime", "pId", "account"}, fieldsOf(t, p.Err()))
 }
 
 func FuzzParams(f *testing.F) {

@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/stretchr/testify/require"
@@ -234,33 +232,4 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 		Analytics: fakeAnalytics{}, Registerer: registry,
 	})
 	require.Error(t, err, "two servers on one registry")
-}
-
-func TestMountedUnderAMainApplication(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(d *api.Deps) {
-		d.Authenticator = api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
-			return api.Principal{}, errors.New("must not be asked")
-		})
-	})
-	b.views[agency+"/"+client1] = view(client1, 3)
-	own := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(api.WithPrincipal(r.Context(), api.Principal{
-				UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency},
-			})))
-		})
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/boards/", own(http.StripPrefix("/boards", b.server)))
-	router := chi.NewRouter()
-	router.Mount("/boards", own(b.server))
-	for name, handler := range map[string]http.Handler{"net/http": mux, "chi": router} {
-		path := "/boards" + dashboardPath + client1
-		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, path, "").status, name)
-		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodPut, path, `{}`).status, name)
-		require.Equal(t, "GET, HEAD, PUT, OPTIONS", ask(t, handler, http.MethodDelete, path, "").header.Get("Allow"), name)
-		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, "/boards/auth/getAccountInsights/2026-01-01/2026-01-02T00%3A00%3A00Z/1", "").status, name)
-		require.Equal(t, http.StatusNotFound, ask(t, handler, http.MethodGet, "/boards/nowhere", "").status, name)
-	}
 }

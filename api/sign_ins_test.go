@@ -109,10 +109,3 @@ func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
 	require.Equal(t, http.StatusConflict, refused.status)
 	require.Contains(t, refused.failure(t).Message, "has signed in before")
 }
-
-// Where no console is, there is nothing to sign in to.
-func TestWithoutAConsoleNobodysSignInsAreLookedAfter(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, func(d *api.Deps) { d.SignIns = nil })
-	require.Equal(t, http.StatusNotFound, b.get("/api/users/"+alice+"/sessions", b.agencyToken()).status)
-}

@@ -165,16 +165,3 @@ func TestStreamsThatAreNotReadySayWhenToComeBack(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Streams = hub })
 	requireComeBack(t, b.get("/api/notices", b.token("f00000000000000000000000", "client")), 2, "not ready")
 }
-
-// A caller who may not listen is refused at the opening, so that its EventSource gives up.
-func TestLostAccessIsRefusedAtTheOpening(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(d *api.Deps) {
-		d.Streams = quietHub(t)
-		d.People = &people{}
-	})
-	for _, path := range []string{"/api/notices", "/api/live"} {
-		require.Equal(t, http.StatusForbidden, b.get(path, b.agencyToken()).status, path)
-		require.Equal(t, http.StatusForbidden, b.get(path, b.agencyToken(), "Last-Event-ID: "+agency+".3").status, path)
-	}
-}

@@ -181,30 +181,3 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 		require.Regexp(t, of, value)
 	}
 }
-
-// Operators' generators know the words: what is one of a few is an enum, what is left out is not null, and a stream without
-// ids names none.
-func TestDocumentOfOperators(t *testing.T) {
-	t.Parallel()
-	doc := setupTenants(t).document()
-	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	member := func(of, name string) map[string]any {
-		return schemas[of].(map[string]any)["properties"].(map[string]any)[name].(map[string]any)
-	}
-	require.ElementsMatch(t, []any{"copying", "building", "live", "retired", "dropped"}, member("Generation", "state")["enum"])
-	require.Contains(t, member("ParkedEvent", "reason")["enum"], "chain_broken")
-	require.ElementsMatch(t, []any{"parked", "skipped"}, member("ParkedEvent", "state")["enum"])
-	require.Equal(t, "string", member("Rebuild", "finished_at")["type"], "absent, not null")
-	require.Equal(t, []any{"string", "null"}, member("ConnectionReading", "next_due")["type"], "null, and there")
-	require.Equal(t, false, schemas["TokensBody"].(map[string]any)["additionalProperties"], "what nobody knows is refused")
-	require.NotContains(t, schemas["UpdateBody"], "additionalProperties", "old callers send members that nobody knows")
-	paths := doc["paths"].(map[string]any)
-	platform := list(paths["/api/ops/platforms/{platform}/pause"].(map[string]any)["post"].(map[string]any)["parameters"])[0]
-	require.ElementsMatch(t, []any{"facebook", "instagram", "linkedin", "tiktok"}, platform["schema"].(map[string]any)["enum"])
-	content := func(path string) string {
-		answers := paths[path].(map[string]any)["get"].(map[string]any)["responses"].(map[string]any)
-		return fmt.Sprint(answers["200"].(map[string]any)["content"])
-	}
-	require.Contains(t, content("/api/live"), "Last-Event-ID")
-	require.NotContains(t, content("/api/ops/rebuilds/{rebuild}/events"), "Last-Event-ID")
-}
