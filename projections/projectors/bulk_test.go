@@ -2,7 +2,10 @@ package projectors_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -86,6 +89,72 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 				empty()
 				foldBulk(t, db, c.projector, cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)))
 				require.Equal(t, want, foldtest.Dump(t, db, c.tables...))
+			})
+		})
+	}
+}
+
+// drawErasures draws erasures of the accounts of events, at and between their instants.
+func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
+	for i := range rapid.IntRange(1, 3).Draw(t, "erasures") {
+		tenant, at := captureOf(rapid.SampledFrom(events).Draw(t, "of"))
+		erased = append(erased, foldtest.Event(fmt.Sprint("x", i), domain.AccountErased{
+			ParentAccount: tenant.ParentAccount, SocialAccount: tenant.SocialAccount, Platform: domain.Facebook,
+			AccountID: rapid.SampledFrom([]string{"", client1, client2}).Draw(t, "client"),
+			ErasedAt:  spelling(t, at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside"))*time.Microsecond)),
+		}))
+	}
+	return erased
+}
+
+// captureOf is whose an event is and when it was captured.
+func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
+	switch data := ev.Data.(type) {
+	case domain.AccountRead:
+		return data.Tenant, data.CapturedAt
+	case domain.PostRead:
+		return data.Tenant, data.CapturedAt
+	case domain.PostRegistered:
+		return data.Tenant, data.RegisteredAt
+	default:
+		panic(fmt.Sprintf("%T is not captured", data))
+	}
+}
+
+// remaining are the events that no erasure covers, by the plain definition.
+func remaining(events, erased []fold.Event) []fold.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool {
+		tenant, at := captureOf(ev)
+		return slices.ContainsFunc(erased, func(x fold.Event) bool {
+			e, ok := x.Data.(domain.AccountErased)
+			return ok && e.ParentAccount == tenant.ParentAccount && e.SocialAccount == tenant.SocialAccount &&
+				at.Truncate(time.Microsecond).Before(e.ErasedAt.Truncate(time.Microsecond))
+		})
+	})
+}
+
+// What was captured before an erasure makes no row, in whatever order it comes, how often, and in which batches: the tables are those of a
+// log that has the erasures and the rest alone, live and in a rebuild.
+func TestErasedFiguresMakeNoRows(t *testing.T) {
+	t.Parallel()
+	for _, c := range ofMetrics {
+		t.Run(c.projector.Name(), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			rapid.Check(t, func(t *rapid.T) {
+				events := c.draw(t)
+				erased := drawErasures(t, events)
+				empty := func() { db.Delete(t, c.projector.Tables()...) }
+				empty()
+				foldtest.Batches(t, db, c.projector, [][]fold.Event{erased, remaining(events, erased)})
+				want := foldtest.Dump(t, db, c.tables...)
+				all := shuffled(t, slices.Concat(erased, events))
+				empty()
+				foldtest.Batches(t, db, c.projector, cut(t, all))
+				require.Equal(t, want, foldtest.Dump(t, db, c.tables...), "live")
+				empty()
+				foldBulk(t, db, c.projector, cut(t, all))
+				require.Equal(t, want, foldtest.Dump(t, db, c.tables...), "in a rebuild")
 			})
 		})
 	}
