@@ -17,17 +17,17 @@ var quantities = map[string]string{
 	// Figures.
 	"followers": "people who follow", "followers_change": "followers gained", "likes": "likes", "comments": "comments", "shares": "shares", "views": "views",
 	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
-	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard", "users_count": "users there are", "dashboards_count": "dashboards there are", "claiming_count": "foreign records that name the agency", "others_count": "foreign records beside them", "records": "records that a checkpoint covers",
+	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard", "users_count": "users there are", "dashboards_count": "dashboards there are", "records": "records that a checkpoint covers",
 	"saves": "times kept", "avg_watch_ms": "average length of a view",
 	// Ids.
 	"id": "the entity itself", "row_id": "account, by number", "p_id": "platform, by number", "a_type": "type of a LinkedIn account", "c_id": "category",
-	"member_id": "member", "social_account_id": "connected profile or page", "connection_id": "authorisation", "job": "job",
+	"member_id": "member", "social_account_id": "connected profile or page", "connection_id": "authorisation",
 	// Instants.
 	"from": "start of a range", "to": "end of a range", "captured_at": "reading at the platform", "published_at": "publication", "created_at": "making",
 	"updated_at": "last change; of figures, the newest reading behind them", "time": "event", "last_read_at": "newest reading of an account", "last_posts_at": "newest reading of its posts",
 	"retry_at": "next try", "next_due": "next reading", "expires_at": "end of a token", "refresh_expires_at": "end of a refresh token", "sign_in_before": "last moment for a sign-in", "data_access_expires_at": "end of Meta's data for a token", "calls_a_day": "calls that readings cost", "token_stored_at": "arrival of a token",
-	"until": "as of", "requested_at": "request", "started_at": "start", "finished_at": "finish", "scheduled_at": "schedule", "attempted_at": "last try",
-	"live_at": "going live", "retired_at": "retirement", "revoked_at": "taking back of a link", "works_until": "end of a link", "signed_in_at": "sign-in", "last_login": "newest sign-in of a user", "seen_at": "last request", "ends_at": "end of a session", "superseded_at": "switch to another", "since": "start of a pause", "at": "check of tables",
+	"until": "as of", "requested_at": "request", "started_at": "start", "finished_at": "finish", "scheduled_at": "schedule",
+	"live_at": "going live", "retired_at": "retirement", "revoked_at": "taking back of a link", "works_until": "end of a link", "signed_in_at": "sign-in", "last_login": "newest sign-in of a user", "seen_at": "last request", "ends_at": "end of a session", "since": "start of a pause", "at": "check of tables",
 	"event_time": "newest event folded", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
 	// Durations and sizes.
 	"expires_in_seconds": "life of a ticket", "elapsed_seconds": "time since the start", "eta_seconds": "time to the end", "lag_seconds": "time behind",

@@ -59,7 +59,7 @@ func (r *running) leaveToReaders(ctx context.Context, tx pgx.Tx) error {
 // final tells whether the same step would fail again.
 func final(err error) bool {
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable // a verification that was disturbed
+		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
 	}
 	if pg.IsDataError(err) {
 		return true

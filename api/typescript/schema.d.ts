@@ -646,7 +646,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Generations of tables: which one readers use, who folds and reads each, their size. */
+        /** Generations of tables: which one readers use, who folds each, their size. */
         get: operations["getOpsGenerations"];
         put?: never;
         post?: never;

@@ -35,7 +35,7 @@ type cli struct {
 	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; show, retry or skip them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms or connections."`
 	Resume       resumeCommand       `cmd:"" help:"End pauses."`
-	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read; read or check some."`
+	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read; read some now."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
 	Backup       backupCommand       `cmd:"" help:"Copy the log into files, or what has come since the last time; check such files."`

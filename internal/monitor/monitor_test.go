@@ -127,7 +127,7 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
-		gone := fmt.Errorf("read pointer: %w", &pgconn.PgError{Code: "42P01"})
+		gone := fmt.Errorf("read checkpoints: %w", &pgconn.PgError{Code: "42P01"})
 		started := look(t, model)
 		model.err = gone
 		startedWithout := look(t, model)

@@ -36,7 +36,7 @@ var (
 )
 
 // Error is every failure of a platform. It never contains a token or an address, and its text never the platform's words:
-// they name people, and errors end in logs, jobs and events, some of which are kept for ever.
+// they name people, and errors end in logs and events, some of which are kept for ever.
 type Error struct {
 	Class      Class
 	Platform   domain.Platform

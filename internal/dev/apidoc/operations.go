@@ -48,7 +48,7 @@ var tags = []struct{ name, text string }{
 	{tagStreams, "What happens while a page is open."},
 	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
 	{tagConnecting, "Pages and profiles are connected in a browser: a sign-in at the platform, then a choice."},
-	{tagOperators, "The engine: read models, rebuilds, parked events, jobs, the log. Each action takes a reason and is recorded before it is done."},
+	{tagOperators, "The engine: read models, rebuilds, parked events, the log. Each action takes a reason and is recorded before it is done."},
 }
 
 const (

@@ -25,7 +25,7 @@ var operatorsOperations = map[string]about{
 	"postOpsPrepare": act("Makes the tables of this program's version beside those that serve, before an upgrade.",
 		"Readers stay where they are. A process of this version with the role projector does it. Where the tables are there already, "+
 			"nothing is done, and the answer says so."),
-	"getOpsGenerations":     ops("Generations of tables: which one readers use, who folds and reads each, their size.", ""),
+	"getOpsGenerations":     ops("Generations of tables: which one readers use, who folds each, their size.", ""),
 	"getOpsRebuilds":        ops("Rebuilds, newest first.", ""),
 	"getOpsRebuild":         ops("One rebuild: how far it is, its rate.", ""),
 	"postOpsRebuildCancel":  act("Stops a rebuild and drops its tables. What serves stays as it is.", ""),
