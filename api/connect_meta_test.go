@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -60,17 +59,3 @@ func TestMetaCallsUs(t *testing.T) {
 	}
 	require.NotContains(t, b.logged(), "APPSECRET")
 }
-
-// Without the secret of an app of Meta's there is nothing at these addresses.
-func TestMetaIsNotHeardWithoutASecret(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, func(d *api.Deps) { d.Connect = deaf{d.Connect} })
-	for _, path := range []string{"/connect/meta/deauthorize", "/connect/meta/delete"} {
-		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, path, said("77", time.Now()), "Content-Type: application/x-www-form-urlencoded").status)
-	}
-}
-
-// deaf is a desk without such a secret.
-type deaf struct{ api.ConnectDesk }
-
-func (deaf) HearsMeta() bool { return false }

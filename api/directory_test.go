@@ -130,27 +130,6 @@ func TestDirectoryIsFedLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
-// An agency's colour is read back as it was sent; an invalid one is refused and changes nothing.
-func TestColourOfAnAgencyIsFed(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	told := func(second int, id, colour string) string {
-		return fmt.Sprintf(`{"type":"directory.account.v1","updated_at":"2026-01-01T10:00:0%dZ",`+
-			`"data":{"id":%q,"row_id":1,"name":"Ours","colour":%q,"active":true}}`, second, id, colour)
-	}
-	fed := b.feed("", told(1, agency, "#17587F"), told(2, agency, "blue"), told(3, client1, "#fff"))
-	require.Equal(t, []int{1, 0, 2}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.body)
-	for line, colour := range map[int]string{1: "blue", 2: "#fff"} {
-		require.Contains(t, fed.Lines[line].Reason, fmt.Sprintf("colour %q is not # and six hexadecimal digits; write it like #17587f", colour))
-	}
-	_, entity := b.entity("account/" + agency)
-	require.Equal(t, "#17587F", entity["data"].(map[string]any)["colour"])
-
-	require.Equal(t, 1, b.feed("", told(4, agency, "")).Taken)
-	_, entity = b.entity("account/" + agency)
-	require.NotContains(t, entity["data"], "colour", "none again")
-}
-
 // With atomic=true one bad line refuses all, and the answer names every bad one.
 func TestAtomicFeedRefusesAll(t *testing.T) {
 	t.Parallel()
@@ -187,24 +166,14 @@ func TestFeedIsIdempotent(t *testing.T) {
 	untimed := `{"type":"directory.category.v1","data":{"id":50,"name":"no time"}}`
 	require.Equal(t, 1, b.feed("", untimed).Taken)
 	require.Equal(t, 1, b.feed("", untimed).Unchanged, "what is the same is not told again")
-}
 
-// Lines that say no time count in their order, also an erasure and what is created again after it.
-func TestUntimedLinesCountInTheirOrder(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	untimed := func(name string) string {
-		return `{"type":"directory.category.v1","data":{"id":51,"name":"` + name + `"}}`
+	// Lines that say no time count in their order, also an erasure and what is created again after it.
+	named := func(name string) string { return strings.Replace(untimed, "no time", name, 1) }
+	for _, lines := range [][]string{{named("first"), named("last")}, {`{"type":"directory.category.v1","id":"50","erase":true}`, named("last")}} {
+		require.Equal(t, 2, b.feed("", lines...).Taken)
+		_, entity := b.entity("category/50")
+		require.Equal(t, "last", entity["data"].(map[string]any)["name"])
 	}
-	name := func() any {
-		_, entity := b.entity("category/51")
-		data, _ := entity["data"].(map[string]any)
-		return data["name"]
-	}
-	require.Equal(t, 2, b.feed("", untimed("first"), untimed("last")).Taken)
-	require.Equal(t, "last", name())
-	require.Equal(t, 2, b.feed("", `{"type":"directory.category.v1","id":"51","erase":true}`, untimed("again")).Taken)
-	require.Equal(t, "again", name())
 }
 
 // What was erased is refused if it was written before, or does not say when, and taken if it was written since.

@@ -2,10 +2,8 @@ package api_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -130,8 +127,7 @@ type matrixCase struct {
 	tickets map[string]string // by the path of their stream
 	ways    int               // that the person may try
 	streams []*liveStream
-	socket  *websocket.Conn // as the stock Socket.IO client's that uses websockets alone
-	polled  string          // the session of one that polls
+	polled  string // the session of one that polls
 
 	platform      *dialogs
 	browser       *visitor // in which the person has begun to connect
@@ -382,45 +378,13 @@ func (m *matrixCase) open() {
 		require.Equal(m.t, http.StatusOK, s.response.StatusCode)
 		m.streams = append(m.streams, s)
 	}
-	m.openSocket()
 	sid, refused := m.openPolling(accessEnded)
 	require.False(m.t, refused, "it is connected")
 	m.polled = sid
 }
 
-// openSocket opens a websocket as the stock Socket.IO client does with `transports: ["websocket"]`.
-func (m *matrixCase) openSocket() {
-	m.t.Helper()
-	socket, response, err := websocket.DefaultDialer.Dial(strings.Replace(m.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
-	require.NoError(m.t, err)
-	response.Body.Close()
-	m.t.Cleanup(func() { socket.Close() })
-	require.NoError(m.t, socket.SetReadDeadline(time.Now().Add(patience))) // its pings put that off no further
-	m.socket = socket
-	require.True(m.t, strings.HasPrefix(m.packet(), "0{"), "the greeting of Engine.IO")
-	require.NoError(m.t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+m.token+`"}`)))
-	require.True(m.t, strings.HasPrefix(m.packet(), `40{"sid":`), "it is connected")
-}
-
-// packet is the next one of the websocket, "" when the server has closed it; a server that says and closes nothing within the
-// bound fails the test.
-func (m *matrixCase) packet() string {
-	m.t.Helper()
-	_, raw, err := m.socket.ReadMessage()
-	if err != nil {
-		timeout, ok := errors.AsType[net.Error](err)
-		require.False(m.t, ok && timeout.Timeout(), "the websocket is not cut within %s", patience)
-		return ""
-	}
-	if string(raw) == "2" { // its ping
-		require.NoError(m.t, m.socket.WriteMessage(websocket.TextMessage, []byte("3")))
-		return m.packet()
-	}
-	return string(raw)
-}
-
-// requireCut waits for the end of what was opened; a stream that does not end fails the test. That they end within ten seconds in production's
-// rhythm another test holds, with a clock of its own: TestStreamOfWhoLeftEndsWithinTenSeconds.
+// requireCut waits for the end of what was opened. TestStreamOfWhoLeftEndsWithinTenSeconds requires
+// that it comes in time.
 func (m *matrixCase) requireCut(fate string) {
 	m.t.Helper()
 	for _, s := range m.streams {
@@ -432,10 +396,4 @@ func (m *matrixCase) requireCut(fate string) {
 		require.Contains(m.t, lines, ": This listener has lost its access.", fate)
 	}
 	m.requirePollingCut(fate)
-	var packets []string
-	for packet := m.packet(); packet != "" && packet != "41" && packet != "1"; packet = m.packet() {
-		require.True(m.t, strings.HasPrefix(packet, "42["), packet) // events that came before the end
-		packets = append(packets, packet)
-		require.Less(m.t, len(packets), 10, fate)
-	}
 }

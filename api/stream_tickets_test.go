@@ -158,10 +158,3 @@ func TestNewestStreamOfATicketEndsTheOneBefore(t *testing.T) {
 	require.NotEmpty(t, second.next(stream.FiguresEvent))
 	require.NotEmpty(t, other.next(stream.FiguresEvent))
 }
-
-func TestStreamsThatAreNotReadySayWhenToComeBack(t *testing.T) {
-	t.Parallel()
-	hub := stream.New(emptyStore{}, stream.Config{Ready: func() bool { return false }})
-	b := setup(t, func(d *api.Deps) { d.Streams = hub })
-	requireComeBack(t, b.get("/api/notices", b.token("f00000000000000000000000", "client")), 2, "not ready")
-}

@@ -2,11 +2,6 @@ package stream_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -214,32 +209,6 @@ func TestAccessIsLookedAtAnew(t *testing.T) {
 	})
 }
 
-func TestIdleListenersAreLookedAt(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{}, "")
-		l.take()
-		l.refuse(domain.NewError(domain.CodeNotFound, "gone"))
-		time.Sleep(61 * time.Second)
-		synctest.Wait()
-		require.True(t, l.over())
-	})
-}
-
-func TestExpiredTokenIsCut(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ExpiresAt = time.Now().Add(time.Minute) })
-		time.Sleep(59 * time.Second)
-		synctest.Wait()
-		require.False(t, l.over())
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		require.True(t, l.over())
-		require.Contains(t, l.take(), ": The token has expired. Sign in again and reconnect.")
-	})
-}
-
 // A listener that takes nothing holds nobody up, and what waits for it is not kept for it.
 func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
@@ -258,67 +227,6 @@ func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 		require.Len(t, blocks, 2, "its place, and all it has missed at once")
 		require.Len(t, dataOf(t, blocks[1]).Changes, 5)
 	})
-}
-
-func TestStreamsOfAUserAreBounded(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		first := open(t, hub, &listener{}, "")
-		for range 63 {
-			open(t, hub, &listener{}, "")
-		}
-		refused := open(t, hub, &listener{}, "")
-		require.True(t, refused.over())
-		require.Contains(t, refused.take()[0], "rate_limited")
-		require.False(t, open(t, hub, &listener{}, "", func(w *stream.Listener) { w.UserID = "another" }).over())
-		first.cancel()
-		synctest.Wait()
-		require.False(t, open(t, hub, &listener{}, "").over())
-	})
-}
-
-func TestRefusedListenerGetsNoStream(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{refusal: domain.NewError(domain.CodeForbidden, "closed")}, "")
-		require.Equal(t, []string{"refused: forbidden: closed"}, l.take())
-		require.False(t, hub.Listens(agency))
-	})
-}
-
-func TestStopCutsStreams(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hub, stop := start(t, newStore(), stream.Config{})
-		l := open(t, hub, &listener{}, "")
-		stop()
-		require.True(t, l.over())
-		require.Equal(t, ": The server is stopping. Reconnect to go on.", slices.Concat(l.take())[1])
-		require.Contains(t, open(t, hub, &listener{}, "").take()[0], "unavailable")
-	})
-}
-
-// A client that is gone ends its stream by the connection's own deadline: a real one.
-func TestStreamOverHTTP(t *testing.T) {
-	t.Parallel()
-	hub := runHub(t, newStore(), stream.Config{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = hub.ServeFigures(w, r, stream.Listener{ParentAccount: agency})
-	}))
-	defer server.Close()
-	response, err := server.Client().Get(server.URL)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	hub.Hear(payload(reading(agency, client1, 70)))
-	var text strings.Builder
-	for buffer := make([]byte, 512); !strings.Contains(text.String(), `"social_account_id":70`); {
-		n, err := response.Body.Read(buffer)
-		require.False(t, err != nil && !errors.Is(err, io.EOF), "%v", err)
-		text.Write(buffer[:n])
-	}
-	_ = response.Body.Close()
-	require.Eventually(t, func() bool { return !hub.Listens(agency) }, patience, time.Millisecond)
 }
 
 func firstLines(blocks []string) (lines []string) {

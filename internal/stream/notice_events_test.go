@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,35 +11,20 @@ import (
 
 func TestParseID(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]struct {
-		version int64
-		ok      bool
-	}{
-		agency + ".0":                    {0, true},
-		agency + ".17":                   {17, true},
-		"AAAAAAAAAAAAAAAAAAAAAAAA.17":    {17, true},
-		agency:                           {},
-		agency + ".":                     {},
-		agency + ".-1":                   {},
-		agency + ".+1":                   {},
-		agency + ".01":                   {},
-		agency + ".1.2":                  {},
-		agency + ".99999999999999999999": {},
-		"zzzzzzzzzzzzzzzzzzzzzzzz.1":     {},
-		"short.1":                        {},
-		"":                               {},
-		".":                              {},
-		agency + ".1\n":                  {},
-		"aaaaaaaaaaaaaaaaaaaaaaaaa.1":    {},
-		agency + ".9223372036854775807":  {9223372036854775807, true},
-		agency + ".9223372036854775808":  {},
-	} {
-		parent, version, ok := stream.ParseID(text)
-		require.Equal(t, want.ok, ok, "%q", text)
-		require.Equal(t, want.version, version, "%q", text)
-		if ok {
+	for text, want := range map[string]int64{".0": 0, ".17": 17, ".9223372036854775807": 9223372036854775807} {
+		for _, account := range []string{agency, strings.ToUpper(agency)} {
+			parent, version, ok := stream.ParseID(account + text)
+			require.True(t, ok, text)
 			require.Equal(t, agency, parent)
+			require.Equal(t, want, version)
 		}
+	}
+	for _, text := range []string{
+		"", ".", agency, agency + ".", agency + ".-1", agency + ".+1", agency + ".01", agency + ".1.2", agency + ".1\n",
+		agency + ".9223372036854775808", "zzzzzzzzzzzzzzzzzzzzzzzz.1", "short.1", agency + "a.1",
+	} {
+		_, _, ok := stream.ParseID(text)
+		require.False(t, ok, "%q", text)
 	}
 }
 

@@ -30,35 +30,6 @@ func listen(t *testing.T, hub *stream.Hub, who stream.Listener, after int64) *li
 
 func id(version int64) string { return stream.FormatID(agency, version) }
 
-func TestCatchesUpFromTheCursorAndNoFurther(t *testing.T) {
-	t.Parallel()
-	store := newStore()
-	for range 3 {
-		store.append(agency, alice, bob)
-	}
-	store.append(agency2, alice)
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
-		s := subscribe(t, hub, agency, alice, 1)
-		require.Equal(t, []string{id(2), id(3)}, s.ids())
-		time.Sleep(10 * time.Second)
-		require.Empty(t, s.ids(), "a row is sent once, however often it is looked at")
-	})
-}
-
-func TestSweepFindsWhatNoHintAnnounced(t *testing.T) {
-	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
-		s := subscribe(t, hub, agency, alice, 0)
-		require.Empty(t, s.ids())
-		store.append(agency, alice)
-		time.Sleep(2300 * time.Millisecond)
-		require.Equal(t, []string{id(1)}, s.ids())
-	})
-}
-
 func TestWakeUpFindsAtOnceWhatIsFolded(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -76,20 +47,6 @@ func TestWakeUpFindsAtOnceWhatIsFolded(t *testing.T) {
 		synctest.Wait()
 		again, _ := store.queries()
 		require.Equal(t, scans, again, "nobody listens there")
-	})
-}
-
-func TestWakeUpOfNobodyAsksNothing(t *testing.T) {
-	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
-		synctest.Wait()
-		require.False(t, hub.Listens(agency))
-		hub.Wake(agency)
-		time.Sleep(time.Minute)
-		scans, looks := store.queries()
-		require.Zero(t, scans+looks)
 	})
 }
 
@@ -153,29 +110,6 @@ func TestLongAbsenceIsCaughtUpInPages(t *testing.T) {
 	})
 }
 
-// What drops a listener that takes nothing is the deadline of its transport: see stalled_test.go.
-func TestSlowConnectionDelaysNobodyAndMissesNothing(t *testing.T) {
-	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
-		slow, quick := &listener{blocked: make(chan struct{})}, subscribe(t, hub, agency, alice, 0)
-		slow.open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, id(0))
-		var want []string
-		for i := range int64(6) {
-			want = append(want, id(i+1))
-			store.append(agency, alice)
-			hub.Wake(agency)
-			require.Equal(t, want[i:], quick.ids())
-		}
-		time.Sleep(time.Minute)
-		close(slow.blocked)
-		require.Equal(t, want, slow.ids())
-		require.NoError(t, slow.reason())
-		require.NoError(t, quick.reason())
-	})
-}
-
 // A cursor beyond the head is made up, or of a log that an older backup has replaced since: it begins at the head.
 func TestACursorBeyondTheHeadBeginsAtTheHead(t *testing.T) {
 	t.Parallel()
@@ -224,25 +158,6 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 	})
 }
 
-// While the read model is made anew nobody is found in it, and the stock client takes a cut for good.
-func TestNobodyIsAskedAboutBeforeTheReadModelIsReady(t *testing.T) {
-	t.Parallel()
-	var ready atomic.Bool
-	ready.Store(true)
-	cfg := stream.Config{Ready: ready.Load}
-	inBubble(t, newStore(), cfg, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
-		s := subscribe(t, hub, agency, alice, 0)
-		ready.Store(false)
-		s.refuse(domain.NewError(domain.CodeNotFound, "no such user"))
-		time.Sleep(3 * time.Minute)
-		s.refuse(nil)
-		ready.Store(true)
-		time.Sleep(3 * time.Minute)
-		require.Empty(t, s.ids())
-	})
-}
-
 // Who has lost its access is owed the notice that says so, also when the store fails in that moment.
 func TestLostAccessIsToldBeforeTheCutThoughTheStoreFails(t *testing.T) {
 	t.Parallel()
@@ -275,8 +190,10 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 		ready.Store(false)
 		store.append(agency, alice)
 		hub.Wake(agency)
-		time.Sleep(5 * time.Second)
-		require.Empty(t, s.ids())
+		s.refuse(domain.NewError(domain.CodeNotFound, "no such user")) // nobody is found in a read model that is built
+		time.Sleep(3 * time.Minute)
+		s.refuse(nil)
+		require.Empty(t, s.ids(), "nobody is asked about either: the stock client takes a cut for good")
 		for _, lastID := range []string{id(0), ""} {
 			refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: bob}, lastID)
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(refused.fault))
@@ -330,6 +247,10 @@ func TestConnectionsOfOneUserAreLimited(t *testing.T) {
 		subscribe(t, hub, agency, bob, 0)
 		first.close()
 		subscribe(t, hub, agency, alice, 0)
+		for range 64 {
+			require.NoError(t, open(t, hub, &listener{}, "").fault)
+		}
+		require.Equal(t, domain.CodeRateLimited, domain.CodeOf(open(t, hub, &listener{}, "").fault), "streams of figures likewise")
 	})
 }
 
@@ -337,11 +258,13 @@ func TestEndOfTheHubCutsEveryConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hub, stop := start(t, newStore(), stream.Config{})
-		s := subscribe(t, hub, agency, alice, 0)
+		s, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
 		stop()
 		require.Equal(t, []string{"closed"}, s.ids())
 		require.ErrorIs(t, s.reason(), stream.ErrClosed)
+		require.ErrorIs(t, figures.reason(), stream.ErrClosed)
 		refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
 		require.ErrorIs(t, refused.fault, stream.ErrClosed)
+		require.ErrorIs(t, open(t, hub, &listener{}, "").fault, stream.ErrClosed)
 	})
 }

@@ -27,12 +27,17 @@ var patientWithSilence = stream.Config{AuthTimeout: time.Hour}
 // pollingSession opens a session that polls, and returns its address.
 func pollingSession(t *testing.T, n *node) string {
 	t.Helper()
+	session, err := openSession(n)
+	require.NoError(t, err)
+	return session
+}
+
+func openSession(n *node) (address string, err error) {
 	url := n.url + "/socket.io/?EIO=4&transport=polling"
 	greeting, err := ask(http.MethodGet, url, "")
-	require.NoError(t, err)
 	_, sid, _ := strings.Cut(greeting, `"sid":"`)
 	sid, _, _ = strings.Cut(sid, `"`)
-	return url + "&sid=" + sid
+	return url + "&sid=" + sid, err
 }
 
 // send sends a request of a session. A poll that is never answered is status 0.

@@ -3,7 +3,6 @@ package stream_test
 import (
 	"bufio"
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -186,10 +185,4 @@ func serveHandler(t *testing.T, handler http.Handler) string {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-// skipOne drops the Engine.IO packet type in front of a payload.
-func skipOne(r io.Reader) io.Reader {
-	_, _ = io.ReadFull(r, make([]byte, 1))
-	return r
 }
