@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
 
@@ -46,11 +44,26 @@ func (a *audited) served(t *testing.T) remote {
 		},
 	})
 	require.NoError(t, err)
-	service := httptest.NewServer(server)
+	return remoteOf(t, server)
+}
+
+// remoteOf is where a handler answers, with the token "mine".
+func remoteOf(t *testing.T, handler http.Handler) remote {
+	t.Helper()
+	service := httptest.NewServer(handler)
 	t.Cleanup(service.Close)
 	token := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(token, []byte("mine\n"), 0o600))
 	return remote{URL: service.URL, TokenFile: token}
+}
+
+// answering is a service that has one answer.
+func answering(t *testing.T, status int, body string) remote {
+	t.Helper()
+	return remoteOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
 }
 
 // With a service's address and a token, an auditor downloads bundles and checkpoints, and verifies them without the log and the database.
@@ -60,44 +73,25 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	at := a.served(t)
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
 	nowhere, files := storage{DataDir: t.TempDir()}, t.TempDir()
-	var out, progress bytes.Buffer
-	s := streams{Out: &out, Err: &progress}
-	run := func(c interface {
-		Run(ctx context.Context, s streams) error
-	},
-	) (string, error) {
-		out.Reset()
-		err := c.Run(t.Context(), s)
-		return out.String(), err
-	}
-
 	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
-	text, err := run(exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: early})
-	require.NoError(t, err)
+	text := mustRun(t, exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: early})
 	require.Contains(t, text, "Agency "+auditedAgencies[0]+": nothing was altered, removed, inserted or reordered up to the checkpoint of ")
 	require.Contains(t, text, ": its 10 records are what was signed then, and version 10 was the last.")
-	text, err = run(exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true})
-	require.NoError(t, err)
-	require.Contains(t, text, "not checked")
+	require.Contains(t, mustRun(t, exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true}), "not checked")
 
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[1])))
 	a.sign(t)
-	_, err = run(exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: late})
-	require.NoError(t, err)
-	text, err = run(verifyCommand{storage: nowhere, evidence: key, Bundle: late})
-	require.NoError(t, err)
-	require.Contains(t, text, "version 11 was the last")
-	text, err = run(checkpointsCommand{at})
-	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(text, "ledgerboard/dashboards\n"))
+	mustRun(t, exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: late})
+	require.Contains(t, mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: late}), "version 11 was the last")
+	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard/dashboards\n"))
 }
 
 // A value that the service does not take is a wrong argument, and is said once.
 func TestAWrongValueIsAWrongArgument(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 1)
-	err := accessCommand{remote: a.served(t), At: "31.3.2026", By: "dashboard", Format: "text"}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	_, err := runCommand(t, accessCommand{remote: a.served(t), At: "31.3.2026", By: "dashboard", Format: "text"})
 	require.ErrorContains(t, err, "at is not a time")
 	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), err.Error())
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
@@ -106,23 +100,13 @@ func TestAWrongValueIsAWrongArgument(t *testing.T) {
 // An address of the environment is for the commands that need it; one of the command line beside what reads the log is a mistake.
 func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
-	parse := func(args ...string) cli {
-		var c cli
-		parser, err := kong.New(&c, defaults())
-		require.NoError(t, err)
-		_, err = parser.Parse(args)
-		require.NoError(t, err)
-		return c
-	}
-	s := streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
-	c := parse(export...)
+	c := parsed(t, export...)
 	require.NotEmpty(t, c.Export.URL)
-	err := c.Export.Run(t.Context(), s)
+	_, err := runCommand(t, c.Export)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "--url", "the log itself is asked")
-	c = parse(append(export, "--url", "http://127.0.0.1:1")...)
-	err = c.Export.Run(t.Context(), s)
+	_, err = runCommand(t, parsed(t, append(export, "--url", "http://127.0.0.1:1")...).Export)
 	require.ErrorAs(t, err, new(usageError))
 	require.ErrorContains(t, err, "--parent is for exports from the log")
 }
@@ -130,29 +114,23 @@ func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 // What is not whole fails in every format, also where it was printed to its last line.
 func TestAccessThatIsNotWholeFails(t *testing.T) {
 	t.Parallel()
-	token := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(token, []byte("mine"), 0o600))
 	for format, endings := range map[string][3]string{
 		"text": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
 		"json": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
 		"csv":  {"user_id,from\n# complete=true entries=0,", "user_id,from\n\"# complete=false entries=1 reason=2 are parked, of one\",", "user_id,from"},
 	} {
 		for i, ending := range endings {
-			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(ending + "\n")) }))
-			t.Cleanup(service.Close)
-			var out bytes.Buffer
-			err := accessCommand{remote: remote{URL: service.URL, TokenFile: token}, By: "user", Format: format}.Run(t.Context(), streams{Out: &out})
-			switch i {
-			case 0:
+			out, err := runCommand(t, accessCommand{remote: answering(t, http.StatusOK, ending+"\n"), By: "user", Format: format})
+			if i == 0 {
 				require.NoError(t, err, format)
-			case 1:
-				require.ErrorContains(t, err, "2 are parked", format)
-			}
-			if i > 0 {
+			} else {
 				require.ErrorIs(t, err, errCutAnswer, format)
 			}
+			if i == 1 {
+				require.ErrorContains(t, err, "2 are parked", format)
+			}
 			if format != "text" {
-				require.Equal(t, ending+"\n", out.String())
+				require.Equal(t, ending+"\n", out)
 			}
 		}
 	}
@@ -161,32 +139,20 @@ func TestAccessThatIsNotWholeFails(t *testing.T) {
 // What a service says does not drive the terminal.
 func TestCheckpointsAreToldPlainly(t *testing.T) {
 	t.Parallel()
-	token := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(token, []byte("mine"), 0o600))
-	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`))
-	}))
-	t.Cleanup(service.Close)
-	var out bytes.Buffer
-	require.NoError(t, checkpointsCommand{remote{URL: service.URL, TokenFile: token}}.Run(t.Context(), streams{Out: &out}))
-	require.Equal(t, "one\n�[2Jtwo\n\n", out.String())
+	at := answering(t, http.StatusOK, `{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`)
+	require.Equal(t, "one\n�[2Jtwo\n\n", mustRun(t, checkpointsCommand{at}))
 }
 
 func TestRemoteRefusals(t *testing.T) {
 	t.Setenv(tokenVariable, "") // the environment of the tests may have one
-	token := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(token, []byte("yours"), 0o600))
-	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = w.Write([]byte(`{"message":"Sign in again.","errors":[{"field":"at","detail":"is odd"}]}`))
-	}))
-	defer service.Close()
-	for text, at := range map[string]remote{
-		"use https://": {URL: "example.com", TokenFile: token},
-		"--token-file": {URL: service.URL},
-		"401 Unauthorized: Sign in again. (at is odd)": {URL: service.URL, TokenFile: token},
+	at := answering(t, http.StatusUnauthorized, `{"message":"Sign in again.","errors":[{"field":"at","detail":"is odd"}]}`)
+	for want, at := range map[string]remote{
+		"use https://": {URL: "example.com", TokenFile: at.TokenFile},
+		"--token-file": {URL: at.URL},
+		"401 Unauthorized: Sign in again. (at is odd)": at,
 	} {
-		require.ErrorContains(t, accessCommand{remote: at, Format: "text"}.Run(t.Context(), streams{Out: &bytes.Buffer{}}), text)
+		_, err := runCommand(t, accessCommand{remote: at, Format: "text"})
+		require.ErrorContains(t, err, want)
 	}
 }
 
@@ -202,7 +168,5 @@ func TestAccessIsToldInSentences(t *testing.T) {
 	require.Equal(t, "d1 [Ni�na] had access to the dashboard of c1 [North] from 2026-01-02T00:00:00Z (version 2, dashboard.users_changed.v1, by e1) "+
 		"to 2026-01-03T00:00:00Z (version 5, dashboard.users_changed.v1, by e1); on its list since version 2, open to clients since version 1; scopes posts.\n"+
 		"1 times of access, by the records up to version 9. Names are the directory's of today, and not proven.\n", out.String())
-	require.ErrorIs(t, tellAccess(strings.NewReader(span), &out), errCutAnswer)
-	require.ErrorContains(t, tellAccess(strings.NewReader(`{"complete":false,"reason":"2 records are parked"}`), &out), "2 records are parked")
 	require.Error(t, tellAccess(strings.NewReader("<html>"), &out))
 }

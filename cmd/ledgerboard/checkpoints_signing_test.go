@@ -2,11 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 		found := map[string]float64{}
 		for _, family := range families {
 			for _, metric := range family.GetMetric() {
-				name := family.GetName()
+				name := strings.TrimPrefix(family.GetName(), "ledgerboard_checkpoint_")
 				for _, label := range metric.GetLabel() {
 					name += " " + label.GetValue()
 				}
@@ -36,25 +35,23 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 		}
 		return found
 	}
-	const (
-		turns   = "ledgerboard_checkpoint_turns_total "
-		refused = "ledgerboard_checkpoint_refused"
-	)
-	require.Contains(t, values(), turns+"refused", "a rate over it begins at 0")
-	at := time.Unix(1_800_000_000, 0)
-	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Partitions: []proof.Covered{{Records: 7}}}})
-	observe(proof.Turn{})
-	observe(proof.Turn{Err: errors.New("the broker is away")})
-	seen := values()
-	require.Equal(t, map[string]float64{
-		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 0, refused: 0,
-		"ledgerboard_checkpoint_last_signed_timestamp_seconds": 1_800_000_000, "ledgerboard_checkpoint_covered_records": 7,
-	}, seen)
-	observe(proof.Turn{Err: fmt.Errorf("%w: its end was cut", proof.ErrContradiction)})
-	require.InDelta(t, 1, values()[refused], 0)
-	require.InDelta(t, 1, values()[turns+"refused"], 0)
-	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Partitions: []proof.Covered{{Records: 8}}}})
-	require.Zero(t, values()[refused])
+	want := map[string]float64{
+		"turns_total signed": 0, "turns_total nothing_new": 0, "turns_total failed": 0, "turns_total refused": 0, "refused": 0,
+		"last_signed_timestamp_seconds": 0, "covered_records": 0,
+	}
+	require.Equal(t, want, values(), "a rate over it begins at 0")
+	signed := proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
+	for _, turn := range []proof.Turn{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: its end was cut", proof.ErrContradiction)}} {
+		observe(turn)
+	}
+	want = map[string]float64{
+		"turns_total signed": 1, "turns_total nothing_new": 1, "turns_total failed": 1, "turns_total refused": 1, "refused": 1,
+		"last_signed_timestamp_seconds": 1_800_000_000, "covered_records": 7,
+	}
+	require.Equal(t, want, values())
+	observe(signed)
+	want["turns_total signed"], want["refused"] = 2, 0
+	require.Equal(t, want, values())
 }
 
 // A process that has nothing to do but sign has the key alone; another one needs none, and says so if it has one.
@@ -63,27 +60,15 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	a := newAudited(t, 3)
 	private, public, err := proof.GenerateKey()
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	open := func(logs io.Writer, role string) *process {
-		s := eraseSettings(t.TempDir())
-		s.storage = a.storage()
-		s.DataDir, s.Roles = t.TempDir(), []string{role}
-		if role == roleSigner {
-			s.CheckpointKey, s.CheckpointEvery = private, time.Hour
-		}
-		p, err := s.open(ctx, slog.New(slog.NewTextHandler(logs, nil)))
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, p.Close()) })
-		return p
-	}
 	var logs bytes.Buffer
-	other := open(&logs, roleProjector)
-	require.NoError(t, other.startCheckpoints(nil, ctx))
+	other, err := a.settings(t, roleProjector).open(t.Context(), slog.New(slog.NewTextHandler(&logs, nil)))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	require.NoError(t, other.startCheckpoints(nil, t.Context()))
 	require.NotContains(t, logs.String(), "level=ERROR")
 	logs.Reset()
 	other.CheckpointKey = private // as it was before there was the role signer
-	require.NoError(t, other.startCheckpoints(nil, ctx))
+	require.NoError(t, other.startCheckpoints(nil, t.Context()))
 	require.Regexp(t, "level=ERROR.*signs nothing. Add signer to LEDGERBOARD_ROLES", logs.String())
 	known, err := other.checkpointKeys()
 	require.NoError(t, err)
@@ -93,42 +78,15 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, known, "it is found without a restart")
 
-	signer := open(io.Discard, roleSigner)
-	ended := make(chan error, 1)
-	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
+	signing := a.settings(t, roleSigner)
+	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
+	_, _, end := startProcess(t, signing)
 	prover := proof.NewProver(a.log, other.checkpointKeys)
 	require.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())
 		return err == nil && len(list) == 1 && list[0].Records() == 3
 	}, patience, 20*time.Millisecond)
-	stop()
-	require.NoError(t, <-ended)
-}
-
-// A process without requests needs no settings of tokens.
-func TestTokensAreOfTheRoleAPI(t *testing.T) {
-	t.Parallel()
-	s := eraseSettings(t.TempDir())
-	s.JWTSecret, s.JWTKeys = "", ""
-	for _, role := range []string{roleProjector, roleFetcher, roleSigner} {
-		s.Roles = []string{role}
-		if err := s.validate("127.0.0.1:0"); err != nil {
-			require.NotContains(t, err.Error(), "LEDGERBOARD_JWT", role)
-		}
-	}
-	s.Roles = []string{roleAPI, roleProjector}
-	require.ErrorContains(t, s.validate("127.0.0.1:0"), "LEDGERBOARD_JWT_SECRET")
-}
-
-func TestAProcessThatOnlySignsNeedsTheKey(t *testing.T) {
-	t.Parallel()
-	s := eraseSettings(t.TempDir())
-	s.Roles = []string{roleSigner}
-	require.ErrorContains(t, s.validate("127.0.0.1:0"), "a process that only signs needs it")
-	s.Roles = []string{roleProjector}
-	if err := s.validate("127.0.0.1:0"); err != nil {
-		require.NotContains(t, err.Error(), "CHECKPOINT_KEY")
-	}
+	require.NoError(t, end())
 }
 
 // A process that is frozen while it holds the lock says nothing to the database, and does not keep the others from signing for ever.
@@ -160,9 +118,8 @@ func TestAFrozenSignerLosesTheLock(t *testing.T) {
 func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	s := eraseSettings(t.TempDir())
-	s.storage = a.storage()
-	s.Roles, s.CheckpointEvery = []string{roleSigner}, time.Hour
+	s := a.settings(t, roleSigner)
+	s.storage, s.CheckpointEvery = a.storage(), time.Hour // in the same data directory
 	var err error
 	s.CheckpointKey, _, err = proof.GenerateKey()
 	require.NoError(t, err)

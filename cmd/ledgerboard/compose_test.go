@@ -112,7 +112,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 }
 
-// The broker is of the version that the suites run on, the image knows what it is built from, and a missing secret of tokens is named.
+// The broker is of the version that the suites run on, the image knows what it is built from, and a missing secret is named before anything starts.
 func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")
@@ -124,11 +124,6 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	require.Contains(t, string(raw), "image: apache/kafka:"+string(tested[1])+"\n")
 	require.Contains(t, string(raw), "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
 	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composeServices(t)["ledgerboard"].Environment["LEDGERBOARD_JWT_SECRET"])
-}
-
-// A process that only signs does not start without its key: compose says so before anything starts.
-func TestComposeAsksForTheKeyThatSigns(t *testing.T) {
-	t.Parallel()
 	signer := composeServices(t)["signer"].Environment
 	require.Equal(t, roleSigner, signer["LEDGERBOARD_ROLES"])
 	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, signer["LEDGERBOARD_CHECKPOINT_KEY"])
@@ -147,12 +142,7 @@ func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
 	}
 	for _, name := range []string{"ledgerboard", "projector", "signer"} {
 		environment := all[name].Environment
-		var c cli
-		parser, err := kong.New(&c, defaults())
-		require.NoError(t, err)
-		_, err = parser.Parse([]string{"serve"})
-		require.NoError(t, err)
-		s := c.Serve.settings
+		s := parsed(t, "serve").Serve.settings
 		s.Env, s.KafkaBrokers, s.DatabaseURL = envProduction, []string{environment["LEDGERBOARD_KAFKA_BROKERS"]}, "postgres://u:p@postgres:5432/l"
 		s.Roles = strings.Split(environment["LEDGERBOARD_ROLES"], ",")
 		for setting, into := range map[string]*string{

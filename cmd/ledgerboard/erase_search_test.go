@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -37,7 +37,9 @@ import (
 // loggedTexts are what the person is known by, has said and is shown with, soughtTexts also what a platform said of it; saidByBoth the agency
 // published under another name too.
 var (
-	loggedTexts = append(slices.Clone(personTexts), "Ernas Profil", "erna-picture.jpg", "posts.example/erna")
+	loggedTexts = []string{
+		"Erna Erased", "erna@example.com", "Erna was here", "Erna was named", "Ernas Profil", "erna-picture.jpg", "posts.example/erna",
+	}
 	soughtTexts = append(slices.Clone(loggedTexts), platformSaid, subjectOfErna)
 )
 
@@ -47,7 +49,7 @@ const (
 	subjectOfErna = "oidc|erna-4711"
 	saidByBoth    = "What both have said"
 	pictureShows  = "the face of Erna"
-	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, some to other methods, streams and sockets"
+	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, streams and sockets"
 )
 
 // forgetful is a log that can be made to forget, and where its bytes are.
@@ -75,7 +77,7 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 	repeatErasures(t, dir, yesterday)
 	var said lockedBuffer
 	restored.serve(t, &said, func(a *process, base string) {
-		a.settles(t)
+		a.until(t, 0, "select (select count(*) from users where id = '"+erased+"') + (select count(*) from post_contents where social_account_id in (700, 703))")
 		requireNone(t, evidenceOf(t, a, base), soughtTexts)
 		requirePictures(t, a, 1)
 	})
@@ -88,17 +90,10 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 // repeatErasures repeats in a data directory what another one records, as an operator does after a restore.
 func repeatErasures(t *testing.T, from, in string) {
 	t.Helper()
-	var lines bytes.Buffer
-	quiet := logging{LogLevel: "error"}
-	require.NoError(t, eraseCommand{storage: storage{DataDir: from}, logging: quiet, List: true}.Run(t.Context(), streams{Out: &lines, Err: io.Discard}))
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
-	require.NoError(t, os.WriteFile(list, lines.Bytes(), 0o600))
-	repeat := eraseCommand{
-		storage: storage{DataDir: in}, logging: quiet, From: list, actionFlags: actionFlags{Yes: true, Reason: "incident:OPS-1"},
-	}
-	var out bytes.Buffer
-	require.NoError(t, repeat.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.Contains(t, out.String(), "Repeated ")
+	lines := mustRun(t, eraseCommand{storage: storage{DataDir: from}, logging: quiet, List: true})
+	require.NoError(t, os.WriteFile(list, []byte(lines), 0o600))
+	require.Contains(t, mustRun(t, eraseCommand{storage: storage{DataDir: in}, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
 }
 
 // compactStopped does to the log of a stopped service what a cleaner does: the broker inside this program has none. It leaves the last batch
@@ -172,10 +167,8 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 	t.Helper()
 	t.Logf("searched: %s, files of the log, lines of the service's log", soughtIn)
 	var said, out lockedBuffer
-	erase := eraseCommand{
-		storage: f.storage, logging: logging{LogLevel: "debug"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
-		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
-	}
+	erase := eraseErna(f.storage)
+	erase.LogLevel, erase.JSON = "debug", false
 	f.serve(t, &said, func(a *process, base string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
@@ -225,39 +218,10 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 // serve runs a service on the log and hands over what it logs.
 func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base string)) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	settings := eraseSettings(f.DataDir)
 	settings.storage, settings.CheckpointKey, settings.CheckpointEvery = f.storage, f.key, time.Hour
 	settings.Roles = append(settings.Roles, roleSigner)
-	a, err := settings.open(ctx, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	require.NoError(t, err)
-	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
-		defer stop()
-		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
-		use(a, base)
-		return nil
-	})
-	require.NoError(t, err)
-	require.NoError(t, a.Close())
-}
-
-// settles waits until the tables show that the person is erased.
-func (p *process) settles(t *testing.T) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		return p.countsOf(t, "select count(*) from users where id = '"+erased+"'")+p.countsOf(t, "select count(*) from post_contents where social_account_id in (700, 703)") == 0
-	}, patience, 10*time.Millisecond)
-}
-
-// countsOf is what a statement counts in the tables that readers use, and far below zero where it cannot be asked now.
-func (p *process) countsOf(t *testing.T, sql string) (n int) {
-	t.Helper()
-	if err := p.ReadPool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
-		t.Log(sql, err)
-		return math.MinInt32
-	}
-	return n
+	runService(t, settings, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})), use)
 }
 
 // foundIn are the texts that the files of the log hold.
@@ -274,9 +238,8 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 		if os.IsNotExist(err) {
 			return nil
 		}
-		joined := withoutPageHeaders(raw)
 		for _, text := range texts {
-			if (bytes.Contains(raw, []byte(text)) || bytes.Contains(joined, []byte(text))) && !slices.Contains(found, text) {
+			if bytes.Contains(raw, []byte(text)) && !slices.Contains(found, text) {
 				found = append(found, text)
 			}
 		}
@@ -285,29 +248,17 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 	return found
 }
 
-// withoutPageHeaders is a segment of PostgreSQL's write-ahead log without what stands at the head of each of its pages: a record, and so a text,
-// goes on behind it.
-func withoutPageHeaders(segment []byte) (records []byte) {
-	const page, first, other = 8192, 40, 24
-	for at, header := 0, first; at < len(segment); at, header = at+page, other {
-		records = append(records, segment[min(at+header, len(segment)):min(at+page, len(segment))]...)
-	}
-	return records
-}
-
 // seedSought adds what the person is shown with, what a platform said of it, and a text that the agency published under two names.
 func seedSought(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	for _, account := range []domain.DirectoryAccount{
-		{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true}, {ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
-	} {
-		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(account, time.Now())))
-	}
-	require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(domain.DirectorySocialAccount{
-		ID: 700, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 70, Platform: domain.LinkedIn,
-		AccountType: domain.LinkedInProfile, Name: "Ernas Profil", Connected: true,
-	}, time.Now())))
+	a.appendEntities(t,
+		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
+		domain.DirectorySocialAccount{
+			ID: 700, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 70, Platform: domain.LinkedIn,
+			AccountType: domain.LinkedInProfile, Name: "Ernas Profil", Connected: true,
+		})
 	for profile, texts := range map[int64]domain.PostTexts{
 		700:       {Content: saidByBoth, MediaURL: "https://media.example/erna-picture.jpg", Permalink: "https://posts.example/erna"},
 		702702702: {Content: saidByBoth, Permalink: "https://posts.example/sam"},
@@ -320,7 +271,12 @@ func seedSought(t *testing.T, a *process) {
 		}
 		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), posted, now)))
 	}
-	seedPictures(t, a)
+	for _, post := range picturedPosts {
+		begun, err := picturesOf(t, a).Begin(ctx, post, time.Now())
+		require.NoError(t, err)
+		require.True(t, begun)
+		require.NoError(t, picturesOf(t, a).Keep(ctx, post, []byte(pictureShows)))
+	}
 	_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
 		Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
 		Change: domain.UpdateDashboard{Primary: eraseClient, AllowClientDashboard: new(true)},
@@ -332,10 +288,8 @@ func seedSought(t *testing.T, a *process) {
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 	require.NoError(t, err)
 	require.NoError(t, vault.NewIdentities(a.KeptPool).Link(ctx, "https://id.example", subjectOfErna, erased, now))
-	require.Eventually(t, func() bool {
-		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+
-			a.countsOf(t, "select count(*) from tSAccounts where name = 'Ernas Profil'")+a.countsOf(t, "select count(*) from accounts where active") == 7
-	}, patience, 10*time.Millisecond)
+	a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
+		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
 }
 
 // picturedPosts are posts whose pictures are kept: two of the person, one of somebody who stays.
@@ -352,17 +306,6 @@ func picturesOf(t *testing.T, a *process) *vault.Pictures {
 	pictures, err := vault.NewPictures(a.KeptPool, keys)
 	require.NoError(t, err)
 	return pictures
-}
-
-func seedPictures(t *testing.T, a *process) {
-	t.Helper()
-	pictures := picturesOf(t, a)
-	for _, post := range picturedPosts {
-		begun, err := pictures.Begin(t.Context(), post, time.Now())
-		require.NoError(t, err)
-		require.True(t, begun)
-		require.NoError(t, pictures.Keep(t.Context(), post, []byte(pictureShows)))
-	}
 }
 
 // requirePictures requires that pictures of as many people are kept, and that those open.
@@ -435,21 +378,18 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	for role, token := range a.someTokens(t) {
 		answered := 0
 		for _, path := range pathsToAsk(t, base) {
-			status, body := get(t, base, path, token)
+			status, body := get(t, base+path, token)
 			for late := time.Now().Add(patience); status >= http.StatusInternalServerError && time.Now().Before(late); time.Sleep(50 * time.Millisecond) {
-				status, body = get(t, base, path, token) // readiness may fail for a moment
+				status, body = get(t, base+path, token) // readiness may fail for a moment
 			}
 			require.Less(t, status, http.StatusInternalServerError, "%s as %s: %s", path, role, body)
-			evidence["answer to "+path+" as "+role] = body
+			evidence["answer to "+path+" as "+role] = []byte(body)
 			if status == http.StatusOK {
 				answered++
 			}
 		}
 		require.Greater(t, answered, map[string]int{"agency": 45, "client": 35}[role]+5, role)
 		t.Logf("%d paths answered %s", answered, role)
-		for path, body := range changing(t, base, role, token) {
-			evidence["answer to "+path+" as "+role] = body
-		}
 	}
 	maps.Copy(evidence, heardOn(t, a, base))
 	return evidence
@@ -472,7 +412,7 @@ func (p *process) someTokens(t *testing.T) map[string]string {
 // pathsToAsk are all paths of the API that answer GET, with every id that the person has or had; streams excepted, which send ids alone.
 func pathsToAsk(t *testing.T, base string) (paths []string) {
 	t.Helper()
-	_, raw := get(t, base, "/openapi.json", "")
+	_, raw := get(t, base+"/openapi.json", "")
 	var document struct {
 		Paths map[string]struct {
 			Get *struct {
@@ -484,7 +424,7 @@ func pathsToAsk(t *testing.T, base string) (paths []string) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(raw, &document))
+	require.NoError(t, json.Unmarshal([]byte(raw), &document))
 	values := map[string][]string{
 		"accountId": {"1", "2"}, "activityId": {"700:p", "700:both", "703:p", "702702702:both"}, "platformId": {"700", "703"}, "memberId": {"7", "8"}, "userId": {erased, stays},
 		"user_id": {erased}, "id": {eraseClient}, "kind": {"user", "member", "social_account"}, "entityId": {erased, "7", "700"}, "format": {"csv"},
@@ -525,24 +465,91 @@ func pathsToAsk(t *testing.T, base string) (paths []string) {
 	return paths
 }
 
-func get(t *testing.T, base, path, token string) (status int, body []byte) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
-	require.NoError(t, err)
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, body
-}
-
 // copyDir copies a data directory whose process has ended.
 func copyDir(t *testing.T, to, from string) {
 	t.Helper()
 	out, err := exec.Command("cp", "-a", from, to).CombinedOutput() // the files of PostgreSQL keep their owner
 	require.NoError(t, err, "%s", out)
+}
+
+// heardOn is all that streams and sockets say to staff and a client user: earlier notices, and what comes while they are open. They send ids
+// alone, so that no search finds a text before; that each has heard something is demanded instead.
+func heardOn(t *testing.T, a *process, base string) map[string][]byte {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	tokens, heard := a.someTokens(t), map[string]*lockedBuffer{}
+	for _, role := range []string{"agency", "client"} {
+		for _, path := range []string{"/api/notices", "/api/live"} {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, http.NoBody)
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "Bearer "+tokens[role])
+			if path == "/api/notices" {
+				request.Header.Set("Last-Event-ID", eraseAgency+".0")
+			}
+			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) //nolint:bodyclose // closed below, when the stream ends
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, response.StatusCode, path)
+			said := &lockedBuffer{}
+			heard["stream "+path+" as "+role] = said
+			go func() {
+				defer response.Body.Close()
+				_, _ = io.Copy(said, response.Body) // it ends with the context
+			}()
+		}
+		heard["socket as "+role] = socketOf(t, base, tokens[role])
+	}
+	hears := func(want string, places ...string) {
+		for _, place := range places {
+			require.Eventually(t, func() bool { return strings.Contains(heard[place].String(), want) }, patience, 10*time.Millisecond, "%s: %s", place, heard[place])
+		}
+	}
+	hears(`40{"sid":`, "socket as agency", "socket as client") // before access is lost for a moment
+	tenant, now := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 8, SocialAccount: 702702702}, time.Now()
+	require.NoError(t, a.Log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), domain.PostRead{
+		Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))},
+	}, now)))
+	hears(eraseClient, "stream /api/live as agency", "stream /api/live as client")
+	for _, users := range [][]string{{}, {stays}} { // the client user who stays loses access, and gets a notice; staff loses nothing
+		updateDashboard(t, a, users...)
+	}
+	hears(stays, "stream /api/notices as client", "socket as client")
+	hears(": connected", "stream /api/notices as agency")
+	evidence := map[string][]byte{}
+	for place, said := range heard {
+		evidence[place] = []byte(said.String())
+	}
+	return evidence
+}
+
+// socketOf connects as the stock Socket.IO client does with websockets alone, and keeps what it hears.
+func socketOf(t *testing.T, base, token string) *lockedBuffer {
+	t.Helper()
+	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(base, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	t.Cleanup(func() { socket.Close() })
+	require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+token+`","offset":"`+eraseAgency+`.0"}`)))
+	said := &lockedBuffer{}
+	go func() {
+		for {
+			_, raw, err := socket.ReadMessage()
+			if err != nil {
+				return
+			}
+			_, _ = said.Write(raw)
+		}
+	}()
+	return said
+}
+
+// statisticsOf are the values that the planner keeps of columns, fresh ones.
+func statisticsOf(t *testing.T, a *process) []byte {
+	t.Helper()
+	_, err := a.KeptPool.Exec(t.Context(), "analyze")
+	require.NoError(t, err)
+	var all string
+	require.NoError(t, a.KeptPool.QueryRow(t.Context(), `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`).Scan(&all))
+	require.Contains(t, all, eraseClient, "it keeps some")
+	return []byte(all)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,12 +32,11 @@ func TestExportPerson(t *testing.T) {
 	})
 
 	file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
-	var out bytes.Buffer
 	command := exportPersonCommand{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Out: file,
+		storage: storage{DataDir: dir}, logging: quiet, User: erased, Out: file,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
 	}
-	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	out := mustRun(t, command)
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	info, err := os.Stat(file)
@@ -54,7 +53,7 @@ func TestExportPerson(t *testing.T) {
 		Behind: map[string]int64{},
 	}, head)
 	var printed []readmodels.PersonSectionCount
-	require.NoError(t, json.Unmarshal(out.Bytes(), &printed))
+	require.NoError(t, json.Unmarshal([]byte(out), &printed))
 	got := map[string]int{}
 	require.Len(t, members, 1+len(printed))
 	privacy, err := os.ReadFile("../../docs/privacy.md")
@@ -85,22 +84,26 @@ func TestExportPerson(t *testing.T) {
 		require.NotContains(t, string(raw), foreign)
 	}
 
-	var usage usageError
-	require.ErrorAs(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), &usage, "no file is written over")
-	command.Out, command.Reason = filepath.Join(t.TempDir(), "again.json"), ""
-	require.ErrorAs(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), &usage, "without a reason nothing is done")
-	command.Reason, command.User = "test", "ffffffffffffffffffffffff"
-	unknown := command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
-	require.ErrorAs(t, unknown, &usage, "exit code 2")
-	require.ErrorContains(t, unknown, "The directory holds nobody with this id")
-	require.NoFileExists(t, command.Out)
+	again := filepath.Join(t.TempDir(), "again.json")
+	for why, change := range map[string]func(c *exportPersonCommand){
+		"is there already":                        func(*exportPersonCommand) {},
+		"give --reason":                           func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
+		"The directory holds nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+	} {
+		changed := command
+		change(&changed)
+		_, err := runCommand(t, changed)
+		require.ErrorAs(t, err, new(usageError), "exit code 2: %s", why)
+		require.ErrorContains(t, err, why)
+	}
+	require.NoFileExists(t, again)
 
-	command.User, command.Reason = erased, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
+	command.Out, command.Reason = again, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
 	require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
 	parts := assembly.NewParts(command.backends(command.logger(streams{Err: io.Discard})))
 	err = command.export(t.Context(), streams{Out: io.Discard, Err: io.Discard}, parts)
 	require.NoError(t, parts.Close())
-	require.ErrorAs(t, err, &usage)
+	require.ErrorAs(t, err, new(usageError))
 	require.ErrorContains(t, err, "is there already")
 
 	withService(t, dir, func(a *process, _ string) {
@@ -147,17 +150,14 @@ func TestWriteNew(t *testing.T) {
 func seedExport(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Second)
-	for _, entity := range []domain.DirectoryEntity{
+	a.appendEntities(t,
 		domain.DirectoryOrder{ID: "0c0000000000000000000001", Buyer: eraseClient, Seller: eraseAgency, ProductType: "managed", AssignedUsers: []string{erased, stays}},
 		domain.DirectorySocialAccount{
 			ID: 701, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 71, Platform: domain.LinkedIn,
 			AccountType: domain.LinkedInCompanyPage, Name: "Bakery", Connected: true,
 		},
 		domain.DirectoryPlannedPost{ID: 1, AccountID: eraseClient, SocialAccount: 700, ExternalID: "planned"},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702702702, ExternalID: "planned by Sam"},
-	} {
-		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
-	}
+		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702702702, ExternalID: "planned by Sam"})
 	for _, of := range []struct {
 		account, member int64
 		name            string
@@ -176,9 +176,9 @@ func seedExport(t *testing.T, a *process) {
 		counted := domain.PostRead{
 			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
 		}
-		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), read, now)))
-		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), post, now)))
-		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), counted, now)))
+		for _, figures := range []domain.Data{read, post, counted} {
+			require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), figures, now)))
+		}
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(said, now)))
 	}
 	trail := func(actor string, event domain.Data) {
@@ -207,14 +207,9 @@ func seedExport(t *testing.T, a *process) {
 			insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4)`, []byte{byte(i)}, user, eraseAgency, now)
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool {
-		var ready bool
-		return a.ReadPool.QueryRow(ctx, `
-			select (select count(*) from orders) = 1 and (select count(*) from tContentPlanner) = 2 and (select count(*) from tSAccountIns) = 3
-			   and (select count(*) from tSPosts) = 3 and (select count(*) from tSPostInsights) = 3 and (select count(*) from operations_trail where actor <> 'system:log') = 5
-			   and (select name from tSAccounts where id = 701) = 'Bakery'
-			`).Scan(&ready) == nil && ready
-	}, patience, 10*time.Millisecond)
+	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns) + (select count(*) from tSPosts)
+		+ (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')
+		+ (select count(*) from tSAccounts where id = 701 and name = 'Bakery')`)
 	for _, user := range []string{eraseStaff, erased} { // the first gives the dashboard its points of contact
 		open := user == eraseStaff
 		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{

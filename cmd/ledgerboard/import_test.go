@@ -36,18 +36,23 @@ const (
 
 func sample(name string) string { return filepath.Join("testdata", "oldsystem", name) }
 
-// moving is the import of all samples into a data directory.
-func moving(dir string) importCommand {
+// importInto is the import of the samples' entities into a data directory.
+func importInto(dir string) importCommand {
 	return importCommand{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
-		Files:           []string{sample("entities.jsonl")},
-		Preferences:     []string{sample("preferences.json"), sample("preferences_array.json")},
-		Posts:           []string{sample("tSPosts.csv")},
-		AccountInsights: []string{sample("tSAccountIns.csv")},
-		PostInsights:    []string{sample("tSPostInsights.jsonl")},
-		MemberAuth:      []string{sample("tMemberAuth.csv")},
-		TimeZone:        "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
+		storage: storage{DataDir: dir}, logging: quiet, Files: []string{sample("entities.jsonl")},
+		TimeZone: "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
+}
+
+// moving is the import of all samples.
+func moving(dir string) importCommand {
+	c := importInto(dir)
+	c.Preferences = []string{sample("preferences.json"), sample("preferences_array.json")}
+	c.Posts = []string{sample("tSPosts.csv")}
+	c.AccountInsights = []string{sample("tSAccountIns.csv")}
+	c.PostInsights = []string{sample("tSPostInsights.jsonl")}
+	c.MemberAuth = []string{sample("tMemberAuth.csv")}
+	return c
 }
 
 func runImport(t *testing.T, c importCommand) (report importReport, problems string, err error) {
@@ -115,8 +120,8 @@ func TestImportMovesIn(t *testing.T) {
 	require.NoError(t, err)
 	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
 	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
-	tokens := moving(dir)
-	tokens.MemberAuth, tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights = []string{newer}, nil, nil, nil, nil, nil
+	tokens := importInto(dir)
+	tokens.MemberAuth = []string{newer}
 	for _, replace := range []bool{false, true} {
 		tokens.ReplaceTokens = replace
 		report, _, err := runImport(t, tokens)
@@ -125,43 +130,9 @@ func TestImportMovesIn(t *testing.T) {
 		require.Equal(t, want, [2]int{report.TokensReplaced, report.TokensKept}, "only where it is said, and only what differs")
 		require.Equal(t, importCounts{Tokens: want[0]}, report.Imported)
 	}
-	tokens.MemberAuth, tokens.Files = nil, []string{sample("entities.jsonl")}
+	tokens.MemberAuth = nil
 	_, _, err = runImport(t, tokens)
 	require.ErrorContains(t, err, "--replace-tokens")
-}
-
-// Connections have the reference to their tokens from the beginning: what an import of newer tokens counts is what it seals.
-func TestImportCountsTheSecretsThatItSeals(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	users := moving(dir)
-	users.MemberAuth, users.Preferences, users.Posts, users.AccountInsights, users.PostInsights = nil, nil, nil, nil, nil
-	report, _, err := runImport(t, users)
-	require.NoError(t, err)
-	require.Equal(t, importCounts{Entities: allOfIt.Entities, Posts: 1}, report.Imported)
-	tokens := moving(dir)
-	tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights, tokens.ReplaceTokens = nil, nil, nil, nil, nil, true
-	rows, err := os.ReadFile(sample("tMemberAuth.csv"))
-	require.NoError(t, err)
-	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
-	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
-	for _, c := range []struct {
-		file string
-		want importCounts
-	}{{sample("tMemberAuth.csv"), importCounts{Connections: allOfIt.Connections, Tokens: 2}}, {newer, importCounts{Tokens: 1}}} {
-		tokens.MemberAuth = []string{c.file}
-		report, _, err = runImport(t, tokens)
-		require.NoError(t, err)
-		require.Equal(t, c.want, report.Imported)
-	}
-	withService(t, dir, func(a *process, _ string) {
-		rows, err := a.ReadPool.Query(t.Context(), `
-			select coalesce((data->>'tokens')::int, 0) from operations_trail where event_type = $1 order by time`,
-			domain.DataImported{}.EventType())
-		require.NoError(t, err)
-		sealed, err := pgx.CollectRows(rows, pgx.RowTo[int])
-		require.NoError(t, err)
-		require.Equal(t, []int{0, 2, 1}, sealed, "each import that has changed something is on record, with what it sealed")
-	})
 }
 
 func lines(repairs []importRepair) (out []string) {
@@ -175,7 +146,7 @@ func lines(repairs []importRepair) (out []string) {
 // Erasing a social account erases what its posts say, and a dry run, which has no log, tells the same.
 func TestImportErasesWhatPostsSay(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	c := importCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true}
+	c := importInto(dir)
 	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
 	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
 	c.Files = []string{sample("entities.jsonl"), erasing}
@@ -188,19 +159,17 @@ func TestImportErasesWhatPostsSay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, planned, report)
 
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
-	defer func() { require.NoError(t, parts.Close()) }()
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
 	var erased []bool
-	require.NoError(t, log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicContents, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
-			if recorded, err := log.Decode(r); err == nil && strings.Contains(recorded.Key, ":703:") {
-				erased = append(erased, recorded.Data == nil)
+	withLog(t, dir, func(log *eventlog.Log) {
+		require.NoError(t, log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicContents, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				if recorded, err := log.Decode(r); err == nil && strings.Contains(recorded.Key, ":703:") {
+					erased = append(erased, recorded.Data == nil)
+				}
 			}
-		}
-		return nil
-	}}))
+			return nil
+		}}))
+	})
 	require.Equal(t, []bool{false, true}, erased)
 }
 
@@ -219,12 +188,9 @@ func requireMovedIn(t *testing.T, a *process) {
 	} {
 		rows, err := a.ReadPool.Query(t.Context(), query)
 		require.NoError(t, err)
-		for rows.Next() {
-			var line string
-			require.NoError(t, rows.Scan(&line))
-			got = append(got, line)
-		}
-		require.NoError(t, rows.Err())
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		got = append(got, lines...)
 	}
 	require.Equal(t, []string{
 		"5f1a2b3c4d5e6f7081920a11 {" + bakery + "," + cafe + "} {d00000000000000000000011,d00000000000000000000012} {analytics,posts} 2021-05-06 07:08:09.01 2024-03-01 08:00:00.123",
@@ -263,16 +229,11 @@ func requireMovedIn(t *testing.T, a *process) {
 // requireOnRecord: auditors find one record of the import, with the files as they were and no content.
 func requireOnRecord(t *testing.T, a *process) {
 	t.Helper()
-	var records []domain.DataImported
 	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
 		domain.DataImported{}.EventType())
 	require.NoError(t, err)
-	for rows.Next() {
-		var record domain.DataImported
-		require.NoError(t, rows.Scan(&record))
-		records = append(records, record)
-	}
-	require.NoError(t, rows.Err())
+	records, err := pgx.CollectRows(rows, pgx.RowTo[domain.DataImported])
+	require.NoError(t, err)
 	require.Len(t, records, 1, "the repetition changed nothing and leaves no record")
 	record := records[0]
 	require.Len(t, record.Files, 7)
@@ -288,21 +249,29 @@ func requireOnRecord(t *testing.T, a *process) {
 	}, record)
 }
 
-// importedEnds are the end offsets of every topic.
-func importedEnds(t *testing.T, dir string) map[string]int64 {
+// withLog opens the log of a data directory while use does something with it.
+func withLog(t *testing.T, dir string, use func(log *eventlog.Log)) {
 	t.Helper()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
+	use(log)
+}
+
+// importedEnds are the end offsets of every topic.
+func importedEnds(t *testing.T, dir string) map[string]int64 {
+	t.Helper()
 	ends := map[string]int64{}
-	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
-		ranges, _, err := log.Ranges(t.Context(), topic)
-		require.NoError(t, err)
-		for _, r := range ranges {
-			ends[topic] += r.End
+	withLog(t, dir, func(log *eventlog.Log) {
+		for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
+			ranges, _, err := log.Ranges(t.Context(), topic)
+			require.NoError(t, err)
+			for _, r := range ranges {
+				ends[topic] += r.End
+			}
 		}
-	}
+	})
 	return ends
 }
 
@@ -315,7 +284,8 @@ func TestImportRefusesRows(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	c := importCommand{storage: storage{DataDir: filepath.Join(dir, "data")}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true, SecretsKey: importKey}
+	c := importInto(filepath.Join(dir, "data"))
+	c.TimeZone = "UTC"
 	c.Files = []string{sample("entities.jsonl"), write("e.jsonl", "{}\n")}
 	c.AccountInsights = []string{write("a.csv", `sAccountId,accountId,pId,followers,createdAt
 701,11,1,5,2024-01-01
@@ -335,8 +305,7 @@ func TestImportRefusesRows(t *testing.T) {
 {"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
 `)}
 	report, problems, err := runImport(t, c)
-	var usage usageError
-	require.ErrorAs(t, err, &usage, problems)
+	require.ErrorAs(t, err, new(usageError), problems)
 	require.ErrorContains(t, err, "nothing was imported")
 	require.Equal(t, importCounts{}, report.Imported)
 	var got []string
@@ -382,10 +351,8 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	}
 	table := filepath.Join(dir, "ins.csv")
 	require.NoError(t, os.WriteFile(table, []byte(rows.String()), 0o600))
-	c := importCommand{
-		storage: storage{DataDir: filepath.Join(dir, "data")}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true,
-		Files: []string{sample("entities.jsonl")}, AccountInsights: []string{table},
-	}
+	c := importInto(filepath.Join(dir, "data"))
+	c.AccountInsights = []string{table}
 	ctx, kill := context.WithCancel(t.Context())
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
 	require.ErrorIs(t, err, errInterrupted)
@@ -412,4 +379,45 @@ func (k killer) Write(p []byte) (int, error) {
 		k.kill()
 	}
 	return len(p), nil
+}
+
+// A line of entities is refused with a reason, or makes a draft that the log takes: its key is that of
+// its payload, and what is written decodes to the same.
+func FuzzEntityLine(f *testing.F) {
+	raw, err := os.ReadFile(sample("entities.jsonl"))
+	require.NoError(f, err)
+	for line := range strings.Lines(string(raw)) {
+		f.Add([]byte(line))
+	}
+	for _, line := range []string{`{"type":"directory.user.v1","id":"D00000000000000000000011","erase":true}`, `{"type":"directory.category.v1","data":{"id":-1}}`, `null`, `{"type":"directory.member.v1","id":"07","erase":true}`} {
+		f.Add([]byte(line))
+	}
+	registry := domain.NewRegistry()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		drafts, err := commands.EntityLine(line, registry, now)
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.NotEmpty(t, drafts)
+		draft := drafts[0]
+		require.NotEmpty(t, draft.Key)
+		if len(drafts) > 1 {
+			require.Equal(t, domain.TopicContents, drafts[1].Topic)
+			_, _, err := domain.SplitContentKey(drafts[1].Key)
+			require.NoError(t, err)
+		}
+		if draft.Data == nil {
+			require.Equal(t, domain.TopicDirectory, draft.Topic)
+			return
+		}
+		encoded, err := json.Marshal(draft.Data)
+		require.NoError(t, err)
+		again, err := registry.Decode(draft.Envelope.Type, encoded)
+		require.NoError(t, err)
+		if entity, ok := again.(domain.DirectoryEntity); ok {
+			require.Equal(t, draft.Key, domain.EntityKey(entity))
+		}
+	})
 }

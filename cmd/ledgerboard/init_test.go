@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,11 +20,10 @@ func TestInitBegins(t *testing.T) {
 			Agency: "North Star", Name: "Anna Berg", Email: "anna@north.example.com", For: time.Hour, JSON: true,
 		}
 		change(&c)
-		var out bytes.Buffer
 		var made begun
-		err := c.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+		out, err := runCommand(t, c)
 		if err == nil {
-			require.NoError(t, json.Unmarshal(out.Bytes(), &made))
+			require.NoError(t, json.Unmarshal([]byte(out), &made))
 		}
 		return made, err
 	}
@@ -39,8 +36,7 @@ func TestInitBegins(t *testing.T) {
 		"--for":                          func(c *initCommand) { c.For = 0 },
 	} {
 		_, err := run(change)
-		var usage usageError
-		require.ErrorAs(t, err, &usage, reason)
+		require.ErrorAs(t, err, new(usageError), reason)
 		require.ErrorContains(t, err, reason)
 	}
 	first, err := run(func(*initCommand) {})

@@ -3,23 +3,102 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
+
+// Commands that look at a log never make one: a new, empty log would verify.
+func TestNothingIsMadeToBeLookedAt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	nowhere, erase := storage{DataDir: filepath.Join(dir, "data")}, eraseErna(storage{DataDir: filepath.Join(dir, "data")})
+	erase.Wait = time.Second
+	const agency = "aa0000000000000000000001"
+	for _, c := range []struct {
+		command command
+		says    string
+	}{
+		{verifyCommand{storage: nowhere, logging: quiet, All: true}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{replayCommand{storage: nowhere, logging: quiet, Parent: agency}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{exportCommand{storage: nowhere, logging: quiet, Parent: agency, Bundle: filepath.Join(dir, "b")}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{erase, "LEDGERBOARD_DATABASE_URL"},
+	} {
+		var said bytes.Buffer
+		_, err := runCommand(t, c.command)
+		require.Equal(t, exitUsage, exitCode(err, &said), "%T: %v", c.command, err)
+		require.Contains(t, said.String(), c.says, "%T", c.command)
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// Who meets a running service in its data directory hears how to reach it.
+func TestLogOfARunningService(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	_, err = runCommand(t, replayCommand{storage: storage{DataDir: dir}, logging: quiet, Parent: "aa0000000000000000000001"})
+	require.ErrorIs(t, err, embedded.ErrLocked)
+	require.ErrorContains(t, err, "demo.json")
+}
 
 // The topics of the log are shown to people and to programs.
 func TestLogShowsTopics(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	show := func(asJSON bool) string {
-		var said bytes.Buffer
-		command := logCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, JSON: asJSON}
-		require.NoError(t, command.Run(t.Context(), streams{Out: &said, Err: &said}))
-		return said.String()
-	}
+	command := logCommand{storage: a.storage(), logging: quiet}
+	require.Regexp(t, `(?m)^dashboards +12 +3 +`, mustRun(t, command))
+	command.JSON = true
 	var report logReport
-	require.NoError(t, json.Unmarshal([]byte(show(true)), &report))
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, command)), &report))
 	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
-	require.Regexp(t, `(?m)^dashboards +12 +3 +`, show(false))
+}
+
+// Tables that no one has made are made in the command, on record and without readers of what serves noticing; those that are
+// there stay.
+func TestPrepareCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	prepare := func(names ...string) (told, said string, err error) {
+		var out, errs bytes.Buffer
+		err = prepareCommand{storage: a.storage(), logging: quiet, actionFlags: someReason, Names: names}.Run(t.Context(), streams{Out: &out, Err: &errs})
+		return out.String(), errs.String(), err
+	}
+	requireGenerations := func(want ...string) {
+		rows, err := a.db.Pool.Query(t.Context(), `select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`)
+		require.NoError(t, err)
+		got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	told, said, err := prepare("dashboards", "directory")
+	require.NoError(t, err)
+	require.Contains(t, said, "dashboards: generation 1 of version")
+	require.Regexp(t, `directory: generation \d is ready for readers of this version`, told)
+	told, said, err = prepare("dashboards", "directory")
+	require.NoError(t, err)
+	require.Empty(t, told)
+	require.Contains(t, said, "directory: generation")
+	requireGenerations("dashboards live of f", "directory live of f")
+
+	// A generation of another version serves: this version gets one of its own, and the other's readers stay.
+	_, err = a.db.Pool.Exec(t.Context(), `update generations set version = 999 where projection = 'directory'`)
+	require.NoError(t, err)
+	_, _, err = prepare("directory")
+	require.NoError(t, err)
+	requireGenerations("dashboards live of f", "directory live of t", "directory live of f")
+
+	_, _, err = prepare("nonesuch")
+	require.ErrorAs(t, err, new(usageError))
+	require.ErrorContains(t, err, "there is no read model")
 }

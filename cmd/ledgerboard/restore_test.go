@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -22,21 +18,12 @@ import (
 
 func backUp(t *testing.T, dataDir, to string) {
 	t.Helper()
-	var out bytes.Buffer
-	command := backupCommand{storage: storage{DataDir: dataDir}, logging: logging{LogLevel: "error"}, To: to}
-	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.Contains(t, out.String(), "Backed up the log into ")
-	command = backupCommand{Check: to}
-	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.Contains(t, out.String(), "is whole")
+	require.Contains(t, mustRun(t, backupCommand{storage: storage{DataDir: dataDir}, logging: quiet, To: to}), "Backed up the log into ")
+	require.Contains(t, mustRun(t, backupCommand{Check: to}), "is whole")
 }
 
-func restoreFrom(t *testing.T, from string, at storage) (said string, err error) {
-	t.Helper()
-	var out bytes.Buffer
-	command := restoreCommand{storage: at, logging: logging{LogLevel: "error"}, actionFlags: actionFlags{Yes: true, Reason: "incident:OPS-1"}, From: from}
-	err = command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
-	return out.String(), err
+func restoreFrom(from string, at storage) restoreCommand {
+	return restoreCommand{storage: at, logging: quiet, actionFlags: someReason, From: from}
 }
 
 // updateDashboard appends one more change of the agency.
@@ -60,13 +47,10 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 		before = chainOf(t, a)
 	})
 	backUp(t, dir, files)
-	said, err := restoreFrom(t, files, storage{DataDir: dir})
+	restore := restoreFrom(files, storage{DataDir: dir})
+	said, err := runCommand(t, restore)
 	require.ErrorContains(t, err, "the brokers hold a log already", said)
-	erase := eraseCommand{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
-		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
-	}
-	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
+	mustRun(t, eraseErna(storage{DataDir: dir}))
 	withService(t, dir, func(a *process, _ string) {
 		updateDashboard(t, a, stays)
 		told := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
@@ -76,38 +60,25 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	after := filepath.Join(t.TempDir(), "after")
 	copyDir(t, after, dir)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
-	command := restoreCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, From: files}
-	err = command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	unconfirmed := restore
+	unconfirmed.actionFlags = actionFlags{}
+	_, err = runCommand(t, unconfirmed)
 	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records", "it asks first")
-	_, err = restoreFrom(t, files, storage{DataDir: dir})
+	_, err = runCommand(t, restore)
 	require.NoError(t, err)
 	repeatErasures(t, after, dir)
-	settings := eraseSettings(dir)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	a, err := settings.open(ctx, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	err = a.run(ctx, "127.0.0.1:0", func(context.Context, string) error {
-		defer stop()
-		require.Eventually(t, func() bool {
-			var people []string
-			var restores int
-			err := a.ReadPool.QueryRow(t.Context(), `select (select array_agg(id order by id) from users),
-				(select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored')`).
-				Scan(&people, &restores)
-			return err == nil && slices.Equal(people, []string{eraseStaff, stays}) && restores == 1 && a.Monitor.MayCommand() == nil
-		}, patience, 10*time.Millisecond, "the erasure was repeated")
+	withService(t, dir, func(a *process, _ string) {
+		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored'")
+		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users") // the erasure was repeated
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		require.Equal(t, before, chainOf(t, a))
 		version, _, err := vault.NewCursors(a.KeptPool).Cursor(t.Context(), eraseAgency, stays)
 		require.NoError(t, err)
 		require.EqualValues(t, len(before), version)
 		updateDashboard(t, a, stays)
 		require.Len(t, chainOf(t, a), len(before)+1)
-		return nil
 	})
-	require.NoError(t, err)
-	require.NoError(t, a.Close())
-	_, err = restoreFrom(t, files, storage{DataDir: dir})
+	_, err = runCommand(t, restore)
 	require.ErrorContains(t, err, "nothing was changed", "the log went on")
 }
 
@@ -121,18 +92,20 @@ func TestADamagedBackupIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, segments, 1)
 	require.NoError(t, os.WriteFile(segments[0], []byte("x"), 0o600))
-	var out bytes.Buffer
-	err = backupCommand{Check: files, JSON: true}.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+	out, err := runCommand(t, backupCommand{Check: files, JSON: true})
 	require.Equal(t, exitFindings, exitCode(err, io.Discard))
-	require.Contains(t, out.String(), filepath.Base(segments[0]))
-	require.Contains(t, out.String(), `"whole":false`)
+	require.Contains(t, out, filepath.Base(segments[0]))
+	require.Contains(t, out, `"whole":false`)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
-	_, err = restoreFrom(t, files, storage{DataDir: dir})
+	restore := restoreFrom(files, storage{DataDir: dir})
+	_, err = runCommand(t, restore)
 	require.ErrorContains(t, err, filepath.Base(segments[0]))
 	require.ErrorContains(t, err, "nothing was restored")
 
-	require.Equal(t, exitUsage, exitCode(backupCommand{}.Run(t.Context(), streams{}), io.Discard))
-	err = restoreCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, From: whole}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	_, err = runCommand(t, backupCommand{})
+	require.Equal(t, exitUsage, exitCode(err, io.Discard))
+	restore.From, restore.actionFlags = whole, actionFlags{}
+	_, err = runCommand(t, restore)
 	require.Equal(t, exitUsage, exitCode(err, io.Discard), "without --yes nothing is done")
 	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,11 +17,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -137,15 +138,21 @@ func (a *audited) storage() storage {
 	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
 }
 
-// verify runs the command.
-func (a *audited) verify(t *testing.T, c verifyCommand) (proof.Report, error) {
+// settings are those of a process of these roles on the log.
+func (a *audited) settings(t *testing.T, roles ...string) settings {
 	t.Helper()
-	c.storage, c.JSON = a.storage(), true
-	c.logging = logging{LogLevel: "error"}
-	var out, progress bytes.Buffer
-	err := c.Run(t.Context(), streams{Out: &out, Err: &progress})
-	var report proof.Report
-	require.NoError(t, json.Unmarshal(out.Bytes(), &report), "%s %v", out.String(), err)
+	s := eraseSettings("")
+	s.storage, s.Roles = a.storage(), roles
+	s.DataDir = t.TempDir()
+	return s
+}
+
+// verify runs the command.
+func (a *audited) verify(t *testing.T, c verifyCommand) (report proof.Report, err error) {
+	t.Helper()
+	c.storage, c.logging, c.JSON = a.storage(), quiet, true
+	out, err := runCommand(t, c)
+	require.NoError(t, json.Unmarshal([]byte(out), &report), "%s %v", out, err)
 	return report, err
 }
 
@@ -166,69 +173,51 @@ func TestVerifyCommand(t *testing.T) {
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Len(t, report.Findings, 1)
 	require.Equal(t, 1, report.Checkpoints)
-}
 
-// An invalid record belongs to no chain: it is skipped and counted, and is not a finding.
-func TestVerifyCountsInvalidRecords(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 60)
-	brokers := a.storage().KafkaBrokers
-	for _, key := range []string{auditedAgencies[0], "no key of an agency"} {
-		r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: []byte("{}")}
-		_, err := produce.Record(t.Context(), brokers, r, 0)
-		require.NoError(t, err)
-	}
-	report, err := a.verify(t, verifyCommand{All: true})
-	require.NoError(t, err, "%v", report.Findings)
-	require.Equal(t, int64(2), report.Skipped)
-	require.Equal(t, int64(60), report.Effective)
+	out, err := runCommand(t, verifyCommand{storage: a.storage(), logging: quiet, Parent: "ff0000000000000000000001"})
+	require.ErrorContains(t, err, "nothing was verified")
+	require.Empty(t, out)
 }
 
 // The bundle that the command writes verifies without log and database, and replays.
 func TestExportCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	path := filepath.Join(t.TempDir(), "agency.bundle")
-	var out, progress bytes.Buffer
-	s := streams{Out: &out, Err: &progress}
-	quiet := logging{LogLevel: "error"}
-	require.NoError(t, exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}.Run(t.Context(), s))
-	require.Contains(t, out.String(), "holds 10 records")
+	path, nowhere := filepath.Join(t.TempDir(), "agency.bundle"), storage{DataDir: t.TempDir()}
+	export := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
+	require.Contains(t, mustRun(t, export), "holds 10 records")
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), auditedAgencies[1])
 
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
-	nowhere := storage{DataDir: t.TempDir()}
-	out.Reset()
-	require.NoError(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s))
-	require.Contains(t, out.String(), "10 records are what was signed")
 	public, err := os.ReadFile(key.Keys[0])
 	require.NoError(t, err)
-	require.Contains(t, out.String(), strings.TrimSpace(string(public)))
+	said := mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
+	require.Contains(t, said, "10 records are what was signed")
+	require.Contains(t, said, strings.TrimSpace(string(public)))
 	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path} // where a checkpoint.pub lies, which is nobody's word
-	err = unnamed.Run(t.Context(), s)
+	_, err = runCommand(t, unnamed)
 	require.ErrorAs(t, err, new(usageError))
 	require.ErrorContains(t, err, strings.TrimSpace(string(public)), "the key that it names")
 	unnamed.TrustBundleKey = true
-	require.NoError(t, unnamed.Run(t.Context(), s))
+	mustRun(t, unnamed)
 
-	again := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
-	require.ErrorAs(t, again.Run(t.Context(), s), new(usageError), "a file is there")
-	again.Force = true
-	require.NoError(t, again.Run(t.Context(), s))
+	_, err = runCommand(t, export)
+	require.ErrorAs(t, err, new(usageError), "a file is there")
+	export.Force = true
+	mustRun(t, export)
 
-	out.Reset()
-	require.NoError(t, replayCommand{storage: nowhere, evidence: key, Bundle: path, Format: "json"}.Run(t.Context(), s))
-	fromBundle := out.String()
+	fromBundle := mustRun(t, replayCommand{storage: nowhere, evidence: key, Bundle: path, Format: "json"})
 	require.Equal(t, 20, strings.Count(fromBundle, "\n"), "two dashboards change each time")
-	out.Reset()
-	require.NoError(t, replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}.Run(t.Context(), s))
-	require.Equal(t, fromBundle, out.String())
+	require.Equal(t, fromBundle, mustRun(t, replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}))
 
 	require.NoError(t, os.WriteFile(path, bytes.Replace(raw, []byte(`"version":3,`), []byte(`"version":4,`), 1), 0o600))
-	require.ErrorIs(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s), errBundleFindings)
-	require.Error(t, exportCommand{storage: a.storage(), logging: quiet, Parent: "ff0000000000000000000001", Bundle: path + "2"}.Run(t.Context(), s))
+	_, err = runCommand(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
+	require.ErrorIs(t, err, errBundleFindings)
+	export.Parent, export.Bundle = "ff0000000000000000000001", path+"2"
+	_, err = runCommand(t, export)
+	require.Error(t, err)
 	left, err := filepath.Glob(path + "2*")
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing is left of an export that failed")
@@ -238,22 +227,51 @@ func TestExportCommand(t *testing.T) {
 func TestCutCommands(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	quiet := logging{LogLevel: "error", LogFormat: "text"}
 	bundle := filepath.Join(t.TempDir(), "bundle.jsonl")
-	for name, run := range map[string]func(ctx context.Context, s streams) error{
-		"verify": verifyCommand{storage: a.storage(), logging: quiet, All: true}.Run,
-		"export": exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: bundle}.Run,
-		"replay": replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}.Run,
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []command{
+		verifyCommand{storage: a.storage(), logging: quiet, All: true},
+		verifyCommand{storage: a.storage(), logging: quiet, Tables: true},
+		exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: bundle},
+		replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		err := run(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
 		var said bytes.Buffer
-		require.Equal(t, exitCut, exitCode(err, &said), name)
-		require.Contains(t, said.String(), "interrupted: ", name)
+		require.Equal(t, exitCut, exitCode(c.Run(ctx, streams{Out: io.Discard, Err: io.Discard}), &said), "%T", c)
+		require.Contains(t, said.String(), "interrupted: ", "%T", c)
 		require.NoFileExists(t, bundle)
 	}
 	left, err := os.ReadDir(filepath.Dir(bundle))
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// The tables that serve are compared with the log itself; what differs is named, and what cannot be checked is no success.
+func TestVerifyTablesCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	command := verifyCommand{storage: a.storage(), logging: quiet, Tables: true, JSON: true}
+	said, err := runCommand(t, command)
+	require.ErrorIs(t, err, projections.ErrNotLive, "only dashboards are folded here")
+	reports := map[string]projections.Report{}
+	for from := json.NewDecoder(strings.NewReader(said)); from.More(); {
+		var r projections.Report
+		require.NoError(t, from.Decode(&r))
+		reports[r.Projection] = r
+	}
+	require.True(t, reports["dashboards"].Equal)
+	require.Empty(t, reports["dashboards"].Behind)
+	require.NotContains(t, reports, "operations")
+
+	_, err = a.db.Pool.Exec(t.Context(), "update dashboard_history set role = 'x' where parent_account = $1 and version = 7", auditedAgencies[1])
+	require.NoError(t, err)
+	command.JSON = false
+	said, err = runCommand(t, command)
+	require.ErrorIs(t, err, errTableFindings)
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+	require.Contains(t, said, "dashboards, generation 1")
+	require.Contains(t, said, "DIFFERENT")
+	require.Contains(t, said, `agency "`+auditedAgencies[1]+`"`)
+	require.Contains(t, said, `event "`+auditedAgencies[1]+`.7"`)
+	require.Contains(t, said, "version=7")
 }

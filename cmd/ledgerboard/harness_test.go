@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// patience bounds what tests wait for: only what fails takes so long.
+const patience = 5 * time.Minute
+
+var quiet = logging{LogLevel: "error", LogFormat: "text"}
+
+// someReason is what operators give in tests.
+var someReason = actionFlags{Yes: true, Reason: "incident:OPS-1"}
+
+type command interface {
+	Run(ctx context.Context, s streams) error
+}
+
+// runCommand runs a command and returns what it prints.
+func runCommand(t *testing.T, c command) (printed string, err error) {
+	t.Helper()
+	var out bytes.Buffer
+	err = c.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+	return out.String(), err
+}
+
+// mustRun is runCommand for what must succeed.
+func mustRun(t *testing.T, c command) (printed string) {
+	t.Helper()
+	printed, err := runCommand(t, c)
+	require.NoError(t, err)
+	return printed
+}
+
+// byHand runs the program's command line.
+func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, problems bytes.Buffer
+	code = run(t.Context(), args, &out, &problems)
+	return code, out.String(), problems.String()
+}
+
+// parsed are the settings as a command line gives them.
+func parsed(t *testing.T, args ...string) (c cli) {
+	t.Helper()
+	c, err := parse(t, args...)
+	require.NoError(t, err)
+	return c
+}
+
+func parse(t *testing.T, args ...string) (c cli, err error) {
+	t.Helper()
+	parser, err := kong.New(&c, defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)))
+	require.NoError(t, err)
+	_, err = parser.Parse(args)
+	return c, err
+}
+
+// withService runs the service on a data directory while use does something with it.
+func withService(t *testing.T, dir string, use func(a *process, base string)) {
+	t.Helper()
+	runService(t, eraseSettings(dir), slog.New(slog.DiscardHandler), use)
+}
+
+func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *process, base string)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	a, err := s.open(ctx, logger)
+	require.NoError(t, err)
+	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
+		defer stop()
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
+		use(a, base)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+}
+
+// appendEntities appends entities of the directory as of now.
+func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntity) {
+	t.Helper()
+	for _, entity := range entities {
+		require.NoError(t, p.Log.Append(t.Context(), commands.EntityDraft(entity, time.Now())))
+	}
+}
+
+// until waits until a statement counts as many: tables follow the log.
+func (p *process) until(t *testing.T, want int, sql string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return p.countsOf(t, sql) == want }, patience, 10*time.Millisecond, "%s: want %d", sql, want)
+}
+
+// countsOf is what a statement counts in the tables that readers use, and far below zero where it cannot be asked now.
+func (p *process) countsOf(t *testing.T, sql string) (n int) {
+	t.Helper()
+	if err := p.ReadPool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Log(sql, err)
+		return math.MinInt32
+	}
+	return n
+}
+
+// get asks with a token, or without one if it is empty.
+func get(t *testing.T, url, token string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(raw)
+}

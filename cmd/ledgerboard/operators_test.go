@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The accounts that tests connect.
+const (
+	fetchGood = iota + 1
+	fetchDisconnected
+	fetchLapsed
+	fetchNoToken
+)
+
+var fetchKey = strings.Repeat("ab", 32)
+
+func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
+	dir := t.TempDir()
+	withService(t, dir, func(a *process, _ string) { seedFetching(t, a) })
+	next := strings.Repeat("cd", 32)
+	code, out, problems := byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", next+","+fetchKey)
+	require.Zero(t, code, problems)
+	require.Contains(t, out, "3 secrets resealed")
+	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--json")
+	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
+	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--secrets-key", "short")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+}
+
+// What an operator pauses on the command line is listed as paused, until it is resumed; one wrong id refuses all.
+func TestConnectionsArePausedByHand(t *testing.T) {
+	dir := t.TempDir()
+	withService(t, dir, func(a *process, _ string) { seedFetching(t, a) })
+	run := func(args ...string) (code int, out, problems string) {
+		if args[0] != "connections" || args[1] != "list" {
+			args = append(args, "--yes", "--reason", "incident:OPS-5")
+		}
+		return byHand(t, append(args, "--data-dir", dir, "--log-level", "error")...)
+	}
+	reading := func(of int64) readmodels.ConnectionReading {
+		code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
+		require.Zero(t, code, problems)
+		var listed []readmodels.ConnectionReading
+		require.NoError(t, json.Unmarshal([]byte(out), &listed))
+		for _, one := range listed {
+			if one.ConnectionID == of {
+				return one
+			}
+		}
+		return readmodels.ConnectionReading{State: "not listed"}
+	}
+	state := func(of int64) string { return reading(of).State }
+	require.Equal(t, "ok", state(fetchGood))
+	code, _, problems := run("pause", "1", "99")
+	require.NotZero(t, code)
+	require.Contains(t, problems, "99")
+	require.Equal(t, "ok", state(fetchGood))
+
+	code, _, problems = run("pause", "1")
+	require.Zero(t, code, problems)
+	require.Equal(t, "paused", state(fetchGood))
+	code, out, problems := run("connections", "list")
+	require.Zero(t, code, problems)
+	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
+
+	read := func(id int) (int, string) {
+		code, out, problems := run("connections", "read", strconv.Itoa(id))
+		return code, out + problems
+	}
+	for id, want := range map[int]string{
+		fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "does not know",
+	} {
+		code, said := read(id)
+		require.NotZero(t, code, said)
+		require.Contains(t, said, want)
+	}
+	require.Nil(t, reading(fetchGood).NextDue)
+	code, _, problems = run("resume", "1")
+	require.Zero(t, code, problems)
+	require.Equal(t, "ok", state(fetchGood))
+	require.Equal(t, "not listed", state(fetchDisconnected))
+	code, said := read(fetchGood)
+	require.Zero(t, code, said)
+	require.NotNil(t, reading(fetchGood).NextDue)
+}
+
+// One wrong name refuses all, before anything is paused, and the answer lists what there is.
+func TestPausableKnowsAllNamesFirst(t *testing.T) {
+	t.Parallel()
+	all, connections, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
+	require.NoError(t, err)
+	require.Equal(t, []pausable{{domain.PausePlatform, "linkedin"}, {domain.PauseProjection, "post_insights"}, {domain.PauseConnection, "31"}}, all)
+	require.Equal(t, []int64{31}, connections)
+	for _, wrong := range []string{"post_insight", "-1", "0"} {
+		_, _, err = allPausable([]string{"linkedin", wrong})
+		require.ErrorAs(t, err, new(usageError))
+		for _, part := range []string{`"` + wrong + `"`, "dashboards", "tiktok", "Nothing was changed"} {
+			require.ErrorContains(t, err, part)
+		}
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	reason, err := someReason.confirm(streams{Out: io.Discard, Err: io.Discard}, "x")
+	require.NoError(t, err)
+	require.Equal(t, domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}, reason)
+	for want, flags := range map[string]actionFlags{ // tests have no terminal
+		"give --yes too": {Reason: "incident"}, "give --reason CODE[:TICKET] too": {Yes: true}, "give --yes and --reason CODE[:TICKET] too": {},
+		"because": {Yes: true, Reason: "because"},
+	} {
+		_, err := flags.confirm(streams{Out: io.Discard, Err: io.Discard}, "x")
+		require.ErrorAs(t, err, new(usageError))
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestAskForReasonAndGo(t *testing.T) {
+	t.Parallel()
+	for answers, want := range map[string]error{
+		"incident\ny\n": nil, "incident:OPS-2\nYES\n": nil, "incident\n\n": errDeclined, "incident\nn\n": errDeclined,
+		"\n": errDeclined, "no\n": errDeclined, "": errDeclined,
+	} {
+		var said bytes.Buffer
+		_, err := actionFlags{}.ask(streams{Err: &said}, bufio.NewReader(strings.NewReader(answers)), "pause linkedin")
+		require.ErrorIs(t, err, want, answers)
+		require.True(t, strings.HasPrefix(said.String(), "This will pause linkedin.\nReason ("), said.String())
+	}
+}
+
+// Ctrl-C at either prompt ends the command, although nobody answers.
+func TestSignalAtAPrompt(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string]actionFlags{"reason": {}, "go on": {Reason: "incident"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			silent, writer := io.Pipe()
+			defer writer.Close()
+			cut := make(chan struct{})
+			close(cut)
+			_, err := flags.ask(streams{Err: io.Discard, Cut: cut}, bufio.NewReader(silent), "x")
+			require.ErrorIs(t, err, errInterrupted)
+			require.ErrorContains(t, err, nothingDone)
+			require.Equal(t, exitCut, exitCode(err, io.Discard))
+		})
+	}
+}
+
+// lockedBuffer may be written and read at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// seedFetching puts the accounts into the directory and the store of tokens.
+func seedFetching(t *testing.T, a *process) {
+	t.Helper()
+	now := time.Now()
+	a.appendEntities(t,
+		domain.DirectoryAccount{ID: eraseAgency, Active: true},
+		domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)})
+	keys, err := vault.ParseKeys(fetchKey)
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(a.KeptPool, keys)
+	require.NoError(t, err)
+	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: "a token"})
+	require.NoError(t, err)
+	for id := fetchGood; id <= fetchNoToken; id++ {
+		account, ref := eraseClient, fmt.Sprintf("connection/%d", id)
+		if id == fetchLapsed {
+			account = "c20000000000000000000000"
+		}
+		a.appendEntities(t,
+			domain.DirectoryConnection{ID: int64(id), MemberID: 1, Platform: domain.Facebook, SecretRef: ref},
+			domain.DirectorySocialAccount{
+				ID: int64(id), ParentAccount: eraseAgency, AccountID: account, MemberID: 1, ConnectionID: int64(id), Platform: domain.Facebook,
+				ExternalID: fmt.Sprintf("70%d", id), Connected: id != fetchDisconnected,
+			})
+		if id != fetchNoToken {
+			require.NoError(t, secrets.Put(t.Context(), ref, sealed, domain.SecretTimes{Taken: now}))
+		}
+	}
+	a.until(t, fetchNoToken, "select count(*) from tSAccounts")
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// Whatever its roles, a process tells of itself over HTTP; without the role api it serves nothing else.
+func TestEveryRoleServesHealthAndMetrics(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 1)
+	private, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	for _, role := range []string{roleAPI, roleProjector, roleFetcher, roleSigner} {
+		t.Run(role, func(t *testing.T) {
+			s := a.settings(t, role)
+			switch role {
+			case roleSigner:
+				s.CheckpointKey, s.CheckpointEvery = private, time.Hour
+			case roleFetcher:
+				s.SecretsKey = fetchKey
+				s.GrowthWindow, s.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
+			}
+			_, base, end := startProcess(t, s)
+			status, body := get(t, base+"/healthz", "")
+			require.Equal(t, http.StatusOK, status, body)
+			status, body = get(t, base+"/readyz", "")
+			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, status)
+			require.Contains(t, body, `"name":"database"`)
+			status, body = get(t, base+"/metrics", "")
+			require.Equal(t, http.StatusOK, status)
+			require.Contains(t, body, "go_goroutines")
+			served := http.StatusNotFound
+			if role == roleAPI {
+				served = http.StatusUnauthorized
+			}
+			status, body = get(t, base+"/api/projects/dashboard/aaaaaaaaaaaaaaaaaaaaaaaa", "")
+			require.Equal(t, served, status, body)
+			require.NoError(t, end())
+		})
+	}
+}
+
+// With a key that does not open the stored tokens nothing could be read from any platform: the process says so and does not start.
+func TestAnotherSecretsKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 1)
+	ours, err := vault.ParseKeys(fetchKey)
+	require.NoError(t, err)
+	kept, err := a.parts.Vault(t.Context())
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(kept, ours)
+	require.NoError(t, err)
+	require.NoError(t, secrets.Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
+	s := addressedSettings(t.TempDir())
+	s.storage, s.SecretsKey, s.Roles = a.storage(), strings.Repeat("cd", 32), []string{roleAPI}
+	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
+}
+
+// A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
+func TestStatusOfAProjector(t *testing.T) {
+	settings := eraseSettings(t.TempDir())
+	settings.Roles = []string{roleProjector}
+	runService(t, settings, slog.New(slog.DiscardHandler), func(p *process, base string) {
+		addr := strings.TrimPrefix(base, "http://")
+		// says asks until the answer is one of such a kind and says all of this: a probe may fail for a moment.
+		says := func(c statusCommand, kind error, texts ...string) {
+			require.Eventually(t, func() bool {
+				c.Addr, c.Timeout = addr, time.Minute
+				printed, err := runCommand(t, c)
+				return errors.Is(err, kind) && !slices.ContainsFunc(texts, func(text string) bool { return !regexp.MustCompile(text).MatchString(printed) })
+			}, patience, 50*time.Millisecond, "%v", texts)
+		}
+		says(statusCommand{}, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)
+		says(statusCommand{All: true}, nil, `(?m)^directory +g1 +0 +0 +0 +0 +0`)
+
+		_, err := p.KeptPool.Exec(t.Context(), "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
+		require.NoError(t, err)
+		says(statusCommand{}, errDegraded, `^degraded\n`, "post_insights is paused")
+		require.Equal(t, exitNotReady, exitCode(errDegraded, io.Discard))
+		_, err = p.KeptPool.Exec(t.Context(), "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
+		require.NoError(t, err)
+		says(statusCommand{}, errDegraded, `linkedin is not read: paused since .*, by tester, incident:OPS-3`)
+		says(statusCommand{Serving: true}, nil, `^degraded\n`) // a container that serves is not ended
+		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin"`, `"partitions":\[\{"partition":0,"next_offset":0`)
+
+		_, body := get(t, base+"/metrics", "")
+		require.Contains(t, body, `ledgerboard_degraded{reason="paused"} 1`)
+		require.Contains(t, body, `ledgerboard_degraded{reason="brokers"} 0`)
+	})
+}
+
+// A part that does not end does not keep the process: the stop ends with its one bound, however many steps it has, and names that part.
+func TestStopIsBoundedAsAWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStop(30 * time.Second)
+		stuck := make(chan struct{})
+		defer close(stuck)
+		var group errgroup.Group
+		s.run(&group, "what ends", func() error { return nil })
+		s.run(&group, "what hangs", func() error { <-stuck; return nil })
+		time.Sleep(time.Hour) // of the bubble's clock: the bound begins with the stop
+		began := time.Now()
+		s.begin()
+		s.begin()
+		requests, cancel := s.requests(t.Context())
+		defer cancel()
+		<-requests.Done()
+		require.Equal(t, 20*time.Second, time.Since(began), "what comes after the requests has time left")
+		err := s.wait(group.Wait)
+		require.ErrorIs(t, err, errStopCut)
+		require.ErrorContains(t, err, "after 30s these")
+		require.ErrorContains(t, err, "to their end: what hangs")
+		require.ErrorIs(t, s.wait(func() error { <-stuck; return nil }), errStopCut)
+		last, cancelLast := s.last(t.Context())
+		defer cancelLast()
+		<-last.Done()
+		require.Equal(t, 30*time.Second, time.Since(began), "two steps, one bound")
+	})
+}
+
+// What ends in time is the outcome.
+func TestStopThatEndsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, failed := newStop(30*time.Second), errors.New("it failed")
+		var group errgroup.Group
+		s.run(&group, "a part", func() error { time.Sleep(29 * time.Second); return failed })
+		s.begin()
+		require.ErrorIs(t, s.wait(group.Wait), failed)
+		require.NoError(t, s.wait(func() error { return nil }))
+		time.Sleep(time.Minute) // the bound's end meets nobody
+	})
+}
+
+// Somebody in the process never gives a connection back, and the pool waits for that: the process ends all the same, and says what hung.
+func TestStopOfAProcessThatHangs(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 1)
+	s := a.settings(t, roleProjector)
+	s.StopWithin = time.Second
+	p, _, end := startProcess(t, s)
+	conn, err := p.KeptPool.Acquire(t.Context())
+	require.NoError(t, err)
+	err = end()
+	require.ErrorIs(t, err, errStopCut)
+	require.ErrorContains(t, err, closing)
+	conn.Release()
+	require.Eventually(t, func() bool { // what hung ends before the test's servers do
+		p.stop.mu.Lock()
+		defer p.stop.mu.Unlock()
+		return len(p.stop.runs) == 0
+	}, 10*time.Minute, time.Millisecond)
+}
+
+// startProcess starts a process, and returns when it listens. End stops and closes it.
+func startProcess(t *testing.T, s settings) (p *process, base string, end func() error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	listening, ended := make(listeningAt, 1), make(chan error, 1)
+	p, err := s.open(ctx, slog.New(listening))
+	require.NoError(t, err)
+	go func() { ended <- errors.Join(p.run(ctx, "127.0.0.1:0", nil), p.Close()) }()
+	select {
+	case addr := <-listening:
+		base = "http://" + addr
+	case err := <-ended:
+		require.FailNow(t, "it ended before it listened", "%v", err)
+	}
+	return p, base, func() error { stop(); return <-ended }
+}
+
+// listeningAt is a log that tells where its process listens.
+type listeningAt chan string
+
+func (l listeningAt) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l listeningAt) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "listening" {
+		r.Attrs(func(a slog.Attr) bool { l <- a.Value.String(); return true })
+	}
+	return nil
+}
+
+func (l listeningAt) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+func (l listeningAt) WithGroup(string) slog.Handler { return l }

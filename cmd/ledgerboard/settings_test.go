@@ -1,0 +1,276 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// A demo has defaults of its own; what somebody says counts, also when it is what a service would take.
+func TestDemoTakesWhatIsSaid(t *testing.T) {
+	require.Equal(t, 6000, parsed(t, "serve").Serve.RateLimit)
+	require.Equal(t, 60_000, parsed(t, "demo").Demo.RateLimit)
+	require.Equal(t, 60_000, parsed(t, "serve", "--mock").Serve.RateLimit)
+	require.Equal(t, 10*time.Second, parsed(t, "demo").Demo.CheckpointEvery)
+	require.Equal(t, time.Minute, parsed(t, "demo").Demo.PostInsightsInterval)
+	require.Equal(t, 6000, parsed(t, "demo", "--rate-limit=6000").Demo.RateLimit)
+	require.Equal(t, time.Hour, parsed(t, "serve", "--checkpoint-every=1h", "--mock").Serve.CheckpointEvery)
+	t.Setenv("LEDGERBOARD_RATE_LIMIT", "6000")
+	require.Equal(t, 6000, parsed(t, "demo").Demo.RateLimit)
+	require.Equal(t, 6000, parsed(t, "serve", "--mock").Serve.RateLimit)
+}
+
+// What a main application leaves out means what it means to the program beside it.
+func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
+	t.Parallel()
+	serve, mounted := parsed(t, "serve").Serve, mount.Config{}.WithDefaults()
+	require.Equal(t, serve.ClientDashboardScopes, mounted.ClientScopes)
+	require.Equal(t, serve.Users == usersUnknownAllowed, mounted.UnknownUsers)
+	require.Equal(t, serve.Withdrawn, mounted.WithdrawnFile)
+}
+
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443/prefix", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
+		require.NoError(t, checkPublicURL(good), good)
+	}
+	for _, bad := range []string{
+		"http://boards.example", "https://boards.example/", "boards.example", "https://", "https://me@boards.example", "https://boards.example?x=1", "ftp://localhost",
+		"http://localhost.evil.example",
+	} {
+		require.ErrorContains(t, checkPublicURL(bad), "LEDGERBOARD_PUBLIC_URL", bad)
+	}
+}
+
+// Origins with a star may read answers, and are no place that a result page leads to.
+func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
+	t.Parallel()
+	s := settings{Roles: []string{roleAPI}, PublicURL: "https://boards.example", CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}}
+	config, err := s.connectConfig()
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://app.example"}, config.ReturnOrigins)
+	s.Roles = []string{roleFetcher}
+	config, err = s.connectConfig()
+	require.NoError(t, err)
+	require.Nil(t, config, "without the role api nobody asks")
+}
+
+// Each role needs its own secrets alone: requests need settings of tokens, and a process that only signs needs the key.
+func TestSecretsAreOfRoles(t *testing.T) {
+	t.Parallel()
+	for role, needs := range map[string][2]string{
+		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
+		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process that only signs needs it", "LEDGERBOARD_JWT"},
+	} {
+		s := eraseSettings(t.TempDir())
+		s.JWTSecret, s.Roles = "", []string{role}
+		said := fmt.Sprint(s.validate("127.0.0.1:0"))
+		require.Contains(t, said, needs[0], role)
+		for _, other := range strings.Fields(needs[1]) {
+			require.NotContains(t, said, other, role)
+		}
+	}
+}
+
+// A list of withdrawn subjects that cannot be read would let them in: nothing starts.
+func TestWithdrawnFileMustBeReadable(t *testing.T) {
+	t.Parallel()
+	s := eraseSettings(t.TempDir())
+	s.Withdrawn = filepath.Join(t.TempDir(), "withdrawn")
+	require.ErrorContains(t, s.validate("127.0.0.1:0"), "LEDGERBOARD_WITHDRAWN")
+	require.NoError(t, os.WriteFile(s.Withdrawn, []byte("two subjects\n"), 0o600))
+	require.ErrorContains(t, s.validate("127.0.0.1:0"), "line 1")
+	require.NoError(t, os.WriteFile(s.Withdrawn, []byte("one # subject\n"), 0o600))
+	require.NotContains(t, fmt.Sprint(s.validate("127.0.0.1:0")), "LEDGERBOARD_WITHDRAWN")
+}
+
+func TestSigningInSettings(t *testing.T) {
+	t.Parallel()
+	whole := signingIn{OIDCIssuer: "https://id.example", OIDCClientID: "a", OIDCClientSecret: "b", OIDCStaff: []string{"operator:x"}}
+	require.Empty(t, whole.validate(atBoards))
+	require.Empty(t, signingIn{}.validate(""))
+	for want, change := range map[string]func(*signingIn) (publicURL string){
+		"LEDGERBOARD_OIDC_ISSUER is not set":              func(s *signingIn) string { s.OIDCIssuer = ""; return atBoards },
+		"must begin with https://":                        func(s *signingIn) string { s.OIDCIssuer = "http://id.example"; return atBoards },
+		"LEDGERBOARD_OIDC_CLIENT_SECRET: both are needed": func(s *signingIn) string { s.OIDCClientSecret = ""; return atBoards },
+		"LEDGERBOARD_PUBLIC_URL is not set":               func(*signingIn) string { return "" },
+		"LEDGERBOARD_OIDC_STAFF":                          func(s *signingIn) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
+	} {
+		s := whole
+		public := change(&s)
+		wrong := s.validate(public)
+		require.ErrorContains(t, wrong.err(), want)
+	}
+}
+
+// parsedFetching are the settings of fetching as the command line gives them.
+func parsedFetching(t *testing.T, args ...string) fetching {
+	t.Helper()
+	return parsed(t, append([]string{"serve"}, args...)...).Serve.fetching
+}
+
+func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
+	f := parsedFetching(t)
+	require.Empty(t, f.validate())
+	config, err := f.fetchConfig()
+	require.NoError(t, err)
+	require.Equal(t, quota.DefaultLimits(), config.Quota.Limits)
+	require.Equal(t, collect.DefaultPostInterval, config.Collect.PostInterval)
+	require.Equal(t, 30*time.Second, config.Schedule.Every[domain.FetchAccounts])
+}
+
+// Connections that are due more often are also looked for more often, but never more than once a second.
+func TestLooksFollowTheIntervals(t *testing.T) {
+	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
+	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
+	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
+}
+
+// One URL is that of all simulated platforms, of the pages where people sign in, too.
+func TestPlatformsAreElsewhere(t *testing.T) {
+	at := parsedFetching(t, "--platforms-url=http://localhost:1/").platforms().WithDefaults()
+	require.Equal(t, "http://localhost:1/facebook", at.Facebook.BaseURL)
+	require.Equal(t, "http://localhost:1/instagram", at.Instagram.DialogURL)
+	require.Equal(t, "http://localhost:1/linkedin", at.LinkedIn.AuthURL)
+	require.Equal(t, "http://localhost:1/tiktok", at.TikTok.BaseURL)
+	require.Equal(t, "https://open.tiktokapis.com", parsedFetching(t).platforms().WithDefaults().TikTok.BaseURL)
+}
+
+func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
+	f := parsedFetching(t)
+	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0
+	f.Quotas, f.PlatformsURL = []string{"tiktok"}, "nowhere"
+	err := errors.Join(f.validate()...)
+	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL"} {
+		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
+	}
+}
+
+// LinkedIn's quota is assumed to be that of an app in development, unless it is set: what the help says is what holds.
+func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
+	development := []string{"linkedin:app:500/24h", "linkedin:account:100/24h"}
+	for setting, want := range map[string][]string{
+		"": development, "tiktok:none": development, "linkedin:app:20000/24h": nil, "linkedin:none": nil, strings.Join(development, ","): nil,
+	} {
+		config, err := parsedFetching(t, "--quotas="+setting).fetchConfig()
+		require.NoError(t, err)
+		var assumed []string
+		for _, limit := range config.Quota.Limits {
+			if limit.Assumed {
+				assumed = append(assumed, limit.String())
+			}
+		}
+		require.Equal(t, want, assumed, setting)
+	}
+}
+
+// A client's key without its secret is an error at start; a missing key is one once there are accounts of the platform, and
+// not where the simulator stands in for it.
+func TestClientKeysComeInPairs(t *testing.T) {
+	f := parsedFetching(t)
+	require.Len(t, f.unkeyed(), 2)
+	require.Contains(t, f.unkeyed()[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
+	f.TikTokClientKey = "key"
+	require.Len(t, f.unkeyed(), 1)
+	require.ErrorContains(t, errors.Join(f.validate()...), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
+	f.TikTokClientSecret, f.PlatformsURL = "secret", "http://localhost:1"
+	require.Empty(t, f.validate())
+	require.Empty(t, f.unkeyed())
+	f.FacebookAppID, f.InstagramAppID = "1", "2"
+	wrong := errors.Join(f.validate()...)
+	require.ErrorContains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")
+	require.ErrorContains(t, wrong, "LEDGERBOARD_INSTAGRAM_APP_SECRET is not")
+	f.FacebookAppSecret, f.InstagramAppSecret = "of facebook", "of instagram"
+	require.Empty(t, f.validate())
+	config, err := f.fetchConfig()
+	require.NoError(t, err)
+	require.Equal(t, "of facebook", config.Platforms.Facebook.ClientSecret)
+	require.Equal(t, "of instagram", config.Platforms.Instagram.ClientSecret)
+}
+
+// What the settings say of TLS reaches the one configuration that both clients are made of.
+func TestKafkaTLSIsRead(t *testing.T) {
+	authority := certs.NewAuthority(t)
+	mine := authority.Issue(t, "client", time.Now().Add(time.Hour))
+	var inOneFile []byte
+	for _, name := range []string{mine.CertFile, mine.KeyFile} {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		inOneFile = append(inOneFile, raw...)
+	}
+	cert := filepath.Join(t.TempDir(), "client.pem")
+	require.NoError(t, os.WriteFile(cert, inOneFile, 0o600))
+	require.Nil(t, parsed(t, "migrate").Migrate.backends(nil).TLS)
+	require.Nil(t, parsed(t, "migrate", "--kafka-tls").Migrate.backends(nil).TLS.RootCAs, "those of the machine")
+	got := parsed(t, "migrate", "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", cert).Migrate.backends(nil).TLS
+	require.True(t, got.RootCAs.Equal(authority.Trust().RootCAs))
+	require.Equal(t, mine.Serve(t).Certificates[0].Certificate, got.Certificates[0].Certificate)
+	require.False(t, got.InsecureSkipVerify)
+}
+
+// Every command that may speak to brokers reads the files: none may do so in the open because its settings were put together otherwise.
+func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
+	parser, err := kong.New(&cli{}, defaults())
+	require.NoError(t, err)
+	commands := 0
+	for _, node := range parser.Model.Leaves(false) {
+		for _, flag := range node.Flags {
+			if flag.Name == "kafka-tls" {
+				commands++
+				require.True(t, node.Target.Addr().MethodByName("AfterApply").IsValid(), node.Path())
+			}
+		}
+	}
+	require.Greater(t, commands, 20)
+}
+
+// Settings of connections to brokers that would be lost or cannot be used are reported before anything is tried, all at once.
+func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
+	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
+	_, err := parse(t, "migrate", "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
+	for _, name := range []string{"CA", "CERT"} {
+		require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_"+name+" is set, and LEDGERBOARD_KAFKA_TLS is not true")
+	}
+	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", pair.KeyFile)
+	require.ErrorContains(t, err, "belongs into LEDGERBOARD_KAFKA_CERT")
+	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.CertFile)
+	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CA: read certificates")
+	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")
+	wrong := parsed(t, "migrate", "--kafka-user", "u").Migrate.validate()
+	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not set")
+}
+
+// In a demo, people who are made up sign in at each simulated platform, which is read as an approved app is; no address leads out of this machine.
+func TestDemoLeadsToItsSimulator(t *testing.T) {
+	demo := parsed(t, "demo").Demo
+	demo.fill(&launch.State{}, "http://127.0.0.1:1")
+	require.Empty(t, demo.fetching.validate())
+	config, err := demo.fetchConfig()
+	require.NoError(t, err)
+	for _, limit := range config.Quota.Limits {
+		require.False(t, limit.Assumed, "%s", limit)
+	}
+	set, err := platforms.New(config.Platforms)
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	for _, p := range domain.Platforms() {
+		signIn, err := set.SignIn(p)
+		require.NoError(t, err)
+		require.Contains(t, signIn.Address("state", "http://127.0.0.1:6001/connect"), "http://127.0.0.1:1/")
+	}
+}

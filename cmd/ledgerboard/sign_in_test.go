@@ -1,0 +1,382 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
+)
+
+// Two agencies with a client each, whose boards were opened.
+const (
+	signInAgency, signInClient   = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001"
+	signInOther, signInForeign   = "bbbbbbbbbbbbbbbbbbbbbbbb", "c20000000000000000000002"
+	signInStaff, signInColleague = "5a0000000000000000000001", "5a0000000000000000000002"
+	signInTwin, signInNora       = "5a0000000000000000000003", "5a0000000000000000000004"
+	signInCleo, signInOtherTwin  = "c00000000000000000000005", "c00000000000000000000006"
+)
+
+func seedConsole(t *testing.T, a *process) {
+	t.Helper()
+	a.appendEntities(t,
+		domain.DirectoryAccount{ID: signInAgency, RowID: 1, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: signInClient, RowID: 2, ParentAccount: signInAgency, Name: "Own Client", Active: true},
+		domain.DirectoryAccount{ID: signInOther, RowID: 3, Name: "Other", Active: true},
+		domain.DirectoryAccount{ID: signInForeign, RowID: 4, ParentAccount: signInOther, Name: "Foreign Client", Active: true},
+		domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Active: true},
+		domain.DirectoryUser{ID: signInColleague, AccountID: signInAgency, Name: "Gone"})
+	for agency, client := range map[string]string{signInAgency: signInClient, signInOther: signInForeign} {
+		require.Eventually(t, func() bool {
+			_, err := a.Updates.Open(t.Context(), commands.OpenDashboard{
+				Caller: commands.Caller{ParentAccount: agency, UserID: signInStaff, Role: "agency", RequestID: "r"}, SubAccount: client,
+			})
+			return err == nil
+		}, patience, 50*time.Millisecond)
+	}
+}
+
+// personsBrowser is a browser: it keeps cookies, also those that are for secure pages, as browsers do on their own machine.
+type personsBrowser struct {
+	t      *testing.T
+	base   string
+	client http.Client
+}
+
+func newPersonsBrowser(t *testing.T, base string) *personsBrowser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	return &personsBrowser{t, base, http.Client{Jar: securing{jar}}}
+}
+
+// securing is a jar for which every host is this machine's.
+type securing struct{ *cookiejar.Jar }
+
+func secured(u *url.URL) *url.URL { s := *u; s.Scheme = "https"; return &s }
+
+func (s securing) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	s.Jar.SetCookies(secured(u), cookies)
+}
+
+func (s securing) Cookies(u *url.URL) []*http.Cookie { return s.Jar.Cookies(secured(u)) }
+
+// shows asks for a page, or sends a form, and goes where it leads; again as long as the service is not ready.
+func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
+	b.t.Helper()
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	require.Eventually(b.t, func() bool {
+		r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(form.Encode()))
+		require.NoError(b.t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "text/html")
+		answer, err := b.client.Do(r)
+		require.NoError(b.t, err)
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(b.t, err)
+		status, text = answer.StatusCode, string(body)
+		return status != http.StatusServiceUnavailable
+	}, patience, 50*time.Millisecond)
+	return status, text
+}
+
+// opens is shows where the page must open.
+func (b *personsBrowser) opens(path string, form url.Values) (text string) {
+	b.t.Helper()
+	status, text := b.shows(path, form)
+	require.Equal(b.t, http.StatusOK, status, text)
+	return text
+}
+
+// atBoards is where browsers find the service; elsewhere they go where they are sent.
+const atBoards = "https://boards.test"
+
+// leadingTo leads requests for [atBoards] to where the service listens, as TLS before it would.
+type leadingTo struct{ base string }
+
+func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == "boards.test" {
+		at, err := url.Parse(l.base)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.URL.Scheme, r.URL.Host = at.Scheme, at.Host
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// withProvider runs the service with an identity provider while use does something with it; sight is a new browser's.
+func withProvider(t *testing.T, dir string, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
+	t.Helper()
+	at.Returns(atBoards + "/console/signin/callback")
+	settings := addressedSettings(dir)
+	settings.signingIn = signingIn{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
+	require.Empty(t, settings.signingIn.validate(settings.PublicURL))
+	withAddress(t, settings, use)
+}
+
+// addressedSettings are those of a service that knows its own address.
+func addressedSettings(dir string) settings {
+	settings := eraseSettings(dir)
+	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
+	settings.GrowthWindow, settings.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
+	return settings
+}
+
+// withAddress runs the service while use does something with it; sight is a new browser's.
+func withAddress(t *testing.T, settings settings, use func(a *process, sight func() *personsBrowser)) {
+	t.Helper()
+	runService(t, settings, slog.New(slog.DiscardHandler), func(a *process, base string) {
+		use(a, func() *personsBrowser {
+			b := newPersonsBrowser(t, atBoards)
+			b.client.Transport = leadingTo{base}
+			return b
+		})
+	})
+}
+
+// signsIn goes to the provider, and comes back as somebody.
+func (b *personsBrowser) signsIn(as string) (status int, text string) {
+	b.t.Helper()
+	var at string
+	b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if strings.HasSuffix(r.URL.Path, "/authorize") {
+			at = r.URL.String()
+		}
+		return nil
+	}
+	require.Contains(b.t, b.opens("/console/signin/start", nil), "Who are you?")
+	base := b.base
+	b.base = ""
+	defer func() { b.base = base }()
+	return b.shows(at+"&as="+url.QueryEscape(as), nil)
+}
+
+// refusedFor is how many sign-ins were refused for a reason, by the metric.
+func (p *process) refusedFor(t *testing.T, why string) (n float64) {
+	t.Helper()
+	families, err := p.registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if family.GetName() == "ledgerboard_sign_ins_refused_total" && label.GetName() == "why" && label.GetValue() == why {
+					n += metric.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
+}
+
+// The whole way over a provider, log and tables: who is let in, as what, who is not, and why.
+func TestTheProviderSignsInToTheConsole(t *testing.T) {
+	dir, at := t.TempDir(), issuer.Start(t)
+	verified := func(subject, email string) { at.Knows(subject, map[string]any{"email": email, "email_verified": true}) }
+	verified("stella", "Stella@Agency.Example")
+	verified("stella's other", "stella@agency.example")
+	verified("cleo", "cleo@client.example")
+	verified("twin", "twin@agency.example")
+	verified("gone", "gone@agency.example")
+	verified("stranger", "stranger@agency.example")
+	verified("kelvin", "\u212Aim@agency.example")
+	verified("olga", "Olga@Operators.example")
+	at.Knows("nora", map[string]any{"email": "nora@agency.example", "email_verified": false})
+	at.Knows("auditor-7", map[string]any{"ledgerboard_roles": []string{"auditor", "agency"}})
+	staff := []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":auditor-7", "operator:auditor-7"}
+	withProvider(t, dir, at, staff, func(a *process, sight func() *personsBrowser) {
+		seedConsole(t, a)
+		stella := domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@Agency.example", Active: true}
+		a.appendEntities(t, stella,
+			domain.DirectoryUser{ID: signInColleague, AccountID: signInAgency, Name: "Gone", Email: "gone@agency.example"},
+			domain.DirectoryUser{ID: signInNora, AccountID: signInAgency, Name: "Nora", Email: "nora@agency.example", Active: true},
+			domain.DirectoryUser{ID: signInTwin, AccountID: signInAgency, Name: "Twin", Email: "twin@agency.example", Active: true},
+			domain.DirectoryUser{ID: signInOtherTwin, AccountID: signInForeign, Name: "Twin", Email: "TWIN@agency.example", Active: true},
+			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true},
+			domain.DirectoryUser{ID: "5a0000000000000000000007", AccountID: signInAgency, Name: "Kim", Email: "kim@agency.example", Active: true})
+		a.until(t, 7, "select count(*) from users where email <> ''")
+
+		for as, want := range map[string]string{
+			"nobody": "it was cancelled there", "nora": "has not verified your e-mail address", "twin": "several people",
+			"gone": "No one with your e-mail address", "stranger": "No one with your e-mail address", "kelvin": "No one with your e-mail address",
+		} {
+			status, text := sight().signsIn(as)
+			require.Equal(t, http.StatusForbidden, status, as)
+			require.Contains(t, text, want, as)
+		}
+		require.Zero(t, a.countsOf(t, "select count(*) from kept.identities")+a.countsOf(t, "select count(*) from kept.sessions"))
+
+		b := sight()
+		status, text := b.signsIn("stella")
+		require.Equal(t, http.StatusOK, status, text)
+		require.Contains(t, text, "agency · Agency")
+		_, text = sight().signsIn("cleo")
+		require.Contains(t, text, "Cleo")
+		require.Contains(t, text, "client")
+		_, text = sight().signsIn("olga")
+		require.Contains(t, text, "operator")
+		_, text = sight().signsIn("auditor-7")
+		require.Contains(t, text, "auditor · Agency")
+		require.NotContains(t, text, "/console/ops", "the provider leaves it one role of two")
+		for range 2 {
+			status, text = sight().signsIn("stella's other")
+			require.Equal(t, http.StatusForbidden, status)
+			require.Contains(t, text, "linked to another sign-in")
+		}
+		a.until(t, 2, "select count(*) from sessions where user_id in ('"+signInStaff+"', '"+signInCleo+"')")
+		require.InDelta(t, 2, a.refusedFor(t, "linked"), 0)
+
+		stella.Email = "new@agency.example"
+		a.appendEntities(t, stella)
+		a.until(t, 1, "select count(*) from users where email = 'new@agency.example'")
+		_, text = sight().signsIn("stella")
+		require.Contains(t, text, "Stella", "she is found by her subject, whatever her address")
+
+		stella.Active = false
+		a.appendEntities(t, stella)
+		deadline := time.Now().Add(patience)
+		for status = http.StatusOK; status != http.StatusForbidden; time.Sleep(50 * time.Millisecond) {
+			status, text = b.shows("/console/history", nil)
+			require.True(t, time.Now().Before(deadline), "the session goes on: %d %s", status, text)
+		}
+		status, text = sight().signsIn("stella")
+		require.Equal(t, http.StatusForbidden, status)
+		require.Contains(t, text, "Your access has ended")
+		stella.Active, stella.Email = true, "stella@agency.example"
+		a.appendEntities(t, stella)
+		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
+	})
+
+	unlink := signInUnlinkCommand{storage: storage{DataDir: dir}, logging: quiet, User: signInStaff, actionFlags: someReason}
+	require.Contains(t, mustRun(t, unlink), "The link is off")
+	_, err := runCommand(t, unlink)
+	require.ErrorContains(t, err, "there is nothing to take off")
+	withProvider(t, dir, at, nil, func(a *process, sight func() *personsBrowser) {
+		_, text := sight().signsIn("stella's other")
+		require.Contains(t, text, "Stella", "the next one of the address is linked")
+		status, text := sight().signsIn("stella")
+		require.Equal(t, http.StatusForbidden, status)
+		require.Contains(t, text, "linked to another sign-in")
+		status, _ = sight().signsIn("olga")
+		require.Equal(t, http.StatusForbidden, status, "the list is empty now")
+		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'sign_in.unlinked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
+	})
+}
+
+var linkShown = regexp.MustCompile(`https://[^<]+/console/link/[A-Z2-7]+`)
+
+// makesLink presses the button by which an agency makes a link, and returns the link's path.
+func (b *personsBrowser) makesLink(user string) string {
+	b.t.Helper()
+	text := b.opens("/console/people/"+user+"/sign-in", url.Values{})
+	link := linkShown.FindString(text)
+	require.NotEmpty(b.t, link, text)
+	at, err := url.Parse(link)
+	require.NoError(b.t, err)
+	require.Equal(b.t, atBoards, at.Scheme+"://"+at.Host)
+	return at.Path
+}
+
+// An agency lets people of its clients in by links, and a colleague once; it sees where they are signed in, and ends that. People of others do not
+// exist to it. Who made a link for whom is recorded.
+func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
+	withAddress(t, addressedSettings(t.TempDir()), func(a *process, sight func() *personsBrowser) {
+		seedConsole(t, a)
+		const foreigner = "c00000000000000000000007"
+		a.appendEntities(t,
+			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true},
+			domain.DirectoryUser{ID: signInNora, AccountID: signInAgency, Name: "Nora", Email: "nora@agency.example", Active: true},
+			domain.DirectoryUser{ID: foreigner, AccountID: signInForeign, Name: "Fremd", Active: true})
+		desk, err := a.Desk(t.Context())
+		require.NoError(t, err)
+		for _, nobody := range []string{signInColleague, strings.Repeat("f", 24)} {
+			_, err = desk.Candidate(t.Context(), nobody)
+			require.ErrorContains(t, err, "would sign nobody in", nobody)
+		}
+		a.until(t, 5, "select count(*) from users")
+		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
+		first, err := desk.Candidate(t.Context(), signInStaff)
+		require.NoError(t, err)
+		require.Equal(t, signin.Link{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, first)
+		first, err = desk.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
+		require.NoError(t, err)
+		stella := sight()
+		require.Contains(t, stella.opens(first.Path, nil), "Stella")
+		require.Contains(t, stella.opens(first.Path, url.Values{}), "agency · Agency")
+		status, _ := sight().shows(first.Path, url.Values{})
+		require.Equal(t, http.StatusNotFound, status, "it is used up")
+		require.Contains(t, stella.opens("/console/history?q=dashboard:"+signInClient, nil), "Own Client")
+
+		withdrawn, link := stella.makesLink(signInCleo), stella.makesLink(signInCleo)
+		cleo := sight()
+		status, _ = cleo.shows(withdrawn, url.Values{})
+		require.Equal(t, http.StatusNotFound, status, "the newer link took its place")
+		text := cleo.opens(link, url.Values{})
+		require.Contains(t, text, "Cleo")
+		require.Contains(t, text, "client")
+		text = stella.opens("/console/people/"+signInCleo+"/sign-in", nil)
+		session := regexp.MustCompile(`name="id" value="([A-Z2-7]+)"`).FindStringSubmatch(text)
+		require.Len(t, session, 2, text)
+		stella.opens("/console/people/"+signInNora+"/sign-in/end", url.Values{"id": {session[1]}})
+		require.Contains(t, cleo.opens("/console/sessions", nil), "End this one", "it is Cleo's session, and not Nora's")
+		require.Contains(t, stella.opens("/console/people/"+signInCleo+"/sign-in/end", url.Values{"id": {session[1]}}), "Cleo has no session as a user of ")
+		require.Contains(t, cleo.opens("/console/sessions", nil), "With a token", "the session is over")
+
+		nora := sight()
+		require.Contains(t, nora.opens(stella.makesLink(signInNora), url.Values{}), "agency · Agency")
+		for user, why := range map[string]string{
+			signInNora: "has signed in before", signInStaff: "has signed in before", signInColleague: "would sign nobody in",
+		} {
+			text = stella.opens("/console/people/"+user+"/sign-in", url.Values{})
+			require.Contains(t, text, why)
+			require.Empty(t, linkShown.FindString(text), user)
+		}
+		foreign := "/console/people/" + foreigner + "/sign-in"
+		for path, form := range map[string]url.Values{
+			foreign: nil, foreign + "?": {}, foreign + "/end": {"id": {session[1]}}, "/console/history?q=dashboard:" + signInForeign: nil,
+		} {
+			status, text = stella.shows(path, form)
+			require.Equal(t, http.StatusNotFound, status, text)
+			require.NotContains(t, text, "Fremd")
+			require.NotContains(t, text, "Foreign Client")
+		}
+		require.NotContains(t, stella.opens("/console/history", nil), "Foreign Client")
+		a.until(t, 3, "select count(*) from sessions") // sign-ins are on record
+		a.until(t, 2, `select count(distinct data -> 'target' ->> 'user') from operations_trail where data ->> 'action' = 'sign_in_link.made'
+			and role = 'agency' and actor = '`+signInStaff+`' and data -> 'target' ->> 'user' in ('`+signInCleo+`', '`+signInNora+`')`)
+	})
+}
+
+// Links lead to an address that must be known, last within bounds, and sign no one in where a provider does.
+func TestWrongArgumentsOfSigningIn(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]command{
+		"LEDGERBOARD_PUBLIC_URL is not set": signInLinkCommand{User: signInStaff},
+		"links sign nobody in":              signInLinkCommand{User: signInStaff, Issuer: "https://id.example"},
+		"--user":                            signInLinkCommand{User: "Stella"},
+		"\"Stella\"":                        signInUnlinkCommand{User: "Stella"},
+		`--valid-for "14m": must be a duration from 15m to 168h (7 days)`:  signInLinkCommand{User: signInStaff, ValidFor: "14m", PublicURL: atBoards},
+		`--valid-for "169h": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "169h", PublicURL: atBoards},
+		`--valid-for "soon": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "soon", PublicURL: atBoards},
+	} {
+		_, err := runCommand(t, c)
+		require.ErrorContains(t, err, want)
+	}
+}
