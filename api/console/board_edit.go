@@ -132,6 +132,9 @@ func (v *visit) changeBoard() (view, error) {
 		return v.editBoard(client, &edit, formFaults{})
 	}
 	why, told := errors.AsType[*domain.Error](err)
+	if told && why.Code == domain.CodeUnavailable && form.Get("do") == "preview" {
+		return v.editBoard(client, &edit, formFaults{Said: why.Message})
+	}
 	if told && slices.Contains([]domain.Code{
 		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
 	}, why.Code) {

@@ -268,6 +268,11 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "What you entered is shown below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
+	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
+	page = b.post(edits, form)
+	page.says(http.StatusOK, "Changes are not taken now.", "What you entered is shown below")
+	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+
 	form.Add("was_account", "c0ffee000000000000000000")
 	b.post(edits, form).says(http.StatusOK, "These are two changes")
 }

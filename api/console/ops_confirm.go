@@ -165,7 +165,7 @@ func (v *visit) act() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	reason := reasonOf(form)
+	reason := formReason{domain.Reason{Code: domain.ReasonCode(form.Get("code")), Ticket: strings.TrimSpace(form.Get("ticket"))}}
 	body := map[string]string{"reason": reason.String()}
 	answered, _, err := call[json.RawMessage, struct{}](v, do.method, do.address(of), body)
 	if faults, taken := faultsOf(err, reason.words()); taken {
@@ -179,10 +179,6 @@ func (v *visit) act() (view, error) {
 
 // formReason is the reason that a form of two fields gives.
 type formReason struct{ domain.Reason }
-
-func reasonOf(form url.Values) formReason {
-	return formReason{domain.Reason{Code: domain.ReasonCode(form.Get("code")), Ticket: strings.TrimSpace(form.Get("ticket"))}}
-}
 
 // words say which of the two fields is wrong.
 func (r formReason) words() map[string]fieldWords {
