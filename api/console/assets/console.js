@@ -17,6 +17,10 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
+// On a phone the bar is wider than the screen: it begins with the page that is open.
+const current = document.querySelector("body > header nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
+
 // A page for paper has a button that prints it, where scripts run.
 for (const button of document.querySelectorAll("button[data-print]")) {
   button.hidden = false;

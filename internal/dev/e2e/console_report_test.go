@@ -51,6 +51,10 @@ func printAMonth(p *program, browser *browserPage) {
 	requireA4(t, w)
 	phone := asAgency(p, browser, 320, "dark", strings.TrimPrefix(w.at(), p.base))
 	require.EqualValues(t, http.StatusOK, phone.follow("The month before"))
+	require.EqualValues(t, http.StatusOK, phone.follow("Verify"))
+	var inView bool
+	phone.eval(`document.querySelector("header nav [aria-current]").getBoundingClientRect().right <= innerWidth`, &inView)
+	require.True(t, inView, "the bar is wider than a phone, and shows which page is open")
 }
 
 // hearsOfFigures has the accounts read while the page is open: it shows newer figures, and is not loaded again.
