@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -20,20 +19,14 @@ func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
 	for _, prefix := range []string{"", "/auth"} {
 		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken())
 		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		var body struct {
-			Success bool           `json:"success"`
-			Message string         `json:"message"`
-			Data    map[string]any `json:"data"`
-			Meta    map[string]any `json:"meta"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-		require.True(t, body.Success)
-		require.Equal(t, "SUCCESS", body.Message)
-		require.NotNil(t, body.Data)
-		require.Equal(t, "2025-12-31T23:00:00Z", body.Meta["from"])
-		require.Equal(t, "2026-01-31T23:00:00Z", body.Meta["to"])
-		require.Equal(t, "Europe/Berlin", body.Meta["time_zone"])
-		require.Contains(t, body.Meta, "as_of")
+		body := answer.object(t)
+		require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
+		require.NotNil(t, body["data"])
+		meta := body["meta"].(map[string]any)
+		require.Equal(t, "2025-12-31T23:00:00Z", meta["from"])
+		require.Equal(t, "2026-01-31T23:00:00Z", meta["to"])
+		require.Equal(t, "Europe/Berlin", meta["time_zone"])
+		require.Contains(t, meta, "as_of")
 	}
 	require.Equal(t, []domain.Platform{domain.Instagram}, b.queries[0].Platforms)
 	mounted := setup(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = false })

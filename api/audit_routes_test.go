@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -168,11 +167,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	} {
 		answer := b.get(path, b.auditorToken())
 		require.Equal(t, http.StatusBadRequest, answer.status, path)
-		var named []string
-		for _, e := range answer.failure(t).Errors {
-			named = append(named, e.Field)
-		}
-		require.Equal(t, fields, named, path)
+		require.Equal(t, fields, answer.failure(t).fields(), path)
 	}
 	require.Empty(t, f.queries)
 	require.Empty(t, f.callers)
@@ -232,15 +227,9 @@ func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	b, f := setupAudit(t)
 	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status)
-	var body struct {
-		Data []any `json:"data"`
-		Meta struct {
-			NextCursor string `json:"next_cursor"`
-		} `json:"meta"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-	require.NotNil(t, body.Data)
-	require.Equal(t, "1.2.3", body.Meta.NextCursor)
+	body := answer.object(t)
+	require.Equal(t, []any{}, body["data"])
+	require.Equal(t, "1.2.3", body["meta"].(map[string]any)["next_cursor"])
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	require.Equal(t, []any{readmodels.AuditReadsQuery{ParentAccount: agency, Actor: alice, From: &from, Limit: 2, Cursor: "9.9.9"}}, f.queries)
 	require.Empty(t, f.callers)

@@ -274,11 +274,7 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 	}
 
 	for path, fields := range map[string][]string{"/api/connect": {"platform", "account"}, "/api/connect/links": {"account", "platforms", "days"}} {
-		var named []string
-		for _, wrong := range post(path, "agency", `{}`).failure(t).Errors {
-			named = append(named, wrong.Field)
-		}
-		require.Equal(t, fields, named, "all at once")
+		require.Equal(t, fields, post(path, "agency", `{}`).failure(t).fields(), "all at once")
 	}
 
 	// The scope connect on its open dashboard lets a client in.

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,16 +23,11 @@ func TestGetAnswersAnArrayOfOneWithItsETag(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.status)
 	require.Equal(t, `"42"`, answer.header.Get("ETag"))
 	require.Equal(t, "no-store", answer.header.Get("Cache-Control"))
-	var body struct {
-		Success bool             `json:"success"`
-		Message string           `json:"message"`
-		Data    []map[string]any `json:"data"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-	require.True(t, body.Success)
-	require.Equal(t, "SUCCESS", body.Message)
-	require.Len(t, body.Data, 1)
-	require.Equal(t, client1, body.Data[0]["sub_account_id"])
+	body := answer.object(t)
+	require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
+	data := body["data"].([]any)
+	require.Len(t, data, 1)
+	require.Equal(t, client1, data[0].(map[string]any)["sub_account_id"])
 	require.Empty(t, b.opened)
 }
 
@@ -168,12 +162,10 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 		"allow_client_dashboard":"yes","unlink":"no"}`)
 	require.Equal(t, http.StatusBadRequest, answer.status)
 	f := answer.failure(t)
-	var fields []string
+	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, f.fields())
 	for _, e := range f.Errors {
-		fields = append(fields, e.Field)
 		require.NotEmpty(t, e.Detail)
 	}
-	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, fields)
 	for body, want := range map[string][]string{
 		`{"users":["x"],"scopes":["A B"]}`:                {"users[0]", "scopes[0]"},
 		`{"scopes":["A B"]}`:                              {"scopes[0]"},
@@ -182,11 +174,7 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 	} {
 		answer := b.put(client1, body)
 		require.Equal(t, http.StatusBadRequest, answer.status, body)
-		fields = nil
-		for _, e := range answer.failure(t).Errors {
-			fields = append(fields, e.Field)
-		}
-		require.Equal(t, want, fields, body)
+		require.Equal(t, want, answer.failure(t).fields(), body)
 	}
 	require.Empty(t, b.updates)
 }

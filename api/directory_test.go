@@ -80,11 +80,8 @@ func category(id int, name, at string) string {
 func (b *bundle) entity(path string) (status int, data map[string]any) {
 	b.t.Helper()
 	a := b.get("/api/directory/"+path, b.tokenOf("main_app"))
-	var envelope struct {
-		Data map[string]any `json:"data"`
-	}
-	require.NoError(b.t, json.Unmarshal([]byte(a.body), &envelope))
-	return a.status, envelope.Data
+	data, _ = a.object(b.t)["data"].(map[string]any)
+	return a.status, data
 }
 
 // Lines are judged one by one and answered by their numbers; the good ones are in the log, whatever the others are.
@@ -288,11 +285,8 @@ func TestLocalDirectory(t *testing.T) {
 	post := func(path, body string, headers ...string) (answer, map[string]any) {
 		headers = append([]string{"Authorization: Bearer " + b.token(agency, "agency"), "Content-Type: application/json"}, headers...)
 		a := b.ask(http.MethodPost, path, body, headers...)
-		var envelope struct {
-			Data map[string]any `json:"data"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(a.body), &envelope))
-		return a, envelope.Data
+		data, _ := a.object(t)["data"].(map[string]any)
+		return a, data
 	}
 	a, client := post("/api/accounts", `{"name":" Corner Bakery ","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
 	require.Equal(t, http.StatusOK, a.status, a.body)

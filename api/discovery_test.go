@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -54,17 +53,12 @@ func (b *bundle) entries(path, token, by string) (named []any) {
 		}
 		answer := b.get(address, token)
 		require.Equal(b.t, http.StatusOK, answer.status, "%s: %s", address, answer.body)
-		var body struct {
-			Data []map[string]any `json:"data"`
-			Meta struct {
-				Next string `json:"next_cursor"`
-			} `json:"meta"`
+		body := answer.object(b.t)
+		for _, entry := range body["data"].([]any) {
+			named = append(named, entry.(map[string]any)[by])
 		}
-		require.NoError(b.t, json.Unmarshal([]byte(answer.body), &body))
-		for _, entry := range body.Data {
-			named = append(named, entry[by])
-		}
-		if next = body.Meta.Next; next == "" {
+		meta, _ := body["meta"].(map[string]any)
+		if next, _ = meta["next_cursor"].(string); next == "" {
 			return named
 		}
 	}
@@ -133,20 +127,18 @@ func TestDashboardsThatAreLinked(t *testing.T) {
 	require.Contains(t, one.body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
 }
 
+func (b *bundle) me(token string) map[string]any {
+	b.t.Helper()
+	answer := b.get("/api/me", token)
+	require.Equal(b.t, http.StatusOK, answer.status, answer.body)
+	return answer.object(b.t)["data"].(map[string]any)
+}
+
 // Everybody learns who they are, and what is open to them.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
-	me := func(token string) map[string]any {
-		answer := b.get("/api/me", token)
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		var body struct {
-			Data map[string]any `json:"data"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-		return body.Data
-	}
-	client := me(b.token(client1, "client"))
+	client := b.me(b.token(client1, "client"))
 	require.Equal(t, map[string]any{
 		"name": "Alice", "email": "alice@example.org", "image": "https://img.example/alice.png", "is_owner": false, "active": true,
 	}, client["user"])
@@ -160,19 +152,19 @@ func TestMe(t *testing.T) {
 	require.Equal(t, false, opens["all_dashboards"])
 	require.Equal(t, "Client 1", opens["dashboards"].([]any)[0].(map[string]any)["sub_account_name"])
 
-	stranger := me(b.token(client2, "client")) // on no list, and no user of this account
+	stranger := b.me(b.token(client2, "client")) // on no list, and no user of this account
 	require.Nil(t, stranger["user"])
 	require.Equal(t, false, stranger["opens"].(map[string]any)["figures"])
 	require.Empty(t, stranger["scopes"])
 
-	auditor := me(b.token(agency, []string{"auditor"}))
+	auditor := b.me(b.token(agency, []string{"auditor"}))
 	require.Equal(t, map[string]any{
 		"all_dashboards": true, "dashboards": []any{}, "changes_dashboards": false, "figures": false, "audit": true, "operators": false,
 	}, auditor["opens"])
-	both := me(b.token(agency, []string{"auditor", "agency"}))
+	both := b.me(b.token(agency, []string{"auditor", "agency"}))
 	require.Equal(t, true, both["opens"].(map[string]any)["changes_dashboards"])
 
-	operator := me(b.tokenOf("operator"))
+	operator := b.me(b.tokenOf("operator"))
 	require.Nil(t, operator["agency"])
 	require.Equal(t, true, operator["opens"].(map[string]any)["operators"])
 }
@@ -195,25 +187,14 @@ func TestMeOfAClientWithOtherRoles(t *testing.T) {
 		{client1, []string{"client", "operator"}, true, []any{client1}},
 	} {
 		token := b.token(test.account, test.roles)
-		answer := b.get("/api/me", token)
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		var body struct {
-			Data struct {
-				Scopes []string `json:"scopes"`
-				Opens  struct {
-					Dashboards []map[string]any `json:"dashboards"`
-					Figures    bool             `json:"figures"`
-				} `json:"opens"`
-			} `json:"data"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-		dashboards := []any{}
-		for _, d := range body.Data.Opens.Dashboards {
-			dashboards = append(dashboards, d["sub_account_id"])
+		me := b.me(token)
+		opens, dashboards := me["opens"].(map[string]any), []any{}
+		for _, d := range opens["dashboards"].([]any) {
+			dashboards = append(dashboards, d.(map[string]any)["sub_account_id"])
 		}
 		require.Equal(t, test.dashboards, dashboards, test.roles)
-		require.Equal(t, len(dashboards) > 0, slices.Contains(body.Data.Scopes, "analytics"), test.roles)
-		require.Equal(t, test.figures, body.Data.Opens.Figures, test.roles)
+		require.Equal(t, len(dashboards) > 0, slices.Contains(me["scopes"].([]any), any("analytics")), test.roles)
+		require.Equal(t, test.figures, opens["figures"], test.roles)
 		require.Equal(t, test.figures, b.get(insightsPath, token).status == http.StatusOK, "%s: as the analytics have it", test.roles)
 	}
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -243,8 +244,10 @@ func TestWithdrawnSubjects(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
-	logged := &lockedLog{}
-	_, err := api.OpenWithdrawn(file, slog.New(slog.NewTextHandler(logged, nil)))
+	logs := &bundle{log: &bytes.Buffer{}}
+	logger := slog.New(slog.NewTextHandler(&lockedWriter{b: logs}, nil))
+	lines := func() int { return strings.Count(logs.logged(), "\n") }
+	_, err := api.OpenWithdrawn(file, logger)
 	require.ErrorContains(t, err, file)
 	write("# nobody\n" + alice + " " + bob + "\n")
 	_, err = api.OpenWithdrawn(file, nil)
@@ -254,7 +257,7 @@ func TestWithdrawnSubjects(t *testing.T) {
 	require.False(t, none.Has(alice))
 
 	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
-	withdrawn, err := api.OpenWithdrawn(file, slog.New(slog.NewTextHandler(logged, nil)))
+	withdrawn, err := api.OpenWithdrawn(file, logger)
 	require.NoError(t, err)
 	b := setup(t, func(d *api.Deps) { d.Withdrawn, d.Operators = withdrawn, &fakeDesk{} })
 	b.views[agency+"/"+client1] = view(client1, 3)
@@ -276,30 +279,11 @@ func TestWithdrawnSubjects(t *testing.T) {
 	require.Eventually(t, func() bool { return withdrawn.Has(bob) }, patience, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, status(alice, "agency"))
 	require.NoError(t, os.Remove(file))
-	require.Eventually(t, func() bool { withdrawn.Has(bob); return logged.lines() == 1 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { withdrawn.Has(bob); return lines() == 1 }, patience, 10*time.Millisecond)
 	require.True(t, withdrawn.Has(bob), "the last list holds")
 	write("") // it can be read again
 	require.Eventually(t, func() bool { return !withdrawn.Has(bob) }, patience, 10*time.Millisecond)
-	require.Equal(t, 1, logged.lines(), "told of once")
-}
-
-// lockedLog counts lines.
-type lockedLog struct {
-	mu sync.Mutex
-	n  int
-}
-
-func (l *lockedLog) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.n++
-	return len(line), nil
-}
-
-func (l *lockedLog) lines() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.n
+	require.Equal(t, 1, lines(), "told of once")
 }
 
 // cutWithin is the bound of REQUIREMENTS §2.

@@ -19,18 +19,6 @@ import (
 
 var errPasses = errors.New("the database is away")
 
-func TestEveryCodeHasItsStatus(t *testing.T) {
-	t.Parallel()
-	for code, status := range map[domain.Code]int{
-		domain.CodeInvalid: 400, domain.CodeUnauthenticated: 401, domain.CodeForbidden: 403, domain.CodeNotFound: 404,
-		domain.CodeUnprocessable: 422, domain.CodeConflict: 409, domain.CodePreconditionFailed: 412,
-		domain.CodeTooLarge: 413, domain.CodeRateLimited: 429, domain.CodeUnavailable: 503, domain.CodeInternal: 500,
-		"a code of tomorrow": 500,
-	} {
-		require.Equal(t, status, api.StatusOf(code), code)
-	}
-}
-
 func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

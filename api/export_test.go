@@ -113,7 +113,6 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 
 // What the tests look into.
 var (
-	StatusOf     = statusOf
 	BoundBodies  = boundBodies
 	UpdateDigest = updateDigest
 	ParseObject  = parseObject

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,11 +16,7 @@ import (
 func metaOf(t *testing.T, a answer) map[string]any {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
-	var body struct {
-		Meta map[string]any `json:"meta"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(a.body), &body))
-	return body.Meta
+	return a.object(t)["meta"].(map[string]any)
 }
 
 // sourcesIn are the social accounts that an answer rests on.

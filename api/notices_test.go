@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -91,17 +92,43 @@ func TestStreamOfNotices(t *testing.T) {
 	require.Equal(t, "Last-Event-ID", answer.failure(t).Errors[0].Field)
 }
 
+// poll is a request of the stock Socket.IO client that polls; without a session, it asks for one.
+func poll(t *testing.T, url, method, sid, body string) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	address := url + "/socket.io/?EIO=4&transport=polling"
+	if sid != "" {
+		address += "&sid=" + sid
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return answer{response.StatusCode, response.Header, string(raw)}
+}
+
+// openSession opens a session that polls.
+func openSession(t *testing.T, url string) (sid string) {
+	t.Helper()
+	opened := poll(t, url, http.MethodGet, "", "")
+	require.Equal(t, http.StatusOK, opened.status, opened.body)
+	_, rest, found := strings.Cut(opened.body, `"sid":"`)
+	require.True(t, found, opened.body)
+	sid, _, _ = strings.Cut(rest, `"`)
+	return sid
+}
+
 func TestSocketIOIsServed(t *testing.T) {
 	t.Parallel()
 	b, url := listening(t)
-	response, err := http.Get(url + "/socket.io/?EIO=4&transport=polling")
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.NotEmpty(t, response.Header.Get("X-Request-Id"))
+	opened := poll(t, url, http.MethodGet, "", "")
+	require.Equal(t, http.StatusOK, opened.status)
+	require.NotEmpty(t, opened.header.Get("X-Request-Id"))
 	b.server.Close()
-	response, err = http.Get(url + "/socket.io/?EIO=4&transport=polling")
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable, poll(t, url, http.MethodGet, "", "").status)
 }

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -22,9 +21,7 @@ func (b *bundle) document() map[string]any {
 	answer := b.ask(http.MethodGet, "/openapi.json", "")
 	require.Equal(b.t, http.StatusOK, answer.status, b.logged())
 	require.Equal(b.t, "application/json", answer.header.Get("Content-Type"))
-	var doc map[string]any
-	require.NoError(b.t, json.Unmarshal([]byte(answer.body), &doc))
-	return doc
+	return answer.object(b.t)
 }
 
 // setupAll is a server with every route that there can be.

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -286,22 +285,6 @@ func (m *matrixCase) linkRefused() bool {
 	return true
 }
 
-// poll is one request of the stock Socket.IO client that polls.
-func (m *matrixCase) poll(method, query, body string) (status int, text string) {
-	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, m.url+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
-	require.NoError(m.t, err)
-	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-	require.NoError(m.t, err)
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(m.t, err)
-	return response.StatusCode, string(raw)
-}
-
 // socketRefused connects as the stock Socket.IO client does that polls.
 func (m *matrixCase) socketRefused() bool {
 	m.t.Helper()
@@ -332,20 +315,16 @@ func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 // tryPolling opens a session, and returns what the connection is answered, or how the session ended before that.
 func (m *matrixCase) tryPolling() (sid, answer string) {
 	m.t.Helper()
-	status, opened := m.poll(http.MethodGet, "", "")
-	require.Equal(m.t, http.StatusOK, status, opened)
-	_, rest, found := strings.Cut(opened, `"sid":"`)
-	require.True(m.t, found, opened)
-	sid, _, _ = strings.Cut(rest, `"`)
-	status, text := m.poll(http.MethodPost, "&sid="+sid, `40{"token":"`+m.token+`"}`)
-	require.Equal(m.t, http.StatusOK, status, text)
-	require.Equal(m.t, "ok", text)
+	sid = openSession(m.t, m.url)
+	told := poll(m.t, m.url, http.MethodPost, sid, `40{"token":"`+m.token+`"}`)
+	require.Equal(m.t, http.StatusOK, told.status, told.body)
+	require.Equal(m.t, "ok", told.body)
 	for {
-		status, text := m.poll(http.MethodGet, "&sid="+sid, "")
-		if status != http.StatusOK {
-			return sid, text
+		heard := poll(m.t, m.url, http.MethodGet, sid, "")
+		if heard.status != http.StatusOK {
+			return sid, heard.body
 		}
-		for packet := range strings.SplitSeq(text, "\x1e") {
+		for packet := range strings.SplitSeq(heard.body, "\x1e") {
 			if strings.HasPrefix(packet, "4") || packet == "1" {
 				return sid, packet
 			}
@@ -358,13 +337,13 @@ func (m *matrixCase) requirePollingCut(fate string) {
 	m.t.Helper()
 	for polls := 0; ; polls++ {
 		require.Less(m.t, polls, 10, fate)
-		status, text := m.poll(http.MethodGet, "&sid="+m.polled, "")
-		for packet := range strings.SplitSeq(text, "\x1e") {
-			if status != http.StatusOK || packet == "41" || packet == "1" {
+		heard := poll(m.t, m.url, http.MethodGet, m.polled, "")
+		for packet := range strings.SplitSeq(heard.body, "\x1e") {
+			if heard.status != http.StatusOK || packet == "41" || packet == "1" {
 				return
 			}
 			if packet == "2" { // its ping
-				m.poll(http.MethodPost, "&sid="+m.polled, "3")
+				poll(m.t, m.url, http.MethodPost, m.polled, "3")
 			}
 		}
 	}

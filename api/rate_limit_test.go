@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -68,45 +67,30 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 		b.server.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	ask := func(method, query, body string) (status int, header http.Header, told string) {
-		request, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
-		require.NoError(t, err)
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		return response.StatusCode, response.Header, string(text)
-	}
-	_, _, greeting := ask(http.MethodGet, "", "")
-	_, sid, _ := strings.Cut(greeting, `"sid":"`)
-	sid, _, _ = strings.Cut(sid, `"`)
-	session := "&sid=" + sid
-	ask(http.MethodPost, session, `40{"token":"`+b.agencyToken()+`"}`)
+	sid := openSession(t, server.URL)
+	poll(t, server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	for told := ""; !strings.Contains(told, "notice_cursor"); {
-		var status int
-		status, _, told = ask(http.MethodGet, session, "")
-		require.Equal(t, http.StatusOK, status, told)
+		heard := poll(t, server.URL, http.MethodGet, sid, "")
+		require.Equal(t, http.StatusOK, heard.status, heard.body)
+		told = heard.body
 	}
 	made := 0
 	for ; made < requests; made++ {
-		status, header, text := ask(http.MethodPost, session, "3")
-		if status == http.StatusTooManyRequests {
-			require.Contains(t, text, `"code":"rate_limited"`)
-			require.NotEmpty(t, header.Get("Retry-After"))
+		answer := poll(t, server.URL, http.MethodPost, sid, "3")
+		if answer.status == http.StatusTooManyRequests {
+			require.Contains(t, answer.body, `"code":"rate_limited"`)
+			require.NotEmpty(t, answer.header.Get("Retry-After"))
 			break
 		}
-		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, http.StatusOK, answer.status)
 	}
 	require.Less(t, made, requests, "its opening counts too")
-	_, response, err := websocket.DefaultDialer.Dial(strings.Replace(server.URL, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket"+session, nil)
+	_, response, err := websocket.DefaultDialer.Dial(strings.Replace(server.URL, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
 	require.Error(t, err)
 	require.Equal(t, http.StatusTooManyRequests, response.StatusCode)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews", b.agencyToken()).status, "they are requests of the user")
-	_, _, greeting = ask(http.MethodGet, "", "")
-	_, sid, _ = strings.Cut(greeting, `"sid":"`)
-	sid, _, _ = strings.Cut(sid, `"`)
+	sid = openSession(t, server.URL)
 	for len(polls) > 0 {
 		<-polls
 	}
@@ -114,13 +98,13 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	go func() { // as clients poll: one that came only behind the refusal could find its session gone
 		told := ""
 		defer func() { polled <- told }() // also where asking fails and ends this goroutine
-		_, _, told = ask(http.MethodGet, "&sid="+sid, "")
+		told = poll(t, server.URL, http.MethodGet, sid, "").body
 	}()
 	select {
 	case <-polls:
 	case told := <-polled:
 		require.Fail(t, "the poll has ended before it came", told)
 	}
-	ask(http.MethodPost, "&sid="+sid, `40{"token":"`+b.agencyToken()+`"}`)
+	poll(t, server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	require.Equal(t, "1", <-polled, "the transport is closed: the stock client comes back by itself")
 }

@@ -269,6 +269,14 @@ func (a answer) failure(t *testing.T) failure {
 	return f
 }
 
+// fields are the names of what was wrong, in their order.
+func (f failure) fields() (names []string) {
+	for _, e := range f.Errors {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
 // ask sends a request to the handler. Headers are given as "Name: value".
 func (b *bundle) ask(method, path, body string, headers ...string) answer {
 	b.t.Helper()
