@@ -36,8 +36,7 @@ func followers(values ...any) analytics.AccountFollowers {
 
 func TestClientsStandAsRows(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	s, b := signedIn(t, "agency")
 	b.get("/console").says(http.StatusOK, "The agency has no clients yet")
 
 	mill := "b00000000000000000000002"
@@ -422,8 +421,7 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 // What the API refuses instead of a file is a page, which browsers show.
 func TestARefusedFileIsAPage(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	_, b := signedIn(t, "agency")
 	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
 	refused.says(http.StatusNotFound, "There is nothing at this address.")
 	require.Empty(t, refused.Header().Get("Content-Disposition"))

@@ -162,8 +162,7 @@ func TestAClientConnectsForItself(t *testing.T) {
 
 func TestABoardThatIsClosedIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("client")
+	s, b := signedIn(t, "client")
 	s.answer("GET "+board, []readmodels.DashboardView{{
 		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"posts"},
 	}}, nil)

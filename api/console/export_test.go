@@ -35,8 +35,5 @@ func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
 // SetPatience sets how long bodies may take to come.
 func (c *Console) SetPatience(d time.Duration) { c.patience = d }
 
-// SideBySide asks the questions of a page.
-var SideBySide = sideBySide
-
 // Assets are the addresses of style and scripts.
 func Assets() []string { return slices.Collect(maps.Keys(assets)) }

@@ -29,8 +29,8 @@ const signsIn = "/console/people/" + clara + "/sign-in"
 // linkLasts is how long a link works unless its maker chooses otherwise, in words.
 var linkLasts = fmt.Sprintf("%.0f hours", api.SignInLinkFor.Hours())
 
-// The documents say how long a link works, as the program does.
-func TestDocumentsSayHowLongALinkWorks(t *testing.T) {
+// The documents say how long a link works, as the program does, and name every cookie that the console sets.
+func TestDocumentsKnowLinksAndCookies(t *testing.T) {
 	t.Parallel()
 	for file, about := range map[string]string{"console.md": "| a one-time link", "operators.md": "| `ledgerboard sign-in-link", "privacy.md": "| `kept.sign_in_links`"} {
 		raw, err := os.ReadFile("../../docs/" + file)
@@ -39,6 +39,11 @@ func TestDocumentsSayHowLongALinkWorks(t *testing.T) {
 		require.True(t, found, "%s has no row %q any more", file, about)
 		row, _, _ := strings.Cut(text, "\n")
 		require.Contains(t, row, linkLasts, file)
+	}
+	raw, err := os.ReadFile("../../docs/console.md")
+	require.NoError(t, err)
+	for _, cookie := range []string{"__Host-lb_console", flowCookie, madeCookie} {
+		require.Contains(t, string(raw), "`"+cookie+"`")
 	}
 }
 
@@ -52,16 +57,6 @@ func signInStage(t *testing.T) (*stage, *browser) {
 	}, nil)
 	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
 	return s, s.signedIn("agency")
-}
-
-// The documents name every cookie that the console sets.
-func TestDocumentsNameTheCookies(t *testing.T) {
-	t.Parallel()
-	raw, err := os.ReadFile("../../docs/console.md")
-	require.NoError(t, err)
-	for _, cookie := range []string{"__Host-lb_console", flowCookie, madeCookie} {
-		require.Contains(t, string(raw), "`"+cookie+"`")
-	}
 }
 
 // A double click sends a form twice, and where no script runs the browser drops the first request: it is done all the same, and once.

@@ -38,8 +38,7 @@ func TestTopPostsHavePictures(t *testing.T) {
 // Where there is no picture a letter is drawn, whatever is asked for; what else the API refuses is refused.
 func TestALetterStandsWhereThereIsNoPicture(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("client")
+	s, b := signedIn(t, "client")
 	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "\uFFFD"} {
 		drawn := b.get("/console/pictures/70:p?" + url.Values{"of": {of}}.Encode())
 		require.Equal(t, http.StatusOK, drawn.Code)

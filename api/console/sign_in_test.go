@@ -89,8 +89,7 @@ func TestTheCookieAndThePolicy(t *testing.T) {
 
 func TestAnotherSitesFormDoesNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	_, b := signedIn(t, "agency")
 	cookie := b.cookie
 	for _, path := range []string{"/console/sign-out", "/console/sessions", "/console/sign-in/demo"} {
 		b.send(http.MethodPost, path, url.Values{"role": {"auditor"}}, func(r *http.Request) {
@@ -105,8 +104,7 @@ func TestAnotherSitesFormDoesNothing(t *testing.T) {
 
 func TestWhoHasLeftIsOut(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	s, b := signedIn(t, "agency")
 	b.get("/console").says(http.StatusOK, "Name of "+alice)
 	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 	b.get("/console").says(http.StatusForbidden, "Your access has ended")
@@ -118,8 +116,7 @@ func TestWhoHasLeftIsOut(t *testing.T) {
 
 func TestAFaultIsNoSignOut(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	s, b := signedIn(t, "agency")
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
 	b.get("/console").says(http.StatusServiceUnavailable, "being made", "R1")
 	s.sessions.away = errors.New("no connection to 10.0.0.7")
@@ -132,8 +129,7 @@ func TestAFaultIsNoSignOut(t *testing.T) {
 
 func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("agency")
+	s, b := signedIn(t, "agency")
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
 	b.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
 	require.Empty(t, b.cookie)
@@ -143,8 +139,7 @@ func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
 // A database that does not answer holds no page for ever; a download may take as long as it takes.
 func TestPagesHaveAnEnd(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	b := s.signedIn("auditor")
+	s, b := signedIn(t, "auditor")
 	downloaded := false
 	s.answers["GET /api/audit/bundle"] = func(_ api.Principal, r *http.Request) (int, any) {
 		_, bounded := r.Context().Deadline()

@@ -164,6 +164,13 @@ func (s *stage) signedIn(role string) *browser {
 	return b
 }
 
+// signedIn is a stage and a browser of the demo's person with a role.
+func signedIn(t *testing.T, role string) (*stage, *browser) {
+	t.Helper()
+	s := newStage(t)
+	return s, s.signedIn(role)
+}
+
 func (b *browser) get(path string) page { return b.send(http.MethodGet, path, nil, nil) }
 
 func (b *browser) post(path string, form url.Values) page {
