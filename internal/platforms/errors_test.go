@@ -38,11 +38,14 @@ func TestMetaErrorClasses(t *testing.T) {
 		`{"error":{"message":"m","code":3001,"error_subcode":1504028}}`:                                         platforms.ClassInvalid,
 		`{"error":"surprise"}`:                                                                                  platforms.ClassRetry,
 	} {
-		b := canned(t, always(http.StatusBadRequest, body))
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-		requireClass(t, want, err)
-		require.Equal(t, want, platforms.ClassOf(err), body)
+		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
+		requireClass(t, want, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	}
+	// Since 2026-10-27 `GET /?ids=` is refused with code 100 under HTTP 500: a wrong request, which
+	// must never pass for an outage.
+	wrong := `{"error":{"message":"(#100) deprecated","code":100,"is_transient":true}}`
+	client := canned(t, always(http.StatusInternalServerError, wrong)).client(t, domain.Facebook)
+	requireClass(t, platforms.ClassInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 }
 
 // One bad post inside of a good batch answer costs that post.

@@ -42,17 +42,6 @@ func batched(r *http.Request) (addresses []*url.URL) {
 	return addresses
 }
 
-// Since 2026-10-27 every version refuses `GET /?ids=`: HTTP 500 with code 100. That is a wrong request, which must
-// never pass for an outage.
-func TestFacebookCode100IsNoHiccup(t *testing.T) {
-	t.Parallel()
-	body := `{"error":{"message":"(#100) The ids query parameter is deprecated in v26.0+","type":"OAuthException","code":100,"is_transient":true}}`
-	client := canned(t, always(http.StatusInternalServerError, body)).client(t, domain.Facebook)
-	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
-	requireClass(t, platforms.ClassInvalid, client.accountErr(at))
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, client.metricsErr(at, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})).Words, "deprecated")
-}
-
 // What goes over the wire: one POST, the token in the form, each post with the version and its own fields.
 func TestFacebookBatchOnTheWire(t *testing.T) {
 	t.Parallel()
@@ -265,8 +254,9 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 				}
 				_, _ = fmt.Fprintf(w, "[%s]", strings.Join(entries, ","))
 			})
-			snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"},
-				[]platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
+			client, at := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
+			posts := []platforms.Post{{ID: "100_1"}, {ID: "100_2"}}
+			snaps, err := client.PostMetrics(t.Context(), at, posts)
 			if c.want != "" {
 				requireClass(t, c.want, err)
 				require.Empty(t, snaps)
@@ -279,6 +269,9 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 				require.Equal(t, "unsupported", reasons(s.Missing)["views"])
 				require.Equal(t, "empty", reasons(s.Missing)["reach"], "not refused")
 			}
+			b.ops()
+			require.Equal(t, snaps, client.metrics(at, posts))
+			require.Len(t, b.ops(), 1, "remembered")
 		})
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// forbidding is a page some posts of which may not be asked for a field.
-func forbidding(field string, posts ...string) (http.HandlerFunc, *atomic.Int64) {
+// forbidding is a page some posts of which may not be asked for insights.
+func forbidding(posts ...string) (http.HandlerFunc, *atomic.Int64) {
 	calls := new(atomic.Int64)
 	node := func(id, fields string) string {
 		out := fmt.Sprintf(`{"id":%q,"shares":{"count":1}`, id)
@@ -33,7 +33,7 @@ func forbidding(field string, posts ...string) (http.HandlerFunc, *atomic.Int64)
 		calls.Add(1)
 		one := func(address *url.URL) string {
 			id, fields := path.Base(address.Path), address.Query().Get("fields")
-			if strings.Contains(fields, field) && slices.Contains(posts, id) {
+			if strings.Contains(fields, "insights") && slices.Contains(posts, id) {
 				return `{"error":{"code":10,"message":"(#10) not permitted"}}`
 			}
 			return node(id, fields)
@@ -60,7 +60,7 @@ func fifty() (posts []platforms.Post) {
 // One post that forbids its insights costs only itself: neither the posts of its batch nor later ones.
 func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
 	t.Parallel()
-	handler, calls := forbidding("insights", "100_17")
+	handler, calls := forbidding("100_17")
 	client := canned(t, handler).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, posts := range [][]platforms.Post{{{ID: "100_17"}}, fifty(), {{ID: "100_17"}}, fifty()} {
@@ -83,7 +83,7 @@ func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
 // What two posts are refused each by itself is the token's lack: it is not asked for again for an hour.
 func TestFacebookPartRefusedToTwoPostsIsRemembered(t *testing.T) {
 	t.Parallel()
-	handler, calls := forbidding("insights", "100_1", "100_2", "100_3")
+	handler, calls := forbidding("100_1", "100_2", "100_3")
 	client := canned(t, handler).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, id := range []string{"100_1", "100_1", "100_2", "100_3"} {

@@ -2,7 +2,6 @@ package platforms_test
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,44 +17,6 @@ func addPage(b *bundle, traps simulator.Traps) simulator.Account {
 	return b.sim.AddPage(simulator.Account{
 		ID: "1001", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Traps: traps,
 	})
-}
-
-func TestFacebookAccountLive(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-
-	snap := b.client(t, domain.Facebook).account(target(page))
-	require.Empty(t, snap.Missing)
-	require.Nil(t, snap.Incomplete)
-	require.Equal(t, []string{"page", "page_insights"}, b.ops(), "two calls, no more")
-
-	require.Equal(t, domain.Figure{
-		Name: "followers", Kind: domain.Stock, Value: simulator.FollowersAt(seed, "1001", testNow), Source: "followers_count",
-	}, figure(t, snap, "followers", "", ""))
-	// It is four in the morning in California: the last full day is the 18th.
-	for name, want := range map[string]domain.Figure{
-		"views":       {Value: simulator.ViewsOn(seed, "1001", "2026-11-18"), Source: "page_media_view"},
-		"impressions": {Value: simulator.ViewsOn(seed, "1001", "2026-11-18"), Source: "page_media_view"},
-		"engagement":  {Value: simulator.EngagementOn(seed, "1001", "2026-11-18"), Source: "page_post_engagements"},
-		"likes":       {Value: simulator.LikesOn(seed, "1001", "2026-11-18"), Source: "page_actions_post_reactions_total"},
-		"clicks":      {Value: simulator.ClicksOn(seed, "1001", "2026-11-18"), Source: "page_total_actions"},
-	} {
-		want.Name, want.Kind, want.Day = name, domain.DayFlow, "2026-11-18"
-		require.Equal(t, want, figure(t, snap, name, "", "2026-11-18"))
-	}
-	// Day, week and 28 days of one metric come in one answer (§6.1), and only reach keeps them.
-	for window, days := range map[string]int64{"day": 1, "week": 7, "days_28": 28} {
-		require.Equal(t, domain.Figure{
-			Name: "reach", Kind: domain.Rolling, Source: "page_total_media_view_unique", Window: window, Day: "2026-11-18",
-			Value: simulator.ReachOn(seed, "1001", "2026-11-18", days),
-		}, figure(t, snap, "reach", window, "2026-11-18"))
-	}
-	require.False(t, slices.ContainsFunc(snap.Figures, func(f domain.Figure) bool { return f.Name != "reach" && f.Window != "" }))
-
-	b.sim.SetTraps(domain.Facebook, page.ID, simulator.Traps{ObjectValues: true})
-	summed := b.client(t, domain.Facebook).account(target(page))
-	require.Equal(t, simulator.ViewsOn(seed, page.ID, "2026-11-18"), figure(t, summed, "views", "", "2026-11-18").Value)
 }
 
 func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
@@ -137,18 +98,6 @@ func TestFacebookPostsListsEverySection(t *testing.T) {
 	require.Positive(t, kinds[platforms.TypePhoto])
 	require.Positive(t, kinds[platforms.TypeVideo])
 	require.Positive(t, kinds[platforms.TypeReel])
-
-	// Later listing finds the new ones, and keeps the old.
-	b.advance(48 * time.Hour)
-	later, _ := allPosts(t, client, target(page))
-	ids := map[string]bool{}
-	for _, p := range later {
-		ids[p.ID] = true
-	}
-	require.GreaterOrEqual(t, len(ids), len(listed)+3)
-	for id := range listed {
-		require.True(t, ids[id], id)
-	}
 }
 
 func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
@@ -206,17 +155,4 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	require.Nil(t, fresh.Counts.AvgWatch)
 	require.NotNil(t, fresh.Counts.Likes)
 	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
-}
-
-// TestFacebookTokenTravelsInTheHeader: no address holds it.
-func TestFacebookTokenTravelsInTheHeader(t *testing.T) {
-	t.Parallel()
-	var seen []string
-	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r.URL.String(), r.Header.Get("Authorization"))
-		_, _ = w.Write([]byte(`{"id":"55","followers_count":3,"data":[]}`))
-	})
-	b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "55"})
-	require.Equal(t, "Bearer Tok3n", seen[1])
-	require.NotContains(t, seen[0]+seen[2], "Tok3n")
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,13 @@ func golden(t *testing.T, files map[string]string) *bundle {
 	for path, file := range files {
 		raw, err := os.ReadFile(filepath.Join("testdata", file))
 		require.NoError(t, err)
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(raw) })
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.String(), "Tok3n") {
+				http.Error(w, "a token in an address", http.StatusTeapot)
+				return
+			}
+			_, _ = w.Write(raw)
+		})
 	}
 	return canned(t, mux.ServeHTTP)
 }
@@ -48,6 +55,7 @@ func TestGoldenFacebookAccount(t *testing.T) {
 		flow("likes", "page_actions_post_reactions_total", "2026-11-18", 5),
 	}, snap.Figures)
 	require.Equal(t, map[string]string{"clicks": "empty"}, reasons(snap.Missing))
+	require.Equal(t, []string{"page", "page_insights"}, b.ops(), "two calls, and no next page is followed")
 
 	// Days that were not asked for stay out: `until` is exclusive here, inclusive there.
 	snap = b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, platforms.AccountRequest{

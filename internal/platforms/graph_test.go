@@ -129,11 +129,6 @@ func TestInstagramLoginUsage(t *testing.T) {
 	frozen.client(t, domain.Instagram).account(at)
 	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 97, TotalCPUTime: 12}}, frozen.lastCall().Usage)
 	require.Equal(t, 97, frozen.lastCall().Usage[0].Percent())
-
-	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 5 })
-	account := b.sim.AddInstagram(simulator.Account{ID: "17841", InstagramLogin: true})
-	b.client(t, domain.Instagram).account(target(account))
-	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 100, TotalCPUTime: 25}}, b.lastCall().Usage)
 }
 
 // Every call to Meta's hosts proves whose app it is: hex HMAC-SHA-256 of the token by the app's secret. The simulator

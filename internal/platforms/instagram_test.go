@@ -1,7 +1,6 @@
 package platforms_test
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -141,17 +140,6 @@ func TestInstagramMediaWithoutInsights(t *testing.T) {
 	require.Equal(t, "empty", reasons(snaps[1].Missing)["views"])
 }
 
-// A metric that does not apply to the kind of media rejects the call: the type decides, and a wrong
-// type is mended by the allowed list.
-func TestInstagramWrongTypeFallsBack(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := b.sim.AddInstagram(simulator.Account{ID: "17844", Posts: []simulator.Post{{ID: "2", Kind: simulator.KindStory, Created: testNow.Add(-time.Hour)}}})
-	snaps := b.client(t, domain.Instagram).metrics(target(account), []platforms.Post{{ID: "2", Type: platforms.TypePhoto}})
-	require.NotNil(t, snaps[0].Counts.Views)
-	require.NotNil(t, snaps[0].Counts.Reach)
-}
-
 func TestInstagramThrottleInTheMiddle(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 2 })
@@ -188,37 +176,25 @@ func TestInstagramRefresh(t *testing.T) {
 func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 	t.Parallel()
 	const token = `"access_token":"Tok3nNew","token_type":"bearer","expires_in":5184000`
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
 		status int
 		body   string
 		want   platforms.Class
 	}{
-		"dead, beside a token": {
-			http.StatusOK, `{` + token + `,"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect,
-		},
-		"passing, beside a token": {
-			http.StatusOK, `{` + token + `,"error":{"message":"Try again later","code":2}}`, platforms.ClassRetry,
-		},
-		"dead, beside a server error": {
-			http.StatusInternalServerError, `{"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect,
-		},
-		"dead, beside a passing error": {
+		{http.StatusOK, `{` + token + `,"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect},
+		{http.StatusOK, `{` + token + `,"error":{"message":"Try again later","code":2}}`, platforms.ClassRetry},
+		{http.StatusInternalServerError, `{"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect},
+		{
 			http.StatusBadRequest, `{"error_type":"server_error","error_message":"Try again later","error":{"code":190}}`,
 			platforms.ClassReconnect,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(c.status)
-				_, _ = io.WriteString(w, c.body)
-			})
-			tokens, err := b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{
-				Target: platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true},
-			})
-			requireClass(t, c.want, err)
-			require.Zero(t, tokens)
+		client := canned(t, always(c.status, c.body)).client(t, domain.Instagram)
+		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{
+			Target: platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true},
 		})
+		requireClass(t, c.want, err)
+		require.Zero(t, tokens)
 	}
 }
 

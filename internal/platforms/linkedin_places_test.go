@@ -60,23 +60,6 @@ func organization(id string) platforms.Target {
 	return platforms.Target{AccessToken: "T0ken-of-the-page", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
 }
 
-// One reading asks for all names at once, and no other reading asks for them again.
-func TestLinkedInPlacesAreAskedOnce(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	client := b.client(t, domain.LinkedIn)
-	for n, calls := range []int{1, 0, 0} {
-		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n)})
-		snap := client.account(pageTarget(page), withPlaces)
-		require.Equal(t, simulator.GeoNames(), namesOf(snap))
-		require.Equal(t, calls, geoCalls(b))
-		b.advance(48 * time.Hour)
-	}
-	snap := client.account(pageTarget(addCompanyPage(b, simulator.Traps{})))
-	require.Empty(t, snap.Demographics)
-	require.Zero(t, geoCalls(b))
-}
-
 // Where names are refused the figures stand, by their URNs. A page asks once, three pages ask for all, and a day later names
 // are asked for again.
 func TestLinkedInPlacesRefused(t *testing.T) {
@@ -158,15 +141,12 @@ func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 		"a list":           always(http.StatusOK, `[]`),
 		"odd names":        always(http.StatusOK, `{"results":{"1":{"defaultLocalizedName":[7]},"2":{"defaultLocalizedName":null},"5":{}}}`),
 	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}, fail))
-			snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
-			require.Nil(t, snap.Incomplete)
-			require.NotContains(t, reasons(snap.Missing), "demographics")
-			require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics)
-			require.Equal(t, 1, geoCalls(b))
-		})
+		b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}, fail))
+		snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
+		require.Nil(t, snap.Incomplete, what)
+		require.NotContains(t, reasons(snap.Missing), "demographics", what)
+		require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics, what)
+		require.Equal(t, 1, geoCalls(b), what)
 	}
 	t.Run("no quota", func(t *testing.T) {
 		t.Parallel()
@@ -212,12 +192,4 @@ func TestLinkedInManyPlaces(t *testing.T) {
 	b.advance(platforms.RefusedFor)
 	client.account(organization("4242"), withPlaces)
 	require.Equal(t, []string{"249"}, asked)
-}
-
-// However many places there are in the world, so many names are remembered.
-func TestPlaceNamesAreBounded(t *testing.T) {
-	t.Parallel()
-	kept, lastKnown := platforms.KeptPlaceNames(25_000)
-	require.Equal(t, 20_000, kept)
-	require.True(t, lastKnown)
 }

@@ -173,30 +173,14 @@ func TestLinkedInPosts(t *testing.T) {
 		require.Equal(t, strings.Contains(p.ID, "ugcPost"), p.Type == platforms.TypeVideo)
 	}
 	requireClass(t, platforms.ClassInvalid, client.postsErr(pageTarget(page), "-1"))
+	b.ops()
+	require.Len(t, client.metrics(pageTarget(page), posts), len(posts))
+	require.Len(t, b.ops(), 6, "40 to a call, shares and ugcPosts together")
+	odd := client.metrics(pageTarget(page), []platforms.Post{{ID: "71),x"}})
+	require.Equal(t, platforms.ClassInvalid, odd[0].Err.Class)
 	// A profile's posts cannot be listed.
 	none := client.posts(profileTarget(addProfile(b, simulator.Traps{})), "")
 	require.Empty(t, none)
-}
-
-func TestLinkedInPagePostMetrics(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addCompanyPage(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	posts, _ := allPosts(t, client, pageTarget(page))
-	b.ops()
-	snaps := client.metrics(pageTarget(page), append(posts, platforms.Post{ID: "urn:li:share:1"}, platforms.Post{ID: "71),x"}))
-	require.Len(t, b.ops(), 4, "40 to a call, shares and ugcPosts together")
-	got := byID(snaps)
-	for _, p := range posts {
-		want := simulator.PostAt(seed, p.ID, p.PublishedAt, testNow)
-		require.Equal(t, domain.Counts{
-			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Impressions: new(want.Views), Reach: new(want.Reach), Clicks: new(want.Clicks),
-		}, got[p.ID].Counts)
-	}
-	require.Equal(t, new(int64(0)), got["urn:li:share:1"].Counts.Likes, "left out means no activity")
-	require.Nil(t, got["urn:li:share:1"].Counts.Views, "LinkedIn has no views")
-	require.Equal(t, platforms.ClassInvalid, got["71),x"].Err.Class)
 }
 
 func TestLinkedInProfilePosts(t *testing.T) {
@@ -216,25 +200,4 @@ func TestLinkedInProfilePosts(t *testing.T) {
 	require.Equal(t, platforms.ClassNotFound, snaps[4].Err.Class)
 	require.Equal(t, platforms.ClassInvalid, snaps[5].Err.Class)
 	require.Len(t, b.ops(), 4*7+1)
-}
-
-// A company page gives its followers' places; a profile gives nothing of the kind and is not asked.
-func TestLinkedInDemographics(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addCompanyPage(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	snap := client.account(pageTarget(page), platforms.AccountRequest{Demographics: true})
-	require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, b.ops())
-	require.Len(t, snap.Demographics, 2)
-
-	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{NoCounts: true})
-	snap = client.account(pageTarget(page), platforms.AccountRequest{Demographics: true})
-	require.Empty(t, snap.Demographics)
-	require.Equal(t, "empty", reasons(snap.Missing)["demographics"])
-
-	b.ops()
-	snap = client.account(profileTarget(addProfile(b, simulator.Traps{})), platforms.AccountRequest{Demographics: true})
-	require.Empty(t, snap.Demographics)
-	require.NotContains(t, b.ops(), "page_demographics")
 }

@@ -33,6 +33,7 @@ func TestAnswerThatNamesNobodyKillsNoConnection(t *testing.T) {
 		_, err := canned(t, always(http.StatusOK, tc.body)).client(t, tc.platform).
 			Account(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "100"}, platforms.AccountRequest{})
 		require.Equal(t, tc.want, platforms.ClassOf(err), "%s %s: %v", tc.platform, tc.body, err)
+		require.Equal(t, tc.want == platforms.ClassReconnect, platforms.WrongAccount(err))
 	}
 }
 

@@ -59,27 +59,22 @@ func TestSecretsInMessages(t *testing.T) {
 	}
 }
 
-// A short token that looks like a word is known because it is the call's own.
-func TestShortSecretsInMessages(t *testing.T) {
+// A short token is redacted from the platform's words because it is the call's own; the names of
+// metrics, however long, stay. Errors end in logs: they have no words, and no sentence as a code.
+func TestWordsStayReadableAndOutOfErrors(t *testing.T) {
 	t.Parallel()
-	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`))
-	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "a/b=c", ExternalID: "1"})).Words)
-}
-
-// Metric and field names are no secrets, long as they are.
-func TestMessagesStayReadable(t *testing.T) {
-	t.Parallel()
-	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`))
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	require.Equal(t, "(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", platforms.Words(err))
-	require.EqualError(t, err, "facebook page: invalid (HTTP 400, code 100)", "the words name people, and errors end in logs")
-}
-
-// What stands in the place of a code and is a sentence is none: codes go into logs and events.
-func TestCodesAreNoSentences(t *testing.T) {
-	t.Parallel()
-	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":"Erna Meier has left","message":"m"}}`))
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	require.ErrorContains(t, err, "code unreadable")
-	require.NotContains(t, err.Error(), "Erna")
+	for body, want := range map[string][2]string{ // the words, the error
+		`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`: {
+			"no such token: [redacted] or [redacted]", "facebook page: reconnect (HTTP 400, code 190)",
+		},
+		`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`: {
+			"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", "facebook page: invalid (HTTP 400, code 100)",
+		},
+		`{"error":{"code":"Erna Meier has left","message":"m"}}`: {"m", "facebook page: invalid (HTTP 400, code unreadable)"},
+	} {
+		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
+		err := client.accountErr(platforms.Target{AccessToken: "a/b=c", ExternalID: "1"})
+		require.Equal(t, want[0], platforms.Words(err))
+		require.EqualError(t, err, want[1])
+	}
 }

@@ -97,39 +97,6 @@ func offeredIDs(c platforms.Consent) (out []string) {
 	return out
 }
 
-func TestFacebookSignIn(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	s := b.signIn(t, domain.Facebook)
-	c := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011", "90012", "90013"))
-	require.Equal(t, []string{
-		"sign_in_code", "sign_in_longer", "sign_in_who", "sign_in_granted", "sign_in_until", "sign_in_offered", "sign_in_offered",
-	}, b.ops(), "a list of three pages is told in two parts")
-	require.Equal(t, simulator.Mara, c.PersonID)
-	require.Equal(t, "Mara Lindqvist", c.Name)
-	require.Equal(t, []string{
-		"business_management", "instagram_basic", "instagram_manage_insights", "pages_read_engagement", "pages_read_user_content",
-		"pages_show_list", "public_profile", "read_insights",
-	}, c.Granted)
-	require.Empty(t, c.Declined)
-	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
-	require.Equal(t, testNow.Add(90*24*time.Hour), c.DataAccessUntil)
-	require.Equal(t, []string{
-		"facebook 90011", "instagram 90021", "facebook 90012", "facebook 90013", "instagram 90023",
-	}, offeredIDs(c))
-	require.False(t, c.Offered[3].MayRead)
-	require.Equal(t, "ANALYZE", c.Offered[3].Missing)
-
-	// The page's token reads the page, and the Instagram account behind it, for ever.
-	b.advance(70 * 24 * time.Hour)
-	for _, o := range c.Offered[:2] {
-		client, at := b.client(t, o.Platform), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}
-		require.True(t, hasFigure(client.account(at), domain.MetricReach))
-		require.NotEmpty(t, client.metrics(at, client.posts(at, "").Posts[:1])[0].Counts)
-	}
-	require.Error(t, s.GiveBack(t.Context(), c.Tokens), "the person's own token ended")
-}
-
 func TestFacebookScopesDeclined(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t)
@@ -156,34 +123,6 @@ func TestFacebookLoginForBusiness(t *testing.T) {
 	require.Empty(t, c.Declined, "scopes are all or nothing")
 	require.Contains(t, c.Granted, "read_insights")
 	require.Equal(t, []string{"facebook 90012"}, offeredIDs(c))
-}
-
-func TestInstagramSignIn(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	s := b.signIn(t, domain.Instagram)
-	back := decide(t, s.Address("st4te", callBack), simulator.Mara, url.Values{"decision": {"consent"}})
-	c, err := s.Redeem(t.Context(), back.Get("code")+"#_", callBack)
-	require.NoError(t, err)
-	require.Equal(t, "app90031", c.PersonID)
-	require.Equal(t, []string{"instagram 90031"}, offeredIDs(c))
-	require.Equal(t, []string{"instagram_business_basic"}, c.Granted)
-	require.Equal(t, []string{"instagram_business_manage_insights"}, c.Declined)
-	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
-	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90031", InstagramLogin: true}
-	snap := b.client(t, domain.Instagram).account(at)
-	require.True(t, hasFigure(snap, domain.MetricFollowers))
-	require.Equal(t, platforms.ReasonPermission, reasons(snap.Missing)[domain.MetricReach])
-	b.advance(25 * time.Hour)
-	renewed := b.client(t, domain.Instagram).refresh(platforms.RefreshRequest{Target: at})
-	at.AccessToken = renewed.AccessToken
-	consented(t, s, simulator.Mara, everything(defaults().Instagram))
-	snap, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err, "a second consent renews")
-	require.True(t, hasFigure(snap, domain.MetricFollowers))
-	require.NoError(t, s.GiveBack(t.Context(), c.Tokens))
-	_, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err, "there is no such call")
 }
 
 func TestLinkedInSignIn(t *testing.T) {
@@ -213,32 +152,6 @@ func TestLinkedInSignIn(t *testing.T) {
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 	}
 	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage})) // somebody else's page
-}
-
-func TestTikTokSignIn(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	s := b.signIn(t, domain.TikTok)
-	back := decide(t, s.Address("st4te", callBack), simulator.Mara, url.Values{"decision": {"consent"}, "scope": {"user.info.stats"}})
-	require.Contains(t, back.Get("code"), "*")
-	c, err := s.Redeem(t.Context(), url.QueryEscape(back.Get("code")), callBack) // from a call-back that was not decoded
-	require.NoError(t, err)
-	require.Equal(t, "open-mara", c.PersonID)
-	require.Equal(t, "Mara bakes", c.Name)
-	require.Equal(t, []string{"user.info.basic", "user.info.stats"}, c.Granted)
-	require.Equal(t, []string{"user.info.profile", "video.list"}, c.Declined)
-	require.Equal(t, []string{"tiktok open-mara"}, offeredIDs(c))
-	require.Empty(t, c.Offered[0].Username, "user.info.profile was declined")
-	require.Equal(t, testNow.Add(2*time.Hour), c.Tokens.ExpiresAt)
-	require.Equal(t, testNow.Add(180*24*time.Hour), c.Tokens.RefreshExpiresAt)
-	client := b.client(t, domain.TikTok)
-	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "open-mara"}
-	client.account(at)
-	requireClass(t, platforms.ClassPermission, client.postsErr(at, ""))
-
-	require.NoError(t, s.GiveBack(t.Context(), c.Tokens))
-	requireClass(t, platforms.ClassReconnect, client.accountErr(at))
-	requireClass(t, platforms.ClassInvalid, s.GiveBack(t.Context(), c.Tokens))
 }
 
 // A code is good once, and with the redirect address of the dialog.
