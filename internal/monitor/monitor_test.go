@@ -271,6 +271,17 @@ func TestFaultsAreToldOnce(t *testing.T) {
 	})
 }
 
+// A binary whose tables are still being made says how far they are.
+func TestBuildingSaysHowFar(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 61, 100)
+	model.status.State, model.status.Generation = projections.StateBuilding, 3
+	model.status.Building = []projections.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
+	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
+	model.status.Building = nil
+	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
+}
+
 // A check that has not run yet is seen, too: an alert needs a series from the start.
 func TestTheDailyCheckIsAMetricFromTheStart(t *testing.T) {
 	t.Parallel()

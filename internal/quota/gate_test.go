@@ -150,7 +150,9 @@ func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 				Class: platforms.ClassThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
 			}))
 			b.clock.advance(time.Minute)
-			requireRefused(t, admit(g, test.call, platforms.CallStats{}), platforms.ClassThrottled, 9*time.Minute)
+			for _, process := range []*quota.Gate{g, b.gate()} {
+				requireRefused(t, admit(process, test.call, platforms.CallStats{}), platforms.ClassThrottled, 9*time.Minute)
+			}
 			require.NoError(t, admit(g, test.free, platforms.CallStats{}))
 			b.clock.advance(9 * time.Minute)
 			require.NoError(t, admit(g, test.call, platforms.CallStats{}))
@@ -208,7 +210,8 @@ func TestUsageHeadersHold(t *testing.T) {
 
 func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate()
+	b := setup(t)
+	g := b.gate()
 	room := func(p domain.Platform, op string, within time.Duration) int {
 		n, err := g.Room(t.Context(), p, op, within, 1)
 		require.NoError(t, err)
@@ -222,10 +225,10 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
 	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
 	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
-	require.NoError(t, admit(g, linkedIn, platforms.CallStats{
+	require.NoError(t, admit(b.gate(), linkedIn, platforms.CallStats{
 		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
 	}))
-	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "the app is held")
+	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was refused")
 }
 
 func TestBreakerOpensForOnePlatform(t *testing.T) {
