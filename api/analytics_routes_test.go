@@ -7,77 +7,64 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func asked[R any](f fakeAnalytics, query analytics.RangeQuery, data R) (R, analytics.Meta, error) {
-	_, meta, err := f.AccountInsights(context.Background(), readmodels.Scope{}, query)
+// asked notes a query, and answers with no figures.
+func asked[R any](f fakeAnalytics, query analytics.RangeQuery) (data R, meta analytics.Meta, err error) {
+	_, meta, err = f.AccountInsights(context.Background(), readmodels.Scope{}, query)
 	return data, meta, err
 }
 
-// AccountFollowers implements api.Analytics.
 func (f fakeAnalytics) AccountFollowers(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error) {
-	return asked(f, q, analytics.AccountFollowers{Total: analytics.FollowerSeries{SocialAccounts: 2}})
+	return asked[analytics.AccountFollowers](f, q)
 }
 
-// RoiViews implements api.Analytics.
 func (f fakeAnalytics) RoiViews(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error) {
-	return asked(f, q, analytics.RoiViews{Total: analytics.Roi{Price: analytics.PriceNoViews}})
+	return asked[analytics.RoiViews](f, q)
 }
 
-// AccountStats implements api.Analytics.
 func (f fakeAnalytics) AccountStats(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error) {
-	return asked(f, q, analytics.AccountStats{Total: analytics.ReachStats{SocialAccounts: 4}})
+	return asked[analytics.AccountStats](f, q)
 }
 
-// AccountNetGrowth implements api.Analytics.
 func (f fakeAnalytics) AccountNetGrowth(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountNetGrowth, analytics.Meta, error) {
-	return asked(f, q, analytics.AccountNetGrowth{Total: analytics.NetGrowth{SocialAccounts: 5}})
+	return asked[analytics.AccountNetGrowth](f, q)
 }
 
-// ActivityMeter implements api.Analytics.
 func (f fakeAnalytics) ActivityMeter(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error) {
-	return asked(f, q, analytics.ActivityMeter{Total: analytics.Activity{SocialAccounts: 6}})
+	return asked[analytics.ActivityMeter](f, q)
 }
 
-// Leaderboard implements api.Analytics.
 func (f fakeAnalytics) Leaderboard(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error) {
-	return asked(f, q, analytics.Leaderboard{})
+	return asked[analytics.Leaderboard](f, q)
 }
 
-// TopPosts implements api.Analytics.
 func (f fakeAnalytics) TopPosts(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error) {
-	return asked(f, q, analytics.TopPosts{})
+	return asked[analytics.TopPosts](f, q)
 }
 
-// PostInsights implements api.Analytics.
 func (f fakeAnalytics) PostInsights(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error) {
-	return asked(f, q, analytics.PostInsights{})
+	return asked[analytics.PostInsights](f, q)
 }
 
-// PostsLikes implements api.Analytics.
 func (f fakeAnalytics) PostsLikes(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error) {
-	return asked(f, q, analytics.PostsLikes{})
+	return asked[analytics.PostsLikes](f, q)
 }
 
-// PostsViews implements api.Analytics.
 func (f fakeAnalytics) PostsViews(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error) {
-	return asked(f, q, analytics.PostsViews{})
+	return asked[analytics.PostsViews](f, q)
 }
 
-// PostsEngagements implements api.Analytics.
 func (f fakeAnalytics) PostsEngagements(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.PostsEngagements, analytics.Meta, error) {
-	return asked(f, q, analytics.PostsEngagements{})
+	return asked[analytics.PostsEngagements](f, q)
 }
 
-// PostsTotalEngagements implements api.Analytics.
 func (f fakeAnalytics) PostsTotalEngagements(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.PostsTotalEngagements, analytics.Meta, error) {
-	return asked(f, q, analytics.PostsTotalEngagements{})
+	return asked[analytics.PostsTotalEngagements](f, q)
 }
 
-// ActiveMembers implements api.Analytics.
 func (f fakeAnalytics) ActiveMembers(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error) {
-	return asked(f, q, analytics.ActiveMembers{})
+	return asked[analytics.ActiveMembers](f, q)
 }
 
-// MemberGrowth implements api.Analytics.
 func (f fakeAnalytics) MemberGrowth(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error) {
-	return asked(f, q, analytics.MemberGrowth{})
+	return asked[analytics.MemberGrowth](f, q)
 }

@@ -80,31 +80,33 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 			b.now = time.Now() // streams end with their tokens
 			server := httptest.NewServer(b.server)
 			t.Cleanup(server.Close)
-			number := 0
-			for fate, becomes := range fates {
+			var cases []*matrixCase
+			for fate := range fates {
 				for _, role := range []api.Role{api.RoleAgency, api.RoleClient} {
-					number++
-					m := newMatrixCase(t, b, server.URL, number, role)
-					m.platform = platform
+					m := newMatrixCase(t, b, server.URL, len(cases)+1, role)
+					m.platform, m.fate = platform, fate
 					require.Zero(t, m.refusals(), "%s as %s, before", fate, role)
 					m.open()
-					for _, draft := range becomes.records(m.leaver) {
-						require.NoError(t, b.facts.Append(t.Context(), draft))
-					}
-					stays := becomes.known
-					if unknownUsers {
-						stays = becomes.allowed
-					}
-					if stays {
-						time.Sleep(time.Second) // earlier answers are no longer remembered
-						require.Zero(t, m.refusals(), "%s as %s, after", fate, role)
-						m.requireBack(true, fate)
-						continue
-					}
-					m.requireCut(fate)
-					require.Equal(t, m.ways, m.refusals(), "%s as %s, after: every way in is closed", fate, role)
-					m.requireBack(false, fate)
+					cases = append(cases, m)
 				}
+			}
+			for _, m := range cases {
+				for _, draft := range fates[m.fate].records(m.leaver) {
+					require.NoError(t, b.facts.Append(t.Context(), draft))
+				}
+			}
+			time.Sleep(time.Second) // earlier answers are no longer remembered
+			for _, m := range cases {
+				stays, ways := fates[m.fate].known, 0
+				if unknownUsers {
+					stays = fates[m.fate].allowed
+				}
+				if !stays {
+					m.requireCut()
+					ways = m.ways
+				}
+				require.Equal(t, ways, m.refusals(), "%s as %s, after: ways in that are closed", m.fate, m.role)
+				m.requireBack(stays)
 			}
 		})
 	}
@@ -121,6 +123,7 @@ type matrixCase struct {
 
 	t       *testing.T
 	b       *bundle
+	fate    string
 	url     string
 	token   string
 	tickets map[string]string // by the path of their stream
@@ -187,16 +190,16 @@ func (m *matrixCase) comeBack(back string) (page string) {
 
 // requireBack comes back from the platform now, after what happened to the person in between: the code is redeemed for who has
 // rights, and for nobody else.
-func (m *matrixCase) requireBack(stays bool, fate string) {
+func (m *matrixCase) requireBack(stays bool) {
 	m.t.Helper()
 	before := m.platform.redeemed.Load()
 	page := m.comeBack(m.back)
-	require.Equal(m.t, !stays, m.pageRefused(page, nil), "%s as %s", fate, m.role)
+	require.Equal(m.t, !stays, m.pageRefused(page, nil), "%s as %s", m.fate, m.role)
 	codes := int32(0)
 	if stays {
 		codes = 1
 	}
-	require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", fate, m.role)
+	require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", m.fate, m.role)
 }
 
 // begin asks for a sign-in and returns its first page.
@@ -333,10 +336,10 @@ func (m *matrixCase) tryPolling() (sid, answer string) {
 }
 
 // requirePollingCut polls until the server ends the session.
-func (m *matrixCase) requirePollingCut(fate string) {
+func (m *matrixCase) requirePollingCut() {
 	m.t.Helper()
 	for polls := 0; ; polls++ {
-		require.Less(m.t, polls, 10, fate)
+		require.Less(m.t, polls, 10, m.fate)
 		heard := poll(m.t, m.url, http.MethodGet, m.polled, "")
 		for packet := range strings.SplitSeq(heard.body, "\x1e") {
 			if heard.status != http.StatusOK || packet == "41" || packet == "1" {
@@ -364,7 +367,7 @@ func (m *matrixCase) open() {
 
 // requireCut waits for the end of what was opened. TestStreamOfWhoLeftEndsWithinTenSeconds requires
 // that it comes in time.
-func (m *matrixCase) requireCut(fate string) {
+func (m *matrixCase) requireCut() {
 	m.t.Helper()
 	for _, s := range m.streams {
 		var lines []string
@@ -372,7 +375,7 @@ func (m *matrixCase) requireCut(fate string) {
 			lines = append(lines, s.lines.Text())
 		}
 		require.NoError(m.t, s.lines.Err())
-		require.Contains(m.t, lines, ": This listener has lost its access.", fate)
+		require.Contains(m.t, lines, ": This listener has lost its access.", m.fate)
 	}
-	m.requirePollingCut(fate)
+	m.requirePollingCut()
 }
