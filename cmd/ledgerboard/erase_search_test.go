@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,7 +46,7 @@ const (
 	subjectOfErna = "oidc|erna-4711"
 	saidByBoth    = "What both have said"
 	pictureShows  = "the face of Erna"
-	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, streams and sockets"
+	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database and every answer to GET as each role"
 )
 
 // forgetful is a log that can be made to forget, and where its bytes are.
@@ -391,7 +388,6 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 		require.Greater(t, answered, map[string]int{"agency": 45, "client": 35}[role]+5, role)
 		t.Logf("%d paths answered %s", answered, role)
 	}
-	maps.Copy(evidence, heardOn(t, a, base))
 	return evidence
 }
 
@@ -470,77 +466,6 @@ func copyDir(t *testing.T, to, from string) {
 	t.Helper()
 	out, err := exec.Command("cp", "-a", from, to).CombinedOutput() // the files of PostgreSQL keep their owner
 	require.NoError(t, err, "%s", out)
-}
-
-// heardOn is all that streams and sockets say to staff and a client user: earlier notices, and what comes while they are open. They send ids
-// alone, so that no search finds a text before; that each has heard something is demanded instead.
-func heardOn(t *testing.T, a *process, base string) map[string][]byte {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	tokens, heard := a.someTokens(t), map[string]*lockedBuffer{}
-	for _, role := range []string{"agency", "client"} {
-		for _, path := range []string{"/api/notices", "/api/live"} {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, http.NoBody)
-			require.NoError(t, err)
-			request.Header.Set("Authorization", "Bearer "+tokens[role])
-			if path == "/api/notices" {
-				request.Header.Set("Last-Event-ID", eraseAgency+".0")
-			}
-			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) //nolint:bodyclose // closed below, when the stream ends
-			require.NoError(t, err)
-			require.Equal(t, http.StatusOK, response.StatusCode, path)
-			said := &lockedBuffer{}
-			heard["stream "+path+" as "+role] = said
-			go func() {
-				defer response.Body.Close()
-				_, _ = io.Copy(said, response.Body) // it ends with the context
-			}()
-		}
-		heard["socket as "+role] = socketOf(t, base, tokens[role])
-	}
-	hears := func(want string, places ...string) {
-		for _, place := range places {
-			require.Eventually(t, func() bool { return strings.Contains(heard[place].String(), want) }, patience, 10*time.Millisecond, "%s: %s", place, heard[place])
-		}
-	}
-	hears(`40{"sid":`, "socket as agency", "socket as client") // before access is lost for a moment
-	tenant, now := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 8, SocialAccount: 702702702}, time.Now()
-	require.NoError(t, a.Log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), domain.PostRead{
-		Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))},
-	}, now)))
-	hears(eraseClient, "stream /api/live as agency", "stream /api/live as client")
-	for _, users := range [][]string{{}, {stays}} { // the client user who stays loses access, and gets a notice; staff loses nothing
-		updateDashboard(t, a, users...)
-	}
-	hears(stays, "stream /api/notices as client", "socket as client")
-	hears(": connected", "stream /api/notices as agency")
-	evidence := map[string][]byte{}
-	for place, said := range heard {
-		evidence[place] = []byte(said.String())
-	}
-	return evidence
-}
-
-// socketOf connects as the stock Socket.IO client does with websockets alone, and keeps what it hears.
-func socketOf(t *testing.T, base, token string) *lockedBuffer {
-	t.Helper()
-	socket, response, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(base, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	t.Cleanup(func() { socket.Close() })
-	require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+token+`","offset":"`+eraseAgency+`.0"}`)))
-	said := &lockedBuffer{}
-	go func() {
-		for {
-			_, raw, err := socket.ReadMessage()
-			if err != nil {
-				return
-			}
-			_, _ = said.Write(raw)
-		}
-	}()
-	return said
 }
 
 // statisticsOf are the values that the planner keeps of columns, fresh ones.
