@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -117,15 +116,9 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
 	b.sendAs(alice, http.MethodGet, "/boards/console/connect?q=/console/x", nil).says(http.StatusOK, `name="q" value="/console/x"`, `action="/boards/console/connect"`)
 
-	var asked struct {
-		ReturnTo string `json:"return_to"`
-	}
-	s.answers["POST /api/connect"] = func(_ api.Principal, r *http.Request) (int, any) {
-		require.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
-		return http.StatusOK, map[string]any{"data": map[string]any{"start_url": "http://localhost:6001/boards/connect/start/WORD"}}
-	}
+	s.take("POST /api/connect", map[string]any{"start_url": "http://localhost:6001/boards/connect/start/WORD"})
 	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
-	require.Equal(t, "/boards/console/clients/"+bakery+"/connections", asked.ReturnTo)
+	require.Contains(t, s.sent[0].body, `"return_to":"/boards/console/clients/`+bakery+`/connections"`)
 }
 
 // An application may spell ids in capitals. Its agency has one history all the same, and who looked stands there.

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,28 +19,21 @@ import (
 const linked = "/console/clients/" + bakery + "/connections"
 
 // connectStage is a stage on which sign-ins begin at the address of the browser.
-func connectStage(t *testing.T, role string) (s *stage, b *browser, sent *string) {
+func connectStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
-	s, sent = newStage(t), new(string)
+	s := newStage(t)
 	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
-	note := func(data any) func(api.Principal, *http.Request) (int, any) {
-		return func(_ api.Principal, r *http.Request) (int, any) {
-			raw, _ := io.ReadAll(r.Body)
-			*sent = string(raw)
-			return http.StatusOK, map[string]any{"data": data}
-		}
-	}
-	s.answers["POST /api/connect"] = note(connect.Begun{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
-	s.answers["POST /api/connect/links"] = note(connect.MadeLink{
+	s.take("POST /api/connect", connect.Begun{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
+	s.take("POST /api/connect/links", connect.MadeLink{
 		ConnectLink: domain.ConnectLink{ID: "l1", AccountID: bakery, ExpiresAt: s.now.AddDate(0, 0, 7)}, URL: "http://localhost:6001/connect/link/WORD",
 	})
-	return s, s.signedIn(role), sent
+	return s, s.signedIn(role)
 }
 
 func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	t.Parallel()
-	s, b, sent := connectStage(t, "agency")
+	s, b := connectStage(t, "agency")
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
 	all := []readmodels.ConnectedPlatform{}
@@ -57,7 +49,7 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "<b onclick", "a page's name is no markup")
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
-	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, *sent)
+	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)
 	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
 	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "come back to https://boards.example.com alone")
 }
@@ -65,7 +57,7 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 // Somebody sees what is kept and what is deleted before a page is disconnected, and what is left to do afterwards.
 func TestAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
-	s, b, _ := connectStage(t, "agency")
+	s, b := connectStage(t, "agency")
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
 	page := readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
@@ -101,7 +93,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 
 func TestConnectingAndItsLinks(t *testing.T) {
 	t.Parallel()
-	s, b, sent := connectStage(t, "agency")
+	s, b := connectStage(t, "agency")
 	s.answer("GET /api/connect/links", []domain.ConnectLink{
 		{ID: "l1", AccountID: bakery, Platforms: []domain.Platform{domain.TikTok}, ExpiresAt: s.now.Add(time.Hour)},
 		{ID: "l2", AccountID: bakery, ExpiresAt: s.now},
@@ -110,10 +102,10 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not opened yet", "taken back", "over", " selected",
 		`action="/console/connect/links/l1/revoke"`)
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
-	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, *sent)
+	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, s.sent[len(s.sent)-1].body)
 	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})
 	made.says(http.StatusOK, "http://localhost:6001/connect/link/WORD", "for Harbour Bakery", "shown once")
-	require.JSONEq(t, `{"platforms":[1,6],"account":"`+bakery+`","days":7}`, *sent)
+	require.JSONEq(t, `{"platforms":[1,6],"account":"`+bakery+`","days":7}`, s.sent[len(s.sent)-1].body)
 	s.answer("POST /api/connect/links/l1/revoke", domain.ConnectLink{}, nil)
 	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
 }
@@ -122,7 +114,7 @@ func TestConnectingAndItsLinks(t *testing.T) {
 // the list in place of the one that was chosen.
 func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 	t.Parallel()
-	s, b, sent := connectStage(t, "agency")
+	s, b := connectStage(t, "agency")
 	const other = "0123456789abcdef01234567"
 	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
 		listed := []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}
@@ -146,15 +138,15 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 		"Tick one platform or more.", "Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
 	s.refuseFields("POST /api/connect", "platform")
 	again(b.post("/console/connect", url.Values{"client": {other}, "platform": {"9"}}), "Choose a platform.")
-	require.Empty(t, *sent)
+	require.Empty(t, s.sent)
 }
 
 // A client connects for its own account, whatever its form says, and has the page in its bar only where a board of its lets it connect.
 func TestAClientConnectsForItself(t *testing.T) {
 	t.Parallel()
-	s, b, sent := connectStage(t, "client")
+	s, b := connectStage(t, "client")
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {agency}}).leadsTo("/connect/start/WORD")
-	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"/console/connect"}`, *sent)
+	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"/console/connect"}`, s.sent[len(s.sent)-1].body)
 	require.NotContains(t, b.get("/console").Body.String(), `href="/console/connect"`)
 	s.answer("GET /api/me", readmodels.Me{UserID: clara, Roles: []string{"client"}, Scopes: []string{"connect"}}, nil)
 	b.get("/console").says(http.StatusOK, `href="/console/connect"`)

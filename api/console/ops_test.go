@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -112,20 +111,12 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")
 	require.NotContains(t, parked.Body.String(), "/console/ops/do/skip/x-1-2", "it is skipped")
 
-	var sent []string
-	take := func(at string, data any) {
-		s.answers[at] = func(_ api.Principal, r *http.Request) (int, any) {
-			body, _ := io.ReadAll(r.Body)
-			sent = append(sent, r.Method+" "+r.RequestURI+" "+string(body))
-			return http.StatusOK, map[string]any{"data": data}
-		}
-	}
-	take("POST /api/ops/projections/post_insights/rebuild", operator.Rebuild{ID: "r9"})
-	take("POST /api/ops/projections/post_insights/back", operator.Rebuild{ID: "r10", Back: true})
-	take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
-	take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
-	take("POST /api/ops/platforms/linkedin/pause", nil)
-	take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
+	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Rebuild{ID: "r9"})
+	s.take("POST /api/ops/projections/post_insights/back", operator.Rebuild{ID: "r10", Back: true})
+	s.take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
+	s.take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
+	s.take("POST /api/ops/platforms/linkedin/pause", nil)
+	s.take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
 	b.post("/console/ops/do/back/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r10")
@@ -133,14 +124,14 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	b.post("/console/ops/do/retry-all/parked", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
 	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
-	require.Equal(t, []string{
-		`POST /api/ops/projections/post_insights/rebuild {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/projections/post_insights/back {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/parked/dashboards-1-5/skip {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/parked/retry {"reason":"test"}`,
-		`POST /api/ops/platforms/linkedin/pause {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/parked/dashboards-1-5/show {"reason":"incident:OPS-7"}`,
-	}, sent)
+	require.Equal(t, []sentCall{
+		{by: "ops", call: "POST /api/ops/projections/post_insights/rebuild", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/projections/post_insights/back", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/parked/retry", body: `{"reason":"test"}`},
+		{by: "ops", call: "POST /api/ops/platforms/linkedin/pause", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/show", body: `{"reason":"incident:OPS-7"}`},
+	}, s.sent)
 
 	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
 	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusOK, "The rebuild r9 is under way", `value="incident" selected`, `value="OPS-7"`)
@@ -158,7 +149,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, sent, 6)
+	require.Len(t, s.sent, 6)
 }
 
 func TestARebuildIsWatchedToItsEnd(t *testing.T) {

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -102,25 +101,20 @@ func TestAFormThatIsSentTwiceIsDoneOnce(t *testing.T) {
 func TestAnAgencyMakesALink(t *testing.T) {
 	t.Parallel()
 	s, b := signInStage(t)
-	made, asked := 0, map[string]string{}
-	s.answers["POST /api/users/"+clara+"/sign-in-link"] = func(p api.Principal, r *http.Request) (int, any) {
-		require.Equal(t, alice, p.UserID)
-		made++
-		require.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
-		return http.StatusOK, map[string]any{"data": api.SignInLink{
-			UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
-		}}
-	}
+	s.take("POST /api/users/"+clara+"/sign-in-link", api.SignInLink{
+		UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
+	})
 	page := b.get(signsIn)
 	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has it can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
 		"Operators can see that you made it", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
-	require.Zero(t, made)
+	require.Empty(t, s.sent)
 	b.post(signsIn, url.Values{"valid_for": {"168h"}}).leadsTo(signsIn + "/made")
 	b.get(signsIn+"/made").says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
 	b.get(signsIn + "/made").leadsTo(signsIn)
-	require.Equal(t, 1, made, "a reload makes none")
-	require.Equal(t, map[string]string{"valid_for": "168h"}, asked)
+	require.Len(t, s.sent, 1, "a reload makes none")
+	require.Equal(t, alice, s.sent[0].by)
+	require.JSONEq(t, `{"valid_for":"168h"}`, s.sent[0].body)
 	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
 
 	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusUnprocessableEntity, domain.CodeUnprocessable, "This person is not active.")
@@ -227,19 +221,14 @@ func TestColleaguesAreInvited(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
 	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only until they first sign in", `href="/console/colleagues"`)
 
-	keys := []string{}
-	s.answers["POST /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
-		keys = append(keys, r.Header.Get("Idempotency-Key"))
-		var sent map[string]string
-		require.NoError(t, json.NewDecoder(r.Body).Decode(&sent))
-		require.Equal(t, map[string]string{"name": "Stella Berg", "email": "stella@agency.example", "phone": ""}, sent, "no account: the agency's own")
-		return http.StatusOK, map[string]any{"data": map[string]any{"id": stella}}
-	}
+	s.take("POST /api/users", map[string]any{"id": stella})
 	form := fields(t, page.Body.String())
 	form.Set("name", "Stella Berg")
 	form.Set("email", "stella@agency.example")
 	b.post("/console/colleagues", form).leadsTo("/console/colleagues?added=" + stella)
-	require.Equal(t, []string{form.Get("key")}, keys)
+	require.Len(t, s.sent, 1)
+	require.Equal(t, form.Get("key"), s.sent[0].key)
+	require.JSONEq(t, `{"name":"Stella Berg","email":"stella@agency.example","phone":""}`, s.sent[0].body, "no account: the agency's own")
 	b.get("/console/colleagues?added="+stella).says(http.StatusOK, "Stella Berg was added.", "let Stella Berg in")
 	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "Somebody of the agency has this e-mail address already.")
 	again := b.post("/console/colleagues", form)

@@ -3,7 +3,6 @@ package console_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,30 +50,24 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 func TestAPersonIsAdded(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	var sent, key string
-	taken := false
-	b.answers["POST /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
-		raw, _ := io.ReadAll(r.Body)
-		sent, key = string(raw), r.Header.Get("Idempotency-Key")
-		if taken {
-			return http.StatusConflict, map[string]any{
-				"code": domain.CodeConflict, "message": "See GET /api/users.", "errors": []domain.FieldError{{Field: "email", Detail: "is taken"}},
-			}
-		}
-		return http.StatusOK, map[string]any{"data": map[string]any{"id": jonas}}
-	}
+	b.take("POST /api/users", map[string]any{"id": jonas})
 	text := b.get(folk).Body.String()
 	require.Contains(t, text, `method="post" novalidate>`, "a browser would report one field at a time")
 	form := fields(t, text)
 	form.Set("name", "Jonas Weber")
 	form.Set("email", "jonas@bakery.example.com")
 	b.post(folk, form).leadsTo(folk + "?added=" + jonas)
-	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","phone":"","account":"`+bakery+`"}`, sent)
+	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","phone":"","account":"`+bakery+`"}`, b.sent[0].body)
+	key := b.sent[0].key
 	require.Equal(t, form.Get("key"), key)
 	require.NotEmpty(t, key)
 	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber see the board, ")
 
-	taken = true
+	b.answers["POST /api/users"] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusConflict, map[string]any{
+			"code": domain.CodeConflict, "message": "See GET /api/users.", "errors": []domain.FieldError{{Field: "email", Detail: "is taken"}},
+		}
+	}
 	again := b.post(folk+"?added="+jonas, form)
 	again.says(http.StatusOK, "has this address already", `value="Jonas Weber"`)
 	require.NotContains(t, again.Body.String(), "was added")

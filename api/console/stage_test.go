@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,7 @@ type stage struct {
 	mu      sync.Mutex
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
 	asked   []string                                                             // method and address of each call
+	sent    []sentCall                                                           // what was sent where take answers
 }
 
 func newStage(t *testing.T) *stage {
@@ -122,6 +124,19 @@ func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (s *stage) answer(at string, data, meta any) {
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusOK, map[string]any{"data": data, "meta": meta}
+	}
+}
+
+// sentCall is what a form made the API do.
+type sentCall struct{ by, call, key, body string }
+
+// take has the API answer data at a path, and keeps what was sent there.
+func (s *stage) take(at string, data any) {
+	s.answers[at] = func(p api.Principal, r *http.Request) (int, any) {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(s.t, err)
+		s.sent = append(s.sent, sentCall{p.UserID, r.Method + " " + r.RequestURI, r.Header.Get("Idempotency-Key"), string(body)})
+		return http.StatusOK, map[string]any{"data": data}
 	}
 }
 
