@@ -181,9 +181,10 @@ func (a *answer) refusal() error {
 		Code      domain.Code         `json:"code"`
 		Errors    []domain.FieldError `json:"errors"`
 		RequestID string              `json:"request_id"`
+		CommandID string              `json:"command_id"`
 	}
 	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read an error of the API: %w", err)
 	}
-	return &refused{&domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors}, a.status, said.RequestID}
+	return &refused{&domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID}, a.status, said.RequestID}
 }

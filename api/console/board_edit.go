@@ -66,8 +66,7 @@ type boardChange struct {
 var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 	"You ticked clients to link and unticked others. These are two changes: save one of them, then make the other.")
 
-var errSavedMaybe = refusal(http.StatusServiceUnavailable, domain.CodeUnavailable,
-	"Nobody can tell now whether the board was saved. Load this page again, which sends the same change once more: it is not made twice.")
+const savedMaybe = "It is not known yet whether the board was saved. Reload this page to send the same change again: it is not made twice."
 
 // change is what the edit asks for, without people: who is on the list after links have changed only a preview says.
 func (e boardEdit) change() (c boardChange, err error) {
@@ -132,7 +131,7 @@ func (v *visit) changeBoard() (view, error) {
 		return v.editBoard(client, &edit, formFaults{})
 	}
 	why, told := errors.AsType[*domain.Error](err)
-	if told && why.Code == domain.CodeUnavailable && form.Get("do") == "preview" {
+	if told && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
 		return v.editBoard(client, &edit, formFaults{Said: why.Message})
 	}
 	if told && slices.Contains([]domain.Code{
@@ -211,8 +210,8 @@ func (v *visit) saveBoard(client readmodels.Account, edit boardEdit, form url.Va
 	saved, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
 		"If-Match": tag(edit.Version), "If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
 	})
-	if domain.CodeOf(err) == domain.CodeUnavailable {
-		return nil, errSavedMaybe
+	if open, is := errors.AsType[*domain.Error](err); is && open.CommandID != "" {
+		open.Message = savedMaybe
 	}
 	if err != nil {
 		return nil, err

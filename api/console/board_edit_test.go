@@ -141,8 +141,12 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
 	b.get(edits+"?saved=8").says(http.StatusOK, "It is saved.")
-	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Repeat the same request with the header Idempotency-Key")
-	b.post(edits, saving).says(http.StatusServiceUnavailable, "sends the same change once more: it is not made twice")
+	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
+	}
+	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again: it is not made twice")
+	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
+	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "What you entered is shown below")
 }
 
 // Linking can take a scope from others: the preview says so, and after saving the page and the history do.
