@@ -54,32 +54,6 @@ func (s *fetchStage) accountRounds(n int, p domain.Platform) {
 	}
 }
 
-func TestHistoryIsReadAPartWithEachReading(t *testing.T) {
-	t.Parallel()
-	for platform, most := range map[domain.Platform]int{domain.Facebook: 28, domain.Instagram: 7} {
-		t.Run(platform.String(), func(t *testing.T) {
-			t.Parallel()
-			client, parts := storied(func(platforms.AccountRequest) error { return nil })
-			s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = 60 * 24 * time.Hour })
-			page := s.connect(platform, 0)
-			readings := (60 + most - 1) / most
-			s.accountRounds(readings-1, platform)
-			require.False(t, s.state(domain.FetchAccounts, page).Backfilled)
-			s.accountRounds(2, platform)
-			require.True(t, s.state(domain.FetchAccounts, page).Backfilled)
-			require.Len(t, *parts, readings)
-			for _, part := range *parts {
-				require.LessOrEqual(t, part.Until.Sub(part.Since), time.Duration(most)*24*time.Hour)
-			}
-			days := s.appendedHistory()
-			require.Len(t, days, 60)
-			for day, n := range days {
-				require.Equal(t, 1, n, day)
-			}
-		})
-	}
-}
-
 // A part that fails waits ever longer, its cause stays to be seen, and the readings go on.
 func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	t.Parallel()

@@ -40,43 +40,35 @@ func (s *fetchStage) passes(d time.Duration) {
 	}
 }
 
-// At the defaults one profile, or many, are read all day long, as often as is told: LinkedIn refuses no call of an app in development. On the
-// first day everything comes at once, with posts and history, and still each is read whole.
+// At the defaults many are read all day long, as often as their pace says: LinkedIn refuses no call of an
+// app in development. On the first day everything comes at once, with posts and history, and still each
+// is read whole.
 func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 	t.Parallel()
-	for name, connections := range map[string]struct{ profiles, pages int }{
-		"one profile": {1, 0}, "one page": {0, 1}, "five people": {5, 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := inDevelopment(t)
-			s.clock.advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
-			var all []connected
-			for range connections.profiles {
-				all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile))
+	s := inDevelopment(t)
+	s.clock.advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
+	var all []connected
+	for range 5 {
+		all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile),
+			s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage))
+	}
+	s.passes(day)
+	second := s.clock.Now()
+	s.passes(day)
+	require.Empty(t, s.sim.Stats().Throttled, "LinkedIn refused calls")
+	pace := s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)]
+	require.True(t, pace.Quota.Assumed)
+	for _, a := range all {
+		require.True(t, s.state(domain.FetchAccounts, a).Backfilled)
+		require.Positive(t, s.number(`select count(*) from tSPostInsights where social_account_id = $1`, a.ID))
+		last := s.readings(a)[0]
+		require.Less(t, last, second.Add(-day/2), "a new connection is read soon")
+		for _, at := range append(s.readings(a), s.clock.Now()) {
+			if last.After(second) {
+				require.LessOrEqual(t, at.Sub(last), pace.Every+refilled, "account %d, type %d, %s", a.ID, a.AccountType, pace)
 			}
-			for range connections.pages {
-				all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage))
-			}
-			s.passes(day)
-			second := s.clock.Now()
-			s.passes(day)
-			require.Empty(t, s.sim.Stats().Throttled, "LinkedIn refused calls")
-			for _, a := range all {
-				require.True(t, s.state(domain.FetchAccounts, a).Backfilled)
-				require.Positive(t, s.number(`select count(*) from tSPostInsights where social_account_id = $1`, a.ID))
-				told := s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)]
-				require.True(t, told.Quota.Assumed)
-				last := s.readings(a)[0]
-				require.Less(t, last, second.Add(-day/2), "a new connection is read soon")
-				for _, at := range append(s.readings(a), s.clock.Now()) {
-					if last.After(second) {
-						require.LessOrEqual(t, at.Sub(last), told.Every+refilled, "account %d, type %d, %s", a.ID, a.AccountType, told)
-					}
-					last = at
-				}
-			}
-		})
+			last = at
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -127,30 +126,6 @@ func TestWhatIsNotWorthReadingIsNotPlanned(t *testing.T) {
 	require.Empty(t, s.readings(disconnected))
 }
 
-// Who claims a connection that another process has claimed and read meanwhile gets nothing; nor does who works a claim
-// twice, as a job that is given again would.
-func TestNothingIsReadTwice(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	good, bad := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
-	s.trap(bad, simulator.Traps{HTML: 502})
-	other := s.process()
-	seen, err := other.Due(t.Context(), queueOf(domain.FetchAccounts, domain.Facebook), tick)
-	require.NoError(t, err)
-	require.Len(t, seen, 2)
-	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
-	require.Equal(t, []int64{good.ID, bad.ID}, claim.Accounts)
-	late := func() domain.FetchClaim { return s.claimOf(seen, domain.FetchAccounts, domain.Facebook) }
-	require.Empty(t, late().Accounts, "claimed by another")
-	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.Empty(t, late().Accounts, "read meanwhile")
-	s.trap(bad, simulator.Traps{})
-	s.clock.advance(time.Minute)
-	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.Len(t, s.readings(good), 1)
-	require.Empty(t, s.readings(bad), "it is due, and nobody has claimed it")
-}
-
 // A fetcher that was frozen, or whose machine slept, thaws after its claim has passed to another.
 func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
 	t.Parallel()
@@ -200,23 +175,6 @@ func TestDowntimeIsCaughtUpOnce(t *testing.T) {
 	require.Equal(t, 4, s.number(`
 		select count(distinct day) from account_months, unnest(days) as day
 		where social_account_id = $1 and metric = 'views' and kind = 'day_flow' and month = '2026-11-01' and day between 20 and 23`, page.ID))
-}
-
-// A token that somebody brought whose clock is ahead makes its connection due at once, not at every look until that time.
-func TestTokenOfAClockThatIsAheadIsNewOnce(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = time.Hour })
-	page := s.connect(domain.Facebook, 0)
-	s.clock.advance(20 * time.Minute)
-	sealed, err := s.secrets.Get(t.Context(), page.ref)
-	require.NoError(t, err)
-	require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now()}))
-	s.clock.advance(-20 * time.Minute)
-	for range 3 {
-		s.round(domain.FetchAccounts, domain.Facebook)
-		require.Len(t, s.readings(page), 1)
-		s.clock.advance(tick)
-	}
 }
 
 // What fails where the quota sets the pace is tried no more often than it would be read.

@@ -220,34 +220,6 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	}
 }
 
-// The append takes longer than other fetchers wait by their clocks, which are ahead.
-func TestAStateIsRecordedOnceThoughItsAppendIsSlow(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	s.trap(page, simulator.Traps{TokenError: 460})
-	slow := s.process(func(c *collect.Config) {
-		c.Operations = slowAppend{c.Operations, func() {
-			s.clock.advance(10 * time.Minute)
-			require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchPosts, page))
-			require.Empty(t, s.changes(page), "the other one is on its way")
-		}}
-	})
-	require.Error(t, s.readOne(t.Context(), slow, domain.FetchAccounts, page))
-	require.Len(t, s.changes(page), 1)
-}
-
-// slowAppend is an append during which something happens.
-type slowAppend struct {
-	commands.Appender
-	meanwhile func()
-}
-
-func (a slowAppend) Append(ctx context.Context, draft domain.Draft) error {
-	a.meanwhile()
-	return a.Appender.Append(ctx, draft)
-}
-
 // A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the job of
 // tokens. None of these is a sign-in, however late it comes.
 func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {

@@ -126,29 +126,6 @@ func TestInstagramLoginStaysUnlessItIsSaid(t *testing.T) {
 	}
 }
 
-// The renewal that is waited for may find that the tokens are dead: what was handed over before is a new sign-in's then.
-func TestConnectionThatBeginsToWaitDuringAHandOver(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	given := collect.NewTokens{AccessToken: s.tokens(page).AccessToken}
-	_, err := s.handOver().HandOver(t.Context(), page.ConnectionID, given)
-	require.NoError(t, err)
-	s.clock.advance(time.Hour)
-	use := s.handOver()
-	use.Secrets = interrupted{Secrets: s.secrets, lease: func() {
-		s.trap(page, simulator.Traps{TokenError: 460})
-		s.round(domain.FetchAccounts, domain.Facebook)
-		s.trap(page, simulator.Traps{})
-	}}
-	done, err := use.HandOver(t.Context(), page.ConnectionID, given)
-	require.NoError(t, err)
-	require.True(t, done.Awaited)
-	require.False(t, done.Unchanged)
-	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.readings(page), 1)
-}
-
 // Where the tokens belong may change while a renewal is waited for: they are stored in neither place, and the request is to be repeated.
 func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	t.Parallel()

@@ -138,37 +138,6 @@ func TestPlatformThatIsDown(t *testing.T) {
 	require.Equal(t, 20, spared)
 }
 
-// What our own side refuses, because the quota is used up or the platform is left alone, is held against nobody: it is due
-// when there is room, not when the next reading is.
-func TestRefusalOfOurOwnIsDueWhenThereIsRoom(t *testing.T) {
-	t.Parallel()
-	var refusal error
-	client := &scripted{page: func(string) (platforms.PostsPage, error) {
-		return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("1", time.Hour)}}, refusal
-	}}
-	s := newFetchStage(t, client.use)
-	user := s.connect(domain.TikTok, 0)
-	for _, test := range []struct {
-		refusal error
-		pause   time.Duration
-	}{
-		{platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second), 30 * time.Second},
-		{platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 7*time.Minute), 7 * time.Minute},
-	} {
-		refusal = test.refusal
-		require.Equal(t, []int64{user.ID}, s.round(domain.FetchPosts, domain.TikTok))
-		st := s.state(domain.FetchPosts, user)
-		require.Zero(t, st.Failures, "held against nobody")
-		require.Equal(t, s.clock.Now().Add(test.pause), st.DueAt.UTC())
-		require.NotEmpty(t, st.Reason)
-		s.clock.advance(test.pause)
-	}
-	refusal = nil
-	require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
-	require.Equal(t, map[string]int{"1": 1}, client.asked)
-	require.Empty(t, s.state(domain.FetchPosts, user).Reason)
-}
-
 func TestPanicCostsOneConnectionOnly(t *testing.T) {
 	t.Parallel()
 	calls := 0
@@ -204,29 +173,6 @@ func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
 	require.Equal(t, []time.Time{fetchDay.Add(tick)}, s.readings(page))
 	require.Equal(t, s.number(`select count(*) from tSPosts`), s.number(`select count(*) from tSPostInsights`))
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
-}
-
-// brokenStates cannot store what became of connections.
-type brokenStates struct{ collect.FetchStates }
-
-func (brokenStates) Record(context.Context, domain.FetchClaim, []domain.FetchResult) error {
-	return errors.New("no database")
-}
-
-func TestResultThatIsNotStoredMakesOneReadingMore(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	broken := s.process(func(c *collect.Config) { c.States = brokenStates{c.States} })
-	err := broken.Work(t.Context(), s.claim(broken, domain.FetchAccounts, domain.Facebook))
-	require.ErrorContains(t, err, "no database", "the job fails")
-	s.clock.advance(time.Second)
-	require.Empty(t, s.claim(s.collect, domain.FetchAccounts, domain.Facebook).Accounts, "the claim lasts")
-	s.endClaims()
-	for range 2 {
-		s.round(domain.FetchAccounts, domain.Facebook)
-	}
-	require.Equal(t, []time.Time{fetchDay, fetchDay.Add(time.Second)}, s.readings(page), "of another time, and no third")
 }
 
 func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {

@@ -35,34 +35,23 @@ func (s *fetchStage) registered(c connected) int {
 // An error on a page must not leave what lies behind it unlisted.
 func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 	t.Parallel()
-	for at, c := range map[string]struct {
-		read        map[string]int
-		first, next []string
-	}{
-		"":   {nil, []string{""}, []string{"", "p2", "p3"}},
-		"p2": {map[string]int{"1": 1}, []string{"", "p2"}, []string{"", "p2", "p3", ""}}, // the newest, the rest, and what came meanwhile
-	} {
-		t.Run("page "+at, func(t *testing.T) {
-			t.Parallel()
-			failing := true
-			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-				if cursor == at && failing {
-					return platforms.PostsPage{}, hiccup()
-				}
-				return back()[cursor], nil
-			}}
-			s := newFetchStage(t, client.use)
-			user := s.connect(domain.TikTok, 0)
-			require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
-			require.Equal(t, c.read, client.asked, "what was listed is read")
-			require.Equal(t, len(c.read), s.registered(user))
-			require.Equal(t, c.first, client.takeListed())
-			failing = false
-			s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
-			require.Equal(t, c.next, client.takeListed())
-			require.Equal(t, 3, s.registered(user))
-		})
-	}
+	failing := true
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if cursor == "p2" && failing {
+			return platforms.PostsPage{}, hiccup()
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
+	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
+	require.Equal(t, 1, s.registered(user))
+	require.Equal(t, []string{"", "p2"}, client.takeListed())
+	failing = false
+	s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
+	require.Equal(t, 3, s.registered(user))
 }
 
 func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
@@ -174,33 +163,28 @@ func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
 // The main application names a video by its own id, the lists of its page have it as a post.
 func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
 	t.Parallel()
-	for name, interrupted := range map[string]bool{"in one round": false, "in two": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			failing := interrupted
-			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-				switch {
-				case cursor == "":
-					video := publishedAgo("100_5", time.Hour)
-					video.SameAs = "777"
-					return platforms.PostsPage{Posts: []platforms.Post{video}, Next: "posts", Skip: "posts"}, nil
-				case failing:
-					return platforms.PostsPage{}, hiccup()
-				default:
-					return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("100_5", time.Hour), publishedAgo("100_4", 2*time.Hour)}}, nil
-				}
-			}}
-			s := newFetchStage(t, client.use)
-			page := s.connect(domain.Facebook, 0)
-			s.registerPost(page, "777")
-			for range 3 {
-				s.round(domain.FetchPosts, domain.Facebook)
-				failing = false
-				s.clock.advance(halfDay)
-			}
-			require.Equal(t, []string{"100_4", "777"}, s.postIDs(page))
-		})
+	failing := true // at first: the lists are read in two rounds
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		switch {
+		case cursor == "":
+			video := publishedAgo("100_5", time.Hour)
+			video.SameAs = "777"
+			return platforms.PostsPage{Posts: []platforms.Post{video}, Next: "posts", Skip: "posts"}, nil
+		case failing:
+			return platforms.PostsPage{}, hiccup()
+		default:
+			return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("100_5", time.Hour), publishedAgo("100_4", 2*time.Hour)}}, nil
+		}
+	}}
+	s := newFetchStage(t, client.use)
+	page := s.connect(domain.Facebook, 0)
+	s.registerPost(page, "777")
+	for range 3 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		failing = false
+		s.clock.advance(halfDay)
 	}
+	require.Equal(t, []string{"100_4", "777"}, s.postIDs(page))
 }
 
 // postIDs are the external ids of an account's posts.

@@ -47,19 +47,6 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
 }
 
-func TestPostsAreRegisteredOnceAndReadEachRound(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0, aged(1, 2))
-	s.round(domain.FetchPosts, domain.Facebook)
-	s.clock.advance(halfDay)
-	require.True(t, s.sim.AddPost(domain.Facebook, page.ExternalID, simulator.Post{ID: page.ExternalID + "_1000", Created: s.clock.Now().Add(-time.Hour)}))
-	s.round(domain.FetchPosts, domain.Facebook)
-	require.Len(t, s.postReadings(page, "1001"), 2)
-	require.Len(t, s.postReadings(page, "1000"), 1)
-	require.Len(t, logged[domain.PostRegistered](s, domain.TopicMetrics), 3)
-}
-
 func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -2,7 +2,6 @@ package collect_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -88,17 +87,4 @@ func TestReadingsAreRecorded(t *testing.T) {
 		ids[d.Envelope.ID] = true
 	}
 	require.Len(t, ids, 3)
-}
-
-func TestReadingsThatAreWrongAreRefused(t *testing.T) {
-	t.Parallel()
-	log := &recorder{}
-	m := &collect.Metrics{Log: log, Now: func() time.Time { return day0 }}
-	err := m.Record(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})[0]
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-	require.ErrorContains(t, err, "p_id 2")
-	require.Empty(t, log.drafts)
-
-	log.err = errors.New("full")
-	require.ErrorContains(t, readings(m)["post reading"](day0), "full")
 }

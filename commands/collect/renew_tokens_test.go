@@ -158,16 +158,6 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 	require.Equal(t, string(platforms.ClassRetry), s.state(domain.FetchAccounts, user).Class)
 }
 
-func TestRotatedTokenIsStoredAlthoughTheFirstTriesFail(t *testing.T) {
-	t.Parallel()
-	s, faulty := newFaultyStage(t)
-	faulty.swap = 2
-	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	s.round(domain.FetchAccounts, domain.TikTok)
-	require.Len(t, s.readings(user), 1)
-	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(user).ExpiresAt)
-}
-
 // The database is away for longer than the claim lasts: the platform takes no older token any more.
 func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	t.Parallel()
