@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -54,6 +53,18 @@ func TestExportAsJSONLines(t *testing.T) {
 	require.Equal(t, []string{"recorded", "entry", "entry"}, f.log, "recorded before anything is read")
 }
 
+// table is an answer as CSV, and where its columns are.
+func table(t *testing.T, a answer) (rows [][]string, at map[string]int) {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	require.NoError(t, err)
+	at = map[string]int{}
+	for i, column := range rows[0] {
+		at[column] = i
+	}
+	return rows, at
+}
+
 // A cell that a spreadsheet would run is made text; every row has as many cells as the header.
 func TestExportAsCSV(t *testing.T) {
 	t.Parallel()
@@ -65,13 +76,8 @@ func TestExportAsCSV(t *testing.T) {
 	answer := b.get("/api/audit/export?format=csv", b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status)
 	require.True(t, strings.HasPrefix(answer.header.Get("Content-Type"), "text/csv"))
-	rows, err := csv.NewReader(strings.NewReader(answer.body)).ReadAll()
-	require.NoError(t, err)
+	rows, at := table(t, answer)
 	require.Len(t, rows, len(names)+2)
-	at := map[string]int{}
-	for i, column := range rows[0] {
-		at[column] = i
-	}
 	for i, name := range names {
 		row := rows[i+1]
 		want := name
@@ -157,21 +163,14 @@ func TestAGoneReaderStopsTheExport(t *testing.T) {
 		source := endless{&auditFake{}, make(chan struct{})}
 		b, _ := setupAudit(t, func(d *api.Deps) { d.Audit.History = source; d.Audit.MaxExport = 1 << 40 })
 		server := httptest.NewServer(b.server)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/audit/export?format="+format, nil)
-		require.NoError(t, err)
-		request.Header.Set("Authorization", "Bearer "+b.auditorToken())
-		client := &http.Client{Transport: &http.Transport{}}
-		response, err := client.Do(request)
-		require.NoError(t, err)
-		_, err = bufio.NewReader(response.Body).ReadString('\n')
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
+		t.Cleanup(server.Close)
+		s := b.listen(server.URL+"/api/audit/export?format="+format, b.auditorToken())
+		require.True(t, s.lines.Scan())
+		require.NoError(t, s.response.Body.Close())
 		select {
 		case <-source.stopped:
 		case <-time.After(patience):
 			require.FailNow(t, "the export reads on")
 		}
-		client.CloseIdleConnections()
-		server.Close()
 	}
 }

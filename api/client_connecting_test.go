@@ -18,6 +18,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// runNode runs a script, and returns what it prints.
+func runNode(t *testing.T, script string, env ...string) []byte {
+	t.Helper()
+	node := exec.CommandContext(t.Context(), "node", script)
+	node.Env = append(os.Environ(), env...)
+	var problems bytes.Buffer
+	node.Stderr = &problems
+	out, err := node.Output()
+	require.NoError(t, err, "%s", &problems)
+	return out
+}
+
 // The typed client's functions of connecting, each against the real use cases.
 func TestClientConnects(t *testing.T) {
 	t.Parallel()
@@ -48,13 +60,9 @@ said.refused = await app.handOverTokens(page.connection_id, { access_token: "ano
 said.disconnected = (await staff.disconnect(page.social_account_id)).social_account_id === page.social_account_id;
 console.log(JSON.stringify(said));
 `), 0o600))
-	node := exec.CommandContext(t.Context(), "node", script)
-	node.Env = append(os.Environ(), "CLIENT=file://"+client, "BASE="+server.URL, "STAFF="+b.agencyToken(), "APP="+b.tokenOf("main_app"), "ACCOUNT="+client1)
-	var out, problems bytes.Buffer
-	node.Stdout, node.Stderr = &out, &problems
-	require.NoError(t, node.Run(), "%s", &problems)
+	out := runNode(t, script, "CLIENT=file://"+client, "BASE="+server.URL, "STAFF="+b.agencyToken(), "APP="+b.tokenOf("main_app"), "ACCOUNT="+client1)
 	var said map[string]any
-	require.NoError(t, json.Unmarshal(out.Bytes(), &said), out.String())
+	require.NoError(t, json.Unmarshal(out, &said), "%s", out)
 	require.Equal(t, map[string]any{
 		"step": "begun", "links": []any{true}, "revoked": true, "stored": false, "refused": "422 access_token", "disconnected": true,
 	}, said)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,13 +23,7 @@ const connectAt = "https://boards.example"
 // connectDesk is the real use cases of connecting over a log's tables; the platforms are a test's.
 func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
+	pool, secrets := openVault(t, log)
 	desk, err := connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: &dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },

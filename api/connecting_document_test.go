@@ -1,12 +1,10 @@
 package api_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -38,17 +36,13 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
 	for changed := range 2 {
-		node := exec.CommandContext(t.Context(), "node", file)
-		node.Env = append(os.Environ(), "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
-		var out, problems bytes.Buffer
-		node.Stdout, node.Stderr = &out, &problems
-		require.NoError(t, node.Run(), "%s", &problems)
+		out := runNode(t, file, "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
 		var said struct {
 			Refused  [][]string         `json:"refused"`
 			Page     connect.Registered `json:"page"`
 			Replaced bool               `json:"replaced"`
 		}
-		require.NoError(t, json.Unmarshal(out.Bytes(), &said), out.String())
+		require.NoError(t, json.Unmarshal(out, &said), "%s", out)
 		require.Equal(t, [][]string{{"jonas", `id "jonas" is not an id of 24 hex digits`}}, said.Refused)
 		require.Equal(t, domain.RegisteredConnection("a0000000000000000000000a", domain.Facebook, 0, "90011"), said.Page.ConnectionID)
 		require.Equal(t, []bool{changed == 0, changed == 1}, []bool{said.Page.Changed, said.Replaced})

@@ -36,21 +36,18 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		"database is away":   {fmt.Errorf("dial db-7: %w", errPasses), 503, "unavailable", "Nothing was changed", "1"},
 		"rate limited":       {domain.NewError(domain.CodeRateLimited, "slower"), 429, "rate_limited", "slower", "1"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			b.readErr = test.err
-			answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
-			require.Equal(t, test.status, answer.status)
-			f := answer.failure(t)
-			require.Equal(t, test.code, f.Code)
-			require.Contains(t, f.Message, test.message)
-			require.Equal(t, test.retry, answer.header.Get("Retry-After"))
-			require.NotContains(t, answer.body, "db-7", "what is inside stays inside")
-			if test.status == http.StatusInternalServerError {
-				require.Contains(t, b.logged(), "db-7", "and goes to the log")
-			}
-		})
+		b := setup(t)
+		b.readErr = test.err
+		answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
+		f := answer.failure(t)
+		require.Equal(t, test.status, answer.status, name)
+		require.Equal(t, test.code, f.Code, name)
+		require.Contains(t, f.Message, test.message, name)
+		require.Equal(t, test.retry, answer.header.Get("Retry-After"), name)
+		require.NotContains(t, answer.body, "db-7", "what is inside stays inside")
+		if test.status == http.StatusInternalServerError {
+			require.Contains(t, b.logged(), "db-7", "and goes to the log")
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -123,22 +122,10 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 	})
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
-	get := func(path string) *http.Response {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
-		require.NoError(t, err)
-		request.Header.Set("Authorization", "Bearer "+b.agencyToken())
-		response, err := server.Client().Do(request)
-		require.NoError(t, err)
-		t.Cleanup(func() { response.Body.Close() })
-		return response
-	}
-	stream := get("/api/notices") //nolint:bodyclose // get closes it at the end
-	late := get(insightsPath)     //nolint:bodyclose // likewise
-	require.Equal(t, http.StatusServiceUnavailable, late.StatusCode, "half an answer is no answer")
+	stream, late := b.listen(server.URL+"/api/notices", b.agencyToken()), b.listen(server.URL+insightsPath, b.agencyToken())
+	require.Equal(t, http.StatusServiceUnavailable, late.response.StatusCode, "half an answer is no answer")
 	require.Less(t, <-asked, time.Second)
-	first := make([]byte, 1)
-	_, err := io.ReadFull(stream.Body, first)
-	require.NoError(t, err, "the stream is still open")
+	require.True(t, stream.lines.Scan(), "the stream is still open")
 }
 
 type scopesFunc func(context.Context) error

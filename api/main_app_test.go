@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -33,8 +34,8 @@ func (h holders) Holds(_ context.Context, p domain.Platform, t platforms.Target)
 	return consent, nil
 }
 
-// secretsOf are the secrets of a log's database.
-func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
+// openVault opens the vault of a log's database.
+func openVault(t *testing.T, log *foldtest.Log) (*pgxpool.Pool, *vault.Secrets) {
 	t.Helper()
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
@@ -43,6 +44,12 @@ func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
 	require.NoError(t, err)
 	secrets, err := vault.NewSecrets(pool, keys)
 	require.NoError(t, err)
+	return pool, secrets
+}
+
+func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
+	t.Helper()
+	_, secrets := openVault(t, log)
 	return secrets
 }
 

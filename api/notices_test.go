@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -50,23 +49,13 @@ func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
 // firstLines opens a stream, reads the two lines that follow when to come back, and closes it.
 func firstLines(t *testing.T, url string, headers ...string) (status int, first, second string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	require.NoError(t, err)
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		request.Header.Set(name, value)
+	s := (&bundle{t: t}).listen(url, "", headers...)
+	defer s.response.Body.Close()
+	for s.lines.Scan() && (s.lines.Text() == "" || strings.HasPrefix(s.lines.Text(), "retry: ")) {
 	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() && (lines.Text() == "" || strings.HasPrefix(lines.Text(), "retry: ")) {
-	}
-	first = lines.Text()
-	lines.Scan()
-	return response.StatusCode, first, lines.Text()
+	first = s.lines.Text()
+	s.lines.Scan()
+	return s.response.StatusCode, first, s.lines.Text()
 }
 
 func TestStreamOfNotices(t *testing.T) {

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -199,23 +198,15 @@ func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	}
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/ops/rebuilds/r1/events", http.NoBody)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+b.token(agency, "operator"))
-	response, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token(agency, "operator"))
+	require.Equal(t, "text/event-stream", s.response.Header.Get("Content-Type"))
 	var states []operator.RebuildState
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			var told operator.Rebuild
-			require.NoError(t, json.Unmarshal([]byte(data), &told))
-			states = append(states, told.State)
-		}
+	for data := s.next("rebuild"); data != ""; data = s.next("rebuild") {
+		var told operator.Rebuild
+		require.NoError(t, json.Unmarshal([]byte(data), &told))
+		states = append(states, told.State)
 	}
-	require.NoError(t, lines.Err())
+	require.NoError(t, s.lines.Err())
 	require.Equal(t, []operator.RebuildState{operator.RebuildCopying, operator.RebuildDone}, states)
 }
 
