@@ -257,31 +257,6 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrLinkUnknown)
 }
 
-func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := grantOn(domain.Facebook)
-	g.Granted = []string{"read"}
-	hang := []domain.GrantedConnection{
-		hangs(1, connectAgency, domain.Facebook, "connection/1"), hangs(2, otherAgency, domain.Facebook, g.SecretRef()),
-	}
-	s.seal(t, g.SecretRef(), "connection/1")
-	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	require.Equal(t, hang, s.hanging(t, g))
-	require.False(t, s.drop(t, g, connectDay), "two hang on it")
-	for id, want := range []int{1, 0} { // the other agency's is left at first
-		key, left, known, err := s.Unhang(t.Context(), int64(id+1), connectDay)
-		require.NoError(t, err)
-		require.Equal(t, []any{g.GrantKey, want, true}, []any{key, left, known})
-		require.Equal(t, []bool{false, true}, s.sealed(t, "connection/1", g.SecretRef()), "with it the consent is given back")
-	}
-	require.True(t, s.drop(t, g, connectDay))
-	require.Equal(t, []bool{false}, s.sealed(t, g.SecretRef()))
-	_, _, known, err := s.Unhang(t.Context(), 2, connectDay)
-	require.NoError(t, err)
-	require.False(t, known)
-}
-
 // A grant that nothing came to hang on (a choice that never came after a crash, erased connections)
 // goes after a day.
 func TestIdleGrantGoesAfterADay(t *testing.T) {

@@ -9,29 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The tokens of a consent go, and what hangs on it goes on doing so; a consent since keeps them.
-func TestConsentThatIsTakenBackLosesItsTokens(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
-	hang := []domain.GrantedConnection{hangs(1, connectAgency, domain.Facebook, "connection/1")}
-	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	refs := []string{g.SecretRef(), "connection/1", "connection/2"}
-	s.seal(t, refs...)
-	stop := func(asked time.Time) bool {
-		stopped, err := s.StopGrant(t.Context(), g.GrantKey, asked)
-		require.NoError(t, err)
-		return stopped
-	}
-	require.False(t, stop(connectDay.Add(-time.Second)))
-	require.Equal(t, []bool{true, true, true}, s.sealed(t, refs...), "there was a consent since")
-	for range 2 {
-		require.True(t, stop(connectDay))
-		require.Equal(t, []bool{false, false, true}, s.sealed(t, refs...), "the last is another one's")
-	}
-	require.Equal(t, hang, s.hanging(t, g))
-}
-
 // A request is taken once, left alone while somebody is at it, taken up by others after that, and forgets whose it was when it is done.
 func TestRequestForDeletion(t *testing.T) {
 	t.Parallel()
@@ -70,22 +47,6 @@ func TestRequestForDeletion(t *testing.T) {
 	require.Len(t, known(), 1)
 	require.NoError(t, s.Purge(t.Context(), connectDay.AddDate(0, 0, 91)))
 	require.Empty(t, known())
-}
-
-// Who claims a request has that one alone: the others are left for other processes.
-func TestRequestsForDeletionAreClaimedSingly(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	for i, code := range []string{"2nd", "1st"} {
-		r := domain.DeletionRequest{Code: code, Platform: domain.Facebook, Person: code, AskedAt: connectDay.Add(-time.Duration(i) * time.Hour)}
-		require.NoError(t, s.AskDeletion(t.Context(), r))
-	}
-	for _, want := range []string{"1st", "2nd", ""} {
-		r, found, err := s.ClaimDeletion(t.Context(), connectDay)
-		require.NoError(t, err)
-		require.Equal(t, want != "", found)
-		require.Equal(t, want, r.Code)
-	}
 }
 
 // When a request is done nothing is left of what its person gave before, and what they gave since stays.

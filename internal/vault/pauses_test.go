@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -64,24 +63,4 @@ func TestPauseHoldsForItsOwn(t *testing.T) {
 		requirePaused(false, domain.PausePlatform, tiktok.Name)
 		requireList(directory)
 	}
-}
-
-// What nobody ever asks for would be a pause that pauses nothing.
-func TestPauseOfNoKindIsRefused(t *testing.T) {
-	t.Parallel()
-	_, err := vault.NewPauses(setup(t)).Pause(t.Context(), domain.Pause{Kind: "Platform", Name: "tiktok", Since: time.Now()})
-	require.ErrorContains(t, err, "pause Platform tiktok")
-}
-
-// A database that does not answer is no answer.
-func TestPausesSayWhenTheyAreNotKnown(t *testing.T) {
-	t.Parallel()
-	pool, err := vault.Open(t.Context(), pgtest.New(t).URL)
-	require.NoError(t, err)
-	pool.Close()
-	pauses := vault.NewPauses(pool)
-	_, err = pauses.Paused(t.Context(), domain.PausePlatform, "tiktok")
-	require.ErrorContains(t, err, "read whether platform tiktok is paused")
-	_, err = pauses.List(t.Context())
-	require.ErrorContains(t, err, "list pauses")
 }

@@ -16,11 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-var _ interface {
-	Cursor(ctx context.Context, parent, user string) (int64, bool, error)
-	SaveCursors(ctx context.Context, cursors []stream.Cursor) error
-} = (*vault.Cursors)(nil)
-
 const parent, other = "64b7f2a1c3d4e5f6a7b8c9d0", "64b7f2a1c3d4e5f6a7b8c9d1"
 
 func at(user string, version int64) stream.Cursor {
