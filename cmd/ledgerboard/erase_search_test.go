@@ -252,21 +252,16 @@ func seedSought(t *testing.T, a *process) {
 	a.appendEntities(t,
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true},
 		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
-		domain.DirectorySocialAccount{
-			ID: 700, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 70, Platform: domain.LinkedIn,
-			AccountType: domain.LinkedInProfile, Name: "Ernas Profil", Connected: true,
-		})
+		atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Ernas Profil"))
 	for profile, texts := range map[int64]domain.PostTexts{
 		700:       {Content: saidByBoth, MediaURL: "https://media.example/erna-picture.jpg", Permalink: "https://posts.example/erna"},
 		702702702: {Content: saidByBoth, Permalink: "https://posts.example/sam"},
 	} {
-		ref := domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "both"}
-		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{PostRef: ref, AccountID: eraseClient, Origin: domain.OriginMainApp, PostTexts: texts}, now)))
+		a.appendText(t, profile, "both", texts)
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: profile}
-		posted := domain.PostRegistered{
+		a.appendFigures(t, tenant, now, domain.PostRegistered{
 			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "both", Origin: domain.OriginMainApp, RegisteredAt: now, PublishedAt: &now,
-		}
-		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), posted, now)))
+		})
 	}
 	for _, post := range picturedPosts {
 		begun, err := picturesOf(t, a).Begin(ctx, post, time.Now())
@@ -274,13 +269,9 @@ func seedSought(t *testing.T, a *process) {
 		require.True(t, begun)
 		require.NoError(t, picturesOf(t, a).Keep(ctx, post, []byte(pictureShows)))
 	}
-	_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: eraseClient, AllowClientDashboard: new(true)},
-	})
-	require.NoError(t, err)
+	changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
 	// Three of one value: so common a one the planner would keep.
-	_, err = a.KeptPool.Exec(ctx, `
+	_, err := a.KeptPool.Exec(ctx, `
 		insert into platform_words (kind, class, social_account_id, words, said_at)
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 	require.NoError(t, err)

@@ -260,12 +260,6 @@ func seedErasure(t *testing.T, a *process) {
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)
 		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
 	require.NoError(t, err)
-	page := func(id, member, connection int64, kind domain.AccountType) domain.DirectorySocialAccount {
-		return domain.DirectorySocialAccount{
-			ID: id, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: member, ConnectionID: connection,
-			Platform: domain.LinkedIn, AccountType: kind, Name: "Page", Connected: true,
-		}
-	}
 	a.appendEntities(t,
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},
 		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"},
@@ -281,19 +275,39 @@ func seedErasure(t *testing.T, a *process) {
 		domain.DirectoryConnection{ID: 71, MemberID: 7, Platform: domain.LinkedIn, SecretRef: "connection:71"},
 		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
-		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702702702, 8, 72, domain.LinkedInProfile))
-	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here"} {
-		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
-			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
-			PostTexts: domain.PostTexts{Content: text},
-		}, now)))
-	}
+		atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Page"), atLinkedIn(701, 7, 71, domain.LinkedInCompanyPage, "Page"),
+		atLinkedIn(702702702, 8, 72, domain.LinkedInProfile, "Page"))
+	a.appendText(t, 700, "p", domain.PostTexts{Content: "Erna was here"})
+	a.appendText(t, 702702702, "p", domain.PostTexts{Content: "Sam was here"})
 	a.until(t, 17, `select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from members) + (select count(*) from tMemberAuth)
 		+ (select count(*) from tDefaultAccount) + (select count(*) from tSAccounts) + (select count(*) from post_contents)`) // each in a partition of its own
 	require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 	updateDashboard(t, a, erased, stays)
 	updateDashboard(t, a, stays)
 	updateDashboard(t, a, erased, stays)
+}
+
+// atLinkedIn is a page or a profile that is connected for the client.
+func atLinkedIn(id, member, connection int64, kind domain.AccountType, name string) domain.DirectorySocialAccount {
+	return domain.DirectorySocialAccount{
+		ID: id, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: member, ConnectionID: connection,
+		Platform: domain.LinkedIn, AccountType: kind, Name: name, Connected: true,
+	}
+}
+
+// appendText appends what a post of the client says.
+func (p *process) appendText(t *testing.T, social int64, post string, texts domain.PostTexts) {
+	t.Helper()
+	ref := domain.PostRef{ParentAccount: eraseAgency, SocialAccount: social, ExternalID: post}
+	content := domain.PostContent{PostRef: ref, AccountID: eraseClient, Origin: domain.OriginMainApp, PostTexts: texts}
+	require.NoError(t, p.Log.Append(t.Context(), commands.ContentDraft(content, time.Now())))
+}
+
+func (p *process) appendFigures(t *testing.T, tenant domain.Tenant, at time.Time, figures ...domain.Data) {
+	t.Helper()
+	for _, data := range figures {
+		require.NoError(t, p.Log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), data, at)))
+	}
 }
 
 // seedFigures adds a page that another member connected, figures of three accounts, a text on the page, and how far two people have seen
@@ -304,23 +318,16 @@ func seedFigures(t *testing.T, a *process) {
 	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
 		eraseAgency, erased, stays, now)
 	require.NoError(t, err)
-	a.appendEntities(t, domain.DirectorySocialAccount{
-		ID: 703, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 8, ConnectionID: 72, Platform: domain.LinkedIn,
-		AccountType: domain.LinkedInCompanyPage, Name: "Page", Connected: true,
-	})
-	require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
-		PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 703, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
-		PostTexts: domain.PostTexts{Content: "Erna was named"},
-	}, now)))
+	a.appendEntities(t, atLinkedIn(703, 8, 72, domain.LinkedInCompanyPage, "Page"))
+	a.appendText(t, 703, "p", domain.PostTexts{Content: "Erna was named"})
 	for _, social := range []int64{700, 701, 703} {
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: social}
-		for _, figures := range []domain.Data{
+		a.appendFigures(
+			t, tenant, now,
 			domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 5}}},
 			domain.PostRegistered{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: now},
 			domain.PostRead{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))}},
-		} {
-			require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), figures, now)))
-		}
+		)
 	}
 	a.until(t, 11, `select (select count(*) from tSAccounts where id = 703) + (select count(*) from post_contents where social_account_id = 703)
 		+ (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)`)
@@ -430,10 +437,7 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 		for _, entity := range []domain.DirectoryEntity{
 			domain.DirectoryMember{ID: 7, AccountID: eraseClient, Name: "Another"},
 			domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.LinkedIn},
-			domain.DirectorySocialAccount{
-				ID: 700, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 70,
-				Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, Name: "Profile",
-			},
+			atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Profile"),
 		} {
 			drafts = append(drafts, commands.EntityDraft(entity, day.Add(time.Hour)))
 		}

@@ -152,10 +152,7 @@ func seedExport(t *testing.T, a *process) {
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Second)
 	a.appendEntities(t,
 		domain.DirectoryOrder{ID: "0c0000000000000000000001", Buyer: eraseClient, Seller: eraseAgency, ProductType: "managed", AssignedUsers: []string{erased, stays}},
-		domain.DirectorySocialAccount{
-			ID: 701, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 71, Platform: domain.LinkedIn,
-			AccountType: domain.LinkedInCompanyPage, Name: "Bakery", Connected: true,
-		},
+		atLinkedIn(701, 7, 71, domain.LinkedInCompanyPage, "Bakery"),
 		domain.DirectoryPlannedPost{ID: 1, AccountID: eraseClient, SocialAccount: 700, ExternalID: "planned"},
 		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702702702, ExternalID: "planned by Sam"})
 	for _, of := range []struct {
@@ -164,22 +161,17 @@ func seedExport(t *testing.T, a *process) {
 		followers       int64
 	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702702702, 8, "Sam", 815815815815}} {
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: of.member, SocialAccount: of.account}
-		read := domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{
-			{Name: "followers", Kind: domain.Stock, Value: of.followers, Source: "s"},
-		}}
-		post := domain.PostRegistered{
-			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now,
-		}
-		said := domain.PostContent{PostRef: domain.RefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: domain.PostTexts{
-			Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name,
-		}}
-		counted := domain.PostRead{
-			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
-		}
-		for _, figures := range []domain.Data{read, post, counted} {
-			require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), figures, now)))
-		}
-		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(said, now)))
+		a.appendFigures(
+			t, tenant, now,
+			domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{
+				{Name: "followers", Kind: domain.Stock, Value: of.followers, Source: "s"},
+			}},
+			domain.PostRegistered{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now},
+			domain.PostRead{
+				Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
+			},
+		)
+		a.appendText(t, of.account, "post", domain.PostTexts{Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name})
 	}
 	trail := func(actor string, event domain.Data) {
 		draft := commands.NewDraft(domain.TopicOperations, eraseAgency, event, now)

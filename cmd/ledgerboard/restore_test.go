@@ -29,9 +29,14 @@ func restoreFrom(from string, at storage) restoreCommand {
 // updateDashboard appends one more change of the agency.
 func updateDashboard(t *testing.T, a *process, users ...string) {
 	t.Helper()
+	changeDashboard(t, a, domain.UpdateDashboard{Users: &users})
+}
+
+func changeDashboard(t *testing.T, a *process, change domain.UpdateDashboard) {
+	t.Helper()
+	change.Primary = eraseClient
 	_, err := a.Updates.Update(t.Context(), commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},
+		Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"}, Change: change,
 	})
 	require.NoError(t, err)
 }

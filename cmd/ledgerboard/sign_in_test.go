@@ -76,24 +76,29 @@ func (s securing) Cookies(u *url.URL) []*http.Cookie { return s.Jar.Cookies(secu
 // shows asks for a page, or sends a form, and goes where it leads; again as long as the service is not ready.
 func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
 	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if status, text = b.send(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			return status, text
+		}
+	}
+}
+
+func (b *personsBrowser) send(path string, form url.Values) (status int, text string) {
+	b.t.Helper()
 	method := http.MethodGet
 	if form != nil {
 		method = http.MethodPost
 	}
-	require.Eventually(b.t, func() bool {
-		r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(form.Encode()))
-		require.NoError(b.t, err)
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Accept", "text/html")
-		answer, err := b.client.Do(r)
-		require.NoError(b.t, err)
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		require.NoError(b.t, err)
-		status, text = answer.StatusCode, string(body)
-		return status != http.StatusServiceUnavailable
-	}, patience, 50*time.Millisecond)
-	return status, text
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "text/html")
+	answer, err := b.client.Do(r)
+	require.NoError(b.t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(b.t, err)
+	return answer.StatusCode, string(body)
 }
 
 // opens is shows where the page must open.
