@@ -77,8 +77,9 @@ func (l *listener) Write(piece []byte) (int, error) {
 	return l.out.Write(piece)
 }
 
-// take returns the events and comments since it was last called.
+// take returns the events and comments since it was last called, when all has come that comes now.
 func (l *listener) take() (blocks []string) {
+	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for block := range strings.SplitSeq(l.out.String(), "\n\n") {
@@ -92,6 +93,7 @@ func (l *listener) take() (blocks []string) {
 }
 
 func (l *listener) over() bool {
+	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ended
@@ -162,7 +164,6 @@ func (l *listener) close() {
 
 // ids takes the ids of the notices that came since it was last called; "closed" stands for the end.
 func (l *listener) ids() (ids []string) {
-	synctest.Wait()
 	for _, block := range l.take() {
 		if strings.HasPrefix(block, "event: client_access_removed\n") {
 			ids = append(ids, field(block, "id: "))

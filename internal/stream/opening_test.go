@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +31,8 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 			again := (&listener{refusal: errAwayForGood}).open(t, hub.ServeNotices, who, cursor)
 			require.ErrorIs(t, again.fault, errAwayForGood, "refused, so that it stays away")
 		}
+		figures := (&listener{refusal: errAwayForGood}).open(t, hub.ServeFigures, who, "")
+		require.ErrorIs(t, figures.fault, errAwayForGood)
 		later := (&listener{refusal: errAway}).open(t, hub.ServeNotices, who, id(0))
 		require.ErrorIs(t, later.fault, errAway, "it is not known: it comes back")
 	})
@@ -45,10 +46,8 @@ func TestAccessIsJudgedEveryEightSeconds(t *testing.T) {
 		notices.refuse(errAwayForGood)
 		figures.refuse(errAwayForGood)
 		time.Sleep(7 * time.Second)
-		synctest.Wait()
 		require.False(t, notices.over() || figures.over())
 		time.Sleep(time.Second)
-		synctest.Wait()
 		require.True(t, notices.over() && figures.over())
 	})
 }
@@ -63,7 +62,6 @@ func TestBoardClosedIsToldAsANotice(t *testing.T) {
 		store.append(agency, alice)
 		store.close(agency, alice, client1, client2)
 		hub.Wake(agency)
-		synctest.Wait()
 		blocks := l.take()
 		require.Len(t, blocks, 2)
 		require.Equal(t, "event: client_access_removed\nid: "+id(1)+"\ndata: {\"user_id\":\""+alice+"\"}", blocks[0])
@@ -87,7 +85,6 @@ func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 		start := idOf(staff.take()[0])
 		client.take()
 		hub.Hear(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
-		synctest.Wait()
 		told := staff.take()
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told))
 		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":4}`, field(told[0], "data: "))
@@ -100,11 +97,9 @@ func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 		again.At = again.At.Add(-time.Minute) // an older set of tables is folded later
 		hub.Hear(payload(again))
 		time.Sleep(2 * time.Second)
-		synctest.Wait()
 		require.Empty(t, staff.take(), "it was told")
 		hub.Hear(payload(signIn(agency, client1, 70)))
 		time.Sleep(2 * time.Second)
-		synctest.Wait()
 		alone := staff.take()
 		require.Len(t, alone, 1)
 		require.NotEqual(t, idOf(told[2]), idOf(alone[0]), "it is the last of its step")

@@ -85,6 +85,16 @@ func TestOverlappingPollsEndTheSession(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
 }
 
+func TestClosedServerRefusesNewConnections(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{})
+	sockets, ok := n.sockets.(*stream.SocketIO)
+	require.True(t, ok)
+	sockets.Close()
+	_, err := openSession(n)
+	require.ErrorContains(t, err, "answered 503")
+}
+
 // What cannot be decoded is refused and ends the session; nobody waits for it.
 func TestInvalidPacketsEndTheSession(t *testing.T) {
 	t.Parallel()
