@@ -28,7 +28,7 @@ const signsIn = "/console/people/" + clara + "/sign-in"
 // linkLasts is how long a link works unless its maker chooses otherwise, in words.
 var linkLasts = fmt.Sprintf("%.0f hours", api.SignInLinkFor.Hours())
 
-// The documents say how long a link works, as the program does, and name every cookie that the console sets.
+// The documents say how long a link works, and name every cookie that the console sets.
 func TestDocumentsKnowLinksAndCookies(t *testing.T) {
 	t.Parallel()
 	for file, about := range map[string]string{"console.md": "| a one-time link", "operators.md": "| `ledgerboard sign-in-link", "privacy.md": "| `kept.sign_in_links`"} {

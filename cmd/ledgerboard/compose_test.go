@@ -112,7 +112,8 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 }
 
-// The broker is of the version that the suites run on, the image knows what it is built from, and a missing secret is named before anything starts.
+// The broker is of the version that the suites run on, the image knows what it is built from, and
+// a missing secret is named before anything starts.
 func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")

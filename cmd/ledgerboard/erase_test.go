@@ -58,8 +58,9 @@ func eraseErna(at storage) eraseCommand {
 	}
 }
 
-// GDPR, end to end over PostgreSQL and the log: the person is gone from tables, secrets and answers, nobody else is, and every record of the
-// history is what it was. TestForgottenIsFoundNowhere looks for what is left.
+// GDPR, end to end over PostgreSQL and the log: the person is gone from tables, secrets and answers,
+// nobody else is, and every record of the history is what it was. TestForgottenIsFoundNowhere looks
+// for what is left.
 func TestErasePerson(t *testing.T) {
 	dir := t.TempDir()
 	var before []chained
@@ -158,7 +159,8 @@ func TestEraseWhatComesLate(t *testing.T) {
 				require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":2,"pages":[701],"secrets":2}`, out.String())
 			} else {
 				require.ErrorContains(t, err, "Repeat the command")
-				require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":0,"secrets":0}`, mustRun(t, command))
+				require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":0,"secrets":0}`,
+					mustRun(t, command))
 			}
 			withService(t, dir, func(a *process, _ string) {
 				require.Zero(t, a.countsOf(t, "select count(*) from post_contents where social_account_id = 700"))
@@ -279,8 +281,10 @@ func seedErasure(t *testing.T, a *process) {
 		atLinkedIn(702702702, 8, 72, domain.LinkedInProfile, "Page"))
 	a.appendText(t, 700, "p", domain.PostTexts{Content: "Erna was here"})
 	a.appendText(t, 702702702, "p", domain.PostTexts{Content: "Sam was here"})
-	a.until(t, 17, `select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from members) + (select count(*) from tMemberAuth)
-		+ (select count(*) from tDefaultAccount) + (select count(*) from tSAccounts) + (select count(*) from post_contents)`) // each in a partition of its own
+	// Each is in a partition of its own.
+	a.until(t, 17, `select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from members)
+		+ (select count(*) from tMemberAuth) + (select count(*) from tDefaultAccount) + (select count(*) from tSAccounts)
+		+ (select count(*) from post_contents)`)
 	require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 	updateDashboard(t, a, erased, stays)
 	updateDashboard(t, a, stays)

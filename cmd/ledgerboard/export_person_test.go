@@ -168,7 +168,8 @@ func seedExport(t *testing.T, a *process) {
 			}},
 			domain.PostRegistered{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now},
 			domain.PostRead{
-				Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
+				Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now,
+				Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
 			},
 		)
 		a.appendText(t, of.account, "post", domain.PostTexts{Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name})
@@ -199,8 +200,8 @@ func seedExport(t *testing.T, a *process) {
 			insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4)`, []byte{byte(i)}, user, eraseAgency, now)
 		require.NoError(t, err)
 	}
-	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns) + (select count(*) from tSPosts)
-		+ (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')
+	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
+		+ (select count(*) from tSPosts) + (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')
 		+ (select count(*) from tSAccounts where id = 701 and name = 'Bakery')`)
 	for _, user := range []string{eraseStaff, erased} { // the first gives the dashboard its points of contact
 		open := user == eraseStaff

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// From an empty directory: init makes an agency once, and a second one the same way; the process suite goes on with its token.
+// From an empty directory init makes an agency once, and a second one the same way. The process
+// suite goes on with its token.
 func TestInitBegins(t *testing.T) {
 	s := eraseSettings(t.TempDir())
 	run := func(change func(*initCommand)) (begun, error) {

@@ -64,18 +64,20 @@ func TestLogShowsTopics(t *testing.T) {
 	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
 }
 
-// Tables that no one has made are made in the command, on record and without readers of what serves noticing; those that are
-// there stay.
+// Tables that no one has made are made in the command, on record and without readers of what serves
+// noticing; those that are there stay.
 func TestPrepareCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	prepare := func(names ...string) (told, said string, err error) {
 		var out, errs bytes.Buffer
-		err = prepareCommand{storage: a.storage(), logging: quiet, actionFlags: someReason, Names: names}.Run(t.Context(), streams{Out: &out, Err: &errs})
+		c := prepareCommand{storage: a.storage(), logging: quiet, actionFlags: someReason, Names: names}
+		err = c.Run(t.Context(), streams{Out: &out, Err: &errs})
 		return out.String(), errs.String(), err
 	}
 	requireGenerations := func(want ...string) {
-		rows, err := a.db.Pool.Query(t.Context(), `select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`)
+		rows, err := a.db.Pool.Query(t.Context(), `
+			select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`)
 		require.NoError(t, err)
 		got, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)

@@ -70,7 +70,8 @@ func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
 	require.Nil(t, config, "without the role api nobody asks")
 }
 
-// Each role needs its own secrets alone: requests need settings of tokens, and a process that only signs needs the key.
+// Each role needs its own secrets alone: requests need settings of tokens, and a process that only
+// signs needs the key.
 func TestSecretsAreOfRoles(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
@@ -239,7 +240,8 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 	require.Greater(t, commands, 20)
 }
 
-// Settings of connections to brokers that would be lost or cannot be used are reported before anything is tried, all at once.
+// Settings of connections to brokers that would be lost or cannot be used are reported before
+// anything is tried, all at once.
 func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	_, err := parse(t, "migrate", "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
@@ -255,7 +257,8 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not set")
 }
 
-// In a demo, people who are made up sign in at each simulated platform, which is read as an approved app is; no address leads out of this machine.
+// In a demo, people who are made up sign in at each simulated platform, which is read as an approved
+// app is; no address leads out of this machine.
 func TestDemoLeadsToItsSimulator(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")

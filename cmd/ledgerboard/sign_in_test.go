@@ -73,7 +73,8 @@ func (s securing) SetCookies(u *url.URL, cookies []*http.Cookie) {
 
 func (s securing) Cookies(u *url.URL) []*http.Cookie { return s.Jar.Cookies(secured(u)) }
 
-// shows asks for a page, or sends a form, and goes where it leads; again as long as the service is not ready.
+// shows asks for a page, or sends a form, and goes where it leads; again while the service is not
+// ready.
 func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -369,7 +370,8 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 	})
 }
 
-// Links lead to an address that must be known, last within bounds, and sign no one in where a provider does.
+// Links lead to an address that must be known, last within bounds, and sign no one in where a
+// provider does.
 func TestWrongArgumentsOfSigningIn(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]command{
