@@ -3,6 +3,7 @@ package platforms_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,18 +112,8 @@ func TestFaultNoCounts(t *testing.T) {
 func TestBodyCap(t *testing.T) {
 	t.Parallel()
 	for _, p := range domain.Platforms() {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"id":"`))
-			chunk := make([]byte, 64<<10)
-			for i := range chunk {
-				chunk[i] = 'x'
-			}
-			for range 1000 {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
-		}, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
+		endless := always(http.StatusOK, `{"id":"`+strings.Repeat("x", 10<<20))
+		b := canned(t, endless, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
 		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}
 		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, b.client(t, p).accountErr(at)).Code)
 	}

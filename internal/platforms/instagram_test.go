@@ -252,30 +252,35 @@ func TestGoldenInstagram(t *testing.T) {
 	}, snaps[0].Counts)
 }
 
+// refusingShares refuses a post's shares in these words; every other metric is 7.
+func refusingShares(words string, asked *[]string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		metrics := r.URL.Query().Get("metric")
+		*asked = append(*asked, metrics)
+		if strings.Contains(metrics, "shares") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) ` + words + `"}}`))
+			return
+		}
+		var data []string
+		for metric := range strings.SplitSeq(metrics, ",") {
+			data = append(data, `{"name":"`+metric+`","period":"lifetime","values":[{"value":7}]}`)
+		}
+		_, _ = w.Write([]byte(`{"data":[` + strings.Join(data, ",") + `]}`))
+	}
+}
+
 // Meta refuses single metrics in several sentences, and finds new ones. Whatever the sentence, code 100 costs the
 // metric alone, and is remembered per kind of media once a second one meets with it.
 func TestInstagramRefusalInAnyWords(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{
-		"(#100) The Media Insights API does not support the shares metric for this media product type.",
-		"(#100) shares is no longer supported for the queried media",
-		"(#100) a sentence that nobody has seen before",
+		"The Media Insights API does not support the shares metric for this media product type.",
+		"shares is no longer supported for the queried media",
+		"a sentence that nobody has seen before",
 	} {
 		var asked []string
-		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-			metrics := r.URL.Query().Get("metric")
-			asked = append(asked, metrics)
-			if strings.Contains(metrics, "shares") {
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = w.Write([]byte(`{"error":{"code":100,"message":"` + words + `"}}`))
-				return
-			}
-			var data []string
-			for metric := range strings.SplitSeq(metrics, ",") {
-				data = append(data, `{"name":"`+metric+`","period":"lifetime","values":[{"value":7}]}`)
-			}
-			_, _ = w.Write([]byte(`{"data":[` + strings.Join(data, ",") + `]}`))
-		})
+		b := canned(t, refusingShares(words, &asked))
 		client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 		for _, media := range []struct {
 			id, kind string

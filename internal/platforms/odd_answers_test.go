@@ -2,7 +2,6 @@ package platforms_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -122,22 +121,8 @@ func TestLongListOfAllowedMetricsIsReadWhole(t *testing.T) {
 	known := "impressions, reach, replies, saved, video_views, plays, total_interactions, follows, profile_visits, profile_activity, navigation, " +
 		"ig_reels_video_view_total_time, ig_reels_avg_watch_time, clips_replays_count, ig_reels_aggregated_all_plays_count, reels_skip_rate, " +
 		"reposts, facebook_views, crossposted_views, likes, comments, views"
-	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		metrics := r.URL.Query().Get("metric")
-		switch {
-		case metrics == "":
-			_, _ = w.Write([]byte(`{"id":"1","media_type":"IMAGE","like_count":1,"comments_count":1}`))
-		case strings.Contains(metrics, "shares"):
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) metric[4] must be one of the following values: ` + known + `"}}`))
-		default:
-			var data []string
-			for metric := range strings.SplitSeq(metrics, ",") {
-				data = append(data, `{"name":"`+metric+`","period":"lifetime","values":[{"value":7}]}`)
-			}
-			_, _ = w.Write([]byte(`{"data":[` + strings.Join(data, ",") + `]}`))
-		}
-	}).client(t, domain.Instagram)
+	var asked []string
+	client := canned(t, refusingShares("metric[4] must be one of the following values: "+known, &asked)).client(t, domain.Instagram)
 	for _, account := range []string{"1000", "1001", "1002", "1003"} { // after three accounts a refusal counts for all
 		got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: account}, []platforms.Post{{ID: "1", Type: "photo"}})
 		require.Len(t, got, 1)

@@ -177,22 +177,6 @@ func TestCodesAreSpent(t *testing.T) {
 	}
 }
 
-// A wrong secret is ours to mend: nobody is sent to sign in again for it.
-func TestWrongSecretOfTheApp(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) {
-		for _, e := range []*platforms.Endpoint{&c.Facebook, &c.Instagram, &c.LinkedIn, &c.TikTok} {
-			e.ClientSecret = "Tok3nWrong"
-		}
-	})
-	for _, p := range domain.Platforms() {
-		s := b.signIn(t, p)
-		back := decide(t, s.Address("s", callBack), simulator.Mara, url.Values{"decision": {"consent"}})
-		_, err := s.Redeem(t.Context(), back.Get("code"), callBack)
-		requireClass(t, platforms.ClassInvalid, err)
-	}
-}
-
 func TestSignInNeedsSettings(t *testing.T) {
 	t.Parallel()
 	set, err := platforms.New(platforms.Config{LinkedIn: platforms.Endpoint{ClientID: "mine"}})

@@ -66,15 +66,29 @@ func shown(t *testing.T, request sent, call string, want map[string]string) {
 	}
 }
 
-func TestFacebookSignInOnTheWire(t *testing.T) {
-	t.Parallel()
-	b, requests := wired(t, map[string][]string{
+func facebookSignIn() map[string][]string {
+	return map[string][]string{
 		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code", "sign_in_facebook_longer"},
 		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
 		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_permissions"},
 		"GET /facebook/v26.0/debug_token":        {"sign_in_facebook_debug"},
 		"GET /facebook/v26.0/me/accounts":        {"sign_in_facebook_accounts", "sign_in_facebook_accounts_2"},
-	})
+	}
+}
+
+func linkedInSignIn() map[string][]string {
+	return map[string][]string{
+		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
+		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
+		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
+		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_acls"},
+		"GET /linkedin/rest/organizations":        {"sign_in_linkedin_organizations"},
+	}
+}
+
+func TestFacebookSignInOnTheWire(t *testing.T) {
+	t.Parallel()
+	b, requests := wired(t, facebookSignIn())
 	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
 	require.NoError(t, err)
 	require.Equal(t, "10161", c.PersonID)
@@ -114,6 +128,25 @@ func TestFacebookSignInOnTheWire(t *testing.T) {
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %v", c, c, c, c.Offered), "Tok3n")
 }
 
+// signsIn answers a sign-in at Facebook with what is said of its token, and with a list of pages.
+func signsIn(token string, pages http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer := `{"access_token":"Tok3n"}`
+		switch filepath.Base(r.URL.Path) {
+		case "debug_token":
+			answer = token
+		case "me":
+			answer = `{"id":"10161"}`
+		case "permissions":
+			answer = `{"data":[]}`
+		case "accounts":
+			pages(w, r)
+			return
+		}
+		_, _ = w.Write([]byte(answer))
+	}
+}
+
 // A token of somebody else, of another app, or one that is not valid is no sign-in.
 func TestFacebookSignInOfAnotherToken(t *testing.T) {
 	t.Parallel()
@@ -121,18 +154,7 @@ func TestFacebookSignInOfAnotherToken(t *testing.T) {
 		`{"data":{"app_id":"another","is_valid":true,"user_id":"10161"}}`, `{"data":{"app_id":"app","is_valid":true,"user_id":"10162"}}`,
 		`{"data":{"app_id":"app","is_valid":false,"user_id":"10161"}}`,
 	} {
-		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-			switch filepath.Base(r.URL.Path) {
-			case "debug_token":
-				_, _ = w.Write([]byte(answer))
-			case "me":
-				_, _ = w.Write([]byte(`{"id":"10161"}`))
-			case "permissions":
-				_, _ = w.Write([]byte(`{"data":[]}`))
-			default:
-				_, _ = w.Write([]byte(`{"access_token":"Tok3n"}`))
-			}
-		})
+		b := canned(t, signsIn(answer, nil))
 		_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
 		requireClass(t, platforms.ClassReconnect, err)
 	}
@@ -142,29 +164,15 @@ func TestFacebookSignInOfAnotherToken(t *testing.T) {
 func TestFacebookListsOfPages(t *testing.T) {
 	t.Parallel()
 	var limits []string
-	var mu sync.Mutex
-	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch filepath.Base(r.URL.Path) {
-		case "debug_token":
-			_, _ = w.Write([]byte(`{"data":{"is_valid":true}}`))
-		case "me":
-			_, _ = w.Write([]byte(`{"id":"10161"}`))
-		case "permissions":
-			_, _ = w.Write([]byte(`{"data":[]}`))
-		case "accounts":
-			limits = append(limits, r.FormValue("limit"))
-			if r.FormValue("limit") != "25" {
-				w.WriteHeader(http.StatusInternalServerError)
-				_, _ = w.Write([]byte(`{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`))
-				return
-			}
-			fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
-		default:
-			_, _ = w.Write([]byte(`{"access_token":"Tok3n"}`))
+	b := canned(t, signsIn(`{"data":{"is_valid":true}}`, func(w http.ResponseWriter, r *http.Request) {
+		limits = append(limits, r.FormValue("limit"))
+		if r.FormValue("limit") != "25" {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`))
+			return
 		}
-	})
+		fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
+	}))
 	_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
 	requireClass(t, platforms.ClassRetry, err)
 	require.ErrorContains(t, err, "does not end")
@@ -213,13 +221,7 @@ func TestInstagramSignInOnTheWire(t *testing.T) {
 
 func TestLinkedInSignInOnTheWire(t *testing.T) {
 	t.Parallel()
-	b, requests := wired(t, map[string][]string{
-		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
-		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
-		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
-		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_acls"},
-		"GET /linkedin/rest/organizations":        {"sign_in_linkedin_organizations"},
-	})
+	b, requests := wired(t, linkedInSignIn())
 	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
 	require.NoError(t, err)
 	require.Equal(t, "yrZCpj2Z12", c.PersonID)
@@ -330,31 +332,20 @@ func TestGivingBackOnTheWire(t *testing.T) {
 // What an answer leaves out is not "none": nothing granted, or no pages, would end connections.
 func TestSignInNeedsToBeTold(t *testing.T) {
 	t.Parallel()
-	facebook, _ := wired(t, map[string][]string{
-		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
-		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
-		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_me"},
-	})
-	linkedIn, _ := wired(t, map[string][]string{
-		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
-		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
-		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
-		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_me"},
-	})
-	pages, _ := wired(t, map[string][]string{
-		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
-		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
-		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_permissions"},
-		"GET /facebook/v26.0/debug_token":        {"sign_in_facebook_debug"},
-		"GET /facebook/v26.0/me/accounts":        {"sign_in_facebook_me"},
-	})
-	for b, want := range map[*bundle]string{facebook: "what was granted", pages: "which pages there are", linkedIn: "which pages there are"} {
-		p := domain.Facebook
-		if b == linkedIn {
-			p = domain.LinkedIn
-		}
-		_, err := b.signIn(t, p).Redeem(t.Context(), "Tok3nCode", callBack)
+	for _, c := range []struct {
+		platform domain.Platform
+		files    map[string][]string
+		call     string // is answered with a person
+		want     string
+	}{
+		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/permissions", "what was granted"},
+		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/accounts", "which pages there are"},
+		{domain.LinkedIn, linkedInSignIn(), "GET /linkedin/rest/organizationAcls", "which pages there are"},
+	} {
+		c.files[c.call] = []string{"sign_in_facebook_me"}
+		b, _ := wired(t, c.files)
+		_, err := b.signIn(t, c.platform).Redeem(t.Context(), "Tok3nCode", callBack)
 		requireClass(t, platforms.ClassRetry, err)
-		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, c.want)
 	}
 }
