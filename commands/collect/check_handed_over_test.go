@@ -2,10 +2,9 @@ package collect_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -45,19 +44,12 @@ func (s *fetchStage) signIn(p domain.Platform) platforms.Consent {
 	address := dialog.Address("state", back) + "&as=" + simulator.Mara
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	page, err := client.Get(address) //nolint:noctx // of the test's own server
-	require.NoError(s.t, err)
-	defer page.Body.Close()
-	html, err := io.ReadAll(page.Body)
-	require.NoError(s.t, err)
-	form := url.Values{"decision": {"consent"}}
-	for _, box := range strings.Split(string(html), `name="`)[1:] {
-		name, rest, _ := strings.Cut(box, `" value="`)
-		if value, more, _ := strings.Cut(rest, `"`); strings.HasPrefix(more, " checked") {
-			form.Add(name, value)
-		}
+	apps := platforms.Config{}.WithDefaults()
+	form := url.Values{
+		"decision": {"consent"}, "scope": slices.Concat(apps.Facebook.Scopes, apps.Instagram.Scopes, apps.TikTok.Scopes),
+		"page": {"90011", "90012", "90013"},
 	}
-	done, err := client.PostForm(address, form) //nolint:noctx // as above
+	done, err := client.PostForm(address, form) //nolint:noctx // of the test's own server
 	require.NoError(s.t, err)
 	defer done.Body.Close()
 	at, err := done.Location()

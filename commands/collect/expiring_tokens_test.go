@@ -189,35 +189,21 @@ func (s *fetchStage) endMarks() {
 	require.NoError(s.t, err)
 }
 
-// What was not acknowledged may be in the log all the same, and a process may have died before the log had it: such a state is
-// recorded again when tables would show it.
+// What was not acknowledged may be in the log all the same: such a state is recorded again when tables
+// would show it.
 func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	t.Parallel()
-	for name, lost := range map[string]func(s *fetchStage, page connected){
-		"append failed": func(s *fetchStage, _ connected) {
-			s.log.Fail(errors.New("no broker"))
-			s.round(domain.FetchAccounts, domain.Facebook)
-			s.log.Fail(nil)
-		},
-		"process died": func(s *fetchStage, page connected) {
-			_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', now())`,
-				page.ConnectionID)
-			require.NoError(t, err)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newFetchStage(t)
-			page := s.connect(domain.Facebook, 0)
-			s.trap(page, simulator.Traps{TokenError: 460})
-			lost(s, page)
-			s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
-			require.Empty(t, s.changes(page), "it may still come")
-			s.endMarks()
-			s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
-			require.Len(t, s.changes(page), 1)
-		})
-	}
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	s.log.Fail(errors.New("no broker"))
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.log.Fail(nil)
+	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
+	require.Empty(t, s.changes(page), "it may still come")
+	s.endMarks()
+	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
 }
 
 // A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the job of

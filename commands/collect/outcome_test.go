@@ -30,17 +30,14 @@ func TestEveryClassOfFailure(t *testing.T) {
 		reconnect bool
 		advice    string
 	}{
-		"token dead":          {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
-		"permission":          {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all permissions"},
-		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
-		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
-		"hiccup":              {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "tried again"},
-		"page of a proxy":     {simulator.Traps{HTML: 503}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},
-		"cut in the middle":   {simulator.Traps{Truncate: true}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},
-		"deleted":             {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
-		"blocked":             {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
-		"our fault":           {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "fault of the configuration"},
-		"somebody else":       {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
+		"token dead":    {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
+		"permission":    {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all permissions"},
+		"throttled":     {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
+		"hiccup":        {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "tried again"},
+		"deleted":       {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
+		"blocked":       {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
+		"our fault":     {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "fault of the configuration"},
+		"somebody else": {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,22 +170,6 @@ func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
 	require.Equal(t, []time.Time{fetchDay.Add(tick)}, s.readings(page))
 	require.Equal(t, s.number(`select count(*) from tSPosts`), s.number(`select count(*) from tSPostInsights`))
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
-}
-
-func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {
-	t.Parallel()
-	ctx, cut := context.WithCancel(t.Context())
-	client := &scripted{account: func(called context.Context, _ platforms.AccountRequest) (platforms.AccountSnapshot, error) {
-		cut()
-		return platforms.AccountSnapshot{}, called.Err()
-	}}
-	s := newFetchStage(t, client.use)
-	page := s.connect(domain.Facebook, 0)
-	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
-	require.ErrorIs(t, s.collect.Work(ctx, claim), context.Canceled)
-	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
-	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.Len(t, s.readings(page), 1)
 }
 
 // slowLog takes its time: the claim ends meanwhile.

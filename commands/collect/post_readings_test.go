@@ -37,8 +37,12 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0, aged(1, 20, 60, 200))
 	const days = 14
-	for range 2 * days {
+	for n := range 2 * days {
 		s.round(domain.FetchPosts, domain.Facebook)
+		if n == 0 {
+			require.Equal(t, 4, s.number(`select count(*) from tSPostInsights`))
+			require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where growth_eligible`), "within the window")
+		}
 		s.clock.advance(halfDay)
 	}
 	require.Len(t, s.postReadings(page, "1001"), 2*6+8, "each round within the window, then daily")
@@ -63,15 +67,6 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	s.roundAfter(time.Minute, domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
-}
-
-func TestGrowthCountsWithinTheWindow(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	s.connect(domain.Facebook, 0, aged(1, 20))
-	s.round(domain.FetchPosts, domain.Facebook)
-	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where growth_eligible`))
-	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
 }
 
 // A first figure was gained here if the post was published since the account is read, or at most a day before: what was

@@ -189,45 +189,23 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	require.Equal(t, 2, s.calls("tiktok/token"), "and is not stored a second time over what came after it")
 }
 
-// A person who signs in while a renewed token waits to be stored wins.
-func TestNewSignInWinsOverATokenThatWaitsToBeStored(t *testing.T) {
-	t.Parallel()
-	var s *fetchStage
-	var user connected
-	s, faulty := newFaultyStage(t, func(c *collect.Config) {
-		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
-			s.store(user, commands.StoredTokens{AccessToken: "of the new consent", RefreshToken: "r"})
-			return inner.Refresh(ctx, r)
-		}}
-	})
-	faulty.swap = 1
-	user = s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	s.round(domain.FetchTokens, domain.TikTok)
-	require.Equal(t, 1, s.calls("tiktok/token"))
-	require.Equal(t, "of the new consent", s.tokens(user).AccessToken)
-}
-
 // The platform has rotated the token by the time that the claim ends: the answer must not be lost.
 func TestRenewalIsNotCutByTheEndOfItsClaim(t *testing.T) {
 	t.Parallel()
-	for p, aType := range map[domain.Platform]domain.AccountType{domain.TikTok: 0, domain.LinkedIn: domain.LinkedInProfile} {
-		t.Run(p.String(), func(t *testing.T) {
-			t.Parallel()
-			claimed, end := context.WithCancel(t.Context())
-			s := newFetchStage(t)
-			s.called = func(r *http.Request) {
-				if strings.Contains(r.URL.Path, "oauth") {
-					end()
-				}
-			}
-			user := s.connect(p, aType, expiresIn(-time.Minute))
-			before := s.tokens(user)
-			require.ErrorIs(t, s.collect.Work(claimed, s.claim(s.collect, domain.FetchAccounts, p)), context.Canceled)
-			require.NotEqual(t, before.AccessToken, s.tokens(user).AccessToken)
-			s.endClaims()
-			s.round(domain.FetchAccounts, p)
-			require.Len(t, s.readings(user), 1)
-			require.Equal(t, 1, s.calls(p.String()+"/token"))
-		})
+	claimed, end := context.WithCancel(t.Context())
+	s := newFetchStage(t)
+	s.called = func(r *http.Request) {
+		if strings.Contains(r.URL.Path, "oauth") {
+			end()
+		}
 	}
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	before := s.tokens(user)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
+	require.ErrorIs(t, s.collect.Work(claimed, claim), context.Canceled)
+	require.NotEqual(t, before.AccessToken, s.tokens(user).AccessToken)
+	s.endClaims()
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	require.Equal(t, 1, s.calls("tiktok/token"))
 }
