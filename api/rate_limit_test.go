@@ -97,8 +97,8 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	polled := make(chan string, 1)
 	go func() { // as clients poll: one that came only behind the refusal could find its session gone
 		told := ""
-		defer func() { polled <- told }() // also where asking fails and ends this goroutine
-		told = poll(t, server.URL, http.MethodGet, sid, "").body
+		defer func() { polled <- told }()                        // also where asking fails and ends this goroutine
+		told = poll(t, server.URL, http.MethodGet, sid, "").body //nolint:testifylint // it may end this goroutine alone
 	}()
 	select {
 	case <-polls:

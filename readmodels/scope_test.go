@@ -106,7 +106,9 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 		"linked accounts": {[]dashboard{open(clientOwn, clientTwo), open(clientTwo, clientOwn)}, all, []string{clientOwn, clientTwo}, nil},
 		"only the linked dashboard is open": {
 			[]dashboard{{agencyA, clientOwn, []string{clientOwn, clientTwo}, []string{}, true, []string{"analytics"}}, open(clientTwo, clientOwn)},
-			all, []string{clientOwn, clientTwo}, nil,
+			all,
+			[]string{clientOwn, clientTwo},
+			nil,
 		},
 		"on the list of a dashboard of another account": {[]dashboard{open(clientTwo)}, all, nil, readmodels.ErrNoOpenDashboard},
 		"none":                                  {nil, all, nil, readmodels.ErrNoOpenDashboard},

@@ -76,7 +76,8 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
 	}, nil)
 	s.answer("GET /api/ops/actions", []operator.Action{
-		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}}, {Target: domain.OperatorTarget{Connection: 32}},
+		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
+		{Target: domain.OperatorTarget{Connection: 32}},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	}, nil)

@@ -238,9 +238,6 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	return err
 }
 
-// personTexts are what the person is known by and has said, also on the page that is named.
-var personTexts = []string{"Erna Erased", "erna@example.com", "Erna was here", "Erna was named"}
-
 // seedErasure fills the log: the one who goes, one who stays, and a history in which both stand.
 func seedErasure(t *testing.T, a *process) {
 	t.Helper()

@@ -82,7 +82,7 @@ func TestSecretsAreOfRoles(t *testing.T) {
 		s.JWTSecret, s.Roles = "", []string{role}
 		said := fmt.Sprint(s.validate("127.0.0.1:0"))
 		require.Contains(t, said, needs[0], role)
-		for _, other := range strings.Fields(needs[1]) {
+		for other := range strings.FieldsSeq(needs[1]) {
 			require.NotContains(t, said, other, role)
 		}
 	}

@@ -50,11 +50,6 @@ func (s scanningSignIn) GiveBack(ctx context.Context, tokens platforms.Tokens) e
 	return err
 }
 
-// everything ticks all boxes.
-func everything(cfg platforms.Endpoint, pages ...string) url.Values {
-	return url.Values{"decision": {"consent"}, "scope": cfg.Scopes, "page": pages}
-}
-
 // decide fills a dialog in as a person, and answers the query of the call-back.
 func decide(t *testing.T, address, as string, form url.Values) url.Values {
 	t.Helper()

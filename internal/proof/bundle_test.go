@@ -150,7 +150,7 @@ func TestTamperedBundles(t *testing.T) {
 	}
 	// with is the bundle with other lines instead of those from one to before another.
 	with := func(from, to int, instead ...string) []byte { return join(slices.Concat(l[:from], instead, l[to:])...) }
-	first := func(old, new string) []byte { return with(0, 1, strings.Replace(l[0], old, new, 1)) }
+	first := func(from, to string) []byte { return with(0, 1, strings.Replace(l[0], from, to, 1)) }
 	for name, c := range map[string]struct {
 		bundle  []byte
 		version int64

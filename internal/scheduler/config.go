@@ -72,7 +72,6 @@ type Config struct {
 
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
-
 }
 
 func (c Config) withDefaults() Config {

@@ -245,17 +245,24 @@ func (q question) String() string {
 		q.Range.Zone, q.Granularity, q.Compare)
 }
 
+// inJSON writes values that hold pointers.
+func inJSON(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
 // sayWorld writes what a world has, one fact a line.
 func sayWorld(w *world) string {
 	var lines []string
 	for _, ev := range w.Events {
-		raw, _ := json.Marshal(ev.Data)
-		lines = append(lines, fmt.Sprintf("  %s %s %s", ev.Envelope.ID, ev.Data.EventType(), raw))
+		lines = append(lines, fmt.Sprintf("  %s %s %s", ev.Envelope.ID, ev.Data.EventType(), inJSON(ev.Data)))
 	}
 	for _, entity := range w.Directory {
 		if s, ok := entity.(domain.DirectorySubscription); ok {
-			raw, _ := json.Marshal(s)
-			lines = append(lines, fmt.Sprintf("  subscription %s", raw))
+			lines = append(lines, fmt.Sprintf("  subscription %s", inJSON(s)))
 		}
 	}
 	slices.Sort(lines)

@@ -194,10 +194,10 @@ func (s *stage) ask(path string) map[string]any {
 func (s *stage) activity(id, zero, null string) {
 	s.t.Helper()
 	answer := s.ask("/api/activities/70:" + id)
-	for _, field := range strings.Fields(zero) {
+	for field := range strings.FieldsSeq(zero) {
 		require.Equal(s.t, 0.0, at(s.t, answer, "data", field), field) //nolint:testifylint // exactly
 	}
-	for _, field := range strings.Fields(null) {
+	for field := range strings.FieldsSeq(null) {
 		require.Nil(s.t, at(s.t, answer, "data", field), field)
 	}
 }
