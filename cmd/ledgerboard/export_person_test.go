@@ -86,9 +86,9 @@ func TestExportPerson(t *testing.T) {
 
 	again := filepath.Join(t.TempDir(), "again.json")
 	for why, change := range map[string]func(c *exportPersonCommand){
-		"is there already":                        func(*exportPersonCommand) {},
-		"give --reason":                           func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
-		"The directory holds nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+		"is there already":    func(*exportPersonCommand) {},
+		"give --reason":       func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
+		"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
 	} {
 		changed := command
 		change(&changed)

@@ -112,7 +112,7 @@ func TestHelpAndWrongArguments(t *testing.T) {
 		wrong := commandIn(t, dir, test.variables, strings.Fields(test.args)...)
 		require.Equal(t, misused, wrong.code, "%s: %s%s", test.args, wrong.out, wrong.err)
 		require.Empty(t, wrong.out)
-		for _, name := range strings.Fields(test.named) {
+		for name := range strings.FieldsSeq(test.named) {
 			require.Contains(t, wrong.err, name)
 		}
 		left, err := os.ReadDir(dir)
