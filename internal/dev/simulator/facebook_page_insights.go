@@ -85,15 +85,11 @@ func (s *Server) pageInsights(c *request) reply {
 
 // windowPaging is the next and previous time window: it never ends, and it holds the token.
 func (c *request) windowPaging(since, until time.Time) object {
-	host := "http://" + c.Host
-	if c.traps.EndlessInsights {
-		host = "http://evil.example"
-	}
 	link := func(from, to time.Time) string {
 		q := url.Values{
 			"access_token": {c.acc.AccessToken}, "since": {strconv.FormatInt(from.Unix(), 10)}, "until": {strconv.FormatInt(to.Unix(), 10)},
 		}
-		return host + c.URL.Path + "?" + q.Encode()
+		return "http://" + c.Host + c.URL.Path + "?" + q.Encode()
 	}
 	span := until.Sub(since)
 	return object{"previous": link(since.Add(-span), since), "next": link(until, until.Add(span))}
@@ -154,29 +150,21 @@ func (s *Server) pageValue(c *request, name, period string, last time.Time) any 
 	}
 	switch name {
 	case "page_total_media_view_unique":
-		return c.breakdown(ReachOn(seed, id, label, days))
+		return ReachOn(seed, id, label, days)
 	case "page_post_engagements":
-		return c.breakdown(flow(EngagementOn))
+		return flow(EngagementOn)
 	case "page_total_actions":
-		return c.breakdown(flow(ClicksOn))
+		return flow(ClicksOn)
 	case "page_follows":
-		return c.breakdown(FollowersAt(seed, id, last.AddDate(0, 0, 1)))
+		return FollowersAt(seed, id, last.AddDate(0, 0, 1))
 	case "page_actions_post_reactions_total":
 		likes := flow(LikesOn)
 		return object{"like": likes - likes/5, "love": likes / 5}
 	case "page_follows_city", "page_follows_country":
 		return places(name, FollowersAt(seed, id, last.AddDate(0, 0, 1)))
 	default:
-		return c.breakdown(flow(ViewsOn))
+		return flow(ViewsOn)
 	}
-}
-
-// breakdown is a number, or by the trap ObjectValues an object that sums to it.
-func (c *request) breakdown(n int64) any {
-	if c.traps.ObjectValues {
-		return object{"0": n - n/3, "1": n / 3}
-	}
-	return n
 }
 
 func places(metric string, followers int64) object {

@@ -113,11 +113,7 @@ func (c *request) cursorPaging(posts []Post, end int, more bool) object {
 	out := object{"cursors": object{"before": "QVFIbefore", "after": after}}
 	if more {
 		q := url.Values{"access_token": {c.acc.AccessToken}, "after": {after}, "limit": {c.query.Get("limit")}}
-		host := "http://" + c.Host
-		if c.traps.EndlessInsights {
-			host = "http://evil.example"
-		}
-		out["next"] = host + c.URL.Path + "?" + q.Encode()
+		out["next"] = "http://" + c.Host + c.URL.Path + "?" + q.Encode()
 	}
 	return out
 }

@@ -161,22 +161,17 @@ var mediaMetricsOf = map[string][]string{
 	"STORY": {"views", "reach", "replies", "shares", "follows", "profile_visits", "navigation", "total_interactions"},
 }
 
-// mediaMetrics are the metrics asked for of a media object. Meta has three sentences for one that it refuses.
+// mediaMetrics are the metrics asked for of a media object. One that the kind of media does not have
+// is refused.
 func (s *Server) mediaMetrics(c *request, p Post) ([]string, *reply) {
 	product, _ := productOf(p.Kind)
 	known := slices.Concat(mediaMetricsOf["FEED"], mediaMetricsOf["REELS"], mediaMetricsOf["STORY"])
 	for name := range strings.SplitSeq(c.query.Get("metric"), ",") {
-		var said string
-		switch {
-		case slices.Contains(c.traps.RefusedMedia[p.ID], name):
-			said = "(#100) " + name + " is no longer supported for the queried media"
-		case slices.Contains(known, name) && !slices.Contains(mediaMetricsOf[product], name):
-			said = "(#100) The Media Insights API does not support the " + name + " metric for this media product type."
-		default:
-			continue
+		if slices.Contains(known, name) && !slices.Contains(mediaMetricsOf[product], name) {
+			fail := s.graphFail(c, 400, 100, 0,
+				"(#100) The Media Insights API does not support the "+name+" metric for this media product type.")
+			return nil, &fail
 		}
-		fail := s.graphFail(c, 400, 100, 0, said)
-		return nil, &fail
 	}
 	return s.instagramMetricsOf(c, mediaMetricsOf[product])
 }

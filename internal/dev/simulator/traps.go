@@ -8,18 +8,15 @@ import (
 // zero value and switchable per account while the server runs.
 type Traps struct {
 	// §6.1 Facebook, §6.2 Instagram
-	RetiredMetrics  []string            // naming one of them rejects the whole insights call: 400, code 100
-	NoReadInsights  bool                // insights answer 200 with `data:[]`
-	ObjectValues    bool                // insights' numbers come broken down, as objects
-	NoUserContent   bool                // reactions, likes and comments summaries fail with #10
-	OversizedAbove  int                 // a list asked for with a higher limit: 500, code 1 "reduce the amount of data"
-	BatchTimeouts   int                 // every n-th request of a batch is answered null
-	NoVideoField    bool                // video_insights cannot be had as a field, only from its own edge
-	EndlessInsights bool                // `next` of insights points to another host (it must never be followed)
-	HiddenLikes     bool                // Instagram: like_count is absent
-	FewViewers      bool                // Instagram: story insights fail with #10 "Not enough viewers"
-	RefusedMedia    map[string][]string // Instagram: metrics that single media are refused, by id of the media
-	BeforeBusiness  bool                // Instagram: media insights fail with 100/2108006
+	RetiredMetrics []string // naming one of them rejects the whole insights call: 400, code 100
+	NoReadInsights bool     // insights answer 200 with `data:[]`
+	NoUserContent  bool     // reactions, likes and comments summaries fail with #10
+	OversizedAbove int      // a list asked for with a higher limit: 500, code 1 "reduce the amount of data"
+	BatchTimeouts  int      // every n-th request of a batch is answered null
+	NoVideoField   bool     // video_insights cannot be had as a field, only from its own edge
+	HiddenLikes    bool     // Instagram: like_count is absent
+	FewViewers     bool     // Instagram: story insights fail with #10 "Not enough viewers"
+	BeforeBusiness bool     // Instagram: media insights fail with 100/2108006
 
 	// §6.3 Meta
 	Throttle   *Throttle // every call is refused so
