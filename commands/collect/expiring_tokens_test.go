@@ -206,7 +206,7 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	require.Len(t, s.changes(page), 1)
 }
 
-// A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the job of
+// A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the claim of
 // tokens. None of these is a sign-in, however late it comes.
 func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 	t.Parallel()
@@ -268,7 +268,7 @@ func TestConnectionWithoutATokenNeedsAPerson(t *testing.T) {
 	require.Contains(t, s.changes(page)[0].Reason, "no token for this connection")
 }
 
-func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
+func TestTokensAreRenewedAheadByTheirClaim(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	soon, later := s.connect(domain.TikTok, 0, expiresIn(19*time.Minute)), s.connect(domain.TikTok, 0, expiresIn(30*time.Minute))

@@ -198,7 +198,7 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
 }
 
 // What a failure says is stored whatever its bytes are: PostgreSQL takes neither half a letter nor a NUL,
-// and would refuse the results of all connections of the job with it.
+// and would refuse the results of all connections of the claim with it.
 func TestReasonsAreBoundedAndCanBeStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

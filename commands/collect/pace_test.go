@@ -175,12 +175,12 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	require.Greater(t, len(places), 45)
 }
 
-// Many were connected a moment after a process has counted, and another one has found them due: the job's pace is that of all of them,
-// or they would be due again at once. So is that of a job of one of them, and of a job of more than were counted.
-func TestJobsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
+// Many were connected a moment after a process has counted, and another one has found them due: the claim's pace is that of all of them,
+// or they would be due again at once. So is that of a claim of one of them, and of a claim of more than were counted.
+func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		accounts int // of the job
+		accounts int // of the claim
 		read     bool
 	}{"all": {13, false}, "one that is new": {1, false}, "more than were counted": {13, true}} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// A connection that an operator has paused is left alone, also where a job has claimed it already; the others are read, and it is
+// A connection that an operator has paused is left alone, also where it is claimed already; the others are read, and it is
 // read again when it is resumed.
 func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	t.Parallel()

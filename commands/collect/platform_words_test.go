@@ -49,7 +49,7 @@ func (p plant) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// What platforms say when they fail names people: it is in schema kept, and in no event, error of a job, log line or reason
+// What platforms say when they fail names people: it is in schema kept, and in no event, log line or reason
 // that answers show; 30 days later it is nowhere.
 func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	t.Parallel()
