@@ -125,7 +125,7 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	return set, err
 }
 
-// readAll finds keys among those that were last read. If there are none, verification is
+// readAll finds keys among those that were last read. Without any, verification is
 // unavailable.
 func (k *tokenKeys) readAll(ctx context.Context, kid, algorithm string) (any, error) {
 	var keys []verifyKey
