@@ -48,6 +48,17 @@ func (r gainsReading) of(name string) *int64 {
 	return nil
 }
 
+// erasedUntil is until when an agency erased what it had of an account, by account.
+func erasedUntil(w *world, agency string) map[int64]time.Time {
+	erased := map[int64]time.Time{}
+	for _, ev := range w.Events {
+		if e, ok := ev.Data.(domain.AccountErased); ok && e.ParentAccount == agency {
+			erased[e.SocialAccount] = later(erased[e.SocialAccount], e.ErasedAt)
+		}
+	}
+	return erased
+}
+
 // same tells whether two readings are of one account, or of one post.
 func (r gainsReading) same(other gainsReading) bool {
 	return r.owner.SocialAccount == other.owner.SocialAccount && r.post == other.post
@@ -57,12 +68,7 @@ func (r gainsReading) same(other gainsReading) bool {
 // twice is one event, and of two at one instant the one with the smaller id counts. What was captured before an erasure is
 // none, whenever it came.
 func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
-	erased := map[int64]time.Time{}
-	for _, ev := range w.Events {
-		if e, ok := ev.Data.(domain.AccountErased); ok && e.ParentAccount == agency {
-			erased[e.SocialAccount] = later(erased[e.SocialAccount], e.ErasedAt)
-		}
-	}
+	erased := erasedUntil(w, agency)
 	for _, ev := range w.Events {
 		switch e := ev.Data.(type) {
 		case domain.AccountRead:

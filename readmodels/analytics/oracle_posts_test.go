@@ -185,10 +185,10 @@ type registration struct {
 // at one instant the greater sub-account counts, of one sub-account the smaller event id.
 func (o *oracle) registrations() []registration {
 	latest := map[string]registration{}
-	ids := map[string]string{}
+	ids, erased := map[string]string{}, erasedUntil(o.w, o.scope.ParentAccount)
 	for _, ev := range o.w.Events {
 		e, ok := ev.Data.(domain.PostRegistered)
-		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.q.Platforms, e.Platform) {
+		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.q.Platforms, e.Platform) || e.RegisteredAt.Before(erased[e.SocialAccount]) {
 			continue
 		}
 		r := registration{e, !o.seesAll(e.Tenant, e.Platform)}
