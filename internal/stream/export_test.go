@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"net/http"
+	"runtime"
+	"strings"
 
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
@@ -20,4 +22,16 @@ func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext
 	before(ctx)
 	armed(ctx, func(error) {})
 	return request.met, request.settled
+}
+
+// HoldsAPoll tells whether a poll that is answered waits for the engine to let go of it.
+func HoldsAPoll() bool {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		state, calls, _ := strings.Cut(stack, "\n")
+		if strings.Contains(state, "[chan receive") && strings.HasPrefix(calls, "github.com/ledgerboard/ledgerboard/internal/stream.(*SocketIO).servePolling(") {
+			return true
+		}
+	}
+	return false
 }

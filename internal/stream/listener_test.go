@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +24,9 @@ const (
 	alice   = "a11ce0000000000000000000"
 	bob     = "b0b000000000000000000000"
 )
+
+// patience is how long a test waits for a signal that is sure to come, on however busy a machine.
+const patience = 5 * time.Minute
 
 // inBubble runs a hub under a clock of its own, so that two seconds of sweeping cost nothing.
 func inBubble(t *testing.T, store *memoryStore, cfg stream.Config, test func(t *testing.T, hub *stream.Hub)) {
@@ -58,6 +62,7 @@ type listener struct {
 	refusal  error
 	asked    int
 	blocked  chan struct{} // writes wait for it; nil: they do not
+	query    string        // of the address that it opens
 
 	cancel context.CancelFunc
 	ended  bool
@@ -135,7 +140,7 @@ func (l *listener) open(t *testing.T, serve func(http.ResponseWriter, *http.Requ
 	ctx, cancel := context.WithCancel(t.Context())
 	l.cancel = cancel
 	t.Cleanup(cancel)
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/"+l.query, http.NoBody)
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}

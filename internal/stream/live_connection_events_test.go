@@ -70,7 +70,6 @@ func TestNewestOfAConnectionIsTold(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
 		l := open(t, hub, &listener{}, "")
 		l.take()
 		first, second := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
@@ -122,4 +121,53 @@ func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 		back.close()
 		stop()
 	})
+}
+
+func signIn(parent, account string, connection int64) domain.FigureChange {
+	return domain.FigureChange{
+		Tenant: domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7}, Platform: domain.LinkedIn,
+		Figures: domain.NeedsSignIn, Connection: connection, At: time.Now().UTC(),
+	}
+}
+
+// A connection that needs a sign-in is told to those who see its account, by an event of its own, once.
+func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
+		start := idOf(staff.take()[0])
+		client.take()
+		hub.Hear(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
+		told := staff.take()
+		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told))
+		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":4}`, field(told[0], "data: "))
+		require.Len(t, dataOf(t, told[2]).Changes, 1, "no figures changed by it")
+		require.Equal(t, []string{start, start}, []string{idOf(told[0]), idOf(told[1])}, "whoever is cut here hears all of it again")
+		require.NotEqual(t, start, idOf(told[2]))
+		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(client.take()))
+
+		again := signIn(agency, client1, 70)
+		again.At = again.At.Add(-time.Minute) // an older set of tables is folded later
+		hub.Hear(payload(again))
+		time.Sleep(2 * time.Second)
+		require.Empty(t, staff.take(), "it was told")
+		hub.Hear(payload(signIn(agency, client1, 70)))
+		time.Sleep(2 * time.Second)
+		alone := staff.take()
+		require.Len(t, alone, 1)
+		require.NotEqual(t, idOf(told[2]), idOf(alone[0]), "it is the last of its step")
+		staff.close()
+		resumed := open(t, hub, &listener{}, idOf(alone[0]))
+		require.Equal(t, []string{": connected"}, firstLines(resumed.take()), "not again")
+	})
+}
+
+func TestManySignInsAreToldEachByItself(t *testing.T) {
+	t.Parallel()
+	var changes domain.FigureChanges
+	for i := range int64(600) {
+		changes.Add(signIn(agency, client1, 1000+i))
+		changes.Add(reading(agency, client1, 2000+i))
+	}
+	require.Len(t, changes.Named(), 601)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,13 +16,49 @@ import (
 
 var errAwayForGood = domain.NewError(domain.CodeForbidden, "not active any more")
 
+func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	store.append(agency, alice)
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
+		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once, before any notice")
+		store.append(agency, bob)
+		store.append(agency, alice, bob)
+		hub.Wake(agency)
+		require.Equal(t, []string{id(3)}, l.ids())
+	})
+}
+
+func TestStreamResumesAfterItsCursor(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	for range 4 {
+		store.append(agency, alice)
+	}
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		for name, at := range map[string]struct{ query, header string }{
+			"by header":                      {"", id(2)},
+			"by address":                     {"?last_event_id=" + id(2), ""},
+			"the header is newer":            {"?last_event_id=" + id(0), id(2)},
+			"upper case is the same account": {"", strings.ToUpper(agency) + ".2"},
+		} {
+			l := (&listener{query: at.query}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, at.header)
+			require.Equal(t, []string{id(3), id(4)}, l.ids(), name)
+		}
+		for _, cursor := range []string{"7", "x", agency, agency + ".x", agency2 + ".1"} {
+			l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, cursor)
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(l.fault), "%s is not of this stream", cursor)
+		}
+	})
+}
+
 // Whoever lost its access while it was away is told what it is owed when it comes back, and nothing after that.
 func TestLostAccessAtTheOpening(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	store.append(agency, alice)
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
 		who := stream.Listener{ParentAccount: agency, UserID: alice}
 		back := (&listener{refusal: errAwayForGood}).open(t, hub.ServeNotices, who, id(0))
 		require.NoError(t, back.fault)
@@ -41,7 +78,6 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 func TestAccessIsJudgedEveryEightSeconds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
 		notices, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
 		notices.refuse(errAwayForGood)
 		figures.refuse(errAwayForGood)
@@ -56,7 +92,6 @@ func TestBoardClosedIsToldAsANotice(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
 		l := subscribe(t, hub, agency, alice, 0)
 		l.take()
 		store.append(agency, alice)
@@ -68,55 +103,6 @@ func TestBoardClosedIsToldAsANotice(t *testing.T) {
 		require.Equal(t, "event: board_closed\nid: "+id(2)+"\n"+
 			`data: {"user_id":"`+alice+`","sub_account_ids":["`+client1+`","`+client2+`"]}`, blocks[1])
 	})
-}
-
-func signIn(parent, account string, connection int64) domain.FigureChange {
-	return domain.FigureChange{
-		Tenant: domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7}, Platform: domain.LinkedIn,
-		Figures: domain.NeedsSignIn, Connection: connection, At: time.Now().UTC(),
-	}
-}
-
-// A connection that needs a sign-in is told to those who see its account, by an event of its own, once.
-func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
-		start := idOf(staff.take()[0])
-		client.take()
-		hub.Hear(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
-		told := staff.take()
-		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told))
-		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":4}`, field(told[0], "data: "))
-		require.Len(t, dataOf(t, told[2]).Changes, 1, "no figures changed by it")
-		require.Equal(t, []string{start, start}, []string{idOf(told[0]), idOf(told[1])}, "whoever is cut here hears all of it again")
-		require.NotEqual(t, start, idOf(told[2]))
-		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(client.take()))
-
-		again := signIn(agency, client1, 70)
-		again.At = again.At.Add(-time.Minute) // an older set of tables is folded later
-		hub.Hear(payload(again))
-		time.Sleep(2 * time.Second)
-		require.Empty(t, staff.take(), "it was told")
-		hub.Hear(payload(signIn(agency, client1, 70)))
-		time.Sleep(2 * time.Second)
-		alone := staff.take()
-		require.Len(t, alone, 1)
-		require.NotEqual(t, idOf(told[2]), idOf(alone[0]), "it is the last of its step")
-		staff.close()
-		resumed := open(t, hub, &listener{}, idOf(alone[0]))
-		require.Equal(t, []string{": connected"}, firstLines(resumed.take()), "not again")
-	})
-}
-
-func TestManySignInsAreToldEachByItself(t *testing.T) {
-	t.Parallel()
-	var changes domain.FigureChanges
-	for i := range int64(600) {
-		changes.Add(signIn(agency, client1, 1000+i))
-		changes.Add(reading(agency, client1, 2000+i))
-	}
-	require.Len(t, changes.Named(), 601)
 }
 
 func TestLaterSaysWhenToComeBackInOneBlock(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -27,10 +28,11 @@ const (
 func TestQuickWebSocketIsHeard(t *testing.T) {
 	t.Parallel()
 	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
-	url := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sockets.ServeHTTP(&slowSetup{ResponseWriter: w}, r)
 	}))
-	conn, response, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	t.Cleanup(server.Close)
+	conn, response, err := websocket.DefaultDialer.Dial(strings.Replace(server.URL, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
 	require.NoError(t, err)
 	defer conn.Close()
 	_ = response.Body.Close()

@@ -87,7 +87,6 @@ func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		t.Helper()
 		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})
 		stalled, rest := listener.connect(t)
 		quick, lines := listener.connect(t)
@@ -119,5 +118,34 @@ func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 		require.NoError(t, quick.Close())
 		for range heard { // to its end
 		}
+	})
+}
+
+func TestStreamIsKeptAlive(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, id(0))
+		require.Regexp(t, `^retry: (1\d{3}|2000)\n\n: connected\n\n$`, l.out.String())
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		require.Regexp(t, `: connected\n\n: keep-alive\n\n$`, l.out.String())
+	})
+}
+
+func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		server := &http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second}
+		clients := servePipes(t, hub, server)
+		conn, lines := clients.connect(t)
+		for range 3 {
+			require.Equal(t, ": keep-alive", nextLine(t, lines))
+		}
+		store.append(agency, alice)
+		hub.Wake(agency)
+		require.Equal(t, "event: client_access_removed", nextLine(t, lines))
+		require.Equal(t, "id: "+id(1), nextLine(t, lines))
+		require.NoError(t, conn.Close())
 	})
 }

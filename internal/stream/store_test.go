@@ -83,16 +83,14 @@ func (m *memoryStore) queries() (scans, looks int) {
 	return m.scans, m.looks
 }
 
-func (m *memoryStore) saved(parent, user string) int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.cursors[[2]string{parent, user}]
-}
-
 // requireSaved waits until alice's cursor is stored: a client may have heard a notice before the server knows that it is out.
 func (m *memoryStore) requireSaved(t *testing.T, version int64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return m.saved(agency, alice) == version }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.cursors[[2]string{agency, alice}] == version
+	}, patience, time.Millisecond)
 }
 
 func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
