@@ -33,8 +33,6 @@ func inApplication(t *testing.T) *stage {
 			return api.Principal{}, errors.New("no row in our sessions")
 		case "lost":
 			return api.Principal{}, errLost
-		case "in capitals":
-			return api.Principal{UserID: strings.ToUpper(alice), AccountID: strings.ToUpper(agency), Roles: api.Roles{api.RoleAgency}}, nil
 		}
 		return api.Principal{UserID: r.Header.Get("X-Session"), AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 	})
@@ -119,18 +117,6 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 	s.take("POST /api/connect", map[string]any{"start_url": "http://localhost:6001/boards/connect/start/WORD"})
 	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
 	require.Contains(t, s.sent[0].body, `"return_to":"/boards/console/clients/`+bakery+`/connections"`)
-}
-
-// An application may spell ids in capitals. Its agency has one history all the same, and who looked stands there.
-func TestIdsOfTheApplicationAreSpeltAsOurs(t *testing.T) {
-	t.Parallel()
-	s := inApplication(t)
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
-	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
-	s.browser().sendAs("in capitals", http.MethodGet, "/boards"+folk+"/"+clara+"/sees", nil).says(http.StatusOK, "What Clara Holm sees")
-	require.Len(t, s.looks.by, 1)
-	require.Equal(t, agency, s.looks.by[0].ParentAccount)
-	require.Equal(t, alice, s.looks.by[0].UserID)
 }
 
 func TestAnApplicationIsWhole(t *testing.T) {

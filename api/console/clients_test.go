@@ -182,6 +182,9 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 		require.Equal(t, c.names+"\n2026-09-04,7,\n\n", got.Body.String(), "cells are the API's")
 		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-04-2026-10-01.csv", got.Header().Get("Content-Disposition"))
 	}
+	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
+	refused.says(http.StatusNotFound, "There is nothing at this address.")
+	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
 }
 
 func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {
@@ -301,16 +304,6 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 	require.NotContains(t, none.Body.String(), nothing)
 }
 
-// The tile counts posts that were published in the range, the leaderboard those that gained in it.
-func TestTheLeaderboardSaysWhichPostsItCounts(t *testing.T) {
-	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Members: []analytics.RankedMember{{Name: "Mara", Posts: 14}}}, nil)
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Posts published<", ">Posts that gained in the range<",
-		"If a page moves to another client or person, what its posts gain at each reading, here and in the top posts, counts for the client and person who have",
-		"Facebook and Instagram count one number of views for a post, photos included")
-}
-
 // What is paused, or has no subscription, gives nothing new, however well it was read before.
 func TestFiguresSayWhatIsNotRead(t *testing.T) {
 	t.Parallel()
@@ -416,15 +409,6 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 		require.Equal(t, "GET /api/me", call)
 	}
 	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
-}
-
-// What the API refuses instead of a file is a page, which browsers show.
-func TestARefusedFileIsAPage(t *testing.T) {
-	t.Parallel()
-	_, b := signedIn(t, "agency")
-	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
-	refused.says(http.StatusNotFound, "There is nothing at this address.")
-	require.Empty(t, refused.Header().Get("Content-Disposition"))
 }
 
 // Dots in the place of an id lead the API's addresses elsewhere: there is nothing.

@@ -9,9 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // figuresGo has questions of figures go to the API by a way of the test's own.
@@ -83,68 +81,6 @@ func TestFiguresAreAskedForSideBySide(t *testing.T) {
 		require.Len(t, slices.DeleteFunc(s.asked, func(call string) bool { return !isOfFigures(call) }), page.questions, page.at)
 		require.Equal(t, 4, c.most, page.at)
 	}
-}
-
-// What is answered first stands no further up for that, and the names that come with one answer stand beside the figures of another.
-func TestFiguresStandInTheOrderOfThePage(t *testing.T) {
-	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	s.answer("GET "+lastFourWeeks, followers(1000), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{{SocialAccount: 7, Name: "Harbour on LinkedIn"}}})
-	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{
-		SocialAccount: 7, Windows: []analytics.ReachWindow{{Window: "days_28", Value: 7}},
-	}}}, analytics.Meta{TimeZone: "UTC"})
-	answered := make(chan struct{}, 8)
-	s.figuresGo(func(r *http.Request, on func()) {
-		for range 3 {
-			if r.URL.Path == lastFourWeeks {
-				await(r, answered)
-			}
-		}
-		on()
-		answered <- struct{}{}
-	})
-	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK)
-	requireInOrder(t, page.Body.String(), `id="followers"`, `id="net-growth"`, `id="engagement"`, `id="impressions"`, `id="views"`, `id="activity"`,
-		"Reach", "Harbour on LinkedIn", "Data sources")
-}
-
-// await waits for a signal, or until the page has run out of time.
-func await(r *http.Request, signal <-chan struct{}) {
-	select {
-	case <-signal:
-	case <-r.Context().Done():
-	}
-}
-
-// A page tells the refusal that comes first in its order, also when another one came sooner. Then it asks nothing more.
-func TestTheFirstRefusalOfAPageIsTold(t *testing.T) {
-	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	figures := "/console/clients/" + bakery + "/figures"
-	s.refuse("GET "+lastFourWeeks, http.StatusUnprocessableEntity, domain.CodeUnprocessable, "Of the followers.")
-	s.refuse("GET /auth/reach/getAccountNetGrowth/all", http.StatusTooManyRequests, domain.CodeRateLimited, "Of the growth.")
-	refused := make(chan struct{})
-	s.figuresGo(func(r *http.Request, on func()) {
-		if r.URL.Path == lastFourWeeks {
-			await(r, refused)
-		}
-		on()
-		if r.URL.Path == "/auth/reach/getAccountNetGrowth/all" {
-			close(refused)
-		}
-	})
-	b.get(figures).says(http.StatusUnprocessableEntity, "Of the followers.")
-
-	s.figuresGo(func(_ *http.Request, on func()) { on() })
-	for at := range s.answers {
-		if isOfFigures(at) && at != "GET "+lastFourWeeks {
-			s.refuse(at, http.StatusTooManyRequests, domain.CodeRateLimited, "Of another one.")
-		}
-	}
-	s.asked = nil
-	b.get(figures).says(http.StatusUnprocessableEntity, "Of the followers.")
-	require.LessOrEqual(t, len(slices.DeleteFunc(s.asked, func(call string) bool { return !isOfFigures(call) })), 4)
 }
 
 // A fault in one of the questions is a page that says so. It does not end the process.

@@ -2,11 +2,8 @@ package console_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,27 +21,6 @@ import (
 const madeCookie = "__Host-lb_link_made"
 
 const signsIn = "/console/people/" + clara + "/sign-in"
-
-// linkLasts is how long a link works unless its maker chooses otherwise, in words.
-var linkLasts = fmt.Sprintf("%.0f hours", api.SignInLinkFor.Hours())
-
-// The documents say how long a link works, and name every cookie that the console sets.
-func TestDocumentsKnowLinksAndCookies(t *testing.T) {
-	t.Parallel()
-	for file, about := range map[string]string{"console.md": "| a one-time link", "operators.md": "| `ledgerboard sign-in-link", "privacy.md": "| `kept.sign_in_links`"} {
-		raw, err := os.ReadFile("../../docs/" + file)
-		require.NoError(t, err)
-		_, text, found := strings.Cut(string(raw), about)
-		require.True(t, found, "%s has no row %q any more", file, about)
-		row, _, _ := strings.Cut(text, "\n")
-		require.Contains(t, row, linkLasts, file)
-	}
-	raw, err := os.ReadFile("../../docs/console.md")
-	require.NoError(t, err)
-	for _, cookie := range []string{"__Host-lb_console", flowCookie, madeCookie} {
-		require.Contains(t, string(raw), "`"+cookie+"`")
-	}
-}
 
 // signInStage is an agency with a person of a client, who is signed in once.
 func signInStage(t *testing.T) (*stage, *browser) {

@@ -122,17 +122,6 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "not for your role")
 }
 
-// Each metric has one name: posts gain video views, pages gain page views, and impressions are neither.
-func TestEachMetricHasOneName(t *testing.T) {
-	t.Parallel()
-	_, b := reportStage(t)
-	for _, at := range []string{"report", "figures"} {
-		page := b.get("/console/clients/" + bakery + "/" + at)
-		page.says(http.StatusOK, ">Video views gained<", ">Page views against cost<", ">Page views<", ">Impressions<")
-		require.NotRegexp(t, `>Views|[^eo] views<|thousand views`, page.Body.String())
-	}
-}
-
 // The page bears the name of the agency, and a stripe in its colour where the directory knows one.
 func TestAReportInTheAgencysColour(t *testing.T) {
 	t.Parallel()

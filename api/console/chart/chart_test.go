@@ -305,15 +305,3 @@ func TestDotsOfAYearDoNotMerge(t *testing.T) {
 	require.Equal(t, 362, strings.Count(string(figure), `class="dot faint"`))
 	require.Equal(t, 1, strings.Count(string(figure), `class="dot"`))
 }
-
-// What explains a jump is a line through the part, with a key and in the table.
-func TestWhatHappenedIsMarked(t *testing.T) {
-	t.Parallel()
-	jump := points(30, 98)
-	jump[1].Mark = "page connected"
-	figure, err := chart.Chart{Series: []chart.Series{{Points: jump}}}.Figure()
-	require.NoError(t, err)
-	require.Contains(t, string(figure), `<line class="event" x1="367.0" x2="367.0" y1="12" y2="168"><title>2 March 2026: page connected</title></line>`)
-	require.Contains(t, string(figure), `<span class="key event">page connected</span>`)
-	require.Contains(t, string(figure), `2 March 2026 <small>page connected</small>`)
-}
