@@ -7,8 +7,8 @@
 //
 //   - In any window of a limit, sliding or fixed, all processes together make at most its calls, as long
 //     as the way of a call to the platform varies by less than the slack (see "Arithmetic").
-//   - A budget is drawn from the store before the call is made and never given back: a crash wastes
-//     calls and never makes too many.
+//   - Calls are drawn from the store before they are made and never given back: a crash wastes
+//     calls and never makes too many. They come out of all budgets that they count against, or of none.
 //   - Each request of a batch is a call. A batch is cut to the calls that are there, so that a budget smaller than a
 //     batch is used all the same.
 //   - A call that finds no room waits while the room comes soon, and is refused with a time otherwise;
@@ -21,11 +21,10 @@
 //
 // A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves; quotas
 // of a day of a single account by somewhat less, up to a burst of ten calls, which a reading makes at once.
-// Calls drawn at most a lease time L ago and on their way for at most J arrive in a window of W only if they
-// were drawn within W + L + J, so they are at most B + r(W + L + J). That leaves slack below Q: L takes half
-// of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
-// quotas of a day it is 40 minutes. A smaller share gives more slack. What grows while nobody asks, as
-// between two looks at what is due, is kept up to the burst.
+// Calls on their way for at most J arrive in a window of W only if they were drawn within W + J, so they are at
+// most B + r(W + J). That leaves slack for J: 3.3 s for 600 calls a minute and the default share of 0.9, more than
+// an hour for quotas of a day. A smaller share gives more slack. What grows while nobody asks, as between two looks
+// at what is due, is kept up to the burst.
 //
 // # Non-obvious
 //
@@ -36,8 +35,7 @@
 //     small for both, accounts and posts get half each, and plans reckon with the half.
 //   - Budgets grow by the store's clock. A process whose clock is ahead would else take the others' share
 //     of the time to come, and leave them nothing until it has come.
-//   - Holds of budgets that have no limit here are read from the store every few seconds, because nothing
-//     is drawn from those.
+//   - Holds are also read from the store every few seconds, because nothing is drawn from budgets that have no limit here.
 //   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
 //   - Budgets of accounts and apps never make a worker wait long (Config.Patience): it has others to read, and the next call
 //     of an app in development comes minutes later. Who signs in is told so at once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -98,15 +99,36 @@ func TestBudgetsGoByTheStoresClock(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 {
-		drawn, err := b.store.Draw(t.Context(), quota.Draw{Name: "x", Want: 7, Rate: 0.0001, Burst: 10})
+		_, left, err := b.store.Draw(t.Context(), 3, []quota.Budget{{Name: "x", Rate: 0.0001, Burst: 10}}, time.Time{})
 		require.NoError(t, err)
-		require.Positive(t, drawn.Granted)
+		require.Less(t, left[0].Calls, 10.0)
 	}
 	store := &watchedStore{Budgets: b.store}
 	g := b.gate(func(c *quota.Config) { c.Store, c.Now = store, nil })
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
-	require.NotEmpty(t, store.draws)
-	for _, d := range store.draws {
-		require.Zero(t, d.Now)
-	}
+	require.Equal(t, []time.Time{{}}, store.times)
+}
+
+// Who waits for the budget of an account keeps nobody from the app's, which is that of all accounts.
+func TestWhoWaitsForAnAccountKeepsNobodyBack(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *bundle) {
+		limit := func(scope platforms.Scope, calls int) quota.Limit {
+			return quota.Limit{Platform: domain.Facebook, Scope: scope, Calls: calls, Window: time.Hour}
+		}
+		g := b.gate(limits(limit(platforms.ScopeApp, 36_000), limit(platforms.ScopeAccount, 3_600)))
+		batch := facebook
+		batch.Requests = 180 // the burst of an account, which gives a call in 1.1 s
+		require.NoError(t, admit(g, batch, platforms.CallStats{}))
+		served := make(chan error, 1)
+		go func() { served <- admit(g, facebook, platforms.CallStats{}) }()
+		synctest.Wait()
+		other := facebook
+		other.Account = "101"
+		began := time.Now()
+		require.NoError(t, admit(g, other, platforms.CallStats{}))
+		require.Equal(t, began, time.Now(), "at once: time stands still in the bubble while anything runs")
+		b.clock.advance(2 * time.Second)
+		require.NoError(t, <-served)
+	})
 }

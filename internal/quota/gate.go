@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,9 +20,10 @@ type Gate struct {
 	metrics  *metrics
 	breakers map[domain.Platform]*breaker
 
-	mu      sync.Mutex
-	buckets map[string]*bucket
-	holds   map[string]time.Time // of what has no limit here and was closed by a platform all the same
+	mu     sync.Mutex
+	queues map[string]*fairQueue
+	left   map[string]float64   // of budgets that many accounts share, when they were last looked at
+	holds  map[string]time.Time // of budgets that a platform closed, also of those that have no limit here
 	// holdsRead is when those of other processes were last read, in real time.
 	holdsRead time.Time
 }
@@ -32,7 +34,10 @@ func New(cfg Config) (*Gate, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure quotas: %w", err)
 	}
-	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}, buckets: map[string]*bucket{}, holds: map[string]time.Time{}}
+	g := &Gate{
+		cfg: cfg, breakers: map[domain.Platform]*breaker{},
+		queues: map[string]*fairQueue{}, left: map[string]float64{}, holds: map[string]time.Time{},
+	}
 	for _, p := range domain.Platforms() {
 		g.breakers[p] = newBreaker(p, cfg)
 	}
@@ -67,28 +72,81 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, fi
 	}, nil
 }
 
-// take takes the call out of every budget that it counts against, as many of its requests as all of them give. What one gave and
-// another did not goes back: a call that is not made burns no budget.
+// take takes the call out of every budget that it counts against, as many of its requests as all of them give, and waits for the first
+// one if need be. Who waits for a budget that callers share keeps the turn meanwhile.
 func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
 	if held := g.holdOf(ctx, call); held > 0 {
 		return 0, noRoom("of the platform", held)
 	}
-	requests = max(1, call.Requests)
-	var gave []taken
-	for _, l := range g.cfg.Limits {
-		if l.Platform != call.Platform || l.Scope == platforms.ScopeAccount && call.Account == "" {
-			continue // of nobody in particular, as those of a sign-in are: all of them together are not one account's
-		}
-		got, refusal := g.bucket(l, call).take(ctx, requests)
-		if requests, err = got.calls, refusal; err != nil {
-			break
-		}
-		gave = append(gave, got)
+	want, budgets := max(1, call.Requests), g.budgets(call)
+	if len(budgets) == 0 {
+		return want, nil
 	}
-	for _, from := range gave {
-		from.bucket.giveBack(from.calls-requests, from)
+	shared := sharedOf(budgets)
+	queue, mine := g.queue(budgets[shared].Name), priorityOf(ctx)
+	for {
+		if queue.enter(ctx, mine) != nil {
+			return 0, noRoom(budgets[shared].limit.String(), 0)
+		}
+		requests, at, wait, err := g.takeInTurn(ctx, want, budgets, shared)
+		queue.leave()
+		if requests > 0 || err != nil {
+			return requests, err
+		}
+		if g.sleep(ctx, wait) != nil {
+			return 0, noRoom(budgets[at].limit.String(), wait)
+		}
 	}
-	return requests, err
+}
+
+// takeInTurn takes calls, waiting while the budget that callers share is short. Without calls and error, the one at that place gives some
+// after the wait.
+func (g *Gate) takeInTurn(ctx context.Context, want int, budgets []budget, shared int) (requests, at int, wait time.Duration, err error) {
+	for {
+		now := g.cfg.Now()
+		requests, left, err := g.draw(ctx, want, budgets, now)
+		if err != nil {
+			return 0, 0, 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
+		}
+		if requests > 0 {
+			return requests, 0, 0, nil
+		}
+		at, wait := shortest(budgets, left, now)
+		short := budgets[at]
+		if left[at].HeldUntil.After(now) || short.limit.Scope != platforms.ScopeOperation && wait > g.cfg.Patience {
+			return 0, at, wait, noRoom(short.limit.String(), wait)
+		}
+		if at != shared {
+			return 0, at, wait, nil
+		}
+		if g.sleep(ctx, wait) != nil {
+			return 0, at, wait, noRoom(short.limit.String(), wait)
+		}
+	}
+}
+
+// draw takes calls out of budgets, or with 0 looks at them.
+func (g *Gate) draw(ctx context.Context, want int, budgets []budget, now time.Time) (granted int, left []Left, err error) {
+	from := make([]Budget, len(budgets))
+	for i, b := range budgets {
+		from[i] = b.Budget
+	}
+	granted, left, err = g.cfg.Store.Draw(ctx, want, from, g.storeTime(now))
+	if err != nil {
+		return 0, nil, fmt.Errorf("draw from the budgets of calls: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, b := range budgets {
+		if b.limit.Scope != platforms.ScopeAccount {
+			g.left[b.Name] = left[i].Calls
+		}
+	}
+	return granted, left, nil
+}
+
+func noRoom(which string, wait time.Duration) error {
+	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota "+which+" has no room now", wait)
 }
 
 // Room is how many readings of a platform, of so many calls each, may be begun within the coming time, as far as the
@@ -102,16 +160,25 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 	if within <= 2*g.cfg.BreakerOpen {
 		room = min(room, math.Ceil(g.breakers[platform].room()/calls)) // a probe need not be whole
 	}
-	for _, l := range g.cfg.Limits {
-		if l.Platform != platform || l.Scope == platforms.ScopeAccount {
-			continue
+	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
+	if len(budgets) == 0 {
+		return int(room), nil
+	}
+	now, part := g.cfg.Now(), 1.0
+	if g.queue(budgets[sharedOf(budgets)].Name).contested(priorityOf(ctx)) {
+		part = 1.0 / float64(priorities)
+	}
+	_, left, err := g.draw(ctx, 0, budgets, now)
+	if err != nil {
+		return 0, err
+	}
+	within = time.Duration(float64(within) * g.cfg.Speed)
+	for i, b := range budgets {
+		grows := within - max(0, left[i].HeldUntil.Sub(now))
+		if grows < 0 {
+			return 0, nil
 		}
-		b := g.bucket(l, platforms.Call{Platform: platform, Op: op})
-		left, err := b.room(ctx, time.Duration(float64(within)*g.cfg.Speed))
-		if err != nil {
-			return 0, err
-		}
-		room = min(room, left/min(calls, b.burst))
+		room = min(room, part*(left[i].Calls+b.Rate*grows.Seconds())/min(calls, b.Burst))
 	}
 	return int(room), nil
 }
@@ -119,15 +186,18 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 // Until is how long it takes until the quotas of the app and of the account hold so many calls, or as many as they can hold.
 // Who begins what takes that many has room for them, unless somebody else is quicker.
 func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
-	for _, l := range g.cfg.Limits {
-		if l.Platform != platform || l.Scope == platforms.ScopeOperation {
-			continue
-		}
-		each, err := g.bucket(l, platforms.Call{Platform: platform, Account: account}).until(ctx, calls)
-		if err != nil {
-			return 0, err
-		}
-		wait = max(wait, each)
+	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
+		func(b budget) bool { return b.limit.Scope == platforms.ScopeOperation })
+	if len(budgets) == 0 {
+		return 0, nil
+	}
+	now := g.cfg.Now()
+	_, left, err := g.draw(ctx, 0, budgets, now)
+	if err != nil {
+		return 0, err
+	}
+	for i, b := range budgets {
+		wait = max(wait, b.until(float64(calls), left[i], now))
 	}
 	return wait, nil
 }
@@ -136,8 +206,8 @@ func (g *Gate) Until(ctx context.Context, platform domain.Platform, account stri
 func (g *Gate) Rates(platform domain.Platform) (rates []Rate) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == platform {
-			b := newBucket(g, "", l)
-			rates = append(rates, Rate{Limit: l, PerSecond: b.rate, AtOnce: int(b.burst)})
+			b := newBudget(l, g.cfg.Share, platforms.Call{})
+			rates = append(rates, Rate{Limit: l, PerSecond: b.Rate, AtOnce: int(b.Burst)})
 		}
 	}
 	return rates
@@ -164,26 +234,18 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// name is the budget that a call counts against.
-func name(platform domain.Platform, scope platforms.Scope, op, account string) string {
-	switch scope {
-	case platforms.ScopeOperation:
-		return fmt.Sprintf("%s/operation/%s", platform, op)
-	case platforms.ScopeAccount:
-		return fmt.Sprintf("%s/account/%s", platform, account)
-	default:
-		return platform.String() + "/app"
-	}
+// sharedOf is the place of the budget whose callers queue up: that of most of them.
+func sharedOf(budgets []budget) int {
+	return max(0, slices.IndexFunc(budgets, func(b budget) bool { return b.limit.Scope != platforms.ScopeAccount }))
 }
 
-func (g *Gate) bucket(l Limit, call platforms.Call) *bucket {
-	key := name(l.Platform, l.Scope, call.Op, call.Account)
+func (g *Gate) queue(budget string) *fairQueue {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b := g.buckets[key]
-	if b == nil {
-		b = newBucket(g, key, l)
-		g.buckets[key] = b
+	q := g.queues[budget]
+	if q == nil {
+		q = &fairQueue{}
+		g.queues[budget] = q
 	}
-	return b
+	return q
 }

@@ -112,24 +112,6 @@ func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 	require.True(t, platforms.Refused(err), "the app's is used up by all of them, and the clock stands still")
 }
 
-func TestLeaseThatIsNotUsedInTimeIsVoid(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	limit := limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 1000, Window: time.Hour})
-	slow, quick := b.gate(limit, hasty), b.gate(limit, hasty)
-	require.NoError(t, admit(slow, linkedIn, platforms.CallStats{})) // draws 6 of 50, uses 1
-	for range 44 {
-		require.NoError(t, admit(quick, linkedIn, platforms.CallStats{}))
-	}
-	require.True(t, platforms.Refused(admit(quick, linkedIn, platforms.CallStats{})), "what the other has drawn is gone, used or not")
-	b.clock.advance(3 * time.Minute) // longer than a lease: 45 calls more, but not the 5 of the lease
-	made := 0
-	for admit(slow, linkedIn, platforms.CallStats{}) == nil {
-		made++
-	}
-	require.Equal(t, 45, made)
-}
-
 func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -280,8 +262,8 @@ func TestBreakerStaysClosed(t *testing.T) {
 // brokenStore is a database that does not answer.
 type brokenStore struct{}
 
-func (brokenStore) Draw(context.Context, quota.Draw) (quota.Drawn, error) {
-	return quota.Drawn{}, errors.New("no database")
+func (brokenStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.Left, error) {
+	return 0, nil, errors.New("no database")
 }
 
 func (brokenStore) Holds(context.Context, time.Time) (map[string]time.Time, error) {

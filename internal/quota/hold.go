@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -70,44 +71,34 @@ func (g *Gate) learnHolds(ctx context.Context) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	maps.DeleteFunc(g.holds, func(_ string, until time.Time) bool { return !g.cfg.Now().Before(until) })
 	for key, until := range holds {
-		if g.buckets[key] == nil && until.After(g.holds[key]) {
+		if until.After(g.holds[key]) {
 			g.holds[key] = until
 		}
 	}
 }
 
-// holdOf is how long a call must wait although no limit of the configuration concerns it; mostly 0.
+// holdOf is how long a call must wait because a platform closed a budget; mostly 0.
 func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Duration) {
 	g.learnHolds(ctx)
 	now := g.cfg.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.holds) == 0 {
-		return 0
-	}
 	for _, scope := range scopes {
-		key := name(call.Platform, scope, call.Op, call.Account)
-		until, held := g.holds[key]
-		if held && !now.Before(until) {
-			delete(g.holds, key)
-			continue
+		if until, held := g.holds[name(call.Platform, scope, call.Op, call.Account)]; held {
+			wait = max(wait, until.Sub(now))
 		}
-		wait = max(wait, until.Sub(now))
 	}
 	return wait
 }
 
 func (g *Gate) hold(ctx context.Context, key string, until time.Time) {
 	g.mu.Lock()
-	b := g.buckets[key]
-	if b == nil && until.After(g.holds[key]) {
+	if until.After(g.holds[key]) {
 		g.holds[key] = until
 	}
 	g.mu.Unlock()
-	if b != nil {
-		b.hold(until)
-	}
 	// The budget itself still protects the platform if this cannot be stored.
 	_ = g.cfg.Store.Hold(ctx, key, until)
 	g.metrics.held.WithLabelValues(platformOf(key)).Inc()

@@ -72,12 +72,8 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	m.gate.mu.Lock()
 	defer m.gate.mu.Unlock()
-	for key, b := range m.gate.buckets {
-		if b.limit.Scope != platforms.ScopeAccount {
-			b.mu.Lock()
-			out <- prometheus.MustNewConstMetric(leftDesc, prometheus.GaugeValue, b.seen, platformOf(key), key)
-			b.mu.Unlock()
-		}
+	for key, left := range m.gate.left {
+		out <- prometheus.MustNewConstMetric(leftDesc, prometheus.GaugeValue, left, platformOf(key), key)
 	}
 }
 

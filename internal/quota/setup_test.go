@@ -113,13 +113,13 @@ func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Du
 	require.Equal(t, wait, platforms.RetryAfter(err))
 }
 
-// watchedStore notes what is asked of it.
+// watchedStore notes the times that it is given.
 type watchedStore struct {
 	*vault.Budgets
-	draws []quota.Draw
+	times []time.Time
 }
 
-func (s *watchedStore) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
-	s.draws = append(s.draws, d)
-	return s.Budgets.Draw(ctx, d)
+func (s *watchedStore) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (int, []quota.Left, error) {
+	s.times = append(s.times, now)
+	return s.Budgets.Draw(ctx, want, from, now)
 }

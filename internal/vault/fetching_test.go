@@ -52,13 +52,12 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 		for range rapid.IntRange(1, 12).Draw(r, "draws") {
 			// A clock that lags behind another process's adds nothing.
 			now = now.Add(time.Duration(rapid.IntRange(-2000, 60_000).Draw(r, "milliseconds")) * time.Millisecond)
-			drawn, err := budgets.Draw(context.Background(), quota.Draw{
-				Name: name, Want: rapid.IntRange(0, 40).Draw(r, "want"), Rate: rate, Burst: burst, Now: now,
-			})
+			granted, left, err := budgets.Draw(context.Background(), rapid.IntRange(0, 40).Draw(r, "want"),
+				[]quota.Budget{{Name: name, Rate: rate, Burst: burst}}, now)
 			require.NoError(r, err)
-			require.GreaterOrEqual(r, drawn.Left, 0.0)
-			require.LessOrEqual(r, drawn.Left, burst)
-			grants = append(grants, grant{now, drawn.Granted})
+			require.GreaterOrEqual(r, left[0].Calls, 0.0)
+			require.LessOrEqual(r, left[0].Calls, burst)
+			grants = append(grants, grant{now, granted})
 			for first := range grants {
 				sum, from, to := 0, grants[first].at, grants[first].at
 				for _, g := range grants[first:] {
@@ -76,42 +75,51 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 	})
 }
 
+// Calls count against several budgets, and come out of all of them or of none, whatever the order in which callers name them.
 func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	budgets := vault.NewBudgets(setup(t))
+	app, account, other := quota.Budget{Name: "b", Rate: 1, Burst: 100}, quota.Budget{Name: "a", Rate: 1, Burst: 70}, quota.Budget{Name: "c", Rate: 1, Burst: 70}
 	var drawing sync.WaitGroup
 	var mu sync.Mutex
 	granted := 0
-	for range 20 {
+	for n := range 40 {
+		from := [][]quota.Budget{{app, account}, {account, app}, {app, other}, {other, app}}[n%4]
 		drawing.Go(func() {
-			drawn, err := budgets.Draw(t.Context(), quota.Draw{Name: "b", Want: 7, Rate: 1, Burst: 100, Now: taken})
+			n, _, err := budgets.Draw(t.Context(), 7, from, taken)
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			granted += drawn.Granted
+			granted += n
 		})
 	}
 	drawing.Wait()
 	require.Equal(t, 100, granted)
+	_, left, err := budgets.Draw(t.Context(), 0, []quota.Budget{app, account, other}, taken)
+	require.NoError(t, err)
+	require.Zero(t, left[0].Calls)
+	require.InDelta(t, 140-100, left[1].Calls+left[2].Calls, 1e-6)
 }
 
 func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 	t.Parallel()
 	budgets := vault.NewBudgets(setup(t))
-	draw := func(at time.Time) quota.Drawn {
-		drawn, err := budgets.Draw(t.Context(), quota.Draw{Name: "b", Want: 1, Rate: 1, Burst: 10, Now: at})
+	draw := func(at time.Time) (int, quota.Left) {
+		granted, left, err := budgets.Draw(t.Context(), 1, []quota.Budget{{Name: "b", Rate: 1, Burst: 10}}, at)
 		require.NoError(t, err)
-		return drawn
+		return granted, left[0]
 	}
-	require.Equal(t, 1, draw(taken).Granted)
+	granted, _ := draw(taken)
+	require.Equal(t, 1, granted)
 	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Hour)))
 	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Minute)))
-	held := draw(taken.Add(30 * time.Minute))
-	require.Zero(t, held.Granted)
+	granted, held := draw(taken.Add(30 * time.Minute))
+	require.Zero(t, granted)
 	require.Equal(t, taken.Add(time.Hour), held.HeldUntil)
-	require.Equal(t, 1, draw(taken.Add(time.Hour)).Granted)
+	granted, _ = draw(taken.Add(time.Hour))
+	require.Equal(t, 1, granted)
 }
 
 func TestMarksAreSetByOne(t *testing.T) {

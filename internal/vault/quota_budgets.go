@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,38 +17,54 @@ type Budgets struct{ pool *pgxpool.Pool }
 // NewBudgets returns the budgets of a pool that [OpenFetching] made.
 func NewBudgets(pool *pgxpool.Pool) *Budgets { return &Budgets{pool} }
 
-// Draw implements [quota.Store]. A clock that lags behind another process's adds nothing; without one in
-// the draw, PostgreSQL's counts.
-func (b *Budgets) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
-	drawn, err := b.draw(ctx, d)
-	if err == pgx.ErrNoRows { //nolint:errorlint // pgx returns it bare
-		_, err = b.pool.Exec(ctx, `insert into fetch_budgets (name, calls, at) values ($1, $2, coalesce($3, now())) on conflict do nothing`,
-			d.Name, d.Burst, nullIfZero(d.Now))
+// Draw implements [quota.Store]. A clock that lags behind another process's adds nothing.
+func (b *Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.Left, err error) {
+	names, rates, bursts := make([]string, len(from)), make([]float64, len(from)), make([]float64, len(from))
+	for i, f := range from {
+		names[i], rates[i], bursts[i] = f.Name, f.Rate, f.Burst
+	}
+	granted, left, err = b.draw(ctx, want, names, rates, bursts, now)
+	if err == nil && len(left) < len(from) {
+		_, err = b.pool.Exec(ctx, `
+			insert into fetch_budgets (name, calls, at) select name, burst, coalesce($3, now()) from unnest($1::text[], $2::float8[]) as n(name, burst)
+			order by name on conflict do nothing`, names, bursts, nullIfZero(now))
 		if err == nil {
-			drawn, err = b.draw(ctx, d)
+			granted, left, err = b.draw(ctx, want, names, rates, bursts, now)
 		}
 	}
-	return drawn, doing(err, "draw from budget %s", d.Name)
+	return granted, left, doing(err, "draw from budgets %s", strings.Join(names, ", "))
 }
 
-func (b *Budgets) draw(ctx context.Context, d quota.Draw) (drawn quota.Drawn, err error) {
-	var held *time.Time
-	err = b.pool.QueryRow(ctx, `
+// draw takes nothing while a budget is missing. The budgets are locked in the order of their names.
+func (b *Budgets) draw(
+	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
+) (granted int, left []quota.Left, err error) {
+	rows, _ := b.pool.Query(ctx, `
 		with present as (
-		  select name, held_until, t.now, least($4::float8, calls + greatest(0, extract(epoch from t.now - at))::float8 * $3::float8) as calls
-		  from fetch_budgets, (select coalesce($5::timestamptz, now()) as now) t where name = $1 for update of fetch_budgets
+		  select b.name, held_until, t.now, least(burst, calls + greatest(0, extract(epoch from t.now - at))::float8 * rate) as calls
+		  from fetch_budgets b join unnest($2::text[], $3::float8[], $4::float8[]) as a(name, rate, burst) using (name),
+		       (select coalesce($5::timestamptz, now()) as now) t
+		  order by b.name for update of b
 		), granted as (
-		  select name, held_until, now, calls,
-		         case when held_until > now then 0 else least($2::int, floor(greatest(calls, 0)))::int end as n
+		  select case when count(*) < cardinality($2) or bool_or(held_until > now) then 0
+		              else least($1::int, floor(greatest(min(calls), 0)))::int end as n
 		  from present
 		)
-		update fetch_budgets b set calls = g.calls - g.n, at = greatest(b.at, g.now)
-		from granted g where b.name = g.name
-		returning g.n, b.calls, g.held_until`, d.Name, d.Want, d.Rate, d.Burst, nullIfZero(d.Now)).Scan(&drawn.Granted, &drawn.Left, &held)
-	if held != nil {
-		drawn.HeldUntil = *held
-	}
-	return drawn, err
+		update fetch_budgets b set calls = p.calls - g.n, at = greatest(b.at, p.now)
+		from present p, granted g where b.name = p.name
+		returning g.n, b.calls, b.held_until, array_position($2, b.name)`, want, names, rates, bursts, nullIfZero(now))
+	left = make([]quota.Left, len(names))
+	var calls float64
+	var held *time.Time
+	var place, present int
+	_, err = pgx.ForEachRow(rows, []any{&granted, &calls, &held, &place}, func() error {
+		left[place-1].Calls, present = calls, present+1
+		if held != nil {
+			left[place-1].HeldUntil = *held
+		}
+		return nil
+	})
+	return granted, left[:present], err
 }
 
 // Hold implements [quota.Store]. A budget that was never drawn from begins empty: the platform has just
