@@ -70,25 +70,27 @@ func TestDatabaseAway(t *testing.T) {
 		name       string
 		take, give func()
 		unseen     bool // by the monitor, which looks at the engine's tables
+
+		takesChanges bool // before the monitor has noticed, the log takes a change that no table shows
 	}{
-		{"connections are cut and refused", gate.shut, gate.open, false},
+		{"connections are cut and refused", gate.shut, gate.open, false, false},
 		{
 			"no connection is taken",
 			func() {
 				execute(admin, "alter database "+database+" with allow_connections false")()
 				gate.cut()
 			},
-			execute(admin, "alter database "+database+" with allow_connections true"), false,
+			execute(admin, "alter database "+database+" with allow_connections true"), false, false,
 		},
 		{
 			"tables of dashboards are gone",
 			execute(inside, "alter schema lb_dashboards_g1 rename to away"), execute(inside, "alter schema away rename to lb_dashboards_g1"),
-			true,
+			true, false,
 		},
 		{
 			"tables of the engine are gone",
 			execute(inside, "alter schema lb_engine rename to away"), execute(inside, "alter schema away rename to lb_engine"),
-			false,
+			false, true,
 		},
 	} {
 		require.Eventually(t, serves, patience, often, cause.name)
@@ -103,6 +105,9 @@ func TestDatabaseAway(t *testing.T) {
 				about := cause.name + ": " + request + ": " + w.Body.String()
 				require.Equal(t, http.StatusServiceUnavailable, w.Code, about)
 				require.NotEmpty(t, w.Header().Get("Retry-After"), about)
+				if cause.takesChanges && !noticed && strings.Contains(w.Body.String(), "not known yet whether your change was taken") {
+					continue
+				}
 				require.Contains(t, strings.ToLower(w.Body.String()), "nothing was changed", about)
 			}
 		}
