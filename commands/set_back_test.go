@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,12 +65,10 @@ func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 		"a repeated key":    change(nina, "first"),
 		"a refusal":         change("d90000000000000000000000", "fifth"),
 	} {
-		began := time.Now()
 		_, err := again()
 		e := asError(t, err)
 		require.Equal(t, domain.CodeUnavailable, e.Code, "%s: %s", name, e.Message)
-		require.Contains(t, e.Message, "Nothing was changed", name)
-		require.Less(t, time.Since(began), patience/2, name)
+		require.Contains(t, e.Message, "records to go). Nothing was changed", name)
 	}
 	require.Equal(t, appended, s.appended())
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -61,11 +62,16 @@ func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	slow := simulator.Traps{Delay: 100 * time.Millisecond}
-	s.trap(user, slow)
-	var racing sync.WaitGroup
+	var racing, asking sync.WaitGroup
+	s.called = func(r *http.Request) {
+		if strings.Contains(r.URL.Path, "oauth") {
+			asking.Wait() // until all processes have seen the expired token
+		}
+	}
 	for range 3 {
-		collect := s.process()
+		asking.Add(1)
+		asked := sync.OnceFunc(asking.Done)
+		collect := s.process(func(c *collect.Config) { c.Secrets = interrupted{Secrets: s.secrets, lease: asked} })
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 			racing.Go(func() { require.NoError(t, s.readOne(t.Context(), collect, kind, user)) })
 		}

@@ -78,20 +78,22 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
 	t.Parallel()
 	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
-	g := setup(t).gate(limits(limit), func(c *quota.Config) { c.Now = nil })
-	var callers sync.WaitGroup
-	for n := range 200 {
-		callers.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%7)*5*time.Millisecond)
-			defer cancel()
-			if _, finish, err := g.Admit(ctx, linkedIn); err == nil {
-				finish(platforms.CallStats{Platform: domain.LinkedIn})
-			}
-		})
-	}
-	callers.Wait()
-	require.Zero(t, g.Waiting(limit, linkedIn))
-	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	inBubble(t, func(t *testing.T, b *bundle) {
+		g := b.gate(limits(limit), func(c *quota.Config) { c.Now = func() time.Time { return noon.Add(time.Since(b.began)) } })
+		var callers sync.WaitGroup
+		for n := range 200 {
+			callers.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%7)*5*time.Millisecond)
+				defer cancel()
+				if _, finish, err := g.Admit(ctx, linkedIn); err == nil {
+					finish(platforms.CallStats{Platform: domain.LinkedIn})
+				}
+			})
+		}
+		callers.Wait()
+		require.Zero(t, g.Waiting(limit, linkedIn))
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	})
 }
 
 // What is left is reckoned by the store's clock, whatever a process takes the time to be.

@@ -22,8 +22,7 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
 		const calls, speed = 120, 600
-		began := time.Now()
-		now := func() time.Time { return noon.Add(time.Since(began) * speed) }
+		now := func() time.Time { return noon.Add(time.Since(b.began) * speed) }
 		var mu sync.Mutex
 		var made []time.Time
 		ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)

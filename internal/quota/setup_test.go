@@ -47,6 +47,7 @@ type bundle struct {
 	t     testing.TB
 	clock *clock
 	store *vault.Budgets
+	began time.Time
 }
 
 func setup(t testing.TB) *bundle {
@@ -67,7 +68,7 @@ func setupAt(t testing.TB, databaseURL string) *bundle {
 	pool, err := vault.OpenFetching(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &bundle{t, &clock{now: noon}, vault.NewBudgets(pool)}
+	return &bundle{t, &clock{now: noon}, vault.NewBudgets(pool), time.Now()}
 }
 
 func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {

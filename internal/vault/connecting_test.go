@@ -81,13 +81,6 @@ func (s connectStage) known(t *testing.T, g domain.Grant) bool {
 	return known
 }
 
-func (s connectStage) drop(t *testing.T, g domain.Grant, now time.Time) bool {
-	t.Helper()
-	dropped, err := s.DropGrant(t.Context(), g.GrantKey, now)
-	require.NoError(t, err)
-	return dropped
-}
-
 func grantOn(p domain.Platform) domain.Grant {
 	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: connectDay}
 }
@@ -122,101 +115,88 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	return a
 }
 
-func TestAttemptIsOfTheBrowserThatOpensItFirst(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	a := s.begin(t, "start")
-	open := func(cookie string, now time.Time) (domain.ConnectAttempt, error) {
-		return s.OpenAttempt(t.Context(), digest("start"), digest(cookie), digest("state"), now)
-	}
-	opened, err := open("one", connectDay)
-	require.NoError(t, err)
-	a.Step, a.Cookie = domain.ConnectOpened, digest("one")
-	opened.CreatedAt, opened.ExpiresAt = opened.CreatedAt.UTC(), opened.ExpiresAt.UTC()
-	require.Equal(t, a, opened)
-	_, err = open("one", connectDay)
-	require.NoError(t, err, "the page is loaded again")
-	_, err = open("two", connectDay)
-	require.ErrorIs(t, err, vault.ErrAttemptElsewhere)
-	_, err = open("one", a.ExpiresAt)
-	require.ErrorIs(t, err, vault.ErrAttemptExpired)
-	_, err = s.OpenAttempt(t.Context(), digest("guessed"), digest("one"), digest("state 2"), connectDay)
-	require.ErrorIs(t, err, vault.ErrAttemptUnknown)
-}
-
+// An attempt is of the browser that opens it first, and a call-back takes it once. What was used up is told, so that a page that is
+// loaded again shows what came of it.
 func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	a := s.begin(t, "start")
-	_, err := s.OpenAttempt(t.Context(), digest("start"), digest("one"), digest("state"), connectDay)
+	open := func(start, cookie string, now time.Time) (domain.ConnectAttempt, error) {
+		return s.OpenAttempt(t.Context(), digest(start), digest(cookie), digest("state of "+start), now)
+	}
+	opened, err := open("start", "one", connectDay)
 	require.NoError(t, err)
-	take := func(state, cookie string, p domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
-		return s.TakeAttempt(t.Context(), digest(state), digest(cookie), p, now)
+	a.Step, a.Cookie = domain.ConnectOpened, digest("one")
+	opened.CreatedAt, opened.ExpiresAt = opened.CreatedAt.UTC(), opened.ExpiresAt.UTC()
+	require.Equal(t, a, opened)
+	_, err = open("start", "one", connectDay)
+	require.NoError(t, err, "the page is loaded again")
+
+	take := func(start, cookie string, now time.Time) (domain.ConnectAttempt, error) {
+		return s.TakeAttempt(t.Context(), digest("state of "+start), digest(cookie), domain.Facebook, now)
 	}
-	_, err = take("forged", "one", domain.Facebook, connectDay)
-	require.ErrorIs(t, err, vault.ErrAttemptUnknown)
-	_, err = take("state", "two", domain.Facebook, connectDay)
-	require.ErrorIs(t, err, vault.ErrAttemptElsewhere)
-	_, err = take("state", "one", domain.TikTok, connectDay)
+	for _, c := range []struct {
+		start, cookie string
+		now           time.Time
+		want          error
+	}{
+		{"guessed", "one", connectDay, vault.ErrAttemptUnknown},
+		{"start", "two", connectDay, vault.ErrAttemptElsewhere},
+		{"start", "one", a.ExpiresAt, vault.ErrAttemptExpired},
+	} {
+		_, err = open(c.start, c.cookie, c.now)
+		require.ErrorIs(t, err, c.want)
+		_, err = take(c.start, c.cookie, c.now)
+		require.ErrorIs(t, err, c.want)
+		require.ErrorIs(t, s.WhyNotTaken(t.Context(), digest("state of "+c.start), digest(c.cookie), c.now), c.want)
+	}
+	_, err = s.TakeAttempt(t.Context(), digest("state of start"), digest("one"), domain.TikTok, connectDay)
 	require.Error(t, err, "another platform's call-back")
-	_, err = take("state", "one", domain.Facebook, a.ExpiresAt)
-	require.ErrorIs(t, err, vault.ErrAttemptExpired)
+	require.NoError(t, s.WhyNotTaken(t.Context(), digest("state of start"), digest("one"), connectDay))
 
-	whyNot := func(state, cookie string, now time.Time) error {
-		return s.WhyNotTaken(t.Context(), digest(state), digest(cookie), now)
-	}
-	require.ErrorIs(t, whyNot("forged", "one", connectDay), vault.ErrAttemptUnknown)
-	require.ErrorIs(t, whyNot("state", "two", connectDay), vault.ErrAttemptElsewhere)
-	require.ErrorIs(t, whyNot("state", "one", a.ExpiresAt), vault.ErrAttemptExpired)
-	require.NoError(t, whyNot("state", "one", connectDay))
-
-	taken, err := take("state", "one", domain.Facebook, connectDay)
+	taken, err := take("start", "one", connectDay)
 	require.NoError(t, err, "none of these used it up")
 	require.Equal(t, a.ID, taken.ID)
-	again, err := take("state", "one", domain.Facebook, connectDay)
+	again, err := take("start", "one", connectDay)
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
-	require.Equal(t, a.ID, again.ID, "a reload is shown what came of it")
-	_, err = s.OpenAttempt(t.Context(), digest("start"), digest("one"), digest("state"), connectDay)
+	require.Equal(t, a.ID, again.ID)
+	_, err = open("start", "one", connectDay)
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
 }
 
 func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
-	chosen, late := s.waiting(t, "one"), s.waiting(t, "two")
+	chosen, late, died := s.waiting(t, "one"), s.waiting(t, "two"), s.begin(t, "three")
+	idle := grantOn(domain.LinkedIn) // nothing came to hang on it: a choice that never came, or erased connections
+	s.seal(t, "connect/"+died.ID, idle.SecretRef())
+	require.NoError(t, s.KeepGrant(t.Context(), idle, nil))
+	left := func(after time.Duration, want ...bool) {
+		t.Helper()
+		require.NoError(t, s.Purge(t.Context(), connectDay.Add(after)))
+		require.Equal(t, want, s.sealed(t, "connect/"+chosen.ID, "connect/"+died.ID, "connect/"+late.ID, idle.SecretRef()))
+	}
+	left(0, true, true, true, true)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 1, PID: domain.Facebook, Name: "Page"}}, FellAway: []string{"Other"}}
 	require.NoError(t, s.FinishAttempt(t.Context(), chosen.ID, outcome, connectDay))
-	require.Equal(t, []bool{false, true}, s.sealed(t, "connect/"+chosen.ID, "connect/"+late.ID))
+	left(0, false, true, true, true)
 	done, err := s.Attempt(t.Context(), chosen.ID)
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, done.Step)
 	require.Equal(t, &outcome, done.Outcome)
 	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, connectDay), vault.ErrAttemptUsed)
 
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(14*time.Minute)))
-	require.Equal(t, []bool{true}, s.sealed(t, "connect/"+late.ID), "there is time to choose")
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(15*time.Minute)))
-	require.Equal(t, []bool{false}, s.sealed(t, "connect/"+late.ID))
+	left(10*time.Minute, false, false, true, true) // of a process that died before it said that they wait
+	left(14*time.Minute, false, false, true, true) // there is time to choose
+	left(15*time.Minute, false, false, false, true)
 	_, err = s.Attempt(t.Context(), late.ID)
 	require.NoError(t, err, "its page can say that it is over")
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(25*time.Hour)))
+	left(23*time.Hour, false, false, false, true)
+	left(25*time.Hour, false, false, false, false)
 	for _, id := range []string{chosen.ID, late.ID} {
 		_, err = s.Attempt(t.Context(), id)
 		require.ErrorIs(t, err, vault.ErrAttemptUnknown)
 	}
-}
-
-// A process that dies between sealing the tokens and saying that they wait leaves none behind.
-func TestTokensOfAnAttemptThatNeverCameToChoosingGo(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	finished, died := s.begin(t, "one"), s.begin(t, "two")
-	refs := []string{"connect/" + finished.ID, "connect/" + died.ID}
-	s.seal(t, refs...)
-	require.NoError(t, s.FinishAttempt(t.Context(), finished.ID, domain.ConnectOutcome{Refused: "no"}, connectDay))
-	require.Equal(t, []bool{false, true}, s.sealed(t, refs...), "the other one is another's")
-	require.NoError(t, s.Purge(t.Context(), died.ExpiresAt))
-	require.Equal(t, []bool{false, false}, s.sealed(t, refs...))
 }
 
 func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
@@ -230,20 +210,16 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	seen, err := s.Link(t.Context(), digest("token"))
 	require.NoError(t, err)
 	require.Equal(t, link, seen, "looking binds nothing")
-	follow := func(cookie string, now time.Time) (bool, error) {
+	follow := func(cookie string, now time.Time, wantFirst bool, want error) {
+		t.Helper()
 		_, first, err := s.FollowLink(t.Context(), digest("token"), digest(cookie), now)
-		return first, err
+		require.ErrorIs(t, err, want)
+		require.Equal(t, wantFirst, first)
 	}
-	_, err = follow("one", link.ExpiresAt)
-	require.ErrorIs(t, err, vault.ErrLinkUnknown)
-	first, err := follow("one", connectDay)
-	require.NoError(t, err)
-	require.True(t, first)
-	first, err = follow("one", connectDay)
-	require.NoError(t, err)
-	require.False(t, first)
-	_, err = follow("two", connectDay)
-	require.ErrorIs(t, err, vault.ErrLinkElsewhere)
+	follow("one", link.ExpiresAt, false, vault.ErrLinkUnknown)
+	follow("one", connectDay, true, nil)
+	follow("one", connectDay, false, nil)
+	follow("two", connectDay, false, vault.ErrLinkElsewhere)
 	listed, err := s.Links(t.Context(), connectAgency, connectClient)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
@@ -253,63 +229,5 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	revoked, err := s.RevokeLink(t.Context(), connectAgency, link.ID, connectDay)
 	require.NoError(t, err)
 	require.False(t, revoked.Open(connectDay))
-	_, err = follow("one", connectDay)
-	require.ErrorIs(t, err, vault.ErrLinkUnknown)
-}
-
-// A grant that nothing came to hang on (a choice that never came after a crash, erased connections)
-// goes after a day.
-func TestIdleGrantGoesAfterADay(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := grantOn(domain.LinkedIn)
-	s.seal(t, g.SecretRef())
-	require.NoError(t, s.KeepGrant(t.Context(), g, nil))
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(23*time.Hour)))
-	require.Equal(t, []bool{true}, s.sealed(t, g.SecretRef()))
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(24*time.Hour)))
-	require.Equal(t, []bool{false}, s.sealed(t, g.SecretRef()))
-}
-
-// A sign-in whose tokens wait for a choice holds the grant that they would renew, as long as there is time to choose.
-func TestWaitingSignInHoldsItsGrant(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
-	drop := func(now time.Time) bool {
-		require.NoError(t, s.KeepGrant(t.Context(), g, nil))
-		return s.drop(t, g, now)
-	}
-	require.True(t, drop(connectDay))
-	first, second := s.waiting(t, "one"), s.waiting(t, "two")
-	require.False(t, drop(connectDay))
-	require.NoError(t, s.FinishAttempt(t.Context(), first.ID, domain.ConnectOutcome{}, connectDay))
-	require.False(t, drop(connectDay), second.ID)
-	require.True(t, drop(connectDay.Add(15*time.Minute)), "the time to choose is over")
-}
-
-// A connection is taken off by the consent that was seen: one that came since has stored new
-// tokens.
-func TestConsentSinceKeepsWhatHangsOnIt(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
-	hang := []domain.GrantedConnection{hangs(1, connectAgency, domain.Facebook, "connection/1")}
-	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	seen, err := s.ConsentOf(t.Context(), 1)
-	require.NoError(t, err)
-	require.True(t, seen.Equal(connectDay))
-	none, err := s.ConsentOf(t.Context(), 2)
-	require.NoError(t, err)
-	require.Zero(t, none)
-	g.ConsentedAt = connectDay.Add(time.Second)
-	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	s.seal(t, "connection/1")
-	_, _, known, err := s.Unhang(t.Context(), 1, seen)
-	require.NoError(t, err)
-	require.False(t, known)
-	require.Equal(t, []bool{true}, s.sealed(t, "connection/1"))
-	_, _, known, err = s.Unhang(t.Context(), 1, g.ConsentedAt)
-	require.NoError(t, err)
-	require.True(t, known)
+	follow("one", connectDay, false, vault.ErrLinkUnknown)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -163,137 +164,102 @@ func TestMarksAreSetByOne(t *testing.T) {
 
 func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {
 	t.Parallel()
-	pool := setup(t)
-	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-	held, release, err := one.Lease(t.Context(), "connection/7")
-	require.NoError(t, err)
-	_, free, err := other.Lease(t.Context(), "connection/8")
-	require.NoError(t, err)
-	free()
-
-	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	_, _, err = other.Lease(short, "connection/7")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-
-	waited := make(chan error, 1)
-	go func() {
-		_, release, err := other.Lease(context.Background(), "connection/7")
-		if err == nil {
+	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
+		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+		held, release, err := one.Lease(t.Context(), "connection/7")
+		require.NoError(t, err)
+		_, free, err := other.Lease(t.Context(), "connection/8")
+		require.NoError(t, err)
+		free()
+		requireLeased(t, other)
+		go func() {
+			time.Sleep(10 * time.Second)
 			release()
-		}
-		waited <- err
-	}()
-	require.NoError(t, held.Err())
-	release()
-	require.Error(t, held.Err())
-	require.NoError(t, <-waited)
+		}()
+		_, release, err = other.Lease(t.Context(), "connection/7") // waits
+		require.NoError(t, err)
+		require.Error(t, held.Err())
+		release()
 
-	_, stale, err := one.Lease(t.Context(), "connection/7") // and then dies
-	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
-	require.NoError(t, err)
-	_, release, err = other.Lease(t.Context(), "connection/7")
-	require.NoError(t, err)
-	stale() // comes back after all: it must not take the other's lease away
-	short, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	_, _, err = one.Lease(short, "connection/7")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	release()
+		_, stale, err := one.Lease(t.Context(), "connection/7") // and then dies
+		require.NoError(t, err)
+		_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
+		require.NoError(t, err)
+		_, release, err = other.Lease(t.Context(), "connection/7")
+		require.NoError(t, err)
+		stale() // comes back after all: it must not take the other's lease away
+		requireLeased(t, one)
+		release()
+	})
 }
 
-// Whoever takes a failure of the database for another's secret throws the renewed token away.
-func TestSwapThatCannotReadIsNoConflict(t *testing.T) {
-	t.Parallel()
-	pool := setup(t)
-	secrets := newSecrets(t, pool, key(t, 1))
-	require.NoError(t, secrets.Put(t.Context(), "r", []byte("first"), domain.SecretTimes{Taken: taken}))
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), `select from secrets where ref = 'r' for update`)
-	require.NoError(t, err)
-	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+// requireLeased says that another process has the lease of connection/7.
+func requireLeased(t *testing.T, secrets *vault.Secrets) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	err = secrets.Swap(short, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
-	require.Error(t, err)
-	require.NotErrorIs(t, err, vault.ErrSwapped)
-	require.NoError(t, tx.Rollback(t.Context()))
-	err = secrets.Swap(t.Context(), "none", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
-	require.ErrorIs(t, err, vault.ErrSwapped)
+	_, _, err := secrets.Lease(ctx, "connection/7")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // A holder may wait long: for the quota, before the one call that must not be made twice.
 func TestLeaseLastsForAsLongAsItIsHeld(t *testing.T) {
 	t.Parallel()
-	pool := setup(t)
-	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-	vault.SetLease(one, time.Minute, 250*time.Millisecond) // prolonged often, and so long that it ends on no machine that stands still
-	ctx, cancel := context.WithCancel(t.Context())
-	held, release, err := one.Lease(ctx, "connection/7")
-	require.NoError(t, err)
-	cancel() // of the slot
-	until := func() (at time.Time) {
-		require.NoError(t, pool.QueryRow(t.Context(), `select until from token_leases where ref = 'connection/7'`).Scan(&at))
-		return at
-	}
-	giveUp := time.Now().Add(5 * time.Minute)
-	for range 5 { // again and again
-		for before := until(); !until().After(before); time.Sleep(10 * time.Millisecond) {
-			require.True(t, time.Now().Before(giveUp), "it is not prolonged")
-		}
-	}
-	require.NoError(t, held.Err())
+	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
+		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+		ctx, cancel := context.WithCancel(t.Context())
+		held, release, err := one.Lease(ctx, "connection/7")
+		require.NoError(t, err)
+		cancel() // of the slot
+		time.Sleep(5 * time.Minute)
+		require.NoError(t, held.Err())
+		requireLeased(t, other)
 
-	_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
-	require.NoError(t, err)
-	select {
-	case <-held.Done():
-	case <-time.After(time.Minute):
-		require.Fail(t, "who lost the lease must not go on")
-	}
-	release()
-	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, _, err = other.Lease(short, "connection/7")
-	require.Error(t, err, "the other's stays")
+		_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.Error(t, held.Err(), "who lost the lease must not go on")
+		release()
+		requireLeased(t, other) // the other's stays
+	})
 }
 
 func TestLeaseThatCannotBeProlongedIsGivenUpInTime(t *testing.T) {
 	t.Parallel()
-	pool := setup(t)
-	secrets := newSecrets(t, pool, key(t, 1))
-	vault.SetLease(secrets, 2*time.Second, 250*time.Millisecond)
-	held, release, err := secrets.Lease(t.Context(), "connection/7")
-	require.NoError(t, err)
-	defer release()
-	_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
-	require.NoError(t, err)
-	select {
-	case <-held.Done():
-	case <-time.After(time.Minute):
-		require.Fail(t, "held although it has ended")
-	}
-	_, err = pool.Exec(t.Context(), `alter table away rename to token_leases`)
-	require.NoError(t, err)
+	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
+		began := time.Now()
+		held, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
+		require.NoError(t, err)
+		_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
+		require.NoError(t, err)
+		<-held.Done()
+		require.Equal(t, 35*time.Second, time.Since(began), "others may take it after a minute")
+		release()
+	})
 }
 
+// A failure of the database is no secret of another process: who took it for one would throw the renewed token away.
 func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
 	t.Parallel()
-	secrets := newSecrets(t, setup(t), key(t, 2), key(t, 1))
-	ctx := t.Context()
-	require.NoError(t, secrets.Put(ctx, "r", []byte("first"), domain.SecretTimes{Taken: taken}))
-	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken}))
-	err := secrets.Swap(ctx, "r", []byte("first"), []byte("third"), domain.SecretTimes{Taken: taken})
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
+	put(t, secrets, "r", "first")
+	swap := func(ref, old, secret string) error {
+		return secrets.Swap(t.Context(), ref, []byte(old), []byte(secret), domain.SecretTimes{Taken: taken})
+	}
+	require.NoError(t, swap("r", "first", "second"))
+	err := swap("r", "first", "third")
 	require.ErrorIs(t, err, vault.ErrSwapped)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.NotContains(t, err.Error(), "third")
-	require.ErrorIs(t, secrets.Swap(ctx, "r", []byte("second"), nil, domain.SecretTimes{Taken: taken}), vault.ErrEmptySecret)
-	require.ErrorIs(t, secrets.Swap(ctx, "nobody", []byte("second"), []byte("x"), domain.SecretTimes{Taken: taken}), vault.ErrSwapped)
-	got, err := secrets.Get(ctx, "r")
+	require.ErrorIs(t, swap("r", "second", ""), vault.ErrEmptySecret)
+	require.ErrorIs(t, swap("nobody", "second", "x"), vault.ErrSwapped)
+	require.Equal(t, "second", get(t, secrets, "r"))
+	_, err = pool.Exec(t.Context(), `alter table secrets rename to away`)
 	require.NoError(t, err)
-	require.Equal(t, "second", string(got))
-	require.NoError(t, secrets.Delete(ctx, "r"))
+	err = swap("r", "second", "third")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, vault.ErrSwapped)
 }
 
 // The planner takes a table that was not analysed yet for small, and then each of a job's results looked at all connections, for a

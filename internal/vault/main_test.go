@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -16,10 +17,22 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // setup returns a pool on a database of the test's own.
 func setup(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	pool, err := vault.Open(t.Context(), pgtest.New(t).URL)
+	return open(t, pgtest.New(t).URL)
+}
+
+func open(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := vault.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// inBubble runs a test in time of its own, which goes on only while all who take part wait for it.
+func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
+	t.Helper()
+	url := pgtest.New(t).URL // others have the server, too
+	synctest.Test(t, func(t *testing.T) { test(t, open(t, url)) })
 }
 
 func TestPoolIsOfSchemaKeptAndCommitsSynchronously(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -17,51 +16,34 @@ func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
 	pool := setup(t)
 	ctx := t.Context()
 	const rows = 1201 // three batches
-	before := newSecrets(t, pool, key(t, 1))
+	old := newSecrets(t, pool, key(t, 1))
 	for i := range rows {
-		require.NoError(t, before.Put(ctx, fmt.Sprintf("connection/%d", i), fmt.Appendf(nil, "token %d", i), domain.SecretTimes{Taken: taken}))
+		put(t, old, fmt.Sprint(i), fmt.Sprint("token ", i))
 	}
-	after := newSecrets(t, pool, key(t, 2), key(t, 1))
-	require.NoError(t, after.Put(ctx, "new", []byte("sealed with the new key"), domain.SecretTimes{Taken: taken}))
-
-	done, err := after.Rotate(ctx)
+	put(t, newSecrets(t, pool, key(t, 3)), "of a lost key", "token")
+	put(t, old, "spoilt", "token")
+	_, err := pool.Exec(ctx, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
 	require.NoError(t, err)
-	require.Equal(t, vault.Rotation{Resealed: rows}, done)
+	newest := newSecrets(t, pool, key(t, 2), key(t, 1))
+	put(t, newest, "new", "sealed with the new key")
+	done, err := newest.Rotate(ctx)
+	require.NoError(t, err)
+	require.Equal(t, vault.Rotation{Resealed: rows, Remaining: 2, Unreadable: []string{"of a lost key", "spoilt"}}, done)
 
 	alone := newSecrets(t, pool, key(t, 2)) // the old key is gone
-	require.NoError(t, alone.Check(ctx))
 	for i := range rows {
-		got, err := alone.Get(ctx, fmt.Sprintf("connection/%d", i))
-		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("token %d", i), string(got))
+		require.Equal(t, fmt.Sprint("token ", i), get(t, alone, fmt.Sprint(i)))
 	}
-	var changed int
-	require.NoError(t, pool.QueryRow(ctx, `select count(*) from secrets where updated_at <> $1`, taken).Scan(&changed))
-	require.Zero(t, changed, "when a secret was taken does not change")
-
+	require.Equal(t, "token", get(t, newSecrets(t, pool, key(t, 3)), "of a lost key"), "left as it is")
+	require.NoError(t, alone.Delete(ctx, "spoilt"))
+	require.NoError(t, alone.Delete(ctx, "of a lost key"))
+	require.NoError(t, alone.Check(ctx))
 	done, err = alone.Rotate(ctx)
 	require.NoError(t, err)
 	require.Equal(t, vault.Rotation{}, done)
-}
-
-func TestRotateLeavesAndNamesWhatDoesNotOpen(t *testing.T) {
-	t.Parallel()
-	pool := setup(t)
-	ctx := t.Context()
-	old := newSecrets(t, pool, key(t, 1))
-	for _, ref := range []string{"a", "b", "c"} {
-		require.NoError(t, old.Put(ctx, ref, []byte("token"), domain.SecretTimes{Taken: taken}))
-	}
-	require.NoError(t, newSecrets(t, pool, key(t, 3)).Put(ctx, "d", []byte("token"), domain.SecretTimes{Taken: taken}))
-	_, err := pool.Exec(ctx, `update secrets set sealed = 'junk' where ref = 'b'`)
-	require.NoError(t, err)
-
-	done, err := newSecrets(t, pool, key(t, 2), key(t, 1)).Rotate(ctx)
-	require.NoError(t, err)
-	require.Equal(t, vault.Rotation{Resealed: 2, Remaining: 2, Unreadable: []string{"b", "d"}}, done)
-	got, err := newSecrets(t, pool, key(t, 3)).Get(ctx, "d")
-	require.NoError(t, err)
-	require.Equal(t, "token", string(got))
+	var changed int
+	require.NoError(t, pool.QueryRow(ctx, `select count(*) from secrets where updated_at <> $1`, taken).Scan(&changed))
+	require.Zero(t, changed, "when a secret was taken does not change")
 }
 
 // Tokens are refreshed while operators rotate: a put that commits after Rotate has read and before
@@ -72,7 +54,7 @@ func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
 	ctx := t.Context()
 	old := newSecrets(t, pool, key(t, 1))
 	sealed := func(token string) (b []byte) {
-		require.NoError(t, old.Put(ctx, "r", []byte(token), domain.SecretTimes{Taken: taken}))
+		put(t, old, "r", token)
 		require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&b))
 		return b
 	}
@@ -98,8 +80,5 @@ func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond, "Rotate to wait for the put")
 	require.NoError(t, tx.Commit(ctx))
 	require.NoError(t, <-rotated)
-
-	got, err := old.Get(ctx, "r")
-	require.NoError(t, err)
-	require.Equal(t, "fresh token", string(got))
+	require.Equal(t, "fresh token", get(t, old, "r"))
 }

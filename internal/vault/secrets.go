@@ -45,9 +45,8 @@ var (
 // Secrets stores secrets sealed, each under a ref that events may name. It prints, logs and marshals
 // without its keys.
 type Secrets struct {
-	pool  *pgxpool.Pool
-	keys  Keys
-	lease leaseTimes
+	pool *pgxpool.Pool
+	keys Keys
 }
 
 // NewSecrets returns the secrets of a pool that [Open] made. The first key seals, all open.
@@ -55,7 +54,7 @@ func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	if err := keys.validate(); err != nil {
 		return nil, fmt.Errorf("check secret keys: %w", err)
 	}
-	return &Secrets{pool, append(Keys(nil), keys...), defaultLeaseTimes()}, nil
+	return &Secrets{pool, append(Keys(nil), keys...)}, nil
 }
 
 // String tells the keys by their ids.

@@ -12,21 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// leaseLook is how often it is looked whether a lease is free.
-const leaseLook = 50 * time.Millisecond
-
-// leaseTimes are the rhythm and length of leases.
-type leaseTimes struct {
-	length time.Duration // a holder that died is overtaken after it
-	every  time.Duration // how often a living holder prolongs it
-	// margin is how long before its end a lease that could not be prolonged is given up: longer than a call to
+const (
+	leaseLook   = 50 * time.Millisecond // between two looks whether a lease is free
+	leaseLength = time.Minute           // a holder that died is overtaken after it
+	leaseEvery  = 10 * time.Second      // how often a living holder prolongs it
+	// leaseMargin is how long before its end a lease that could not be prolonged is given up: longer than a call to
 	// a token endpoint may take with the store after it, so that nobody begins one who may be overtaken in it.
-	margin time.Duration
-}
-
-func defaultLeaseTimes() leaseTimes {
-	return leaseTimes{length: time.Minute, every: 10 * time.Second, margin: 25 * time.Second}
-}
+	leaseMargin = 25 * time.Second
+)
 
 // errLeaseLost is why held ends before its release.
 var errLeaseLost = errors.New("the lease could not be prolonged")
@@ -43,7 +36,7 @@ func (s *Secrets) Lease(ctx context.Context, ref string) (held context.Context, 
 		tag, err := s.pool.Exec(ctx, `
 			insert into token_leases as l (ref, token, until) values ($1, $2, now() + $3::interval)
 			on conflict (ref) do update set token = excluded.token, until = excluded.until where l.until < now()`,
-			ref, token, s.lease.length)
+			ref, token, leaseLength)
 		if err != nil {
 			return nil, nil, fmt.Errorf("lease secret %q: %w", ref, err)
 		}
@@ -77,9 +70,9 @@ func (s *Secrets) hold(ctx context.Context, ref, token string, asked time.Time) 
 
 // prolong returns when held ends, nil, or when the lease is lost.
 func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Time) error {
-	sure := time.NewTimer(time.Until(asked.Add(s.lease.length - s.lease.margin)))
+	sure := time.NewTimer(time.Until(asked.Add(leaseLength - leaseMargin)))
 	defer sure.Stop()
-	tick := time.NewTicker(s.lease.every)
+	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -90,8 +83,8 @@ func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Ti
 		case <-tick.C:
 		}
 		asked := time.Now()
-		within, cancel := context.WithTimeout(held, s.lease.every)
-		tag, err := s.pool.Exec(within, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, s.lease.length)
+		within, cancel := context.WithTimeout(held, leaseEvery)
+		tag, err := s.pool.Exec(within, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, leaseLength)
 		cancel()
 		if err != nil {
 			continue // tried again until it is not sure any more
@@ -99,7 +92,7 @@ func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Ti
 		if tag.RowsAffected() == 0 {
 			return errLeaseLost
 		}
-		sure.Reset(time.Until(asked.Add(s.lease.length - s.lease.margin)))
+		sure.Reset(time.Until(asked.Add(leaseLength - leaseMargin)))
 	}
 }
 
