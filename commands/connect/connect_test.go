@@ -1,7 +1,6 @@
 package connect_test
 
 import (
-	"errors"
 	"net/url"
 	"testing"
 	"time"
@@ -81,45 +80,33 @@ func TestCallBackIsJudged(t *testing.T) {
 // What ends a sign-in is shown on its page, in words that say what to do, and nothing is stored.
 func TestSignInThatEndsSaysWhy(t *testing.T) {
 	t.Parallel()
+	const code = "CODE"
 	for name, one := range map[string]struct {
-		change func(*stage)
-		back   connect.CameBack
-		says   string
+		code     string // none: the person did not agree
+		platform error
+		gone     error
+		says     string
 	}{
-		"the person refuses": {func(*stage) {}, connect.CameBack{Error: "access_denied"}, "You did not agree at Facebook"},
-		"the code is spent": {
-			func(s *stage) {
-				s.dialog.err = platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0)
-			},
-			connect.CameBack{Code: "CODE"},
-			"Facebook did not accept the sign-in any more",
-		},
-		"the platform is away": {
-			func(s *stage) { s.dialog.err = platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0) },
-			connect.CameBack{Code: "CODE"},
-			"Start again in a few minutes",
-		},
+		"the person refuses":    {"", nil, nil, "You did not agree at Facebook"},
+		"the code is spent":     {code, platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0), nil, "Facebook did not accept the sign-in any more"},
+		"the platform is away":  {code, platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0), nil, "Start again in a few minutes"},
+		"there is no page":      {code, nil, nil, "there is no page or profile to connect"},
+		"the rights have ended": {code, nil, domain.NewError(domain.CodeForbidden, "Your access has ended."), "Your access has ended."},
 		"the quota is used up": {
-			func(s *stage) {
-				s.dialog.err = platforms.Refuse(platforms.ClassThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second)
-			},
-			connect.CameBack{Code: "CODE"},
+			code, platforms.Refuse(platforms.ClassThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second), nil,
 			"takes no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
-		},
-		"there is no page": {func(s *stage) { s.dialog.consent = consent("77") }, connect.CameBack{Code: "CODE"}, "there is no page or profile to connect"},
-		"the rights have ended": {
-			func(s *stage) { s.gone = domain.NewError(domain.CodeForbidden, "Your access has ended.") },
-			connect.CameBack{Code: "CODE"},
-			"Your access has ended.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
 			begun, state := s.open(facebook(north), browser)
-			one.change(s)
-			one.back.Platform, one.back.State, one.back.Cookie = domain.Facebook, state, browser
-			_, err := s.CallBack(t.Context(), one.back, s.still)
+			s.dialog.consent, s.dialog.err, s.gone = consent("77"), one.platform, one.gone
+			back := connect.CameBack{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
+			if one.code == "" {
+				back.Error = "access_denied"
+			}
+			_, err := s.CallBack(t.Context(), back, s.still)
 			require.NoError(t, err)
 			s.gone = nil
 			view, err := s.View(t.Context(), begun.ID, browser, s.still)
@@ -162,20 +149,6 @@ func TestChoiceIsJudged(t *testing.T) {
 	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "over")
 }
 
-// A process that dies while it stores a choice, or a log that takes no record: the same choice again gives the same ids.
-func TestInterruptedChoiceCanBeRepeated(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	id, view := s.signIn(facebook(north))
-	s.log.Fail(errors.New("the log is away"))
-	chosen := connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
-	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
-	s.log.Fail(nil)
-	outcome := s.choose(id, view, "1.0.1001")
-	require.Equal(t, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), outcome.Connected[0].SocialAccountID)
-}
-
 // A second consent replaces the set of pages: what it leaves out is named before anything is stored, and waits for a sign-in afterwards; in
 // another agency too, which is not named.
 func TestPageThatASecondConsentLeavesOut(t *testing.T) {
@@ -183,7 +156,7 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	s.connects(facebook(north), "1.0.1001", "1.0.1002")
-	s.connects(connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook}, "1.0.1002")
+	s.connects(ofRival(domain.Facebook), "1.0.1002")
 
 	renewed := page("1001")
 	renewed.AccessToken = "RENEWED"
@@ -199,7 +172,7 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.NotContains(t, due, ours)
 	require.NotContains(t, due, rivals)
 	require.Contains(t, due, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), "what is covered goes on")
-	require.Equal(t, "RENEWED", s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))), "with the new token")
+	require.Equal(t, "RENEWED", s.tokens(pageRef("1001")), "with the new token")
 
 	// Connected again, it keeps its id, and is read.
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"))
@@ -220,14 +193,14 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	}
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.TikTok}
 	s.connects(r, "6.0.open")
-	r.ConnectRequester = domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}
+	r = ofRival(domain.TikTok)
 	id, view := s.signIn(r)
 	require.False(t, view.Choice.Pages[0].Present, "the other agency's is not seen")
 	s.choose(id, view, "6.0.open")
 	require.ElementsMatch(t, []int64{
 		domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open"), domain.ComputedSocialAccount(rival, domain.TikTok, 0, "open"),
 	}, s.due(domain.TikTok))
-	ref := domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "open"}.SecretRef()
+	ref := personRef(domain.TikTok, "open")
 	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
 	for _, parent := range []string{agency, rival} {
 		place, err := s.Places.TokenPlace(t.Context(), domain.ComputedConnection(parent, domain.TikTok, "app", "open"))
@@ -374,6 +347,29 @@ func TestLinkConnectsWithoutALogin(t *testing.T) {
 	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
 	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
 	s.silent(token)
+}
+
+// A link works until the instant at which it ends, or until it is taken back: then its page shows nothing and begins nothing.
+func TestLinkEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	over := func(token, why string) {
+		_, err := s.Link(t.Context(), token, browser, s.still)
+		require.ErrorContains(t, err, "does not work any more", why)
+		_, err = s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
+		require.ErrorContains(t, err, "does not work any more", why)
+	}
+	token, _ := s.link(ofAgency(north))
+	revoked, id := s.link(ofAgency(north))
+	_, err := s.RevokeLink(t.Context(), ofAgency(""), id, s.still)
+	require.NoError(t, err)
+	over(revoked, "it was taken back")
+	end := s.now.AddDate(0, 0, 14)
+	s.now = end.Add(-time.Second)
+	_, err = s.Link(t.Context(), token, browser, s.still)
+	require.NoError(t, err)
+	s.now = end
+	over(token, "it has ended")
 }
 
 func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {

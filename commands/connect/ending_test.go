@@ -15,16 +15,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// An account of Instagram behind a page is read with the page's own token, whoever signed in.
 func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
+	behind := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	s.dialog.consent = consent("77", page("1001"), behind)
 	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
-	s.connects(facebook(north), "1.0.1001")
-	for _, ref := range []string{
-		domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef(),
-		"connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001")),
-	} {
+	s.connects(facebook(north), "1.0.1001", "3.0.3001")
+	ofPage := "connection/" + decimal(domain.ComputedConnection(agency, domain.Instagram, "app", "1001"))
+	require.Equal(t, "PAGETOKEN1001", s.tokens(ofPage))
+	for _, ref := range []string{personRef(domain.Facebook, "77"), pageRef("1001"), ofPage} {
 		raw, err := s.secrets.Get(t.Context(), ref)
 		require.NoError(t, err)
 		var stored commands.StoredTokens
@@ -45,22 +46,22 @@ func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
-	first, second := domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "88"}
+	first, second := personRef(domain.LinkedIn, "77"), personRef(domain.LinkedIn, "88")
 	s.dialog.consent = organization("77")
 	s.connects(r, "4.0.2001")
-	require.NotEmpty(t, s.tokens(first.SecretRef()))
+	require.NotEmpty(t, s.tokens(first))
 
 	kept := false
 	s.Store = storeBefore{Store: s.kept, keepGrant: func() {
-		require.True(t, kept || s.tokens(second.SecretRef()) == "", "what is sealed before it hangs on a grant is deleted by who lets go of the last of the rest")
+		require.True(t, kept || s.tokens(second) == "", "what is sealed before it hangs on a grant is deleted by who lets go of the last of the rest")
 		kept = true
 	}}
 	s.dialog.consent = organization("88")
 	s.connects(r, "4.0.2001")
 	require.True(t, kept)
 	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
-	require.Empty(t, s.tokens(first.SecretRef()))
-	require.Equal(t, "PERSONTOKEN88", s.tokens(second.SecretRef()))
+	require.Empty(t, s.tokens(first))
+	require.Equal(t, "PERSONTOKEN88", s.tokens(second))
 	require.Len(t, s.due(domain.LinkedIn), 1)
 }
 
@@ -92,7 +93,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
-	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
+	ref := pageRef("1001")
 
 	log, directory, away := s.Log, s.Directory, false
 	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })

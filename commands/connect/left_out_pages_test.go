@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -37,24 +38,36 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	require.True(t, states[0].At.Equal(chosen.Add(time.Minute)), "after all that was stored before it: %s", states[0].At)
 }
 
-// A process that ends between two records leaves no page on a connection that nobody is told of: it waits before it is moved there. In another
-// agency's trail the program did so, and not whoever signed in at this one.
-func TestPageThatFallsAwayIsMovedOnceItWaits(t *testing.T) {
+// A page that is read with the person's token and that a new consent leaves out waits on its own, with the reason; the others go on. A
+// process that ends between two records leaves no page on a connection that nobody is told of: it waits before it is moved there, and the same
+// choice can be made again. In another agency's trail the program did so, and not whoever signed in at this one.
+func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
-	theirRequest := connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.LinkedIn}
 	both := organization("77")
+	both.Tokens.ExpiresAt = today.AddDate(0, 0, 60)
 	both.Offered = append(both.Offered, platforms.Offered{Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true})
 	s.dialog.consent = both
-	s.connects(theirRequest, "4.0.2002")
-	shop := domain.ComputedSocialAccount(rival, domain.LinkedIn, 0, "2002")
-	before, err := s.Directory.Page(t.Context(), rival, shop)
+	s.connects(r, "4.0.2001", "4.0.2002")
+	s.connects(ofRival(domain.LinkedIn), "4.0.2002")
+	mill, shop := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001"), domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2002")
+	rivals := domain.ComputedSocialAccount(rival, domain.LinkedIn, 0, "2002")
+	require.ElementsMatch(t, []int64{mill, shop, rivals}, s.due(domain.LinkedIn))
+	before, err := s.Directory.Page(t.Context(), rival, rivals)
 	require.NoError(t, err)
+	var ends time.Time
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select expires_at from tMemberAuth where id = $1`, before.ConnectionID).Scan(&ends))
+	require.True(t, ends.Equal(both.Tokens.ExpiresAt))
 
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = organization("77")
 	id, view := s.signIn(r)
+	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
+	chosen := connect.Chosen{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
+	s.log.Fail(errors.New("the log is away"))
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
+	s.log.Fail(nil)
 	log := s.Log
 	s.Log = appender(func(ctx context.Context, d domain.Draft) error {
 		if _, waits := d.Data.(domain.ConnectionStateChanged); waits {
@@ -62,14 +75,27 @@ func TestPageThatFallsAwayIsMovedOnceItWaits(t *testing.T) {
 		}
 		return log.Append(ctx, d)
 	})
-	chosen := connect.Chosen{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
-	require.Error(t, s.Choose(t.Context(), id, chosen, s.still))
-	after, err := s.Directory.Page(t.Context(), rival, shop)
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the brokers are away")
+	after, err := s.Directory.Page(t.Context(), rival, rivals)
 	require.NoError(t, err)
 	require.Equal(t, before.ConnectionID, after.ConnectionID)
 
 	s.Log = log
-	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
-	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001")}, s.due(domain.LinkedIn))
-	require.Equal(t, []string{"system:connect"}, s.changes())
+	outcome := s.choose(id, view, "4.0.2001")
+	require.Len(t, outcome.Connected, 1)
+	require.Equal(t, []string{"Shop (North)"}, outcome.FellAway)
+	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
+	require.ElementsMatch(t, []string{staff, "system:connect"}, s.changes())
+	var state, reason string
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
+		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
+	require.Equal(t, domain.ConnectionReconnect, state)
+	require.Contains(t, reason, "left it out")
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = both
+	id, view = s.signIn(r)
+	require.Empty(t, view.Choice.FallsAway, "it was named before")
+	require.Equal(t, shop, s.choose(id, view, "4.0.2002").Connected[0].SocialAccountID, "connected again it keeps its id")
+	require.Subset(t, s.due(domain.LinkedIn), []int64{mill, shop})
 }

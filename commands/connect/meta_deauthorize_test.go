@@ -48,8 +48,7 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
 	ours := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
-	theirRequest := connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook}
-	rivals := s.connects(theirRequest, "1.0.1001").Connected[0].SocialAccountID
+	rivals := s.connects(ofRival(domain.Facebook), "1.0.1001").Connected[0].SocialAccountID
 	s.dialog.consent = consent("88", page("2001"))
 	another := s.connects(facebook(south), "1.0.2001").Connected[0].SocialAccountID
 	all := []int64{ours, rivals, another}
@@ -70,9 +69,8 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 		require.Equal(t, []int64{another}, s.due(domain.Facebook))
 		require.Equal(t, []string{"system:meta", "system:meta"}, s.changes(), "once for each agency's connection, however often it is said")
 	}
-	grant := domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}
-	require.Empty(t, s.tokens(grant.SecretRef()))
-	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
+	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
+	require.Empty(t, s.tokens(pageRef("1001")))
 
 	// A new consent renews all that hung on it; the call of before, said again, changes nothing.
 	s.now = s.now.Add(time.Hour)
@@ -82,6 +80,20 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 }
 
+// erasing goes further with requests for deletion; shown says whether the tables show what was erased before.
+func (s *stage) erasing(shown *bool, erase func(domain.Person, domain.ErasureOrder), done func(context.Context, domain.DeletionRequest) error) connect.Erasing {
+	return connect.Erasing{
+		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return *shown, nil },
+		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
+		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
+			erase(p, o)
+			return nil
+		},
+		Done: done,
+	}
+}
+
+// The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.
 func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -111,21 +123,21 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	var erased []domain.Person
 	var order domain.ErasureOrder
 	shown := false
-	erasing := connect.Erasing{
-		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
-		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
-		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
-			erased, order = append(erased, p), o
-			said := p.Erased()
-			said.Order = o
-			require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, p.ParentAccount, said, s.now)))
-			for _, member := range p.Members {
-				require.NoError(t, s.log.Append(t.Context(), commands.EraseDraft(domain.KindMember, decimal(member), s.now)))
-			}
-			return nil
-		},
-		Done: func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) },
-	}
+	member := domain.ComputedMember(agency, north, domain.Facebook, "77")
+	s.log.Put(
+		t, domain.DirectoryUser{ID: client, AccountID: north, Name: "Carol", Active: true},
+		domain.DirectoryMember{ID: member, AccountID: north, UserID: client, Name: "Carol", Active: true},
+		domain.DirectoryMember{ID: 5, AccountID: north, UserID: client, Name: "Carol", Active: true},
+	)
+	erasing := s.erasing(&shown, func(p domain.Person, o domain.ErasureOrder) {
+		erased, order = append(erased, p), o
+		said := p.Erased()
+		said.Order = o
+		require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, p.ParentAccount, said, s.now)))
+		for _, member := range p.Members {
+			require.NoError(t, s.log.Append(t.Context(), commands.EraseDraft(domain.KindMember, decimal(member), s.now)))
+		}
+	}, func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) })
 	done, err := erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.False(t, done)
@@ -135,7 +147,9 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, done)
 	require.Len(t, erased, 1)
-	require.Equal(t, []int64{domain.ComputedMember(agency, north, domain.Facebook, "77")}, erased[0].Members)
+	require.Equal(t, []int64{member}, erased[0].Members)
+	require.Empty(t, erased[0].User)
+	require.Empty(t, erased[0].Sessions)
 	require.Equal(t, connected, erased[0].Pages[0].ID)
 	require.NoError(t, order.Validate())
 	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
@@ -183,15 +197,8 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	claimed, _, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
 	ended, shown := 0, false
-	erasing := connect.Erasing{
-		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
-		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
-		Erase: func(context.Context, domain.Person, domain.ErasureOrder) error {
-			require.Fail(t, "what was given since is erased")
-			return nil
-		},
-		Done: func(context.Context, domain.DeletionRequest) error { ended++; return nil },
-	}
+	erasing := s.erasing(&shown, func(domain.Person, domain.ErasureOrder) { require.Fail(t, "what was given since is erased") },
+		func(context.Context, domain.DeletionRequest) error { ended++; return nil })
 	s.now = s.now.Add(time.Minute)
 	s.connects(facebook(north), "1.0.1001")
 	done, err := erasing.Further(t.Context(), claimed)
@@ -203,30 +210,6 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, done)
 	require.Equal(t, 1, ended)
-}
-
-// The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.
-func TestRequestForDeletionLeavesTheLogin(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	member := domain.ComputedMember(agency, north, domain.Facebook, "77")
-	s.log.Put(
-		t,
-		domain.DirectoryUser{ID: client, AccountID: north, Name: "Carol", Active: true},
-		domain.DirectoryMember{ID: member, AccountID: north, UserID: client, Name: "Carol", Active: true},
-		domain.DirectoryMember{ID: 5, AccountID: north, UserID: client, Name: "Carol", Active: true},
-	)
-	people := readmodels.People{Pool: s.log.DB.ReadOnly}
-	whole, err := people.OfMember(t.Context(), member)
-	require.NoError(t, err)
-	require.Equal(t, client, whole.User)
-	require.ElementsMatch(t, []int64{5, member}, whole.Members)
-	alone, err := people.OfMemberAlone(t.Context(), member)
-	require.NoError(t, err)
-	require.Empty(t, alone.User)
-	require.Empty(t, alone.Sessions)
-	require.Equal(t, []int64{member}, alone.Members)
-	require.Equal(t, agency, alone.ParentAccount)
 }
 
 func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {

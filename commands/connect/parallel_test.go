@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Tokens that wait for a choice would die with the consent: it is not given back meanwhile.
@@ -26,7 +25,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	require.Contains(t, done.Left, "connecting something else")
 	require.Empty(t, s.dialog.givenBack)
 	outcome := s.choose(waits, view, "1.0.1002")
-	require.Equal(t, "PERSONTOKEN77", s.tokens(domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef()))
+	require.Equal(t, "PERSONTOKEN77", s.tokens(personRef(domain.Facebook, "77")))
 	done, err = s.Disconnect(t.Context(), ofAgency(""), outcome.Connected[0].SocialAccountID, s.still)
 	require.NoError(t, err)
 	require.True(t, done.GivenBack, "nobody waits any more")
@@ -47,7 +46,6 @@ func (d sealedFirst) MemberUser(ctx context.Context, member int64) (string, erro
 // new token, and the consent is not given back.
 func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 	t.Parallel()
-	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
 	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
 		"the choice comes before the token is deleted": func(_ *testing.T, s *stage, disconnect, choose func()) {
 			s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(choose)}
@@ -78,48 +76,10 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 				s.choose(id, view, "1.0.1001")
 			})
 			require.Equal(t, []int64{connected}, s.due(domain.Facebook))
-			require.Equal(t, "RENEWED", s.tokens(ref))
+			require.Equal(t, "RENEWED", s.tokens(pageRef("1001")))
 			require.Empty(t, s.dialog.givenBack)
 		})
 	}
-}
-
-// A page that is read with the person's token and that a new consent leaves out waits for itself, with the reason; the others go on. Connected
-// again it keeps its id.
-func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
-	both := consent("77")
-	both.Offered = []platforms.Offered{
-		{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}, {Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true},
-	}
-	s.dialog.consent = both
-	s.connects(r, "4.0.2001", "4.0.2002")
-	mill := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001")
-	shop := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2002")
-	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
-
-	s.now = s.now.Add(time.Hour)
-	s.dialog.consent = organization("77")
-	id, view := s.signIn(r)
-	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
-	outcome := s.choose(id, view, "4.0.2001")
-	require.Len(t, outcome.Connected, 1)
-	require.Equal(t, []string{"Shop (North)"}, outcome.FellAway)
-	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
-	var state, reason string
-	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
-		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
-	require.Equal(t, domain.ConnectionReconnect, state)
-	require.Contains(t, reason, "left it out")
-
-	s.now = s.now.Add(time.Hour)
-	s.dialog.consent = both
-	id, view = s.signIn(r)
-	require.Empty(t, view.Choice.FallsAway, "it was named before")
-	require.Equal(t, shop, s.choose(id, view, "4.0.2002").Connected[0].SocialAccountID)
-	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
 }
 
 // A page that is disconnected while the same person connects another one is let go, with its token, and the other one stays.
@@ -137,8 +97,8 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.NoError(t, err)
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
-	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
-	require.Equal(t, "PAGETOKEN1002", s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1002"))))
+	require.Empty(t, s.tokens(pageRef("1001")))
+	require.Equal(t, "PAGETOKEN1002", s.tokens(pageRef("1002")))
 	hanging, err := s.kept.HangingOn(t.Context(), domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"})
 	require.NoError(t, err)
 	require.Len(t, hanging, 1)
@@ -160,6 +120,6 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	})}
 	s.choose(id, view, "1.0.1001")
 	require.Empty(t, s.due(domain.Facebook))
-	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
-	require.Empty(t, s.tokens(domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef()))
+	require.Empty(t, s.tokens(pageRef("1001")))
+	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
 }

@@ -95,6 +95,22 @@ func ofAgency(account string) domain.ConnectRequester {
 	return domain.ConnectRequester{ParentAccount: agency, AccountID: account, UserID: staff, Role: "agency"}
 }
 
+// ofRival asks for a sign-in in the other agency.
+func ofRival(p domain.Platform) connect.Request {
+	return connect.Request{
+		ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: p,
+	}
+}
+
+// pageRef is where the token of a page of Facebook lies, and personRef where that of a person does.
+func pageRef(id string) string {
+	return "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", id))
+}
+
+func personRef(p domain.Platform, id string) string {
+	return domain.GrantKey{Platform: p, App: "app", Person: id}.SecretRef()
+}
+
 // open begins a sign-in and opens it in a browser; the state is what the platform is to bring back.
 func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, state string) {
 	s.t.Helper()
