@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e freezes soak worlds mutate kafka chaos bench bench-against benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e freezes soak worlds mutate kafka chaos bench bench-against
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -72,11 +72,6 @@ bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP
 bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
 	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
 	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
-
-# Two files of Go benchmarks, each made by: go test -run '^$$' -bench . -count 10 ./package > FILE
-benchstat: ## compare two runs of Go benchmarks: make benchstat OLD=a.txt NEW=b.txt
-	@test -n "$(OLD)" -a -n "$(NEW)" || { echo 'usage: make benchstat OLD=a.txt NEW=b.txt'; exit 2; }
-	go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da $(OLD) $(NEW)
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -58,47 +58,47 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 	}
 }
 
-// A leader that moves, and brokers that answer with errors for a while, cost time and nothing else.
-func TestScanRidesOutMovedLeaders(t *testing.T) {
-	t.Parallel()
-	cluster, b := embedded(t, kfake.NumBrokers(3))
-	b.fill(t, 6, 0, 80)
-	failures := 0
-	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-		if failures++; failures > 3 {
-			return nil, nil, false
-		}
-		cluster.KeepControl()
-		return nil, errors.New("the connection broke"), true
-	})
-	n := 0
-	require.NoError(t, b.Scan(testContext(t), eventlog.ScanConfig{
-		Topic: domain.TopicMetrics, Parallel: 1,
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			n += len(run.Records)
-			cluster.ShufflePartitionLeaders()
-			return nil
-		},
-	}))
-	require.Equal(t, 6*80, n)
-}
-
-// Brokers answer a client beyond its quota with no partition at all, and tell it to wait.
-func TestScanUnderAQuota(t *testing.T) {
-	t.Parallel()
-	cluster, b := embedded(t)
-	b.append(t, readings(1, 0, 20)...)
-	throttled := 0
+// answerFetches answers so many requests to fetch in the brokers' stead.
+func answerFetches(cluster *kfake.Cluster, most int, answer func(*kmsg.FetchResponse) error) {
+	answered := 0
 	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if throttled++; throttled > 5 {
+		if answered++; answered > most {
 			return nil, nil, false
 		}
 		cluster.KeepControl()
 		resp := request.ResponseKind().(*kmsg.FetchResponse)
-		resp.ThrottleMillis = 1
+		if err := answer(resp); err != nil {
+			return nil, err, true
+		}
 		return resp, nil, true
 	})
-	require.Len(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics, Parallel: 1})[partitionOf(t, b, 1)], 20)
+}
+
+// A leader that moves, and brokers that answer with errors for a while, cost time and nothing else. Nor does a quota: beyond it
+// brokers answer with no partition at all, and tell the client to wait.
+func TestScanRidesOutMovedLeaders(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(*kmsg.FetchResponse) error{
+		"an error": func(*kmsg.FetchResponse) error { return errors.New("the connection broke") },
+		"a quota":  func(resp *kmsg.FetchResponse) error { resp.ThrottleMillis = 1; return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster, b := embedded(t, kfake.NumBrokers(3))
+			b.fill(t, 6, 0, 80)
+			answerFetches(cluster, 5, answer)
+			n := 0
+			require.NoError(t, b.Scan(testContext(t), eventlog.ScanConfig{
+				Topic: domain.TopicMetrics, Parallel: 1,
+				Handle: func(_ context.Context, run eventlog.Run) error {
+					n += len(run.Records)
+					cluster.ShufflePartitionLeaders()
+					return nil
+				},
+			}))
+			require.Equal(t, 6*80, n)
+		})
+	}
 }
 
 // The brokers' refusal to fetch for good is an error and not an endless loop.
@@ -106,10 +106,9 @@ func TestScanGivesUp(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
-	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		resp := request.ResponseKind().(*kmsg.FetchResponse)
+	answerFetches(cluster, 1, func(resp *kmsg.FetchResponse) error {
 		resp.ErrorCode = kerr.TopicAuthorizationFailed.Code
-		return resp, nil, true
+		return nil
 	})
 	err := b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }})
 	require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)

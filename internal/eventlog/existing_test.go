@@ -22,12 +22,8 @@ func TestOpenExisting(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, topics.Names(), "nothing was created")
 
-	made := config
-	made.Existing = false
-	log, err := eventlog.Open(ctx, made)
-	require.NoError(t, err)
-	require.NoError(t, log.Close())
-	log, err = eventlog.Open(ctx, config)
+	setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = config.TopicOverrides })
+	log, err := eventlog.Open(ctx, config)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 }

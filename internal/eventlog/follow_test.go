@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -74,7 +75,7 @@ func testRebalance(t *testing.T, brokers []string) {
 	stopFirst := f.start("rebalance", nil)
 	seen := f.await(100)
 	f.start("rebalance", nil)
-	b.awaitGroup(t, b.wire(domain.TopicMetrics)+"rebalance", 2)
+	b.awaitGroup(t, b.wire(domain.TopicMetrics)+"rebalance", func(g kadm.DescribedGroup) bool { return g.State == "Stable" && len(g.Members) == 2 })
 	close(half)
 	seen = append(seen, f.await(400)...)
 	stopFirst()
@@ -129,7 +130,7 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	})
 	<-handling
 	followers.Go(func() { _ = follow(ctx, b.Log, second, func(eventlog.Batch) error { return nil }) })
-	b.awaitRebalance(t, first.Group)
+	b.awaitGroup(t, first.Group, func(g kadm.DescribedGroup) bool { return g.State == "PreparingRebalance" })
 	free()
 	<-handedOver
 	mu.Lock()

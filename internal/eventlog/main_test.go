@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -159,24 +158,11 @@ func (b *bench) wire(topic string) string {
 	return topic
 }
 
-// awaitGroup waits, by asking the coordinator, until a group has so many stable members.
-func (b *bench) awaitGroup(t testing.TB, group string, members int) {
+// awaitGroup waits, by asking the coordinator, until a group is as it is wanted.
+func (b *bench) awaitGroup(t testing.TB, group string, is func(kadm.DescribedGroup) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		groups, err := b.admin.DescribeGroups(context.Background(), group)
-		if err != nil {
-			return false
-		}
-		g := groups[group]
-		return g.State == "Stable" && len(g.Members) == members
-	}, awaitTime, 20*time.Millisecond)
-}
-
-// awaitRebalance waits until the coordinator waits for the members to join again.
-func (b *bench) awaitRebalance(t testing.TB, group string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		groups, err := b.admin.DescribeGroups(context.Background(), group)
-		return err == nil && groups[group].State == "PreparingRebalance"
-	}, awaitTime, 5*time.Millisecond)
+		return err == nil && is(groups[group])
+	}, awaitTime, awaitTick)
 }
