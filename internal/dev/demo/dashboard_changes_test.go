@@ -1,10 +1,8 @@
 package demo_test
 
 import (
-	"cmp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,46 +113,5 @@ func TestChangesMakeThePromisedState(t *testing.T) {
 		}
 		require.Equal(t, 1, closed)
 		require.Equal(t, 1, quiet)
-	})
-}
-
-func TestChangesTellAStory(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *demo.World, _ demo.Config) {
-		ours := play(t, w)[w.IDs().ParentAccount]
-		types, lost := map[string]int{}, 0
-		for _, e := range ours.events {
-			types[e.EventType()]++
-			lost += len(e.Change().LostAccess)
-		}
-		for _, name := range []string{
-			"dashboard.opened.v1", "dashboard.accounts_linked.v1", "dashboard.accounts_unlinked.v1",
-			"dashboard.users_changed.v1", "dashboard.settings_changed.v1",
-		} {
-			require.Positive(t, types[name], name)
-		}
-		require.GreaterOrEqual(t, lost, 2, "notices")
-	})
-}
-
-func TestChangesAreInOrderWithinTheirDays(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *demo.World, cfg demo.Config) {
-		days := cmp.Or(cfg.ChangeDays, cfg.Days, demo.DefaultDays)
-		users := byID[domain.DirectoryUser](t, w)
-		last, keys := map[string]time.Time{}, map[string]bool{}
-		var before time.Time
-		for _, c := range w.Changes() {
-			require.False(t, c.At.Before(before))
-			before = c.At
-			require.True(t, c.At.After(last[c.ParentAccount]), "one after the other")
-			last[c.ParentAccount] = c.At
-			require.True(t, c.At.Before(cfg.Anchor))
-			require.False(t, c.At.Before(cfg.Anchor.Add(-time.Duration(days)*24*time.Hour).Truncate(time.Second)))
-			require.False(t, keys[c.Key])
-			keys[c.Key] = true
-			require.Equal(t, c.ParentAccount, users[c.Actor].AccountID, "staff")
-			require.Equal(t, "agency", c.Role)
-		}
 	})
 }

@@ -12,28 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-func TestAccountReadingsAreDailyUpToTheAnchor(t *testing.T) {
-	t.Parallel()
-	w := world()
-	at := map[int64][]time.Time{}
-	for r := range w.AccountReadings() {
-		require.True(t, r.Backfilled)
-		require.NotEmpty(t, r.Figures)
-		require.Equal(t, domain.MetricFollowers, r.Figures[0].Name)
-		at[r.SocialAccount] = append(at[r.SocialAccount], r.CapturedAt)
-	}
-	require.Len(t, at, 27)
-	for account, got := range at {
-		var want []time.Time
-		for ago := 90; ago >= 0; ago-- {
-			if day := anchor.Add(-time.Duration(ago) * 24 * time.Hour); !w.Silent(account, day) {
-				want = append(want, day)
-			}
-		}
-		require.Equal(t, want, got)
-	}
-}
-
 // TestDayFlowsHaveNoGap: a range is the sum of its days, so every day of the history must be there, but those that
 // nobody could read. A
 // day that is not over may grow: of Instagram there is the part up to the reading.
@@ -72,38 +50,6 @@ func TestDayFlowsHaveNoGap(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Accounts gain about what their posts gain, and are asked of their platforms apart.
-func TestAccountsGainAboutWhatTheirPostsDo(t *testing.T) {
-	t.Parallel()
-	type day struct {
-		account int64
-		day     string
-	}
-	w := world()
-	ofAccounts, ofPosts := map[day]int64{}, map[string]int64{}
-	flows := map[int64]bool{}
-	for r := range w.AccountReadings() {
-		for _, f := range r.Figures {
-			if f.Kind == domain.DayFlow && f.Name == domain.MetricEngagement {
-				ofAccounts[day{r.SocialAccount, f.Day}], flows[r.SocialAccount] = f.Value, true
-			}
-		}
-	}
-	for r := range w.PostReadings() {
-		if gained := domain.GainSince(domain.Counts{}, r.Counts, true); flows[r.SocialAccount] && gained.Engagement != nil {
-			ofPosts[domain.PostID(r.SocialAccount, r.ExternalID)] = *gained.Engagement
-		}
-	}
-	var accounts, posts int64
-	for _, gained := range ofAccounts {
-		accounts += gained
-	}
-	for _, gained := range ofPosts {
-		posts += gained
-	}
-	require.InEpsilon(t, posts, accounts, 0.3)
 }
 
 // TestPostReadings: every 12 hours from publication to the anchor, counters never fall, and growth
@@ -162,58 +108,4 @@ func TestPostReadings(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestGrowthVerdictsDiffer(t *testing.T) {
-	t.Parallel()
-	var eligible, tooOld, lapsed int
-	for r := range world().PostReadings() {
-		switch {
-		case r.GrowthEligible:
-			eligible++
-		case !r.SubscriptionActive:
-			lapsed++
-		default:
-			tooOld++
-		}
-	}
-	require.Positive(t, eligible)
-	require.Positive(t, tooOld)
-	require.Positive(t, lapsed)
-}
-
-// TestHistoryEndsAtTheAnchor: what is compared with live readings there is the last of history; later
-// readings are near.
-func TestHistoryEndsAtTheAnchor(t *testing.T) {
-	t.Parallel()
-	w := world()
-	accounts := map[int64]domain.AccountRead{}
-	var posts []domain.PostRead
-	for r := range w.AccountReadings() {
-		accounts[r.SocialAccount] = r
-	}
-	for r := range w.PostReadings() {
-		if r.CapturedAt.Equal(anchor) {
-			posts = append(posts, r)
-		}
-	}
-	last := w.AccountsAt(anchor)
-	require.Len(t, last, len(accounts))
-	for _, r := range last {
-		if !w.LostAt(r.SocialAccount).IsZero() {
-			continue
-		}
-		require.Equal(t, accounts[r.SocialAccount], r)
-	}
-	registered, reads := w.PostsAt(anchor)
-	reads = slices.DeleteFunc(reads, func(r domain.PostRead) bool { return !w.LostAt(r.SocialAccount).IsZero() })
-	require.ElementsMatch(t, posts, reads)
-	require.ElementsMatch(t, slices.Collect(w.Posts()), registered)
-	for _, r := range w.AccountsAt(anchor.Add(30 * time.Second)) {
-		if !w.LostAt(r.SocialAccount).IsZero() {
-			continue
-		}
-		was, is := accounts[r.SocialAccount].Figures[0].Value, r.Figures[0].Value
-		require.InDelta(t, was, is, 2, "followers do not jump in half a minute")
-	}
 }

@@ -49,30 +49,6 @@ func errorOf(body map[string]any) (code, subcode float64) {
 	return code, subcode
 }
 
-func TestTokens(t *testing.T) {
-	t.Parallel()
-	now := testNow
-	s := simulator.New(simulator.Config{Seed: 1, Clock: func() time.Time { return now }})
-	page := s.AddPage(simulator.Account{ID: "5"})
-	mine := s.AddPage(simulator.Account{ID: "6", AccessToken: "mine", AccessExpires: testNow.Add(time.Hour)})
-
-	status, body := get(t, s, page.AccessToken, "/facebook/v26.0/5?fields=id")
-	require.Equal(t, 200, status, body)
-	status, _ = get(t, s, mine.AccessToken, "/facebook/v26.0/6?fields=id")
-	require.Equal(t, 200, status)
-	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/6?fields=id")
-	_, subcode := errorOf(body)
-	require.InDelta(t, 33, subcode, 0, "another account's token sees nothing")
-	_, body = get(t, s, "unknown", "/facebook/v26.0/5?fields=id")
-	code, subcode := errorOf(body)
-	require.InDelta(t, 190, code, 0)
-	require.InDelta(t, 467, subcode, 0)
-	now = now.Add(time.Hour)
-	_, body = get(t, s, "mine", "/facebook/v26.0/6?fields=id")
-	_, subcode = errorOf(body)
-	require.InDelta(t, 463, subcode, 0)
-}
-
 // A restarted simulator knows the refresh token that its former life handed out.
 func TestRotationSurvivesRestart(t *testing.T) {
 	t.Parallel()
@@ -111,46 +87,4 @@ func TestRotationSurvivesRestart(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+access)
 	status, _ := do(t, again, r)
 	require.Equal(t, 200, status)
-}
-
-// The 90-day limit, a call without metrics, a retired metric in a batch (§6.1).
-func TestPageInsightsRules(t *testing.T) {
-	t.Parallel()
-	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
-	page := s.AddPage(simulator.Account{ID: "5"})
-	status, body := get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view&since=2026-01-01&until=2026-06-01")
-	require.Equal(t, 400, status)
-	require.Contains(t, body["error"].(map[string]any)["message"], "more than 90 days") //nolint:forcetypeassert // fails the test
-	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights")
-	code, subcode := errorOf(body)
-	require.InDelta(t, 3001, code, 0)
-	require.InDelta(t, 1504028, subcode, 0)
-	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view,page_impressions")
-	code, _ = errorOf(body)
-	require.InDelta(t, 100, code, 0)
-
-	// The first end_time is since + 1 day; `next` never ends and holds the token.
-	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view&period=day&since=2026-11-01&until=2026-11-04")
-	raw, err := json.Marshal(body)
-	require.NoError(t, err)
-	require.Contains(t, string(raw), "2026-11-02T08:00:00+0000")
-	require.Contains(t, string(raw), "2026-11-03T08:00:00+0000")
-	require.NotContains(t, string(raw), "2026-11-04T08:00:00+0000")
-	next, _ := body["paging"].(map[string]any)["next"].(string)
-	link, err := url.Parse(next)
-	require.NoError(t, err)
-	require.Equal(t, page.AccessToken, link.Query().Get("access_token"))
-}
-
-func TestUsageHeaderAppearsWithUse(t *testing.T) {
-	t.Parallel()
-	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow), MetaPerDay: 200})
-	page := s.AddPage(simulator.Account{ID: "5"})
-	for i := range 4 {
-		r := httptest.NewRequest(http.MethodGet, "/facebook/v26.0/5?fields=id&access_token="+page.AccessToken, nil)
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
-		require.Equal(t, i >= 1, w.Header().Get("X-Business-Use-Case-Usage") != "", i)
-	}
-	require.Equal(t, map[string]int64{"facebook/node": 4}, s.Stats().Calls)
 }

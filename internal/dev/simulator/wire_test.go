@@ -98,11 +98,6 @@ func TestSlidingWindow(t *testing.T) {
 	require.Equal(t, 200, status())
 }
 
-func linkedIn(t *testing.T, s *simulator.Server, token, path string) (int, map[string]any) {
-	t.Helper()
-	return linkedInAs(t, s, "202608", token, path)
-}
-
 func linkedInAs(t *testing.T, s *simulator.Server, version, token, path string) (int, map[string]any) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/linkedin/rest/"+path, nil)

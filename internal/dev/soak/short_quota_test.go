@@ -1,6 +1,8 @@
 package soak_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,9 +12,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
@@ -60,6 +65,32 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	c.sim.ServeHTTP(w, r)
+}
+
+// patience is what a slow machine is given.
+const patience = 5 * time.Minute
+
+// fetchEverySecond reads all accounts of a world each second until the test ends.
+func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
+	t.Helper()
+	cfg.Dir, cfg.DatabaseURL, cfg.Clock, cfg.Workers = t.TempDir(), pgtest.New(t).URL, soak.NewClock(time.Now(), 1), 1
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.Collect = collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second}
+	cfg.Every = map[string]time.Duration{domain.FetchAccounts: time.Second}
+	cfg.World.Register(cfg.Sim, func(soak.Account, *simulator.Account) {})
+	stack, err := soak.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stack.Close()) })
+	require.NoError(t, cfg.World.StoreTokens(t.Context(), cfg.Sim, stack.Secrets, time.Now(),
+		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- stack.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+	return stack
 }
 
 // accountsEach is how many accounts of each platform there are.
