@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -178,17 +177,6 @@ func (p *program) column(query string, args ...any) []string {
 	return values
 }
 
-// awaitFirstCheckpoint waits until the demo has signed its first checkpoint. It is a record of its own on `operations`, some time after the start, and
-// would be taken for what a test has done.
-func (p *program) awaitFirstCheckpoint() {
-	p.t.Helper()
-	p.await(patience, "the demo's first checkpoint", func() bool {
-		var signed struct{ Data []json.RawMessage }
-		p.get(p.info.Tokens["auditor"], "/api/audit/checkpoints").ok(p.t, http.StatusOK).into(p.t, &signed)
-		return len(signed.Data) > 0
-	})
-}
-
 // endOffsets are the ends of every partition of a topic of a running program.
 func (p *program) endOffsets(topics ...string) map[string]int64 {
 	p.t.Helper()
@@ -206,27 +194,9 @@ func (p *program) endOffsets(topics ...string) map[string]int64 {
 	return ends
 }
 
-// Topics of the log. A regular stop may sign a checkpoint into operations, and reading the history is
-// recorded there; nothing but a fact goes into the others.
-var (
-	facts  = []string{"dashboards", "metrics", "directory", "contents"}
-	topics = append([]string{"operations"}, facts...)
-)
-
-// platformCalls counts the calls to the platforms that the program has made so far.
-func (p *program) platformCalls() (total int) {
-	p.t.Helper()
-	answer := p.get("", "/metrics").ok(p.t, http.StatusOK)
-	for line := range strings.Lines(string(answer.body)) {
-		if strings.HasPrefix(line, "ledgerboard_platform_call_seconds_count") {
-			var n int
-			_, err := fmt.Sscan(line[strings.LastIndexByte(strings.TrimSpace(line), ' ')+1:], &n)
-			require.NoError(p.t, err, line)
-			total += n
-		}
-	}
-	return total
-}
+// facts are the topics of which nothing but a fact is in. A regular stop may sign a checkpoint into operations, and reading the history is
+// recorded there.
+var facts = []string{"dashboards", "metrics", "directory", "contents"}
 
 // apiError is the one error shape.
 type apiError struct {

@@ -84,31 +84,27 @@ func TestTypedClientInNode(t *testing.T) {
 	}), "%s", nobody.transcript())
 }
 
-// refusal is how a busy proxy answered a request.
-type refusal struct {
-	status int
-	path   string
-	at     time.Time
-}
-
 // A server or a proxy that is busy for a while ends no stream: the client tries again, also where the refusal of its question
-// why is not for good. It pauses between its tries, whatever the form of the advice when to come back.
+// why is not for good.
 func outliveBusyServers(t *testing.T, p *program, module string) {
 	base, err := url.Parse(p.base)
 	require.NoError(t, err)
 	var busy atomic.Int32 // the status of every answer; 0: none
-	refused := make(chan refusal, 100_000)
+	var refused atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(base)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status := int(busy.Load()); status != 0 {
-			w.Header().Set("Retry-After", map[int]string{
-				http.StatusServiceUnavailable: "1", http.StatusTooManyRequests: time.Now().Add(time.Second).UTC().Format(http.TimeFormat),
-			}[status])
-			w.WriteHeader(status)
-			refused <- refusal{status, r.URL.Path, time.Now()}
+		status := int(busy.Load())
+		if status == 0 {
+			proxy.ServeHTTP(w, r)
 			return
 		}
-		proxy.ServeHTTP(w, r)
+		if r.URL.Path == "/api/live" { // the stream, and the question why it was refused
+			refused.Add(1)
+		}
+		w.Header().Set("Retry-After", map[int]string{
+			http.StatusServiceUnavailable: "1", http.StatusTooManyRequests: time.Now().Add(time.Second).UTC().Format(http.TimeFormat),
+		}[status])
+		w.WriteHeader(status)
 	}))
 	t.Cleanup(front.Close)
 	board := p.info.IDs.SubAccounts[0]
@@ -116,40 +112,25 @@ func outliveBusyServers(t *testing.T, p *program, module string) {
 	listener := listenJS(t, "behind a proxy", "client.js", everybody[0].ID, map[string]any{
 		"url": front.URL, "token": p.clientToken(everybody[0]), "client": module,
 	})
-	heard := func() {
+	hears := func() { // the stream may not be open yet, and begins at the newest
 		before := listener.count("event", "sse removed")
-		deadline := time.Now().Add(patience)
-		for listener.count("event", "sse removed") == before { // the stream may not be open yet, nor the socket
-			require.True(t, time.Now().Before(deadline), "%s", listener.transcript())
+		p.await(patience, "a notice behind the proxy", func() bool {
+			told := listener.count("event", "socket removed")
 			p.setUsers(board, ids(everybody[1:]))
 			p.setUsers(board, ids(everybody))
-			for look := 0; look < 25 && listener.count("event", "sse removed") == before; look++ {
-				time.Sleep(pollEvery) // its pauses grow: nobody is drowned in changes meanwhile
-			}
-		}
+			listener.await(told+1, "event", "socket removed")
+			return listener.count("event", "sse removed") > before
+		})
 	}
 	listener.await(1, "connect", "socket")
-	heard()
+	hears()
 	for _, status := range []int32{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		refused.Store(0)
 		busy.Store(status)
 		front.CloseClientConnections()
-		var tries []time.Time // of the stream of figures: each is refused, and then the question why
-		tooLate := time.After(patience)
-		for len(tries) < 4 {
-			select {
-			case r := <-refused:
-				if r.status == int(status) && r.path == "/api/live" {
-					tries = append(tries, r.at)
-				}
-			case <-tooLate:
-				t.Fatalf("%d tries were refused with %d within %v: %s", len(tries), status, patience, listener.transcript())
-			}
-		}
-		for i, at := range tries[2:] {
-			require.Greater(t, at.Sub(tries[i]), 1900*time.Millisecond, "it pauses for two seconds")
-		}
+		p.await(patience, "four tries of the client", func() bool { return refused.Load() >= 4 })
 		busy.Store(0)
-		heard()
+		hears()
 	}
 	require.Zero(t, listener.count("ended", ""), "%s", listener.transcript())
 }

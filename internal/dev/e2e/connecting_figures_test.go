@@ -41,15 +41,6 @@ func (c *connecting) lacking(account string, page int64, metric string) (reason 
 	return ""
 }
 
-// readings counts the readings of a page that the tables have.
-func (c *connecting) readings(page int64) (n int) {
-	c.t.Helper()
-	db := c.p.database()
-	defer db.Close(c.t.Context())
-	require.NoError(c.t, db.QueryRow(c.t.Context(), `select count(*) from tSAccountIns where social_account_id = $1`, page).Scan(&n))
-	return n
-}
-
 // requireFigures compares the followers of each platform in an answer with those that the platforms have.
 func (c *connecting) requireFigures(client string) {
 	c.t.Helper()

@@ -27,7 +27,6 @@ type overheard struct {
 	secrets  []string
 	openers  []string
 	referers []string // what the platforms were told of where the browser came from
-	backs    []string // the addresses that platforms sent browsers to, the newest last
 }
 
 // tokensOfAnswers are the tokens that a platform hands out.
@@ -61,9 +60,6 @@ func (o *overheard) hear(r *http.Request, answer *httptest.ResponseRecorder) {
 	if from := r.Header.Get("Referer"); from != "" {
 		o.referers = append(o.referers, from)
 	}
-	if err == nil && back.Query().Has("state") {
-		o.backs = append(o.backs, back.String())
-	}
 }
 
 // secret notes what must show up nowhere.
@@ -85,13 +81,6 @@ func (o *overheard) opener(word string) {
 	o.openers = append(o.openers, word)
 }
 
-// back is the newest address that a platform sent a browser to.
-func (o *overheard) back() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.backs[len(o.backs)-1]
-}
-
 // in names what of the secrets stands in a text, also as addresses write it.
 func (o *overheard) in(text string, openers bool) (found []string) {
 	o.mu.Lock()
@@ -111,7 +100,7 @@ func (o *overheard) in(text string, openers bool) (found []string) {
 // requireSilence looks for what was overheard wherever somebody else could read it.
 func (c *connecting) requireSilence() {
 	c.t.Helper()
-	require.Greater(c.t, len(c.heard.secrets), 30, "tokens, codes, states and cookies were overheard")
+	require.Greater(c.t, len(c.heard.secrets), 20, "tokens, codes, states and cookies were overheard")
 	for _, page := range c.visited {
 		require.Empty(c.t, c.heard.in(page.shown, false), "a page shows it: %s", page.address)
 		require.Empty(c.t, c.heard.in(page.address, false), "the address bar shows it")

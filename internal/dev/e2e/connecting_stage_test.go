@@ -37,7 +37,7 @@ type connecting struct {
 	sim          *simulator.Server
 	heard        *overheard
 	pages        string // base address of the platforms
-	north, south agencyBegun
+	north        agencyBegun
 	visited      []visited
 }
 
@@ -112,53 +112,49 @@ func (c *connecting) awaitReady() {
 	c.p.await(readyWithin, "/readyz to answer 200", func() bool { return c.p.get("", "/readyz").status == http.StatusOK })
 }
 
-// startConnecting makes two agencies in an empty log, and starts the service.
+// startConnecting makes an agency in an empty log, and starts the service.
 func startConnecting(t *testing.T) *connecting {
 	t.Helper()
 	c := newConnecting(t)
-	c.north, c.south = c.beginAgency(c.settings, "North Star"), c.beginAgency(c.settings, "South Star")
+	c.north = c.beginAgency(c.settings)
 	c.p = c.serve(c.settings, c.addr)
 	c.awaitReady()
-	c.heard.secret(c.north.Token, c.south.Token, connectingSecret)
+	c.heard.secret(c.north.Token, connectingSecret)
 	return c
 }
 
-func (c *connecting) beginAgency(settings map[string]string, name string) (made agencyBegun) {
+func (c *connecting) beginAgency(settings map[string]string) (made agencyBegun) {
 	c.t.Helper()
-	init := succeeds(c.t, settings, "init", "--agency", name, "--name", "Anna Berg", "--email", "anna@agency.example.com", "--json")
+	init := succeeds(c.t, settings, "init", "--agency", "North Star", "--name", "Anna Berg", "--email", "anna@agency.example.com", "--json")
 	require.NoError(c.t, json.Unmarshal([]byte(init.out), &made))
 	return made
 }
 
 // post sends a body of JSON and returns the data of the answer.
-func (c *connecting) post(token, path string, body any, into any) {
+func (c *connecting) post(path string, body, into any) {
 	c.t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(c.t, err)
-	answer := c.p.do(http.MethodPost, token, path, string(raw), "Content-Type", "application/json").ok(c.t, http.StatusOK)
+	answer := c.p.do(http.MethodPost, c.north.Token, path, string(raw), "Content-Type", "application/json").ok(c.t, http.StatusOK)
 	answer.into(c.t, &struct{ Data any }{into})
 }
 
-// client adds a client to an agency.
-func (c *connecting) client(of agencyBegun, name string) (id string) {
+// client adds a client.
+func (c *connecting) client(name string) (id string) {
 	c.t.Helper()
 	var made struct{ ID string }
-	c.post(of.Token, "/api/accounts", map[string]any{"name": name}, &made)
+	c.post("/api/accounts", map[string]any{"name": name}, &made)
 	return made.ID
 }
 
 // begin asks for a sign-in and returns the address to open.
-func (c *connecting) begin(of agencyBegun, platform int, account string, again ...int64) (start, id string) {
+func (c *connecting) begin(platform int, account string) (start, id string) {
 	c.t.Helper()
-	body := map[string]any{"platform": platform, "account": account}
-	for _, page := range again {
-		body["social_account"] = page
-	}
 	var begun struct {
 		ID       string
 		StartURL string `json:"start_url"`
 	}
-	c.post(of.Token, "/api/connect", body, &begun)
+	c.post("/api/connect", map[string]any{"platform": platform, "account": account}, &begun)
 	c.heard.opener(lastSegment(begun.StartURL))
 	return begun.StartURL, begun.ID
 }
@@ -180,11 +176,11 @@ type connectedPage struct {
 	} `json:"ungranted_figures"`
 }
 
-// connected are the pages of an agency, by the platforms' ids.
-func (c *connecting) connected(of agencyBegun) map[string]connectedPage {
+// connected are the pages, by the platforms' ids.
+func (c *connecting) connected() map[string]connectedPage {
 	c.t.Helper()
 	var all struct{ Data []connectedPage }
-	c.p.get(of.Token, "/api/platforms").ok(c.t, http.StatusOK).into(c.t, &all)
+	c.p.get(c.north.Token, "/api/platforms").ok(c.t, http.StatusOK).into(c.t, &all)
 	pages := map[string]connectedPage{}
 	for _, page := range all.Data {
 		pages[page.ProfileID] = page
@@ -192,20 +188,20 @@ func (c *connecting) connected(of agencyBegun) map[string]connectedPage {
 	return pages
 }
 
-// awaitPage polls until a page of an agency is as it should be.
-func (c *connecting) awaitPage(of agencyBegun, profile, what string, is func(connectedPage) bool) (page connectedPage) {
+// awaitPage polls until a page is as it should be.
+func (c *connecting) awaitPage(profile, what string, is func(connectedPage) bool) (page connectedPage) {
 	c.t.Helper()
 	c.p.await(patience, profile+" "+what, func() bool {
-		page = c.connected(of)[profile]
+		page = c.connected()[profile]
 		return is(page)
 	})
 	return page
 }
 
 // awaitRead waits until pages are read after a moment.
-func (c *connecting) awaitRead(of agencyBegun, since time.Time, profiles ...string) {
+func (c *connecting) awaitRead(since time.Time, profiles ...string) {
 	c.t.Helper()
 	for _, profile := range profiles {
-		c.awaitPage(of, profile, "to be read", func(page connectedPage) bool { return page.LastReadAt != nil && page.LastReadAt.After(since) })
+		c.awaitPage(profile, "to be read", func(page connectedPage) bool { return page.LastReadAt != nil && page.LastReadAt.After(since) })
 	}
 }

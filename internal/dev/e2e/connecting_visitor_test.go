@@ -83,14 +83,6 @@ func (v *visitor) consent(person string, without ...string) {
 	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
 }
 
-// signIn opens a sign-in, reads who asks for it, and comes to the choice.
-func (v *visitor) signIn(start, platform, person string, without ...string) {
-	v.t.Helper()
-	require.EqualValues(v.t, 200, v.open(start))
-	v.follow("Continue to " + platform)
-	v.consent(person, without...)
-}
-
 // choose ticks pages, and no others, and connects them.
 func (v *visitor) choose(pages ...string) {
 	v.t.Helper()

@@ -15,8 +15,9 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of A4.

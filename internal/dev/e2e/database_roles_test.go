@@ -40,9 +40,9 @@ var databaseLogins = map[string]string{
 // Each role of a process works with the rights that deploy/roles.sql grants it: the server refuses nothing that it does.
 func TestProcessesWithTheRightsOfTheirRoles(t *testing.T) {
 	b := startByRole(t)
-	client := b.client(b.north, "Harbour Ltd")
+	client := b.client("Harbour Ltd")
 	b.signIn(client, 6, simulator.Mara)
-	b.awaitRead(b.north, time.Time{}, baker)
+	b.awaitRead(time.Time{}, baker)
 	b.p.do(http.MethodPut, b.north.Token, "/api/projects/dashboard/"+client, `{"allow_client_dashboard":true}`, "Content-Type", "application/json").ok(t, http.StatusOK)
 	for _, path := range []string{"/api/projects/dashboard/" + client, "/api/platforms", "/api/audit/history", "/api/members", "/getAccountFollowers/" + today() + "/0?account=" + client} {
 		b.p.get(b.north.Token, path).ok(t, http.StatusOK)
@@ -65,7 +65,7 @@ func startByRole(t *testing.T) *byRole {
 	}
 	out, err := exec.CommandContext(t.Context(), "psql", psql...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	b.north = b.beginAgency(b.as("lb_desk"), "North Star")
+	b.north = b.beginAgency(b.as("lb_desk"))
 	var keys map[string]string
 	require.NoError(t, json.Unmarshal([]byte(succeeds(t, nil, "keygen", "--json").out), &keys))
 	b.settings["CHECKPOINT_PUBLIC_KEYS"] = keys["public_key"]
@@ -109,7 +109,7 @@ func (b *byRole) signIn(account string, platform int, person string) {
 		require.Equal(b.t, http.StatusOK, answer.StatusCode, raw.String())
 		return raw.String(), answer.Request.URL.String()
 	}
-	start, _ := b.begin(b.north, platform, account)
+	start, _ := b.begin(platform, account)
 	page, _ := read(browser.Get(start)) //nolint:bodyclose // read closes it
 	dialog := html.UnescapeString(toThePlatform.FindStringSubmatch(page)[1])
 	asks, err := url.Parse(dialog)

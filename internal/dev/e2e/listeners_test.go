@@ -4,11 +4,9 @@ package e2e_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
-// heard is one line of a listener: what a script in testdata/js prints, or what [listenSSE] reads.
+// heard is one line of a listener: what a script in testdata/js prints.
 type heard struct {
 	Kind    string          `json:"kind"` // connect, disconnect, event, …
 	Text    string          `json:"text"` // the event's name, the transport, the reason
@@ -212,88 +210,13 @@ func listenSocketIO(t *testing.T, name, url, user, token string, transports ...s
 	return l
 }
 
-// listenEventSource connects an EventSource by a ticket.
-func listenEventSource(t *testing.T, name, url, user, token string) *listener {
+// listenEventSource connects an EventSource by a ticket, to hear what is after an id ("": from now on).
+func listenEventSource(t *testing.T, name, url, user, token, after string) *listener {
 	t.Helper()
-	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token})
-	l.await(1, "event", cursorEvent)
-	return l
-}
-
-// sseReconnect is how long [listenSSE] waits before it connects again.
-const sseReconnect = 50 * time.Millisecond
-
-// listenSSE reads the stream of notices as it is on the wire, beginning after lastID ("": at the head),
-// and reconnects with Last-Event-ID until the end of the test. It returns once the stream is open.
-func listenSSE(t *testing.T, name, url, user, token, lastID string) *listener {
-	t.Helper()
-	l := &listener{t: t, name: name, user: user}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			reason := l.readSSE(ctx, url, token, &lastID)
-			l.hear(heard{Kind: "disconnect", Text: reason, Active: true})
-			select {
-			case <-time.After(sseReconnect):
-			case <-ctx.Done():
-			}
-		}
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token, "after": after})
 	l.await(1, "connect", "")
+	if after == "" {
+		l.await(1, "event", cursorEvent)
+	}
 	return l
-}
-
-// readSSE reads one stream to its end and says why it ended.
-func (l *listener) readSSE(ctx context.Context, url, token string, lastID *string) string {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/notices", nil)
-	if err != nil {
-		return err.Error()
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	if *lastID != "" {
-		request.Header.Set("Last-Event-ID", *lastID)
-	}
-	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
-	if err != nil {
-		return err.Error()
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return answer.Status
-	}
-	opened := false
-	lines := bufio.NewScanner(answer.Body)
-	for event := (heard{Kind: "event"}); lines.Scan(); {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "event":
-			event.Text = value
-		case "id":
-			event.ID = value
-		case "data":
-			event.Payload = json.RawMessage(value)
-		case "": // a comment, or the end of a block
-			if lines.Text() != "" {
-				break
-			}
-			if event.ID != "" {
-				*lastID = event.ID
-			}
-			if event.Payload != nil {
-				l.hear(event)
-			}
-			event = heard{Kind: "event"}
-		}
-		if !opened && lines.Text() == "" { // the first block, with the cursor, is read
-			opened = true
-			l.hear(heard{Kind: "connect", Text: "sse", ID: *lastID})
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return err.Error()
-	}
-	return "end of stream"
 }

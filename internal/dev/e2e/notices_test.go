@@ -51,19 +51,18 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	far.listeners = []*listener{
 		listenSocketIO(t, "websocket", far.url, leaver.ID, token, "websocket"),
 		listenSocketIO(t, "polling", far.url, leaver.ID, token, "polling"),
-		listenSSE(t, "SSE", far.url, leaver.ID, token, ""),
-		listenEventSource(t, "EventSource", far.url, leaver.ID, token),
+		listenEventSource(t, "EventSource", far.url, leaver.ID, token, ""),
 	}
 	// Never cut by the test: they only lose the server. What they take moves the user's stored cursor on,
 	// so that the far pages come back to what they missed by their own offsets and by nothing else.
 	near := []*listener{
 		listenSocketIO(t, "near page", p.base, leaver.ID, token),
-		listenSSE(t, "near SSE", p.base, leaver.ID, token, ""),
+		listenEventSource(t, "near EventSource", p.base, leaver.ID, token, ""),
 	}
 	mine := append(slices.Clone(far.listeners), near...)
 	others := []*listener{
 		listenSocketIO(t, "page of another user", p.base, stayer.ID, p.clientToken(stayer)),
-		listenSSE(t, "SSE of another user", p.base, stayer.ID, p.clientToken(stayer), ""),
+		listenEventSource(t, "EventSource of another user", p.base, stayer.ID, p.clientToken(stayer), ""),
 	}
 	var expected []string
 	heardByAll := func(listeners []*listener) {
@@ -120,7 +119,7 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	heardByAll(mine)
 
 	t.Log("one last change takes all three off the list: nobody has heard anything else")
-	fresh := listenSSE(t, "fresh SSE", p.base, leaver.ID, token, "")
+	fresh := listenEventSource(t, "fresh EventSource", p.base, leaver.ID, token, "")
 	page := listenSocketIO(t, "fresh page", p.base, leaver.ID, token)
 	last := p.setUsers(dashboard, without(leaver, stayer, sleeper))
 	expected = append(expected, last)

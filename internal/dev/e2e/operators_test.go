@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 	}
 	variables := maps.Clone(h.service.api.variables())
 	variables["ADDR"] = strings.TrimPrefix(h.service.api.base, "http://")
-	return commandOf(t, h.binary, t.TempDir(), variables, args...)
+	return commandOf(t, h.binary, variables, args...)
 }
 
 // parkedAgency resolves an event of an agency that this program does not know: it looks, tries again, and skips.
@@ -164,23 +165,34 @@ func (h *handbook) rebuild(t *testing.T) {
 	serves("g1")
 }
 
-// upgrade makes the tables of the next version beforehand, lets it take over, and takes it back.
+// upgrade makes the tables of the next version beforehand, lets it take over while changes go on, and takes it back.
 func (h *handbook) upgrade(t *testing.T) {
 	k, u := h.service, h.readers
 	u.next = buildNext(t)
 	stop := u.hammer(k.api, false)
 	defer stop()
+	dashboard := u.old.info.IDs.SubAccounts[0]
+	everybody := ids(u.old.listed(dashboard))
+	changing, endChanges := context.WithCancel(t.Context())
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		for n := 0; changing.Err() == nil; n++ {
+			u.old.setUsers(dashboard, everybody[:len(everybody)-n%2])
+		}
+	})
 	h.binary = u.next
 	prepared := h.run(t, done, "prepare --reason").out
 	require.Equal(t, 6, strings.Count(prepared, "is ready for readers of this version"), prepared)
-	projector, reader := u.serve("projector"), u.serve("api")
+	reader, projector := u.serve("api"), u.serve("projector")
+	stopReading := u.hammer(reader, true)
+	defer stopReading()
 	reader.await(patience, "the next version to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
+	endChanges()
+	changes.Wait()
 	u.before.same(t, u.answers(reader))
-	stopReading := u.hammer(reader, false)
+	require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
 	k.runner.Stop() // the old projector: the next version goes on without it
-	dashboard := u.old.info.IDs.SubAccounts[0]
-	everybody := reader.listed(dashboard)
-	reader.update(dashboard, map[string]any{"users": ids(everybody[:len(everybody)-1])})
+	reader.setUsers(dashboard, everybody[:len(everybody)-1])
 
 	h.binary = programPath
 	k.api.await(patience, "a status that tells what the old version lacks", func() bool {

@@ -44,7 +44,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 
 	p := serve()
-	stream := listenSSE(t, "a stream", p.base, listener.ID, owner.clientToken(listener), "")
+	stream := listenEventSource(t, "a stream", p.base, listener.ID, owner.clientToken(listener), "")
 	asked, release, answered := asks(p)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.awaitStopping()

@@ -19,45 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An upgrade of all projections at once, beside the traffic: the next binary makes its own
-// generations while the old one serves, and its api starts before its projector. Readers of both
-// get the answers of before at every moment, or, from a process that is not ready yet, a 503.
-func TestUpgradeWithoutAGap(t *testing.T) {
-	awayFromMidnight(t, 5*time.Minute)
-	u := &upgrade{t: t, next: buildNext(t), old: startDemo(t, t.TempDir(), append([]string{"--rate-limit", "0"}, frozen...)...)}
-	u.paths = u.old.analyticsPaths(pastRanges())
-	u.before = u.answers(u.old)
-	dashboard := u.old.info.IDs.SubAccounts[0]
-	everybody := u.old.listed(dashboard)
-
-	stop := u.hammer(u.old, false)
-	changing, endChanges := context.WithCancel(t.Context())
-	var changes sync.WaitGroup
-	var changed atomic.Int64
-	changes.Go(func() { // PUTs go on all the time, through the old binary
-		for n := 0; changing.Err() == nil; n++ {
-			body := `{"users":["` + strings.Join(ids(everybody[:len(everybody)-n%2]), `","`) + `"]}`
-			u.old.put(u.old.info.Tokens["agency"], dashboardPath(dashboard), body).ok(t, http.StatusOK)
-			changed.Add(1)
-		}
-	})
-	reader := u.serve("api")
-	u.serve("projector")
-	stopNext := u.hammer(reader, true)
-	defer stopNext()
-	reader.await(patience, "the next binary to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
-	u.before.same(t, u.answers(reader)) // the next binary answers as the old one
-	mark := changed.Load()
-	u.old.await(patience, "PUTs after the upgrade", func() bool { return changed.Load() > mark+3 })
-	endChanges()
-	changes.Wait()
-	last := reader.update(dashboard, map[string]any{"users": ids(everybody)})
-	require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
-	stop()
-	u.before.same(t, u.answers(u.old)) // the old one still serves
-	require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
-}
-
 // upgrade is an old binary that serves, and processes of the next one on its log and database.
 type upgrade struct {
 	t      *testing.T
