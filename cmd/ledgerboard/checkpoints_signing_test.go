@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,13 +81,19 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 
 	signing := a.settings(t, roleSigner)
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
-	_, _, end := startProcess(t, signing)
+	signer, err := signing.open(t.Context(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
 	prover := proof.NewProver(a.log, other.checkpointKeys)
 	require.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())
 		return err == nil && len(list) == 1 && list[0].Records() == 3
 	}, patience, 20*time.Millisecond)
-	require.NoError(t, end())
+	stop()
+	require.NoError(t, <-ended)
+	require.NoError(t, signer.Close())
 }
 
 // A process that is frozen while it holds the lock says nothing to the database, and does not keep the others from signing for ever.

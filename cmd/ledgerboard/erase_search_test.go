@@ -71,7 +71,7 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 
 	restored := forgetful{storage{DataDir: yesterday}, filepath.Join(yesterday, "broker"), nil, key}
 	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the backup of yesterday holds all")
-	repeatErasures(t, dir, yesterday)
+	repeatErasures(t, storage{DataDir: dir}, storage{DataDir: yesterday})
 	var said lockedBuffer
 	restored.serve(t, &said, func(a *process, base string) {
 		a.until(t, 0, "select count(*) from users where id = '"+erased+"'")
@@ -85,13 +85,13 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 	requireNone(t, map[string][]byte{"log lines": []byte(said.String())}, soughtTexts)
 }
 
-// repeatErasures repeats in a data directory what another one records, as an operator does after a restore.
-func repeatErasures(t *testing.T, from, in string) {
+// repeatErasures repeats in one place what another one records, as an operator does after a restore.
+func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
-	lines := mustRun(t, eraseCommand{storage: storage{DataDir: from}, logging: quiet, List: true})
+	lines := mustRun(t, eraseCommand{storage: from, logging: quiet, List: true})
 	require.NoError(t, os.WriteFile(list, []byte(lines), 0o600))
-	require.Contains(t, mustRun(t, eraseCommand{storage: storage{DataDir: in}, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
+	require.Contains(t, mustRun(t, eraseCommand{storage: in, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
 }
 
 // compactStopped does to the log of a stopped service what a cleaner does: the broker inside this program has none. It leaves the last batch
@@ -216,8 +216,8 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 // serve runs a service on the log and hands over what it logs.
 func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base string)) {
 	t.Helper()
-	settings := eraseSettings(f.DataDir)
-	settings.storage, settings.CheckpointKey, settings.CheckpointEvery = f.storage, f.key, time.Hour
+	settings := eraseSettings(f.storage)
+	settings.CheckpointKey, settings.CheckpointEvery = f.key, time.Hour
 	settings.Roles = append(settings.Roles, roleSigner)
 	runService(t, settings, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})), use)
 }

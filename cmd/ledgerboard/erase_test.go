@@ -35,9 +35,9 @@ const (
 	eraseStaff  = "5a0000000000000000000000"
 )
 
-func eraseSettings(dir string) settings {
+func eraseSettings(at storage) settings {
 	return settings{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
+		storage: at, logging: logging{LogLevel: "error"},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
@@ -62,9 +62,9 @@ func eraseErna(at storage) eraseCommand {
 // nobody else is, and every record of the history is what it was. TestForgottenIsFoundNowhere looks
 // for what is left.
 func TestErasePerson(t *testing.T) {
-	dir := t.TempDir()
+	at := newStorage(t)
 	var before []chained
-	withService(t, dir, func(a *process, base string) {
+	withService(t, at, func(a *process, base string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
 		before = chainOf(t, a)
@@ -73,7 +73,7 @@ func TestErasePerson(t *testing.T) {
 			eraseAgency+"' and data->>'dashboard' = '"+eraseClient+"'") // the reading itself is in the log, and readable
 	})
 
-	command := eraseErna(storage{DataDir: dir})
+	command := eraseErna(at)
 	command.SocialAccount, command.JSON, command.actionFlags = nil, false, actionFlags{}
 	out, err := runCommand(t, command)
 	require.ErrorAs(t, err, new(usageError), "without --yes nothing is done")
@@ -92,7 +92,7 @@ func TestErasePerson(t *testing.T) {
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":2}`, mustRun(t, command))
 
-	withService(t, dir, func(a *process, base string) {
+	withService(t, at, func(a *process, base string) {
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		require.Equal(t, map[string]any{erased: nil, stays: "Sam Stays"}, historyNames(t, a, base), "the id alone is shown")
 		for rows, want := range map[string]int{
@@ -147,9 +147,9 @@ const figuresOfAccounts = "select social_account_id from tSAccountIns union all 
 func TestEraseWhatComesLate(t *testing.T) {
 	for name, follows := range map[string]bool{"in time": true, "by a repetition": false} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			withService(t, dir, func(a *process, _ string) { seedErasure(t, a) })
-			command := eraseErna(storage{DataDir: dir})
+			at := newStorage(t)
+			withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
+			command := eraseErna(at)
 			command.SocialAccount = nil
 			var out bytes.Buffer
 			err := eraseWhileRead(t, command, follows, &out)
@@ -162,7 +162,7 @@ func TestEraseWhatComesLate(t *testing.T) {
 				require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":0,"secrets":0}`,
 					mustRun(t, command))
 			}
-			withService(t, dir, func(a *process, _ string) {
+			withService(t, at, func(a *process, _ string) {
 				require.Zero(t, a.countsOf(t, "select count(*) from post_contents where social_account_id = 700"))
 			})
 		})
@@ -394,7 +394,7 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 // What the main application deletes leaves no token behind; what has not been there for long
 // stays, because its owner may be about to come back.
 func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
-	withService(t, t.TempDir(), func(a *process, _ string) {
+	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		ctx := t.Context()
 		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindConnection, "70", time.Now())))
@@ -417,8 +417,8 @@ func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
 // What was erased with a person and came back since belongs to its new owner: a repetition leaves members and connections that are
 // back.
 func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
-	dir := t.TempDir()
-	withService(t, dir, func(a *process, _ string) {
+	at := newStorage(t)
+	withService(t, at, func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
 		order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
 		drafts := []domain.Draft{
@@ -446,7 +446,7 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 			require.NoError(t, a.Log.Append(t.Context(), draft))
 		}
 	})
-	command := eraseErna(storage{DataDir: dir})
+	command := eraseErna(at)
 	command.SocialAccount = nil
 	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
 		"sessions":0,"secrets":0}`, mustRun(t, command))

@@ -25,15 +25,15 @@ import (
 // GDPR article 15, end to end: the file holds everything that was planted of the person, nothing that was planted of the
 // other one, and no secrets; the export is on record, and nobody's export is refused with exit code 2.
 func TestExportPerson(t *testing.T) {
-	dir := t.TempDir()
-	withService(t, dir, func(a *process, _ string) {
+	at := newStorage(t)
+	withService(t, at, func(a *process, _ string) {
 		seedErasure(t, a)
 		seedExport(t, a)
 	})
 
 	file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
 	command := exportPersonCommand{
-		storage: storage{DataDir: dir}, logging: quiet, User: erased, Out: file,
+		storage: at, logging: quiet, User: erased, Out: file,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
 	}
 	out := mustRun(t, command)
@@ -106,7 +106,7 @@ func TestExportPerson(t *testing.T) {
 	require.ErrorAs(t, err, new(usageError))
 	require.ErrorContains(t, err, "is there already")
 
-	withService(t, dir, func(a *process, _ string) {
+	withService(t, at, func(a *process, _ string) {
 		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it: done only when the file has its name
 			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
 // patience bounds what tests wait for: only what fails takes so long.
@@ -69,10 +70,21 @@ func parse(t *testing.T, args ...string) (c cli, err error) {
 	return c, err
 }
 
-// withService runs the service on a data directory while use does something with it.
-func withService(t *testing.T, dir string, use func(a *process, base string)) {
+// newStorage is a log in a data directory of its own, and a database on the tests' server: a command does not start one.
+func newStorage(t *testing.T) storage {
 	t.Helper()
-	runService(t, eraseSettings(dir), slog.New(slog.DiscardHandler), use)
+	return storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}
+}
+
+// onCommandLine is what a command line says of a storage.
+func (s storage) onCommandLine() []string {
+	return []string{"--data-dir", s.DataDir, "--database-url", s.DatabaseURL, "--log-level", "error"}
+}
+
+// withService runs the service while use does something with it.
+func withService(t *testing.T, at storage, use func(a *process, base string)) {
+	t.Helper()
+	runService(t, eraseSettings(at), slog.New(slog.DiscardHandler), use)
 }
 
 func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *process, base string)) {

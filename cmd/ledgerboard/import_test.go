@@ -36,17 +36,17 @@ const (
 
 func sample(name string) string { return filepath.Join("testdata", "oldsystem", name) }
 
-// importInto is the import of the samples' entities into a data directory.
-func importInto(dir string) importCommand {
+// importInto is the import of the samples' entities.
+func importInto(at storage) importCommand {
 	return importCommand{
-		storage: storage{DataDir: dir}, logging: quiet, Files: []string{sample("entities.jsonl")},
+		storage: at, logging: quiet, Files: []string{sample("entities.jsonl")},
 		TimeZone: "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
 }
 
 // moving is the import of all samples.
-func moving(dir string) importCommand {
-	c := importInto(dir)
+func moving(at storage) importCommand {
+	c := importInto(at)
 	c.Preferences = []string{sample("preferences.json"), sample("preferences_array.json")}
 	c.Posts = []string{sample("tSPosts.csv")}
 	c.AccountInsights = []string{sample("tSAccountIns.csv")}
@@ -73,14 +73,15 @@ var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 
 // Moving in, end to end: everything of the old system is there with its old ids and times, links are
 // repaired and told, tokens are sealed and nowhere else, and a repetition changes nothing.
 func TestImportMovesIn(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	dry := moving(dir)
+	at := newStorage(t)
+	at.DataDir = filepath.Join(at.DataDir, "data")
+	dry := moving(at)
 	dry.DryRun = true
 	planned, _, err := runImport(t, dry)
 	require.NoError(t, err)
-	require.NoDirExists(t, dir, "a dry run makes nothing")
+	require.NoDirExists(t, at.DataDir, "a dry run makes nothing")
 
-	report, progress, err := runImport(t, moving(dir))
+	report, progress, err := runImport(t, moving(at))
 	require.NoError(t, err)
 	require.Equal(t, allOfIt, report.Imported)
 	require.Empty(t, report.Refused)
@@ -99,9 +100,9 @@ func TestImportMovesIn(t *testing.T) {
 		require.Contains(t, repairs, want)
 	}
 	require.Len(t, report.Repairs, 5)
-	ends := importedEnds(t, dir)
+	ends := importedEnds(t, at.DataDir)
 
-	again, _, err := runImport(t, moving(dir))
+	again, _, err := runImport(t, moving(at))
 	require.NoError(t, err)
 	require.Equal(t, importCounts{}, again.Imported, "the same import twice doubles nothing")
 	unchanged := allOfIt
@@ -109,9 +110,9 @@ func TestImportMovesIn(t *testing.T) {
 	require.Equal(t, unchanged, again.Unchanged)
 	require.Equal(t, 2, again.TokensKept)
 	require.Equal(t, report.Repairs, again.Repairs)
-	require.Equal(t, ends, importedEnds(t, dir), "nothing was appended")
+	require.Equal(t, ends, importedEnds(t, at.DataDir), "nothing was appended")
 
-	withService(t, dir, func(a *process, _ string) {
+	withService(t, at, func(a *process, _ string) {
 		requireMovedIn(t, a)
 		requireOnRecord(t, a)
 	})
@@ -120,7 +121,7 @@ func TestImportMovesIn(t *testing.T) {
 	require.NoError(t, err)
 	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
 	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
-	tokens := importInto(dir)
+	tokens := importInto(at)
 	tokens.MemberAuth = []string{newer}
 	for _, replace := range []bool{false, true} {
 		tokens.ReplaceTokens = replace
@@ -141,36 +142,6 @@ func lines(repairs []importRepair) (out []string) {
 		out = append(out, r.String())
 	}
 	return out
-}
-
-// Erasing a social account erases what its posts say, and a dry run, which has no log, tells the same.
-func TestImportErasesWhatPostsSay(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	c := importInto(dir)
-	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
-	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
-	c.Files = []string{sample("entities.jsonl"), erasing}
-	c.DryRun = true
-	planned, _, err := runImport(t, c)
-	require.NoError(t, err)
-	require.NoDirExists(t, dir)
-	c.DryRun, planned.DryRun = false, false
-	report, _, err := runImport(t, c)
-	require.NoError(t, err)
-	require.Equal(t, planned, report)
-
-	var erased []bool
-	withLog(t, dir, func(log *eventlog.Log) {
-		require.NoError(t, log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicContents, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if recorded, err := log.Decode(r); err == nil && strings.Contains(recorded.Key, ":703:") {
-					erased = append(erased, recorded.Data == nil)
-				}
-			}
-			return nil
-		}}))
-	})
-	require.Equal(t, []bool{false, true}, erased)
 }
 
 // requireMovedIn looks at the tables, the secrets and the log.
@@ -278,13 +249,12 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 // Rows that cannot be taken are named by file, line and reason; without --skip-refused they stop
 // everything, with it they alone stay out.
 func TestImportRefusesRows(t *testing.T) {
-	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(t.TempDir(), name)
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	c := importInto(filepath.Join(dir, "data"))
+	c := importInto(newStorage(t))
 	c.TimeZone = "UTC"
 	c.Files = []string{sample("entities.jsonl"), write("e.jsonl", "{}\n")}
 	c.AccountInsights = []string{write("a.csv", `sAccountId,accountId,pId,followers,createdAt
@@ -351,7 +321,7 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	}
 	table := filepath.Join(dir, "ins.csv")
 	require.NoError(t, os.WriteFile(table, []byte(rows.String()), 0o600))
-	c := importInto(filepath.Join(dir, "data"))
+	c := importInto(newStorage(t))
 	c.AccountInsights = []string{table}
 	ctx, kill := context.WithCancel(t.Context())
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})

@@ -11,7 +11,7 @@ import (
 // From an empty directory init makes an agency once, and a second one the same way. The process
 // suite goes on with its token.
 func TestInitBegins(t *testing.T) {
-	s := eraseSettings(t.TempDir())
+	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (begun, error) {
 		c := initCommand{
 			storage: s.storage, logging: s.logging, tokens: s.tokens, directorySettings: s.directorySettings,

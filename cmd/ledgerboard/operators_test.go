@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,29 +32,32 @@ const (
 var fetchKey = strings.Repeat("ab", 32)
 
 func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
-	dir := t.TempDir()
-	withService(t, dir, func(a *process, _ string) { seedFetching(t, a) })
+	at := newStorage(t)
+	withService(t, at, func(a *process, _ string) { seedFetching(t, a) })
 	next := strings.Repeat("cd", 32)
-	code, out, problems := byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", next+","+fetchKey)
+	rotate := func(more ...string) (code int, stdout, stderr string) {
+		return byHand(t, slices.Concat([]string{"secrets", "rotate"}, at.onCommandLine(), more)...)
+	}
+	code, out, problems := rotate("--secrets-key", next+","+fetchKey)
 	require.Zero(t, code, problems)
 	require.Contains(t, out, "3 secrets resealed")
-	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--json")
+	code, _, problems = rotate("--secrets-key", fetchKey, "--json")
 	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
 	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
-	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--secrets-key", "short")
+	code, _, problems = rotate("--secrets-key", "short")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
 }
 
 // What an operator pauses on the command line is listed as paused, until it is resumed; one wrong id refuses all.
 func TestConnectionsArePausedByHand(t *testing.T) {
-	dir := t.TempDir()
-	withService(t, dir, func(a *process, _ string) { seedFetching(t, a) })
+	at := newStorage(t)
+	withService(t, at, func(a *process, _ string) { seedFetching(t, a) })
 	run := func(args ...string) (code int, out, problems string) {
 		if args[0] != "connections" || args[1] != "list" {
 			args = append(args, "--yes", "--reason", "incident:OPS-5")
 		}
-		return byHand(t, append(args, "--data-dir", dir, "--log-level", "error")...)
+		return byHand(t, append(args, at.onCommandLine()...)...)
 	}
 	reading := func(of int64) readmodels.ConnectionReading {
 		code, out, problems := run("connections", "list", "--json", "--account", eraseClient)

@@ -25,7 +25,7 @@ func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 	}
 	require.ElementsMatch(t, names, listedIn(t, string(text), "## Topics"))
 	listed := listedIn(t, string(text), "## Tables")
-	withService(t, t.TempDir(), func(a *process, _ string) {
+	withService(t, newStorage(t), func(a *process, _ string) {
 		require.ElementsMatch(t, tablesOf(t, a), listed, "every table has a row, every row its table")
 		_, err := a.KeptPool.Exec(t.Context(), `create table kept.people_in_secret (name text)`)
 		require.NoError(t, err)

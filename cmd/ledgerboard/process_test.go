@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,45 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
-
-// Whatever its roles, a process tells of itself over HTTP; without the role api it serves nothing else.
-func TestEveryRoleServesHealthAndMetrics(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 1)
-	private, _, err := proof.GenerateKey()
-	require.NoError(t, err)
-	for _, role := range []string{roleAPI, roleProjector, roleFetcher, roleSigner} {
-		t.Run(role, func(t *testing.T) {
-			s := a.settings(t, role)
-			switch role {
-			case roleSigner:
-				s.CheckpointKey, s.CheckpointEvery = private, time.Hour
-			case roleFetcher:
-				s.SecretsKey = fetchKey
-				s.GrowthWindow, s.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
-			}
-			_, base, end := startProcess(t, s)
-			status, body := get(t, base+"/healthz", "")
-			require.Equal(t, http.StatusOK, status, body)
-			status, body = get(t, base+"/readyz", "")
-			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, status)
-			require.Contains(t, body, `"name":"database"`)
-			status, body = get(t, base+"/metrics", "")
-			require.Equal(t, http.StatusOK, status)
-			require.Contains(t, body, "go_goroutines")
-			served := http.StatusNotFound
-			if role == roleAPI {
-				served = http.StatusUnauthorized
-			}
-			status, body = get(t, base+"/api/projects/dashboard/aaaaaaaaaaaaaaaaaaaaaaaa", "")
-			require.Equal(t, served, status, body)
-			require.NoError(t, end())
-		})
-	}
-}
 
 // With a key that does not open the stored tokens nothing could be read from any platform: the process says so and does not start.
 func TestAnotherSecretsKeyIsRefused(t *testing.T) {
@@ -68,15 +30,15 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	secrets, err := vault.NewSecrets(kept, ours)
 	require.NoError(t, err)
 	require.NoError(t, secrets.Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
-	s := addressedSettings(t.TempDir())
-	s.storage, s.SecretsKey, s.Roles = a.storage(), strings.Repeat("cd", 32), []string{roleAPI}
+	s := addressedSettings(a.storage())
+	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{roleAPI}
 	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
 
 // A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
 func TestStatusOfAProjector(t *testing.T) {
-	settings := eraseSettings(t.TempDir())
+	settings := eraseSettings(newStorage(t))
 	settings.Roles = []string{roleProjector}
 	runService(t, settings, slog.New(slog.DiscardHandler), func(p *process, base string) {
 		addr := strings.TrimPrefix(base, "http://")
@@ -101,7 +63,11 @@ func TestStatusOfAProjector(t *testing.T) {
 		says(statusCommand{Serving: true}, nil, `^degraded\n`) // a container that serves is not ended
 		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin"`, `"partitions":\[\{"partition":0,"next_offset":0`)
 
-		_, body := get(t, base+"/metrics", "")
+		status, body := get(t, base+"/healthz", "")
+		require.Equal(t, http.StatusOK, status, body)
+		status, body = get(t, base+"/api/projects/dashboard/"+eraseClient, "")
+		require.Equal(t, http.StatusNotFound, status, body)
+		_, body = get(t, base+"/metrics", "")
 		require.Contains(t, body, `ledgerboard_degraded{reason="paused"} 1`)
 		require.Contains(t, body, `ledgerboard_degraded{reason="brokers"} 0`)
 	})
@@ -150,57 +116,3 @@ func TestStopThatEndsInTime(t *testing.T) {
 		time.Sleep(time.Minute) // the bound's end meets nobody
 	})
 }
-
-// Somebody in the process never gives a connection back, and the pool waits for that: the process ends all the same, and says what hung.
-func TestStopOfAProcessThatHangs(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 1)
-	s := a.settings(t, roleProjector)
-	s.StopWithin = time.Second
-	p, _, end := startProcess(t, s)
-	conn, err := p.KeptPool.Acquire(t.Context())
-	require.NoError(t, err)
-	err = end()
-	require.ErrorIs(t, err, errStopCut)
-	require.ErrorContains(t, err, closing)
-	conn.Release()
-	require.Eventually(t, func() bool { // what hung ends before the test's servers do
-		p.stop.mu.Lock()
-		defer p.stop.mu.Unlock()
-		return len(p.stop.runs) == 0
-	}, 10*time.Minute, time.Millisecond)
-}
-
-// startProcess starts a process, and returns when it listens. End stops and closes it.
-func startProcess(t *testing.T, s settings) (p *process, base string, end func() error) {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	t.Cleanup(stop)
-	listening, ended := make(listeningAt, 1), make(chan error, 1)
-	p, err := s.open(ctx, slog.New(listening))
-	require.NoError(t, err)
-	go func() { ended <- errors.Join(p.run(ctx, "127.0.0.1:0", nil), p.Close()) }()
-	select {
-	case addr := <-listening:
-		base = "http://" + addr
-	case err := <-ended:
-		require.FailNow(t, "it ended before it listened", "%v", err)
-	}
-	return p, base, func() error { stop(); return <-ended }
-}
-
-// listeningAt is a log that tells where its process listens.
-type listeningAt chan string
-
-func (l listeningAt) Enabled(context.Context, slog.Level) bool { return true }
-
-func (l listeningAt) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "listening" {
-		r.Attrs(func(a slog.Attr) bool { l <- a.Value.String(); return true })
-	}
-	return nil
-}
-
-func (l listeningAt) WithAttrs([]slog.Attr) slog.Handler { return l }
-
-func (l listeningAt) WithGroup(string) slog.Handler { return l }

@@ -16,9 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func backUp(t *testing.T, dataDir, to string) {
+func backUp(t *testing.T, at storage, to string) {
 	t.Helper()
-	require.Contains(t, mustRun(t, backupCommand{storage: storage{DataDir: dataDir}, logging: quiet, To: to}), "Backed up the log into ")
+	require.Contains(t, mustRun(t, backupCommand{storage: at, logging: quiet, To: to}), "Backed up the log into ")
 	require.Contains(t, mustRun(t, backupCommand{Check: to}), "is whole")
 }
 
@@ -44,35 +44,35 @@ func changeDashboard(t *testing.T, a *process, change domain.UpdateDashboard) {
 // The brokers are lost, and the database has folded more than the backup has. The restore says what is lost; the service makes its read models
 // from the restored log and goes on. Who was erased since the backup is erased again with the list. The restore is on record.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
-	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+	at, files := newStorage(t), filepath.Join(t.TempDir(), "backup")
 	var before []chained
-	withService(t, dir, func(a *process, _ string) {
+	withService(t, at, func(a *process, _ string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
 		before = chainOf(t, a)
 	})
-	backUp(t, dir, files)
-	restore := restoreFrom(files, storage{DataDir: dir})
+	backUp(t, at, files)
+	restore := restoreFrom(files, at)
 	said, err := runCommand(t, restore)
 	require.ErrorContains(t, err, "the brokers hold a log already", said)
-	mustRun(t, eraseErna(storage{DataDir: dir}))
-	withService(t, dir, func(a *process, _ string) {
+	mustRun(t, eraseErna(at))
+	withService(t, at, func(a *process, _ string) {
 		updateDashboard(t, a, stays)
 		told := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
 		require.NoError(t, vault.NewCursors(a.KeptPool).SaveCursors(t.Context(), told))
 	})
 
 	after := filepath.Join(t.TempDir(), "after")
-	copyDir(t, after, dir)
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
+	copyDir(t, after, at.DataDir)
+	require.NoError(t, os.RemoveAll(filepath.Join(at.DataDir, "broker")))
 	unconfirmed := restore
 	unconfirmed.actionFlags = actionFlags{}
 	_, err = runCommand(t, unconfirmed)
 	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records", "it asks first")
 	_, err = runCommand(t, restore)
 	require.NoError(t, err)
-	repeatErasures(t, after, dir)
-	withService(t, dir, func(a *process, _ string) {
+	repeatErasures(t, storage{DataDir: after}, at)
+	withService(t, at, func(a *process, _ string) {
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored'")
 		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users") // the erasure was repeated
 		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
@@ -90,7 +90,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 // A backup that is damaged is not restored, and the check ends with the code of findings.
 func TestADamagedBackupIsNamed(t *testing.T) {
 	dir, files := makeLog(t), filepath.Join(t.TempDir(), "backup")
-	backUp(t, dir, files)
+	backUp(t, storage{DataDir: dir}, files)
 	whole := filepath.Join(t.TempDir(), "whole")
 	require.NoError(t, os.CopyFS(whole, os.DirFS(files)))
 	segments, err := filepath.Glob(filepath.Join(files, "directory-*", "*.seg"))

@@ -21,6 +21,48 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
+// Help shows no secret; wrong arguments and settings are named all at once, before anything is tried.
+func TestHelpAndWrongArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"serve", "demo", "import"} {
+		t.Setenv("LEDGERBOARD_SECRETS_KEY", strings.Repeat("5e", 32))
+		t.Setenv("LEDGERBOARD_DATABASE_URL", "postgres://u:secret-of-database@localhost/x")
+		code, help, problems := byHand(t, name, "--help")
+		require.Equal(t, exitOK, code, problems)
+		require.Contains(t, help, "Usage: ledgerboard "+name)
+		require.NotRegexp(t, "5e5e|secret-of", help+problems)
+	}
+	for args, c := range map[string]struct {
+		settings map[string]string
+		named    string
+	}{
+		"":                                 {nil, "expected"},
+		"demo --nothing":                   {nil, "--nothing"},
+		"token --user x --role agency":     {nil, "JWT_SECRET"},
+		"import /nowhere.jsonl":            {nil, "/nowhere.jsonl"},
+		"serve":                            {nil, "DIRECTORY JWT_SECRET MANAGED_SUBSCRIPTIONS SECRETS_KEY"},
+		"serve --mock":                     {map[string]string{"KAFKA_BROKERS": "127.0.0.1:1"}, "--mock"},
+		"serve --mock --env=production":    {nil, "--mock"},
+		"demo --env=production":            {nil, "production"},
+		"serve --roles=api,cook --addr=61": {map[string]string{"ENV": "production", "RATE_LIMIT": "-1"}, "ADDR ROLES RATE_LIMIT DATABASE_URL KAFKA_BROKERS"},
+	} {
+		t.Run(args, func(t *testing.T) {
+			for name := range defaultsOfSettings(t) {
+				t.Setenv(name, c.settings[strings.TrimPrefix(name, "LEDGERBOARD_")])
+			}
+			code, out, problems := byHand(t, strings.Fields(args)...)
+			require.Equal(t, exitUsage, code, problems)
+			require.Empty(t, out)
+			for name := range strings.FieldsSeq(c.named) {
+				require.Contains(t, problems, name)
+			}
+		})
+	}
+	left, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, left, "what tried nothing leaves nothing")
+}
+
 // A demo has defaults of its own; what somebody says counts, also when it is what a service would take.
 func TestDemoTakesWhatIsSaid(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve").Serve.RateLimit)
@@ -78,7 +120,7 @@ func TestSecretsAreOfRoles(t *testing.T) {
 		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
 		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process that only signs needs it", "LEDGERBOARD_JWT"},
 	} {
-		s := eraseSettings(t.TempDir())
+		s := eraseSettings(storage{DataDir: t.TempDir()})
 		s.JWTSecret, s.Roles = "", []string{role}
 		said := fmt.Sprint(s.validate("127.0.0.1:0"))
 		require.Contains(t, said, needs[0], role)
@@ -91,7 +133,7 @@ func TestSecretsAreOfRoles(t *testing.T) {
 // A list of withdrawn subjects that cannot be read would let them in: nothing starts.
 func TestWithdrawnFileMustBeReadable(t *testing.T) {
 	t.Parallel()
-	s := eraseSettings(t.TempDir())
+	s := eraseSettings(storage{DataDir: t.TempDir()})
 	s.Withdrawn = filepath.Join(t.TempDir(), "withdrawn")
 	require.ErrorContains(t, s.validate("127.0.0.1:0"), "LEDGERBOARD_WITHDRAWN")
 	require.NoError(t, os.WriteFile(s.Withdrawn, []byte("two subjects\n"), 0o600))

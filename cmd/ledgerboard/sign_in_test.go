@@ -129,18 +129,18 @@ func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // withProvider runs the service with an identity provider while use does something with it; sight is a new browser's.
-func withProvider(t *testing.T, dir string, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
+func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
-	settings := addressedSettings(dir)
+	settings := addressedSettings(in)
 	settings.signingIn = signingIn{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
 	require.Empty(t, settings.signingIn.validate(settings.PublicURL))
 	withAddress(t, settings, use)
 }
 
 // addressedSettings are those of a service that knows its own address.
-func addressedSettings(dir string) settings {
-	settings := eraseSettings(dir)
+func addressedSettings(in storage) settings {
+	settings := eraseSettings(in)
 	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
 	settings.GrowthWindow, settings.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
 	return settings
@@ -194,7 +194,7 @@ func (p *process) refusedFor(t *testing.T, why string) (n float64) {
 
 // The whole way over a provider, log and tables: who is let in, as what, who is not, and why.
 func TestTheProviderSignsInToTheConsole(t *testing.T) {
-	dir, at := t.TempDir(), issuer.Start(t)
+	in, at := newStorage(t), issuer.Start(t)
 	verified := func(subject, email string) { at.Knows(subject, map[string]any{"email": email, "email_verified": true}) }
 	verified("stella", "Stella@Agency.Example")
 	verified("stella's other", "stella@agency.example")
@@ -207,7 +207,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	at.Knows("nora", map[string]any{"email": "nora@agency.example", "email_verified": false})
 	at.Knows("auditor-7", map[string]any{"ledgerboard_roles": []string{"auditor", "agency"}})
 	staff := []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":auditor-7", "operator:auditor-7"}
-	withProvider(t, dir, at, staff, func(a *process, sight func() *personsBrowser) {
+	withProvider(t, in, at, staff, func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		stella := domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@Agency.example", Active: true}
 		a.appendEntities(t, stella,
@@ -270,11 +270,11 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
 	})
 
-	unlink := signInUnlinkCommand{storage: storage{DataDir: dir}, logging: quiet, User: signInStaff, actionFlags: someReason}
+	unlink := signInUnlinkCommand{storage: in, logging: quiet, User: signInStaff, actionFlags: someReason}
 	require.Contains(t, mustRun(t, unlink), "The link is off")
 	_, err := runCommand(t, unlink)
 	require.ErrorContains(t, err, "there is nothing to take off")
-	withProvider(t, dir, at, nil, func(a *process, sight func() *personsBrowser) {
+	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
 		require.Contains(t, text, "Stella", "the next one of the address is linked")
 		status, text := sight().signsIn("stella")
@@ -303,7 +303,7 @@ func (b *personsBrowser) makesLink(user string) string {
 // An agency lets people of its clients in by links, and a colleague once; it sees where they are signed in, and ends that. People of others do not
 // exist to it. Who made a link for whom is recorded.
 func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
-	withAddress(t, addressedSettings(t.TempDir()), func(a *process, sight func() *personsBrowser) {
+	withAddress(t, addressedSettings(newStorage(t)), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		const foreigner = "c00000000000000000000007"
 		a.appendEntities(t,

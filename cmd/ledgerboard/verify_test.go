@@ -141,8 +141,8 @@ func (a *audited) storage() storage {
 // settings are those of a process of these roles on the log.
 func (a *audited) settings(t *testing.T, roles ...string) settings {
 	t.Helper()
-	s := eraseSettings("")
-	s.storage, s.Roles = a.storage(), roles
+	s := eraseSettings(a.storage())
+	s.Roles = roles
 	s.DataDir = t.TempDir()
 	return s
 }
