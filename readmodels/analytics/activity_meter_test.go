@@ -192,33 +192,3 @@ func TestActivityMeterRewardsFrequencyAndRegularity(t *testing.T) {
 		})
 	}
 }
-
-// Days to come are neither idle nor do they thin the posts out.
-func TestActivityMeterIsOfTheDaysThatHaveBegun(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	for n, when := range []string{"2026-06-01 12:00", "2026-06-03 12:00", "2026-06-05 12:00", "2026-06-08 12:00", "2026-06-10 12:00", "2026-06-12 12:00"} {
-		published := at(when)
-		w.Add(fmt.Sprint("r", n), domain.PostRegistered{
-			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: when, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
-		})
-	}
-	w.Fold(t, db)
-	ask := func(now string) analytics.Activity {
-		query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
-		query.Range.Now = at(now)
-		got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-		require.NoError(t, err)
-		require.False(t, meta.Complete)
-		require.Len(t, got.Total.Series, 30, "every day has its place")
-		return got.Total
-	}
-	june14 := ask("2026-06-14 18:00")
-	require.Equal(t, []*float64{new(100.0), new(100.0), new(100.0), new(3.0)}, []*float64{june14.Score, june14.Frequency, june14.Regularity, june14.PostsPerWeek})
-	require.Equal(t, new(int64(0)), june14.Series[13].Posts, "today")
-	require.Nil(t, june14.Series[14].Posts, "tomorrow")
-	before := ask("2026-05-31 18:00")
-	require.Equal(t, 1, before.AccountsMeasured)
-	require.Equal(t, []any{(*float64)(nil), (*float64)(nil), (*int64)(nil)}, []any{before.Score, before.PostsPerWeek, before.Posts})
-}

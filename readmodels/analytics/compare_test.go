@@ -8,7 +8,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -113,100 +112,4 @@ func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
 	require.Equal(t, n(600), gained.Total.Impressions.Value)
 	require.Nil(t, gained.Total.Impressions.Previous)
 	require.True(t, gained.Total.Impressions.NoBaseline)
-}
-
-// Compared with the year before, what was added is read of the months of both periods alone: ten months between them that nobody
-// could make sense of change nothing. Followers changed over them, so these are read.
-func TestTheMonthsBetweenTwoYearsAreNotRead(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
-	n := int64(1000)
-	for day := at("2025-04-03 10:00"); day.Before(june.To); day = day.AddDate(0, 0, 5) { // also on the same dates of both years
-		n += int64(day.Day())
-		tenant := tenants[0]
-		if day.Month() == time.September { // who had it in between
-			tenant = tenants[1]
-		}
-		date := day.Format(time.DateOnly)
-		reading := read(domain.Facebook, day, people(n), counter(domain.MetricImpressions, 10*n), flow(domain.MetricEngagement, date, n))
-		reading.Tenant = tenantOf(tenant, 11)
-		if date < "2026-05-01" || date >= "2026-06-01" { // June counts on from April
-			w.Add(date, reading)
-		}
-	}
-	w.Fold(t, db)
-	q := onFacebook(june)
-	q.Compare = analytics.CompareYear
-	stats := func(scope readmodels.Scope) analytics.AccountStats {
-		got, _ := ask(t, db, (*analytics.Analytics).AccountStats, scope, q)
-		return got
-	}
-	all, own := stats(wholeAgency), stats(ofClient(clientA))
-	require.Positive(t, *all.Total.Impressions.Previous)
-	require.Equal(t, all.Total.Impressions, own.Total.Impressions)
-	q.Compare = analytics.CompareNone
-	require.Equal(t, stats(wholeAgency).Total.Impressions.Value, all.Total.Impressions.Value)
-	q.Compare = analytics.CompareYear
-
-	changed, err := db.Pool.Exec(t.Context(), `update account_months set day_values = '{}'
-		where month >= '2025-07-01' and month < '2026-05-01' and metric <> 'followers'`)
-	require.NoError(t, err)
-	require.EqualValues(t, 20, changed.RowsAffected())
-	require.Equal(t, all, stats(wholeAgency))
-	require.Equal(t, own, stats(ofClient(clientA)))
-	insights, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, q)
-	require.Positive(t, *insights.Total.Engagement.Previous)
-	require.Positive(t, *insights.Total.Followers.Change)
-}
-
-// A page that nobody had read, or whose readings the caller does not see, when the same dates of the year before had ended did
-// not stand anywhere then: its first reading after them is no year before.
-func TestAPageFirstReadSinceHasNoYearBefore(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.Facebook))}
-	add := func(client domain.Tenant, social int64, when string, followers int64) {
-		reading := read(domain.Facebook, at(when), people(followers))
-		reading.Tenant = tenantOf(client, social)
-		w.Add(when+string(rune('a'+social)), reading)
-	}
-	clientOne, another := tenants[0], tenants[1]
-	add(clientOne, 11, "2025-08-01 10:00", 900) // and for long not again
-	add(clientOne, 11, "2026-05-10 10:00", 1000)
-	add(clientOne, 11, "2026-06-05 10:00", 1510)
-	for day := at("2025-06-20 10:00"); day.Before(june.To); day = day.AddDate(0, 0, 30) { // the last one is of 15 June
-		add(clientOne, 12, day.Format("2006-01-02 15:04"), 2000+int64(day.Sub(at("2025-06-20 10:00")).Hours()/24))
-	}
-	add(another, 13, "2025-06-10 10:00", 50)
-	add(another, 13, "2026-05-28 10:00", 70)
-	add(clientOne, 13, "2026-06-10 10:00", 75)
-	w.Fold(t, db)
-	ask := func(of readmodels.Scope, compare analytics.Compare) analytics.Total {
-		q := onFacebook(june)
-		q.Compare = compare
-		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), of, q)
-		require.NoError(t, err)
-		return got.Total.Followers
-	}
-	sides := func(of analytics.Total) []int64 { return []int64{*of.Value, *of.Previous, *of.Change} }
-	theirs := readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
-
-	year := ask(theirs, analytics.CompareYear)
-	require.Equal(t, []int64{1510 + 2360 + 75, 2000, 360}, sides(year), "of 12 alone")
-	require.InDelta(t, 18, *year.ChangePct, 1e-9, "that 11 was not read for long is not in it")
-	require.True(t, year.ComparedInPart)
-	all := ask(wholeAgency, analytics.CompareYear)
-	require.Equal(t, []int64{1510 + 2360 + 75, 2000 + 50, 360 + 25}, sides(all), "the agency had 13")
-	before := ask(theirs, "")
-	require.Equal(t, []int64{1510 + 2360 + 75, 1000 + 2330 + 70, 510 + 30 + 5}, sides(before))
-	require.False(t, before.ComparedInPart)
-
-	w = &world{Directory: w.Directory}
-	add(clientOne, 11, "2026-05-10 10:00", 1000)
-	add(clientOne, 11, "2026-06-05 10:00", 1510)
-	w.Fold(t, db)
-	alone := ask(wholeAgency, analytics.CompareYear)
-	require.Equal(t, []any{int64(1510), true, false}, []any{*alone.Value, alone.NoBaseline, alone.ComparedInPart})
-	require.Equal(t, []any{(*int64)(nil), (*int64)(nil), (*float64)(nil)}, []any{alone.Previous, alone.Change, alone.ChangePct})
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -245,49 +244,6 @@ func (q question) String() string {
 		q.Range.Zone, q.Granularity, q.Compare)
 }
 
-// inJSON writes values that hold pointers.
-func inJSON(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw)
-}
-
-// sayWorld writes what a world has, one fact a line.
-func sayWorld(w *world) string {
-	var lines []string
-	for _, ev := range w.Events {
-		lines = append(lines, fmt.Sprintf("  %s %s %s", ev.Envelope.ID, ev.Data.EventType(), inJSON(ev.Data)))
-	}
-	for _, entity := range w.Directory {
-		if s, ok := entity.(domain.DirectorySubscription); ok {
-			lines = append(lines, fmt.Sprintf("  subscription %s", inJSON(s)))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// shrink takes events away for as long as the check still fails, and returns what it says in the
-// end.
-func shrink(w world, fails func(*world) string) (world, string) {
-	why := fails(&w)
-	for size, smaller := max(len(w.Events)/2, 1), true; size > 1 || smaller; size = max(size/2, 1) {
-		smaller = false
-		for i := 0; i < len(w.Events); {
-			less := w
-			less.Events = slices.Concat(w.Events[:i], w.Events[min(i+size, len(w.Events)):])
-			if said := fails(&less); said != "" {
-				w, why, smaller = less, said, true
-				continue
-			}
-			i += size
-		}
-	}
-	return w, why
-}
-
 // probe is one answer of one world, judged.
 type probe struct {
 	t       *testing.T
@@ -298,12 +254,6 @@ type probe struct {
 	gains   map[string]bool  // paths of gains, once [probe.additive] was asked
 	answer  gainsAnswer
 	question
-}
-
-// of is the same probe of a world that has just been folded.
-func (p probe) of(w *world) probe {
-	p.world, p.asked, p.gains = w, map[string]cells{}, map[string]bool{}
-	return p
 }
 
 // ask returns the cells of the probe's answer to a question. Properties ask the same ones.
@@ -392,12 +342,6 @@ var gainsProperties = []property{
 	{"priced views add up", probe.pricedViews},
 	{"series come with what they are compared with", probe.comparedSeries},
 }
-
-// inAnyOrder is judged of all answers of a world at once: it folds the world again.
-var inAnyOrder = property{"arrival does not matter", func(p probe) []string {
-	p.world.Fold(p.t, p.db)
-	return p.of(p.world).arrival()
-}}
 
 // adjoining cuts the range in two.
 func (p probe) adjoining() []string {
@@ -552,13 +496,6 @@ func (p probe) pricedViews() []string {
 	return lines
 }
 
-// arrival asks the same after the same events have come in another order.
-func (p probe) arrival() []string {
-	before := p.ask(p.question)
-	foldInAnotherOrder(p.t, p.db, p.world)
-	return otherwise(before, p.of(p.world).ask(p.question))
-}
-
 // otherwise lists where an answer differs from the one before.
 func otherwise(before, after cells) (lines []string) {
 	for _, path := range slices.Sorted(maps.Keys(before)) {
@@ -614,87 +551,50 @@ func (a gainsAnswer) askable(q question) (question, bool) {
 	return q, q.scope.ParentAccount == agencyA || q.scope.Accounts == nil
 }
 
-// failures are the first ones of each property and answer, made small.
-type failures struct {
-	mu    sync.Mutex
-	found map[string]string
-}
-
-// judge judges a world by all properties: all answers to one question.
-func (f *failures) judge(t *testing.T, db *pgtest.DB, seed uint64) {
+// judge judges all answers of a world to one question by all properties.
+func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 	t.Helper()
 	g := drawGainsWorld(seed)
 	g.Fold(t, db)
 	drawn, asked := g.drawQuestion(), map[string]cells{}
+	wrong := func(p probe, property string, lines []string) {
+		if len(lines) > 0 {
+			t.Errorf("%s=%d, %s/%s, asked for %s:\n%s", worldSeedVariable, seed, property, p.answer.name, p.question, strings.Join(lines[:min(6, len(lines))], "\n"))
+		}
+	}
 	var probes []probe
 	for _, a := range gainsAnswers {
 		q, ok := a.askable(drawn)
 		if !ok {
 			continue
 		}
-		p := probe{
-			t: t, db: db, queries: &analytics.Analytics{Pool: db.ReadOnly}, world: &g.world, asked: asked, gains: map[string]bool{}, answer: a, question: q,
-		}
+		p := probe{t, db, &analytics.Analytics{Pool: db.ReadOnly}, &g.world, asked, map[string]bool{}, a, q}
 		probes = append(probes, p)
 		for _, prop := range gainsProperties {
-			if len(prop.check(p)) > 0 {
-				f.note(p, prop, seed)
-			}
+			wrong(p, prop.name, prop.check(p))
 		}
 	}
 	foldInAnotherOrder(t, db, &g.world)
 	for _, p := range probes {
-		if len(otherwise(p.ask(p.question), p.of(p.world).ask(p.question))) > 0 {
-			f.note(p, inAnyOrder, seed)
-			foldInAnotherOrder(t, db, &g.world)
-		}
+		before := p.ask(p.question)
+		p.asked = map[string]cells{}
+		wrong(p, "arrival does not matter", otherwise(before, p.ask(p.question)))
 	}
 }
-
-// note makes the world of the first failure of a property and answer small, and leaves the world folded as it was.
-func (f *failures) note(p probe, prop property, seed uint64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	name := prop.name + "/" + p.answer.name
-	if f.found[name] != "" {
-		return
-	}
-	small, why := shrink(*p.world, func(w *world) string {
-		w.Fold(p.t, p.db)
-		return strings.Join(prop.check(p.of(w)), "\n")
-	})
-	p.world.Fold(p.t, p.db)
-	first := strings.SplitN(why, "\n", 7) // what follows repeats the same for other parts
-	f.found[name] = fmt.Sprintf("%s=%d, asked for %s:\n%s\nof:\n%s", worldSeedVariable, seed, p.question,
-		strings.Join(first[:min(6, len(first))], "\n"), sayWorld(&small))
-}
-
-// gainsShards are databases that share the worlds.
-const gainsShards = 2
 
 // All answers of drawn worlds hold to the seven rules of "Gains add up". Each failure names its world: the environment
 // variable LEDGERBOARD_WORLD_SEED draws it again, LEDGERBOARD_WORLDS=1000 draws as many new ones.
 func TestGainsAddUp(t *testing.T) {
 	t.Parallel()
-	failed, seeds := failures{found: map[string]string{}}, worldSeeds(t)
-	t.Run("worlds", func(t *testing.T) {
-		for shard := range min(gainsShards, len(seeds)) {
-			t.Run(strconv.Itoa(shard), func(t *testing.T) {
-				t.Parallel()
-				db := pgtest.New(t)
-				for i := shard; i < len(seeds); i += gainsShards {
-					failed.judge(t, db, seeds[i])
-				}
-			})
-		}
-	})
-	for _, prop := range append(slices.Clone(gainsProperties), inAnyOrder) {
-		for _, a := range gainsAnswers {
-			t.Run(prop.name+"/"+a.name, func(t *testing.T) {
-				if why := failed.found[prop.name+"/"+a.name]; why != "" {
-					t.Error(why)
-				}
-			})
-		}
+	const shards = 2 // databases that share the worlds
+	seeds := worldSeeds(t)
+	for shard := range min(shards, len(seeds)) {
+		t.Run(strconv.Itoa(shard), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			for i := shard; i < len(seeds); i += shards {
+				judge(t, db, seeds[i])
+			}
+		})
 	}
 }

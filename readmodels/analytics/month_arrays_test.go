@@ -1,45 +1,11 @@
 package analytics
 
 import (
-	"encoding/binary"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
-
-	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 )
-
-// Arrays are read as pgx writes and reads them.
-func TestSentArraysAreReadAsPgxReadsThem(t *testing.T) {
-	t.Parallel()
-	types := pgtype.NewMap()
-	types.RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-	rapid.Check(t, func(t *rapid.T) {
-		requireRead(t, types, pgtype.Int2ArrayOID, 2, int16At, rapid.SliceOfN(rapid.Int16(), 1, 40).Draw(t, "days"))
-		requireRead(t, types, pgtype.Int8ArrayOID, 8, int64At, rapid.SliceOfN(rapid.Int64(), 1, 40).Draw(t, "values"))
-		instants := rapid.Map(rapid.Int64Range(-1<<57, 1<<57), time.UnixMicro)
-		requireRead(t, types, pgtype.TimestamptzArrayOID, 8, timeAt, rapid.SliceOfN(instants, 1, 40).Draw(t, "captures"))
-	})
-	n, err := lengthOf(binary.BigEndian.AppendUint32(make([]byte, 8), pgtype.Int8OID), 8) // as PostgreSQL sends an empty one
-	require.NoError(t, err)
-	require.Zero(t, n)
-}
-
-func requireRead[T any](t *rapid.T, types *pgtype.Map, oid uint32, width int, at func(sentArray, int) T, values []T) {
-	sent, err := types.Encode(oid, pgtype.BinaryFormatCode, values, nil)
-	require.NoError(t, err)
-	var want []T
-	require.NoError(t, types.Scan(oid, pgtype.BinaryFormatCode, sent, &want))
-	n, err := lengthOf(sent, width)
-	require.NoError(t, err)
-	require.Len(t, want, n)
-	for i := range want {
-		require.Equal(t, want[i], at(sent, i))
-	}
-}
 
 // What is not an array of the kind is told, instead of numbers that are none.
 func TestArraysOfAnotherKindAreRefused(t *testing.T) {

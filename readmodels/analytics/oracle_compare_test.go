@@ -43,14 +43,17 @@ func agreeOnPart[R any](
 func TestReachAgreesWithTheOracle(t *testing.T) {
 	t.Parallel()
 	type part struct {
-		Reach  []analytics.AccountReach
-		AsRead []analytics.ReadFigure
+		Reach                []analytics.AccountReach
+		Impressions, Engaged []analytics.ReadFigure // as read
 	}
 	agreeOnPart(t, drawWorld,
 		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
-			got, meta, err := a.AccountStats(ctx, scope, q)
-			return part{got.Reach, got.AsRead}, meta, err
-		}, func(o *oracle) part { return part{o.reach(), o.asRead(domain.MetricImpressions)} })
+			insights, _, _ := a.AccountInsights(ctx, scope, q)
+			stats, meta, err := a.AccountStats(ctx, scope, q)
+			return part{stats.Reach, stats.AsRead, insights.AsRead}, meta, err
+		}, func(o *oracle) part {
+			return part{o.reach(), o.asRead(domain.MetricImpressions), o.asRead(domain.MetricEngagement)}
+		})
 }
 
 // agreeOnMeta compares what meta repeats of the query.

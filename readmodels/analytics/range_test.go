@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -53,23 +52,4 @@ func TestWhatARangeIsComparedWith(t *testing.T) {
 		require.Equal(t, []time.Time{at(tt.wantFrom), at(tt.wantTo)}, []time.Time{compared.From.UTC(), compared.To.UTC()}, name)
 		require.Equal(t, r.Now.IsZero() || !r.Now.Before(r.To), r.Complete(), name)
 	}
-}
-
-// A day begins with the first instant in which a clock shows its date, wherever clocks change.
-func TestDaysBeginWhereClocksSaySo(t *testing.T) {
-	t.Parallel()
-	names := []string{
-		"Africa/Cairo", "America/Asuncion", "America/Havana", "America/Sao_Paulo", "America/Santiago", "America/St_Johns",
-		"Asia/Amman", "Asia/Beirut", "Asia/Gaza", "Asia/Tehran", "Atlantic/Azores", "Europe/Berlin", "Pacific/Apia", "Pacific/Kiritimati",
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		r := analytics.Range{Zone: zone(t, rapid.SampledFrom(names).Draw(t, "zone"))}
-		day := time.Date(2005, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rapid.IntRange(0, 24*365).Draw(t, "day"))
-		r.From, r.To = firstInstant(day, r.Zone), firstInstant(day.AddDate(0, 0, 1), r.Zone)
-		if !r.From.Before(r.To) {
-			t.Skip("the zone jumped over this day")
-		}
-		before := firstInstant(day.AddDate(0, 0, -1), r.Zone)
-		require.Equal(t, before, r.Previous().From.UTC(), "the range is the whole day %s", day.Format(time.DateOnly))
-	})
 }

@@ -217,27 +217,6 @@ func TestReachIsNeverSummed(t *testing.T) {
 	}
 }
 
-// A LinkedIn page has a number for every day of June, and one of its lifetime: that is shown too,
-// although the days leave no room for steps.
-func TestAFigureAsReadStandsBesideDays(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn)}}
-	days := []domain.Figure{}
-	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
-		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
-	}
-	w.Add("a", read(domain.LinkedIn, at("2026-06-30 12:00"), domain.Figure{
-		Name: domain.MetricEngagement, Kind: domain.Rolling, Value: 900, Source: "totalShareStatistics", Window: "months_12",
-	}))
-	w.Add("b", read(domain.LinkedIn, at("2026-07-02 12:00"), days...))
-	w.Fold(t, db)
-	got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
-	require.Equal(t, new(int64(30)), got.Total.Engagement.Value)
-	require.Len(t, got.AsRead, 1)
-	require.Equal(t, int64(900), got.AsRead[0].Value)
-}
-
 // Page 11 is read every day but from the 20th to the 24th, when its connection was dead, and wins
 // one follower a day. Page 12 is connected on the 10th with 1,000 followers and loses two a day.
 // The line of both rises when 12 joins, and no change says that a thousand people came.
@@ -297,29 +276,6 @@ func gainedLikes(w *world, member int64, id string, published time.Time, gained 
 			Counts: domain.Counts{Likes: &likes},
 		})
 	}
-}
-
-// Members with the same sum share a rank and the next rank counts them both; one who lost likes is on
-// the board, last.
-func TestEqualsShareARank(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
-	for id, post := range map[string]struct{ member, gained int64 }{"a": {1, 7}, "b": {1, 3}, "c": {2, 7}, "d": {2, 3}, "e": {4, -2}} {
-		gainedLikes(w, post.member, id, june.From, post.gained)
-	}
-	w.Fold(t, db)
-	got, _ := ask(t, db, (*analytics.Analytics).Leaderboard, wholeAgency, onFacebook(june))
-	var board [][]int64
-	for _, m := range got.Members {
-		board = append(board, []int64{m.Rank, m.MemberID, m.Posts, m.Engagement})
-	}
-	require.Equal(t, [][]int64{{1, 1, 2, 10}, {1, 2, 2, 10}, {3, 4, 1, -2}}, board)
-	var posts []string
-	for _, p := range got.Posts {
-		posts = append(posts, fmt.Sprint(p.Rank, p.ExternalID))
-	}
-	require.Equal(t, []string{"1c", "1a", "3d", "3b", "5e"}, posts)
 }
 
 // A page that ends amid equals is that of the whole ranking, newest first, and a post that is

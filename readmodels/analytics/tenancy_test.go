@@ -82,36 +82,30 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 // one has the same social accounts or not.
 func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 	t.Parallel()
-	alone, both, others := pgtest.New(t), pgtest.New(t), pgtest.New(t)
-	own := []domain.DirectoryEntity{page(11, domain.Facebook), page(15, domain.TikTok)}
-	without := &world{Directory: own}
-	tenantFacts(without, "a", tenants[0], 700)
-	without.Fold(t, alone)
-
-	with := &world{Directory: own}
-	tenantFacts(with, "a", tenants[0], 700)
-	tenantFacts(with, "b", tenants[2], 31337)
-	with.Fold(t, both)
-
-	foreign := &world{}
-	tenantFacts(foreign, "b", tenants[2], 31337)
-	foreign.Fold(t, others)
-
-	for _, scope := range []readmodels.Scope{
-		wholeAgency, ofClient(clientA), ofClient(clientC),
-	} {
-		require.Equal(t, answers(t, alone, scope), answers(t, both, scope))
+	db := pgtest.New(t)
+	answersIn := func(w *world, scope readmodels.Scope) map[string]string {
+		w.Fold(t, db)
+		return answers(t, db, scope)
 	}
-	for name, answer := range answers(t, both, wholeAgency) {
+	own := []domain.DirectoryEntity{page(11, domain.Facebook), page(15, domain.TikTok)}
+	alone, both, others := &world{Directory: own}, &world{Directory: own}, &world{}
+	tenantFacts(alone, "a", tenants[0], 700)
+	tenantFacts(both, "a", tenants[0], 700)
+	tenantFacts(both, "b", tenants[2], 31337)
+	tenantFacts(others, "b", tenants[2], 31337)
+	for _, scope := range []readmodels.Scope{wholeAgency, ofClient(clientA), ofClient(clientC)} {
+		require.Equal(t, answersIn(alone, scope), answersIn(both, scope))
+	}
+	for name, answer := range answersIn(both, wholeAgency) {
 		require.NotContains(t, answer, "31337", name)
 		if !slices.Contains([]string{"ActivityMeter", "AccountNetGrowth", "ActiveMembers"}, name) { // counts, differences, names
 			require.Contains(t, answer, "700", name)
 		}
 	}
 	// Nothing at all is found for whoever has nothing, nor by an account of another agency.
-	nobody := answers(t, pgtest.New(t), wholeAgency)
-	require.Equal(t, nobody, answers(t, others, wholeAgency))
-	require.Equal(t, nobody, answers(t, others, ofClient(clientB)))
+	nobody := answersIn(&world{}, wholeAgency)
+	require.Equal(t, nobody, answersIn(others, wholeAgency))
+	require.Equal(t, nobody, answersIn(others, ofClient(clientB)))
 }
 
 // Lists are lists and absent is null, also where there is nothing.
