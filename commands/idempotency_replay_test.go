@@ -13,21 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Idempotency-Key: the same key and body give the document as of its version, whatever
-// happened since.
-func TestSameKeySameBodyIsReplayed(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	p := s.process(t)
-	first := update(t, p, put(north, users(nina), key("k")))
-	update(t, p, put(north, users(sam)))
-	again := update(t, p, put(north, users(nina), key("k")))
-	require.True(t, again.Replayed)
-	require.Equal(t, first.Dashboard, again.Dashboard)
-	require.Equal(t, []string{sam}, s.present[north].Users, "it is not done again")
-	require.Len(t, s.records, 2)
-}
-
 func TestSameKeyOtherBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newStage()

@@ -329,32 +329,6 @@ func TestImportWorld(t *testing.T) {
 	require.Empty(t, w.Facts(movedAgency, time.Now()).Accounts)
 }
 
-// A dashboard that a look at it had opened makes room for the old one, with its id and times.
-func TestImportDashboardsOverOpenedOnes(t *testing.T) {
-	t.Parallel()
-	s := newMovingStage(t, 2)
-	updates := s.Dashboards(t, time.Now)
-	caller := commands.Caller{ParentAccount: movedAgency, UserID: movedUser, Role: "agency", RequestID: "r"}
-	_, err := updates.Open(t.Context(), commands.OpenDashboard{Caller: caller, SubAccount: movedAccount(0)})
-	require.NoError(t, err)
-	require.Equal(t, 1, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 1"))
-	plan, err := s.use().Import(t.Context(), s.facts, s.documents)
-	require.NoError(t, err)
-	require.Empty(t, plan.Kept)
-	require.Equal(t, 2, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2 and created_at = to_timestamp(1e9) and document_id like 'e%'"))
-	again, err := s.use().Import(t.Context(), s.facts, s.documents)
-	require.NoError(t, err)
-	require.Equal(t, 2, again.Unchanged)
-
-	// A change here, and the old document has had its time.
-	scopes := []string{"reports"}
-	update(t, updates, commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: movedAccount(0), Scopes: &scopes}})
-	kept, err := s.use().Import(t.Context(), s.facts, s.documents)
-	require.NoError(t, err)
-	require.Len(t, kept.Kept, 2)
-	require.Equal(t, 2, s.count(t, "select count(*) from dashboard_preferences where scopes = '{reports}'"))
-}
-
 var toldSoFar atomic.Int64
 
 // toldAt is an instant after all that it gave before: of an entity the latest state counts.

@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,27 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 )
-
-func TestKeyedLockExcludesByKey(t *testing.T) {
-	t.Parallel()
-	l := commands.NewKeyedLock()
-	var group sync.WaitGroup
-	var entered [2]int // each guarded by its key's lock alone: the race detector watches
-	for i := range 200 {
-		group.Go(func() {
-			unlock, err := l.Lock(context.Background(), []string{"a", "b"}[i%2])
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer unlock()
-			entered[i%2]++
-		})
-	}
-	group.Wait()
-	require.Equal(t, [2]int{100, 100}, entered)
-	require.Zero(t, l.Held(), "a key that nobody holds takes no memory")
-}
 
 func TestKeyedLockWaiting(t *testing.T) {
 	t.Parallel()

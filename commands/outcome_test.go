@@ -87,23 +87,6 @@ func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	}
 }
 
-// Repeated before the record comes: both may be in the log, one of them is effective.
-func TestRepeatedBeforeTheLateRecordComes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage()
-		s.late(time.Minute)
-		p := s.process(t)
-		_, err := p.Update(t.Context(), put(north, users(nina)))
-		id := open(t, err)
-		result := update(t, p, put(north, users(nina), key(id)))
-		require.Equal(t, []string{nina}, result.Dashboard.Users)
-		time.Sleep(time.Minute)
-		require.Len(t, s.log(), 1)
-		require.Equal(t, 1, s.counted().stale, "the late one")
-	})
-}
-
 // While the repetition waits, the first record comes and takes its version: the answer is the first
 // one's outcome.
 func TestLateRecordOvertakesItsRepetition(t *testing.T) {
@@ -175,20 +158,6 @@ func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A caller that goes away does not turn its change into a refusal either.
-func TestCallerThatGoesAway(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage()
-		s.late(time.Minute)
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(2*time.Second, cancel)
-		_, err := s.process(t).Update(ctx, put(north, users(nina)))
-		open(t, err)
-		time.Sleep(2 * time.Minute)
-	})
 }
 
 // Trouble while looking for the outcome passes.

@@ -41,30 +41,6 @@ func TestUpdateAppendsOneRecord(t *testing.T) {
 	}, d.Envelope.Audit)
 }
 
-// Rule 8: what changes nothing appends nothing and answers the document as it is.
-func TestNoChangeAppendsNothing(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	p := s.process(t)
-	update(t, p, put(north, users(nina)))
-	result := update(t, p, put(north, users(nina)))
-	require.Equal(t, s.present[north], result.Dashboard)
-	require.Equal(t, 1, s.appends)
-}
-
-func TestRefusalsOfTheDomainAppendNothing(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	p := s.process(t)
-	for c, code := range map[string]domain.Code{agency: domain.CodeForbidden, "c90000000000000000000000": domain.CodeNotFound} {
-		_, err := p.Update(t.Context(), put(c))
-		require.Equal(t, code, domain.CodeOf(err))
-	}
-	_, err := p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: agency})
-	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-	require.Zero(t, s.appends)
-}
-
 // raced lets another process win the race of each of the first appends.
 func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.UpdateDashboard) {
 	s.onAppend = func(_ context.Context, n int, d domain.Draft) error {
