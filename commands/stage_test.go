@@ -55,7 +55,6 @@ type stage struct {
 	records   []domain.Draft                        // the effective ones
 	parked    map[int64]bool                        // versions whose content is not folded
 	appends   int
-	loads     int
 	stale     int
 	moved     chan struct{}
 }
@@ -77,7 +76,6 @@ func (s *stage) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsVi
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loads++
 	view := domain.FactsView{Head: s.head, Refusal: s.refusal, Facts: domain.DashboardFacts{
 		ParentAccount: need.ParentAccount, Dashboards: maps.Clone(s.present), Accounts: map[string]bool{},
 		UserAccounts: maps.Clone(s.users), OrderPOC: map[string][]string{}, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},

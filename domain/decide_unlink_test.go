@@ -127,30 +127,12 @@ func TestOpenDashboard(t *testing.T) {
 			MainPOC: []string{pocSouth}, Scopes: defaultScopes, CreatedAt: at, UpdatedAt: at, Version: 1,
 		}}, w.dashboards)
 	})
-	t.Run("an existing one is left as it is", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld()
-		w.given(t, change(south, users(sam)))
-		w.poc[south], w.scopes = nil, nil
-		event, err := open(w, south)
-		require.NoError(t, err)
-		require.Nil(t, event)
-	})
 	t.Run("foreign, unknown, main account", func(t *testing.T) {
 		t.Parallel()
 		for _, id := range []string{otherAccount, nobody, agency} {
 			_, err := open(newWorld(), id)
 			require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 		}
-	})
-	t.Run("a GET and a PUT that changes nothing make the same document", func(t *testing.T) {
-		t.Parallel()
-		got, put := newWorld(), newWorld()
-		event, err := open(got, north)
-		require.NoError(t, err)
-		got.fold(t, event)
-		put.given(t, change(north))
-		require.Equal(t, got.dashboards, put.dashboards)
 	})
 }
 

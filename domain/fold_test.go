@@ -11,27 +11,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Fold returns what changed and nothing else, and leaves its arguments alone.
+// What else a fold does, random histories judge.
 func TestFold(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.given(t, change(north, users(nina)), change(south, users(nina)))
-	before := snapshot(w.dashboards)
-	at := day0.Add(time.Hour)
-	revisions, err := domain.DashboardChange{
-		Primary: north, Linked: []string{south, north}, Users: []string{nina}, Scopes: defaultScopes,
-		MainPOC: map[string][]string{north: {pocNorth}, south: {pocSouth}},
-	}.Fold(agency, 9, at, w.dashboards)
-	require.NoError(t, err)
-	require.Equal(t, before, w.dashboards)
-	require.Len(t, revisions, 2)
-	require.Equal(t, north, revisions[0].After.SubAccountID, "in the order of the ids")
-	require.Equal(t, before[north], *revisions[0].Before)
-	require.Equal(t, int64(9), revisions[0].After.Version)
-	require.Equal(t, at, revisions[0].After.UpdatedAt)
-	require.Equal(t, before[north].CreatedAt, revisions[0].After.CreatedAt)
-	require.Equal(t, pair, revisions[1].After.SubAccountIDs)
-
+	before, at := w.dashboards, day0.Add(time.Hour)
 	t.Run("of a dashboard that is nowhere: nothing at all", func(t *testing.T) {
 		t.Parallel()
 		revisions, err := domain.DashboardChange{Primary: north, Linked: []string{north, west}, Users: []string{wes}}.

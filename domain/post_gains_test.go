@@ -60,20 +60,6 @@ func TestGainSince(t *testing.T) {
 	}
 }
 
-// Of a post that began at 0 here, a first reading gained what it shows; what is missing of it is not 0.
-func TestGainSinceZero(t *testing.T) {
-	t.Parallel()
-	fromZero := func(first domain.Counts) domain.Gain { return domain.GainSince(domain.Counts{}, first, true) }
-	require.Equal(t, domain.Gain{
-		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Saves: new(int64(8)), Engagement: new(int64(6)),
-	}, fromZero(domain.Counts{
-		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)), Saves: new(int64(8)), AvgWatch: new(int64(9)),
-	}))
-	require.Equal(t, domain.Gain{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, fromZero(domain.Counts{Likes: new(int64(0))}))
-	require.Equal(t, domain.Gain{Views: new(int64(4))}, fromZero(domain.Counts{Views: new(int64(4))}))
-	require.Equal(t, domain.Gain{}, domain.GainSince(domain.Counts{}, domain.Counts{Likes: new(int64(9)), Views: new(int64(9))}, false))
-}
-
 // A figure that some readings lack gains what it gained: reading by reading since the last one that had it is as much
 // as from the first to the last, and engagement is the sum of its parts.
 func TestGainSinceLosesNothing(t *testing.T) {

@@ -410,7 +410,7 @@ func wantLeaderboard(w *world, q question) cells {
 	engagement := q.ofPosts(w, domain.MetricEngagement)
 	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
 		all := q.ofPosts(w, name)
-		for _, t := range slices.Concat(gainsOwners, []domain.Tenant{gainsStranger}) {
+		for _, t := range slices.Concat(gainsOwners, []domain.Tenant{tenants[2]}) {
 			if engagement.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...) != nil {
 				of := all.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...)
 				want[fmt.Sprintf("members[%d].%s", t.MemberID, name)] = of

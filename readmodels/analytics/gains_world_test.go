@@ -10,26 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// A page of the gains worlds: a social account of the agency A, which may have another agency beside it.
-type gainsPage struct {
-	id       int64
-	platform domain.Platform
-}
-
-var gainsPages = []gainsPage{
+// gainsPages are social accounts of agency A, which may have another agency beside it.
+var gainsPages = []social{
 	{21, domain.Facebook}, {22, domain.Instagram}, {23, domain.LinkedIn}, {24, domain.TikTok}, {25, domain.TikTok}, {26, domain.Facebook},
 }
 
 // gainsOwners are whom a page of agency A may belong to: two members of client A, one of client C, the agency itself.
-var gainsOwners = []domain.Tenant{
-	{ParentAccount: agencyA, AccountID: clientA, MemberID: 1},
-	{ParentAccount: agencyA, AccountID: clientA, MemberID: successor},
-	{ParentAccount: agencyA, AccountID: clientC, MemberID: 2},
-	{ParentAccount: agencyA, AccountID: agencyA, MemberID: 4},
-}
-
-// gainsStranger is the other agency's owner.
-var gainsStranger = domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 3}
+var gainsOwners = []domain.Tenant{tenants[0], {ParentAccount: agencyA, AccountID: clientA, MemberID: successor}, tenants[1], tenants[3]}
 
 // gainsSeasons are the first days of worlds of gainsDays: the clocks of all the zones change within each.
 var gainsSeasons = []time.Time{
@@ -64,12 +51,12 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		if g.IntN(4) == 0 {
 			continue
 		}
-		tenures := g.drawTenures(p)
+		tenures := g.drawTenures()
 		g.drawAccountReadings(p, tenures)
 		g.drawPosts(p, tenures)
 		g.drawErasure(p, tenures)
 		if g.IntN(4) == 0 { // a second agency reads the same page, for as long as it likes
-			strangers := []tenure{{g.season, gainsStranger}}
+			strangers := []tenure{{g.season, tenants[2]}}
 			g.drawAccountReadings(p, strangers)
 			g.drawPosts(p, strangers)
 		}
@@ -116,7 +103,7 @@ type tenure struct {
 // drawTenures hands a page over now and then. Handovers are in the afternoon of UTC, so that no day of any zone ends
 // between the last reading of the one and the first of the other: who had the page when a day ended is not in doubt. In some
 // worlds they are at any hour, and it is as the last reading before the end tells.
-func (g *gainsWorld) drawTenures(gainsPage) []tenure {
+func (g *gainsWorld) drawTenures() []tenure {
 	out := []tenure{{g.season, pick(g.Rand, gainsOwners...)}}
 	for range pick(g.Rand, 0, 0, 1, 2) {
 		day := g.season.AddDate(0, 0, g.IntN(gainsDays))
@@ -143,7 +130,7 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 
 // drawErasure erases what agency A has read of a page up to an instant, in some worlds. What is connected again is listed again: the
 // posts that are left are registered anew.
-func (g *gainsWorld) drawErasure(p gainsPage, tenures []tenure) {
+func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 	if !g.withErased || g.more.IntN(2) == 0 {
 		return
 	}
@@ -177,7 +164,7 @@ func (g *gainsWorld) drawErasure(p gainsPage, tenures []tenure) {
 
 // drawPosts draws posts of a page with their registrations and readings. The owner of the day registers a post; a new
 // owner may register it again. Some of the readings lack figures; some figures come late; some posts are from zero.
-func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
+func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
 	for n := range g.IntN(4) {
 		id, times := fmt.Sprintf("p%d", n), g.readingTimes(8)
 		published := g.season.AddDate(0, 0, -g.IntN(60)).Add(7 * time.Hour)
@@ -204,7 +191,7 @@ func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
 	}
 }
 
-func (g *gainsWorld) drawPostReadings(p gainsPage, id string, published time.Time, times []time.Time, tenures []tenure) {
+func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, times []time.Time, tenures []tenure) {
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
 	var counts [9]int64
 	for _, at := range times {
@@ -234,17 +221,9 @@ func (g *gainsWorld) instant(day int) time.Time {
 	date := g.season.AddDate(0, 0, day)
 	at := date.Add(time.Duration(g.IntN(48)) * 30 * time.Minute)
 	if g.IntN(2) == 0 { // where the day begins in a zone
-		at = firstInstant(date, mustZone(pick(g.Rand, gainsZones...)))
+		at = firstInstant(date, zone(pick(g.Rand, gainsZones...)))
 	}
 	return at.Add(time.Duration(pick(g.Rand, 0, 0, 0, -1, 1, 700_000)) * time.Microsecond)
-}
-
-func mustZone(name string) *time.Location {
-	z, err := time.LoadLocation(name)
-	if err != nil {
-		panic(err)
-	}
-	return z
 }
 
 // readingTimes are when a page or a post is read: daily for a while, then not for weeks, then again.
@@ -257,7 +236,7 @@ func (g *gainsWorld) readingTimes(most int) (times []time.Time) {
 }
 
 // drawAccountReadings reads a page under its owners. At a handover the one reads just before it, the other just after.
-func (g *gainsWorld) drawAccountReadings(p gainsPage, tenures []tenure) {
+func (g *gainsWorld) drawAccountReadings(p social, tenures []tenure) {
 	times := g.readingTimes(9)
 	if p.platform != domain.TikTok { // it has no day flows: nothing about it is in doubt, whenever it is read
 		for _, t := range tenures[1:] {
@@ -274,7 +253,7 @@ func (g *gainsWorld) drawAccountReadings(p gainsPage, tenures []tenure) {
 	}
 }
 
-func (g *gainsWorld) addAccountReading(p gainsPage, owner domain.Tenant, at time.Time, first bool, followers, likes int64) {
+func (g *gainsWorld) addAccountReading(p social, owner domain.Tenant, at time.Time, first bool, followers, likes int64) {
 	read := domain.AccountRead{Tenant: tenantOf(owner, p.id), Platform: p.platform, CapturedAt: at}
 	add := func(name string, kind domain.Kind, source, day, window string, v int64) {
 		if g.IntN(6) > 0 { // else it is absent

@@ -81,7 +81,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	for name, change := range map[string]func(*planQuestion){
 		"whole days": nil,
 		"another zone": func(q *planQuestion) {
-			q.query.Range.Zone = zone(t, "America/New_York")
+			q.query.Range.Zone = zone("America/New_York")
 			q.query.Range.From, q.query.Range.To = q.query.Range.From.Add(5*time.Hour), q.query.Range.To.Add(5*time.Hour)
 		},
 		"instants": func(q *planQuestion) {

@@ -44,7 +44,7 @@ func TestWhatARangeIsComparedWith(t *testing.T) {
 		"nothing has elapsed yet":              {year, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-01 12:00", "2025-06-01 00:00", "2025-06-01 00:00"},
 		"it begins today, in Kiritimati alone": {year, "Pacific/Kiritimati", "2026-05-31 10:00", "2026-06-30 10:00", "2026-05-31 12:00", "2025-05-31 10:00", "2025-06-01 10:00"},
 	} {
-		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone)}
+		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(tt.zone)}
 		if tt.now != "" {
 			r.Now = at(tt.now)
 		}

@@ -252,17 +252,6 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	net, _ := ask(t, db, (*analytics.Analytics).AccountNetGrowth, wholeAgency, onFacebook(june))
 	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})
 	require.True(t, net.Total.ComparedInPart)
-
-	// By weeks that the range cuts at both ends: Wednesday to Sunday, a whole week, Monday and
-	// Tuesday.
-	weeks := onFacebook(analytics.Range{From: at("2026-06-03 00:00"), To: at("2026-06-17 00:00"), Zone: time.UTC})
-	weeks.Granularity = analytics.ByWeek
-	got, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, weeks)
-	require.Equal(t, []analytics.FollowerDay{
-		{Day: "2026-06-01", Followers: n(107), Change: n(5), AccountsRead: 1},
-		{Day: "2026-06-08", Followers: n(114 + 992), Change: n(7 - 8), AccountsRead: 2, AccountsJoined: 1}, // 12 since its first reading in this week
-		{Day: "2026-06-15", Followers: n(116 + 988), Change: n(2 - 4), AccountsRead: 2},
-	}, got.Total.Series)
 }
 
 // gainedLikes are a registered post and two readings of it in June, between which it gains likes.
