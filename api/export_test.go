@@ -3,12 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -33,26 +28,6 @@ func (s *Server) Routes() (routes []Route) {
 // ClientVersion is clientVersion.
 var ClientVersion = clientVersion
 
-// EveryRole returns the constants of type Role, as the source has them: [AllRoles] must name each.
-func EveryRole() (roles []Role, err error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "roles.go", nil, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "Role" {
-			role, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			roles = append(roles, Role(role))
-		}
-		return true
-	})
-	return roles, nil
-}
-
 // NewParams reads parameters through get; now is the end of a range that names none. A test need not read all
 // that there are.
 func NewParams(get func(name string) (string, bool), now time.Time) *Params {
@@ -66,34 +41,12 @@ func NewParams(get func(name string) (string, bool), now time.Time) *Params {
 	return &Params{get: get, now: now, takes: takes}
 }
 
-// ReadDeclared reads by the declarations of a route from a request without any parameter.
-func ReadDeclared(read func(*Params), takes ...Param) error {
-	p := &Params{get: func(string) (string, bool) { return "", false }, takes: takes}
-	read(p)
-	return p.Err()
-}
-
 // Declared parameters that tests read.
 var (
 	StartTime = paramStartTime
 	EndTime   = paramEndTime
 	Account   = paramAccount
-	Limit     = paramLimit
 )
-
-// Absent names what a server was not given of [Deps]: routes may depend on it.
-func (s *Server) Absent() (names []string) {
-	deps := reflect.ValueOf(s.deps)
-	for field := range deps.Type().Fields() {
-		switch v := deps.FieldByIndex(field.Index); v.Kind() {
-		case reflect.Interface, reflect.Pointer, reflect.Func, reflect.Slice, reflect.Map:
-			if v.IsNil() {
-				names = append(names, field.Name)
-			}
-		}
-	}
-	return names
-}
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {

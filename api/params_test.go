@@ -140,19 +140,6 @@ func TestPlatformsAndCategories(t *testing.T) {
 	}
 }
 
-// A route reads what it declares, each parameter by its kind, and nothing else: a difference is a
-// defect of the program.
-func TestReadingAgainstDeclarationsIsRefused(t *testing.T) {
-	t.Parallel()
-	limit := func(p *api.Params) { p.Limit() }
-	require.NoError(t, api.ReadDeclared(limit, api.Limit))
-	text := api.Limit
-	text.Kind = api.KindText
-	for _, takes := range [][]api.Param{nil, {text}, {api.Limit, api.Account}} {
-		require.Equal(t, domain.CodeInternal, domain.CodeOf(api.ReadDeclared(limit, takes...)))
-	}
-}
-
 func FuzzParams(f *testing.F) {
 	f.Add("2026-01-01", "1767225600", "Europe/Berlin", "3", "7", "20", "abc")
 	f.Add("", "2026-01-01T00:00:00+14:00", "America/Havana", "all", client1, "", "")

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,9 +9,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -71,12 +74,16 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 		t.Run(fmt.Sprintf("unknown users allowed: %t", unknownUsers), func(t *testing.T) {
 			t.Parallel()
 			var platform *dialogs
+			people := &countedPeople{asked: map[string]int{}}
 			b := setupTenants(t, func(d *api.Deps) {
 				desk, _ := d.Connect.(*connect.Connect)
 				platform, _ = desk.SignIns.(*dialogs)
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
-			}, peopleOfTables)
+				scopes, _ := d.Figures.(readmodels.Scopes)
+				people.People = readmodels.People(scopes)
+				d.People = people
+			})
 			b.now = time.Now() // streams end with their tokens
 			server := httptest.NewServer(b.server)
 			t.Cleanup(server.Close)
@@ -90,17 +97,20 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 					cases = append(cases, m)
 				}
 			}
+			asked := map[string]int{}
 			for _, m := range cases {
 				for _, draft := range fates[m.fate].records(m.leaver) {
 					require.NoError(t, b.facts.Append(t.Context(), draft))
 				}
+				asked[m.user.ID] = people.times(m.user.ID)
 			}
-			time.Sleep(time.Second) // earlier answers are no longer remembered
 			for _, m := range cases {
 				stays, ways := fates[m.fate].known, 0
 				if unknownUsers {
 					stays = fates[m.fate].allowed
 				}
+				// What was answered before is forgotten when an open stream has had the directory asked again.
+				require.Eventually(t, func() bool { return people.times(m.user.ID) > asked[m.user.ID] }, patience, 10*time.Millisecond)
 				if !stays {
 					m.requireCut()
 					ways = m.ways
@@ -112,9 +122,25 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 	}
 }
 
-func peopleOfTables(d *api.Deps) {
-	scopes, _ := d.Figures.(readmodels.Scopes)
-	d.People = readmodels.People(scopes)
+// countedPeople is a directory that counts how often it has begun to look for each user.
+type countedPeople struct {
+	readmodels.People
+
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (p *countedPeople) Standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+	p.mu.Lock()
+	p.asked[user]++
+	p.mu.Unlock()
+	return p.People.Standing(ctx, user, account)
+}
+
+func (p *countedPeople) times(user string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[user]
 }
 
 // matrixCase is one person at every way in.
@@ -129,7 +155,7 @@ type matrixCase struct {
 	tickets map[string]string // by the path of their stream
 	ways    int               // that the person may try
 	streams []*liveStream
-	polled  string // the session of one that polls
+	socket  *websocket.Conn
 
 	platform      *dialogs
 	browser       *visitor // in which the person has begun to connect
@@ -155,17 +181,12 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 	m.token = b.token(m.account.ID, role, map[string]any{"sub": m.user.ID})
 	m.tickets, m.browser = map[string]string{}, &visitor{b: b}
 	for _, path := range []string{"/api/notices", "/api/live"} {
-		ticket := ask(t, b.server, http.MethodPost, "/api/notices/ticket?path="+path, "", "Authorization: Bearer "+m.token)
-		require.Equal(t, http.StatusOK, ticket.status, ticket.body)
-		_, rest, _ := strings.Cut(ticket.body, `"ticket":"`)
-		m.tickets[path], _, _ = strings.Cut(rest, `"`)
+		m.tickets[path] = ticket(t, b, m.token, path, "").Ticket
 	}
 	m.start = m.begin()
 	m.choose = m.comeBack(atPlatform(t, m.browser.visit(m.begin(), nil)))
 	m.back = atPlatform(t, m.browser.visit(m.begin(), nil))
-	linked := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+m.account.ID+`"}`, "Authorization: Bearer "+m.token)
-	require.Equal(t, http.StatusOK, linked.status, linked.body)
-	m.link, _ = linked.object(t)["data"].(map[string]any)["url"].(string)
+	m.link = m.made("/api/connect/links", `{"platforms":[1],"days":1,"account":"`+m.account.ID+`"}`, "url")
 	return m
 }
 
@@ -205,10 +226,15 @@ func (m *matrixCase) requireBack(stays bool) {
 // begin asks for a sign-in and returns its first page.
 func (m *matrixCase) begin() string {
 	m.t.Helper()
-	begun := m.b.ask(http.MethodPost, "/api/connect", `{"platform":1,"account":"`+m.account.ID+`"}`, "Authorization: Bearer "+m.token)
-	require.Equal(m.t, http.StatusOK, begun.status, begun.body)
-	start, _ := begun.object(m.t)["data"].(map[string]any)["start_url"].(string)
-	return start
+	return m.made("/api/connect", `{"platform":1,"account":"`+m.account.ID+`"}`, "start_url")
+}
+
+// made has something made, and returns its address.
+func (m *matrixCase) made(path, body, address string) string {
+	m.t.Helper()
+	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token)
+	require.Equal(m.t, http.StatusOK, made.status, made.body)
+	return made.object(m.t)["data"].(map[string]any)[address].(string)
 }
 
 // refusals tries every way in and counts those that are closed to who has no rights.
@@ -243,7 +269,7 @@ func (m *matrixCase) refusals() (closed int) {
 	count(m.pageRefused(m.choose, nil))
 	count(m.pageRefused(m.choose, url.Values{"seen": {"nothing"}}))
 	count(m.linkRefused())
-	count(m.socketRefused())
+	count(m.connect(accessEnded) == nil)
 	return closed
 }
 
@@ -288,68 +314,34 @@ func (m *matrixCase) linkRefused() bool {
 	return true
 }
 
-// socketRefused connects as the stock Socket.IO client does that polls.
-func (m *matrixCase) socketRefused() bool {
+// connect opens a websocket of Socket.IO, up to the answer to its token; nil: it is refused, and says why.
+func (m *matrixCase) connect(why string) *websocket.Conn {
 	m.t.Helper()
-	_, refused := m.openPolling(accessEnded)
-	return refused
-}
-
-// openPolling opens a session of the client that polls, up to the answer to its token. A refusal must say why. As the stock client does, it
-// opens another session when the transport of one was closed before the answer.
-func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
-	m.t.Helper()
-	for until := time.Now().Add(patience); time.Now().Before(until); {
-		sid, answer := m.tryPolling()
-		switch {
-		case strings.HasPrefix(answer, "40"):
-			return sid, false // the connection ends with the hub
-		case strings.HasPrefix(answer, "44"):
-			require.Contains(m.t, answer, why)
-			return sid, true
-		}
-		m.t.Logf("the session was closed before it was answered: %s", answer)
-		time.Sleep(100 * time.Millisecond)
-	}
-	m.t.Fatal("no session was answered")
-	return "", false
-}
-
-// tryPolling opens a session, and returns what the connection is answered, or how the session ended before that.
-func (m *matrixCase) tryPolling() (sid, answer string) {
-	m.t.Helper()
-	sid = openSession(m.t, m.url)
-	told := poll(m.t, m.url, http.MethodPost, sid, `40{"token":"`+m.token+`"}`)
-	require.Equal(m.t, http.StatusOK, told.status, told.body)
-	require.Equal(m.t, "ok", told.body)
+	socket, response, err := websocket.DefaultDialer.Dial(strings.Replace(m.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	require.NoError(m.t, err)
+	require.NoError(m.t, response.Body.Close())
+	m.t.Cleanup(func() { socket.Close() })
+	require.NoError(m.t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+m.token+`"}`)))
 	for {
-		heard := poll(m.t, m.url, http.MethodGet, sid, "")
-		if heard.status != http.StatusOK {
-			return sid, heard.body
-		}
-		for packet := range strings.SplitSeq(heard.body, "\x1e") {
-			if strings.HasPrefix(packet, "4") || packet == "1" {
-				return sid, packet
-			}
+		packet, err := heard(socket)
+		require.NoError(m.t, err)
+		switch {
+		case strings.HasPrefix(packet, "40"):
+			return socket
+		case strings.HasPrefix(packet, "44"):
+			require.Contains(m.t, packet, why)
+			return nil
 		}
 	}
 }
 
-// requirePollingCut polls until the server ends the session.
-func (m *matrixCase) requirePollingCut() {
-	m.t.Helper()
-	for polls := 0; ; polls++ {
-		require.Less(m.t, polls, 10, m.fate)
-		heard := poll(m.t, m.url, http.MethodGet, m.polled, "")
-		for packet := range strings.SplitSeq(heard.body, "\x1e") {
-			if heard.status != http.StatusOK || packet == "41" || packet == "1" {
-				return
-			}
-			if packet == "2" { // its ping
-				poll(m.t, m.url, http.MethodPost, m.polled, "3")
-			}
-		}
+// heard is the next packet of a websocket, whose pings it answers.
+func heard(socket *websocket.Conn) (string, error) {
+	_, packet, err := socket.ReadMessage()
+	if string(packet) == "2" {
+		err = socket.WriteMessage(websocket.TextMessage, []byte("3"))
 	}
+	return string(packet), err
 }
 
 // open opens what must be cut.
@@ -360,9 +352,8 @@ func (m *matrixCase) open() {
 		require.Equal(m.t, http.StatusOK, s.response.StatusCode)
 		m.streams = append(m.streams, s)
 	}
-	sid, refused := m.openPolling(accessEnded)
-	require.False(m.t, refused, "it is connected")
-	m.polled = sid
+	m.socket = m.connect(accessEnded)
+	require.NotNil(m.t, m.socket, "it is connected")
 }
 
 // requireCut waits for the end of what was opened. TestStreamOfWhoLeftEndsWithinTenSeconds requires
@@ -377,5 +368,7 @@ func (m *matrixCase) requireCut() {
 		require.NoError(m.t, s.lines.Err())
 		require.Contains(m.t, lines, ": This listener has lost its access.", m.fate)
 	}
-	m.requirePollingCut()
+	for packet, err := heard(m.socket); err == nil && packet != "41" && packet != "1"; {
+		packet, err = heard(m.socket)
+	}
 }

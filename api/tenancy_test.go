@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -73,7 +72,7 @@ var (
 	rightsOfListening     = rights{free, free, refused, refused, refused, unproven, false}
 )
 
-// rightsTable has a row for every route that is served, by method and pattern without the parameters' names.
+// rightsTable has a row for every route that is served but those of figures and of operators, by method and pattern without the parameters' names.
 var rightsTable = map[string]rights{
 	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
 	"GET /docs": rightsOfPublic, "GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
@@ -145,59 +144,6 @@ var rightsTable = map[string]rights{
 	"POST /connect/meta/deauthorize":    rightsOfBrowserForm, // of a caller who signs with an app's secret
 	"POST /connect/meta/delete":         rightsOfBrowserForm,
 	"GET /connect/meta/delete/{}":       rightsOfBrowser,
-
-	"GET /getAccountInsights/{}/{}/{}":           rightsOfFigures,
-	"GET /getAccountFollowers/{}/{}/{}":          rightsOfFigures,
-	"GET /getRoiViews":                           rightsOfFigures,
-	"GET /reach/getAccountStats/{}":              rightsOfFigures,
-	"GET /reach/getAccountNetGrowth/{}":          rightsOfFigures,
-	"GET /reach/getAccountNetGrowth":             rightsOfFigures,
-	"GET /reach/activityMeter":                   rightsOfFigures,
-	"GET /leaderboard/{}":                        rightsOfFigures,
-	"GET /getTopPostsInsights/{}/{}/{}/{}":       rightsOfFigures,
-	"GET /getPostInsights/{}/{}/{}":              rightsOfFigures,
-	"GET /getPostsLikes/{}/{}/{}":                rightsOfFigures,
-	"GET /getPostsViews/{}/{}/{}":                rightsOfFigures,
-	"GET /getPostsEngagements/{}/{}/{}":          rightsOfFigures,
-	"GET /getPostsTotalEngagements/{}/{}/{}":     rightsOfFigures,
-	"GET /member-followers-graph/{}":             rightsOfFigures,
-	"GET /accountActiveMembersPlatforms/{}":      rightsOfFigures,
-	"GET /membersSocialGrowth/{}/{}/{}":          rightsOfFigures,
-	"GET /getMembersPostInsights/{}/{}/{}/{}":    rightsOfFigures,
-	"GET /getMembersfollowersGrowth/{}/{}/{}/{}": rightsOfFigures,
-	"GET /getMembersPostLikes/{}/{}/{}/{}":       rightsOfFigures,
-	"GET /getMembersPostViews/{}/{}/{}/{}":       rightsOfFigures,
-	"GET /getMembersPostEngagement/{}/{}/{}/{}":  rightsOfFigures,
-	"GET /getMembersTopPosts/{}/{}":              rightsOfFigures,
-	"GET /getMembersTopPosts/{}/{}/{}":           rightsOfFigures,
-	"GET /getMembersTopPosts/{}/{}/{}/{}":        rightsOfFigures,
-	"GET /getMembersTopPosts/{}/{}/{}/{}/{}":     rightsOfFigures,
-
-	"GET /api/ops/projections":             rightsOfOperators,
-	"POST /api/ops/projections/{}/rebuild": rightsOfOperators,
-	"POST /api/ops/projections/{}/back":    rightsOfOperators,
-	"POST /api/ops/projections/{}/prepare": rightsOfOperators,
-	"POST /api/ops/projections/{}/pause":   rightsOfOperators,
-	"POST /api/ops/projections/{}/resume":  rightsOfOperators,
-	"GET /api/ops/generations":             rightsOfOperators,
-	"GET /api/ops/rebuilds":                rightsOfOperators,
-	"GET /api/ops/rebuilds/{}":             rightsOfOperators,
-	"GET /api/ops/rebuilds/{}/events":      rightsOfOperators,
-	"POST /api/ops/rebuilds/{}/cancel":     rightsOfOperators,
-	"GET /api/ops/parked":                  rightsOfOperators,
-	"POST /api/ops/parked/retry":           rightsOfOperators,
-	"POST /api/ops/parked/{}/show":         rightsOfOperators,
-	"POST /api/ops/parked/{}/retry":        rightsOfOperators,
-	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
-	"GET /api/ops/pauses":                  rightsOfOperators,
-	"GET /api/ops/connections":             rightsOfOperators,
-	"POST /api/ops/connections/{}/read":    rightsOfOperators,
-	"POST /api/ops/connections/{}/pause":   rightsOfOperators,
-	"POST /api/ops/connections/{}/resume":  rightsOfOperators,
-	"POST /api/ops/platforms/{}/pause":     rightsOfOperators,
-	"POST /api/ops/platforms/{}/resume":    rightsOfOperators,
-	"GET /api/ops/actions":                 rightsOfOperators,
-	"GET /api/ops/log":                     rightsOfOperators,
 }
 
 // socketIO proves its callers inside of its own protocol; notices_test.go tests that.
@@ -212,45 +158,52 @@ func (r rights) ofRole() map[string]wantedStatus {
 	}
 }
 
-// Every role on every route, about its own tenant and the other one. A route without a row fails, and so do
-// a row without a route, a role without a column, and a dependency that the server of this test lacks: the
-// routes that stand on it would not be tried.
+// rightsOf is what each role gets from a route; false: the table lacks its row.
+func (b *bundle) rightsOf(route api.Route) (r rights, known bool) {
+	if _, figures := b.server.Match(route.Method, "/auth"+strings.TrimPrefix(route.Pattern, "/auth")); figures {
+		return rightsOfFigures, true
+	}
+	if strings.HasPrefix(route.Pattern, "/api/ops/") {
+		return rightsOfOperators, true
+	}
+	r, known = rightsTable[route.Method+" "+normal(route.Pattern)]
+	return r, known
+}
+
+// Every role on every route, about its own tenant and the other one. A route without a row fails, and so does a row or an operation of the API
+// document without a route.
 func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
-	require.Equal(t, []string{"Withdrawn", "TicketKey", "Registerer"}, b.server.Absent(), "no route stands on it")
-	roles, err := api.EveryRole()
-	require.NoError(t, err)
-	require.ElementsMatch(t, roles, api.AllRoles())
-	require.Len(t, rightsOfPublic.ofRole(), len(roles)+1)
-	for _, role := range roles {
-		require.Contains(t, rightsOfPublic.ofRole(), string(role), "every role has a column")
-	}
-	rows := maps.Clone(rightsTable)
+	require.Len(t, rightsOfPublic.ofRole(), len(api.AllRoles())+1, "every role has a column")
+	rows, tried := maps.Clone(rightsTable), map[string]bool{}
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
-	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(client.CloseIdleConnections)
 	for _, route := range b.server.Routes() {
+		tried[route.Method+" "+documented(route.Pattern)] = true
 		if route.Pattern == socketIO {
 			continue
 		}
-		row, ok := rightsTable[route.Method+" "+normal(route.Pattern)]
-		require.True(t, ok, "%s %s has no row in the table: add one that says what each role gets", route.Method, route.Pattern)
+		row, known := b.rightsOf(route)
+		require.True(t, known, "%s %s has no row in the table: add one that says what each role gets", route.Method, route.Pattern)
 		delete(rows, route.Method+" "+normal(route.Pattern))
 		for role, want := range row.ofRole() {
-			for tenant, status := range map[string]int{"own": want.own, "foreign": want.foreign} {
+			for account, status := range map[string]int{client1: want.own, otherClient: want.foreign} {
 				path := ownPath(route.Pattern)
-				if tenant == "foreign" && !row.whole {
+				if account == otherClient && !row.whole {
 					path = foreignPath(route.Pattern)
 				}
 				if route.Method == http.MethodPost && takesAccount()[documented(route.Pattern)] { // that is the GET of the same address
 					path, _, _ = strings.Cut(path, "?")
 				}
-				answer := request(t, client, route.Method, server.URL+path, b.tokenOf(role), tenant)
-				asked, err := http.NewRequest(route.Method, path, http.NoBody)
-				require.NoError(t, err)
-				b.contract.check(t, asked, answer)
+				var answer answer
+				if route.Pattern == "/api/live" || route.Pattern == "/api/notices" {
+					stream := b.listen(server.URL+path, b.tokenOf(role))
+					answer.status = stream.response.StatusCode
+					require.NoError(t, stream.response.Body.Close())
+				} else {
+					answer = b.askAs(role, route.Method, path, bodyOf(route, account))
+				}
 				require.Equal(t, status, answer.status, "%s %s as %q: %s", route.Method, path, role, answer.body)
 				for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
 					require.NotContains(t, answer.body, id, "%s %s as %q shows the other tenant", route.Method, path, role)
@@ -259,6 +212,44 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 		}
 	}
 	require.Empty(t, rows, "rows of routes that are not served")
+	for _, op := range api.Describe().Operations {
+		require.True(t, tried[op.Method+" "+documented(op.Pattern)], "%s %s is not tried", op.Method, op.Pattern)
+	}
+}
+
+// askAs asks as one of our agency's people; "" is nobody.
+func (b *bundle) askAs(role, method, path, body string) answer {
+	b.t.Helper()
+	var headers []string
+	if role != "" {
+		headers = []string{"Authorization: Bearer " + b.tokenOf(role)}
+	}
+	if path == "/api/directory" {
+		headers = append(headers, "Content-Type: application/x-ndjson")
+	}
+	return b.ask(method, path, body, headers...)
+}
+
+// bodies are what routes need to be asked with.
+var bodies = map[string]string{
+	"POST /api/directory":     `{"type":"directory.category.v1","data":{"id":1,"name":"Events"}}`,
+	"POST /api/accounts":      `{"name":"A new client"}`,
+	"POST /api/users":         `{"name":"Somebody new","email":"new@example.com","account":"ACCOUNT"}`,
+	"POST /api/platforms":     registersPage,
+	"POST /api/connect":       forClient1,
+	"POST /api/connect/links": `{"platforms":[1],"days":1,"account":"` + client1 + `"}`,
+}
+
+func bodyOf(route api.Route, account string) string {
+	switch body, known := bodies[route.Method+" "+route.Pattern]; {
+	case known:
+		return strings.ReplaceAll(body, "ACCOUNT", account)
+	case route.Method == http.MethodPut, strings.HasSuffix(route.Pattern, "/preview"):
+		return "{}"
+	case route.Method == http.MethodPost && strings.HasPrefix(route.Pattern, "/api/ops/"):
+		return `{"reason":"test:T-1"}`
+	}
+	return ""
 }
 
 var parameter = regexp.MustCompile(`{[^}]*}`)
@@ -304,52 +295,6 @@ func filled(pattern, account, member, row, user string) string {
 		query = ""
 	}
 	return path + query
-}
-
-// request asks over a connection, because one of the routes is a stream; its body is not read.
-func request(t *testing.T, client *http.Client, method, url, token, tenant string) answer {
-	t.Helper()
-	body, mediaType := strings.NewReader(""), "application/json"
-	switch {
-	case method == http.MethodPost && strings.HasSuffix(url, "/api/directory"):
-		body, mediaType = strings.NewReader(`{"type":"directory.category.v1","data":{"id":1,"name":"Events"}}`), "application/x-ndjson"
-	case method == http.MethodPost && strings.HasSuffix(url, "/api/accounts"):
-		body = strings.NewReader(`{"name":"A new client"}`)
-	case method == http.MethodPost && strings.HasSuffix(url, "/api/users"):
-		account := map[string]string{"own": client1, "foreign": otherClient}[tenant]
-		body = strings.NewReader(`{"name":"Somebody new","email":"new@example.com","account":"` + account + `"}`)
-	case method == http.MethodPut, strings.HasSuffix(url, "/preview"):
-		body = strings.NewReader("{}")
-	case method == http.MethodPost && strings.HasSuffix(url, "/api/platforms"):
-		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `","external_id":"9001","name":"A new page"}`)
-	case strings.HasSuffix(url, "/api/connect"):
-		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `"}`)
-	case strings.HasSuffix(url, "/api/connect/links") && method == http.MethodPost:
-		body = strings.NewReader(`{"platforms":[1],"days":1,"account":"` + client1 + `"}`)
-	case strings.HasSuffix(url, "/run"):
-		body = strings.NewReader(`{"reason":"test:T-1","kind":"post_insights"}`)
-	case strings.Contains(url, "/api/ops/") && method != http.MethodGet:
-		body = strings.NewReader(`{"reason":"test:T-1"}`)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
-	require.NoError(t, err)
-	if body.Len() > 0 {
-		r.Header.Set("Content-Type", mediaType)
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := client.Do(r)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	a := answer{status: response.StatusCode, header: response.Header}
-	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		var text strings.Builder
-		_, err = io.Copy(&text, response.Body)
-		require.NoError(t, err)
-		a.body = text.String()
-	}
-	return a
 }
 
 // tokenOf is a token of our agency's people; "" gives none.
