@@ -5,9 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"iter"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,9 +44,7 @@ func TestExportAsJSONLines(t *testing.T) {
 	require.Equal(t, `attachment; filename="link-history-`+agency+`-v41.jsonl"`, answer.header.Get("Content-Disposition"))
 	lines := strings.Split(strings.TrimSuffix(answer.body, "\n"), "\n")
 	require.Len(t, lines, 3)
-	var entry readmodels.HistoryEntry
-	require.NoError(t, json.Unmarshal([]byte(lines[1]), &entry))
-	require.EqualValues(t, 2, entry.Version)
+	require.Contains(t, lines[1], `"version":2`)
 	require.JSONEq(t, `{"complete":true,"entries":2,"as_of":{"version":41,"time":null},"names_proven":false}`, lines[2])
 	require.Equal(t, []domain.AuditExported{{
 		Format: "jsonl", What: "history", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
@@ -134,43 +133,123 @@ func TestExportsThatAreCut(t *testing.T) {
 	}
 }
 
-// endless gives entries for as long as someone reads them.
-type endless struct {
-	*auditFake
-
-	stopped chan struct{}
-}
-
-func (e endless) Export(ctx context.Context, _ readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error) {
-	return readmodels.HistoryMeta{}, func(yield func(readmodels.HistoryEntry, error) bool) {
-		defer close(e.stopped)
-		for version := int64(1); ; version++ {
-			if ctx.Err() != nil {
-				yield(readmodels.HistoryEntry{}, ctx.Err())
-				return
-			}
-			if !yield(exportedEntry(version, "n"), nil) {
-				return
-			}
-		}
-	}, nil
-}
-
 // Who goes away in the middle of an export ends its queries.
 func TestAGoneReaderStopsTheExport(t *testing.T) {
 	t.Parallel()
+	b, f := setupAudit(t)
+	f.entries = slices.Repeat([]readmodels.HistoryEntry{exportedEntry(1, "n")}, 9)
 	for _, format := range []string{"jsonl", "csv"} {
-		source := endless{&auditFake{}, make(chan struct{})}
-		b, _ := setupAudit(t, func(d *api.Deps) { d.Audit.History = source; d.Audit.MaxExport = 1 << 40 })
-		server := httptest.NewServer(b.server)
-		t.Cleanup(server.Close)
-		s := b.listen(server.URL+"/api/audit/export?format="+format, b.auditorToken())
-		require.True(t, s.lines.Scan())
-		require.NoError(t, s.response.Body.Close())
-		select {
-		case <-source.stopped:
-		case <-time.After(patience):
-			require.FailNow(t, "the export reads on")
+		f.log = nil
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/audit/export?format="+format, http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+b.auditorToken())
+		b.server.ServeHTTP(httptest.NewRecorder(), r)
+		require.Equal(t, []string{"recorded", "entry"}, f.log)
+	}
+}
+
+func exportedSpan(user, name string, ended int64) readmodels.AccessSpan {
+	record := func(version int64) readmodels.Record {
+		return readmodels.Record{
+			Version: version, Time: time.Date(2026, 1, int(version), 0, 0, 0, 0, time.UTC), Type: "dashboard.users_changed.v1",
+			Actor: readmodels.Named{ID: bob, Name: &name}, RequestID: "r", Hash: "00ff",
 		}
+	}
+	s := readmodels.AccessSpan{
+		Dashboard: readmodels.Named{ID: client1, Name: &name}, User: readmodels.Named{ID: user}, From: record(2).Time,
+		BeganBy: record(2), ListedBy: record(2), AllowedBy: record(1),
+		Scopes: []readmodels.ScopeSpan{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
+	}
+	if ended > 0 {
+		last := record(ended)
+		s.EndedBy, s.To = &last, &last.Time
+		s.Role = &readmodels.DirectoryStaff{Role: "agency", Today: true}
+	}
+	return s
+}
+
+// Both files say for each span the same as a page does, are recorded before anything is sent, and say at the end whether
+// they are whole and that names are not proven.
+func TestAccessAsAFile(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	f.spans = []readmodels.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
+	answer := b.get("/api/audit/access/export?format=csv&at=v41&by=user&user_id="+alice, b.auditorToken())
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, `attachment; filename="access-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
+	rows, at := table(t, answer)
+	require.Len(t, rows, 4)
+	for column, want := range map[string][2]string{
+		"dashboard_id": {client1, client1}, "dashboard_name": {"'=Ann", "Bob"}, "user_id": {alice, bob}, "user_name": {"", ""},
+		"from": {"2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z"}, "to": {"", "2026-01-09T00:00:00Z"}, "role_today": {"", "agency"},
+		"scopes": {"analytics posts", "analytics posts"}, "began_version": {"2", "2"}, "ended_version": {"", "9"}, "ended_hash": {"", "00ff"},
+		"began_actor_id": {bob, bob}, "listed_version": {"2", "2"}, "allowed_version": {"1", "1"}, "allowed_time": {"2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"},
+	} {
+		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
+	}
+	require.Equal(t, "# complete=true entries=2 as_of_version=41 names_proven=false", rows[3][0])
+	require.Equal(t, []any{readmodels.SpansQuery{ParentAccount: agency, User: alice, At: readmodels.Moment{Version: 41}, ByUser: true}}, f.queries)
+	require.Equal(t, []domain.AuditExported{
+		{Format: "csv", What: "access", AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "v41", Order: "user"}},
+	}, f.exports)
+	require.Equal(t, []string{"recorded", "entry", "entry"}, f.log)
+
+	lines := strings.Split(strings.TrimSpace(b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).body), "\n")
+	require.Len(t, lines, 3)
+	var span readmodels.AccessSpan
+	require.NoError(t, json.Unmarshal([]byte(lines[1]), &span))
+	require.Equal(t, f.spans[1], span)
+	require.Contains(t, lines[2], `"complete":true,"entries":2`)
+
+	f.sent = errors.New("db-7 is away")
+	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).body
+	require.Contains(t, cut, `"complete":false`)
+	require.Contains(t, cut, `"next_cursor"`)
+	require.NotContains(t, cut, "db-7")
+}
+
+func TestCheckpointsArePagedNewestFirst(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	ask := func(query string) (one map[string]any, next any) {
+		answer := b.get("/api/audit/checkpoints"+query, b.auditorToken())
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		page := answer.object(t)
+		require.Len(t, page["data"], 1)
+		return page["data"].([]any)[0].(map[string]any), page["meta"].(map[string]any)["next_cursor"]
+	}
+	newest, cursor := ask("?limit=1")
+	require.Equal(t, []any{"second", 9.0}, []any{newest["note"], newest["records"]})
+	first, end := ask(fmt.Sprint("?limit=1&cursor=", cursor))
+	require.Equal(t, "first", first["note"])
+	require.NotEqual(t, first["id"], newest["id"])
+	require.Empty(t, end)
+	require.Empty(t, f.callers, "they show nothing of an agency")
+}
+
+// A bundle is of the token's agency, is recorded before it is sent, and is not sent without the record.
+func TestBundleIsRecordedFirst(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	answer := b.get("/api/audit/bundle", b.auditorToken())
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, "bundle of "+agency+"\n", answer.body)
+	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, []domain.AuditExported{{What: "history", Format: "bundle", AsOf: 12}}, f.exports)
+	require.NoError(t, f.exports[0].Validate())
+	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
+	answer = b.get("/api/audit/bundle", b.auditorToken())
+	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	require.NotContains(t, answer.body, "bundle of")
+	for status, err := range map[int]error{
+		http.StatusConflict:            domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet."),
+		http.StatusInternalServerError: errors.New("broker-7 is away"),
+	} {
+		b, f := setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{err} })
+		answer := b.get("/api/audit/bundle", b.auditorToken())
+		require.Equal(t, status, answer.status)
+		require.NotContains(t, answer.body, "broker-7")
+		require.Empty(t, f.callers, "what cannot be made is not recorded")
 	}
 }

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
 // A main application's own error is "not signed in" to its visitor, is not a fault in the log, and tells nobody
@@ -76,4 +80,76 @@ func TestAuthorizationHeaders(t *testing.T) {
 	}
 	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "Authorization: Bearer "+good, "Authorization: Bearer x")
 	require.Equal(t, http.StatusUnauthorized, answer.status)
+}
+
+// pathOf fills a pattern with parameters that are well-formed.
+func pathOf(pattern string) string {
+	return strings.NewReplacer(
+		"{sub_account_id}", client1, "{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{pId}", "all", "{cId}", "all",
+		"{memberId}", "7", "{accountId}", "11", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31", "*", "",
+	).Replace(pattern)
+}
+
+func TestRightsAddUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Operators = &fakeDesk{} })
+	b.views[agency+"/"+client1] = view(client1, 3)
+	token := b.token(agency, []string{"auditor", "operator"})
+	require.Equal(t, http.StatusOK, b.get("/api/projects/dashboard/"+client1, token).status)
+	require.Equal(t, http.StatusForbidden, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).status)
+	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "operator")).status,
+		"an operator has no tenant, whatever its token says")
+	token = b.token(agency, []string{"auditor", "agency", "something-new"})
+	require.Equal(t, http.StatusOK, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).status)
+	retried := b.ask(http.MethodPost, "/api/ops/parked/retry", `{"reason":"test"}`, "Authorization: Bearer "+token)
+	require.Equal(t, http.StatusForbidden, retried.status, "operators alone operate")
+	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "something-new")).status)
+}
+
+func TestPrincipalsOfAMainApplication(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) {
+		d.Authenticator = api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
+			return api.Principal{
+				UserID: strings.ToUpper(alice), AccountID: r.Header.Get("X-Account"), Roles: api.Roles{api.RoleAgency},
+				ExpiresAt: time.Time{},
+			}, nil
+		})
+	})
+	b.views[agency+"/"+client1] = view(client1, 3)
+	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: "+strings.ToUpper(agency))
+	require.Equal(t, http.StatusOK, answer.status, "ids are lower-cased, regardless of what verified them")
+	answer = b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: 17")
+	require.Equal(t, http.StatusUnauthorized, answer.status)
+}
+
+// What the verifier refuses is refused wherever a token is shown: requests, event streams, Socket.IO.
+func TestTrapsAreRefusedOnEveryWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
+	good := issuer.Claims{User: alice, Account: client1, Now: b.now}
+	b.views[agency+"/"+client1] = view(client1, 3)
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	traps := map[string]string{
+		"crit that nobody knows": issuer.SignPlain(secret, `{"alg":"HS256","crit":["http://example.com/x"]}`, good.With("")),
+	}
+	for name, trapped := range good.Trapped(t) {
+		traps[name] = issuer.SignPlain(secret, issuer.PlainHeader, trapped)
+	}
+	taken := issuer.SignPlain(secret, issuer.PlainHeader, good.With(""))
+	require.NotEqual(t, http.StatusUnauthorized, b.get(dashboardPath+client1, taken).status,
+		"the traps differ from a good token in one thing each")
+	m := &matrixCase{t: t, b: b, url: server.URL, token: taken}
+	require.NotNil(t, m.connect(""), "Socket.IO lets a good token in")
+	for name, token := range traps {
+		answer := b.get(dashboardPath+client1, token)
+		require.Equal(t, http.StatusUnauthorized, answer.status, name)
+		for _, path := range []string{"/api/live", "/api/notices"} {
+			status, _, _ := firstLines(t, server.URL+path, "Authorization: Bearer "+token)
+			require.Equal(t, http.StatusUnauthorized, status, "%s, %s", name, path)
+		}
+		m := &matrixCase{t: t, b: b, url: server.URL, token: token}
+		require.Nil(t, m.connect(answer.failure(t).Message), "%s, Socket.IO", name)
+	}
 }

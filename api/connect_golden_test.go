@@ -1,20 +1,79 @@
 package api_test
 
 import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-
-	"github.com/stretchr/testify/require"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
+
+const connectAt = "https://boards.example"
+
+// connectDesk is the real use cases of connecting over a log's tables; the platforms are a test's.
+func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
+	t.Helper()
+	pool, secrets := openVault(t, log)
+	desk, err := connect.New(connect.Config{
+		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
+		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: &dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
+		Look: func(context.Context, domain.FetchQueue) error { return nil },
+		Meta: metaApp(t), Asked: func() {},
+		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	return desk
+}
+
+// metaApp is what Meta's calls are known by.
+func metaApp(t *testing.T) *platforms.Set {
+	t.Helper()
+	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	return set
+}
+
+// dialogs are those of platforms where one person always agrees, with two pages; the name of the second is markup.
+type dialogs struct{ redeemed atomic.Int32 } // codes
+
+func (d *dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
+
+func (*dialogs) Address(state, redirectURI string) string {
+	return "https://platform.example/dialog?" + url.Values{"state": {state}, "redirect_uri": {redirectURI}}.Encode()
+}
+
+func (d *dialogs) Redeem(context.Context, string, string) (platforms.Consent, error) {
+	d.redeemed.Add(1)
+	return platforms.Consent{
+		PersonID: "77", Name: "Paula", Tokens: platforms.Tokens{AccessToken: "PERSONTOKEN"}, Granted: []string{"read"}, Declined: []string{"read_insights"},
+		Offered: []platforms.Offered{
+			{Platform: domain.Facebook, ExternalID: "1001", Name: "Bakery", AccessToken: "PAGETOKEN", MayRead: true},
+			{Platform: domain.Facebook, ExternalID: "1002", Name: "<script>alert(1)</script>", AccessToken: "PAGETOKEN", MayRead: true},
+		},
+	}, nil
+}
+
+func (*dialogs) GiveBack(context.Context, platforms.Tokens) error { return nil }
 
 // chance is what is another one each time: ids of sign-ins and links, and what their addresses end in.
 var chance = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|/connect/(start|link)/[A-Z2-7]{26}`)
@@ -60,4 +119,48 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	registered := golden("main_app_page", http.MethodPost, "/api/platforms", "main_app", registersPage)
 	golden("main_app_tokens", http.MethodPut, fmt.Sprintf("/api/connections/%.0f/tokens", registered["connection_id"]), "main_app",
 		`{"access_token":"PAGESTOKEN","expires_at":"2027-01-01T00:00:00Z"}`)
+}
+
+// said is a form as Meta sends it about a person.
+func said(person string, at time.Time) string {
+	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":"HMAC-SHA256","user_id":%q,"issued_at":%d}`, person, at.Unix()))
+	mac := hmac.New(sha256.New, []byte("APPSECRET"))
+	mac.Write([]byte(payload))
+	return url.Values{"signed_request": {base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + payload}}.Encode()
+}
+
+func TestMetaCallsUs(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	start, _ := b.begun("agency", forClient1)
+	browser := &visitor{b: b}
+	choose := browser.visit(atPlatform(t, browser.visit(start, nil)), nil).header.Get("Location")
+	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).status)
+	call := func(path, form string) answer {
+		return b.ask(http.MethodPost, path, form, "Content-Type: application/x-www-form-urlencoded")
+	}
+	issued := time.Now().Add(time.Minute)
+	require.Equal(t, http.StatusOK, call("/connect/meta/deauthorize", said("77", issued)).status)
+	page := b.get(fmt.Sprintf("/api/platforms/%d", domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")), b.agencyToken())
+	require.Contains(t, page.body, "removed our app")
+
+	known, unknown := call("/connect/meta/delete", said("77", issued)), call("/connect/meta/delete", said("78", issued))
+	for _, got := range []answer{known, unknown} {
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		told := got.object(t)
+		require.Len(t, told, 2, "Meta's members alone")
+		state := browser.visit(told["url"].(string), nil)
+		require.Equal(t, http.StatusOK, state.status, state.body)
+		require.Contains(t, state.body, "is being deleted")
+		require.True(t, strings.HasSuffix(told["url"].(string), told["confirmation_code"].(string)))
+	}
+	require.Equal(t, known.body, call("/connect/meta/delete", said("77", issued)).body)
+	require.Equal(t, http.StatusNotFound, browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil).status)
+	for _, path := range []string{"/connect/meta/deauthorize", "/connect/meta/delete"} {
+		forged := call(path, "signed_request=e30.e30")
+		require.Equal(t, http.StatusBadRequest, forged.status)
+		require.Equal(t, forged.failure(t).Message, call(path, "").failure(t).Message)
+		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).status)
+	}
+	require.NotContains(t, b.logged(), "APPSECRET")
 }

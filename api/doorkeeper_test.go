@@ -105,21 +105,6 @@ func TestWhoHasNoRights(t *testing.T) {
 	}
 }
 
-func TestWhoLeftIsRefusedWithOneText(t *testing.T) {
-	t.Parallel()
-	directory := &people{standing: standingIn(agency)}
-	b := setup(t, func(d *api.Deps) { d.People = directory })
-	b.views[agency+"/"+client1] = view(client1, 3)
-	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).status)
-	for _, token := range []string{b.token(agency, "agency", map[string]any{"sub": bob}), b.token(agency, []string{"agency", "auditor"}, map[string]any{"sub": bob})} {
-		directory.set(readmodels.Standing{}, nil)
-		answer := b.get(dashboardPath+client1, token)
-		require.Equal(t, http.StatusForbidden, answer.status)
-		require.Equal(t, accessEnded, answer.failure(t).Message, "nothing of why")
-	}
-	require.Contains(t, b.logged(), "not in the directory", "the log says why")
-}
-
 // A burst of requests is one question, an answer holds for a second, and the last one while the directory is away.
 func TestDirectoryIsAskedOnceASecond(t *testing.T) {
 	t.Parallel()

@@ -126,17 +126,6 @@ func TestProblemJSONOnRequest(t *testing.T) {
 	}
 }
 
-func TestUnknownPathsAndMethods(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	require.Equal(t, http.StatusNotFound, b.ask(http.MethodGet, "/api/projects/dashboard/"+client1+"/nothing", "").status)
-	answer := b.ask(http.MethodDelete, "/api/projects/dashboard/"+client1, "")
-	require.Equal(t, http.StatusMethodNotAllowed, answer.status)
-	require.Equal(t, "GET, HEAD, PUT, OPTIONS", answer.header.Get("Allow"))
-	require.Equal(t, "method_not_allowed", answer.failure(t).Code)
-	require.Equal(t, http.StatusMethodNotAllowed, b.ask("BREW", "/healthz", "").status)
-}
-
 func TestPanicIsA500OfTheOneShape(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -28,10 +28,11 @@ type fakeDesk struct {
 	rebuilds []operator.Rebuild // answers of Rebuild, in turn; the last one stays
 }
 
-func (f *fakeDesk) did(c commands.Caller, reason domain.Reason, act ...string) {
+func (f *fakeDesk) did(c commands.Caller, reason domain.Reason, act ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.acts, f.caller, f.reason = append(f.acts, strings.Join(act, " ")), c, reason
+	return nil
 }
 
 func (f *fakeDesk) Projections(context.Context) ([]operator.Projection, error) {
@@ -53,7 +54,7 @@ func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]rea
 }
 
 func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
-	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
+	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "it does not exist",
@@ -74,59 +75,50 @@ func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, erro
 }
 
 func (f *fakeDesk) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
-	f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
-	return nil, nil
+	return nil, f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
 }
 
 func (f *fakeDesk) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	f.did(c, reason, "pause", string(kind), name)
-	return nil
+	return f.did(c, reason, "pause", string(kind), name)
 }
 
 func (f *fakeDesk) Resume(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	f.did(c, reason, "resume", string(kind), name)
-	return nil
+	return f.did(c, reason, "resume", string(kind), name)
 }
 
 func (f *fakeDesk) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
-	f.did(c, reason, "rebuild", projection)
-	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, nil
+	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, f.did(c, reason, "rebuild", projection)
 }
 
 func (f *fakeDesk) SwitchBack(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
-	f.did(c, reason, "back", projection)
-	return operator.Rebuild{ID: "r1", Projection: projection, Back: true, State: operator.RebuildCatchingUp}, nil
+	return operator.Rebuild{ID: "r1", Projection: projection, Back: true, State: operator.RebuildCatchingUp}, f.did(c, reason, "back", projection)
 }
 
 func (f *fakeDesk) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	f.did(c, reason, "cancel", id)
-	return nil
+	return f.did(c, reason, "cancel", id)
 }
 
 func (f *fakeDesk) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
-	f.did(c, reason, "prepare", projection)
+	_ = f.did(c, reason, "prepare", projection)
 	return operator.Prepared{Projection: projection, Version: 9, Rebuild: &operator.Rebuild{
 		ID: "r1", Projection: projection, State: operator.RebuildRequested,
 	}}, nil
 }
 
 func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) error {
-	f.did(c, reason, "read", strconv.FormatInt(id, 10))
-	return nil
+	return f.did(c, reason, "read", strconv.FormatInt(id, 10))
 }
 
 func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
-	f.did(c, reason, "retry", strings.Join(ids, ","))
-	return operator.RetryResult{Parked: []operator.StillParked{}}, nil
+	return operator.RetryResult{Parked: []operator.StillParked{}}, f.did(c, reason, "retry", strings.Join(ids, ","))
 }
 
 func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
-	f.did(c, reason, "skip", id)
-	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, nil
+	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, f.did(c, reason, "skip", id)
 }
 
 func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
-	f.did(c, reason, "show", id)
+	_ = f.did(c, reason, "show", id)
 	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}}
 	r.ID, r.Reason, r.State = id, "undecodable", "parked"
 	return r, nil

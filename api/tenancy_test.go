@@ -146,7 +146,7 @@ var rightsTable = map[string]rights{
 	"GET /connect/meta/delete/{}":       rightsOfBrowser,
 }
 
-// socketIO proves its callers inside of its own protocol; notices_test.go tests that.
+// socketIO proves its callers inside of its own protocol; streams_test.go tests that.
 const socketIO = "/socket.io/*"
 
 // ofRole is the row by roles; "" is who has no token.

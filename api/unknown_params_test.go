@@ -129,6 +129,8 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 			}
 		}
 	}
+	require.Equal(t, []any{"granularity"}, metaOf(t, b.get("/auth/getRoiViews?granularity=3", b.agencyToken()))["ignored"], "only others take it")
+	require.NotContains(t, b.get("/auth/getRoiViews?tz=UTC", b.agencyToken()).body, `"ignored"`)
 	b.views[agency+"/"+client1] = view(client1, 3)
 	for _, path := range []string{dashboardPath + client1, "/healthz", "/readyz"} {
 		require.Equal(t, http.StatusOK, b.get(path+"?xyz=1&acount=2&_=3", b.agencyToken()).status, path)
@@ -153,17 +155,6 @@ func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
 			require.Contains(t, f.Detail, said)
 		}
 	}
-}
-
-// Of a name that no endpoint knows, of a slip and of one that only others take, the analytics say that it had no effect.
-func TestAnalyticsListWhatTheyIgnore(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t)
-	for _, name := range []string{"acount", "memberID", "granularty", "_", "version", "user", "format", "granularity", "if-match", "sub_account_id"} {
-		answer := b.get("/auth/getRoiViews?"+name+"=3", b.agencyToken())
-		require.Equal(t, []any{name}, metaOf(t, answer)["ignored"], answer.body)
-	}
-	require.NotContains(t, b.get("/auth/getRoiViews?tz=UTC", b.agencyToken()).body, `"ignored"`)
 }
 
 // A main application's own names pass wherever no endpoint takes them.

@@ -4,16 +4,22 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // insightsPath is the first of the analytics over a range that holds the reading, whatever the time of day.
@@ -119,4 +125,73 @@ func TestOpenNamesEveryFault(t *testing.T) {
 	_, err = mount.Open(t.Context(), config)
 	require.Error(t, err, "no database answers")
 	require.NotContains(t, err.Error(), "secret")
+}
+
+// The main application's people find the console below its prefix, whichever router it uses. Others go to the application's own page.
+func testConsole(t *testing.T, r running) {
+	config := r.config(api.AuthenticatorFunc(byCookie))
+	config.HTTP.Prefix, config.ConsoleSignIn = "/boards", "/login"
+	boards := open(t, config)
+	plain, routed := http.NewServeMux(), chi.NewRouter()
+	plain.Handle("/boards/", boards.Handler())
+	routed.Mount("/boards", boards.Handler())
+	require.Equal(t, http.StatusNotFound, get(plain, "/boards/boards/api/accounts", "alice's").Code, "where a rule of the application for a path would not look")
+	for name, router := range map[string]http.Handler{"net/http": plain, "chi": routed, "stripped": http.StripPrefix("/boards", boards.Handler())} {
+		var page *httptest.ResponseRecorder
+		served(func() int { page = get(router, "/boards/console/clients", "alice's"); return page.Code })
+		require.Equal(t, http.StatusOK, page.Code, "%s: %s", name, page.Body)
+		require.Contains(t, page.Body.String(), `href="/boards/console/clients/`+client, name)
+		require.NotContains(t, page.Body.String(), `"/console`, name)
+		require.Empty(t, page.Result().Cookies(), name)
+		served(func() int { page = get(router, "/boards/api/accounts", "alice's"); return page.Code })
+		require.Equal(t, http.StatusOK, page.Code, name)
+
+		page = get(router, "/boards/console/history?q=x", "nobody's")
+		require.Equal(t, http.StatusSeeOther, page.Code, name)
+		require.Equal(t, "/login?"+url.Values{"to": {"/boards/console/history?q=x"}}.Encode(), page.Header().Get("Location"), name)
+		served(func() int { page = get(router, "/boards/console/sign-in", "alice's"); return page.Code })
+		require.Equal(t, http.StatusNotFound, page.Code, name)
+		served(func() int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/boards/console/sessions/end", strings.NewReader("all=1"))
+			r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			page = httptest.NewRecorder()
+			router.ServeHTTP(page, r)
+			return page.Code
+		})
+		require.Equal(t, http.StatusForbidden, page.Code, name)
+		require.Contains(t, page.Body.String(), "by a page of another site", name)
+	}
+}
+
+// A mounted service proves with the keys that it is given, and says so where it has none.
+func testProofs(t *testing.T, r running) {
+	_, public, err := proof.GenerateKey()
+	require.NoError(t, err)
+	config := r.config(api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+		return api.Principal{UserID: "e10000000000000000000001", AccountID: agency, Roles: api.Roles{api.RoleAuditor}}, nil
+	}))
+	config.CheckpointPublicKeys = []string{"no key"}
+	require.ErrorContains(t, config.Validate(), "Config.CheckpointPublicKeys")
+	for status, keys := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusOK: {public}} {
+		config.CheckpointPublicKeys = keys
+		boards := open(t, config)
+		var answer *httptest.ResponseRecorder
+		ask := func() int { answer = get(boards.Handler(), "/api/audit/checkpoints", ""); return answer.Code }
+		if ask(); status == http.StatusOK {
+			served(ask)
+		}
+		require.Equal(t, status, answer.Code, answer.Body)
+	}
+}
+
+func TestMain(m *testing.M) {
+	leaks.Main(
+		pgtest.Runner{Tests: m},
+		// sarama's metrics library keeps one ticker for ever.
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
+		// Timers of the Socket.IO library; see internal/stream.
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
+	)
 }

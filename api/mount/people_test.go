@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -57,56 +55,22 @@ func (m mounted) refused(session string) bool {
 	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
-// opened opens the two streams and a websocket of Socket.IO, and returns channels that are closed when the server ends them.
-func (m mounted) opened(session string) (ended []<-chan struct{}) {
+// opened opens a stream, and returns a channel that is closed when the server ends it. The other streams are of the same hub.
+func (m mounted) opened(session string) <-chan struct{} {
 	m.t.Helper()
-	for _, path := range []string{"/api/notices", "/api/live"} {
-		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, m.url+path, http.NoBody)
-		require.NoError(m.t, err)
-		r.AddCookie(&http.Cookie{Name: "session", Value: session})
-		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r) //nolint:bodyclose // untilEnd closes it
-		require.NoError(m.t, err)
-		lines := bufio.NewReader(response.Body)
-		first, err := lines.ReadString('\n')
-		require.NoError(m.t, err)
-		require.NotContains(m.t, first, "refused", "%s of %s", path, session)
-		ended = append(ended, untilEnd(response.Body, func() error {
-			_, err := lines.ReadString('\n')
-			return err
-		}))
-	}
-	socket, response, err := websocket.DefaultDialer.Dial(
-		strings.Replace(m.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", http.Header{"Cookie": {"session=" + session}})
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, m.url+"/api/notices", http.NoBody)
 	require.NoError(m.t, err)
-	response.Body.Close()
-	read := func() (string, error) {
-		_, packet, err := socket.ReadMessage()
-		return string(packet), err
-	}
-	_, err = read()
+	r.AddCookie(&http.Cookie{Name: "session", Value: session})
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 	require.NoError(m.t, err)
-	require.NoError(m.t, socket.WriteMessage(websocket.TextMessage, []byte("40")))
-	connected, err := read()
-	require.NoError(m.t, err)
-	require.Contains(m.t, connected, `40{"sid"`, session)
-	return append(ended, untilEnd(socket, func() error {
-		packet, err := read()
-		if packet == "2" { // its ping
-			return socket.WriteMessage(websocket.TextMessage, []byte("3"))
-		}
-		if packet == "41" || packet == "1" {
-			return io.EOF
-		}
-		return err
-	}))
-}
-
-func untilEnd(c io.Closer, next func() error) <-chan struct{} {
+	lines := bufio.NewScanner(response.Body)
+	require.True(m.t, lines.Scan())
+	require.NotContains(m.t, lines.Text(), "refused", session)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer c.Close()
-		for next() == nil {
+		defer response.Body.Close()
+		for lines.Scan() {
 		}
 	}()
 	return ended
@@ -129,7 +93,7 @@ func TestMountedWhoLeftIsOut(t *testing.T) {
 		sessions[fate] = users[fate].ID + "/" + agency + "/agency"
 		require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(users[fate], time.Now())}))
 	}
-	streams := map[string][]<-chan struct{}{}
+	streams := map[string]<-chan struct{}{}
 	for name, m := range handlers {
 		for fate, session := range sessions {
 			require.Eventually(t, func() bool { return get(m.handler, "/api/stats", session).Code == http.StatusOK }, patience, often, fate)
@@ -146,26 +110,22 @@ func TestMountedWhoLeftIsOut(t *testing.T) {
 				continue
 			}
 			require.Eventually(t, func() bool { return m.refused(session) }, patience, often, "%s %s", fate, name)
-			for _, ended := range streams[fate+" "+name] {
-				select {
-				case <-ended:
-				case <-time.After(patience):
-					require.Fail(t, "a stream of somebody who has left goes on", "%s %s", fate, name)
-				}
+			select {
+			case <-streams[fate+" "+name]:
+			case <-time.After(patience):
+				require.Fail(t, "a stream of somebody who has left goes on", "%s %s", fate, name)
 			}
 			delete(streams, fate+" "+name)
 		}
 	}
 	require.Len(t, streams, 3)
-	for stays, all := range streams {
+	for stays, ended := range streams {
 		fate, name, _ := strings.Cut(stays, " ")
 		require.Equal(t, http.StatusOK, get(handlers[name].handler, "/api/stats", sessions[fate]).Code, stays)
-		for _, ended := range all {
-			select {
-			case <-ended:
-				require.Fail(t, "a stream ended", stays)
-			default:
-			}
+		select {
+		case <-ended:
+			require.Fail(t, "a stream ended", stays)
+		default:
 		}
 	}
 }
