@@ -122,8 +122,10 @@ func TestFacebookBatchIsCutToTheQuota(t *testing.T) {
 			posts = append(posts, platforms.Post{ID: p.ID})
 		}
 	}
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), posts)
+	client := b.client(t, domain.Facebook)
+	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
 	require.True(t, platforms.Refused(err), "%v", err)
+	require.True(t, platforms.Refused(client.postsErr(target(page), "")))
 	require.Len(t, snaps, 20, "what was read is kept")
 	require.Equal(t, int64(20), b.sim.Stats().Calls["facebook/node"])
 	require.Equal(t, []int{30, 15, 10}, []int{asked[0].Requests, asked[1].Requests, asked[2].Requests})

@@ -2,6 +2,7 @@ package platforms_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,8 @@ func TestFacebookDemographics(t *testing.T) {
 	require.Contains(t, snap.Demographics[0].Values, "Vienna, Austria")
 	require.Equal(t, "country", snap.Demographics[1].Facet)
 	require.Len(t, snap.Demographics[1].Values, 3)
+	rolling := slices.DeleteFunc(snap.Figures, func(f domain.Figure) bool { return f.Window != "days_28" })
+	require.Len(t, rolling, 1, "of what rolls the latest day alone")
 }
 
 func TestFacebookPostsListsEverySection(t *testing.T) {
@@ -98,20 +101,6 @@ func TestFacebookPostsListsEverySection(t *testing.T) {
 	require.Positive(t, kinds[platforms.TypePhoto])
 	require.Positive(t, kinds[platforms.TypeVideo])
 	require.Positive(t, kinds[platforms.TypeReel])
-}
-
-func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	videos := client.posts(target(page), "")
-	require.NotEmpty(t, videos.Posts[0].SameAs, "what tells a post's other id comes first")
-	reels := client.posts(target(page), videos.Skip)
-	posts := client.posts(target(page), reels.Skip)
-	require.NotEmpty(t, posts.Posts)
-	require.NotEqual(t, posts.Next, posts.Skip)
-	require.Equal(t, []string{"videos", "video_reels", "posts"}, b.ops())
 }
 
 // A list that a page does not have, or the token may not read, costs no other; a cursor that is refused

@@ -2,7 +2,6 @@ package platforms_test
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -46,52 +45,6 @@ func TestInstagramDemographics(t *testing.T) {
 	require.Equal(t, map[string]int{"age": 4, "gender": 3, "city": 2, "country": 2}, facets)
 }
 
-func TestInstagramMedia(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := addInstagram(b, simulator.Traps{})
-	b.sim.AddPost(domain.Instagram, account.ID, simulator.Post{ID: "18001", Kind: simulator.KindStory, Created: testNow.Add(-time.Hour)})
-	b.sim.AddPost(domain.Instagram, account.ID, simulator.Post{ID: "18002", Kind: simulator.KindStory, Created: testNow.Add(-25 * time.Hour)})
-	client := b.client(t, domain.Instagram)
-	posts, _ := allPosts(t, client, target(account))
-	ids := byPostID(posts)
-	require.True(t, ids["18001"])
-	require.False(t, ids["18002"], "a story is listed for a day")
-	kinds := map[string]int{}
-	for _, p := range posts {
-		kinds[p.Type]++
-	}
-	for _, kind := range []string{"photo", "carousel", "reel", "story"} {
-		require.Positive(t, kinds[kind], kind)
-	}
-
-	created := map[string]time.Time{}
-	for _, p := range b.sim.Posts(domain.Instagram, account.ID, testNow) {
-		created[p.ID] = p.Created
-	}
-	posts = append(posts[:20], platforms.Post{ID: "18001"}, platforms.Post{ID: "404"})
-	b.ops()
-	snaps := client.metrics(target(account), posts)
-	require.Len(t, b.ops(), 20+2+1, "a call each, one more for the type that was not known, one for the dead one")
-	for _, s := range snaps[:21] {
-		want := simulator.PostAt(seed, s.Post.ID, created[s.Post.ID], testNow)
-		counts := domain.Counts{
-			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
-			Impressions: new(want.Views), Reach: new(want.Reach), Saves: new(want.Saves),
-		}
-		switch s.Post.Type {
-		case platforms.TypeStory:
-			counts.Likes, counts.Comments, counts.Saves = nil, nil, nil
-		case platforms.TypeReel:
-			counts.AvgWatch = new(simulator.AvgWatchOf(seed, s.Post.ID))
-		}
-		require.Equal(t, counts, s.Counts)
-		require.Empty(t, s.Missing)
-	}
-	require.Equal(t, platforms.TypeStory, snaps[20].Post.Type)
-	require.Equal(t, platforms.ClassNotFound, snaps[21].Err.Class)
-}
-
 // §6.2: what has to be asked for in its own way is empty otherwise, and 30 days are the limit.
 func TestInstagramRetiredMetricIsNamedByTheRefusal(t *testing.T) {
 	t.Parallel()
@@ -104,19 +57,6 @@ func TestInstagramRetiredMetricIsNamedByTheRefusal(t *testing.T) {
 		require.True(t, hasFigure(snap, "engagement"))
 		require.Len(t, b.ops(), calls, "one call too many, once")
 	}
-}
-
-func TestInstagramHiddenLikes(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := b.sim.AddInstagram(simulator.Account{
-		ID: "17842", Posts: []simulator.Post{{ID: "1", Created: testNow.AddDate(0, 0, -3)}},
-		Traps: simulator.Traps{HiddenLikes: true, NoReadInsights: true},
-	})
-	snaps := b.client(t, domain.Instagram).metrics(target(account), []platforms.Post{{ID: "1", Type: platforms.TypePhoto}})
-	require.Nil(t, snaps[0].Counts.Likes, "hidden is not 0")
-	require.NotNil(t, snaps[0].Counts.Comments, "from the object, where insights are empty")
-	require.Equal(t, "empty", reasons(snaps[0].Missing)["likes"])
 }
 
 // #10 for too few viewers concerns the story, never the token; media from before the business account
@@ -198,60 +138,6 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 	}
 }
 
-func TestGoldenInstagram(t *testing.T) {
-	t.Parallel()
-	file := func(name string) []byte {
-		raw, err := os.ReadFile("testdata/" + name + ".json")
-		require.NoError(t, err)
-		return raw
-	}
-	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		q, name := r.URL.Query(), "instagram_user"
-		switch {
-		case r.URL.Path == "/facebook/v26.0/178/media":
-			name = "instagram_media"
-		case r.URL.Path == "/facebook/v26.0/17900000000000001/insights":
-			name = "instagram_reel_insights"
-		case q.Get("metric") == "reach" && q.Get("metric_type") == "":
-			name = "instagram_reach"
-		case q.Get("metric") == "reach":
-			name = "instagram_reach_total"
-		case q.Has("metric"):
-			name = "instagram_totals"
-		}
-		_, _ = w.Write(file(name))
-	})
-	client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "178"}
-	snap := client.account(at, platforms.AccountRequest{Since: time.Date(2026, 11, 18, 9, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 19, 8, 0, 0, 0, time.UTC)})
-	flow := func(name, source string, value int64) domain.Figure {
-		return domain.Figure{Name: name, Kind: domain.DayFlow, Source: source, Day: "2026-11-18", Value: value}
-	}
-	reach := func(window, day string, value int64) domain.Figure {
-		return domain.Figure{Name: "reach", Kind: domain.Rolling, Source: "reach", Window: window, Day: day, Value: value}
-	}
-	require.ElementsMatch(t, []domain.Figure{
-		{Name: "followers", Kind: domain.Stock, Source: "followers_count", Value: 5120},
-		{Name: "posts", Kind: domain.Stock, Source: "media_count", Value: 233},
-		reach("day", "2026-11-18", 42), reach("days_28", "2026-11-18", 901),
-		flow("views", "views", 321), flow("impressions", "views", 321), flow("engagement", "total_interactions", 40), flow("likes", "likes", 31),
-	}, snap.Figures)
-	require.Equal(t, map[string]string{"comments": "empty", "shares": "empty"}, reasons(snap.Missing))
-
-	page := client.posts(at, "")
-	require.Equal(t, platforms.PostsPage{Next: "stories:50:", Skip: "stories:50:", Posts: []platforms.Post{
-		{
-			ID: "17900000000000001", Type: "reel", Content: "Croissants", MediaURL: "https://cdn.example/a.jpg",
-			Permalink: "https://www.instagram.com/reel/a", PublishedAt: time.Date(2026, 9, 28, 17, 5, 11, 0, time.UTC),
-		},
-		{ID: "17900000000000002", Type: "carousel", Permalink: "https://www.instagram.com/p/b", PublishedAt: time.Date(2026, 9, 27, 17, 5, 11, 0, time.UTC)},
-	}}, page)
-	snaps := client.metrics(at, page.Posts[:1])
-	require.Equal(t, domain.Counts{
-		Likes: new(int64(50)), Comments: new(int64(6)), Shares: new(int64(0)), Views: new(int64(1000)), Impressions: new(int64(1000)), Reach: new(int64(800)),
-		Saves: new(int64(31)), AvgWatch: new(int64(8342)),
-	}, snaps[0].Counts)
-}
-
 // refusingShares refuses a post's shares in these words; every other metric is 7.
 func refusingShares(words string, asked *[]string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -324,15 +210,4 @@ func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
 	wrong = false
 	snap = client.account(at)
 	require.True(t, hasFigure(snap, "views"))
-}
-
-// Media that was made as an advertisement is a kind of its own, no photo: what it refuses is not held against photos.
-func TestInstagramAdIsItsOwnType(t *testing.T) {
-	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"data":[{"id":"1","media_type":"IMAGE","media_product_type":"AD"},{"id":"2","media_type":"VIDEO","media_product_type":"AD"},
-			{"id":"3","media_type":"IMAGE","media_product_type":"FEED"}]}`))
-	})
-	page := b.client(t, domain.Instagram).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9"}, "")
-	require.Equal(t, []string{platforms.TypeAd, platforms.TypeAd, platforms.TypePhoto}, []string{page.Posts[0].Type, page.Posts[1].Type, page.Posts[2].Type})
 }

@@ -1,7 +1,6 @@
 package platforms_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,26 +32,6 @@ func namesOf(snap platforms.AccountSnapshot) map[string]string {
 		maps.Copy(names, facet.Names)
 	}
 	return names
-}
-
-// As LinkedIn's documents have it.
-func TestGoldenLinkedInPlaces(t *testing.T) {
-	t.Parallel()
-	b := golden(t, map[string]string{
-		"GET /linkedin/rest/networkSizes/": "linkedin_network_size.json", "GET /linkedin/rest/organizationalEntityShareStatistics": "linkedin_share_statistics.json",
-		"GET /linkedin/rest/organizationalEntityFollowerStatistics": "linkedin_followers.json", "GET /linkedin/v2/geo": "linkedin_geo.json",
-	})
-	snap := b.client(t, domain.LinkedIn).account(organization("2414183"), withPlaces)
-	require.Equal(t, []domain.DemographicFacet{
-		{
-			Facet: "country", Values: map[string]int64{"urn:li:geo:101282230": 123, "urn:li:country:de": 7},
-			Names: map[string]string{"urn:li:geo:101282230": "Germany"},
-		},
-		{
-			Facet: "city", Values: map[string]int64{"urn:li:geo:104565322": 40},
-			Names: map[string]string{"urn:li:geo:104565322": "San Francisco Bay Area"},
-		},
-	}, snap.Demographics)
 }
 
 func organization(id string) platforms.Target {
@@ -148,24 +126,6 @@ func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 		require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics, what)
 		require.Equal(t, 1, geoCalls(b), what)
 	}
-	t.Run("no quota", func(t *testing.T) {
-		t.Parallel()
-		var asked []string
-		b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4}, http.NotFound), func(c *platforms.Config) {
-			c.Admit = func(_ context.Context, call platforms.Call) (int, func(platforms.CallStats), error) {
-				asked = append(asked, call.Op)
-				if call.Op == "geo_names" {
-					return 0, nil, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", time.Hour)
-				}
-				return 1, func(platforms.CallStats) {}, nil
-			}
-		})
-		snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
-		require.Nil(t, snap.Incomplete)
-		require.Len(t, snap.Demographics, 1)
-		require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, asked, "the quota is asked, once")
-		require.Zero(t, geoCalls(b))
-	})
 }
 
 // A call has room for a hundred places, those of most followers; a later reading asks for the rest. What has no name is asked

@@ -28,38 +28,6 @@ func profileTarget(a simulator.Account) platforms.Target {
 	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, AccountType: domain.LinkedInProfile}
 }
 
-func TestLinkedInPageAccount(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addCompanyPage(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	at := pageTarget(page)
-	snap := client.account(at)
-	require.Empty(t, snap.Missing)
-	require.Equal(t, []string{"network_size", "page_statistics", "page_days"}, b.ops())
-	followers := simulator.FollowersAt(seed, page.ID, testNow)
-	require.Equal(t, domain.Figure{Name: "followers", Kind: domain.Stock, Value: followers, Source: "firstDegreeSize"}, figure(t, snap, "followers", "", ""))
-	// Lifetime statistics roll over twelve months: their own kind and window, never a day's number.
-	require.Equal(t, domain.Figure{
-		Name: "reach", Kind: domain.Rolling, Value: simulator.YearAt(seed, page.ID, testNow).Reach, Source: "uniqueImpressionsCount", Window: "months_12",
-	}, figure(t, snap, "reach", "months_12", ""))
-	require.Equal(t, simulator.YearAt(seed, page.ID, testNow).Views, figure(t, snap, "impressions", "months_12", "").Value)
-	for _, day := range []string{"2026-11-16", "2026-11-17", "2026-11-18"} {
-		require.Equal(t, domain.Figure{
-			Name: "engagement", Kind: domain.DayFlow, Value: simulator.EngagementOn(seed, page.ID, day),
-			Source: "likeCount+commentCount+shareCount", Day: day,
-		}, figure(t, snap, "engagement", "", day))
-		require.Equal(t, simulator.ViewsOn(seed, page.ID, day), figure(t, snap, "impressions", "", day).Value)
-	}
-	// The whole URN does as well as the number.
-	at.ExternalID = "urn:li:organization:5501"
-	again := client.account(at)
-	require.Equal(t, snap, again)
-	// A page-wide answer with another page's numbers is not this page's.
-	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{OtherAccount: true})
-	require.Len(t, client.account(at).Figures, 1, "followers only")
-}
-
 func TestLinkedInPageRange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -76,28 +44,6 @@ func TestLinkedInPageRange(t *testing.T) {
 		}
 	}
 	require.InDelta(t, 364, days, 2, "twelve months, not three years")
-}
-
-func TestLinkedInProfileAccount(t *testing.T) {
-	t.Parallel()
-	for _, version := range []string{"202608", "202604"} { // metricType is a string from 202605 on, an object before
-		b := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = version })
-		me := addProfile(b, simulator.Traps{})
-		snap := b.client(t, domain.LinkedIn).account(profileTarget(me))
-		require.Empty(t, snap.Missing)
-		require.Equal(t, "memberFollowersCount", figure(t, snap, "followers", "", "").Source)
-		day := "2026-11-18"
-		for name, want := range map[string]int64{
-			"impressions": simulator.ViewsOn(seed, me.ID, day), "likes": simulator.LikesOn(seed, me.ID, day),
-			"comments": simulator.CommentsOn(seed, me.ID, day), "shares": simulator.SharesOn(seed, me.ID, day),
-			"clicks": simulator.ClicksOn(seed, me.ID, day), "engagement": simulator.EngagementOn(seed, me.ID, day),
-		} {
-			f := figure(t, snap, name, "", day)
-			require.Equal(t, want, f.Value, name)
-			require.Equal(t, domain.DayFlow, f.Kind)
-		}
-		require.Equal(t, simulator.ReachOn(seed, me.ID, "2026-11-19", 28), figure(t, snap, "reach", "days_28", "2026-11-19").Value)
-	}
 }
 
 func TestLinkedInProfileHistory(t *testing.T) {
@@ -181,23 +127,4 @@ func TestLinkedInPosts(t *testing.T) {
 	// A profile's posts cannot be listed.
 	none := client.posts(profileTarget(addProfile(b, simulator.Traps{})), "")
 	require.Empty(t, none)
-}
-
-func TestLinkedInProfilePosts(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	me := addProfile(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	posts := somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:4]
-	snaps := client.metrics(profileTarget(me), append(posts, platforms.Post{ID: "urn:li:share:404"}, platforms.Post{ID: "12"}))
-	for _, s := range snaps[:4] {
-		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
-		require.Equal(t, domain.Counts{
-			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Impressions: new(want.Views), Reach: new(want.Reach), Clicks: new(want.Clicks),
-			Saves: new(want.Saves),
-		}, s.Counts)
-	}
-	require.Equal(t, platforms.ClassNotFound, snaps[4].Err.Class)
-	require.Equal(t, platforms.ClassInvalid, snaps[5].Err.Class)
-	require.Len(t, b.ops(), 4*7+1)
 }

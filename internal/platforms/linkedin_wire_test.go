@@ -121,46 +121,16 @@ func TestLinkedInEncoding(t *testing.T) {
 	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
 }
 
-func TestGoldenLinkedIn(t *testing.T) {
+// Neither a draft nor an advertisement is a post.
+func TestGoldenLinkedInPosts(t *testing.T) {
 	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		name := map[string]string{
-			"memberFollowersCount": "linkedin_member_followers", "memberCreatorPostAnalytics": "linkedin_member_daily", "posts": "linkedin_posts",
-			"organizationalEntityShareStatistics": "linkedin_share_statistics", "urn:li:organization:9": "linkedin_network_size",
-		}[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]]
-		raw, err := os.ReadFile("testdata/" + name + ".json")
-		if err != nil {
-			w.WriteHeader(http.StatusNotFound)
-		}
-		_, _ = w.Write(raw)
-	})
-	client := b.client(t, domain.LinkedIn)
-	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
-	snap := client.account(me)
-	flow := func(name, source, day string, value int64) domain.Figure {
-		return domain.Figure{Name: name, Kind: domain.DayFlow, Source: source, Day: day, Value: value}
-	}
-	require.ElementsMatch(t, []domain.Figure{
-		{Name: "followers", Kind: domain.Stock, Source: "memberFollowersCount", Value: 961},
-		flow("impressions", "IMPRESSION", "2026-11-17", 42), flow("impressions", "IMPRESSION", "2026-11-18", 0),
-		flow("comments", "COMMENT", "2026-11-18", 7),
-	}, snap.Figures, "an element about another metric, or of a day that does not exist, is none")
-
-	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
-	list := client.posts(page, "")
+	b, _ := wired(t, map[string][]string{"GET /linkedin/rest/posts": {"linkedin_posts"}})
+	page := b.client(t, domain.LinkedIn).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, "")
+	const at = "https://www.linkedin.com/feed/update/"
 	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
-		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: "https://www.linkedin.com/feed/update/urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
-		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: "https://www.linkedin.com/feed/update/urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
-	}}, list)
-	snaps := client.metrics(page, append(list.Posts, platforms.Post{ID: "urn:li:share:73"}))
-	require.Equal(t, domain.Counts{
-		Impressions: new(int64(500)), Reach: new(int64(410)), Clicks: new(int64(12)), Likes: new(int64(-3)), Comments: new(int64(4)), Shares: new(int64(2)),
-	}, snaps[0].Counts)
-	require.Equal(t, domain.Counts{Impressions: new(int64(1)), Likes: new(int64(1))}, snaps[1].Counts)
-	require.Equal(t, map[string]string{"comments": "empty", "shares": "empty", "reach": "empty", "clicks": "empty"}, reasons(snaps[1].Missing))
-	require.Equal(t, domain.Counts{}, snaps[2].Counts, "another page's element is not ours, and says that there was activity: unknown, not 0")
-	account := client.account(page)
-	require.Equal(t, int64(219145), figure(t, account, "followers", "", "").Value)
+		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: at + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
+		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: at + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
+	}}, page)
 }
 
 // Saves of a profile's post are one call, from version 202604 on; from 202605 on the metric is told by a plain string. The

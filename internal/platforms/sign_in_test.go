@@ -91,22 +91,6 @@ func offeredIDs(c platforms.Consent) (out []string) {
 	return out
 }
 
-func TestFacebookScopesDeclined(t *testing.T) {
-	t.Parallel()
-	b := withPeople(t)
-	form := url.Values{"decision": {"consent"}, "scope": {"pages_show_list", "pages_read_engagement"}, "page": {"90011"}}
-	c := consented(t, b.signIn(t, domain.Facebook), simulator.Mara, form)
-	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "public_profile"}, c.Granted)
-	require.Equal(t, []string{
-		"business_management", "instagram_basic", "instagram_manage_insights", "pages_read_user_content", "read_insights",
-	}, c.Declined)
-	require.Equal(t, []string{"facebook 90011"}, offeredIDs(c), "the account behind the page is not told")
-	snap := b.client(t, domain.Facebook).account(platforms.Target{AccessToken: c.Offered[0].AccessToken, ExternalID: "90011"})
-	require.False(t, hasFigure(snap, domain.MetricReach), "no read_insights: 200 and no data")
-	none := consented(t, b.signIn(t, domain.Facebook), simulator.Mara, url.Values{"decision": {"consent"}})
-	require.Empty(t, none.Offered)
-}
-
 func TestFacebookLoginForBusiness(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ConfigID = "5150" })

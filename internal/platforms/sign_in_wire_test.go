@@ -24,7 +24,7 @@ type sent struct {
 	token  string
 }
 
-// wired answers calls with files of testdata, written by hand from the platforms' documents (see [golden]), several for
+// wired answers calls with files of testdata, written by hand from the platforms' documents as of 2026-11-20, several for
 // one call one after the other, and keeps what was sent.
 func wired(t *testing.T, files map[string][]string) (*bundle, func() []sent) {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 )
 
 // A metric of posts without a place among the counts would end a fetcher at a nil pointer. Each count of the event has one, and each metric of
-// the clients' tables; what a client puts by name, its golden test reads.
+// the clients' tables; what a client puts by name, the contract test reads.
 func TestEveryMetricOfPostsHasAPlace(t *testing.T) {
 	t.Parallel()
 	counts := reflect.TypeFor[domain.Counts]()

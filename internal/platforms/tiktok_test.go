@@ -40,6 +40,11 @@ func TestTikTokListing(t *testing.T) {
 	b.ops()
 	require.Len(t, client.metrics(target(user), posts), len(posts))
 	require.Len(t, b.ops(), 3, "20 to a call")
+
+	titled := canned(t, always(http.StatusOK, `{"data":{"videos":[{"id":"1","title":"Only a title"}],"cursor":7,"has_more":true},"error":{"code":"ok"}}`))
+	page := titled.client(t, domain.TikTok).posts(platforms.Target{AccessToken: "Tok3n"}, "7")
+	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{{ID: "1", Type: platforms.TypeVideo, Content: "Only a title"}}}, page,
+		"a cursor that does not move ends the listing")
 }
 
 // An access token dies after two hours, the refresh token rotates, and the old one is dead.
