@@ -12,18 +12,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-func testStoppedOtherID(t *testing.T, brokers []string) {
+// Each partition stops for itself, once, and the others are followed.
+func testStoppedElsewhere(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	b.fill(t, 2, 1, 2)
+	b.fill(t, 4, 0, 3)
+	b.deleteBefore(t, domain.TopicMetrics, 2, 2)
 	f := newFolder(t, b)
 	f.positions[0] = eventlog.Checkpoint{TopicID: eventlog.TopicID{1, 2, 3}}
-	f.start("other", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrOtherLog)
-	require.ErrorContains(t, s.reason, "another log: rebuild")
-	require.Equal(t, int32(1), f.await(1)[0].Partition, "the others are followed")
+	f.positions[1] = eventlog.Checkpoint{NextOffset: 4}
+	f.positions[2] = eventlog.Checkpoint{NextOffset: 1}
+	f.start("elsewhere", nil)
+	reasons := map[int32]error{}
+	for range 3 {
+		s := f.awaitStop()
+		reasons[s.partition] = s.reason
+	}
+	require.ErrorIs(t, reasons[0], eventlog.ErrOtherLog)
+	require.ErrorContains(t, reasons[0], "another log: rebuild")
+	require.ErrorIs(t, reasons[1], eventlog.ErrBeyondEnd)
+	require.ErrorIs(t, reasons[2], eventlog.ErrBelowStart)
+	for _, r := range f.await(3) {
+		require.Equal(t, int32(3), r.Partition)
+	}
 	require.Empty(t, f.stops, "once")
+
+	f = newFolder(t, b) // never folded before, and the beginning is gone
+	f.start("below", nil)
+	require.ErrorIs(t, f.awaitStop().reason, eventlog.ErrBelowStart)
+
+	f = newFolder(t, b)
+	f.positions[2] = eventlog.Checkpoint{NextOffset: 2}
+	f.start("at the start", nil)
+	f.await(10)
+	require.Empty(t, f.stops, "the start itself is a good position")
 }
 
 func testStoppedRecreated(t *testing.T, brokers []string) {
@@ -46,41 +67,6 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 		}
 	}
 	require.Empty(t, f.folded, "nothing of the other log was folded")
-}
-
-func testStoppedBeyondEnd(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	b.append(t, readings(b.keyOf(t, 0), 0, 3)...)
-	f := newFolder(t, b)
-	f.positions[0] = eventlog.Checkpoint{NextOffset: 4}
-	f.positions[1] = eventlog.Checkpoint{NextOffset: 0}
-	f.start("beyond", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrBeyondEnd)
-}
-
-func testStoppedBelowStart(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	b.fill(t, 2, 0, 5)
-	b.deleteBefore(t, domain.TopicMetrics, 0, 3)
-	f := newFolder(t, b)
-	f.positions[0] = eventlog.Checkpoint{NextOffset: 2}
-	f.start("below", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrBelowStart)
-	require.Len(t, f.await(5), 5)
-
-	f = newFolder(t, b) // never folded before, and the beginning is gone
-	f.start("below2", nil)
-	require.ErrorIs(t, f.awaitStop().reason, eventlog.ErrBelowStart)
-
-	f = newFolder(t, b)
-	f.positions[0] = eventlog.Checkpoint{NextOffset: 3}
-	f.start("below3", nil)
-	f.await(7)
-	require.Empty(t, f.stops, "the start itself is a good position")
 }
 
 func TestStoppedGap(t *testing.T) {

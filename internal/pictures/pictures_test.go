@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -168,6 +167,18 @@ func TestOnlyPublicAddressesAreDialled(t *testing.T) {
 func TestAnswersThatAreNoPicture(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	says := func(body []byte, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if len(header) > 0 {
+				w.Header().Set(header[0], header[1])
+			}
+			_, _ = w.Write(body)
+		}
+	}
+	small, whole := encoded(t, 2, 2), encoded(t, 300, 300)
 	for name, c := range map[string]struct {
 		serve   http.HandlerFunc
 		is      error
@@ -179,36 +190,24 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 			}
 			http.Redirect(w, r, "https://scontent.cdninstagram.com/elsewhere", http.StatusFound)
 		}, pictures.ErrGone, true},
-		"gone":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, pictures.ErrGone, true},
-		"too many":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, nil, false},
-		"out of order": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, nil, false},
-		"cut": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "5000")
-			_, _ = w.Write(encoded(t, 2, 2))
+		"gone":         {status(http.StatusForbidden), pictures.ErrGone, true},
+		"too many":     {status(http.StatusTooManyRequests), nil, false},
+		"out of order": {status(http.StatusBadGateway), nil, false},
+		"cut": {func(w http.ResponseWriter, r *http.Request) {
+			says(small, "Content-Length", "5000")(w, r)
 			panic(http.ErrAbortHandler)
 		}, nil, false},
-		"half a picture": {func(w http.ResponseWriter, _ *http.Request) {
-			whole := encoded(t, 300, 300)
-			_, _ = w.Write(whole[:len(whole)/2])
-		}, pictures.ErrNoImage, true},
-		"says that it is large": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "3000000")
-			_, _ = w.Write(encoded(t, 2, 2))
-		}, pictures.ErrNoImage, true},
-		"is large": {func(w http.ResponseWriter, _ *http.Request) {
+		"half a picture":        {says(whole[:len(whole)/2]), pictures.ErrNoImage, true},
+		"says that it is large": {says(small, "Content-Length", "3000000"), pictures.ErrNoImage, true},
+		"is large": {func(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush() // it does not say how long it is
-			_, _ = w.Write(append(encoded(t, 2, 2), make([]byte, pictures.MaxBytes)...))
+			says(append(bytes.Clone(small), make([]byte, pictures.MaxBytes)...))(w, r)
 		}, pictures.ErrNoImage, true},
-		"a page": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in</html>") }, pictures.ErrNoImage, true},
-		"a drawing": {func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)
-		}, pictures.ErrNoImage, true},
-		"empty":  {func(http.ResponseWriter, *http.Request) {}, pictures.ErrNoImage, true},
-		"a bomb": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb(60_000, 60_000)) }, pictures.ErrNoImage, true},
-		"squeezed": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(encoded(t, 2, 2)[:20])
-		}, nil, true},
+		"a page":    {says([]byte("<html>Sign in</html>")), pictures.ErrNoImage, true},
+		"a drawing": {says([]byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)), pictures.ErrNoImage, true},
+		"empty":     {func(http.ResponseWriter, *http.Request) {}, pictures.ErrNoImage, true},
+		"a bomb":    {says(bomb(60_000, 60_000)), pictures.ErrNoImage, true},
+		"squeezed":  {says(small[:20], "Content-Encoding", "gzip"), nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
