@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -389,29 +388,6 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 		}
 	}
 	return names
-}
-
-// What the main application deletes leaves no token behind; what has not been there for long
-// stays, because its owner may be about to come back.
-func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, _ string) {
-		seedErasure(t, a)
-		ctx := t.Context()
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindConnection, "70", time.Now())))
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindConnection, "71", time.Now())))
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindUser, erased, time.Now())))
-		_, err := a.KeptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
-		require.NoError(t, err)
-		require.Eventually(t, func() bool {
-			deleted, err := a.ForgetSecrets(ctx)
-			return err == nil && deleted == 1
-		}, patience, 10*time.Millisecond)
-		rows, err := a.KeptPool.Query(ctx, `select ref from secrets order by ref`)
-		require.NoError(t, err)
-		left, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		require.NoError(t, err)
-		require.Equal(t, []string{"connection:71", "connection:72"}, left)
-	})
 }
 
 // What was erased with a person and came back since belongs to its new owner: a repetition leaves members and connections that are

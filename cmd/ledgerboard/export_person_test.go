@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"maps"
 	"os"
@@ -119,31 +118,6 @@ func TestExportPerson(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, gone, "what platforms said 31 days ago; yesterday's stays")
 	})
-}
-
-// A new file is never put in the place of another, and whatever happens no temporary stays.
-func TestWriteNew(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := filepath.Join(dir, "new.json")
-	broken := errors.New("broken")
-	require.ErrorIs(t, writeNew(name, "--out", func(io.Writer) error { return broken }), broken)
-	require.NoFileExists(t, name)
-	write := func(out io.Writer) error {
-		_, err := io.WriteString(out, "mine")
-		return err
-	}
-	require.NoError(t, writeNew(name, "--out", write))
-	require.ErrorAs(t, writeNew(name, "--out", func(io.Writer) error { return nil }), new(usageError))
-	text, err := os.ReadFile(name)
-	require.NoError(t, err)
-	require.Equal(t, "mine", string(text))
-	dangling := filepath.Join(dir, "link")
-	require.NoError(t, os.Symlink("nowhere", dangling))
-	require.ErrorAs(t, writeNew(dangling, "--out", write), new(usageError))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, entries, 2)
 }
 
 // seedExport adds to what seedErasure planted: one of each thing that is known of the person, and the same of the other one.

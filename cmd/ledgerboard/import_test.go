@@ -220,29 +220,21 @@ func requireOnRecord(t *testing.T, a *process) {
 	}, record)
 }
 
-// withLog opens the log of a data directory while use does something with it.
-func withLog(t *testing.T, dir string, use func(log *eventlog.Log)) {
+// importedEnds are the end offsets of every topic.
+func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
-	use(log)
-}
-
-// importedEnds are the end offsets of every topic.
-func importedEnds(t *testing.T, dir string) map[string]int64 {
-	t.Helper()
 	ends := map[string]int64{}
-	withLog(t, dir, func(log *eventlog.Log) {
-		for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
-			ranges, _, err := log.Ranges(t.Context(), topic)
-			require.NoError(t, err)
-			for _, r := range ranges {
-				ends[topic] += r.End
-			}
+	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
+		ranges, _, err := log.Ranges(t.Context(), topic)
+		require.NoError(t, err)
+		for _, r := range ranges {
+			ends[topic] += r.End
 		}
-	})
+	}
 	return ends
 }
 

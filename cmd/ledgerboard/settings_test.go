@@ -184,16 +184,6 @@ func TestLooksFollowTheIntervals(t *testing.T) {
 	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
 }
 
-// One URL is that of all simulated platforms, of the pages where people sign in, too.
-func TestPlatformsAreElsewhere(t *testing.T) {
-	at := parsedFetching(t, "--platforms-url=http://localhost:1/").platforms().WithDefaults()
-	require.Equal(t, "http://localhost:1/facebook", at.Facebook.BaseURL)
-	require.Equal(t, "http://localhost:1/instagram", at.Instagram.DialogURL)
-	require.Equal(t, "http://localhost:1/linkedin", at.LinkedIn.AuthURL)
-	require.Equal(t, "http://localhost:1/tiktok", at.TikTok.BaseURL)
-	require.Equal(t, "https://open.tiktokapis.com", parsedFetching(t).platforms().WithDefaults().TikTok.BaseURL)
-}
-
 func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	f := parsedFetching(t)
 	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0

@@ -2,7 +2,6 @@ package assembly_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http/httptest"
 	"sync"
@@ -129,16 +128,10 @@ func (o *opening) Flush() { o.served <- struct{}{} }
 
 // halfParked is the read side: it never folds what is parkedAgency's, and has folded all else.
 type halfParked struct {
+	commands.DashboardStore // its documents and facts, which nobody asks for
+
 	parked chan struct{} // the fold of a parked record was waited for
 	woken  chan string   // whose notices were looked for because of a wake-up
-}
-
-func (h *halfParked) Load(context.Context, domain.FactsNeed) (domain.FactsView, error) {
-	return domain.FactsView{}, errors.ErrUnsupported
-}
-
-func (h *halfParked) Document(context.Context, string, string, int64) (domain.Dashboard, error) {
-	return domain.Dashboard{}, errors.ErrUnsupported
 }
 
 func (h *halfParked) Settle(_ context.Context, parent string, _ int64) (domain.Settlement, error) {

@@ -112,16 +112,6 @@ func TestBrokerIsLockedAndNamesItsOwner(t *testing.T) {
 	startBroker(t, dir)
 }
 
-func TestBrokerRefusesBadConfig(t *testing.T) {
-	t.Parallel()
-	_, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{})
-	require.ErrorContains(t, err, "data directory is empty")
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_, err = embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: t.TempDir()})
-	require.ErrorIs(t, err, context.Canceled)
-}
-
 func TestBrokerNeverCompactsOrExpires(t *testing.T) {
 	t.Parallel()
 	ctx, b := testContext(t), startBroker(t, t.TempDir())

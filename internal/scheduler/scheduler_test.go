@@ -376,13 +376,3 @@ func TestReadingUnderWayIsDrained(t *testing.T) {
 		})
 	}
 }
-
-func TestNewReportsEverythingThatIsWrong(t *testing.T) {
-	t.Parallel()
-	_, err := scheduler.New(scheduler.Config{Every: map[string]time.Duration{kind: time.Millisecond}, MaxWorkers: -1})
-	for _, want := range []string{"Due, Claim, Work or Release is missing", "MaxWorkers", "looking every 1ms is too often"} {
-		require.ErrorContains(t, err, want)
-	}
-	_, err = scheduler.New(scheduler.Config{})
-	require.ErrorContains(t, err, "no kind is scheduled")
-}

@@ -31,12 +31,6 @@ type Change struct {
 // is open with analytics, one open without, one closed.
 func (w *World) Changes() []Change { return slices.Clone(w.changes) }
 
-// LinkedSets are the linked sets of more than one account that our agency ends with.
-func (w *World) LinkedSets() [][]string {
-	all := w.agencies[0].subAccounts()
-	return [][]string{all[0:3], all[3:5]}
-}
-
 func (w *World) planChanges() {
 	for i, a := range w.agencies {
 		p := newPlanner(w, a)

@@ -5,7 +5,6 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +74,11 @@ func TestDemoEndsByItself(t *testing.T) {
 	require.Equal(t, done, p.exitWithin(stopWithin), "%s", p.tails())
 	require.Empty(t, leaks.Processes(dir))
 	require.NotContains(t, p.output.String(), "seeding", "a second start seeds nothing")
+	for _, name := range []string{"demo.json", "demo-state.json"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "%s holds secrets", name)
+	}
 
 	// Before it is ready, too.
 	p = launchDemo(t, t.TempDir())
@@ -82,38 +86,4 @@ func TestDemoEndsByItself(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.exitWithin(stopWithin)
 	require.Empty(t, leaks.Processes(p.dir))
-}
-
-func TestRunsAsAnOrdinaryUser(t *testing.T) {
-	const nobody = 65534
-	if os.Getuid() != 0 {
-		t.Skip("the other tests run as an ordinary user already; this one is for root")
-	}
-	dir, err := os.MkdirTemp("", "ledgerboard-e2e-user-") // not t.TempDir, which others may not pass through
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(t, os.Chown(dir, nobody, nobody))
-	addr := freeAddress(t)
-	start := func() *program {
-		p := launch(t, dir, []string{"demo", "--data-dir", filepath.Join(dir, "data"), "--addr", addr}, func(cmd *exec.Cmd) {
-			cmd.Dir = dir
-			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-			cmd.Env = append(cmd.Env, "HOME="+dir)
-		})
-		p.base, p.dir = "http://"+addr, filepath.Join(dir, "data")
-		p.awaitReady()
-		return p
-	}
-	p := start()
-	for _, name := range []string{"demo.json", "demo-state.json"} {
-		info, err := os.Stat(filepath.Join(p.dir, name))
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "%s holds secrets", name)
-	}
-	p.get(p.info.Tokens["agency"], dashboardPath(p.info.IDs.SubAccounts[0])).ok(t, http.StatusOK)
-	p.Kill()
-	p = start()
-	doc := p.update(p.info.IDs.SubAccounts[0], map[string]any{"allow_client_dashboard": false})
-	require.Positive(t, doc.version)
-	p.Stop()
 }

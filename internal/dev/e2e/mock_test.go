@@ -21,17 +21,8 @@ func TestMockMode(t *testing.T) {
 	p := startMock(t)
 	agency := p.info.Tokens["agency"]
 	today := time.Now().UTC()
-	answer := p.get(agency, "/auth/getAccountInsights/"+today.AddDate(0, 0, -30).Format(time.DateOnly)+"/"+today.Format(time.DateOnly)+"/all").
-		ok(t, http.StatusOK)
-	var body struct {
-		Data struct {
-			Total struct {
-				Followers struct{ Value *int64 }
-			}
-		}
-	}
-	answer.into(t, &body)
-	require.NotNil(t, body.Data.Total.Followers.Value, "there is data")
+	insights := p.get(agency, "/auth/getAccountInsights/"+today.AddDate(0, 0, -30).Format(time.DateOnly)+"/"+today.Format(time.DateOnly)+"/all")
+	requireSubstance(t, "insights", insights.ok(t, http.StatusOK).body)
 	for path, status := range map[string]int{
 		"/readyz": http.StatusOK, "/nowhere": http.StatusNotFound, "/auth/getRoiViews?pId=2": http.StatusBadRequest,
 		"/openapi.json": http.StatusOK, "/socket.io/?EIO=4&transport=polling": http.StatusOK, "/healthz/": http.StatusOK,

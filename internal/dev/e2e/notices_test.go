@@ -3,27 +3,64 @@
 package e2e_test
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
-// The frontends of one user that lose their network when the test says so.
-type pages struct {
-	*gate
+// gate is the network between clients and the program. Shut, it cuts what is open and takes nothing new, so that a test decides when
+// clients are away without touching them.
+type gate struct {
+	t *testing.T
+	*toxiproxy.Proxy
+
 	listeners []*listener
 }
 
-func (p *pages) cut() {
-	before := make([]int, len(p.listeners))
-	for i, l := range p.listeners {
+// newGate returns an open gate to the program's address, which a restart keeps.
+func newGate(t *testing.T, base string) *gate {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	g := &gate{t: t, Proxy: toxiproxy.NewProxy(server, t.Name(), freeAddress(t), strings.TrimPrefix(base, "http://"))}
+	g.reopen()
+	t.Cleanup(g.Stop)
+	return g
+}
+
+func (g *gate) url() string { return "http://" + g.Listen }
+
+func (g *gate) reopen() {
+	g.t.Helper()
+	require.NoError(g.t, g.Start())
+}
+
+// cut shuts the gate, and returns when every listener has noticed.
+func (g *gate) cut() {
+	g.t.Helper()
+	before := make([]int, len(g.listeners))
+	for i, l := range g.listeners {
 		before[i] = l.count("disconnect", "")
 	}
-	p.shut()
-	for i, l := range p.listeners {
+	g.Stop()
+	for i, l := range g.listeners {
 		l.away(before[i] + 1)
 	}
+}
+
+// listening is how many connections the program has that listen for notices.
+func (p *program) listening() (n int) {
+	p.t.Helper()
+	_, rest, _ := strings.Cut(string(p.get("", "/metrics").ok(p.t, http.StatusOK).body), "\nledgerboard_notice_connections ")
+	_, err := fmt.Sscan(rest, &n)
+	require.NoError(p.t, err)
+	return n
 }
 
 // A user who loses access hears it once on every page, whatever happens to the network and to the
@@ -47,11 +84,11 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	}
 
 	token := p.clientToken(leaver)
-	far := &pages{gate: newGate(t, p.base)} // cut off whenever the test wants
+	far := newGate(t, p.base) // cut off whenever the test wants
 	far.listeners = []*listener{
-		listenSocketIO(t, "websocket", far.url, leaver.ID, token, "websocket"),
-		listenSocketIO(t, "polling", far.url, leaver.ID, token, "polling"),
-		listenEventSource(t, "EventSource", far.url, leaver.ID, token, ""),
+		listenSocketIO(t, "websocket", far.url(), leaver.ID, token, "websocket"),
+		listenSocketIO(t, "polling", far.url(), leaver.ID, token, "polling"),
+		listenEventSource(t, "EventSource", far.url(), leaver.ID, token, ""),
 	}
 	// Never cut by the test: they only lose the server. What they take moves the user's stored cursor on,
 	// so that the far pages come back to what they missed by their own offsets and by nothing else.
@@ -92,8 +129,10 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 
 	t.Log("a page is closed: the next one goes on where the last one ended, once")
 	closed := newGate(t, p.base)
-	listenSocketIO(t, "closed page", closed.url, sleeper.ID, p.clientToken(sleeper))
-	closed.leave()
+	listenSocketIO(t, "closed page", closed.url(), sleeper.ID, p.clientToken(sleeper))
+	open := p.listening()
+	closed.Stop()
+	p.await(patience, "the end of the closed page", func() bool { return p.listening() < open })
 	missed := p.setUsers(dashboard, without(sleeper))
 	p.setUsers(dashboard, with)
 	next := listenSocketIO(t, "next page", p.base, sleeper.ID, p.clientToken(sleeper))

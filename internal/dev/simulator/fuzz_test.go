@@ -28,7 +28,7 @@ func FuzzServe(f *testing.F) {
 	} {
 		f.Add(seed, `{"max_count":3,"cursor":1,"filters":{"video_ids":["1"]}}`)
 	}
-	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
+	s := simulator.New(simulator.Config{Seed: 1, Clock: func() time.Time { return testNow }})
 	from := testNow.AddDate(0, 0, -9)
 	account := func(id string) simulator.Account {
 		return simulator.Account{ID: id, PostsFrom: from, PostEvery: 9 * time.Hour}
