@@ -2,16 +2,12 @@ package projections_test
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
@@ -21,34 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
-
-// bulks are the projectors that can be folded in bulk.
-func bulks() []fold.Projector {
-	return slices.DeleteFunc(every(), func(p fold.Projector) bool {
-		_, ok := p.Begin(1).(fold.Bulk)
-		return !ok
-	})
-}
-
-// A whole topic that is folded in bulk, without reading a row, gives the tables and the parked records of a live fold.
-func TestBulkEqualsTheLiveFold(t *testing.T) {
-	t.Parallel()
-	topics := testTopics(t)
-	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test")
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom(bulks()).Draw(t, "projection")
-		log := drawLog(t, codec, p)
-		f := folding{db: live, topics: topics, projector: p}
-		f.run(t, &reader{memLog: log})
-		want := append(foldtest.Dump(t, live, p.Tables()...), parkedLines(t, live, p)...)
-		got := foldInBulk(t, bulk, topics, p, log, refusedLike(t, live, p))
-		if !slices.Equal(want, got) {
-			fmt.Fprintf(os.Stderr, "bulk of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
-		}
-		require.Equal(t, want, got)
-	})
-}
 
 func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 	rows, err := db.Pool.Query(context.Background(), `
@@ -73,7 +41,7 @@ func foldInBulk(
 		}
 		var err error
 		bulked, err = projections.FoldInBulk(ctx, projections.Config{
-			Projector: p, Log: &reader{memLog: log}, DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
+			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
 		}, log.ends(), tx, refused)
 		return err
 	})
@@ -101,19 +69,13 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 	}
 }
 
-// copyBatches folds events in bulk and hands over rows after each batch.
-func copyBatches(t *testing.T, db *pgtest.DB, p fold.Projector, batches ...[]fold.Event) {
+// copyEvent folds an event in bulk and hands over its rows.
+func copyEvent(t *testing.T, db *pgtest.DB, p fold.Projector, ev fold.Event) {
 	t.Helper()
-	ctx := context.Background()
 	bulk, ok := p.Begin(1).(fold.Bulk)
 	require.True(t, ok)
-	for i, batch := range batches {
-		for _, ev := range batch {
-			require.NoError(t, bulk.Apply(ev))
-		}
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return fold.HandOver(ctx, bulk, tx, i == len(batches)-1) })
-		require.NoError(t, err)
-	}
+	require.NoError(t, bulk.Apply(ev))
+	require.NoError(t, pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error { return fold.HandOver(t.Context(), bulk, tx, true) }))
 }
 
 // A connection that came to another agency has states in two partitions, which a rebuild folds apart. The keys of the
@@ -142,8 +104,8 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			_, err = live.Pool.Exec(ctx, "truncate connection_states")
 			require.NoError(t, err)
 			foldtest.Batches(t, live, p, [][]fold.Event{order})
-			copyBatches(t, bulk, p, order[:1])
-			copyBatches(t, bulk, p, order[1:])
+			copyEvent(t, bulk, p, order[0])
+			copyEvent(t, bulk, p, order[1])
 			_, keys, found := strings.Cut(p.Definition().Keys(), "-- Partitions are folded apart")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,9 +14,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -23,17 +26,17 @@ import (
 )
 
 // Whatever a topic holds, and however its fold is cut, interrupted, crashed and raced by a second
-// process: the tables, the parked set and the checkpoints are those of one uninterrupted fold.
+// process: the tables, the parked set and the checkpoints are those of one uninterrupted fold. A fold in bulk,
+// which reads no row, gives the same tables and parked records.
 func TestConvergence(t *testing.T) {
 	t.Parallel()
 	topics := testTopics(t)
 	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test")
-	reference, interrupted := pgtest.New(t), pgtest.New(t)
+	reference, interrupted, bulk := pgtest.New(t), pgtest.New(t), pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom(every()).Draw(t, "projection")
 		log := drawLog(t, codec, p)
 		whole := folding{db: reference, topics: topics, projector: p}
-		whole.run(t, &reader{memLog: log})
 		parts := folding{
 			db: interrupted, topics: topics, projector: p,
 			crashes: rapid.IntRange(0, 3).Draw(t, "crashes"), random: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)),
@@ -42,14 +45,23 @@ func TestConvergence(t *testing.T) {
 		if rapid.IntRange(0, 3).Draw(t, "zombie") == 0 {
 			readers = append(readers, log.reader(rapid.Uint64().Draw(t, "cuts of the zombie")))
 		}
-		parts.run(t, readers...)
-		want, got := whole.state(t), parts.state(t)
-		if !slices.Equal(want, got) { // rapid shows nothing when it cannot reproduce what timing decided
-			t.Logf("want %q\ngot %q", want, got)
-			fmt.Fprintf(os.Stderr, "convergence of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
-		}
-		require.Equal(t, want, got)
+		whole.empty(t)
+		parts.empty(t)
+		var folds errgroup.Group
+		folds.Go(func() error { return whole.run(log.reader(0)) })
+		folds.Go(func() error { return parts.run(readers...) })
+		require.NoError(t, folds.Wait())
+		requireSame(t, p, whole.state(t), parts.state(t))
+		live := append(foldtest.Dump(t, reference, p.Tables()...), parkedLines(t, reference, p)...)
+		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, refusedLike(t, reference, p)))
 	})
+}
+
+func requireSame(t *rapid.T, p fold.Projector, want, got []string) {
+	if !slices.Equal(want, got) { // rapid shows nothing when it cannot reproduce what timing decided
+		fmt.Fprintf(os.Stderr, "convergence of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+	}
+	require.Equal(t, want, got)
 }
 
 // folding is one fold of a whole log.
@@ -73,49 +85,52 @@ func (f *folding) state(t require.TestingT) []string {
 	return append(list, state(t, f.db, f.projector)...)
 }
 
-// run folds the log with one engine for each reader, from empty tables to its end.
-func (f *folding) run(t require.TestingT, readers ...*reader) {
+// empty leaves empty tables of the generation of the log before.
+func (f *folding) empty(t require.TestingT) {
 	f.db.Delete(t, append(f.projector.Tables(), "parked")...)
-	// The generation of the log before.
 	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, epoch = 0, event_time = null")
 	require.NoError(t, err)
-	for crashed := true; crashed; {
-		crashed = f.process(t, readers)
+}
+
+// run folds the log with one engine for each reader, from empty tables to its end.
+func (f *folding) run(readers ...*reader) error {
+	for {
+		if crashed, err := f.process(readers); err != nil || !crashed {
+			return err
+		}
 	}
 }
 
 // process runs until the end of the log is folded or one engine crashes; then all are gone.
-func (f *folding) process(t require.TestingT, readers []*reader) (crashed bool) {
+func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	ctx, crash := context.WithCancel(context.Background())
-	defer crash()
 	var engines sync.WaitGroup
+	defer engines.Wait()
+	defer crash()
 	var last *projections.Engine
 	for _, r := range readers {
-		e, err := projections.New(projections.Config{
+		last, err = projections.New(projections.Config{
 			Projector: faulty{f.projector, f.write(crash)}, Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
 			Registry: domain.NewRegistry(), Logger: quiet,
 		})
-		require.NoError(t, err)
+		if err != nil {
+			return false, err
+		}
+		e := last
 		engines.Go(func() { _ = e.Run(ctx) })
-		last = e
 	}
-	deadline := time.Now().Add(patience)
-	for ctx.Err() == nil {
-		s, err := last.Status(context.Background())
-		require.NoError(t, err)
-		if s.Live() && s.Lag == 0 {
-			break
-		}
-		require.True(t, time.Now().Before(deadline), "it does not come to an end: %+v", s)
-		select { // what folds has the processors
+	for {
+		select {
 		case <-ctx.Done():
-		case <-time.After(time.Millisecond):
+			return true, nil
+		case <-readers[len(readers)-1].atEnd:
+		case <-time.After(patience):
+			return false, errors.New("the end of the log is not reached")
+		}
+		if s, err := last.Status(context.Background()); err != nil || s.Live() && s.Lag == 0 {
+			return false, err
 		}
 	}
-	crashed = ctx.Err() != nil
-	crash()
-	engines.Wait()
-	return crashed
 }
 
 // write refuses events whose id ends in "!", as a database refuses a value, and crashes at random

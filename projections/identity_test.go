@@ -154,19 +154,6 @@ func TestLagIsExact(t *testing.T) {
 	require.Zero(t, moving.LagSeconds, "it moves")
 }
 
-// What New needs is said at once, not found out later.
-func TestNewRefusesMissingParts(t *testing.T) {
-	t.Parallel()
-	_, err := projections.New(projections.Config{Projector: tally{}})
-	require.ErrorContains(t, err, "needs")
-	b := setup(t)
-	_, err = projections.New(projections.Config{
-		Projector: tally{}, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Registry: domain.NewRegistry(), Logger: quiet,
-		Topics: []eventlog.TopicSpec{{Name: "other"}},
-	})
-	require.ErrorContains(t, err, "topic metrics has no definition")
-}
-
 // Somebody adds a partition to a topic, and writes to it: the partition is not followed and says why, the others go on.
 func TestRecordsInAnAddedPartition(t *testing.T) {
 	t.Parallel()

@@ -79,12 +79,18 @@ func (l *memLog) ends() map[int32]int64 {
 // reader is one process's view of the log.
 type reader struct {
 	*memLog
+	atEnd  chan struct{} // says so, when all is folded, at each poll
 	mu     sync.Mutex
 	random *rand.Rand // nil: everything in one batch
 }
 
+// reader cuts batches at random; 0: everything is one batch.
 func (l *memLog) reader(seed uint64) *reader {
-	return &reader{memLog: l, random: rand.New(rand.NewPCG(seed, 7))}
+	r := &reader{memLog: l, atEnd: make(chan struct{}, 1)}
+	if seed > 0 {
+		r.random = rand.New(rand.NewPCG(seed, 7))
+	}
+	return r
 }
 
 func (r *reader) intn(n int) int {
@@ -135,6 +141,10 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 			return batch, nil
 		}
 		if f.ended() {
+			select {
+			case f.atEnd <- struct{}{}:
+			default:
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(wait):

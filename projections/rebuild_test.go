@@ -228,17 +228,6 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	b.eachOnce(50)
 }
 
-// Without a process that could run it, a rebuild is cancelled at once.
-func TestCancelWithoutAProjector(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	asked := b.request("tally")
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
-	b.ends(asked.ID, operator.RebuildCancelled)
-	_, err := b.rebuilds().Get(b.ctx(), "no such id")
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-}
-
 // Rows that the tables refuse end the rebuild with the table and the row; the tables that serve stay.
 func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
@@ -256,25 +245,4 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.eachOnce(50)
-}
-
-// Partitions move to another process while a rebuild is in its copy.
-func TestPartitionsMoveDuringRebuild(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 200)
-	g := newGate()
-	defer g.open()
-	first := b.engine(heldCopy(g))
-	b.follow(first)
-	asked := b.request("tally")
-	<-g.reached
-	b.start(b.other(bulkTally{}))
-	require.Eventually(t, func() bool { return b.members("tally.g1."+b.databaseID()) == 2 }, patience, tick)
-	b.appendReadings(200, 300)
-	g.open()
-	b.ends(asked.ID, operator.RebuildDone)
-	b.appendReadings(300, 310)
-	b.caughtUp(first)
-	b.eachOnce(310)
 }

@@ -33,22 +33,44 @@ func TestReplay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var seen []proof.Change
 			cfg := c.cfg
 			cfg.Parent = a
-			cfg.Yield = func(change proof.Change) error { seen = append(seen, change); return nil }
-			done, err := proof.Replay(t.Context(), w, cfg)
-			require.NoError(t, err)
+			// read reads the changes, and then the heads alone, for which nothing is folded.
+			read := func(replay func(proof.ReplayConfig) (proof.Replayed, error)) (done proof.Replayed, seen []proof.Change) {
+				var want, heads []domain.StreamHead
+				changes, alone := cfg, cfg
+				changes.Yield = func(c proof.Change) error {
+					seen = append(seen, c)
+					head := domain.StreamHead{Version: c.Version, Time: c.Time}
+					_, err := hex.Decode(head.Hash[:], []byte(c.Hash))
+					want = append(want, head)
+					return err
+				}
+				done, err := replay(changes)
+				require.NoError(t, err)
+				if cfg.Dashboard != "" {
+					return done, seen
+				}
+				alone.Head = func(h domain.StreamHead) error { heads = append(heads, h); return nil }
+				headed, err := replay(alone)
+				require.NoError(t, err)
+				require.Equal(t, want, heads)
+				require.Zero(t, headed.Changes)
+				require.Empty(t, headed.State)
+				headed.Changes, headed.State = done.Changes, done.State
+				require.Equal(t, done, headed)
+				return done, seen
+			}
+			done, seen := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) { return proof.Replay(t.Context(), w, cfg) })
 			require.Equal(t, c.version, done.Version)
 			require.Empty(t, done.Broken)
-			fromLog := seen
 			if cfg.Dashboard == "" && len(seen) > 0 {
 				require.Equal(t, seen[len(seen)-1].Hash, done.Hash, "the head, on which a writer goes on")
 			}
-			seen = nil
-			again, err := proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, cfg)
-			require.NoError(t, err)
-			require.Equal(t, fromLog, seen)
+			again, bundled := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
+				return proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, cfg)
+			})
+			require.Equal(t, seen, bundled)
 			again.Stale = done.Stale // a bundle has no lost races
 			require.Equal(t, done, again)
 			if cfg.Dashboard == client(2) {
@@ -71,49 +93,6 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Heads are those of the changes, from a log and from a bundle, also of records that cannot be read; nothing is
-// folded for them.
-func TestReplayOfHeads(t *testing.T) {
-	t.Parallel()
-	w := busy(t, 9)
-	a := agencies[0]
-	var want, got []domain.StreamHead
-	changes := proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error {
-		head := domain.StreamHead{Version: c.Version, Time: c.Time}
-		_, err := hex.Decode(head.Hash[:], []byte(c.Hash))
-		want = append(want, head)
-		return err
-	}}
-	heads := proof.ReplayConfig{Parent: a, Head: func(h domain.StreamHead) error { got = append(got, h); return nil }}
-	all, err := proof.Replay(t.Context(), w, changes)
-	require.NoError(t, err)
-	alone, err := proof.Replay(t.Context(), w, heads)
-	require.NoError(t, err)
-	require.Len(t, want, 9)
-	require.Equal(t, want, got)
-	require.Zero(t, alone.Changes)
-	require.Empty(t, alone.State)
-	alone.Changes, alone.State = all.Changes, all.State
-	require.Equal(t, all, alone)
-
-	got = nil
-	_, err = proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, heads)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-
-	heads.Version, got = 4, nil
-	_, err = proof.Replay(t.Context(), w, heads)
-	require.NoError(t, err)
-	require.Equal(t, want[:4], got)
-
-	w.putUnreadable(t, a)
-	heads.Version, got = 0, nil
-	done, err := proof.Replay(t.Context(), w, heads)
-	require.NoError(t, err)
-	require.Empty(t, done.Broken)
-	require.Len(t, got, 10)
 }
 
 // An error of the one who gets the changes ends a replay, wherever it would end, and the answer
@@ -158,4 +137,9 @@ func TestReplayOfATamperedLog(t *testing.T) {
 	done, last = replay()
 	require.Equal(t, int64(2), done.Version)
 	require.Contains(t, last.Problem, "payload cannot be decoded")
+	heads := 0
+	done, err := proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: a, Head: func(domain.StreamHead) error { heads++; return nil }})
+	require.NoError(t, err)
+	require.Empty(t, done.Broken)
+	require.Equal(t, 2, heads)
 }

@@ -50,7 +50,7 @@ func TestSigner(t *testing.T) {
 }
 
 // The root is the one that the reference implementation computes, whether the signer saw the records one by one or was
-// restarted.
+// restarted. A bundle of each size of tree is proved.
 func TestRootsAreThoseOfTlog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -78,6 +78,9 @@ func TestRootsAreThoseOfTlog(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, root, c.Partitions[at].Root)
 		require.Equal(t, leaf, c.Partitions[at].Heads, "the tree of one head is its leaf")
+		report := check(t, w, w.export(t, agencies[0]))
+		require.True(t, report.OK(), "%d: %v", n, report.Findings)
+		require.Zero(t, report.NotCovered)
 	}
 }
 

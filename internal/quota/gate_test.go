@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"context"
-	"errors"
 	"sort"
 	"strconv"
 	"sync"
@@ -12,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // Two processes with many callers each, in time that runs 600 times faster: no window of a minute, slid
@@ -90,25 +91,26 @@ func TestNobodyWaitsForAnAppInDevelopment(t *testing.T) {
 // People sign in one after the other, and nobody knows yet whose account it will be: that is no account that all of them share.
 func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
-		quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}), hasty)
-	nobody := linkedIn
-	nobody.Account = ""
-	for n := range 39 {
-		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "%d", n)
-	}
-	for range 9 {
-		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
-	}
-	require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount, RetryAfter: time.Hour}))
-	require.NoError(t, admit(g, nobody, platforms.CallStats{}), "whom LinkedIn refused is not the one who signs in next")
-	other := linkedIn
-	other.Account = "10"
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	_, _, err := g.Admit(ctx, other)
-	require.True(t, platforms.Refused(err), "the app's is used up by all of them, and the clock stands still")
+	inBubble(t, func(t *testing.T, b *bundle) {
+		g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
+			quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}), hasty)
+		nobody := linkedIn
+		nobody.Account = ""
+		for n := range 39 {
+			require.NoError(t, admit(g, nobody, platforms.CallStats{}), "%d", n)
+		}
+		for range 9 {
+			require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+		}
+		require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount, RetryAfter: time.Hour}))
+		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "whom LinkedIn refused is not the one who signs in next")
+		other := linkedIn
+		other.Account = "10"
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, _, err := g.Admit(ctx, other)
+		require.True(t, platforms.Refused(err), "the app's is used up by all of them, and the clock stands still")
+	})
 }
 
 func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
@@ -258,27 +260,17 @@ func TestBreakerStaysClosed(t *testing.T) {
 	}
 }
 
-// brokenStore is a database that does not answer.
-type brokenStore struct{}
-
-func (brokenStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.Left, error) {
-	return 0, nil, errors.New("no database")
-}
-
-func (brokenStore) Holds(context.Context, time.Time) (map[string]time.Time, error) {
-	return nil, errors.New("no database")
-}
-
-func (brokenStore) Hold(context.Context, string, time.Time) error { return errors.New("no database") }
-
 func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	t.Parallel()
-	g, err := quota.New(quota.Config{Store: brokenStore{}})
+	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
+	require.NoError(t, err)
+	pool.Close() // as a database that does not answer
+	g, err := quota.New(quota.Config{Store: vault.NewBudgets(pool)})
 	require.NoError(t, err)
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
 	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second, 1)
-	require.ErrorContains(t, err, "no database")
+	require.ErrorContains(t, err, "closed pool")
 }
 
 // The requests of a batch are calls: a batch is cut to what there is room for, and none comes on top.

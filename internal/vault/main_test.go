@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -33,6 +34,26 @@ func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
 	t.Helper()
 	url := pgtest.New(t).URL // others have the server, too
 	synctest.Test(t, func(t *testing.T) { test(t, open(t, url)) })
+}
+
+// oneWins races eight tries, of which one wins; the others get the error.
+func oneWins(t *testing.T, lost error, try func(n int) error) {
+	t.Helper()
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for n := range errs {
+		all.Go(func() { errs[n] = try(n) })
+	}
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		require.ErrorIs(t, err, lost)
+	}
+	require.Equal(t, 1, won)
 }
 
 func TestPoolIsOfSchemaKeptAndCommitsSynchronously(t *testing.T) {

@@ -1,9 +1,8 @@
 package vault_test
 
 import (
+	"errors"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,21 +57,14 @@ func TestAPictureIsTakenOnce(t *testing.T) {
 	pool := setup(t)
 	p := newPictures(t, pool, "11")
 	p.requirePicture(t, "", pictured)
-	var began atomic.Int64
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			begun, err := p.Begin(t.Context(), pictured, pictureTime)
-			if err != nil {
-				t.Error(err)
-			}
-			if begun {
-				began.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	require.EqualValues(t, 1, began.Load())
+	begun := errors.New("another has begun")
+	oneWins(t, begun, func(int) error {
+		begins, err := p.Begin(t.Context(), pictured, pictureTime)
+		if err == nil && !begins {
+			return begun
+		}
+		return err
+	})
 	p.requirePicture(t, "", pictured) // it is under way
 	require.NoError(t, p.Keep(t.Context(), pictured, []byte("a picture")))
 	p.requirePicture(t, "a picture", pictured)

@@ -88,24 +88,10 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	requireLink(vault.ErrNoSignInLink, "word", now) // the newer one took its place
 	requireLink(nil, "bob's", now)
 
-	var begun sync.WaitGroup
-	errs := make([]error, 8)
-	for i := range errs {
-		begun.Go(func() {
-			id := string(rune('a' + i))
-			errs[i] = s.Begin(t.Context(), session(id, "alice", now), digest(id), digest("newer"), nil)
-		})
-	}
-	begun.Wait()
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-			continue
-		}
-		require.ErrorIs(t, err, vault.ErrNoSignInLink)
-	}
-	require.Equal(t, 1, won)
+	oneWins(t, vault.ErrNoSignInLink, func(n int) error {
+		id := fmt.Sprint(n)
+		return s.Begin(t.Context(), session(id, "alice", now), digest(id), digest("newer"), nil)
+	})
 	list, err := s.Of(t.Context(), "alice", now)
 	require.NoError(t, err)
 	require.Len(t, list, 1)
