@@ -51,16 +51,6 @@ type subscription struct {
 	price int64
 }
 
-// activeAt is the rule of readmodels: from inclusive, until exclusive.
-func (c *client) activeAt(t time.Time) bool {
-	for _, s := range c.subscriptions {
-		if !t.Before(s.from) && (s.until.IsZero() || t.Before(s.until)) {
-			return true
-		}
-	}
-	return false
-}
-
 type channelPlan struct {
 	platform domain.Platform
 	kind     domain.AccountType
@@ -135,7 +125,7 @@ func (w *World) addMembers(a *agency, c *client, place int) {
 		if k == 2 {
 			owner = &second
 		}
-		ch := w.newChannel(a, c, owner.id, id*10+int64(k)+1, plan)
+		ch := w.newChannel(a, c, *owner, id*10+int64(k)+1, plan)
 		owner.channels = append(owner.channels, ch)
 		w.channels = append(w.channels, ch)
 	}
@@ -148,10 +138,10 @@ func (w *World) addMembers(a *agency, c *client, place int) {
 	}
 }
 
-func (w *World) newChannel(a *agency, c *client, owner, id int64, plan channelPlan) *channel {
+func (w *World) newChannel(a *agency, c *client, owner member, id int64, plan channelPlan) *channel {
 	key := strconv.FormatInt(id, 10)
 	ch := &channel{
-		Tenant:   domain.Tenant{ParentAccount: a.id, AccountID: c.id, MemberID: owner, SocialAccount: id},
+		Tenant:   domain.Tenant{ParentAccount: a.id, AccountID: c.id, MemberID: owner.id, SocialAccount: id},
 		platform: plan.platform, kind: plan.kind, connection: domain.FirstComputedID + id, client: c,
 		name: c.plan.name, username: slug(c.plan.name),
 		every: 120*time.Hour + time.Duration(roll(w.cfg.Seed, 6, "every", key))*12*time.Hour,
@@ -164,7 +154,7 @@ func (w *World) newChannel(a *agency, c *client, owner, id int64, plan channelPl
 	case domain.LinkedIn:
 		ch.externalID = digits(w.cfg.Seed, 9, "external", key)
 		if plan.kind == domain.LinkedInProfile {
-			ch.name = c.users[0].plan.name
+			ch.name = owner.name
 		}
 	case domain.TikTok:
 		hex := hexID(w.cfg.Seed, "external", key) + "00000000"

@@ -10,8 +10,8 @@ import (
 // Silent tells whether a social account could not be read at an instant of the history.
 func (w *World) Silent(account int64, at time.Time) bool { return w.silent(w.channelOf(account), at) }
 
-// LostAt is when the token of a social account ended for good; zero: it is good.
-func (w *World) LostAt(account int64) time.Time { return w.lostAt(w.channelOf(account)) }
+// ReadUntil is when readings of a social account ended; zero: they go on.
+func (w *World) ReadUntil(account int64) time.Time { return w.readUntil(w.channelOf(account)) }
 
 func (w *World) channelOf(account int64) *channel {
 	i := slices.IndexFunc(w.channels, func(c *channel) bool { return c.SocialAccount == account })

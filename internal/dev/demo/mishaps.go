@@ -39,14 +39,22 @@ func (w *World) lostAt(c *channel) time.Time {
 
 // silent tells whether a channel could not be read at an instant of the history.
 func (w *World) silent(c *channel, at time.Time) bool {
-	lost := w.lostAt(c)
-	return w.outage(c.platform, at) || !lost.IsZero() && !at.Before(lost)
+	ended := w.readUntil(c)
+	return w.outage(c.platform, at) || !ended.IsZero() && !at.Before(ended)
+}
+
+// readUntil is when readings of a channel ended, with its token or with its client's subscription; zero: they go on.
+func (w *World) readUntil(c *channel) time.Time {
+	if lost := w.lostAt(c); !lost.IsZero() {
+		return lost
+	}
+	return c.client.subscriptions[len(c.client.subscriptions)-1].until
 }
 
 // knownUntil is until when posts of a channel were listed.
 func (w *World) knownUntil(c *channel) time.Time {
-	if lost := w.lostAt(c); !lost.IsZero() {
-		return lost
+	if ended := w.readUntil(c); !ended.IsZero() {
+		return ended
 	}
 	return w.cfg.Anchor
 }

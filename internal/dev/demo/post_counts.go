@@ -13,12 +13,11 @@ const GrowthWindow = 7 * day
 
 // postRead is a reading of a post at an instant, as the platform's client would have given it.
 func (w *World) postRead(p post, at time.Time) domain.PostRead {
-	active := p.channel.client.activeAt(at)
 	r := domain.PostRead{
 		Tenant: p.channel.Tenant, Platform: p.channel.platform, AccountType: p.channel.kind,
 		ExternalID: p.ID, CapturedAt: at, PublishedAt: new(p.Created), Backfilled: true,
-		GrowthWindow: GrowthWindow.String(), SubscriptionActive: active,
-		GrowthEligible: active && at.Sub(p.Created) <= GrowthWindow, TrackedSince: new(w.from()),
+		GrowthWindow: GrowthWindow.String(), SubscriptionActive: true,
+		GrowthEligible: at.Sub(p.Created) <= GrowthWindow, TrackedSince: new(w.from()),
 	}
 	r.FromZero = domain.BeganAtZero(r.PublishedAt, r.TrackedSince)
 	r.Counts, r.Missing = p.countsAt(w.cfg.Seed, at)

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
 
@@ -23,6 +25,18 @@ func TestSameConfigSameWorld(t *testing.T) {
 	other := demo.New(demo.Config{Seed: seed + 1, Anchor: anchor})
 	require.NotEqual(t, a.IDs().ParentAccount, other.IDs().ParentAccount)
 	require.NotEqual(t, a.IDs().Posts, other.IDs().Posts)
+}
+
+// A profile bears the name of the person or team that has its posts.
+func TestProfilesAreNamedAfterTheirMembers(t *testing.T) {
+	t.Parallel()
+	w := world()
+	members := byID[domain.DirectoryMember](t, w)
+	for _, a := range entities[domain.DirectorySocialAccount](w) {
+		if a.AccountType == domain.LinkedInProfile {
+			require.Equal(t, members[strconv.FormatInt(a.MemberID, 10)].Name, a.Name)
+		}
+	}
 }
 
 var address = regexp.MustCompile(`[\w.+-]+@([\w.-]+)`)
