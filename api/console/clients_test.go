@@ -109,12 +109,16 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 func TestFiguresOfAClient(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{},
+		analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
-		{Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
+		{Window: "day", EndsOn: new("2026-09-30"), Value: 5}, {Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
+		{Window: "week", EndsOn: new("2026-09-30"), Value: 6},
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
-		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "The newest reading of posts is of", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+	require.Regexp(t, `(?s)>day<.*>week<.*>28 days<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
 
@@ -275,6 +279,13 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	page.says(http.StatusOK, "−124", "Compared in part", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
+	// A range of one day marks it too, if another page was read before, and is compared with one day.
+	day := followers(98000)
+	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
+	s.answer("GET "+lastFourWeeks, day, analytics.Meta{TimeZone: "UTC"})
+	page = b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
+
 	// Net growth is compared with nothing, so its note names no comparison.
 	s.answer("GET "+lastFourWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
@@ -302,6 +313,19 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 	none := b.get("/console/clients/" + bakery + "/figures?compare=none")
 	none.says(http.StatusOK, `<option value="none" selected>nothing</option>`)
 	require.NotContains(t, none.Body.String(), nothing)
+}
+
+// Before any reading it is not known that nothing was published.
+func TestNothingIsKnownBeforeAReading(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	none := analytics.ActivityMeter{Total: analytics.Activity{Posts: new(int64(0)), Series: []analytics.ActivityDay{{Day: "2026-10-01", Posts: new(int64(0))}}}}
+	s.answer("GET /auth/reach/activityMeter", none, nil)
+	const zero, unknown = `<dt>Posts published</dt><dd><span class="value">0</span>`, `<dt>Posts published</dt><dd><span class="value">–</span>`
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, zero)
+	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, unknown, "No account was read in this range. No post was read in this range.")
 }
 
 // What is paused, or has no subscription, gives nothing new, however well it was read before.

@@ -160,8 +160,9 @@ type figuresView struct {
 	Posts   []analytics.RankedPost
 	Sources []analytics.Source // what the figures rest on
 	Hidden  string             // why clients do not see these figures; "": they do
-	AsOf    *time.Time
-	Open    bool // the range has begun and ends after today
+	Open    bool               // the range has begun and ends after today
+
+	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: there is none
 }
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }

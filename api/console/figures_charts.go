@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ var figureNames = map[string]string{
 	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
 	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts connected",
 }
+
+// reachWindows are windows of reach, the shortest first.
+var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
 // chartShown is a chart that the template draws.
 type chartShown struct{ chart.Chart }
@@ -48,7 +52,7 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	begun := false
 	for i, d := range days {
-		if begun && d.AccountsJoined > 0 {
+		if d.AccountsJoined > 0 && (begun || d.AccountsJoined < d.AccountsRead) {
 			points[i].Mark = "page connected"
 		}
 		begun = begun || d.Followers != nil
@@ -79,6 +83,7 @@ func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
+		shown.PostsAsOf = meta.AsOf
 		shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
@@ -101,6 +106,9 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 					name = nameOr(string(source.Name), name)
 				}
 			}
+			slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API's order is that of names
+				return slices.Index(reachWindows, a.Window) - slices.Index(reachWindows, b.Window)
+			})
 			shown.Reach = append(shown.Reach, reachShown{r, name})
 		}
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
@@ -164,7 +172,11 @@ func two[D any](now, before []D, read func(D) (day string, value *int64)) []char
 	all := []chart.Series{{Name: "This range", Points: points(now, read)}}
 	if len(before) > 0 {
 		then := points(before, read)
-		all = append(all, chart.Series{Name: "Compared with " + then[0].Label + " to " + then[len(then)-1].Label, Points: then})
+		name := "Compared with " + then[0].Label
+		if len(then) > 1 {
+			name += " to " + then[len(then)-1].Label
+		}
+		all = append(all, chart.Series{Name: name, Points: then})
 	}
 	return all
 }

@@ -71,6 +71,12 @@ func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
+		if shown.AsOf == nil && shown.PostsAsOf == nil { // nothing was read in the range: that nothing was published is not known
+			data.Total.Posts, data.Total.Frequency = nil, nil
+			for i := range data.Total.Series {
+				data.Total.Series[i].Posts = nil
+			}
+		}
 		note := "No post is known."
 		if data.Total.Frequency != nil && data.Total.Regularity != nil {
 			note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
