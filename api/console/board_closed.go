@@ -35,7 +35,7 @@ func (v *visit) closedBoard(id string, why *refused) closedView {
 	if v.me.Agency != nil {
 		shown.Agency = v.me.Agency.Name
 	}
-	for _, d := range v.me.Opens.Dashboards {
+	for _, d := range boardsOf(v.me) {
 		if d.SubAccountID != id {
 			shown.Others = append(shown.Others, d)
 		}

@@ -168,6 +168,7 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 		return nil, err
 	}
 	shown.Does = effectsOfPreview(shown.Result.Access)
+	slices.SortStableFunc(shown.Result.Dashboards, func(a, b readmodels.PreviewedDashboard) int { return byName(a.Dashboard, b.Dashboard) })
 	body, err := json.Marshal(change)
 	shown.Body = string(body)
 	return shown, err

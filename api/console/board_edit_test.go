@@ -186,7 +186,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	}
 	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
 	for _, at := range []string{edits + "?saved=7", "/console/history"} {
-		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Old Mill, Harbour Bakery", "1 person lost access:",
+		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
 	b.get("/console/history").says(http.StatusOK, "Not counted, because they are not active today:")
@@ -217,11 +217,14 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 		}}
 		if strings.Contains(body, "users") {
 			p.Access = []readmodels.PreviewedAccess{{User: named(clara, "Clara Holm"), Loses: []readmodels.Named{named(bakery, "Harbour Bakery")}}}
-			p.LostAccess = []readmodels.Named{named(clara, "Clara Holm")}
+			p.LostAccess = []readmodels.Named{named(jonas, "Jonas Weber"), named(clara, "Clara Holm")}
+			p.Dashboards = append([]readmodels.PreviewedDashboard{{Dashboard: named(mill, "Old Mill")}}, p.Dashboards...)
 		}
 		return p
 	}
-	b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified")
+	page := b.post(edits, form)
+	page.says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified: Clara Holm, Jonas Weber.")
+	require.Regexp(t, `(?s)<h3>Harbour Bakery</h3>.*<h3>Old Mill</h3>`, page.Body.String(), "by name, not by id")
 	require.Len(t, b.bodies, 2)
 	var sent struct{ Users []string }
 	_, body, _ := strings.Cut(b.bodies[1], "{")

@@ -116,12 +116,16 @@ func (v *visit) openBoard(id, here string) (view, error) {
 	return v.readFigures(figuresView{Name: name, ID: id, Here: here, Board: &facts}, v.figuresOf("dashboard", id, here+"/"))
 }
 
-// ownBoards leads a client to its board, or lets it choose.
-func (v *visit) ownBoards() (view, error) {
-	boards := slices.Clone(v.me.Opens.Dashboards)
-	slices.SortStableFunc(boards, func(a, b readmodels.MeDashboard) int { // the API's order is that of ids
+// boardsOf are the boards that are open to somebody, by name: the API's order is that of ids.
+func boardsOf(me *readmodels.Me) []readmodels.MeDashboard {
+	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b readmodels.MeDashboard) int {
 		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
 	})
+}
+
+// ownBoards leads a client to its board, or lets it choose.
+func (v *visit) ownBoards() (view, error) {
+	boards := boardsOf(v.me)
 	if len(boards) == 1 {
 		return redirect(boardPath + url.PathEscape(boards[0].SubAccountID)), nil
 	}

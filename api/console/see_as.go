@@ -96,7 +96,7 @@ func (v *visit) seeAs() (view, error) {
 	if me.Agency != nil {
 		shown.Agency = me.Agency.Name
 	}
-	shown.Boards = me.Opens.Dashboards
+	shown.Boards = boardsOf(&me)
 	if len(shown.Boards) == 1 {
 		return redirect(l.here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
 	}

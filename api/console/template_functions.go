@@ -45,6 +45,9 @@ var words = template.FuncMap{
 	"linked": func(s readmodels.DashboardState) []readmodels.Named {
 		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n readmodels.Named) bool { return n.ID == s.SubAccountID })
 	},
+	"sorted": func(list []readmodels.Named) []readmodels.Named {
+		return slices.SortedStableFunc(slices.Values(list), byName)
+	},
 	"list": func(entries ...string) []string { return entries },
 
 	"refreshSeconds": refreshSeconds,
