@@ -60,7 +60,7 @@ func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) erro
 	case (own || linked) && open:
 		return nil
 	case own:
-		return domain.NewError(domain.CodeForbidden, "This dashboard is not open to you. Ask your agency to open it.")
+		return domain.NewError(domain.CodeForbidden, "You have no access to this dashboard. Ask your agency for access.")
 	default:
 		return domain.ErrDashboardNotFound
 	}

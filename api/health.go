@@ -113,11 +113,8 @@ type ConnectionPause struct {
 
 // Health answers /healthz and /readyz.
 type Health struct {
-	Checks      []Check
-	Projections func() []ProjectionHealth // nil: not reported
-	// Paused tells which platforms and connections are paused; nil: not reported.
-	Paused   func(context.Context) ([]PlatformPause, []ConnectionPause)
-	Readings func() []PlatformReading // how this process reads platforms; nil: not reported
+	Checks []Check
+	Seen   func(context.Context, *HealthBody) // tells what else there is to report; nil: nothing
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -183,14 +180,8 @@ func (h Health) ready(r *http.Request) (HealthBody, int) {
 			body.Status = statusDegraded
 		}
 	}
-	if h.Projections != nil {
-		body.Projections = h.Projections()
-	}
-	if h.Paused != nil {
-		body.Platforms, body.Connections = h.Paused(ctx)
-	}
-	if h.Readings != nil {
-		body.Readings = h.Readings()
+	if h.Seen != nil {
+		h.Seen(ctx, &body)
 	}
 	return body, status
 }

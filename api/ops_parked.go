@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -25,12 +26,18 @@ func (p *Params) parkedID() string {
 	return id
 }
 
-// named reads what the path names.
+// named reads what the path names; "" without a parameter.
 func (p *Params) named(of Param) string {
-	if of.Kind == KindParked {
+	switch of.Kind {
+	case "":
+		return ""
+	case KindParked:
 		return p.parkedID()
+	case KindRowID:
+		return strconv.FormatInt(p.ID(of), 10)
+	default:
+		return p.text(of)
 	}
-	return p.text(of)
 }
 
 // getParked lists parked events.
@@ -60,15 +67,10 @@ type parkedMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// retryAllParked folds all parked events again.
-func (s *Server) retryAllParked() operation {
-	return doing(s, nil, func(*Params) (none struct{}, err error) { return none, nil },
-		func(ctx context.Context, c commands.Caller, _ struct{}, a action) (operator.RetryResult, error) {
-			return s.deps.Operators.RetryParked(ctx, c, nil, a.reason)
-		})
-}
-
-// retryParked folds one parked event again.
+// retryParked folds one parked event again; "": all of them.
 func (s *Server) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
+	if id == "" {
+		return s.deps.Operators.RetryParked(ctx, c, nil, reason)
+	}
 	return s.deps.Operators.RetryParked(ctx, c, []string{id}, reason)
 }

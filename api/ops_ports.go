@@ -23,7 +23,7 @@ type OperatorDesk interface {
 	// Connections is how the connected accounts of all agencies are read.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
 	// ReadConnection makes the accounts of a connection due now. Conflict: none of them is read, and why.
-	ReadConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
+	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 

@@ -13,44 +13,37 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// action is the body of what an operator does.
-type action struct {
-	reason domain.Reason
-}
-
 // actionBody is the body of what an operator does.
 type actionBody struct {
 	// Reason is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket.
 	Reason string `json:"reason"`
 }
 
-// readAction reads {"reason": "CODE[:TICKET]"}. Unknown members are refused: one that
+// readReason reads {"reason": "CODE[:TICKET]"}. Unknown members are refused: one that
 // was mistyped would do more than was meant.
-func (s *Server) readAction(w http.ResponseWriter, r *http.Request) (a action, err error) {
+func (s *Server) readReason(w http.ResponseWriter, r *http.Request) (reason domain.Reason, err error) {
 	members, err := s.readObject(w, r)
 	if err != nil {
-		return a, err
+		return reason, err
 	}
 	var bad domain.FieldErrors
-	var reason string
-	into := map[string]any{"reason": &reason}
+	var text string
 	for name, value := range members {
-		field, known := into[name]
 		switch {
-		case !known:
+		case name != "reason":
 			bad.Addf(clip(name), "is not known here: leave it out")
-		case json.Unmarshal(value, field) != nil:
+		case json.Unmarshal(value, &text) != nil:
 			bad.Addf(name, "cannot be read: reason is a text")
 		}
 	}
 	if err := bad.Err(); err != nil {
-		return a, err
+		return reason, err
 	}
-	a.reason, err = domain.ParseReason(reason)
+	reason, err = domain.ParseReason(text)
 	if told, ok := errors.AsType[*domain.Error](err); ok {
-		return a, told.WithField("reason", "is not one of the reasons")
+		return reason, told.WithField("reason", "is not one of the reasons")
 	}
-	return a, err
+	return reason, err
 }
 
 // rebuild is the one that the path names.

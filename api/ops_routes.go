@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -61,7 +62,7 @@ func (s *Server) opsRoutes() []route {
 		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, s.streamRebuild()},
 		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(s, paramRebuild, nothing(desk.CancelRebuild))),
 		row(http.MethodGet, "parked", "getOpsParked", s.getParked()),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", s.retryAllParked()),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(s, Param{}, s.retryParked)),
 		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(s, paramParked, desk.InspectParked)),
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, s.retryParked)),
 		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, desk.SkipParked)),
@@ -71,9 +72,11 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
 		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
-		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", s.readConnection()),
-		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
-		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", actingOnConnection(s, desk.Resume)),
+		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", acting(s, paramConnectionID, nothing(desk.ReadConnection))),
+		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
+			acting(s, paramConnectionID, paused(domain.PauseConnection, desk.Pause))),
+		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
+			acting(s, paramConnectionID, paused(domain.PauseConnection, desk.Resume))),
 		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
 		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
 	}
@@ -116,38 +119,24 @@ func listing[E any](s *Server, list func(context.Context) ([]E, error)) operatio
 	}).answering(reflect.TypeFor[[]E](), nil)
 }
 
-// doing reads what an action is about, then the reason in its body, and acts.
-func doing[T, R any](
-	s *Server, takes []Param, read func(*Params) (T, error),
-	act func(ctx context.Context, c commands.Caller, of T, a action) (R, error),
-) operation {
+// acting does something to what the path names, for the reason in the body; without a parameter, to all that there is.
+func acting[R any](s *Server, of Param, act actFunc[R]) operation {
+	takes := slices.DeleteFunc([]Param{of}, func(p Param) bool { return p.Name == "" })
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		of, err := read(params)
+		name := params.named(of)
 		if err := params.Err(); err != nil {
 			return err
 		}
+		reason, err := s.readReason(w, r)
 		if err != nil {
 			return err
 		}
-		a, err := s.readAction(w, r)
-		if err != nil {
-			return err
-		}
-		data, err := act(r.Context(), operatorOf(r), of, a)
+		data, err := act(r.Context(), operatorOf(r), name, reason)
 		if err != nil {
 			return err
 		}
 		return s.writeData(w, data, nil)
 	}, takes...).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
-}
-
-// acting does something to what the path names, for the reason in the body.
-func acting[R any](s *Server, of Param, act actFunc[R]) operation {
-	return doing(s, []Param{of},
-		func(p *Params) (string, error) { return p.named(of), nil },
-		func(ctx context.Context, c commands.Caller, name string, a action) (R, error) {
-			return act(ctx, c, name, a.reason)
-		})
 }
 
 // operatorOf is how a record names who acts. Operators act for no agency.

@@ -105,8 +105,8 @@ func (f *fakeDesk) PrepareGeneration(_ context.Context, c commands.Caller, proje
 	}}, nil
 }
 
-func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) error {
-	return f.did(c, reason, "read", strconv.FormatInt(id, 10))
+func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	return f.did(c, reason, "read", id)
 }
 
 func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {

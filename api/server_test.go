@@ -61,8 +61,10 @@ func TestDegraded(t *testing.T) {
 	t.Parallel()
 	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}
 	health := api.Health{
-		Checks:      []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
-		Projections: func() []api.ProjectionHealth { return []api.ProjectionHealth{{Name: "dashboards", Parked: 1}} },
+		Checks: []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
+		Seen: func(_ context.Context, body *api.HealthBody) {
+			body.Projections = []api.ProjectionHealth{{Name: "dashboards", Parked: 1}}
+		},
 	}
 	b := setup(t, func(d *api.Deps) { d.Health = health })
 	alone := health.Handler(http.NotFoundHandler())

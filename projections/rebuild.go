@@ -127,7 +127,7 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 func (r *Rebuilds) Get(ctx context.Context, id string) (Rebuild, error) {
 	rebuild, err := readRebuild(ctx, r.pool, `id::text = $1`, id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return rebuild, domain.NewError(domain.CodeNotFound, "there is no rebuild %s", id)
+		return rebuild, domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check its id.", id)
 	}
 	return rebuild, err
 }

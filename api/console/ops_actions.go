@@ -15,6 +15,7 @@ import (
 // actionsView is what operators did, the newest first.
 type actionsView struct {
 	Actions []actionRow
+	You     string // id of the visitor
 	More    string // address of the next page; "": this is the last one
 }
 
@@ -41,7 +42,7 @@ func (v *visit) actions() (view, error) {
 			return nil, err
 		}
 	}
-	shown := actionsView{More: nextPage(actionsPath, asked, meta.NextCursor)}
+	shown := actionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
 		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target, pages), outcomeOf(a)})
 	}

@@ -24,72 +24,71 @@ type act struct {
 	names  func(v *visit, of string) (string, error) // in words what it is done to; nil: as the address has it
 	does   string                                    // what will happen
 	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
-	method string
-	path   string // of the API, below /api/ops/; %s: what it is done to
-	back   string // the page on which one sees what came of it
+	path   string                                    // of the API, below /api/ops/; %s: what it is done to
+	back   string                                    // the page on which one sees what came of it
 }
 
 // acts are all of them, by their names in addresses.
 var acts = map[string]act{
 	"rebuild": {
-		title: "Rebuild %s", button: "Rebuild", method: http.MethodPost, path: "projections/%s/rebuild", more: (*visit).rebuildCosts,
+		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: (*visit).rebuildCosts,
 		does: "New tables are made from the log, next to those that are read, and take their place once they have caught up. " +
 			"Reads and changes go on meanwhile, and you can cancel it.",
 	},
 	"back": {
-		title: "Roll back %s", button: "Roll back", method: http.MethodPost, path: "projections/%s/back",
+		title: "Roll back %s", button: "Roll back", path: "projections/%s/back",
 		does: "The generation that was read before catches up with the log, and is read again. The present one is kept.",
 	},
 	"pause-projection": {
-		title: "Pause %s", button: "Pause", method: http.MethodPost, path: "projections/%s/pause", back: projectionsPath,
+		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
 		does: "It is not folded until somebody resumes it. Reads go on and show what was folded up to then. Nothing is lost: it catches up afterwards. " +
 			"While dashboards are paused, changes of them are refused.",
 	},
 	"resume-projection": {
-		title: "Resume %s", button: "Resume", method: http.MethodPost, path: "projections/%s/resume", back: projectionsPath,
+		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
 		does: "It is folded again, and catches up with the log.",
 	},
 	"cancel": {
-		title: "Cancel the %s", button: "Cancel it", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
+		title: "Cancel the %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
 		names: (*visit).rebuildNamed,
 		does:  "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
 	},
 	"retry": {
-		title: "Try %s again", button: "Try again", method: http.MethodPost, path: "parked/%s/retry", back: actionsPath,
+		title: "Try %s again", button: "Try again", path: "parked/%s/retry", back: actionsPath,
 		does: "The event is folded again, and those that wait behind it. What cannot be folded stays parked.",
 	},
 	"retry-all": {
-		title: "Try all %s events again", button: "Try again", method: http.MethodPost, path: "parked/retry", back: actionsPath,
+		title: "Try all %s events again", button: "Try again", path: "parked/retry", back: actionsPath,
 		does: "They are folded again in their order. What cannot be folded stays parked.",
 	},
 	"skip": {
-		title: "Leave %s out", button: "Leave it out", method: http.MethodPost, path: "parked/%s/skip", back: actionsPath,
+		title: "Leave %s out", button: "Leave it out", path: "parked/%s/skip", back: actionsPath,
 		does: "The event stays in the log and is not folded. Of an agency's dashboards this cannot be undone and stands in the agency's history; what " +
 			"waits behind the event is folded then.",
 	},
 	"show": {
-		title: "Show %s", button: "Show it", method: http.MethodPost, path: "parked/%s/show",
+		title: "Show %s", button: "Show it", path: "parked/%s/show",
 		does: "You see the payload of this one record, which may be about people. That you looked is recorded.",
 	},
 	"pause-platform": {
-		title: "Pause %s", button: "Pause", method: http.MethodPost, path: "platforms/%s/pause", back: platformsPath, more: (*visit).platformAccounts,
+		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, more: (*visit).platformAccounts,
 		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
 			"read stay.",
 	},
 	"resume-platform": {
-		title: "Resume %s", button: "Resume", method: http.MethodPost, path: "platforms/%s/resume", back: platformsPath,
+		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath,
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
-		title: "Pause connection %s", button: "Pause", method: http.MethodPost, path: "connections/%s/pause", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: (*visit).connectionNamed,
 		does: "None of its accounts is read until somebody resumes it. Others go on.",
 	},
 	"resume-connection": {
-		title: "Resume connection %s", button: "Resume", method: http.MethodPost, path: "connections/%s/resume", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: (*visit).connectionNamed,
 		does: "Its accounts are read again, each when it is due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read it now", method: http.MethodPost, path: "connections/%s/read", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Read connection %s now", button: "Read it now", path: "connections/%s/read", back: platformsPath, names: (*visit).connectionNamed,
 		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
 	},
 }
@@ -167,7 +166,7 @@ func (v *visit) act() (view, error) {
 	}
 	reason := formReason{domain.Reason{Code: domain.ReasonCode(form.Get("code")), Ticket: strings.TrimSpace(form.Get("ticket"))}}
 	body := map[string]string{"reason": reason.String()}
-	answered, _, err := call[json.RawMessage, struct{}](v, do.method, do.address(of), body)
+	answered, err := post[json.RawMessage](v, do.address(of), body)
 	if faults, taken := faultsOf(err, reason.words()); taken {
 		return v.showAct(reason.Reason, faults)
 	}
@@ -266,22 +265,23 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 // connectionNamed is a connection's number with its pages.
 func (v *visit) connectionNamed(id string) (string, error) {
 	pages, err := v.connectionPages()
+	if _, known := pages[id]; !known && err == nil {
+		err = refusal(http.StatusNotFound, domain.CodeNotFound, "There is no connection "+id+".")
+	}
 	return withPages(id, pages), err
 }
 
-// connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out.
+// connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out;
+// of a connection without others there is "".
 func (v *visit) connectionPages() (map[string]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string]string{}
 	for _, c := range connections {
-		if c.Name == "" {
-			continue
+		id, page := strconv.FormatInt(c.ConnectionID, 10), ""
+		if c.Name != "" {
+			page = fmt.Sprintf("; %s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID))
 		}
-		id, page := strconv.FormatInt(c.ConnectionID, 10), fmt.Sprintf("%s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID))
-		if pages[id] != "" {
-			page = pages[id] + "; " + page
-		}
-		pages[id] = page
+		pages[id] += page
 	}
 	return pages, err
 }
@@ -291,5 +291,5 @@ func withPages(id string, pages map[string]string) string {
 	if pages[id] == "" {
 		return id
 	}
-	return id + " (" + pages[id] + ")"
+	return id + " (" + strings.TrimPrefix(pages[id], "; ") + ")"
 }

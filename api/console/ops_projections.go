@@ -155,12 +155,11 @@ func told(r operator.Rebuild, read bool) (class, sentence string) {
 	case operator.RebuildSwitching:
 		return "warn", "It waits for the moment at which readers can be switched."
 	case operator.RebuildDone:
-		switch number := strconv.Itoa(r.Generation); {
-		case !read:
-			return "good", "It is done. Readers were switched to generation " + number + ", and use another one by now."
-		default:
+		number := strconv.Itoa(r.Generation)
+		if read {
 			return "good", "It is done. Readers use generation " + number + "."
 		}
+		return "good", "It is done. Readers were switched to generation " + number + ", and use another one by now."
 	case operator.RebuildCancelled:
 		return "warn", "It was cancelled. Readers use the tables that they used before."
 	default:

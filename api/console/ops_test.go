@@ -77,14 +77,14 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	}, nil)
 	s.answer("GET /api/ops/actions", []operator.Action{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
-		{Target: domain.OperatorTarget{Connection: 32}},
+		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	}, nil)
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	actions := b.get("/console/ops/actions")
 	actions.says(http.StatusOK, `<td data-label="On">c`+named+"</td>", `<td data-label="On">connection 32</td>`,
-		`<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`)
+		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`)
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused",
@@ -107,6 +107,9 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "once they have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
 	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Try all parked events again")
+	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
+		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
+	}
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")

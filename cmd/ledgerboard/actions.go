@@ -35,9 +35,17 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		}
 		return printList(s.Out, c.JSON, actions, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY", func(a operator.Action) string {
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action, plain(targetInWords(a.Target)),
-				a.Reason, outcomeInWords(a), plain(cmp.Or(a.Why, string(a.Code))))
+				reasonInWords(a), outcomeInWords(a), plain(cmp.Or(a.Why, string(a.Code))))
 		})
 	})
+}
+
+// reasonInWords says why something was done.
+func reasonInWords(a operator.Action) string {
+	if a.Role == "agency" {
+		return "by the agency itself"
+	}
+	return plain(strings.TrimSuffix(strings.ReplaceAll(string(a.Reason.Code), "_", " ")+", "+a.Reason.Ticket, ", "))
 }
 
 // targetInWords says what an action is on, in one line.

@@ -50,11 +50,11 @@ type connectionsReadCommand struct {
 	storage
 	logging
 	actionFlags
-	ID int64 `arg:"" name:"id" help:"A connection, as 'connections list' shows it."`
+	ID string `arg:"" name:"id" help:"A connection, as 'connections list' shows it."`
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
-	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
+	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %s due now", c.ID))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
 		if err := desk.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
 			return refused(err)
 		}
-		fmt.Fprintf(s.Out, "connection %d is due now; 'ledgerboard connections list' shows what was read\n", c.ID)
+		fmt.Fprintf(s.Out, "connection %s is due now; 'ledgerboard connections list' shows what was read\n", c.ID)
 		return nil
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -85,12 +88,37 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	require.Zero(t, code, problems)
 	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
 
+	// What is so already, and what is not there, is refused before anything is recorded.
+	reason := domain.Reason{Code: domain.ReasonTest}
+	require.NoError(t, atDesk(t.Context(), at, slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
+		recorded := func() (n int64) {
+			topics, err := d.Topics(t.Context())
+			require.NoError(t, err)
+			for _, topic := range topics {
+				for _, p := range topic.Partitions {
+					n += p.End
+				}
+			}
+			return n
+		}
+		before := recorded()
+		for name, want := range map[string]domain.Code{"1": domain.CodeConflict, "abc": domain.CodeNotFound, "99": domain.CodeNotFound} {
+			require.Equal(t, want, domain.CodeOf(d.Pause(t.Context(), operatorCaller(), domain.PauseConnection, name, reason)), name)
+		}
+		err := d.Resume(t.Context(), operatorCaller(), domain.PausePlatform, "tiktok", reason)
+		require.ErrorContains(t, err, "Nothing was done: platform tiktok is not paused.")
+		_, err = d.SwitchBack(t.Context(), operatorCaller(), "contents", reason)
+		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
+		require.Equal(t, before, recorded())
+		return nil
+	}))
+
 	read := func(id int) (int, string) {
 		code, out, problems := run("connections", "read", strconv.Itoa(id))
 		return code, out + problems
 	}
 	for id, want := range map[int]string{
-		fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "does not know",
+		fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "There is no connection 99.",
 	} {
 		code, said := read(id)
 		require.NotZero(t, code, said)
@@ -216,4 +244,16 @@ func seedFetching(t *testing.T, a *process) {
 		}
 	}
 	a.until(t, fetchNoToken, "select count(*) from tSAccounts")
+}
+
+// The command line says why in the words of the console.
+func TestReasonsOfActionsInWords(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]operator.Action{
+		"customer request, DPO-7": {Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "DPO-7"}},
+		"data repair":             {Role: "operator", Reason: domain.Reason{Code: domain.ReasonDataRepair}},
+		"by the agency itself":    {Role: "agency", Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
+	} {
+		require.Equal(t, want, reasonInWords(a))
+	}
 }

@@ -53,10 +53,7 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
-	return api.Health{
-		Checks: checks, Paused: s.paused, Readings: s.readings,
-		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },
-	}
+	return api.Health{Checks: checks, Seen: s.seen}
 }
 
 const (
@@ -104,23 +101,27 @@ func remembered(probe func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// paused are the platforms and connections that nobody reads: forgotten, a pause costs new sign-ins.
-func (s *Service) paused(ctx context.Context) (platforms []api.PlatformPause, connections []api.ConnectionPause) {
+// seen tells how far read models are, what is read, and what is paused: forgotten, a pause costs new sign-ins. Pauses are asked for at each look,
+// because what the monitor saw last may be older than one.
+func (s *Service) seen(ctx context.Context, body *api.HealthBody) {
+	body.Projections, body.Readings = projectionsHealth(s.Monitor.Seen()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
-		return nil, nil // that the database does not answer, a check says
+		return // that the database does not answer, a check says
+	}
+	for i, known := range body.Projections {
+		body.Projections[i].Paused = slices.ContainsFunc(pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseProjection && p.Name == known.Name })
 	}
 	for _, p := range pauses {
 		switch p.Kind {
 		case domain.PausePlatform:
-			platforms = append(platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+			body.Platforms = append(body.Platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
 		case domain.PauseConnection:
 			id, _ := strconv.ParseInt(p.Name, 10, 64) // the desk takes nothing else
-			connections = append(connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
-		case domain.PauseProjection: // told with the projection
+			body.Connections = append(body.Connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		case domain.PauseProjection:
 		}
 	}
-	return platforms, connections
 }
 
 // readings are how this process reads platforms, by platform and kind: as its last look found, so that a probe costs nothing.

@@ -25,12 +25,7 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 // KnowConnections refuses ids of which one is no connection's, and says which.
 func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
 	for _, id := range ids {
-		_, err := d.connection(ctx, strconv.FormatInt(id, 10))
-		if errors.Is(err, readmodels.ErrConnectionNotFound) {
-			return domain.NewError(domain.CodeNotFound,
-				"The directory does not know connection %d; 'ledgerboard connections list' shows those that it knows. Nothing was changed.", id)
-		}
-		if err != nil {
+		if _, err := d.connection(ctx, strconv.FormatInt(id, 10)); err != nil {
 			return err
 		}
 	}
@@ -39,31 +34,34 @@ func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
 
 // connection is what an action on one names. A pause is found by the id as PostgreSQL writes it.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
-	id, err := strconv.ParseInt(name, 10, 64)
-	if err != nil || strconv.FormatInt(id, 10) != name {
-		return on, domain.NewError(domain.CodeInvalid, "%.40q is not the id of a connection; 'ledgerboard connections list' shows them.", name)
-	}
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return on, err
 	}
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil || strconv.FormatInt(id, 10) != name {
+		id = 0 // which no connection has
+	}
 	place, err := readmodels.Connections{Pool: tables}.TokenPlace(ctx, id)
+	if errors.Is(err, readmodels.ErrConnectionNotFound) {
+		err = domain.NewError(domain.CodeNotFound, "There is no connection %.40s. 'ledgerboard connections list' shows those that there are.", name)
+	}
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
 }
 
 // ReadConnection makes the accounts of a connection due now: their totals, and those of their posts that are due by their age.
 // Quotas count. CodeConflict: none of them is read, and why.
-func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error {
-	on, err := d.connection(ctx, strconv.FormatInt(id, 10))
+func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	on, err := d.connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{id}})
+	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{on.Connection}})
 	if err != nil {
 		return err
 	}
 	if len(readings) == 0 {
-		return domain.NewError(domain.CodeConflict, "No connected account is read with connection %d. Connect one first.", id)
+		return domain.NewError(domain.CodeConflict, "No connected account is read with connection %s. Connect one first.", id)
 	}
 	var accounts []int64
 	for _, r := range readings {
@@ -72,7 +70,7 @@ func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id int64, 
 		}
 	}
 	if len(accounts) == 0 {
-		return domain.NewError(domain.CodeConflict, "Connection %d is not read now: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
+		return domain.NewError(domain.CodeConflict, "Connection %s is not read now: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
 	}
 	return d.act(ctx, c, domain.ActionConnectionRead, on, reason, simply(func(ctx context.Context) error {
 		return vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC())

@@ -35,7 +35,7 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 	if err != nil {
 		return rebuild, err
 	}
-	number, err := d.generationInUse(ctx, projection)
+	number, err := d.earlierGeneration(ctx, projection, version)
 	if err != nil {
 		return rebuild, err
 	}
@@ -139,14 +139,19 @@ func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, project
 	return p, err
 }
 
-// generationInUse is the number of the generation that readers use.
-func (d *Desk) generationInUse(ctx context.Context, projection string) (int, error) {
-	e, err := d.projection(projection)
-	if err != nil {
-		return 0, err
+// earlierGeneration is the number of the generation that readers of a version go back to.
+func (d *Desk) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
+	generations, err := d.Generations(ctx)
+	var retired time.Time
+	for _, g := range generations {
+		if g.Projection == projection && g.Version == version && g.State == projections.StateRetired && g.LiveAt != nil && !g.RetiredAt.Before(retired) {
+			number, retired = g.Generation, *g.RetiredAt
+		}
 	}
-	status, err := e.Status(ctx)
-	return status.Generation, err
+	if err == nil && number == 0 {
+		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, any more. Rebuild it.", projection, version)
+	}
+	return number, err
 }
 
 // CancelRebuild stops a rebuild; what serves stays as it is.

@@ -9,39 +9,47 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-var (
-	pauseActions = map[domain.PauseKind]domain.OperatorAction{
-		domain.PauseProjection: domain.ActionProjectionPaused, domain.PausePlatform: domain.ActionPlatformPaused,
-		domain.PauseConnection: domain.ActionConnectionPaused,
-	}
-	resumeActions = map[domain.PauseKind]domain.OperatorAction{
-		domain.PauseProjection: domain.ActionProjectionResumed, domain.PausePlatform: domain.ActionPlatformResumed,
-		domain.PauseConnection: domain.ActionConnectionResumed,
-	}
-)
+// pauseActions are how pausing and resuming are recorded.
+var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAction }{
+	domain.PauseProjection: {domain.ActionProjectionPaused, domain.ActionProjectionResumed},
+	domain.PausePlatform:   {domain.ActionPlatformPaused, domain.ActionPlatformResumed},
+	domain.PauseConnection: {domain.ActionConnectionPaused, domain.ActionConnectionResumed},
+}
 
-// Pause pauses a projection, or the reading of a platform or a connection. What is paused stays paused as it was.
+// Pause pauses a projection, or the reading of a platform or a connection. CodeConflict: it is paused already.
 func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(ctx, kind, name)
+	on, err := d.changeable(ctx, kind, name, false)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, pauseActions[kind], on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, pauseActions[kind].pause, on, reason, simply(func(ctx context.Context) error {
 		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
 		return err
 	}))
 }
 
-// Resume ends a pause.
+// Resume ends a pause. CodeConflict: there is none.
 func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(ctx, kind, name)
+	on, err := d.changeable(ctx, kind, name, true)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, resumeActions[kind], on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, pauseActions[kind].resume, on, reason, simply(func(ctx context.Context) error {
 		_, err := d.pauses.Resume(ctx, kind, name)
 		return err
 	}))
+}
+
+// changeable is what is to be paused or resumed. It refuses what is so already.
+func (d *Desk) changeable(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
+	if on, err = d.pausable(ctx, kind, name); err != nil {
+		return on, err
+	}
+	is, err := d.pauses.Paused(ctx, kind, name)
+	if err == nil && is != paused {
+		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "paused already", false: "not paused"}[is])
+	}
+	return on, err
 }
 
 func (d *Desk) pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {

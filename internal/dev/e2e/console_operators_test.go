@@ -32,7 +32,7 @@ func anOperator(p *program, browser *browserPage) {
 			w.open(w.at())
 			return false
 		})
-		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "test")
+		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "post_insights, generation 1", "test", "you")
 		require.NotContains(p.t, w.console.String(), "exception")
 	}
 }
@@ -97,7 +97,7 @@ func agencyAndClient(p *program, browser *browserPage) {
 		staff.follow("Alder & Finch Catering")
 		staff.says("Net growth of followers", "Leaderboard", "Data sources")
 		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
-		staff.says("Compared with", "The newest reading is of")
+		staff.says("Compared with", "The newest reading of accounts is of")
 		var points, tables int
 		staff.eval(`document.querySelectorAll("#followers circle title").length`, &points)
 		require.Equal(p.t, 2*28, points, "a point a day, and one of the period before")

@@ -128,11 +128,16 @@ func (b *byRole) signIn(account string, platform int, person string) {
 // act does over HTTP what operators do with a service whose api owns no tables.
 func (b *byRole) act() {
 	b.t.Helper()
-	for _, path := range []string{
-		"projections/contents/pause", "projections/contents/resume", "platforms/tiktok/pause", "platforms/tiktok/resume", "projections/operations/rebuild",
-	} {
-		asked := b.p.do(http.MethodPost, b.operator, "/api/ops/"+path, `{"reason":"test"}`, "Content-Type", "application/json")
-		require.Less(b.t, asked.status, 300, "%s: %s", path, asked.body)
+	post := func(path string) response {
+		return b.p.do(http.MethodPost, b.operator, "/api/ops/"+path, `{"reason":"test"}`, "Content-Type", "application/json")
+	}
+	rebuild := post("projections/operations/rebuild")
+	require.Less(b.t, rebuild.status, 300, "%s", rebuild.body)
+	for of, seen := range map[string]string{"projections/contents/": `"paused":true`, "platforms/tiktok/": `"paused_platforms"`} {
+		post(of+"pause").ok(b.t, http.StatusOK)
+		require.Contains(b.t, string(b.p.get("", "/readyz").body), seen, "at once")
+		require.Equal(b.t, http.StatusConflict, post(of+"pause").status, "it is paused already")
+		post(of+"resume").ok(b.t, http.StatusOK)
 	}
 	for _, path := range []string{"projections", "generations", "rebuilds", "parked", "pauses", "connections", "actions", "log"} {
 		b.p.get(b.operator, "/api/ops/"+path).ok(b.t, http.StatusOK)
