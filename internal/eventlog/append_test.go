@@ -181,9 +181,7 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	<-held
 	s := stream{codec: b.Codec(), key: agency}
 	d, _ := s.next()
-	soon, cancel := context.WithTimeout(testContext(t), 30*time.Second) // a shared one waits until the reading is let go
-	defer cancel()
-	require.NoError(t, b.Append(soon, d))
+	require.NoError(t, b.Append(testContext(t), d), "a shared one waits until the reading is let go")
 	require.Empty(t, reading)
 	release()
 	require.NoError(t, <-reading)
@@ -247,26 +245,8 @@ func testBatches(t *testing.T, brokers []string) {
 	require.Empty(t, b.AppendBatch(testContext(t), nil))
 }
 
-// Each draft of a batch has its own outcome: what is refused does not keep back the others.
-func TestAppendBatchTellsEachOutcome(t *testing.T) {
-	t.Parallel()
-	_, b := embedded(t)
-	nameless := postRead(1, 2)
-	nameless.Key = ""
-	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), nameless, postRead(1, 3)})
-	require.Len(t, errs, 3)
-	require.NoError(t, errs[0])
-	requireRefused(t, errs[1], eventlog.ErrEmptyKey)
-	require.NoError(t, errs[2])
-	records := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)]
-	require.Equal(t, idsOf([]domain.Draft{postRead(1, 1), postRead(1, 3)}), ids(t, b.Log, records))
-
-	require.ErrorIs(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 4), nameless}), eventlog.ErrEmptyKey)
-	require.Equal(t, int64(2), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)), "an import's batch is appended whole or not at all")
-}
-
-// Of a batch some records are taken and some refused by the producer, once all were handed over: each has its own
-// outcome. Who repeats the whole is told "refused" only where nothing can be in the log.
+// Of a batch some records are taken and some refused, by us or by the producer, once all were handed over: each has its own
+// outcome, and keeps back no other. Who repeats the whole is told "refused" only where nothing can be in the log.
 func TestAppendBatchPartlyRefused(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
@@ -275,13 +255,17 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	b.awaitPartitions(t, domain.TopicMetrics, 7)
 	operations := func() int64 { return b.end(t, domain.TopicOperations, 0) }
 
-	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), paused(1), postRead(2, 1), paused(2)})
-	require.Len(t, errs, 4)
+	nameless := paused(9)
+	nameless.Key = ""
+	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), paused(1), postRead(2, 1), nameless, paused(2)})
+	require.Len(t, errs, 5)
+	requireRefused(t, errs[3], eventlog.ErrEmptyKey)
 	for _, refused := range []int{0, 2} {
 		requireRefused(t, errs[refused], eventlog.ErrPartitionCount)
 	}
-	require.NoError(t, errors.Join(errs[1], errs[3]))
-	require.Equal(t, int64(2), operations())
+	require.NoError(t, errors.Join(errs[1], errs[4]))
+	require.ErrorIs(t, b.AppendBulk(testContext(t), []domain.Draft{paused(9), nameless}), eventlog.ErrEmptyKey)
+	require.Equal(t, int64(2), operations(), "an import's batch is appended whole or not at all")
 
 	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), paused(3)})
 	require.ErrorIs(t, err, eventlog.ErrPartitionCount, "the first error is told")

@@ -33,9 +33,7 @@ func TestConformance(t *testing.T) {
 func conformance(t *testing.T, brokers []string) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, []string){
-		"append, scan and follow agree on the order":         testOrder,
-		"a key has one partition, whichever client":          testOnePartition,
-		"both clients write the same bytes":                  testSameBytes,
+		"both clients write the same bytes to one partition": testSameBytes,
 		"another partition count is refused":                 testPartitionCount,
 		"ranges, one record":                                 testRanges,
 		"a tombstone keeps its headers":                      testTombstone,
@@ -95,41 +93,6 @@ func ids(t testing.TB, log *eventlog.Log, records []eventlog.Record) []string {
 		list = append(list, e.Envelope.ID)
 	}
 	return list
-}
-
-func testOrder(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	b.append(t, readings(9, 0, 25)...)
-	want := idsOf(readings(9, 0, 25))
-	scanned := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})
-	require.Len(t, scanned, 1)
-	require.Equal(t, want, ids(t, b.Log, scanned[partitionOf(t, b, 9)]))
-
-	f := newFolder(t, b)
-	f.start("order", nil)
-	require.Equal(t, want, ids(t, b.Log, f.await(25)))
-}
-
-func testOnePartition(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	ctx := testContext(t)
-	var bulk []domain.Draft
-	for account := int64(1); account <= 60; account++ {
-		require.NoError(t, b.Append(ctx, postRead(account, 1))) // sarama
-		bulk = append(bulk, postRead(account, 2))               // kgo
-	}
-	require.NoError(t, b.AppendBulk(ctx, bulk))
-	count := map[string]int{}
-	for partition, records := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}) {
-		for _, r := range records {
-			require.Equal(t, b.partition(t, domain.TopicMetrics, string(r.Key)), partition, "key %s", r.Key)
-			count[string(r.Key)]++
-		}
-	}
-	require.Len(t, count, 60)
-	for key, n := range count {
-		require.Equal(t, 2, n, "key %s", key)
-	}
 }
 
 func testSameBytes(t *testing.T, brokers []string) {

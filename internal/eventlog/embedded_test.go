@@ -36,25 +36,14 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 		total += len(after[r.Partition])
 	}
 	require.NoError(t, b.Check(testContext(t)))
-	ctx, cancel := context.WithCancel(testContext(t))
-	defer cancel()
-	last, seen := map[int32]int64{}, 0
-	cfg := eventlog.FollowConfig{Topic: domain.TopicDirectory, Group: "holes", MaxRecords: 100, Positions: fromStart}
-	require.ErrorIs(t, follow(ctx, b.Log, cfg, func(batch eventlog.Batch) error {
-		require.Empty(t, batch.Stopped)
-		for _, run := range batch.Runs {
-			seen += len(run.Records)
-			last[run.Partition] = run.Next
-		}
-		if seen == total {
-			cancel()
-		}
-		return nil
-	}), context.Canceled)
+	f := newFolder(t, b)
+	f.topic, f.markers = domain.TopicDirectory, true
+	stop := f.start("holes", nil)
+	f.await(total)
+	stop()
+	require.Empty(t, f.stops)
 	for _, r := range ranges {
-		if r.End > 0 {
-			require.Equal(t, r.End, last[r.Partition])
-		}
+		require.Equal(t, r.End, f.positions[r.Partition].NextOffset)
 	}
 }
 

@@ -19,7 +19,7 @@ type folder struct {
 	b *bench
 
 	topic string
-	// markers says that such lie in the topic: a run then need not begin with a record.
+	// markers says that such, or holes, lie in the topic: a run then need not begin with a record.
 	markers bool
 	folded  chan eventlog.Record
 	stops   chan stopped

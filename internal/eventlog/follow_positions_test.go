@@ -62,32 +62,15 @@ func TestFollowGoesOnBehindWhatCompactionTook(t *testing.T) {
 		"of this log":    {eventlog.Checkpoint{TopicID: id, NextOffset: 1}, nil},
 		"of another log": {eventlog.Checkpoint{TopicID: eventlog.TopicID{1, 2, 3}, NextOffset: 1}, eventlog.ErrOtherLog},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			follower, err := b.Follow(eventlog.FollowConfig{
-				Topic: domain.TopicDirectory, Group: b.wire(domain.TopicDirectory) + name, MaxRecords: 7,
-				Positions: func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) {
-					return map[int32]eventlog.Checkpoint{partition: tt.position}, nil
-				},
-			})
-			require.NoError(t, err)
-			defer follower.Close()
-			var read []int64
-			for ctx := testContext(t); len(read) == 0 || read[len(read)-1] < end-1; {
-				batch, err := follower.Poll(ctx, time.Second)
-				require.NoError(t, err)
-				if tt.stops != nil && batch.Stopped[partition] != nil {
-					require.ErrorIs(t, batch.Stopped[partition], tt.stops)
-					return
-				}
-				require.Empty(t, batch.Stopped)
-				for _, run := range batch.Runs {
-					read = append(read, offsets(run.Records)...)
-				}
-				follower.Done(batch)
-			}
-			require.NoError(t, tt.stops)
-			require.Equal(t, start, read[0])
-		})
+		f := newFolder(t, b)
+		f.topic, f.markers = domain.TopicDirectory, true
+		f.positions[partition] = tt.position
+		f.start(name, nil)
+		if tt.stops != nil {
+			require.ErrorIs(t, f.awaitStop().reason, tt.stops, name)
+			continue
+		}
+		require.Equal(t, start, f.await(1)[0].Offset, name)
+		require.Empty(t, f.stops, name)
 	}
 }
