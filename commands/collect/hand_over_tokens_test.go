@@ -48,23 +48,6 @@ func TestTokensOfANewSignInBringAConnectionBack(t *testing.T) {
 	require.Equal(t, domain.ConnectionOK, s.changes(user)[1].State)
 }
 
-// The machine that hands over may be behind the one that found the old token dead.
-func TestSignInCountsAlthoughItsClockIsBehind(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	good := s.tokens(page)
-	s.trap(page, simulator.Traps{TokenError: 460})
-	s.round(domain.FetchAccounts, domain.Facebook)
-	s.trap(page, simulator.Traps{})
-	use := s.handOver()
-	use.Now = func() time.Time { return fetchDay.Add(-10 * time.Minute) }
-	_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: good.AccessToken})
-	require.NoError(t, err)
-	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
-	require.Len(t, s.readings(page), 1)
-}
-
 func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -23,6 +23,16 @@ func rates(t require.TestingT, p domain.Platform, texts ...string) []quota.Rate 
 	return gate.Rates(p)
 }
 
+// paceOf is how often profiles of LinkedIn are read where there are so many, and so many pages.
+func paceOf(t *testing.T, limit string, profiles, pages int) collect.Pace {
+	t.Helper()
+	demand := collect.Demand{
+		Platform: domain.LinkedIn, Accounts: 30 * time.Second, Posts: halfDay,
+		Connections: map[domain.AccountType]int{domain.LinkedInProfile: profiles, domain.LinkedInCompanyPage: pages},
+	}
+	return collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, demand, rates(t, domain.LinkedIn, limit))
+}
+
 // noStore keeps no budgets: nothing is drawn.
 type noStore struct{ quota.Store }
 
@@ -56,21 +66,13 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 
 func TestPaceIsToldToPeople(t *testing.T) {
 	t.Parallel()
-	profile := collect.Demand{
-		Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: 1}, Accounts: 30 * time.Second, Posts: 12 * time.Hour,
-	}
-	many := profile
-	many.Connections = map[domain.AccountType]int{domain.LinkedInProfile: 30, domain.LinkedInCompanyPage: 10}
 	page := collect.Demand{Platform: domain.Facebook, Connections: map[domain.AccountType]int{0: 7}, Accounts: time.Hour, Posts: 12 * time.Hour}
 	for want, pace := range map[string]collect.Pace{
-		"every 262 minutes: 100 calls a day, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, profile,
-			rates(t, domain.LinkedIn, "linkedin:account:100/24h")),
-		"every 28 hours: 500 calls a day for 40 connections, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, many,
-			rates(t, domain.LinkedIn, "linkedin:app:500/24h")),
-		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, many,
-			rates(t, domain.LinkedIn, "linkedin:app:100000/24h")),
-		"every 1 hour, as configured: 2 calls a reading":   collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
-		"every 12 hours, as configured: 9 calls a reading": collect.PaceOf(domain.FetchPosts, 0, page, nil),
+		"every 262 minutes: 100 calls a day, 7 a reading":                        paceOf(t, "linkedin:account:100/24h", 1, 0),
+		"every 28 hours: 500 calls a day for 40 connections, 7 a reading":        paceOf(t, "linkedin:app:500/24h", 30, 10),
+		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading": paceOf(t, "linkedin:app:100000/24h", 30, 10),
+		"every 1 hour, as configured: 2 calls a reading":                         collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
+		"every 12 hours, as configured: 9 calls a reading":                       collect.PaceOf(domain.FetchPosts, 0, page, nil),
 	} {
 		require.Equal(t, want, pace.String())
 	}
@@ -134,10 +136,7 @@ func TestPaceKeepsQuotas(t *testing.T) {
 // Connections that were made at one moment are read at different ones, when the quota sets the pace.
 func TestConnectionsDoNotBunch(t *testing.T) {
 	t.Parallel()
-	demand := collect.Demand{
-		Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: 1000}, Accounts: 30 * time.Second, Posts: 12 * time.Hour,
-	}
-	pace := collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, demand, rates(t, domain.LinkedIn, "linkedin:app:50000/24h"))
+	pace := paceOf(t, "linkedin:app:50000/24h", 1000, 0)
 	parts := make([]int, 10)
 	for id := range int64(1000) {
 		due := fetchDay
@@ -154,14 +153,7 @@ func TestConnectionsDoNotBunch(t *testing.T) {
 // was late by more than a turn finds a place of its own again.
 func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	t.Parallel()
-	paceOf := func(connections int) collect.Pace {
-		demand := collect.Demand{
-			Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: connections},
-			Accounts: 30 * time.Second, Posts: 12 * time.Hour,
-		}
-		return collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, demand, rates(t, domain.LinkedIn, "linkedin:app:50000/24h"))
-	}
-	before, after := paceOf(1000), paceOf(1001)
+	before, after := paceOf(t, "linkedin:app:50000/24h", 1000, 0), paceOf(t, "linkedin:app:50000/24h", 1001, 0)
 	require.Greater(t, after.Every, before.Every)
 	places := map[time.Time]bool{}
 	for id := range int64(50) {

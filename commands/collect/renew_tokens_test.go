@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,63 +17,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 var errDatabase = errors.New("connection reset by peer")
 
-// faultySecrets is the store of tokens with a database that fails when it is told to.
-type faultySecrets struct {
-	collect.SecretStore
-
-	mu          sync.Mutex
-	lease, swap int // so many fail
-	swapped     chan struct{}
-	lost        bool // the lease, as soon as it is given
+// failing are the secrets of a stage whose leases end, or whose database fails, when a test says so.
+type failing struct {
+	*vault.Secrets
+	lease func(held context.Context) (context.Context, error)
+	swap  func() error
 }
 
-func (s *faultySecrets) fails(n *int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*n--
-	return *n >= 0
-}
-
-func (s *faultySecrets) set(n *int, value int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*n = value
-}
-
-func (s *faultySecrets) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	if s.fails(&s.lease) {
-		return nil, nil, errDatabase
-	}
-	held, release, err := s.SecretStore.Lease(ctx, ref)
-	if s.lost && err == nil {
-		cut, cancel := context.WithCancel(held)
-		cancel()
-		held = cut
+func (f failing) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	held, release, err := f.Secrets.Lease(ctx, ref)
+	if err == nil {
+		if held, err = f.lease(held); err != nil {
+			release()
+		}
 	}
 	return held, release, err
 }
 
-func (s *faultySecrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
-	if s.fails(&s.swap) {
-		if s.swapped != nil {
-			s.swapped <- struct{}{}
-		}
-		return errDatabase
+func (f failing) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	if err := f.swap(); err != nil {
+		return err
 	}
-	return s.SecretStore.Swap(ctx, ref, old, secret, times)
-}
-
-func newFaultyStage(t *testing.T, change ...func(*collect.Config)) (*fetchStage, *faultySecrets) {
-	t.Helper()
-	faulty := &faultySecrets{}
-	return newFetchStage(t, append(change, func(c *collect.Config) {
-		faulty.SecretStore = c.Secrets
-		c.Secrets = faulty
-	})...), faulty
+	return f.Secrets.Swap(ctx, ref, old, secret, times)
 }
 
 // refused is a TikTok user whose token the platform refuses although its end is not known.
@@ -87,36 +57,35 @@ func (s *fetchStage) refused() connected {
 
 func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	t.Parallel()
-	s, faulty := newFaultyStage(t)
+	s := newFetchStage(t)
 	user := s.refused()
-	faulty.lease = 1
+	s.collect = s.process(func(c *collect.Config) {
+		c.Secrets = failing{Secrets: s.secrets, lease: func(context.Context) (context.Context, error) { return nil, errDatabase }}
+	})
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.changes(user))
 	st := s.state(domain.FetchAccounts, user)
 	require.Equal(t, "internal", st.Class)
 	require.Equal(t, fetchDay.Add(30*time.Second), st.DueAt.UTC(), "it is tried again")
+	s.collect = s.process()
 	s.roundAfter(30*time.Second, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 }
 
-// renewing is a platform's client whose renewal is the test's.
+// renewing is the platforms' clients, and each of them, with a renewal that is the test's.
 type renewing struct {
 	collect.Clients
+	platforms.Client
 	refresh func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error)
 }
 
 func (r renewing) For(p domain.Platform) (platforms.Client, error) {
 	c, err := r.Clients.For(p)
-	return renewingClient{c, r}, err
+	return renewing{Client: c, refresh: r.refresh}, err
 }
 
-type renewingClient struct {
-	platforms.Client
-	by renewing
-}
-
-func (c renewingClient) Refresh(ctx context.Context, r platforms.RefreshRequest) (platforms.Tokens, error) {
-	return c.by.refresh(ctx, c.Client, r)
+func (r renewing) Refresh(ctx context.Context, request platforms.RefreshRequest) (platforms.Tokens, error) {
+	return r.refresh(ctx, r.Client, request)
 }
 
 // The lease may fail to keep another process away, or the answer of an earlier call was lost on its way.
@@ -125,7 +94,7 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	s.collect = s.process(func(c *collect.Config) {
-		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
 			got, err := inner.Refresh(ctx, r)
 			require.NoError(t, err)
 			s.store(user, commands.StoredTokens{AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ExpiresAt: got.ExpiresAt})
@@ -140,8 +109,14 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 // Waiting for the quota may take longer than others can be kept away.
 func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 	t.Parallel()
-	s, faulty := newFaultyStage(t, func(c *collect.Config) {
-		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+	s := newFetchStage(t)
+	s.collect = s.process(func(c *collect.Config) {
+		c.Secrets = failing{Secrets: s.secrets, lease: func(held context.Context) (context.Context, error) {
+			lost, lose := context.WithCancel(held)
+			lose()
+			return lost, nil
+		}}
+		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
 			<-ctx.Done() // as the gate does that waits for room
 			if !errors.Is(ctx.Err(), context.Canceled) {
 				t.Error("it waits on although others may renew by now")
@@ -149,7 +124,6 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 			return inner.Refresh(ctx, r)
 		}}
 	})
-	faulty.lost = true
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Zero(t, s.calls("tiktok/token"))
@@ -161,23 +135,42 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
-	s, faulty := newFaultyStage(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
-	faulty.swap, faulty.swapped = 1000, make(chan struct{}, 1000)
+	var away atomic.Bool
+	away.Store(true)
+	var lose func()
+	swapped := make(chan struct{}, 1000)
+	s := newFetchStage(t)
+	s.collect = s.process(func(c *collect.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		c.Secrets = failing{s.secrets, func(held context.Context) (context.Context, error) {
+			held, lose = context.WithCancel(held)
+			return held, nil
+		}, func() error {
+			if away.Load() {
+				swapped <- struct{}{}
+				return errDatabase
+			}
+			return nil
+		}}
+	})
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	before := s.tokens(user)
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.collect.Work(ctx, claim) }()
-	<-faulty.swapped
+	<-swapped
 	end()
+	<-swapped // it is tried further when the claim has ended
+	<-swapped
+	lose()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.Equal(t, before, s.tokens(user))
 	require.Contains(t, lines.String(), "level=ERROR")
 	require.Contains(t, lines.String(), "a renewed token cannot be stored")
 	require.NotContains(t, lines.String(), before.RefreshToken)
 
-	faulty.set(&faulty.swap, 0)
+	away.Store(false)
 	s.endClaims()
 	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)

@@ -1,0 +1,75 @@
+package collect_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+// pace is what is stored of how often an account is read.
+func (s *fetchStage) pace(c connected) string {
+	s.t.Helper()
+	return only[string](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID)
+}
+
+// That LinkedIn's quota is taken for that of an app in development is told with the pace, and where to set what an approved app has.
+func TestAssumedQuotaIsTold(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t)
+	s.collect = s.processWithin(limits(t), func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	require.Empty(t, lines.String(), "there is no account of LinkedIn's")
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	for range 2 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), `set="LEDGERBOARD_QUOTAS=linkedin:app:N/24h"`), lines.String())
+	const told = "every 262 minutes: 100 calls a day (taken for an app in development, as LEDGERBOARD_QUOTAS sets none), 7 a reading"
+	require.Equal(t, told, s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)].String())
+	require.Equal(t, told, s.pace(profile))
+}
+
+// LinkedIn counts by the member whose token it is: a profile and two pages that one person connected share that member's day, at a pace
+// that says so, and LinkedIn never refuses a call of it.
+func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.simulate(simulator.Config{LinkedInPerDay: 500, LinkedInPerUser: 100}) // as of an app in development
+	s.reach(t)
+	given := s.signIn(domain.LinkedIn).Tokens
+	accounts := s.mainApps(205, domain.LinkedIn, domain.LinkedInCompanyPage, "90041", "90042")
+	profile := connected{domain.DirectorySocialAccount{
+		ID: 2059, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 205, Platform: domain.LinkedIn,
+		AccountType: domain.LinkedInProfile, ExternalID: "mLq7xW2a", Connected: true,
+	}, accounts[0].ref}
+	s.log.Put(t, profile.DirectorySocialAccount)
+	s.store(profile, commands.StoredTokens{AccessToken: given.AccessToken, ExpiresAt: given.ExpiresAt})
+	s.clock.advance(12 * time.Hour)                                                                          // to midnight: what the sign-in cost is of the day before
+	s.collect = s.processWithin(limits(t), func(c *collect.Config) { c.Backfill = collect.DefaultBackfill }) // nobody has set a quota
+
+	const step, days = 10 * time.Minute, 3
+	for range days * 24 * time.Hour / step {
+		s.roundWithin(tick, domain.FetchAccounts, domain.LinkedIn)
+		s.roundWithin(tick, domain.FetchPosts, domain.LinkedIn)
+		s.clock.advance(step)
+	}
+	require.Empty(t, s.sim.Stats().Throttled, "the member's day was used up")
+	for _, account := range append(accounts, profile) {
+		require.GreaterOrEqual(t, len(s.readings(account)), 2*days, account.ExternalID)
+		require.Contains(t, s.pace(account), "100 calls a day for 3 connections")
+	}
+	for queue, pace := range s.collect.Slowest() {
+		require.Equal(t, 3, pace.Sharing, "%s is told as it is read", queue.Kind)
+		require.True(t, pace.Quota.Assumed)
+	}
+}
