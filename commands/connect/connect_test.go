@@ -318,58 +318,40 @@ func (s *stage) board(open bool, scopes ...string) {
 	require.NoError(s.t, err)
 }
 
-func TestLinkConnectsWithoutALogin(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	token, link := s.link(ofAgency(north))
-	for range 2 {
-		shown, err := s.Link(t.Context(), token, "SCANNER", s.still)
-		require.NoError(t, err, "looking binds nothing")
-		require.Equal(t, "North", shown.Account)
-	}
-	_, err := s.Follow(t.Context(), token, browser, domain.TikTok, s.still)
-	require.ErrorContains(t, err, "not for that platform")
-	start := s.follow(token)
-	_, err = s.Link(t.Context(), token, "BROWSERTWO", s.still)
-	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
-	_, err = s.Follow(t.Context(), token, "BROWSERTWO", domain.Facebook, s.still)
-	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
-
-	opened, err := s.Open(t.Context(), start, browser, s.still)
-	require.NoError(t, err)
-	require.Equal(t, "Agency", opened.Agency)
-	links, err := s.Links(t.Context(), ofAgency(""), s.still)
-	require.NoError(t, err)
-	require.Len(t, links, 1)
-	_, err = s.RevokeLink(t.Context(), ofAgency(""), link, s.still)
-	require.NoError(t, err)
-	_, err = s.Open(t.Context(), start, browser, s.still)
-	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
-	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
-	s.silent(token)
-}
-
-// A link works until the instant at which it ends, or until it is taken back: then its page shows nothing and begins nothing.
+// A link works until the instant at which it ends, or until it is taken back: then its page shows nothing and begins nothing, and what it began
+// goes no further.
 func TestLinkEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	over := func(token, why string) {
-		_, err := s.Link(t.Context(), token, browser, s.still)
-		require.ErrorContains(t, err, "does not work any more", why)
-		_, err = s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
-		require.ErrorContains(t, err, "does not work any more", why)
-	}
 	token, _ := s.link(ofAgency(north))
 	revoked, id := s.link(ofAgency(north))
-	_, err := s.RevokeLink(t.Context(), ofAgency(""), id, s.still)
+	over := func(token, start, why string) {
+		for _, use := range []func() error{
+			func() error { _, err := s.Link(t.Context(), token, browser, s.still); return err },
+			func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still); return err },
+			func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
+		} {
+			require.ErrorContains(t, use(), "does not work any more", why)
+		}
+	}
+	_, err := s.Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
+	require.ErrorContains(t, err, "not for that platform")
+	start := s.follow(revoked)
+	_, err = s.Link(t.Context(), revoked, "BROWSERTWO", s.still)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "it is of the browser that followed it")
+	_, err = s.Follow(t.Context(), revoked, "BROWSERTWO", domain.Facebook, s.still)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
+	_, err = s.RevokeLink(t.Context(), ofAgency(""), id, s.still)
 	require.NoError(t, err)
-	over(revoked, "it was taken back")
+	over(revoked, start, "it was taken back")
+	require.Len(t, s.log.Records(domain.TopicOperations), 4, "two made, one followed, one revoked")
+	s.silent(token, revoked)
+
 	end := s.now.AddDate(0, 0, 14)
 	s.now = end.Add(-time.Second)
-	_, err = s.Link(t.Context(), token, browser, s.still)
-	require.NoError(t, err)
+	start = s.follow(token)
 	s.now = end
-	over(token, "it has ended")
+	over(token, start, "it has ended")
 }
 
 func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
