@@ -68,15 +68,3 @@ func TestErrorInsideOfABatch(t *testing.T) {
 	require.Equal(t, platforms.ClassRetry, snaps[3].Err.Class)
 	require.Equal(t, platforms.ClassRetry, snaps[2].Err.Class)
 }
-
-// Usage headers that make no sense are left out and break nothing.
-func TestOddUsageHeaders(t *testing.T) {
-	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-App-Usage", `{"call_count":"31","total_time":-4,"total_cputime":1e99}`)
-		w.Header().Set("X-Business-Use-Case-Usage", `{"1":"nonsense"}`)
-		_, _ = w.Write([]byte(`{"id":"1","followers_count":1,"data":[]}`))
-	})
-	b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
-	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 31}}, b.lastCall().Usage)
-}

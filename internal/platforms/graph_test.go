@@ -113,17 +113,27 @@ func TestRangeAtMidnight(t *testing.T) {
 	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.clock()})
 }
 
-// graph.instagram.com tells usage in words of its own: read as 0 %, nothing would be held before the throttle.
-func TestInstagramLoginUsage(t *testing.T) {
+// graph.instagram.com tells usage in words of its own: read as 0 %, nothing would be held before the throttle. What makes no
+// sense in the headers is left out and breaks nothing.
+func TestUsageHeaders(t *testing.T) {
 	t.Parallel()
-	frozen := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-App-Usage", `{"call_volume":97,"cpu_time":12}`)
-		_, _ = w.Write([]byte(`{"id":"app1","user_id":"1","followers_count":3,"media_count":1,"data":[]}`))
-	})
-	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", InstagramLogin: true}
-	frozen.client(t, domain.Instagram).account(at)
-	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 97, TotalCPUTime: 12}}, frozen.lastCall().Usage)
-	require.Equal(t, 97, frozen.lastCall().Usage[0].Percent())
+	for _, c := range []struct {
+		platform      domain.Platform
+		app, business string
+		want          platforms.Usage
+	}{
+		{domain.Instagram, `{"call_volume":97,"cpu_time":12}`, "", platforms.Usage{Scope: "app", CallCount: 97, TotalCPUTime: 12}},
+		{domain.Facebook, `{"call_count":"31","total_time":-4,"total_cputime":1e99}`, `{"1":"nonsense"}`, platforms.Usage{Scope: "app", CallCount: 31}},
+	} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-App-Usage", c.app)
+			w.Header().Set("X-Business-Use-Case-Usage", c.business)
+			_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":3,"media_count":1,"data":[]}`))
+		})
+		b.client(t, c.platform).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1", InstagramLogin: true})
+		require.Equal(t, []platforms.Usage{c.want}, b.lastCall().Usage)
+		require.Equal(t, c.want.CallCount, c.want.Percent())
+	}
 }
 
 // Every call to Meta's hosts proves whose app it is: hex HMAC-SHA-256 of the token by the app's secret. The simulator
