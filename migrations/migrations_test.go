@@ -10,6 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 // Processes that start together migrate one after the other; none fails because of another.
 func TestUpOfManyProcessesAtOnce(t *testing.T) {
 	t.Parallel()

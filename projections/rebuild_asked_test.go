@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -34,8 +35,10 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
 	b.ends(request.ID, operator.RebuildCancelled)
+	_, err := b.rebuilds().Get(b.ctx(), "no such id")
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 	b.exec("update generations set state = 'retired', retired_at = now()")
-	_, err := b.switchBack(asked("tally"))
+	_, err = b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	inSync("switch back")
 }

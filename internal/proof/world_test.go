@@ -106,36 +106,21 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
 		MainPOC: map[string][]string{client(1): {}},
 	}
-	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
-	if head.Version == 0 {
-		change.Created = map[string]string{client(1): domain.NewDashboardID(agency, client(1))}
-		data = domain.DashboardOpened{DashboardChange: change}
-	} else if head.Version%3 == 0 {
-		change.LostAccess = []string{userOf(agency, head.Version)}
-		data = domain.DashboardUsersChanged{DashboardChange: change}
-	}
-	return w.record(t, agency, head, data, user, at)
-}
-
-// putUnreadable puts a record that follows the head and cannot be decoded.
-func (w *world) putUnreadable(t testing.TB, agency string) {
-	t.Helper()
-	r := w.encode(t, agency, w.heads[agency], "u", noon.Add(time.Hour))
-	r.Value = []byte("{")
-	w.put(r)
-}
-
-// record encodes what follows a head.
-func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data domain.Data, name string, at time.Time) eventlog.Record {
-	t.Helper()
 	prev := head.Hash
 	if head.Version == 0 {
 		prev = eventlog.Genesis(domain.TopicDashboards, agency)
+		change.Created = map[string]string{client(1): domain.NewDashboardID(agency, client(1))}
+	} else if head.Version%3 == 0 {
+		change.LostAccess = []string{userOf(agency, head.Version)}
+	}
+	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
+	if head.Version == 0 {
+		data = domain.DashboardOpened{DashboardChange: change}
 	}
 	r, err := w.codec.Encode(domain.Draft{
 		Topic: domain.TopicDashboards, Key: agency, Data: data,
 		Envelope: domain.Envelope{
-			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, name), Subject: client(1), Time: at,
+			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, user), Subject: client(1), Time: at,
 			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev},
 			Audit: domain.Audit{
 				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
@@ -146,6 +131,14 @@ func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data
 	})
 	require.NoError(t, err)
 	return r
+}
+
+// putUnreadable puts a record that follows the head and cannot be decoded.
+func (w *world) putUnreadable(t testing.TB, agency string) {
+	t.Helper()
+	r := w.encode(t, agency, w.heads[agency], "u", noon.Add(time.Hour))
+	r.Value = []byte("{")
+	w.put(r)
 }
 
 // busy is a world of three agencies with so many changes each, a lost race, and a checkpoint after

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -13,12 +14,6 @@ import (
 func TestPauseHoldsForItsOwn(t *testing.T) {
 	t.Parallel()
 	pauses := vault.NewPauses(setup(t))
-	requirePaused := func(want bool, kind domain.PauseKind, name string) {
-		t.Helper()
-		paused, err := pauses.Paused(t.Context(), kind, name)
-		require.NoError(t, err)
-		require.Equal(t, want, paused)
-	}
 	since := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	directory := domain.Pause{
 		Kind: domain.PauseProjection, Name: "directory", Since: since, Actor: "op-1",
@@ -28,39 +23,36 @@ func TestPauseHoldsForItsOwn(t *testing.T) {
 		Kind: domain.PausePlatform, Name: domain.TikTok.String(), Since: since.Add(time.Hour), Actor: "op-2",
 		Reason: domain.Reason{Code: domain.ReasonIncident},
 	}
-	requireList := func(want ...domain.Pause) {
-		t.Helper()
+	again := tiktok
+	again.Since, again.Actor, again.Reason.Code = since.Add(2*time.Hour), "op-3", domain.ReasonTest
+	pause := func(p domain.Pause) (bool, error) { return pauses.Pause(t.Context(), p) }
+	resume := func(p domain.Pause) (bool, error) { return pauses.Resume(t.Context(), p.Kind, p.Name) }
+	for i, step := range []struct {
+		do      func(domain.Pause) (bool, error)
+		of      domain.Pause
+		changes bool
+		list    []domain.Pause // after it
+	}{
+		{resume, directory, false, []domain.Pause{}},
+		{pause, directory, true, []domain.Pause{directory}},
+		{pause, tiktok, true, []domain.Pause{tiktok, directory}},
+		{pause, again, false, []domain.Pause{tiktok, directory}},
+		{resume, tiktok, true, []domain.Pause{directory}},
+		{resume, tiktok, false, []domain.Pause{directory}},
+	} {
+		changed, err := step.do(step.of)
+		require.NoError(t, err)
+		require.Equal(t, step.changes, changed, i)
 		list, err := pauses.List(t.Context())
 		require.NoError(t, err)
 		for i := range list {
 			list[i].Since = list[i].Since.UTC()
 		}
-		require.Equal(t, want, list)
-	}
-	requireList([]domain.Pause{}...)
-	for _, pause := range []domain.Pause{directory, tiktok} {
-		requirePaused(false, pause.Kind, pause.Name)
-		began, err := pauses.Pause(t.Context(), pause)
-		require.NoError(t, err)
-		require.True(t, began)
-		requirePaused(true, pause.Kind, pause.Name)
-	}
-	requirePaused(false, domain.PausePlatform, "directory")
-	requirePaused(false, domain.PausePlatform, domain.LinkedIn.String())
-	requireList(tiktok, directory)
-
-	again := tiktok
-	again.Since, again.Actor, again.Reason.Code = since.Add(2*time.Hour), "op-3", domain.ReasonTest
-	began, err := pauses.Pause(t.Context(), again)
-	require.NoError(t, err)
-	require.False(t, began)
-	requireList(tiktok, directory)
-
-	for _, want := range []bool{true, false} {
-		ended, err := pauses.Resume(t.Context(), domain.PausePlatform, tiktok.Name)
-		require.NoError(t, err)
-		require.Equal(t, want, ended)
-		requirePaused(false, domain.PausePlatform, tiktok.Name)
-		requireList(directory)
+		require.Equal(t, step.list, list, i)
+		for _, one := range []domain.Pause{directory, tiktok, {Kind: domain.PausePlatform, Name: "directory"}} {
+			paused, err := pauses.Paused(t.Context(), one.Kind, one.Name)
+			require.NoError(t, err)
+			require.Equal(t, slices.ContainsFunc(list, func(p domain.Pause) bool { return p.Kind == one.Kind && p.Name == one.Name }), paused, i)
+		}
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// AppendBinary appends a value of a column as a rebuild copies it.
+var AppendBinary = appendBinary
+
 // What the database said first is the cause: nothing is sent after it that would only hear that the transaction has failed.
 func TestCopiesEndWithTheFirstError(t *testing.T) {
 	t.Parallel()
