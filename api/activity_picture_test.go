@@ -16,7 +16,6 @@ import (
 // keptPictures are pictures by their posts.
 type keptPictures map[domain.PostRef]string
 
-// Picture implements api.PictureReader.
 func (k keptPictures) Picture(_ context.Context, post domain.PostRef) ([]byte, error) {
 	if picture, ok := k[post]; ok {
 		return []byte(picture), nil

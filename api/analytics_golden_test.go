@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,22 +118,13 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 // foldWorld folds the demo's events with the projections' own folds.
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
-	var directory, accounts, posts, contents []fold.Event
-	for draft := range world.Drafts() {
-		ev := fold.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}}
-		switch draft.Data.(type) {
-		case domain.DirectoryEntity:
-			directory = append(directory, ev)
-		case domain.AccountRead:
-			accounts = append(accounts, ev)
-		case domain.PostContent:
-			contents = append(contents, ev)
-		default:
-			posts = append(posts, ev)
+	for _, p := range []fold.Projector{projectors.Directory{}, projectors.AccountInsights{}, projectors.PostInsights{}, projectors.Contents{}} {
+		var events []fold.Event
+		for draft := range world.Drafts() {
+			if draft.Topic == p.Topic() && (p.Types() == nil || slices.Contains(p.Types(), draft.Data.EventType())) {
+				events = append(events, fold.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}})
+			}
 		}
+		foldtest.Fold(t, db, p, events)
 	}
-	foldtest.Fold(t, db, projectors.Directory{}, directory)
-	foldtest.Fold(t, db, projectors.AccountInsights{}, accounts)
-	foldtest.Fold(t, db, projectors.PostInsights{}, posts)
-	foldtest.Fold(t, db, projectors.Contents{}, contents)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -129,8 +128,7 @@ func TestTrapsAreRefusedOnEveryWay(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	good := issuer.Claims{User: alice, Account: client1, Now: b.now}
 	b.views[agency+"/"+client1] = view(client1, 3)
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	traps := map[string]string{
 		"crit that nobody knows": issuer.SignPlain(secret, `{"alg":"HS256","crit":["http://example.com/x"]}`, good.With("")),
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 func unpack(t *testing.T, packed io.Reader) map[string]string {
@@ -117,12 +115,9 @@ func TestClientConnects(t *testing.T) {
 	t.Parallel()
 	needs.Programs(t, "node")
 	log := setupTenants(t).facts
-	deps := mainAppDeps(t, log, holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Offered{
-		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: "PAGESTOKEN", MayRead: true},
-	}}})
+	deps := mainAppDeps(t, log, onePage)
 	b := setup(t, func(d *api.Deps) { d.Connect, d.MainApp = connectDesk(t, log, time.Now), deps })
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	client, err := filepath.Abs(filepath.Join("typescript", "index.js"))
 	require.NoError(t, err)
 	script := filepath.Join(t.TempDir(), "connect.mjs")
@@ -163,13 +158,9 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tell.mjs")
 	require.NoError(t, os.WriteFile(file, printed[1], 0o600))
 	log := setupTenants(t).facts
-	platform := holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Offered{
-		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: "PAGESTOKEN", MayRead: true},
-	}}}
-	b := setup(t, func(d *api.Deps) { d.Directory, d.MainApp = directoryDeps(log, false), mainAppDeps(t, log, platform) })
+	b := setup(t, func(d *api.Deps) { d.Directory, d.MainApp = directoryDeps(log, false), mainAppDeps(t, log, onePage) })
 	b.facts = log
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	for changed := range 2 {
 		out := runNode(t, file, "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
 		var said struct {

@@ -84,9 +84,7 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	log := setupTenants(t).facts
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
-	deps := mainAppDeps(t, log, holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Offered{
-		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: "PAGESTOKEN", MayRead: true},
-	}}})
+	deps := mainAppDeps(t, log, onePage)
 	register, tokens := deps.Register.(connect.Registrations), deps.Tokens.(collect.HandOverTokens)
 	register.Now, tokens.Now = now, now
 	b := setup(t, func(d *api.Deps) {

@@ -10,12 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -260,16 +258,14 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 		`{"platform":1,"account":"` + client1 + `","more":1}`:                           "more",
 	} {
 		got := post("/api/connect", "agency", body)
-		require.Equal(t, http.StatusBadRequest, got.status, body)
-		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
+		got.requireNamed(t, field, body)
 	}
 	for body, field := range map[string]string{
 		`{"platforms":[1.5],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":1.05,"account":"` + client1 + `"}`: "days",
 		`{"platforms":[],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":15,"account":"` + client1 + `"}`: "days",
 	} {
 		got := post("/api/connect/links", "agency", body)
-		require.Equal(t, http.StatusBadRequest, got.status, body)
-		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
+		got.requireNamed(t, field, body)
 	}
 
 	for path, fields := range map[string][]string{"/api/connect": {"platform", "account"}, "/api/connect/links": {"account", "platforms", "days"}} {
@@ -278,11 +274,7 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 
 	// The scope connect on its open dashboard lets a client in.
 	scopes := []string{"analytics", "connect"}
-	_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: client1, Scopes: &scopes},
-	})
-	require.NoError(t, err)
+	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &scopes})
 	start, id := b.begun("client", forClient1)
 	require.Equal(t, http.StatusOK, (&visitor{b: b}).visit(start, nil).status)
 	require.Equal(t, http.StatusOK, b.get("/api/connect/"+id, b.tokenOf("client")).status)

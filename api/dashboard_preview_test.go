@@ -51,8 +51,7 @@ func TestIfPreview(t *testing.T) {
 	require.Equal(t, b.updates[0].RequestDigest, b.updates[1].RequestDigest)
 	for _, wrong := range []string{"", "7", strings.ToUpper(decision), `"` + decision + `"`} {
 		answer := b.put(client1, `{}`, "If-Preview: "+wrong)
-		require.Equal(t, http.StatusBadRequest, answer.status, wrong)
-		require.Equal(t, "If-Preview", answer.failure(t).Errors[0].Field)
+		answer.requireNamed(t, "If-Preview", wrong)
 	}
 	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+decision).status)
 	require.Len(t, b.updates, 2)

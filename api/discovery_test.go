@@ -118,11 +118,7 @@ func TestDashboardsThatAreLinked(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	yes := true
-	_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}, AllowClientDashboard: &yes},
-	})
-	require.NoError(t, err)
+	b.update(domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}, AllowClientDashboard: &yes})
 	require.Equal(t, []any{"Client 1", "Client 2"}, b.entries("/api/dashboards", b.token(client1, "client"), "sub_account_name"))
 	one := b.get("/api/dashboards?q=Client%201", b.agencyToken())
 	require.Contains(t, one.body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
@@ -241,13 +237,6 @@ func TestSeveralAccounts(t *testing.T) {
 func TestFiguresOfADashboard(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
-	update := func(change domain.UpdateDashboard) {
-		t.Helper()
-		_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
-			Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"}, Change: change,
-		})
-		require.NoError(t, err)
-	}
 	ask := func(dashboard, token string) answer { return b.get(insightsPath+"?dashboard="+dashboard, token) }
 	staff, client := b.agencyToken(), b.token(client1, "client")
 	require.Equal(t, []any{70.0}, sourcesIn(t, ask(client1, staff)))
@@ -260,20 +249,20 @@ func TestFiguresOfADashboard(t *testing.T) {
 	require.Equal(t, []any{client3}, b.entries("/api/dashboards?exists=false", staff, "sub_account_id"), "and none was made")
 
 	yes, no := true, false
-	update(domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}})
+	b.update(domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}})
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client2, staff)))
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client2, client)), "linked with its own, and open")
 	require.Equal(t, true, metaOf(t, ask(client2, staff))["clients_see"])
 	require.Equal(t, []any{90.0}, sourcesIn(t, b.get(insightsPath+"?account=12&dashboard="+client1, staff)), "one account of it")
 
-	update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"posts"}})
+	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"posts"}})
 	closed := metaOf(t, ask(client1, staff))
 	require.Equal(t, false, closed["clients_see"])
 	require.Contains(t, closed["clients_see_not"], "lacks the scope analytics")
 	require.Equal(t, http.StatusNotFound, ask(client1, client).status)
-	update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"analytics"}, AllowClientDashboard: &no})
+	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"analytics"}, AllowClientDashboard: &no})
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "not open")
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client1, staff)))
-	update(domain.UpdateDashboard{Primary: client1, Users: &[]string{}, AllowClientDashboard: &yes})
+	b.update(domain.UpdateDashboard{Primary: client1, Users: &[]string{}, AllowClientDashboard: &yes})
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "Nobody is on the list")
 }

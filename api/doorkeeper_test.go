@@ -40,7 +40,6 @@ func (p *people) set(s readmodels.Standing, err error) {
 	p.standing, p.err = s, err
 }
 
-// Standing implements api.PeopleDirectory.
 func (p *people) Standing(context.Context, string, string) (readmodels.Standing, error) {
 	p.mu.Lock()
 	p.asked++
@@ -329,8 +328,7 @@ func TestStreamOfAWithdrawnOperatorIsCut(t *testing.T) {
 		d.Withdrawn = withdrawn
 		d.Operators = &fakeDesk{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
 	})
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token("", "operator", map[string]any{"account_id": nil}))
 	require.NotEmpty(t, s.next("rebuild"))
 	require.NoError(t, os.WriteFile(file, []byte(alice), 0o600))

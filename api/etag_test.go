@@ -3,7 +3,6 @@ package api_test
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -170,8 +169,7 @@ func TestTagOfADashboardIsItsVersion(t *testing.T) {
 func TestStreamsAreNotCompressed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	s := b.listen(server.URL+"/api/notices", b.agencyToken(), "Accept-Encoding: gzip, zstd")
 	require.Empty(t, s.response.Header.Get("Content-Encoding"))
 	begin := make([]byte, len("retry: 1000\n\nevent: notice_cursor"))

@@ -228,29 +228,24 @@ func (s *statements) notef(format string, args ...any) {
 	s.sent = append(s.sent, fmt.Sprintf(format, args...))
 }
 
-// TraceQueryStart implements pgx.QueryTracer.
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	s.notef("%s %s", data.SQL, shapes(data.Args))
 	return ctx
 }
 
-// TraceQueryEnd implements pgx.QueryTracer.
 func (s *statements) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
 	s.notef("%s %v", data.CommandTag, data.Err)
 }
 
-// TraceBatchStart implements pgx.BatchTracer.
 func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
 	s.notef("batch of %d", data.Batch.Len())
 	return ctx
 }
 
-// TraceBatchQuery implements pgx.BatchTracer.
 func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
 	s.notef("%s %s: %s %v", data.SQL, shapes(data.Args), data.CommandTag, data.Err)
 }
 
-// TraceBatchEnd implements pgx.BatchTracer.
 func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // shapes are the types of arguments; of lists also their lengths.

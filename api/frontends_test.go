@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -123,8 +122,7 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 			return ctx.Err()
 		})
 	})
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	stream, late := b.listen(server.URL+"/api/notices", b.agencyToken()), b.listen(server.URL+insightsPath, b.agencyToken())
 	require.Equal(t, http.StatusServiceUnavailable, late.response.StatusCode, "half an answer is no answer")
 	require.Less(t, <-asked, time.Second)

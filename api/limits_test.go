@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,8 +64,7 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 		d.Streams = quietHub(t)
 	})
 	b.now = time.Now()
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	sid := openSession(t, server.URL)
 	poll(t, server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	for told := ""; !strings.Contains(told, "notice_cursor"); {
@@ -100,8 +98,7 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 		d.Streams = stream.New(nil, stream.Config{})
 		d.Metrics = http.NotFoundHandler()
 	})
-	served := httptest.NewServer(b.server)
-	t.Cleanup(served.Close)
+	served := b.serve()
 	for _, c := range []struct {
 		request string
 		status  int

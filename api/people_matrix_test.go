@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -85,8 +84,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 				d.People = people
 			})
 			b.now = time.Now() // streams end with their tokens
-			server := httptest.NewServer(b.server)
-			t.Cleanup(server.Close)
+			server := b.serve()
 			var cases []*matrixCase
 			for fate := range fates {
 				for _, role := range []api.Role{api.RoleAgency, api.RoleClient} {
@@ -176,7 +174,8 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 	}
 	b.facts.Put(t, m.account, m.user, domain.DirectorySubscription{ID: int64(1000 + number), AccountID: m.account.ID, StartsAt: time.Now().AddDate(-1, 0, 0)})
 	if role == api.RoleClient {
-		m.openBoard()
+		yes, users, scopes := true, []string{m.user.ID}, []string{"analytics", "connect"}
+		b.update(domain.UpdateDashboard{Primary: m.account.ID, AllowClientDashboard: &yes, Users: &users, Scopes: &scopes})
 	}
 	m.token = b.token(m.account.ID, role, map[string]any{"sub": m.user.ID})
 	m.tickets, m.browser = map[string]string{}, &visitor{b: b}
@@ -188,17 +187,6 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 	m.back = atPlatform(t, m.browser.visit(m.begin(), nil))
 	m.link = m.made("/api/connect/links", `{"platforms":[1],"days":1,"account":"`+m.account.ID+`"}`, "url")
 	return m
-}
-
-// openBoard has the client's user see the figures of its account, and connect for it.
-func (m *matrixCase) openBoard() {
-	m.t.Helper()
-	yes, users, scopes := true, []string{m.user.ID}, []string{"analytics", "connect"}
-	_, err := m.b.facts.Dashboards(m.t, time.Now).Update(m.t.Context(), commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: m.account.ID, AllowClientDashboard: &yes, Users: &users, Scopes: &scopes},
-	})
-	require.NoError(m.t, err)
 }
 
 // comeBack follows a call-back to the page that goes on.

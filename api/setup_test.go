@@ -117,7 +117,6 @@ func (b *bundle) logged() string {
 // everybody is a directory of people who belong wherever they say: most tests are about something else.
 type everybody struct{}
 
-// Standing implements api.PeopleDirectory.
 func (everybody) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
 	return standingIn(account), nil
 }
@@ -130,7 +129,6 @@ func standingIn(account string) readmodels.Standing {
 	}
 }
 
-// ParentAccount implements api.AccountDirectory.
 func (b *bundle) ParentAccount(_ context.Context, subAccount string) (string, error) {
 	if subAccount == client1 || subAccount == client2 {
 		return agency, nil
@@ -138,7 +136,6 @@ func (b *bundle) ParentAccount(_ context.Context, subAccount string) (string, er
 	return "", domain.NewError(domain.CodeNotFound, "no such account")
 }
 
-// Dashboard implements api.DashboardReader.
 func (b *bundle) Dashboard(_ context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,7 +152,6 @@ func (b *bundle) Dashboard(_ context.Context, request readmodels.DashboardReques
 	return view, nil
 }
 
-// Open implements api.DashboardCommands: it creates what is read next.
 func (b *bundle) Open(_ context.Context, open commands.OpenDashboard) (commands.Result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -167,7 +163,6 @@ func (b *bundle) Open(_ context.Context, open commands.OpenDashboard) (commands.
 	return commands.Result{}, nil
 }
 
-// Update implements api.DashboardCommands.
 func (b *bundle) Update(_ context.Context, update commands.UpdateDashboard) (commands.Result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -175,7 +170,6 @@ func (b *bundle) Update(_ context.Context, update commands.UpdateDashboard) (com
 	return b.result, b.updateErr
 }
 
-// Preview implements api.DashboardCommands.
 func (b *bundle) Preview(_ context.Context, update commands.UpdateDashboard) (domain.DashboardPreview, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -183,12 +177,10 @@ func (b *bundle) Preview(_ context.Context, update commands.UpdateDashboard) (do
 	return domain.DashboardPreview{}, b.updateErr
 }
 
-// Named implements api.DashboardReader.
 func (*bundle) Named(context.Context, domain.DashboardPreview) (readmodels.DashboardPreview, error) {
 	return readmodels.DashboardPreview{}, nil
 }
 
-// Scope implements api.FigureScopes.
 func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -203,7 +195,6 @@ type fakeAnalytics struct {
 	bundle *bundle
 }
 
-// AccountInsights implements api.Analytics.
 func (f fakeAnalytics) AccountInsights(
 	_ context.Context, _ readmodels.Scope, query analytics.RangeQuery,
 ) (analytics.AccountInsights, analytics.Meta, error) {
@@ -273,6 +264,13 @@ func (a answer) failure(t *testing.T) failure {
 	return f
 }
 
+// requireNamed requires a refusal of what a field or parameter says, named first.
+func (a answer) requireNamed(t *testing.T, field string, about ...any) {
+	t.Helper()
+	require.Equal(t, http.StatusBadRequest, a.status, about...)
+	require.Equal(t, field, a.failure(t).Errors[0].Field, about...)
+}
+
 // fields are the names of what was wrong, in their order.
 func (f failure) fields() (names []string) {
 	for _, e := range f.Errors {
@@ -311,6 +309,13 @@ func ask(t *testing.T, handler http.Handler, method, path, body string, headers 
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+}
+
+// serve serves until the test ends.
+func (b *bundle) serve() *httptest.Server {
+	server := httptest.NewServer(b.server)
+	b.t.Cleanup(server.Close)
+	return server
 }
 
 func (b *bundle) get(path, token string, headers ...string) answer {

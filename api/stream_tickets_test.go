@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
@@ -45,8 +44,7 @@ func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 	require.Equal(t, "/api/notices", one.Path)
 	for name, process := range map[string]*bundle{"its own": b, "another": other} {
 		process.now = time.Now()
-		server := httptest.NewServer(process.server)
-		t.Cleanup(server.Close)
+		server := process.serve()
 		for range 2 {
 			status, line, second := firstLines(t, server.URL+"/api/notices?ticket="+one.Ticket, "Origin: "+page)
 			require.Equal(t, http.StatusOK, status, name)
@@ -69,8 +67,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	b.now = time.Now()
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	const sameOrigin = "Sec-Fetch-Site: same-origin"
 	for name, c := range map[string]struct {
 		taken, opens string // paths

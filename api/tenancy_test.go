@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -177,8 +176,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	b := setupTenants(t)
 	require.Len(t, rightsOfPublic.ofRole(), len(api.AllRoles())+1, "every role has a column")
 	rows, tried := maps.Clone(rightsTable), map[string]bool{}
-	server := httptest.NewServer(b.server)
-	t.Cleanup(server.Close)
+	server := b.serve()
 	for _, route := range b.server.Routes() {
 		tried[route.Method+" "+documented(route.Pattern)] = true
 		if route.Pattern == socketIO {
@@ -309,6 +307,15 @@ func (b *bundle) tokenOf(role string) string {
 	default:
 		return b.token(agency, role)
 	}
+}
+
+// update changes a dashboard of our agency.
+func (b *bundle) update(change domain.UpdateDashboard) {
+	b.t.Helper()
+	_, err := b.facts.Dashboards(b.t, time.Now).Update(b.t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"}, Change: change,
+	})
+	require.NoError(b.t, err)
 }
 
 // setupTenants is a server over the real queries and commands, with two agencies in its tables.

@@ -1,10 +1,10 @@
 package mount_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -71,7 +71,7 @@ func testConnecting(t *testing.T, r running) {
 	}
 	require.Equal(t, http.StatusOK, ask(http.MethodPost, "/api/connect", `{"platform":1,"account":"`+client+`"}`, staff, &begun))
 	require.True(t, strings.HasPrefix(begun.StartURL, public+"/connect/start/"), begun.StartURL)
-	browser := &browser{t: t, cookies: map[string]string{}}
+	browser := &browser{t: t, cookies: cookies{}}
 	start := browser.get(begun.StartURL)
 	dialog := strings.ReplaceAll(regexp.MustCompile(`href="([^"]+/dialog/oauth[^"]*)"`).FindStringSubmatch(start)[1], "&amp;", "&") + "&as=" + simulator.Mara
 	form := url.Values{"decision": {"consent"}}
@@ -124,8 +124,23 @@ func testConnecting(t *testing.T, r running) {
 // browser follows redirects and keeps cookies by their names, also those that want HTTPS: this machine's simulator does without.
 type browser struct {
 	t       *testing.T
-	cookies map[string]string
+	cookies cookies
 	at      string // the address of the page that is shown
+}
+
+type cookies map[string]string
+
+func (c cookies) SetCookies(_ *url.URL, set []*http.Cookie) {
+	for _, cookie := range set {
+		c[cookie.Name] = cookie.Value
+	}
+}
+
+func (c cookies) Cookies(*url.URL) (all []*http.Cookie) {
+	for name, value := range c {
+		all = append(all, &http.Cookie{Name: name, Value: value})
+	}
+	return all
 }
 
 func (b *browser) get(address string) string { return b.load(http.MethodGet, address, nil) }
@@ -136,35 +151,16 @@ func (b *browser) post(address string, form url.Values) string {
 
 func (b *browser) load(method, address string, form url.Values) string {
 	b.t.Helper()
-	client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	defer client.CloseIdleConnections()
-	for range 5 {
-		r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(form.Encode()))
-		require.NoError(b.t, err)
-		if method == http.MethodPost {
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		for name, value := range b.cookies {
-			r.AddCookie(&http.Cookie{Name: name, Value: value})
-		}
-		response, err := client.Do(r)
-		require.NoError(b.t, err)
-		var page bytes.Buffer
-		_, err = page.ReadFrom(response.Body)
-		require.NoError(b.t, err)
-		require.NoError(b.t, response.Body.Close())
-		for _, c := range response.Cookies() {
-			b.cookies[c.Name] = c.Value
-		}
-		if response.StatusCode/100 != 3 {
-			require.Equal(b.t, http.StatusOK, response.StatusCode, "%s %s: %s", method, address, &page)
-			b.at = address
-			return page.String()
-		}
-		next, err := response.Location()
-		require.NoError(b.t, err)
-		method, address, form = http.MethodGet, next.String(), nil
-	}
-	require.Fail(b.t, "redirects do not end")
-	return ""
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Jar: b.cookies}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := client.Do(r)
+	require.NoError(b.t, err)
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	require.NoError(b.t, err)
+	require.Equal(b.t, http.StatusOK, response.StatusCode, "%s %s: %s", method, address, page)
+	b.at = response.Request.URL.String()
+	return string(page)
 }

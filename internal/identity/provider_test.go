@@ -21,9 +21,11 @@ func provider(at *issuer.Issuer) *identity.Provider {
 	return identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: back})
 }
 
-// comeBack goes to an address as somebody, and returns what the browser brings back.
-func comeBack(t *testing.T, address, as string) url.Values {
+// comeBack goes to the provider as somebody, and returns what the browser brings back.
+func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string) url.Values {
 	t.Helper()
+	address, err := p.Address(t.Context(), flow)
+	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+url.QueryEscape(as), nil)
 	require.NoError(t, err)
 	answer, err := http.DefaultTransport.RoundTrip(r)
@@ -56,9 +58,7 @@ func TestWhoTheProviderSays(t *testing.T) {
 	} {
 		at.Knows(subject, c.claims)
 		flow := identity.FlowOf(subject)
-		address, err := p.Address(t.Context(), flow)
-		require.NoError(t, err)
-		came := comeBack(t, address, subject)
+		came := comeBack(t, p, flow, subject)
 		require.Equal(t, flow.State, came.Get("state"))
 		got, err := p.Identity(t.Context(), flow, came.Get("code"), came.Get("iss"))
 		require.NoError(t, err, subject)
@@ -84,19 +84,15 @@ func TestATokenThatIsNotForThis(t *testing.T) {
 		"a subject that is7": func(c map[string]any) { c["sub"] = 7 },
 	} {
 		flow := identity.FlowOf(what)
-		address, err := p.Address(t.Context(), flow)
-		require.NoError(t, err)
-		came := comeBack(t, address, "alice")
+		came := comeBack(t, p, flow, "alice")
 		at.Bend(bend)
-		_, err = p.Identity(t.Context(), flow, came.Get("code"), "")
+		_, err := p.Identity(t.Context(), flow, came.Get("code"), "")
 		require.ErrorIs(t, err, identity.ErrToken, what)
 		at.Bend(nil)
 	}
-	address, err := p.Address(t.Context(), identity.FlowOf("word"))
-	require.NoError(t, err)
-	_, err = p.Identity(t.Context(), identity.FlowOf("word"), comeBack(t, address, "alice").Get("code"), "https://id.evil.example")
+	_, err := p.Identity(t.Context(), identity.FlowOf("word"), comeBack(t, p, identity.FlowOf("word"), "alice").Get("code"), "https://id.evil.example")
 	require.ErrorIs(t, err, identity.ErrToken, "the browser comes from another issuer")
-	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, address, "alice").Get("code"), at.URL)
+	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, p, identity.FlowOf("word"), "alice").Get("code"), at.URL)
 	require.ErrorIs(t, err, identity.ErrCode, "a code of another browser")
 }
 
@@ -106,10 +102,8 @@ func TestATokenOfAnotherKey(t *testing.T) {
 	at, other := issuer.Start(t), issuer.Start(t)
 	p := provider(at)
 	flow := identity.FlowOf("word")
-	address, err := p.Address(t.Context(), flow)
-	require.NoError(t, err)
 	at.SignsAs(other)
-	_, err = p.Identity(t.Context(), flow, comeBack(t, address, "alice").Get("code"), at.URL)
+	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), at.URL)
 	require.ErrorIs(t, err, identity.ErrToken)
 }
 
@@ -122,9 +116,7 @@ func TestAProviderThatIsAway(t *testing.T) {
 	_, err := p.Address(t.Context(), flow)
 	require.ErrorIs(t, err, identity.ErrAway)
 	at.Away(false)
-	address, err := p.Address(t.Context(), flow)
-	require.NoError(t, err)
-	came := comeBack(t, address, "alice")
+	came := comeBack(t, p, flow, "alice")
 	at.Away(true)
 	_, err = p.Identity(t.Context(), flow, came.Get("code"), at.URL)
 	require.ErrorIs(t, err, identity.ErrAway)
@@ -132,9 +124,7 @@ func TestAProviderThatIsAway(t *testing.T) {
 
 	stranger := identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: "wrong", RedirectURL: back})
 	at.Away(false)
-	address, err = stranger.Address(t.Context(), flow)
-	require.NoError(t, err)
-	_, err = stranger.Identity(t.Context(), flow, comeBack(t, address, "alice").Get("code"), at.URL)
+	_, err = stranger.Identity(t.Context(), flow, comeBack(t, stranger, flow, "alice").Get("code"), at.URL)
 	require.ErrorIs(t, err, identity.ErrAway, "whoever runs this service has set another secret: nobody signs in")
 	renamed := identity.NewProvider(identity.Config{Issuer: at.URL + "/", ClientID: issuer.ClientID, ClientSecret: "x", RedirectURL: back})
 	_, err = renamed.Address(t.Context(), flow)
@@ -147,9 +137,7 @@ func TestKeysThatAreAway(t *testing.T) {
 	at := issuer.Start(t)
 	p, flow := provider(at), identity.FlowOf("word")
 	signIn := func() (identity.Identity, error) {
-		address, err := p.Address(t.Context(), flow)
-		require.NoError(t, err)
-		return p.Identity(t.Context(), flow, comeBack(t, address, "alice").Get("code"), at.URL)
+		return p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), at.URL)
 	}
 	at.Keyless(true)
 	_, err := signIn()
@@ -173,4 +161,63 @@ func TestIssuers(t *testing.T) {
 	for _, bad := range []string{"", "id.example", "http://id.example", "https://me@id.example", "https://id.example?x=1", "http://localhost.evil.example"} {
 		require.Error(t, identity.CheckIssuer(bad), bad)
 	}
+}
+
+const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+
+func TestStaffIsFound(t *testing.T) {
+	t.Parallel()
+	staff, err := identity.ParseStaff([]string{
+		"operator:Ops@Example.com", "auditor:AAAAAAAAAAAAAAAAAAAAAAAA:auth0|77", " operator:auth0|77", "operator:a:b",
+	})
+	require.NoError(t, err)
+	find := func(i identity.Identity) identity.Member {
+		m, listed := staff.Find(i)
+		require.Equal(t, listed, m.UserID != "")
+		return m
+	}
+	ops := find(identity.Identity{Subject: "1", Email: "ops@example.com"})
+	require.Equal(t, identity.Member{UserID: ops.UserID, Role: "operator"}, ops)
+	require.Regexp(t, "^[0-9a-f]{24}$", ops.UserID)
+	both := find(identity.Identity{Subject: "auth0|77"})
+	require.Equal(t, identity.Member{UserID: both.UserID, AccountID: agency, Role: "auditor,operator"}, both)
+	require.NotEmpty(t, find(identity.Identity{Subject: "a:b"}))
+	for what, i := range map[string]identity.Identity{
+		"an unverified address":                 {Subject: "1"},
+		"a subject that somebody chose":         {Subject: "ops@example.com"},
+		"an address that is another's subject":  {Subject: "1", Email: "auth0|77"},
+		"nobody":                                {},
+		"an address that ends as one of a list": {Subject: "1", Email: "dev.ops@example.com"},
+	} {
+		require.Empty(t, find(i), what)
+	}
+
+	require.True(t, staff.Has(both))
+	require.True(t, staff.Has(identity.Member{UserID: both.UserID, AccountID: agency, Role: "auditor"}), "narrowed")
+	require.False(t, staff.Has(identity.Member{UserID: ops.UserID, AccountID: agency, Role: "auditor"}))
+	require.False(t, staff.Has(identity.Member{UserID: both.UserID, AccountID: "bbbbbbbbbbbbbbbbbbbbbbbb", Role: "auditor"}), "of another agency now")
+	require.False(t, identity.Staff{}.Has(ops))
+	require.True(t, identity.Staff{}.Empty())
+}
+
+func TestStaffThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := identity.ParseStaff([]string{"king:a@b.example", "operator", "auditor:a@b.example", "auditor:" + agency + ":", "", "operator:x", "operator:x"})
+	for _, part := range []string{`"king:a@b.example"`, `"operator"`, `"auditor:a@b.example"`, `"auditor:` + agency + `:"`, `""`, "x is listed as operator before"} {
+		require.ErrorContains(t, err, part)
+	}
+	_, err = identity.ParseStaff([]string{"auditor:" + agency + ":x", "auditor:bbbbbbbbbbbbbbbbbbbbbbbb:x"})
+	require.ErrorContains(t, err, "listed as auditor before", "a session is of one agency")
+}
+
+func TestFlowsAreApart(t *testing.T) {
+	t.Parallel()
+	one, other := identity.FlowOf("a"), identity.FlowOf("b")
+	seen := map[string]bool{}
+	for _, part := range []string{one.State, one.Nonce, one.Verifier, other.State, other.Nonce, other.Verifier} {
+		require.Len(t, part, 43, "as long as a verifier has to be")
+		require.False(t, seen[part])
+		seen[part] = true
+	}
+	require.Equal(t, one, identity.FlowOf("a"))
 }

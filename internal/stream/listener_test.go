@@ -12,9 +12,20 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
+
+func TestMain(m *testing.M) {
+	leaks.Main(m,
+		// The Socket.IO library's timers: stopping one whose goroutine has not begun to wait leaves that
+		// goroutine behind (pkg/utils/timer.go of v3.0.2). On this side of a network it happens often.
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
+	)
+}
 
 const (
 	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
