@@ -3,6 +3,7 @@ package console
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -271,6 +272,9 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 		}
 		at := e.Time.Format(time.RFC3339Nano)
 		list = append(list, change{Record: e.Record, Does: inWords(e.Type), Address: h.address(at), Entries: []readmodels.HistoryEntry{e}})
+	}
+	for _, c := range list {
+		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int { return byName(a.Dashboard, b.Dashboard) })
 	}
 	return list
 }

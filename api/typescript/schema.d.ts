@@ -593,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Pauses the reading of a connection's accounts, the renewal of its token included.
-         * @description It is held within seconds; a reading that has begun comes to its end.
+         * @description It is held within seconds; a reading that has begun comes to its end. If it is paused already, it is refused (409) and nothing is recorded.
          */
         post: operations["postOpsConnectionPause"];
         delete?: never;
@@ -631,7 +631,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resumes the reading of a connection's accounts. */
+        /**
+         * Resumes the reading of a connection's accounts.
+         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         */
         post: operations["postOpsConnectionResume"];
         delete?: never;
         options?: never;
@@ -790,7 +793,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Pauses the reading of a platform, the renewal of its tokens included. */
+        /**
+         * Pauses the reading of a platform, the renewal of its tokens included.
+         * @description If it is paused already, it is refused (409) and nothing is recorded.
+         */
         post: operations["postOpsPlatformPause"];
         delete?: never;
         options?: never;
@@ -807,7 +813,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resumes the reading of a platform. */
+        /**
+         * Resumes the reading of a platform.
+         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         */
         post: operations["postOpsPlatformResume"];
         delete?: never;
         options?: never;
@@ -858,7 +867,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Pauses a read model: it is folded no more and takes no command until it is resumed. */
+        /**
+         * Pauses a read model: it is folded no more and takes no command until it is resumed.
+         * @description If it is paused already, it is refused (409) and nothing is recorded.
+         */
         post: operations["postOpsPause"];
         delete?: never;
         options?: never;
@@ -915,7 +927,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resumes a read model. */
+        /**
+         * Resumes a read model.
+         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         */
         post: operations["postOpsResume"];
         delete?: never;
         options?: never;
