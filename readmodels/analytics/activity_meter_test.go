@@ -1,6 +1,7 @@
 package analytics_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -16,40 +17,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
+// drawActivityWorld adds registrations of posts to a world.
+func drawActivityWorld(t *rapid.T, season time.Time) *world {
+	w := drawWorld(t, season)
+	for i := range rapid.IntRange(0, 40).Draw(t, "posts") {
+		s := rapid.SampledFrom(socials).Draw(t, "social")
+		post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), s.platform,
+			fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), drawInstant(t, season), nil)
+		if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
+			post.PublishedAt = new(drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago"))))
+		}
+		w.Add(fmt.Sprintf("r%03d", i), post)
+	}
+	return w
+}
+
 func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	queries := &analytics.Analytics{Pool: db.ReadOnly}
-	rapid.Check(t, func(t *rapid.T) {
-		season := rapid.SampledFrom(seasons).Draw(t, "season")
-		w := drawWorld(t, season)
-		for i := range rapid.IntRange(0, 40).Draw(t, "posts") {
-			s := rapid.SampledFrom(socials).Draw(t, "social")
-			post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), s.platform,
-				fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), drawInstant(t, season), nil)
-			if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
-				at := drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago")))
-				post.PublishedAt = &at
-			}
-			w.Add(fmt.Sprintf("r%03d", i), post)
-		}
-		w.Fold(t, db)
-		for range 4 {
-			scope, query := drawQuery(t, season)
-			if rapid.Bool().Draw(t, "long") {
-				query.Range.From = query.Range.From.AddDate(0, 0, -21)
-			}
-			got, meta, err := queries.ActivityMeter(t.Context(), scope, query)
-			o := newOracle(w, scope, query)
-			if o.refuses(t, err) {
-				continue
-			}
-			require.Equal(t, o.activityMeter(), got)
-			require.Equal(t, o.asOf, meta.AsOf)
-			o.agreeOnMeta(t, meta)
-			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
-		}
-	})
+	type part struct {
+		analytics.ActivityMeter
+		asOf    *time.Time
+		sources []int64
+	}
+	agreeOnPart(t, drawActivityWorld,
+		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
+			got, meta, err := a.ActivityMeter(ctx, scope, q)
+			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
+		}, func(o *oracle) part {
+			meter := o.activityMeter() // tells what is shown
+			return part{meter, o.asOf, o.socialIDs(o.q.Platforms...)}
+		})
 }
 
 // posts are the published posts of an account that the scope sees.

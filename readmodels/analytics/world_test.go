@@ -174,6 +174,9 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, analytics.RangeQ
 		q.Range.From = firstInstant(first, q.Range.Zone)
 		q.Range.To = firstInstant(first.AddDate(0, 0, rapid.IntRange(1, worldDays).Draw(t, "days")), q.Range.Zone)
 	}
+	if rapid.IntRange(0, 3).Draw(t, "long") == 0 {
+		q.Range.From = q.Range.From.AddDate(0, 0, -21)
+	}
 	if rapid.IntRange(0, 2).Draw(t, "dated") > 0 { // as often as not before its end, or before all of it
 		q.Range.Now = drawInstant(t, season)
 	}
