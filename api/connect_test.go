@@ -222,23 +222,6 @@ func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, nil).status)
 }
 
-func TestTwoTabsGoOnSideBySide(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t)
-	browser := &visitor{b: b}
-	var backs []string
-	for range 2 {
-		start, _ := b.begun("agency", forClient1)
-		backs = append(backs, atPlatform(t, browser.visit(start, nil)))
-	}
-	for _, back := range backs {
-		came := browser.visit(back, nil)
-		require.Equal(t, http.StatusSeeOther, came.status, came.body)
-		choose := came.header.Get("Location")
-		require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).status)
-	}
-}
-
 func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

@@ -77,19 +77,6 @@ func operationsOf(item any) map[string]any {
 	return operations
 }
 
-// The analytics stand in the document once, with the prefixes under which this server has them.
-func TestPrefixesOfAnalyticsAreServers(t *testing.T) {
-	t.Parallel()
-	for atRoot, want := range map[bool][]string{true: {"./auth", "."}, false: {"./auth"}} {
-		b := setupAll(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = atRoot })
-		var urls []string
-		for _, server := range list(b.document()["paths"].(map[string]any)["/getRoiViews"].(map[string]any)["servers"]) {
-			urls = append(urls, server["url"].(string))
-		}
-		require.Equal(t, want, urls)
-	}
-}
-
 // Every member of every answer says what it is: by its field's comment, by its type, or by the glossary.
 func TestEveryMemberIsDescribed(t *testing.T) {
 	t.Parallel()

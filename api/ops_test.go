@@ -211,23 +211,6 @@ func TestOperatorsSeeWhatWasDone(t *testing.T) {
 	require.Contains(t, answer.body, `"next_cursor":"next"`)
 }
 
-// The error for an unknown parked event or a cursor of another list names the parameter; nothing is read.
-func TestParkedEventsAreNamedByTheirForm(t *testing.T) {
-	t.Parallel()
-	b, desk := operating(t)
-	for _, asked := range []struct{ method, path, field string }{
-		{http.MethodPost, "/api/ops/parked/dashboards-3-12x/skip", "parked"},
-		{http.MethodPost, "/api/ops/parked/3-12/show", "parked"},
-		{http.MethodGet, "/api/ops/parked?cursor=eyJrIjpbMV0sImQiOiJhYmNkZWZnaCJ9", "cursor"},
-	} {
-		answer := b.ask(asked.method, asked.path, `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))
-		answer.requireNamed(t, asked.field, "%s: %s", asked.path, answer.body)
-	}
-	require.Empty(t, desk.acts)
-	answer := b.get("/api/ops/parked?cursor=dashboards-3-12", b.token(agency, "operator"))
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
-}
-
 // Operators see the names of businesses and of their pages, and no person's.
 func TestOperatorsSeeNamesOfBusinessesAlone(t *testing.T) {
 	t.Parallel()

@@ -79,27 +79,6 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 	return b, hub, server.URL + "/api/live"
 }
 
-func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
-	t.Parallel()
-	hub := runHub(t, stream.Config{Recheck: time.Hour}) // nobody's accounts are looked at while they are set
-	b, _, url := setupLive(t, func(d *api.Deps) { d.Streams = hub })
-	staff := b.listen(url, b.agencyToken())
-	require.Equal(t, http.StatusOK, staff.response.StatusCode)
-	require.Equal(t, "{}", staff.next(stream.FiguresCursorEvent))
-	b.scoped = []string{client1}
-	client := b.listen(url+"?account="+client1, b.token(client1, "client"))
-	require.Equal(t, "{}", client.next(stream.FiguresCursorEvent))
-	b.mu.Lock()
-	require.Equal(t, readmodels.ScopeRequest{
-		ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client1}}},
-	}, b.scopes[len(b.scopes)-1])
-	b.scoped = nil
-	b.mu.Unlock()
-	hub.Hear(told(t, client2, 71))
-	require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client2+`","member_id":7,"social_account_id":71,"p_id":1,"figures":"posts"}]}`,
-		staff.next(stream.FiguresEvent))
-}
-
 // A stream of a dashboard tells of the accounts that are linked in it, to whom its figures are shown.
 func TestLiveStreamOfADashboard(t *testing.T) {
 	t.Parallel()

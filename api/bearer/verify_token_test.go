@@ -114,9 +114,6 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"nonsense":           {"a.b.c", "well-formed"},
 		"two parts":          {strings.Join(strings.Split(good, ".")[:2], "."), "well-formed"},
 		"other secret":       {sign(t, jwt.SigningMethodHS256, "", []byte("another secret of thirty-two bytes.."), nil), "cannot be verified"},
-		"changed signature":  {good[:len(good)-4] + "AAAA", "cannot be verified"},
-		"no algorithm":       {sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, nil), "cannot be verified"},
-		"another algorithm":  {sign(t, jwt.SigningMethodHS512, "", []byte(secret), nil), "cannot be verified"},
 		"expired":            {hs(map[string]any{"exp": jwtNow.Add(-11 * time.Second).Unix()}), "expired"},
 		"expired and forged": {sign(t, jwt.SigningMethodHS256, "", []byte("another secret of thirty-two bytes.."), map[string]any{"exp": 1}), "cannot be verified"},
 		"not yet valid":      {hs(map[string]any{"nbf": jwtNow.Add(time.Minute).Unix()}), "not valid yet"},
@@ -131,7 +128,6 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"role is a number":   {hs(map[string]any{"role": 7}), "well-formed"},
 		"without account":    {hs(map[string]any{"account_id": nil}), "account id"},
 		"account is no id":   {hs(map[string]any{"account_id": "17"}), "account id"},
-		"very long":          {strings.Repeat("a", 20_000), "longer"},
 	} {
 		_, err := verifier.Verify(t.Context(), test.token)
 		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), name)
@@ -231,13 +227,8 @@ func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
 			_, err := verifier.Verify(t.Context(), token)
 			require.Equal(t, name == "both" || name == tokenName, err == nil, "%s token, %s keys: %v", tokenName, name, err)
 		}
-		// The classic confusion: the public key, which everybody has, taken for a shared secret.
-		for method, forged := range map[jwt.SigningMethod]string{
-			jwt.SigningMethodHS256: sign(t, jwt.SigningMethodHS256, "", content, nil),
-			jwt.SigningMethodPS256: sign(t, jwt.SigningMethodPS256, "", rsaKey, nil),
-			jwt.SigningMethodRS512: sign(t, jwt.SigningMethodRS512, "", rsaKey, nil),
-		} {
-			_, err := verifier.Verify(t.Context(), forged)
+		for _, method := range []jwt.SigningMethod{jwt.SigningMethodPS256, jwt.SigningMethodRS512} { // the rest is in TestTrapsOfTokens
+			_, err := verifier.Verify(t.Context(), sign(t, method, "", rsaKey, nil))
 			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), method.Alg())
 		}
 	}

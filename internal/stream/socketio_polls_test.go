@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -39,8 +40,11 @@ func pollingSession(t *testing.T, n *node) string {
 
 func openSession(n *node) (address string, err error) {
 	url := n.url + "/socket.io/?EIO=4&transport=polling"
-	greeting, err := ask(http.MethodGet, url, "")
-	_, sid, _ := strings.Cut(greeting, `"sid":"`)
+	greeting := <-send(http.MethodGet, url, "", "")
+	_, sid, found := strings.Cut(greeting.body, `"sid":"`)
+	if !found {
+		err = fmt.Errorf("no session: %v", greeting)
+	}
 	sid, _, _ = strings.Cut(sid, `"`)
 	return url + "&sid=" + sid, err
 }

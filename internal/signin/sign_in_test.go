@@ -13,18 +13,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// live is a read model that has folded all.
-type live string
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func (l live) Name() string { return string(l) }
+// readModel is one that has not folded as many events of those that the log held at the start.
+type readModel struct {
+	name string
+	lag  int64
+}
 
-func (l live) Status(context.Context) (operator.Projection, error) {
-	return operator.Projection{Projection: string(l), State: "live", Partitions: []operator.Partition{{NextOffset: 1, EndOffset: 1}}}, nil
+func (r readModel) Name() string { return r.name }
+
+func (r readModel) Status(context.Context) (operator.Projection, error) {
+	partition := operator.Partition{NextOffset: 10 - r.lag, EndOffset: 10}
+	return operator.Projection{Projection: r.name, State: "live", Lag: r.lag, Partitions: []operator.Partition{partition}}, nil
+}
+
+func readModels(lag int64) *monitor.Monitor {
+	return monitor.New([]readModel{{"directory", lag}, {"operations", lag}}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // An agency that can make no link is told why, and what to do.
@@ -54,7 +65,7 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 	kept := vault.NewSessions(pool)
 	session := vault.Session{ID: "S2", UserID: here, AccountID: agency, Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
-	seen := monitor.New([]live{"directory", "operations"}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+	seen := readModels(0)
 	seen.Look(t.Context())
 
 	for name, c := range map[string]struct {
@@ -86,4 +97,18 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 	var links int
 	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from sign_in_links").Scan(&links))
 	require.Zero(t, links)
+}
+
+// In tables that are being made nobody is found: whoever asks then is to come back, not refused for good.
+func TestNobodyIsJudgedByHalfMadeTables(t *testing.T) {
+	t.Parallel()
+	m := readModels(7)
+	ask := func() error {
+		_, err := signin.People{Monitor: m}.Standing(t.Context(), "a11ce0000000000000000000", "aaaaaaaaaaaaaaaaaaaaaaaa")
+		return err
+	}
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()), "nothing was seen yet")
+	m.Look(t.Context())
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()))
+	require.ErrorContains(t, ask(), "directory is catching up")
 }
