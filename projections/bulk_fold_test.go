@@ -34,12 +34,9 @@ func foldInBulk(
 	refused func(fold.Event) *fold.ParkError,
 ) []string {
 	ctx := context.Background()
+	db.Delete(t, p.Tables()...)
 	var bulked projections.Bulked
-	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "truncate "+strings.Join(p.Tables(), ", ")); err != nil {
-			return err
-		}
-		var err error
+	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
 		bulked, err = projections.FoldInBulk(ctx, projections.Config{
 			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
 		}, log.ends(), tx, refused)
