@@ -61,37 +61,33 @@ func eraseErna(at storage) eraseCommand {
 // nobody else is, and every record of the history is what it was. TestForgottenIsFoundNowhere looks
 // for what is left.
 func TestErasePerson(t *testing.T) {
-	at := newStorage(t)
-	var before []chained
-	withService(t, at, func(a *process, base string) {
+	withService(t, newStorage(t), func(a *process, base string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
-		before = chainOf(t, a)
+		before := chainOf(t, a)
 		require.Equal(t, map[string]any{erased: "Erna Erased", stays: "Sam Stays"}, historyNames(t, a, base))
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'audit.read.v1' and actor = '"+eraseStaff+"' and parent_account = '"+
 			eraseAgency+"' and data->>'dashboard' = '"+eraseClient+"'") // the reading itself is in the log, and readable
-	})
 
-	command := eraseErna(at)
-	command.SocialAccount, command.JSON, command.actionFlags = nil, false, actionFlags{}
-	out, err := runCommand(t, command)
-	require.ErrorAs(t, err, new(usageError), "without --yes nothing is done")
-	require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
-	require.Contains(t, out, "Would be erased")
-	require.NotContains(t, out, "Gone")
-	command = eraseErna(command.storage)
-	command.Due = ""
-	_, err = runCommand(t, command)
-	require.ErrorContains(t, err, "give --ordered-by, --ground and --due too")
-	command.orderFlags, command.SocialAccount = someOrder(), []int64{703, 999}
-	_, err = runCommand(t, command)
-	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, "No member of agency "+eraseAgency+" has or had the social account 999")
-	command.SocialAccount = []int64{703}
-	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
-		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":2}`, mustRun(t, command))
+		command := eraseErna(a.beside(t))
+		command.SocialAccount, command.JSON, command.actionFlags = nil, false, actionFlags{}
+		out, err := runCommand(t, command)
+		require.ErrorAs(t, err, new(usageError), "without --yes nothing is done")
+		require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
+		require.Contains(t, out, "Would be erased")
+		require.NotContains(t, out, "Gone")
+		command = eraseErna(command.storage)
+		command.Due = ""
+		_, err = runCommand(t, command)
+		require.ErrorContains(t, err, "give --ordered-by, --ground and --due too")
+		command.orderFlags, command.SocialAccount = someOrder(), []int64{703, 999}
+		_, err = runCommand(t, command)
+		require.ErrorAs(t, err, new(usageError))
+		require.ErrorContains(t, err, "No member of agency "+eraseAgency+" has or had the social account 999")
+		command.SocialAccount = []int64{703}
+		require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
+			"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":2}`, mustRun(t, command))
 
-	withService(t, at, func(a *process, base string) {
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		require.Equal(t, map[string]any{erased: nil, stays: "Sam Stays"}, historyNames(t, a, base), "the id alone is shown")
 		for rows, want := range map[string]int{
@@ -124,18 +120,18 @@ func TestErasePerson(t *testing.T) {
 		} {
 			a.until(t, want, "select count(*) from "+rows)
 		}
+		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
+			"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "again nothing is left")
+		command.JSON = false
+		began := time.Now().UTC()
+		_, by, _ := strings.Cut(mustRun(t, command), "Gone from the log: by ")
+		day, err := time.Parse(time.DateOnly, by[:len(time.DateOnly)])
+		require.NoError(t, err)
+		require.WithinRange(t, day, began.AddDate(0, 0, 8).Truncate(24*time.Hour), time.Now().UTC().AddDate(0, 0, 8))
+		command.User = "d90000000000000000000000"
+		_, err = runCommand(t, command)
+		require.ErrorContains(t, err, "holds nobody with this id")
 	})
-	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
-		"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "again nothing is left")
-	command.JSON = false
-	began := time.Now().UTC()
-	_, by, _ := strings.Cut(mustRun(t, command), "Gone from the log: by ")
-	day, err := time.Parse(time.DateOnly, by[:len(time.DateOnly)])
-	require.NoError(t, err)
-	require.WithinRange(t, day, began.AddDate(0, 0, 8).Truncate(24*time.Hour), time.Now().UTC().AddDate(0, 0, 8))
-	command.User = "d90000000000000000000000"
-	_, err = runCommand(t, command)
-	require.ErrorContains(t, err, "holds nobody with this id")
 }
 
 const figuresOfAccounts = "select social_account_id from tSAccountIns union all select social_account_id from tSPosts " +
@@ -393,8 +389,7 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 // What was erased with a person and came back since belongs to its new owner: a repetition leaves members and connections that are
 // back.
 func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
-	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) {
+	withService(t, newStorage(t), func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
 		order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
 		drafts := []domain.Draft{
@@ -421,11 +416,11 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 		for _, draft := range drafts {
 			require.NoError(t, a.Log.Append(t.Context(), draft))
 		}
+		command := eraseErna(a.beside(t))
+		command.SocialAccount = nil
+		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
+			"sessions":0,"secrets":0}`, mustRun(t, command))
 	})
-	command := eraseErna(at)
-	command.SocialAccount = nil
-	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
-		"sessions":0,"secrets":0}`, mustRun(t, command))
 }
 
 // A list of erasures is read whole: a line that is wrong is named, however long it is.

@@ -24,88 +24,85 @@ import (
 // GDPR article 15, end to end: the file holds everything that was planted of the person, nothing that was planted of the
 // other one, and no secrets; the export is on record, and nobody's export is refused with exit code 2.
 func TestExportPerson(t *testing.T) {
-	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) {
+	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		seedExport(t, a)
-	})
 
-	file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
-	command := exportPersonCommand{
-		storage: at, logging: quiet, User: erased, Out: file,
-		actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
-	}
-	out := mustRun(t, command)
-	raw, err := os.ReadFile(file)
-	require.NoError(t, err)
-	info, err := os.Stat(file)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
+		command := exportPersonCommand{
+			storage: a.beside(t), logging: quiet, User: erased, Out: file,
+			actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
+		}
+		out := mustRun(t, command)
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
-	var members map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal(raw, &members))
-	var head readmodels.PersonExportHead
-	require.NoError(t, json.Unmarshal(members["export"], &head))
-	require.WithinRange(t, head.MadeAt, began, time.Now())
-	require.Equal(t, readmodels.PersonExportHead{
-		Format: readmodels.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
-		Behind: map[string]int64{},
-	}, head)
-	var printed []readmodels.PersonSectionCount
-	require.NoError(t, json.Unmarshal([]byte(out), &printed))
-	got := map[string]int{}
-	require.Len(t, members, 1+len(printed))
-	privacy, err := os.ReadFile("../../docs/privacy.md")
-	require.NoError(t, err)
-	for _, section := range printed {
-		var rows []map[string]any
-		require.NoError(t, json.Unmarshal(members[section.Section], &rows), section.Section)
-		require.Len(t, rows, section.Rows, section.Section)
-		got[section.Section] = len(rows)
-		require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
-	}
-	require.Equal(t, map[string]int{
-		"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
-		"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
-		"posts_counted_as_the_persons": 1,
-		"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
-		"notices": 2, "notices_read": 1, "dashboard_changes_made": 1, "requests_remembered": 1, "trail": 3,
-	}, got, string(raw))
-	for _, known := range []string{
-		"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"decided_by":"` + eraseStaff + `"`,
-		`"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
-	} {
-		require.Contains(t, string(raw), known)
-	}
-	for _, foreign := range []string{
-		stays, "Sam", "sam@", "connection:7", "sealed", "digest", "id-", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815815815", "Bakery",
-	} {
-		require.NotContains(t, string(raw), foreign)
-	}
+		var members map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(raw, &members))
+		var head readmodels.PersonExportHead
+		require.NoError(t, json.Unmarshal(members["export"], &head))
+		require.WithinRange(t, head.MadeAt, began, time.Now())
+		require.Equal(t, readmodels.PersonExportHead{
+			Format: readmodels.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
+			Behind: map[string]int64{},
+		}, head)
+		var printed []readmodels.PersonSectionCount
+		require.NoError(t, json.Unmarshal([]byte(out), &printed))
+		got := map[string]int{}
+		require.Len(t, members, 1+len(printed))
+		privacy, err := os.ReadFile("../../docs/privacy.md")
+		require.NoError(t, err)
+		for _, section := range printed {
+			var rows []map[string]any
+			require.NoError(t, json.Unmarshal(members[section.Section], &rows), section.Section)
+			require.Len(t, rows, section.Rows, section.Section)
+			got[section.Section] = len(rows)
+			require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
+		}
+		require.Equal(t, map[string]int{
+			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
+			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
+			"posts_counted_as_the_persons": 1,
+			"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
+			"notices": 2, "notices_read": 1, "dashboard_changes_made": 1, "requests_remembered": 1, "trail": 3,
+		}, got, string(raw))
+		for _, known := range []string{
+			"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"decided_by":"` + eraseStaff + `"`,
+			`"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
+		} {
+			require.Contains(t, string(raw), known)
+		}
+		for _, foreign := range []string{
+			stays, "Sam", "sam@", "connection:7", "sealed", "digest", "id-", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815815815", "Bakery",
+		} {
+			require.NotContains(t, string(raw), foreign)
+		}
 
-	again := filepath.Join(t.TempDir(), "again.json")
-	for why, change := range map[string]func(c *exportPersonCommand){
-		"is there already":    func(*exportPersonCommand) {},
-		"give --reason":       func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
-		"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
-	} {
-		changed := command
-		change(&changed)
-		_, err := runCommand(t, changed)
-		require.ErrorAs(t, err, new(usageError), "exit code 2: %s", why)
-		require.ErrorContains(t, err, why)
-	}
-	require.NoFileExists(t, again)
+		again := filepath.Join(t.TempDir(), "again.json")
+		for why, change := range map[string]func(c *exportPersonCommand){
+			"is there already":    func(*exportPersonCommand) {},
+			"give --reason":       func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
+			"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+		} {
+			changed := command
+			change(&changed)
+			_, err := runCommand(t, changed)
+			require.ErrorAs(t, err, new(usageError), "exit code 2: %s", why)
+			require.ErrorContains(t, err, why)
+		}
+		require.NoFileExists(t, again)
 
-	command.Out, command.Reason = again, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
-	require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
-	parts := assembly.NewParts(command.backends(command.logger(streams{Err: io.Discard})))
-	err = command.export(t.Context(), streams{Out: io.Discard, Err: io.Discard}, parts)
-	require.NoError(t, parts.Close())
-	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, "is there already")
+		command.Out, command.Reason = again, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
+		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
+		parts := assembly.NewParts(command.backends(command.logger(streams{Err: io.Discard})))
+		err = command.export(t.Context(), streams{Out: io.Discard, Err: io.Discard}, parts)
+		require.NoError(t, parts.Close())
+		require.ErrorAs(t, err, new(usageError))
+		require.ErrorContains(t, err, "is there already")
 
-	withService(t, at, func(a *process, _ string) {
 		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it: done only when the file has its name
 			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,14 @@ func mustRun(t *testing.T, c command) (printed string) {
 	return printed
 }
 
+// byHand runs a command line beside the service.
+func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	at := p.beside(t)
+	return byHand(t, append(args, "--data-dir", at.DataDir, "--database-url", at.DatabaseURL, "--kafka-brokers", strings.Join(at.KafkaBrokers, ","),
+		"--log-level", "error")...)
+}
+
 // byHand runs the program's command line.
 func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -76,9 +85,12 @@ func newStorage(t *testing.T) storage {
 	return storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}
 }
 
-// onCommandLine is what a command line says of a storage.
-func (s storage) onCommandLine() []string {
-	return []string{"--data-dir", s.DataDir, "--database-url", s.DatabaseURL, "--log-level", "error"}
+// beside is where commands find the log and the tables of a service that runs.
+func (p *process) beside(t *testing.T) storage {
+	t.Helper()
+	brokers, err := p.Brokers(t.Context())
+	require.NoError(t, err)
+	return storage{DataDir: p.DataDir, DatabaseURL: p.storage.DatabaseURL, KafkaBrokers: brokers}
 }
 
 // withService runs the service while use does something with it.

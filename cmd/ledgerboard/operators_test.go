@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,103 +34,105 @@ const (
 var fetchKey = strings.Repeat("ab", 32)
 
 func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
-	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) { seedFetching(t, a) })
-	next := strings.Repeat("cd", 32)
-	rotate := func(more ...string) (code int, stdout, stderr string) {
-		return byHand(t, slices.Concat([]string{"secrets", "rotate"}, at.onCommandLine(), more)...)
-	}
-	code, out, problems := rotate("--secrets-key", next+","+fetchKey)
-	require.Zero(t, code, problems)
-	require.Contains(t, out, "3 secrets resealed")
-	code, _, problems = rotate("--secrets-key", fetchKey, "--json")
-	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
-	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
-	code, _, problems = rotate("--secrets-key", "short")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+	withService(t, newStorage(t), func(a *process, _ string) {
+		seedFetching(t, a)
+		next := strings.Repeat("cd", 32)
+		rotate := func(more ...string) (code int, stdout, stderr string) {
+			return a.byHand(t, append([]string{"secrets", "rotate"}, more...)...)
+		}
+		code, out, problems := rotate("--secrets-key", next+","+fetchKey)
+		require.Zero(t, code, problems)
+		require.Contains(t, out, "3 secrets resealed")
+		code, _, problems = rotate("--secrets-key", fetchKey, "--json")
+		require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
+		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+		code, _, problems = rotate("--secrets-key", "short")
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+	})
 }
 
 // What an operator pauses on the command line is listed as paused, until it is resumed; one wrong id refuses all.
 func TestConnectionsArePausedByHand(t *testing.T) {
-	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) { seedFetching(t, a) })
-	run := func(args ...string) (code int, out, problems string) {
-		if args[0] != "connections" || args[1] != "list" {
-			args = append(args, "--yes", "--reason", "incident:OPS-5")
-		}
-		return byHand(t, append(args, at.onCommandLine()...)...)
-	}
-	reading := func(of int64) readmodels.ConnectionReading {
-		code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
-		require.Zero(t, code, problems)
-		var listed []readmodels.ConnectionReading
-		require.NoError(t, json.Unmarshal([]byte(out), &listed))
-		for _, one := range listed {
-			if one.ConnectionID == of {
-				return one
+	withService(t, newStorage(t), func(a *process, _ string) {
+		seedFetching(t, a)
+		run := func(args ...string) (code int, out, problems string) {
+			if args[0] != "connections" || args[1] != "list" {
+				args = append(args, "--yes", "--reason", "incident:OPS-5")
 			}
+			return a.byHand(t, args...)
 		}
-		return readmodels.ConnectionReading{State: "not listed"}
-	}
-	state := func(of int64) string { return reading(of).State }
-	require.Equal(t, "ok", state(fetchGood))
-	code, _, problems := run("pause", "1", "99")
-	require.NotZero(t, code)
-	require.Contains(t, problems, "99")
-	require.Equal(t, "ok", state(fetchGood))
-
-	code, _, problems = run("pause", "1")
-	require.Zero(t, code, problems)
-	require.Equal(t, "paused", state(fetchGood))
-	code, out, problems := run("connections", "list")
-	require.Zero(t, code, problems)
-	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
-
-	// What is so already, and what is not there, is refused before anything is recorded.
-	reason := domain.Reason{Code: domain.ReasonTest}
-	require.NoError(t, atDesk(t.Context(), at, slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
-		recorded := func() (n int64) {
-			topics, err := d.Topics(t.Context())
-			require.NoError(t, err)
-			for _, topic := range topics {
-				for _, p := range topic.Partitions {
-					n += p.End
+		reading := func(of int64) readmodels.ConnectionReading {
+			code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
+			require.Zero(t, code, problems)
+			var listed []readmodels.ConnectionReading
+			require.NoError(t, json.Unmarshal([]byte(out), &listed))
+			for _, one := range listed {
+				if one.ConnectionID == of {
+					return one
 				}
 			}
-			return n
+			return readmodels.ConnectionReading{State: "not listed"}
 		}
-		before := recorded()
-		for name, want := range map[string]domain.Code{"1": domain.CodeConflict, "abc": domain.CodeNotFound, "99": domain.CodeNotFound} {
-			require.Equal(t, want, domain.CodeOf(d.Pause(t.Context(), operatorCaller(), domain.PauseConnection, name, reason)), name)
-		}
-		err := d.Resume(t.Context(), operatorCaller(), domain.PausePlatform, "tiktok", reason)
-		require.ErrorContains(t, err, "Nothing was done: platform tiktok is not paused.")
-		_, err = d.SwitchBack(t.Context(), operatorCaller(), "contents", reason)
-		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
-		require.Equal(t, before, recorded())
-		return nil
-	}))
+		state := func(of int64) string { return reading(of).State }
+		require.Equal(t, "ok", state(fetchGood))
+		code, _, problems := run("pause", "1", "99")
+		require.NotZero(t, code)
+		require.Contains(t, problems, "99")
+		require.Equal(t, "ok", state(fetchGood))
 
-	read := func(id int) (int, string) {
-		code, out, problems := run("connections", "read", strconv.Itoa(id))
-		return code, out + problems
-	}
-	for id, want := range map[int]string{
-		fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "There is no connection 99.",
-	} {
-		code, said := read(id)
-		require.NotZero(t, code, said)
-		require.Contains(t, said, want)
-	}
-	require.Nil(t, reading(fetchGood).NextDue)
-	code, _, problems = run("resume", "1")
-	require.Zero(t, code, problems)
-	require.Equal(t, "ok", state(fetchGood))
-	require.Equal(t, "not listed", state(fetchDisconnected))
-	code, said := read(fetchGood)
-	require.Zero(t, code, said)
-	require.NotNil(t, reading(fetchGood).NextDue)
+		code, _, problems = run("pause", "1")
+		require.Zero(t, code, problems)
+		require.Equal(t, "paused", state(fetchGood))
+		code, out, problems := run("connections", "list")
+		require.Zero(t, code, problems)
+		require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
+
+		// What is so already, and what is not there, is refused before anything is recorded.
+		reason := domain.Reason{Code: domain.ReasonTest}
+		require.NoError(t, atDesk(t.Context(), a.beside(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
+			recorded := func() (n int64) {
+				topics, err := d.Topics(t.Context())
+				require.NoError(t, err)
+				for _, topic := range topics {
+					for _, p := range topic.Partitions {
+						n += p.End
+					}
+				}
+				return n
+			}
+			before := recorded()
+			for name, want := range map[string]domain.Code{"1": domain.CodeConflict, "abc": domain.CodeNotFound, "99": domain.CodeNotFound} {
+				require.Equal(t, want, domain.CodeOf(d.Pause(t.Context(), operatorCaller(), domain.PauseConnection, name, reason)), name)
+			}
+			err := d.Resume(t.Context(), operatorCaller(), domain.PausePlatform, "tiktok", reason)
+			require.ErrorContains(t, err, "Nothing was done: platform tiktok is not paused.")
+			_, err = d.SwitchBack(t.Context(), operatorCaller(), "contents", reason)
+			require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
+			require.Equal(t, before, recorded())
+			return nil
+		}))
+
+		read := func(id int) (int, string) {
+			code, out, problems := run("connections", "read", strconv.Itoa(id))
+			return code, out + problems
+		}
+		for id, want := range map[int]string{
+			fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "There is no connection 99.",
+		} {
+			code, said := read(id)
+			require.NotZero(t, code, said)
+			require.Contains(t, said, want)
+		}
+		require.Nil(t, reading(fetchGood).NextDue)
+		code, _, problems = run("resume", "1")
+		require.Zero(t, code, problems)
+		require.Equal(t, "ok", state(fetchGood))
+		require.Equal(t, "not listed", state(fetchDisconnected))
+		code, said := read(fetchGood)
+		require.Zero(t, code, said)
+		require.NotNil(t, reading(fetchGood).NextDue)
+	})
 }
 
 // One wrong name refuses all, before anything is paused, and the answer lists what there is.
