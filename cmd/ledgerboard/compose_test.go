@@ -36,20 +36,20 @@ var composeSets = []string{
 // signs are the settings of the process that signs alone.
 var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY"}
 
-// composeService is what is looked at of a service of compose.yaml.
-type composeService struct {
-	Environment map[string]string `yaml:"environment"`
-}
-
-func composeServices(t *testing.T) map[string]composeService {
+// composed are the environments of the services of compose.yaml.
+func composed(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")
 	require.NoError(t, err)
 	var file struct {
-		Services map[string]composeService `yaml:"services"`
+		Services map[string]struct{ Environment map[string]string }
 	}
 	require.NoError(t, yaml.Unmarshal(raw, &file))
-	return file.Services
+	all := map[string]map[string]string{}
+	for name, service := range file.Services {
+		all[name] = service.Environment
+	}
+	return all
 }
 
 // defaultsOfSettings are the program's settings, of all its commands, with their defaults.
@@ -84,15 +84,15 @@ func outside() []string {
 // A setting that compose does not hand on would be lost without a word, one that it misspells too.
 func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	t.Parallel()
-	all, settings, out := composeServices(t), defaultsOfSettings(t), outside()
+	all, settings, out := composed(t), defaultsOfSettings(t), outside()
 	for name := range composeLeavesOut {
 		require.Contains(t, settings, name, "an exception that no longer applies")
 	}
 	for name := range settings {
 		_, left := composeLeavesOut[name]
-		served, isServed := all["ledgerboard"].Environment[name]
-		folded, isFolded := all["projector"].Environment[name]
-		signed, isSigned := all["signer"].Environment[name]
+		served, isServed := all["ledgerboard"][name]
+		folded, isFolded := all["projector"][name]
+		signed, isSigned := all["signer"][name]
 		signing := slices.Contains(signs, name)
 		require.Equal(t, !left && !signing, isServed, "%s: who answers strangers has no key that signs, and all else", name)
 		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: who folds needs neither the key that signs nor a secret of the platforms or of tokens", name)
@@ -103,8 +103,8 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 			}
 		}
 	}
-	for of, service := range all {
-		for name := range service.Environment {
+	for of, environment := range all {
+		for name := range environment {
 			if of == "ledgerboard" || of == "projector" || of == "signer" {
 				require.Contains(t, settings, name, "%s: the program has no such setting", of)
 			}
@@ -124,8 +124,8 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	require.NotNil(t, tested)
 	require.Contains(t, string(raw), "image: apache/kafka:"+string(tested[1])+"\n")
 	require.Contains(t, string(raw), "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
-	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composeServices(t)["ledgerboard"].Environment["LEDGERBOARD_JWT_SECRET"])
-	signer := composeServices(t)["signer"].Environment
+	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composed(t)["ledgerboard"]["LEDGERBOARD_JWT_SECRET"])
+	signer := composed(t)["signer"]
 	require.Equal(t, roleSigner, signer["LEDGERBOARD_ROLES"])
 	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, signer["LEDGERBOARD_CHECKPOINT_KEY"])
 }
@@ -135,14 +135,14 @@ func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	private, _, err := proof.GenerateKey()
 	require.NoError(t, err)
-	all := composeServices(t)
+	all := composed(t)
 	key := strings.Repeat("ab", 32)
 	given := map[string]string{
 		"LEDGERBOARD_CHECKPOINT_KEY": private, "LEDGERBOARD_SECRETS_KEY": key, "LEDGERBOARD_JWT_SECRET": key,
 		"LEDGERBOARD_DIRECTORY": directoryLocal, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS": "managed",
 	}
 	for _, name := range []string{"ledgerboard", "projector", "signer"} {
-		environment := all[name].Environment
+		environment := all[name]
 		s := parsed(t, "serve").Serve.settings
 		s.Env, s.KafkaBrokers, s.DatabaseURL = envProduction, []string{environment["LEDGERBOARD_KAFKA_BROKERS"]}, "postgres://u:p@postgres:5432/l"
 		s.Roles = strings.Split(environment["LEDGERBOARD_ROLES"], ",")
@@ -187,7 +187,7 @@ var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)
 // Only the controller, which listens to its own container, takes connections without a password.
 func TestComposeHasABrokerWithPasswords(t *testing.T) {
 	t.Parallel()
-	kafka := composeServices(t)["kafka"].Environment
+	kafka := composed(t)["kafka"]
 	listeners := listener.FindAllStringSubmatch(kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"], -1)
 	require.Len(t, listeners, 3)
 	for _, of := range listeners {

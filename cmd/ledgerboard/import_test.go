@@ -144,6 +144,24 @@ func lines(repairs []importRepair) (out []string) {
 	return out
 }
 
+// Erasing a social account erases what its posts say, and a dry run, which has no log, tells the same.
+func TestImportErasesWhatPostsSay(t *testing.T) {
+	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
+	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
+	c := importInto(newStorage(t))
+	c.Files, c.DryRun = append(c.Files, erasing), true
+	planned, _, err := runImport(t, c)
+	require.NoError(t, err)
+	c.DryRun, planned.DryRun = false, false
+	report, _, err := runImport(t, c)
+	require.NoError(t, err)
+	require.Equal(t, planned, report)
+	withService(t, c.storage, func(a *process, _ string) {
+		a.until(t, 2, "select sum(next_offset) from lb_engine.checkpoints where projection = 'contents' and state = 'live'")
+		require.Zero(t, a.countsOf(t, "select count(*) from post_contents"))
+	})
+}
+
 // requireMovedIn looks at the tables, the secrets and the log.
 func requireMovedIn(t *testing.T, a *process) {
 	t.Helper()

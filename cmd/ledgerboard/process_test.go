@@ -38,8 +38,8 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 
 // A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
 func TestStatusOfAProjector(t *testing.T) {
-	settings := eraseSettings(newStorage(t))
-	settings.Roles = []string{roleProjector}
+	settings := addressedSettings(newStorage(t))
+	settings.Roles = []string{roleProjector, roleFetcher}
 	runService(t, settings, slog.New(slog.DiscardHandler), func(p *process, base string) {
 		addr := strings.TrimPrefix(base, "http://")
 		// says asks until the answer is one of such a kind and says all of this: a probe may fail for a moment.

@@ -48,30 +48,12 @@ func seedConsole(t *testing.T, a *process) {
 	}
 }
 
-// personsBrowser is a browser: it keeps cookies, also those that are for secure pages, as browsers do on their own machine.
+// personsBrowser is a browser: it keeps cookies.
 type personsBrowser struct {
 	t      *testing.T
 	base   string
 	client http.Client
 }
-
-func newPersonsBrowser(t *testing.T, base string) *personsBrowser {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	return &personsBrowser{t, base, http.Client{Jar: securing{jar}}}
-}
-
-// securing is a jar for which every host is this machine's.
-type securing struct{ *cookiejar.Jar }
-
-func secured(u *url.URL) *url.URL { s := *u; s.Scheme = "https"; return &s }
-
-func (s securing) SetCookies(u *url.URL, cookies []*http.Cookie) {
-	s.Jar.SetCookies(secured(u), cookies)
-}
-
-func (s securing) Cookies(u *url.URL) []*http.Cookie { return s.Jar.Cookies(secured(u)) }
 
 // shows asks for a page, or sends a form, and goes where it leads; again while the service is not
 // ready.
@@ -151,9 +133,9 @@ func withAddress(t *testing.T, settings settings, use func(a *process, sight fun
 	t.Helper()
 	runService(t, settings, slog.New(slog.DiscardHandler), func(a *process, base string) {
 		use(a, func() *personsBrowser {
-			b := newPersonsBrowser(t, atBoards)
-			b.client.Transport = leadingTo{base}
-			return b
+			jar, err := cookiejar.New(nil)
+			require.NoError(t, err)
+			return &personsBrowser{t, atBoards, http.Client{Jar: jar, Transport: leadingTo{base}}}
 		})
 	})
 }

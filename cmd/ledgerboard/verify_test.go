@@ -33,7 +33,7 @@ type audited struct {
 	heads map[string]domain.StreamHead
 	dir   string // data directory, with checkpoint.pub
 
-	signer *proof.Signer // made by the first signing
+	signer *proof.Signer
 }
 
 var auditedAgencies = []string{"aa0000000000000000000001", "aa0000000000000000000002", "aa0000000000000000000003"}
@@ -52,6 +52,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	}
 	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
 	a.project(t, changes)
+	a.signer = a.newSigner(t)
 	a.sign(t)
 	return a
 }
@@ -110,9 +111,6 @@ func (a *audited) project(t *testing.T, records int) {
 
 func (a *audited) sign(t *testing.T) {
 	t.Helper()
-	if a.signer == nil {
-		a.signer = a.newSigner(t)
-	}
 	_, signed, err := a.signer.Sign(t.Context())
 	require.NoError(t, err)
 	require.True(t, signed)

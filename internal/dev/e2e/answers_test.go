@@ -194,8 +194,7 @@ func (p *program) endOffsets(topics ...string) map[string]int64 {
 	return ends
 }
 
-// facts are the topics of which nothing but a fact is in. A regular stop may sign a checkpoint into operations, and reading the history is
-// recorded there.
+// facts are the topics that hold facts alone: a regular stop may sign a checkpoint into operations, and reading the history is recorded there.
 var facts = []string{"dashboards", "metrics", "directory", "contents"}
 
 // apiError is the one error shape.

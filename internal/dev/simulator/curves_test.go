@@ -10,25 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-func TestCumulativesNeverFall(t *testing.T) {
-	t.Parallel()
-	published := testNow.AddDate(0, 0, -20)
-	var before simulator.PostCounters
-	var likes int64
-	for at := published; at.Before(testNow); at = at.Add(7 * time.Hour) {
-		n := simulator.PostAt(3, "p", published, at)
-		require.GreaterOrEqual(t, n.Views, before.Views)
-		require.GreaterOrEqual(t, n.Likes, before.Likes)
-		require.GreaterOrEqual(t, n.Comments, before.Comments)
-		require.LessOrEqual(t, n.Reach, n.Views)
-		before = n
-		require.GreaterOrEqual(t, simulator.LikesAt(3, "a", at), likes)
-		likes = simulator.LikesAt(3, "a", at)
-	}
-	require.Positive(t, before.Views)
-	require.Equal(t, simulator.PostCounters{}, simulator.PostAt(3, "p", published, published))
-}
-
 // A later listing has the posts of an earlier one and more; a range is the same however it is cut.
 func TestPostsAreStable(t *testing.T) {
 	t.Parallel()
