@@ -28,8 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden answers")
 
-// The answers of all 22 endpoints over the demo's data are frozen: a change of any figure, name or reason
-// shows as a diff.
+// The answers of all 22 endpoints over the demo's data are frozen: any change shows as a diff.
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b, token, paths := goldenQuestions(t)
@@ -118,11 +117,14 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 // foldWorld folds the demo's events with the projections' own folds.
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
-	for _, p := range []fold.Projector{projectors.Directory{}, projectors.AccountInsights{}, projectors.PostInsights{}, projectors.Contents{}} {
+	for _, p := range []fold.Projector{
+		projectors.Directory{}, projectors.AccountInsights{}, projectors.PostInsights{}, projectors.Contents{},
+	} {
 		var events []fold.Event
 		for draft := range world.Drafts() {
 			if draft.Topic == p.Topic() && (p.Types() == nil || slices.Contains(p.Types(), draft.Data.EventType())) {
-				events = append(events, fold.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}})
+				recorded := domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}
+				events = append(events, fold.Event{Recorded: recorded})
 			}
 		}
 		foldtest.Fold(t, db, p, events)

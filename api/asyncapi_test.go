@@ -51,8 +51,7 @@ func readAsync(t *testing.T) asyncDocument {
 	return doc
 }
 
-// The document has the topics that are deployed, every type of the registry, and each frozen sample as an
-// example that its schema takes: it cannot say something else than what is written.
+// Every deployed topic, every type, and each frozen sample as an example that its schema takes.
 func TestEventsAreDescribed(t *testing.T) {
 	t.Parallel()
 	doc := readAsync(t)

@@ -59,7 +59,8 @@ func TestExportAsCSV(t *testing.T) {
 	require.True(t, strings.HasPrefix(answer.header.Get("Content-Type"), "text/csv"))
 	require.Equal(t, `attachment; filename="link-history-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{
-		Format: "csv", What: "history", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
+		Format: "csv", What: "history", Dashboard: client1, AsOf: 41,
+		Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
 	}}, f.exports)
 	require.Equal(t, "recorded", f.log[0], "before anything is read")
 	rows, at := table(t, answer)
@@ -156,8 +157,7 @@ func exportedSpan(user, name string, ended int64) readmodels.AccessSpan {
 	return s
 }
 
-// Both files say for each span the same as a page does, are recorded before anything is sent, and say at the end whether
-// they are whole and that names are not proven.
+// Both files say the same as a page, are recorded first, and say whether they are whole.
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)

@@ -18,8 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
-// A main application's own error is "not signed in" to its visitor, is not a fault in the log, and tells nobody
-// what is inside.
+// An error of the main application is "not signed in", no fault in the log, and shows nothing.
 func TestErrorsOfAnAuthenticator(t *testing.T) {
 	t.Parallel()
 	var fault error

@@ -42,8 +42,7 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 	}
 }
 
-// The package that is served is what npm packs, byte by byte of each file, and always the same archive. Only its version says more: npm
-// looks at nothing else when a project installs it once more, from a newer server.
+// The served package is what npm packs, byte for byte, but for its version.
 func TestServedClientIsWhatNpmPacks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -147,8 +146,7 @@ console.log(JSON.stringify(said));
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "with the page its tokens are gone")
 }
 
-// The program of docs/connecting.md, exactly as printed there, in Node: valid lines are sent, invalid ones come back with a reason, and
-// once more it tells nothing twice.
+// The program of docs/connecting.md, exactly as printed there, in Node, twice.
 func TestProgramOfTheConnectingDocument(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(filepath.Join("..", "docs", "connecting.md"))

@@ -103,8 +103,7 @@ func ticked(page answer, pages ...string) url.Values {
 
 const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
 
-// A person who has connected a page reads in plain words why it is not read, and what to do. The page goes on looking only where that may change
-// in a moment.
+// Plain words say why a page is not read; it is looked at again where that may change soon.
 func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 	t.Parallel()
 	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`

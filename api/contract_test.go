@@ -20,15 +20,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// contract holds answers against the API document: every request that a test of this package makes is
-// checked, so that a path, a status, a type of content or a member that the document does not know fails.
+// contract holds every answer of this package's tests against the API document.
 type contract struct {
 	server *api.Server
 	doc    *openapi3.T
 }
 
-// contracts are the loaded documents, by the routes that they describe and by who answers: most
-// tests serve the same ones.
+// contracts are the loaded documents, by the routes that they describe and by who answers.
 var contracts sync.Map
 
 type contractKey struct {
@@ -59,9 +57,7 @@ func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 	return contract{server, doc}
 }
 
-// strict makes members that a schema does not name an error. The document leaves them open, so that a
-// new member breaks no client. Fakes answer with zero values, whose lists are null; the real queries
-// may not.
+// strict refuses members that a schema does not name. Lists of fakes may be null.
 func strict(node any, fakes bool) {
 	switch n := node.(type) {
 	case []any:

@@ -128,8 +128,7 @@ func TestPutHandsTheWholeChangeOn(t *testing.T) {
 	}, b.updates[0])
 }
 
-// A null is as if it were not sent: the old system read it so, and frontends send some. An empty
-// list is a change.
+// A null is as if it were not sent, as in the old system. An empty list is a change.
 func TestPutTellsAbsentFromEmpty(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

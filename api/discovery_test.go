@@ -168,8 +168,7 @@ func TestMe(t *testing.T) {
 	require.Equal(t, true, operator["opens"].(map[string]any)["operators"])
 }
 
-// A client user who has other roles as well sees the figures of what it may open, and /api/me says so. Of an agency's own
-// account nobody is a client.
+// A client user with other roles sees what it may open. No one is a client of an agency.
 func TestMeOfAClientWithOtherRoles(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)

@@ -28,8 +28,7 @@ func (s *Server) Routes() (routes []Route) {
 // ClientVersion is clientVersion.
 var ClientVersion = clientVersion
 
-// NewParams reads parameters through get; now is the end of a range that names none. A test need not read all
-// that there are.
+// NewParams reads parameters through get; now is the end of a range that names none.
 func NewParams(get func(name string) (string, bool), now time.Time) *Params {
 	var takes []Param
 	for _, operation := range Describe().Operations {

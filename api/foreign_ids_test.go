@@ -34,8 +34,7 @@ var (
 	unknownIDs = idSet{noAccount, "5", "99", noUser}
 )
 
-// idPlaces are the places in which a route takes ids: parameters of its path, then those of its query. In each the
-// id that is tried stands alone; the others are the caller's own.
+// idPlaces are the places of a route that take ids; the other ids are the caller's own.
 func idPlaces(route api.Route, inQuery []string) (paths []func(idSet) string) {
 	fill := func(pattern string, ids idSet) string {
 		path, _, _ := strings.Cut(filled(pattern, ids.account, ids.member, ids.row, ids.user), "?")
@@ -95,9 +94,7 @@ func queryOf(doc map[string]any, route api.Route) (names []string) {
 	return names
 }
 
-// What another agency has, and for a client user what its agency's other clients have, is answered as what
-// nobody has: by the same statements with as much coming back, which is why it takes as long, and with the
-// same status, headers and bytes, whatever form is asked for.
+// A foreign id is answered as an unknown one: by the same statements, with the same bytes.
 func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
@@ -193,8 +190,7 @@ func unanswered(body string, ids idSet) string {
 	return body
 }
 
-// statements notes what a pool sends: each statement with the types of its arguments and how much came back.
-// What takes the same statements to answer takes the same time.
+// statements notes what a pool sends, with the types of arguments and how much came back.
 type statements struct {
 	mu   sync.Mutex
 	sent []string

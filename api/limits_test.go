@@ -147,7 +147,7 @@ func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
 			client, served := net.Pipe()
 			conns := make(pipes, 1)
 			conns <- served
-			server := &http.Server{ReadHeaderTimeout: patience, Handler: api.BoundBodies(limit, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodGet {
 					_, _ = io.Copy(io.Discard, r.Body)
 				}
@@ -158,7 +158,8 @@ func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
 				case <-time.After(2 * limit):
 					_, _ = io.WriteString(w, "ended")
 				}
-			}))}
+			})
+			server := &http.Server{ReadHeaderTimeout: patience, Handler: api.BoundBodies(limit, handler)}
 			go func() { _ = server.Serve(conns) }()
 			_, err := fmt.Fprintf(client, "%s / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", method)
 			require.NoError(t, err)

@@ -97,7 +97,7 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 	t.Parallel()
 	const person, page = "PERSONSSECRETWORD", "PAGESSECRETWORD"
 	log := setupTenants(t).facts
-	deps := mainAppDeps(t, log, holders{person: {PersonID: "7001", Granted: []string{"read_insights"}, Offered: []platforms.Offered{
+	deps := mainAppDeps(t, log, holders{person: {PersonID: "7001", Offered: []platforms.Offered{
 		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: page, MayRead: true},
 	}}})
 	b := setup(t, func(d *api.Deps) { d.MainApp = deps })

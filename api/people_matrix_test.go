@@ -65,8 +65,7 @@ func entityDrafts(entity domain.DirectoryEntity) []domain.Draft {
 	return []domain.Draft{commands.EntityDraft(entity, time.Now())}
 }
 
-// Every route, stream and socket lets somebody in until the record that ends the rights is folded, and nobody in after it;
-// open streams end.
+// Every way lets a person in until the record that ends the rights, and not after; streams end.
 func TestWhoLeftIsOutEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, unknownUsers := range []bool{false, true} {
@@ -197,8 +196,7 @@ func (m *matrixCase) comeBack(back string) (page string) {
 	return came.header.Get("Location")
 }
 
-// requireBack comes back from the platform now, after what happened to the person in between: the code is redeemed for who has
-// rights, and for nobody else.
+// requireBack comes back from the platform now: the code is redeemed only for who has rights.
 func (m *matrixCase) requireBack(stays bool) {
 	m.t.Helper()
 	before := m.platform.redeemed.Load()
@@ -302,10 +300,11 @@ func (m *matrixCase) linkRefused() bool {
 	return true
 }
 
-// connect opens a websocket of Socket.IO, up to the answer to its token; nil: it is refused, and says why.
+// connect opens a websocket of Socket.IO; nil: it is refused, and says why.
 func (m *matrixCase) connect(why string) *websocket.Conn {
 	m.t.Helper()
-	socket, response, err := websocket.DefaultDialer.Dial(strings.Replace(m.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	address := strings.Replace(m.url, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+	socket, response, err := websocket.DefaultDialer.Dial(address, nil)
 	require.NoError(m.t, err)
 	require.NoError(m.t, response.Body.Close())
 	m.t.Cleanup(func() { socket.Close() })
@@ -344,8 +343,7 @@ func (m *matrixCase) open() {
 	require.NotNil(m.t, m.socket, "it is connected")
 }
 
-// requireCut waits for the end of what was opened. TestStreamOfWhoLeftEndsWithinTenSeconds requires
-// that it comes in time.
+// requireCut waits for the end of what was opened.
 func (m *matrixCase) requireCut() {
 	m.t.Helper()
 	for _, s := range m.streams {

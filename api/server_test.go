@@ -55,8 +55,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
-// What leaves reads possible does not take a process out of rotation; what leaves no change possible takes it out for
-// every caller of writes.
+// A process that serves reads stays in rotation; without changes it is out for writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
 	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}

@@ -29,8 +29,7 @@ func requireComeBack(t *testing.T, answer answer, atLeast int, reason string) {
 	require.Contains(t, found[2], reason)
 }
 
-// An EventSource comes back by itself, with the address that it has: to the same process, to a restarted one and to
-// another that shares the key.
+// An EventSource comes back with its address, to any process that shares the key.
 func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 	t.Parallel()
 	key := []byte(strings.Repeat("k", 32))
@@ -120,8 +119,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 	}
 }
 
-// A session of a main application that names no end may be over any time: its streams end after minutes, so that their clients open
-// them again and the session is judged again.
+// Streams of a login without an end end after minutes, so that it is judged again.
 func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {

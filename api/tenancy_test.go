@@ -31,8 +31,7 @@ const (
 // wantedStatus is what each caller gets: from a request about its own tenant, and from one about the other's.
 type wantedStatus struct{ own, foreign int }
 
-// rights says what each role gets from a route. A wrong role gets 403, a foreign
-// id 404.
+// rights says what each role gets from a route: a wrong role 403, a foreign id 404.
 type rights struct {
 	agency, client, auditor, operator, mainApp, nobody wantedStatus
 	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the same
@@ -71,7 +70,7 @@ var (
 	rightsOfListening     = rights{free, free, refused, refused, refused, unproven, false}
 )
 
-// rightsTable has a row for every route that is served but those of figures and of operators, by method and pattern without the parameters' names.
+// rightsTable has a row for every route but those of figures and of operators.
 var rightsTable = map[string]rights{
 	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
 	"GET /docs": rightsOfPublic, "GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
@@ -169,8 +168,7 @@ func (b *bundle) rightsOf(route api.Route) (r rights, known bool) {
 	return r, known
 }
 
-// Every role on every route, about its own tenant and the other one. A route without a row fails, and so does a row or an operation of the API
-// document without a route.
+// Every role on every route and tenant; routes, rows and described operations must match.
 func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -265,8 +263,7 @@ var takesAccount = sync.OnceValue(func() map[string]bool {
 	return takes
 })
 
-// ownPath and foreignPath fill a pattern with ids of the one tenant or the other; where the path names
-// none, a parameter does.
+// ownPath and foreignPath fill a pattern, or a parameter, with ids of one tenant or the other.
 func ownPath(pattern string) string { return filled(pattern, client1, "7", "11", alice) }
 
 func foreignPath(pattern string) string { return filled(pattern, otherClient, "8", "21", otherUser) }

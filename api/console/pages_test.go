@@ -168,7 +168,9 @@ func TestPagesAreCompressed(t *testing.T) {
 			continue // not worth it
 		}
 		compressed++
-		answer := b.send(http.MethodGet, at, nil, func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") })
+		answer := b.send(http.MethodGet, at, nil, func(r *http.Request) {
+			r.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd")
+		})
 		require.Equal(t, plain.Code, answer.Code, at)
 		require.Equal(t, plain.Header().Get("Content-Type"), answer.Header().Get("Content-Type"), at)
 		require.Contains(t, answer.Header().Values("Vary"), "Accept-Encoding", at)

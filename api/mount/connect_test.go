@@ -20,8 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-// A main application that mounts the handler has connecting too: a person signs in below its prefix and chooses, and the main application
-// itself registers a page and hands its token over.
+// People connect below the prefix; the main application registers and hands tokens over.
 func testConnecting(t *testing.T, r running) {
 	sim := simulator.New(simulator.Config{Seed: 7, ClientID: "app", ClientSecret: "APPSECRET"})
 	sim.AddPeople(time.Now().AddDate(0, 0, -7))

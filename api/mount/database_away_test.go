@@ -31,8 +31,7 @@ func whileAway() map[string]string {
 	}
 }
 
-// From the first request on that finds the database away, answers are 503 and say when to try again and that nothing was
-// changed: when its connections are cut and it takes none, while schemas are gone. Nothing of it needs a restart.
+// While the database is away every answer is 503; nothing needs a restart afterwards.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	beside := runBeside(t)

@@ -20,8 +20,7 @@ import (
 
 const accessEnded = "Your access has ended. Ask your agency."
 
-// bySession is an authenticator of a main application that goes on believing its sessions; the cookie says "<user>/<account>/<role>". They end in
-// hours: streams of a session without an end are opened again after minutes, which a slow machine needs for a test.
+// bySession believes the cookie "<user>/<account>/<role>" for hours.
 func bySession(r *http.Request) (api.Principal, error) {
 	session, err := r.Cookie("session")
 	if err != nil {
@@ -55,7 +54,7 @@ func (m mounted) refused(session string) bool {
 	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
-// opened opens a stream, and returns a channel that is closed when the server ends it. The other streams are of the same hub.
+// opened opens one stream of the hub, and returns a channel that is closed at its end.
 func (m mounted) opened(session string) <-chan struct{} {
 	m.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, m.url+"/api/notices", http.NoBody)
@@ -76,8 +75,7 @@ func (m mounted) opened(session string) <-chan struct{} {
 	return ended
 }
 
-// Sessions of a main application outlive rights: by the handler that it mounts, and with the intervals of production, people who have left are
-// out, also of open streams. All ways to leave, and every route, are tried by TestWhoLeftIsOutEverywhere (api).
+// Sessions outlive rights: who has left is out. TestWhoLeftIsOutEverywhere (api) tries all ways.
 func TestMountedWhoLeftIsOut(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)

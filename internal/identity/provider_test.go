@@ -90,9 +90,10 @@ func TestATokenThatIsNotForThis(t *testing.T) {
 		require.ErrorIs(t, err, identity.ErrToken, what)
 		at.Bend(nil)
 	}
-	_, err := p.Identity(t.Context(), identity.FlowOf("word"), comeBack(t, p, identity.FlowOf("word"), "alice").Get("code"), "https://id.evil.example")
+	flow := identity.FlowOf("word")
+	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), "https://id.evil.example")
 	require.ErrorIs(t, err, identity.ErrToken, "the browser comes from another issuer")
-	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, p, identity.FlowOf("word"), "alice").Get("code"), at.URL)
+	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, p, flow, "alice").Get("code"), at.URL)
 	require.ErrorIs(t, err, identity.ErrCode, "a code of another browser")
 }
 

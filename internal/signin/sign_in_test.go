@@ -35,7 +35,8 @@ func (r readModel) Status(context.Context) (operator.Projection, error) {
 }
 
 func readModels(lag int64) *monitor.Monitor {
-	return monitor.New([]readModel{{"directory", lag}, {"operations", lag}}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+	models := []readModel{{"directory", lag}, {"operations", lag}}
+	return monitor.New(models, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // An agency that can make no link is told why, and what to do.

@@ -14,8 +14,7 @@ func (s *SocketIO) Meet(meet func(ctx *types.HttpContext, next func(error))) {
 	s.server.Engine().Use(meet)
 }
 
-// Hear runs our middleware in front of the engine on a request, and tells whether the request waits for what the engine says of it last, and whether that
-// was heard.
+// Hear runs our middleware on a request: whether it waits for the engine, and what it heard.
 func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext)) (waits bool, heard <-chan struct{}) {
 	request := &engineRequest{arm: func() {}, settled: make(chan struct{})}
 	ctx := types.NewHttpContext(w, r.WithContext(context.WithValue(r.Context(), engineKey{}, request)))
@@ -26,10 +25,11 @@ func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext
 
 // HoldsAPoll tells whether a poll that is answered waits for the engine to let go of it.
 func HoldsAPoll() bool {
+	const servesPolls = "github.com/ledgerboard/ledgerboard/internal/stream.(*SocketIO).servePolling("
 	stacks := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		state, calls, _ := strings.Cut(stack, "\n")
-		if strings.Contains(state, "[chan receive") && strings.HasPrefix(calls, "github.com/ledgerboard/ledgerboard/internal/stream.(*SocketIO).servePolling(") {
+		if strings.Contains(state, "[chan receive") && strings.HasPrefix(calls, servesPolls) {
 			return true
 		}
 	}

@@ -39,8 +39,7 @@ type jsConfig struct {
 	Headers    map[string]string `json:"headers,omitempty"`
 }
 
-// installed puts the pinned client into a cache directory, once for each version of the lock file.
-// A machine without Node or npm skips the tests: the stock client is what they are about.
+// installed puts the pinned client into a cache directory, once for each lock file.
 var installed = sync.OnceValues(func() (string, error) {
 	lock, err := os.ReadFile(filepath.Join("testdata", "js", "package-lock.json"))
 	if err != nil {

@@ -81,8 +81,7 @@ func TestNewestOfAConnectionIsTold(t *testing.T) {
 	})
 }
 
-// A refusal bears the instant at which the collector met it, and its row is there later: no look passes over it, it is told once, and
-// also to a stream that came back to another process in between.
+// A refusal whose row appears late is told once, also by another process.
 func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 	t.Parallel()
 	store := newStore()

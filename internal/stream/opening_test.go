@@ -22,7 +22,7 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 	store.append(agency, alice)
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
-		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once, before any notice")
+		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once")
 		store.append(agency, bob)
 		store.append(agency, alice, bob)
 		hub.Wake(agency)
@@ -36,6 +36,7 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 	for range 4 {
 		store.append(agency, alice)
 	}
+	who := stream.Listener{ParentAccount: agency, UserID: alice}
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		for name, at := range map[string]struct{ query, header string }{
 			"by header":                      {"", id(2)},
@@ -43,11 +44,11 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 			"the header is newer":            {"?last_event_id=" + id(0), id(2)},
 			"upper case is the same account": {"", strings.ToUpper(agency) + ".2"},
 		} {
-			l := (&listener{query: at.query}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, at.header)
+			l := (&listener{query: at.query}).open(t, hub.ServeNotices, who, at.header)
 			require.Equal(t, []string{id(3), id(4)}, l.ids(), name)
 		}
 		for _, cursor := range []string{"7", "x", agency, agency + ".x", agency2 + ".1"} {
-			l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, cursor)
+			l := (&listener{}).open(t, hub.ServeNotices, who, cursor)
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(l.fault), "%s is not of this stream", cursor)
 		}
 	})

@@ -80,7 +80,8 @@ func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 	for tries, answer := 0, (pollAnswer{}); answer != closed; tries++ {
 		session = pollingSession(t, n)
 		answer = <-send(http.MethodGet, session, "", "")
-		require.True(t, answer == closed || answer.status == http.StatusBadRequest && tries < 100, "%v", answer) // it came too late
+		late := answer.status == http.StatusBadRequest && tries < 100
+		require.True(t, answer == closed || late, "%v", answer)
 	}
 	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
 }
@@ -131,14 +132,14 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 	}
 }
 
-// The engine lets go of a poll twice, the second time when it is answered. A poll that the client has sent by then is not let go with it: the
-// session goes on.
+// The engine lets go of a poll twice; the second time must not let go of the next poll.
 func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, patientWithSilence)
 	waits := make(chan struct{}, 100) // polls that wait for an answer
-	var late, behind atomic.Bool      // the engine takes its time to let go of the next poll the second time; another one came behind it
+	var late atomic.Bool              // the engine lets go late of the next poll, the second time
+	var behind atomic.Bool            // another poll came behind that one
 	n.sockets.Meet(func(ctx *types.HttpContext, serve func(error)) {
 		serve(nil)
 		if ctx.Method() != http.MethodGet || !ctx.Query().Has("sid") || ctx.IsDone() {
@@ -186,8 +187,7 @@ func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	notice(<-second)
 }
 
-// A poll whose session is closed while the engine takes it up has said that it is done before anybody hears it. It is not waited for: it would hang,
-// also after its client went away.
+// A poll that was done before it is heard would hang for ever if it were waited for.
 func TestAPollThatIsDoneBeforeItIsHeardIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())

@@ -229,8 +229,7 @@ func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 	}
 }
 
-// Neither a name that a client sends nor an offset of another agency's stream is taken: it hears what
-// is new of its own.
+// Neither a name nor an offset of another agency is taken from a client.
 func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -250,7 +249,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	require.Equal(t, []string{own}, client.notices(own))
 }
 
-// A connection ends with its token. As its client comes back by itself, it is told that the token is over.
+// A connection ends with its token; its client comes back and is refused for good.
 func TestExpiredTokenCutsTheConnection(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}

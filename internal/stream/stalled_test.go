@@ -81,8 +81,7 @@ func nextLine(t *testing.T, lines *bufio.Reader) string {
 	}
 }
 
-// A listener that stops reading, with nothing on the way that could hold what it is sent, delays nobody
-// else and is dropped.
+// A listener that stops reading delays no other one and is dropped.
 func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore()
