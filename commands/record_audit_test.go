@@ -30,7 +30,7 @@ func (l *takingLog) Append(ctx context.Context, d domain.Draft) error {
 
 var auditNow = time.Date(2026, 3, 1, 9, 0, 0, 1234, time.UTC)
 
-func newAudit(_ *testing.T, log commands.Appender) *commands.Audit {
+func newAudit(log commands.Appender) *commands.Audit {
 	return &commands.Audit{Log: log, Now: func() time.Time { return auditNow }, Logger: slog.New(slog.DiscardHandler)}
 }
 
@@ -43,7 +43,7 @@ var reader = commands.Caller{
 func TestReadingIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
-	audit := newAudit(t, log)
+	audit := newAudit(log)
 	read := domain.AuditRead{What: domain.AuditState, Dashboard: "c10000000000000000000000", AsOf: 7}
 	exported := domain.AuditExported{Format: "csv", AsOf: 8}
 	require.NoError(t, audit.RecordRead(t.Context(), reader, read))
@@ -69,7 +69,7 @@ func TestReadingIsRecorded(t *testing.T) {
 // Whatever the log's trouble is, the reader is refused: also when the record may have been taken.
 func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
 	t.Parallel()
-	audit := newAudit(t, &takingLog{append: func(context.Context) error { return errors.New("no broker") }})
+	audit := newAudit(&takingLog{append: func(context.Context) error { return errors.New("no broker") }})
 	for _, err := range []error{
 		audit.RecordRead(t.Context(), reader, domain.AuditRead{What: domain.AuditHistory}),
 		audit.RecordExport(t.Context(), reader, domain.AuditExported{Format: "csv"}),
@@ -91,7 +91,7 @@ func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 	}}
 	for name, record := range map[string]func(context.Context) error{
 		"reader": func(ctx context.Context) error {
-			return newAudit(t, silent).RecordRead(ctx, reader, domain.AuditRead{What: domain.AuditHistory})
+			return newAudit(silent).RecordRead(ctx, reader, domain.AuditRead{What: domain.AuditHistory})
 		},
 		"operator": func(ctx context.Context) error { return newOperations(silent).Act(ctx, operator, pausing, nil) },
 	} {

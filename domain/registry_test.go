@@ -105,15 +105,6 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestRegistryWithout(t *testing.T) {
-	t.Parallel()
-	whole := domain.NewRegistry()
-	older := whole.Without("directory.category.v1")
-	require.True(t, whole.Knows("directory.category.v1"))
-	require.False(t, older.Knows("directory.category.v1"))
-	require.Len(t, older.Types(), len(whole.Types())-1)
-}
-
 // A payload is accepted or refused as a whole; what it is made into can be stored and read again.
 func FuzzRegistryDecode(f *testing.F) {
 	registry := domain.NewRegistry()

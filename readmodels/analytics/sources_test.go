@@ -338,47 +338,43 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
 	require.NoError(t, err)
-	paused := func(from, to time.Time) (paused []string, meta analytics.Meta) {
-		query := analytics.RangeQuery{
-			Range: analytics.Range{From: from, To: to, Zone: time.UTC}, Platforms: []domain.Platform{domain.Facebook, domain.TikTok},
-		}
-		_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, query)
-		for _, s := range meta.Sources {
-			paused = append(paused, s.Paused)
-		}
-		return paused, meta
-	}
-	pause := func(kind domain.PauseKind, name string) {
-		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
-		require.NoError(t, err)
-		_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(kind), name)
-		require.NoError(t, err)
-	}
-	const (
-		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
-		alone = "An operator has paused it. Ask the operator of this service."
-	)
 	from, to := at("2026-06-09 00:00"), at("2026-06-11 00:00")
-	_, before := paused(from, to)
+	meta := func(from, to time.Time) analytics.Meta {
+		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(analytics.Range{From: from, To: to, Zone: time.UTC}))
+		return meta
+	}
+	before := meta(from, to)
 	raw, err := json.Marshal(before)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "paused", "what is read says nothing of it")
 	require.Equal(t, &inJune, before.NextDue)
-	pause(domain.PausePlatform, domain.Facebook.String())
-	got, meta := paused(from, to)
-	require.Equal(t, []string{all, all, "", ""}, got, "also of one that was never read")
-	require.Nil(t, meta.NextDue)
-	for i, was := range before.Sources {
-		was.Paused = got[i]
-		require.Equal(t, was, meta.Sources[i], "the figures are worth what they were")
+	const (
+		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
+		alone = "An operator has paused it. Ask the operator of this service."
+	)
+	for _, c := range []struct {
+		kind     domain.PauseKind
+		name     string
+		from, to time.Time
+		paused   []string // what each source says
+		due      *time.Time
+	}{
+		{domain.PausePlatform, "facebook", from, to, []string{all, all, "", ""}, nil},                         // also of one that was never read
+		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []string{"", all, "", ""}, nil}, // the first was read after the range
+		{domain.PauseConnection, "11", from, to, []string{alone, "", "", ""}, nil},
+		{domain.PausePlatform, "tiktok", from, to, []string{"", "", all, ""}, &inJune}, // the one that must be connected again says so
+	} {
+		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
+		require.NoError(t, err)
+		_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(c.kind), c.name)
+		require.NoError(t, err)
+		got := meta(c.from, c.to)
+		require.Equal(t, c.due, got.NextDue, "%v", c)
+		for i, source := range got.Sources {
+			require.Equal(t, c.paused[i], source.Paused, "%v: source %d", c, i)
+			if source.Paused = ""; c.from.Equal(from) {
+				require.Equal(t, before.Sources[i], source, "the figures are worth what they were")
+			}
+		}
 	}
-	got, _ = paused(june.From, inJune.Add(-time.Hour))
-	require.Equal(t, []string{"", all, "", ""}, got, "the first was read after the range")
-	pause(domain.PauseConnection, "11")
-	got, _ = paused(from, to)
-	require.Equal(t, []string{alone, "", "", ""}, got)
-	pause(domain.PausePlatform, domain.TikTok.String())
-	got, meta = paused(from, to)
-	require.Equal(t, []string{"", "", all, ""}, got, "the one that must be connected again says so")
-	require.Equal(t, before.NextDue, meta.NextDue)
 }
