@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,24 +50,6 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	require.InDelta(t, days, len(s.postReadings(page, "1020")), 4, "daily, weekly from 30 days on")
 	require.Len(t, s.postReadings(page, "1060"), 2, "weekly")
 	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
-}
-
-func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
-		for n := range 60 { // two calls of 50
-			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+n), Created: fetchDay.AddDate(0, 0, -n%6).Add(-time.Hour)})
-		}
-	})
-	s.trap(page, simulator.Traps{FailEvery: 6})
-	s.round(domain.FetchPosts, domain.Facebook)
-	read := s.number(`select count(*) from tSPostInsights`)
-	require.Less(t, read, 60, "the trap has struck")
-	s.trap(page, simulator.Traps{})
-	s.roundAfter(time.Minute, domain.FetchPosts, domain.Facebook)
-	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
-	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
 }
 
 // A first figure was gained here if the post was published since the account is read, or at most a day before: what was
@@ -154,6 +137,50 @@ func TestOddPostCostsNoOther(t *testing.T) {
 			require.NotEmpty(t, seen.posts)
 			require.Equal(t, string(platforms.ClassInvalid), seen.posts[0])
 			require.Empty(t, s.state(domain.FetchPosts, user).Reason)
+		})
+	}
+}
+
+// recorder is an appender that keeps what it gets.
+type recorder struct{ drafts []domain.Draft }
+
+func (r *recorder) AppendBatch(_ context.Context, drafts []domain.Draft) []error {
+	r.drafts = append(r.drafts, drafts...)
+	return make([]error, len(drafts))
+}
+
+// Capture times are checked against the clock when they are appended, never in a fold.
+func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
+	t.Parallel()
+	tenant := domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 7, SocialAccount: 11}
+	for name, reading := range map[string]func(at time.Time) collect.Fact{
+		"account reading": func(at time.Time) collect.Fact {
+			return domain.AccountRead{Tenant: tenant, Platform: domain.TikTok, CapturedAt: at}
+		},
+		"post reading": func(at time.Time) collect.Fact {
+			return domain.PostRead{Tenant: tenant, Platform: domain.TikTok, ExternalID: "p", CapturedAt: at}
+		},
+		"registered post": func(at time.Time) collect.Fact {
+			return domain.PostRegistered{Tenant: tenant, Platform: domain.TikTok, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := &recorder{}
+			m := &collect.Metrics{Log: log, Now: func() time.Time { return day0.Add(1500) }}
+			record := func(at time.Time) error { return m.Record(t.Context(), reading(at))[0] }
+			require.NoError(t, record(day0.Add(time.Minute)), "within the skew")
+			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
+			err := record(day0.Add(time.Minute + 2*time.Microsecond))
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+			require.ErrorContains(t, err, "ahead of the clock")
+			require.Len(t, log.drafts, 2)
+			require.NotEqual(t, log.drafts[0].Envelope.ID, log.drafts[1].Envelope.ID)
+			for _, d := range log.drafts {
+				require.Equal(t, domain.TopicMetrics, d.Topic)
+				require.Equal(t, "11", d.Key, "the social account: all of its readings in one partition")
+				require.Equal(t, domain.Envelope{ID: d.Envelope.ID, Type: d.Data.EventType(), Subject: "11", Time: day0.Add(time.Microsecond)}, d.Envelope)
+			}
 		})
 	}
 }

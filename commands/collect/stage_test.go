@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -388,3 +389,5 @@ func (i interrupted) Swap(ctx context.Context, ref string, old, secret []byte, t
 	}
 	return i.Secrets.Swap(ctx, ref, old, secret, times)
 }
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

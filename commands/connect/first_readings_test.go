@@ -1,12 +1,18 @@
 package connect_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -87,4 +93,123 @@ func TestDeclinedScopesAreToldByTheirFigures(t *testing.T) {
 		"of pages and profiles: clicks, demographics, engagement, impressions, likes, reach, views",
 		"of posts: average watch time, clicks, impressions, reach, views", // and not their likes
 	}, view.Choice.StayEmpty)
+}
+
+// An account of Instagram behind a page is read with the page's own token, whoever signed in.
+func TestStoredTokensSayWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	behind := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	s.dialog.consent = consent("77", page("1001"), behind)
+	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
+	s.connects(facebook(north), "1.0.1001", "3.0.3001")
+	ofPage := "connection/" + decimal(domain.ComputedConnection(agency, domain.Instagram, "app", "1001"))
+	require.Equal(t, "PAGETOKEN1001", s.tokens(ofPage))
+	for _, ref := range []string{personRef(domain.Facebook, "77"), pageRef("1001"), ofPage} {
+		raw, err := s.secrets.Get(t.Context(), ref)
+		require.NoError(t, err)
+		var stored commands.StoredTokens
+		require.NoError(t, json.Unmarshal(raw, &stored))
+		require.Equal(t, []string{"read"}, stored.Granted, ref)
+		require.Equal(t, s.dialog.consent.DataAccessUntil, stored.DataAccessUntil, ref)
+	}
+}
+
+// organization is the consent of a person to a LinkedIn page, which is read with the person's token.
+func organization(person string) platforms.Consent {
+	c := consent(person)
+	c.Offered = []platforms.Offered{{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}}
+	return c
+}
+
+func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
+	first, second := personRef(domain.LinkedIn, "77"), personRef(domain.LinkedIn, "88")
+	s.dialog.consent = organization("77")
+	s.connects(r, "4.0.2001")
+	require.NotEmpty(t, s.tokens(first))
+
+	kept := false
+	s.Store = storeBefore{Store: s.kept, keepGrant: func() {
+		require.True(t, kept || s.tokens(second) == "", "what is sealed before it hangs on a grant is deleted by who lets go of the last of the rest")
+		kept = true
+	}}
+	s.dialog.consent = organization("88")
+	s.connects(r, "4.0.2001")
+	require.True(t, kept)
+	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
+	require.Empty(t, s.tokens(first))
+	require.Equal(t, "PERSONTOKEN88", s.tokens(second))
+	require.Len(t, s.due(domain.LinkedIn), 1)
+}
+
+// unshown is a directory that cannot be asked once something was appended.
+type unshown struct {
+	connect.Directory
+
+	away *bool
+}
+
+func (u unshown) Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error) {
+	if *u.away {
+		return domain.ConnectedPage{}, errors.New("the tables are away")
+	}
+	return u.Directory.Page(ctx, parent, id)
+}
+
+// after is a log after whose record something happens: the directory cannot be asked, or the caller has gone away.
+func after(log commands.Appender, then func()) appender {
+	return func(ctx context.Context, d domain.Draft) error {
+		err := log.Append(ctx, d)
+		then()
+		return err
+	}
+}
+
+func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	ref := pageRef("1001")
+
+	log, directory, away := s.Log, s.Directory, false
+	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })
+	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), err)
+	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
+	require.Empty(t, s.dialog.givenBack)
+
+	// Repeated, it comes to its end, also when the caller goes away meanwhile, and for a client that was closed.
+	s.log.Put(t, domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North"})
+	ctx, leave := context.WithCancel(t.Context())
+	s.Directory, s.Log = directory, after(log, leave)
+	done, err := s.Disconnect(ctx, ofAgency(""), connected, s.still)
+	require.NoError(t, err)
+	require.Equal(t, connect.Disconnected{SocialAccountID: connected, GivenBack: true}, done)
+	require.Empty(t, s.tokens(ref))
+	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
+}
+
+// Records of another clock, which is ahead, do not make ours count for nothing.
+func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	social := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	ahead := commands.EntityDraft(domain.DirectorySocialAccount{
+		ID: social, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Before",
+	}, today.Add(time.Minute))
+	require.NoError(t, s.log.Append(t.Context(), ahead))
+	s.dialog.consent = consent("77", page("1001"))
+	s.connects(facebook(north), "1.0.1001")
+	stored, err := s.Directory.Page(t.Context(), agency, social)
+	require.NoError(t, err)
+	require.True(t, stored.Connected)
+	_, err = s.Disconnect(t.Context(), ofAgency(""), social, s.still)
+	require.NoError(t, err)
+	stored, err = s.Directory.Page(t.Context(), agency, social)
+	require.NoError(t, err)
+	require.False(t, stored.Connected)
 }

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Tokens that wait for a choice would die with the consent: it is not given back meanwhile.
@@ -122,4 +124,91 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	require.Empty(t, s.due(domain.Facebook))
 	require.Empty(t, s.tokens(pageRef("1001")))
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
+}
+
+// A reading may meet the dead token of a page that falls away while the rest is stored: what counts is the reason that the choice gives.
+func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	s.connects(facebook(north), "1.0.1001", "1.0.1002")
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	log, chosen := s.Log, s.now
+	var states []domain.ConnectionStateChanged
+	s.Log = appender(func(ctx context.Context, d domain.Draft) error {
+		switch data := d.Data.(type) {
+		case domain.DirectorySocialAccount:
+			s.now = s.now.Add(time.Minute) // it takes its time for each page
+		case domain.ConnectionStateChanged:
+			states = append(states, data)
+		}
+		return log.Append(ctx, d)
+	})
+	s.choose(id, view, "1.0.1001")
+	require.Len(t, states, 1)
+	require.True(t, states[0].At.Equal(chosen.Add(time.Minute)), "after all that was stored before it: %s", states[0].At)
+}
+
+// A page that is read with the person's token and that a new consent leaves out waits on its own, with the reason; the others go on. A
+// process that ends between two records leaves no page on a connection that nobody is told of: it waits before it is moved there, and the same
+// choice can be made again. In another agency's trail the program did so, and not whoever signed in at this one.
+func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
+	both := organization("77")
+	both.Tokens.ExpiresAt = today.AddDate(0, 0, 60)
+	both.Offered = append(both.Offered, platforms.Offered{Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true})
+	s.dialog.consent = both
+	s.connects(r, "4.0.2001", "4.0.2002")
+	s.connects(ofRival(domain.LinkedIn), "4.0.2002")
+	mill, shop := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001"), domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2002")
+	rivals := domain.ComputedSocialAccount(rival, domain.LinkedIn, 0, "2002")
+	require.ElementsMatch(t, []int64{mill, shop, rivals}, s.due(domain.LinkedIn))
+	before, err := s.Directory.Page(t.Context(), rival, rivals)
+	require.NoError(t, err)
+	var ends time.Time
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select expires_at from tMemberAuth where id = $1`, before.ConnectionID).Scan(&ends))
+	require.True(t, ends.Equal(both.Tokens.ExpiresAt))
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = organization("77")
+	id, view := s.signIn(r)
+	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
+	chosen := connect.Chosen{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
+	s.log.Fail(errors.New("the log is away"))
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
+	s.log.Fail(nil)
+	log := s.Log
+	s.Log = appender(func(ctx context.Context, d domain.Draft) error {
+		if _, waits := d.Data.(domain.ConnectionStateChanged); waits {
+			return domain.NewError(domain.CodeUnavailable, "the brokers are away")
+		}
+		return log.Append(ctx, d)
+	})
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the brokers are away")
+	after, err := s.Directory.Page(t.Context(), rival, rivals)
+	require.NoError(t, err)
+	require.Equal(t, before.ConnectionID, after.ConnectionID)
+
+	s.Log = log
+	outcome := s.choose(id, view, "4.0.2001")
+	require.Len(t, outcome.Connected, 1)
+	require.Equal(t, []string{"Shop (North)"}, outcome.FellAway)
+	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
+	require.ElementsMatch(t, []string{staff, "system:connect"}, s.changes())
+	var state, reason string
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
+		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
+	require.Equal(t, domain.ConnectionReconnect, state)
+	require.Contains(t, reason, "left it out")
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = both
+	id, view = s.signIn(r)
+	require.Empty(t, view.Choice.FallsAway, "it was named before")
+	require.Equal(t, shop, s.choose(id, view, "4.0.2002").Connected[0].SocialAccountID, "connected again it keeps its id")
+	require.Subset(t, s.due(domain.LinkedIn), []int64{mill, shop})
 }

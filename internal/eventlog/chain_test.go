@@ -126,18 +126,15 @@ func TestJudge(t *testing.T) {
 		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Invalid, "twice"},
 		"other partition's count": {heads[2], same(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Invalid, "partition"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			verdict, next, reason := eventlog.Judge(c.head, c.record, dashboardPartitions)
-			require.Equal(t, c.want.String(), verdict.String(), reason)
-			require.Contains(t, reason, c.reason)
-			if verdict != eventlog.Effective {
-				require.Equal(t, c.head, next, "the head stays")
-				return
-			}
-			require.Empty(t, reason)
-			require.Equal(t, c.head.Version+1, next.Version)
-		})
+		verdict, next, reason := eventlog.Judge(c.head, c.record, dashboardPartitions)
+		require.Equal(t, c.want.String(), verdict.String(), "%s: %s", name, reason)
+		require.Contains(t, reason, c.reason, name)
+		if verdict != eventlog.Effective {
+			require.Equal(t, c.head, next, "%s: the head stays", name)
+			continue
+		}
+		require.Empty(t, reason, name)
+		require.Equal(t, c.head.Version+1, next.Version, name)
 	}
 	for _, name := range []string{"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_chainversion", "ce_chainprev", "content-type"} {
 		for what, change := range map[string]func(string) func([]eventlog.Header) []eventlog.Header{"missing": dropHeader, "repeated": repeatHeader} {

@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -96,30 +97,6 @@ func testCheckPartitions(t *testing.T, brokers []string) {
 	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
 }
 
-// A record whose key belongs elsewhere, as somebody with another partitioner writes it, stops no start, also as the first and the last of a partition:
-// it is foreign to a start as it is to processes that run. (It is shown by those.)
-func TestAStrayRecordStopsNoStart(t *testing.T) {
-	t.Parallel()
-	_, b := embedded(t)
-	for _, spec := range b.cfg.Topics {
-		if spec.Partitions == 1 {
-			continue
-		}
-		key := []byte("stray")
-		stray := eventlog.Record{Topic: b.wire(spec.Name), Key: key, Value: []byte("{}")}
-		elsewhere := (eventlog.PartitionOf(key, spec.Partitions) + 1) % spec.Partitions
-		for range 2 {
-			_, err := produce.Record(testContext(t), b.cfg.Brokers, stray, elsewhere)
-			require.NoError(t, err)
-		}
-	}
-	again, err := eventlog.Open(testContext(t), b.cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, again.Close()) })
-	require.NoError(t, again.Check(testContext(t)))
-	require.NoError(t, again.Append(testContext(t), postRead(1, 1)))
-}
-
 // The definition that is deployed is created and passes its own check, on one broker and on three.
 func TestDeployedTopicsAreSafe(t *testing.T) {
 	t.Parallel()
@@ -171,4 +148,55 @@ func TestRunChecks(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
 	cancel()
 	<-done
+}
+
+// Records that no version of this program could have written stop neither a start nor an append nor a reader: each is handed out as it
+// lies there, and [eventlog.Log.Decode] says what is wrong with it.
+func testInvalid(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	ctx := testContext(t)
+	account := b.keyOf(t, 4)
+	valid := b.forge(t, postRead(account, 1))
+	headers := func(name, value string) []eventlog.Header {
+		changed := slices.Clone(valid.Headers)
+		for i, h := range changed {
+			if h.Key == name {
+				changed[i].Value = []byte(value)
+			}
+		}
+		return changed
+	}
+	strays := []kgo.Record{
+		{Value: []byte("{}")},
+		{Key: []byte("\x00\xff"), Value: []byte("{}")},
+		{Key: valid.Key},
+		{Key: valid.Key, Value: valid.Value},
+		{Key: valid.Key, Value: valid.Value, Headers: headers("ce_time", "noon")},
+		{Key: valid.Key, Value: []byte("["), Headers: valid.Headers},
+	}
+	b.produce(t, domain.TopicMetrics, 4, strays...)
+	b.produce(t, domain.TopicMetrics, 3, valid) // the key's partition is 4
+	require.NoError(t, b.Check(ctx))
+	process, err := eventlog.Open(ctx, b.cfg)
+	require.NoError(t, err, "they stop no start")
+	defer func() { require.NoError(t, process.Close()) }()
+	require.NoError(t, process.Append(ctx, postRead(account, 2)))
+
+	byPartition := scanAll(t, process, eventlog.ScanConfig{Topic: domain.TopicMetrics})
+	require.Len(t, byPartition[4], len(strays)+1)
+	for _, r := range slices.Concat(byPartition[4][:len(strays)], byPartition[3]) {
+		_, err := process.Decode(r)
+		require.Error(t, err, "offset %d", r.Offset)
+	}
+	require.Len(t, byPartition[3], 1)
+	_, err = process.Decode(byPartition[3][0])
+	require.ErrorIs(t, err, eventlog.ErrMalformed)
+	require.ErrorContains(t, err, "its key belongs to partition 4")
+	_, err = process.Decode(byPartition[4][len(strays)])
+	require.NoError(t, err)
+
+	f := newFolder(t, b)
+	f.start("invalid", nil)
+	require.Len(t, f.await(len(strays)+2), len(strays)+2)
+	require.Empty(t, f.stops)
 }

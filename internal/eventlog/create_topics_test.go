@@ -1,14 +1,19 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -102,4 +107,49 @@ func TestBrokersAreCounted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A topic that is not safe is told at once, whatever brokers said of another one meanwhile. What passes is tried again, and the log says so
+// once.
+func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&told, nil))
+		tries := 0
+		err := eventlog.Settled(t.Context(), log, func(context.Context) error {
+			tries++
+			return errors.Join(fmt.Errorf("%w x", eventlog.ErrUnsafeTopic), kerr.NotLeaderForPartition)
+		})
+		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+		require.Equal(t, 1, tries)
+		require.Empty(t, told.String())
+		require.NoError(t, eventlog.Settled(t.Context(), log, func(context.Context) error {
+			if tries++; tries < 5 {
+				return kerr.NotLeaderForPartition
+			}
+			return nil
+		}))
+		require.Equal(t, 1, strings.Count(told.String(), "it is tried again"), told.String())
+	})
+}
+
+// Who only looks makes nothing: a log that is not there is an error, and stays away.
+func TestOpenExisting(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	ctx := testContext(t)
+	config := newConfig(t, brokers)
+	config.Existing = true
+	_, err := eventlog.Open(ctx, config)
+	require.ErrorIs(t, err, eventlog.ErrNoTopic)
+	_, admin := newAdmin(t, brokers)
+	topics, err := admin.ListTopics(ctx)
+	require.NoError(t, err)
+	require.Empty(t, topics.Names(), "nothing was created")
+
+	setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = config.TopicOverrides })
+	log, err := eventlog.Open(ctx, config)
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
 }

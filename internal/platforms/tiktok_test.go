@@ -47,32 +47,6 @@ func TestTikTokListing(t *testing.T) {
 		"a cursor that does not move ends the listing")
 }
 
-// An access token dies after two hours, the refresh token rotates, and the old one is dead.
-func TestTikTokRefreshRotates(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	user := addTikTok(b, simulator.Traps{})
-	client := b.client(t, domain.TikTok)
-	first := platforms.RefreshRequest{Target: target(user), RefreshToken: user.RefreshToken}
-	tokens := client.refresh(first)
-	require.Equal(t, testNow.Add(2*time.Hour), tokens.ExpiresAt)
-	require.Equal(t, testNow.Add(180*24*time.Hour), tokens.RefreshExpiresAt)
-	require.Equal(t, user.ID, tokens.ExternalID)
-	require.NotEqual(t, user.RefreshToken, tokens.RefreshToken)
-
-	at := platforms.Target{AccessToken: tokens.AccessToken, ExternalID: user.ID}
-	client.account(at)
-	b.advance(2 * time.Hour)
-	require.Equal(t, 401, requireClass(t, platforms.ClassReconnect, client.accountErr(at)).Status)
-
-	e := requireClass(t, platforms.ClassReconnect, client.refreshErr(first))
-	require.Equal(t, "invalid_grant", e.Code)
-	require.Equal(t, 200, e.Status, "the flat OAuth error came under 200")
-
-	next := client.refresh(platforms.RefreshRequest{Target: target(user), RefreshToken: tokens.RefreshToken})
-	client.account(platforms.Target{AccessToken: next.AccessToken, ExternalID: user.ID})
-}
-
 func TestTikTokRefreshRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
