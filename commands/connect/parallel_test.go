@@ -31,6 +31,15 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	done, err = s.Disconnect(t.Context(), ofAgency(""), outcome.Connected[0].SocialAccountID, s.still)
 	require.NoError(t, err)
 	require.True(t, done.GivenBack, "nobody waits any more")
+
+	// Where the platform cannot be told, our tokens are deleted all the same.
+	s.now = s.now.Add(time.Minute)
+	connected = s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	s.dialog.backErr = errors.New("the platform is away")
+	done, err = s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.NoError(t, err)
+	require.Contains(t, done.Left, "Facebook could not be told")
+	require.Empty(t, s.tokens(pageRef("1001")))
 }
 
 // sealedFirst is a directory that lets something else happen once a choice has sealed its tokens and nothing is recorded yet.
