@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -292,12 +293,7 @@ func figure(t *testing.T, s platforms.AccountSnapshot, name, window, day string)
 }
 
 func hasFigure(s platforms.AccountSnapshot, name string) bool {
-	for _, f := range s.Figures {
-		if f.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Figures, func(f domain.Figure) bool { return f.Name == name })
 }
 
 // reasons maps what is missing to why.
