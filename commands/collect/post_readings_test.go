@@ -52,6 +52,24 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
 }
 
+func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		for n := range 60 { // two calls of 50
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+n), Created: fetchDay.AddDate(0, 0, -n%6).Add(-time.Hour)})
+		}
+	})
+	s.trap(page, simulator.Traps{FailEvery: 6})
+	s.round(domain.FetchPosts, domain.Facebook)
+	read := s.number(`select count(*) from tSPostInsights`)
+	require.Less(t, read, 60, "the trap has struck")
+	s.trap(page, simulator.Traps{})
+	s.roundAfter(time.Minute, domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
+	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
+}
+
 // A first figure was gained here if the post was published since the account is read, or at most a day before: what was
 // read before the account itself says nothing.
 func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
