@@ -235,10 +235,12 @@ func TestTopPostsLeadToTheirPlatform(t *testing.T) {
 	there := analytics.RankedPost{Post: analytics.Post{Content: new("Rolls"), Permalink: new("https://www.linkedin.com/feed/update/7")}}
 	there.Growth = analytics.PostGrowth{Impressions: new(int64(1881)), Clicks: new(int64(69)), Saves: new(int64(11))}
 	hostile := analytics.RankedPost{Post: analytics.Post{Content: new("Cakes"), Permalink: new("javascript:alert(1)")}}
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{there, hostile}}, nil)
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{
+		Members: []analytics.RankedMember{{Name: "Mara", Posts: 14}}, Posts: []analytics.RankedPost{there, hostile},
+	}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
-		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes")
+		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts that gained in the range<")
 	require.NotContains(t, page.Body.String(), "javascript:")
 }
 

@@ -23,6 +23,7 @@ func TestWhatARangeIsComparedWith(t *testing.T) {
 		"an hour is won":                       {before, "Europe/Berlin", "2026-10-25 23:00", "2026-10-26 23:00", "", "2026-10-24 22:00", "2026-10-25 23:00"},
 		"no midnight on 8 March":               {before, "America/Havana", "2026-03-09 04:00", "2026-03-10 04:00", "", "2026-03-08 05:00", "2026-03-09 04:00"},
 		"two midnights on 1 November":          {before, "America/Havana", "2026-11-02 05:00", "2026-11-03 05:00", "", "2026-11-01 04:00", "2026-11-02 05:00"},
+		"Go takes the second of two midnights": {before, "Asia/Amman", "2021-10-29 22:00", "2021-10-30 22:00", "", "2021-10-28 21:00", "2021-10-29 22:00"},
 		"a day that loses half an hour":        {before, "Australia/Lord_Howe", "2026-10-03 13:30", "2026-10-04 13:00", "", "2026-10-02 13:30", "2026-10-03 13:30"},
 		"not whole days":                       {before, "Europe/Berlin", "2026-03-29 12:00", "2026-03-30 12:00", "", "2026-03-28 12:00", "2026-03-29 12:00"},
 		"over":                                 {before, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-07-01 00:00", "2026-05-02 00:00", "2026-06-01 00:00"},
