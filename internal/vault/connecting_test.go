@@ -2,7 +2,6 @@ package vault_test
 
 import (
 	"crypto/sha256"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,10 +14,9 @@ import (
 
 const (
 	connectAgency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	otherAgency   = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	connectClient = "c10000000000000000000001"
 )
-
-var connectDay = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 func digest(of string) []byte { sum := sha256.Sum256([]byte(of)); return sum[:] }
 
@@ -33,23 +31,17 @@ type connectStage struct {
 func newConnectStage(t *testing.T) connectStage {
 	t.Helper()
 	pool := setup(t)
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
-	return connectStage{vault.NewConnecting(pool), secrets, vault.NewEraser(pool)}
+	return connectStage{vault.NewConnecting(pool), newSecrets(t, pool, key(t, 1)), vault.NewEraser(pool)}
 }
 
 // waitingGrant is what the tokens of waiting attempts would renew.
 var waitingGrant = domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "waits"}
 
-const otherAgency = "bbbbbbbbbbbbbbbbbbbbbbbb"
-
 // seal stores a token under each ref.
 func (s connectStage) seal(t *testing.T, refs ...string) {
 	t.Helper()
 	for _, ref := range refs {
-		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+		put(t, s.secrets, ref, "token")
 	}
 }
 
@@ -82,7 +74,7 @@ func (s connectStage) known(t *testing.T, g domain.Grant) bool {
 }
 
 func grantOn(p domain.Platform) domain.Grant {
-	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: connectDay}
+	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: day0}
 }
 
 // hangs is a connection of an agency that reads with the token of a ref.
@@ -96,7 +88,7 @@ func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	a := domain.ConnectAttempt{
 		ID: uuid.NewString(), ConnectRequester: domain.ConnectRequester{ParentAccount: connectAgency, AccountID: connectClient, UserID: "u", Role: "agency"},
 		Platform: domain.Facebook, RedirectURI: "https://boards.example/connect/1", ReturnTo: "/back", Step: domain.ConnectBegun,
-		CreatedAt: connectDay, ExpiresAt: connectDay.Add(10 * time.Minute),
+		CreatedAt: day0, ExpiresAt: day0.Add(10 * time.Minute),
 	}
 	require.NoError(t, s.Begin(t.Context(), a, digest(start)))
 	return a
@@ -106,12 +98,12 @@ func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
 	a := s.begin(t, start)
-	_, err := s.OpenAttempt(t.Context(), digest(start), digest("cookie"), digest(start+" state"), connectDay)
+	_, err := s.OpenAttempt(t.Context(), digest(start), digest("cookie"), digest(start+" state"), day0)
 	require.NoError(t, err)
-	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, connectDay)
+	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, day0)
 	require.NoError(t, err)
 	s.seal(t, "connect/"+a.ID)
-	require.NoError(t, s.Choosing(t.Context(), a.ID, waitingGrant, connectDay.Add(15*time.Minute)))
+	require.NoError(t, s.Choosing(t.Context(), a.ID, waitingGrant, day0.Add(15*time.Minute)))
 	return a
 }
 
@@ -124,12 +116,12 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	open := func(start, cookie string, now time.Time) (domain.ConnectAttempt, error) {
 		return s.OpenAttempt(t.Context(), digest(start), digest(cookie), digest("state of "+start), now)
 	}
-	opened, err := open("start", "one", connectDay)
+	opened, err := open("start", "one", day0)
 	require.NoError(t, err)
 	a.Step, a.Cookie = domain.ConnectOpened, digest("one")
 	opened.CreatedAt, opened.ExpiresAt = opened.CreatedAt.UTC(), opened.ExpiresAt.UTC()
 	require.Equal(t, a, opened)
-	_, err = open("start", "one", connectDay)
+	_, err = open("start", "one", day0)
 	require.NoError(t, err, "the page is loaded again")
 
 	take := func(start, cookie string, now time.Time) (domain.ConnectAttempt, error) {
@@ -140,8 +132,8 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 		now           time.Time
 		want          error
 	}{
-		{"guessed", "one", connectDay, vault.ErrAttemptUnknown},
-		{"start", "two", connectDay, vault.ErrAttemptElsewhere},
+		{"guessed", "one", day0, vault.ErrAttemptUnknown},
+		{"start", "two", day0, vault.ErrAttemptElsewhere},
 		{"start", "one", a.ExpiresAt, vault.ErrAttemptExpired},
 	} {
 		_, err = open(c.start, c.cookie, c.now)
@@ -150,17 +142,17 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 		require.ErrorIs(t, err, c.want)
 		require.ErrorIs(t, s.WhyNotTaken(t.Context(), digest("state of "+c.start), digest(c.cookie), c.now), c.want)
 	}
-	_, err = s.TakeAttempt(t.Context(), digest("state of start"), digest("one"), domain.TikTok, connectDay)
+	_, err = s.TakeAttempt(t.Context(), digest("state of start"), digest("one"), domain.TikTok, day0)
 	require.Error(t, err, "another platform's call-back")
-	require.NoError(t, s.WhyNotTaken(t.Context(), digest("state of start"), digest("one"), connectDay))
+	require.NoError(t, s.WhyNotTaken(t.Context(), digest("state of start"), digest("one"), day0))
 
-	taken, err := take("start", "one", connectDay)
+	taken, err := take("start", "one", day0)
 	require.NoError(t, err, "none of these used it up")
 	require.Equal(t, a.ID, taken.ID)
-	again, err := take("start", "one", connectDay)
+	again, err := take("start", "one", day0)
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
 	require.Equal(t, a.ID, again.ID)
-	_, err = open("start", "one", connectDay)
+	_, err = open("start", "one", day0)
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
 }
 
@@ -173,18 +165,18 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	require.NoError(t, s.KeepGrant(t.Context(), idle, nil))
 	left := func(after time.Duration, want ...bool) {
 		t.Helper()
-		require.NoError(t, s.Purge(t.Context(), connectDay.Add(after)))
+		require.NoError(t, s.Purge(t.Context(), day0.Add(after)))
 		require.Equal(t, want, s.sealed(t, "connect/"+chosen.ID, "connect/"+died.ID, "connect/"+late.ID, idle.SecretRef()))
 	}
 	left(0, true, true, true, true)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 1, PID: domain.Facebook, Name: "Page"}}, FellAway: []string{"Other"}}
-	require.NoError(t, s.FinishAttempt(t.Context(), chosen.ID, outcome, connectDay))
+	require.NoError(t, s.FinishAttempt(t.Context(), chosen.ID, outcome, day0))
 	left(0, false, true, true, true)
 	done, err := s.Attempt(t.Context(), chosen.ID)
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, done.Step)
 	require.Equal(t, &outcome, done.Outcome)
-	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, connectDay), vault.ErrAttemptUsed)
+	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, day0), vault.ErrAttemptUsed)
 
 	left(10*time.Minute, false, false, true, true) // of a process that died before it said that they wait
 	left(14*time.Minute, false, false, true, true) // there is time to choose
@@ -204,7 +196,7 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	s := newConnectStage(t)
 	link := domain.ConnectLink{
 		ID: uuid.NewString(), ParentAccount: connectAgency, AccountID: connectClient, Platforms: []domain.Platform{domain.Facebook, domain.LinkedIn},
-		MadeBy: "u", MadeRole: "client", MadeAt: connectDay, ExpiresAt: connectDay.Add(time.Hour),
+		MadeBy: "u", MadeRole: "client", MadeAt: day0, ExpiresAt: day0.Add(time.Hour),
 	}
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("token")))
 	seen, err := s.Link(t.Context(), digest("token"))
@@ -217,17 +209,17 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 		require.Equal(t, wantFirst, first)
 	}
 	follow("one", link.ExpiresAt, false, vault.ErrLinkUnknown)
-	follow("one", connectDay, true, nil)
-	follow("one", connectDay, false, nil)
-	follow("two", connectDay, false, vault.ErrLinkElsewhere)
+	follow("one", day0, true, nil)
+	follow("one", day0, false, nil)
+	follow("two", day0, false, vault.ErrLinkElsewhere)
 	listed, err := s.Links(t.Context(), connectAgency, connectClient)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 	require.True(t, listed[0].Followed)
-	_, err = s.RevokeLink(t.Context(), otherAgency, link.ID, connectDay)
+	_, err = s.RevokeLink(t.Context(), otherAgency, link.ID, day0)
 	require.ErrorIs(t, err, vault.ErrLinkUnknown, "another agency's")
-	revoked, err := s.RevokeLink(t.Context(), connectAgency, link.ID, connectDay)
+	revoked, err := s.RevokeLink(t.Context(), connectAgency, link.ID, day0)
 	require.NoError(t, err)
-	require.False(t, revoked.Open(connectDay))
-	follow("one", connectDay, false, vault.ErrLinkUnknown)
+	require.False(t, revoked.Open(day0))
+	follow("one", day0, false, vault.ErrLinkUnknown)
 }

@@ -44,12 +44,9 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 		n++
 		name := rapid.StringMatching(`[a-z]{1,8}`).Draw(r, "name") + string(rune('A'+n%26)) + time.Now().Format("150405.000000000")
 		rate, burst := rapid.Float64Range(0.01, 20).Draw(r, "rate"), rapid.Float64Range(1, 50).Draw(r, "burst")
-		type grant struct {
-			at time.Time
-			n  int
-		}
+		type grant struct{ second, calls float64 }
 		var grants []grant
-		now := taken
+		now := day0
 		for range rapid.IntRange(1, 12).Draw(r, "draws") {
 			// A clock that lags behind another process's adds nothing.
 			now = now.Add(time.Duration(rapid.IntRange(-2000, 60_000).Draw(r, "milliseconds")) * time.Millisecond)
@@ -58,19 +55,13 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 			require.NoError(r, err)
 			require.GreaterOrEqual(r, left[0].Calls, 0.0)
 			require.LessOrEqual(r, left[0].Calls, burst)
-			grants = append(grants, grant{now, granted})
-			for first := range grants {
-				sum, from, to := 0, grants[first].at, grants[first].at
-				for _, g := range grants[first:] {
-					sum += g.n
-					if g.at.After(to) {
-						to = g.at
-					}
-					if g.at.Before(from) {
-						from = g.at
-					}
+			grants = append(grants, grant{now.Sub(day0).Seconds(), float64(granted)})
+			for i, first := range grants {
+				calls, from, to := 0.0, first.second, first.second
+				for _, g := range grants[i:] {
+					calls, from, to = calls+g.calls, min(from, g.second), max(to, g.second)
 				}
-				require.LessOrEqual(r, float64(sum), burst+rate*(to.Sub(from).Seconds()+2)+1e-6)
+				require.LessOrEqual(r, calls, burst+rate*(to-from+2)+1e-6)
 			}
 		}
 	})
@@ -87,7 +78,7 @@ func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 	for n := range 40 {
 		from := [][]quota.Budget{{app, account}, {account, app}, {app, other}, {other, app}}[n%4]
 		drawing.Go(func() {
-			n, _, err := budgets.Draw(t.Context(), 7, from, taken)
+			n, _, err := budgets.Draw(t.Context(), 7, from, day0)
 			if err != nil {
 				t.Error(err)
 			}
@@ -98,7 +89,7 @@ func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 	}
 	drawing.Wait()
 	require.Equal(t, 100, granted)
-	_, left, err := budgets.Draw(t.Context(), 0, []quota.Budget{app, account, other}, taken)
+	_, left, err := budgets.Draw(t.Context(), 0, []quota.Budget{app, account, other}, day0)
 	require.NoError(t, err)
 	require.Zero(t, left[0].Calls)
 	require.InDelta(t, 140-100, left[1].Calls+left[2].Calls, 1e-6)
@@ -112,14 +103,14 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 		require.NoError(t, err)
 		return granted, left[0]
 	}
-	granted, _ := draw(taken)
+	granted, _ := draw(day0)
 	require.Equal(t, 1, granted)
-	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Hour)))
-	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Minute)))
-	granted, held := draw(taken.Add(30 * time.Minute))
+	require.NoError(t, budgets.Hold(t.Context(), "b", day0.Add(time.Hour)))
+	require.NoError(t, budgets.Hold(t.Context(), "b", day0.Add(time.Minute)))
+	granted, held := draw(day0.Add(30 * time.Minute))
 	require.Zero(t, granted)
-	require.Equal(t, taken.Add(time.Hour), held.HeldUntil)
-	granted, _ = draw(taken.Add(time.Hour))
+	require.Equal(t, day0.Add(time.Hour), held.HeldUntil)
+	granted, _ = draw(day0.Add(time.Hour))
 	require.Equal(t, 1, granted)
 }
 
@@ -143,20 +134,20 @@ func TestMarksAreSetByOne(t *testing.T) {
 	ages(6 * time.Minute)
 	require.True(t, first("reconnect"), "its holder may have died")
 	require.False(t, first("reconnect"), "it is of now")
-	recorded("reconnect", taken)
+	recorded("reconnect", day0)
 	ages(6 * time.Minute)
 	require.False(t, first("reconnect"), "the log has it: the tables are slow")
-	before := taken.Add(-time.Second)
+	before := day0.Add(-time.Second)
 	shown = &before
 	require.False(t, first("reconnect"), "they show a state of before")
 	require.True(t, first("ok"))
-	recorded("reconnect", taken) // of a mark that another has taken the place of
+	recorded("reconnect", day0) // of a mark that another has taken the place of
 	ages(6 * time.Minute)
 	require.True(t, first("ok"))
-	recorded("ok", taken)
-	shown = &taken
+	recorded("ok", day0)
+	shown = &day0
 	require.True(t, first("ok"), "they show it: this is another change")
-	recorded("ok", taken.Add(time.Second))
+	recorded("ok", day0.Add(time.Second))
 	require.False(t, first("ok"))
 	ages(time.Hour)
 	require.True(t, first("ok"), "it will never show")
@@ -245,7 +236,7 @@ func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
 	put(t, secrets, "r", "first")
 	swap := func(ref, old, secret string) error {
-		return secrets.Swap(t.Context(), ref, []byte(old), []byte(secret), domain.SecretTimes{Taken: taken})
+		return secrets.Swap(t.Context(), ref, []byte(old), []byte(secret), domain.SecretTimes{Taken: day0})
 	}
 	require.NoError(t, swap("r", "first", "second"))
 	err := swap("r", "first", "third")
@@ -277,11 +268,11 @@ func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 		row := pool.QueryRow(t.Context(), `
 			insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until) values ($1, $2, $3, $4, $4, now())
 			on conflict (kind, p_id, social_account_id) do update set claimed_until = now() returning claimed_until`,
-			queue.Kind, int(queue.Platform), accounts[0], taken)
+			queue.Kind, int(queue.Platform), accounts[0], day0)
 		require.NoError(t, row.Scan(&claim.Until))
 		results := make([]domain.FetchResult, len(accounts))
 		for i, account := range accounts {
-			results[i] = domain.FetchResult{SocialAccount: account, Read: true, At: taken, DueAt: taken.Add(time.Hour)}
+			results[i] = domain.FetchResult{SocialAccount: account, Read: true, At: day0, DueAt: day0.Add(time.Hour)}
 		}
 		require.NoError(t, fetching.Record(t.Context(), claim, results))
 	}
@@ -291,7 +282,7 @@ func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 	const connections = 20_000
 	_, err = pool.Exec(t.Context(), `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
-		select $1, $2, n, $3, $3 from generate_series(10, $4::int) n`, queue.Kind, int(queue.Platform), taken, connections)
+		select $1, $2, n, $3, $3 from generate_series(10, $4::int) n`, queue.Kind, int(queue.Platform), day0, connections)
 	require.NoError(t, err)
 	looked := func() (rows int) {
 		_, err := pool.Exec(t.Context(), `select pg_stat_force_next_flush()`)

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
+
+var day0 = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 

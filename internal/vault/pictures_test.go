@@ -13,22 +13,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-var (
-	pictured    = domain.PostRef{ParentAccount: strings.Repeat("a", 24), SocialAccount: 70, ExternalID: "p"}
-	pictureTime = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-)
+var pictured = domain.PostRef{ParentAccount: strings.Repeat("a", 24), SocialAccount: 70, ExternalID: "p"}
 
-// picturesWith are pictures under keys of the bytes given, and whether one began to be taken.
 type picturesWith struct{ *vault.Pictures }
 
-func newPictures(t *testing.T, pool *pgxpool.Pool, keys ...string) picturesWith {
+func newPictures(t *testing.T, pool *pgxpool.Pool, keys ...vault.Key) picturesWith {
 	t.Helper()
-	for i, of := range keys {
-		keys[i] = strings.Repeat(of, 32)
-	}
-	parsed, err := vault.ParseKeys(strings.Join(keys, ","))
-	require.NoError(t, err)
-	p, err := vault.NewPictures(pool, parsed)
+	p, err := vault.NewPictures(pool, keys)
 	require.NoError(t, err)
 	return picturesWith{p}
 }
@@ -55,11 +46,11 @@ func (p picturesWith) requirePicture(t *testing.T, want string, post domain.Post
 func TestAPictureIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	p := newPictures(t, pool, "11")
+	p := newPictures(t, pool, key(t, 1))
 	p.requirePicture(t, "", pictured)
 	begun := errors.New("another has begun")
 	oneWins(t, begun, func(int) error {
-		begins, err := p.Begin(t.Context(), pictured, pictureTime)
+		begins, err := p.Begin(t.Context(), pictured, day0)
 		if err == nil && !begins {
 			return begun
 		}
@@ -68,7 +59,7 @@ func TestAPictureIsTakenOnce(t *testing.T) {
 	p.requirePicture(t, "", pictured) // it is under way
 	require.NoError(t, p.Keep(t.Context(), pictured, []byte("a picture")))
 	p.requirePicture(t, "a picture", pictured)
-	require.False(t, p.begins(t, pictured, pictureTime.AddDate(0, 1, 0)))
+	require.False(t, p.begins(t, pictured, day0.AddDate(0, 1, 0)))
 
 	var stored string
 	require.NoError(t, pool.QueryRow(t.Context(), `select encode(sealed, 'escape') from pictures`).Scan(&stored))
@@ -83,10 +74,10 @@ func TestAPictureIsTakenOnce(t *testing.T) {
 // A picture that cannot be taken is tried three times, hours apart; one that cannot be taken at all, once.
 func TestAPictureIsTriedABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
-	p := newPictures(t, setup(t), "11")
+	p := newPictures(t, setup(t), key(t, 1))
 	tries := 0
 	for hour := range 100 {
-		if p.begins(t, pictured, pictureTime.Add(time.Duration(hour)*time.Hour)) {
+		if p.begins(t, pictured, day0.Add(time.Duration(hour)*time.Hour)) {
 			tries++
 		}
 	}
@@ -94,26 +85,26 @@ func TestAPictureIsTriedABoundedNumberOfTimes(t *testing.T) {
 
 	other := pictured
 	other.ExternalID = "q"
-	require.True(t, p.begins(t, other, pictureTime))
+	require.True(t, p.begins(t, other, day0))
 	require.NoError(t, p.GiveUp(t.Context(), other))
-	require.False(t, p.begins(t, other, pictureTime.AddDate(1, 0, 0)))
+	require.False(t, p.begins(t, other, day0.AddDate(1, 0, 0)))
 
-	require.NoError(t, p.ForgetOld(t.Context(), pictureTime.AddDate(2, 0, 0)))
-	require.True(t, p.begins(t, other, pictureTime.AddDate(2, 0, 0)), "notes go with time")
+	require.NoError(t, p.ForgetOld(t.Context(), day0.AddDate(2, 0, 0)))
+	require.True(t, p.begins(t, other, day0.AddDate(2, 0, 0)), "notes go with time")
 }
 
 // A picture whose key is gone counts as none, and may be taken again.
 func TestAPictureWithoutItsKeyIsNone(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	before := newPictures(t, pool, "11")
-	require.True(t, before.begins(t, pictured, pictureTime))
+	before := newPictures(t, pool, key(t, 1))
+	require.True(t, before.begins(t, pictured, day0))
 	require.NoError(t, before.Keep(t.Context(), pictured, []byte("a picture")))
-	newPictures(t, pool, "22", "11").requirePicture(t, "a picture", pictured) // all keys open
+	newPictures(t, pool, key(t, 2), key(t, 1)).requirePicture(t, "a picture", pictured) // all keys open
 
-	after := newPictures(t, pool, "22")
+	after := newPictures(t, pool, key(t, 2))
 	after.requirePicture(t, "", pictured)
-	require.True(t, after.begins(t, pictured, pictureTime.AddDate(0, 0, 1)))
+	require.True(t, after.begins(t, pictured, day0.AddDate(0, 0, 1)))
 	require.NoError(t, after.Keep(t.Context(), pictured, []byte("again")))
 	after.requirePicture(t, "again", pictured)
 }
@@ -122,11 +113,11 @@ func TestAPictureWithoutItsKeyIsNone(t *testing.T) {
 func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	p := newPictures(t, pool, "11")
+	p := newPictures(t, pool, key(t, 1))
 	kept, under, stays := pictured, pictured, pictured
 	under.ExternalID, stays.SocialAccount = "under way", 71
 	for _, post := range []domain.PostRef{kept, under, stays} {
-		require.True(t, p.begins(t, post, pictureTime))
+		require.True(t, p.begins(t, post, day0))
 	}
 	require.NoError(t, p.Keep(t.Context(), kept, []byte("a picture")))
 	require.NoError(t, p.Keep(t.Context(), stays, []byte("another")))
@@ -140,4 +131,40 @@ func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
 	var rows int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from pictures`).Scan(&rows))
 	require.Zero(t, rows)
+}
+
+func TestPostNotesGoWithAReadingWithTimeAndWithTheirAccount(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	fetching, ctx := vault.NewFetching(pool), t.Context()
+	note := func(id string, tried time.Time) domain.PostNote {
+		return domain.PostNote{ExternalID: id, Class: "not_found", Since: day0, TriedAt: tried}
+	}
+	ids := func(account int64) (ids []string) {
+		notes, err := fetching.PostNotes(ctx, account)
+		require.NoError(t, err)
+		for _, n := range notes {
+			ids = append(ids, n.ExternalID)
+		}
+		return ids
+	}
+	require.NoError(t, fetching.KeepPostNotes(ctx, 1, []domain.PostNote{note("a", day0), note("b", day0), note("c", day0)}, nil, day0))
+	require.NoError(t, fetching.KeepPostNotes(ctx, 2, []domain.PostNote{note("a", day0)}, nil, day0))
+	later := day0.Add(time.Hour)
+	require.NoError(t, fetching.KeepPostNotes(ctx, 1, []domain.PostNote{note("b", later)}, []string{"a"}, later))
+	require.ElementsMatch(t, []string{"b", "c"}, ids(1))
+	require.Equal(t, []string{"a"}, ids(2))
+	notes, err := fetching.PostNotes(ctx, 2)
+	require.NoError(t, err)
+	require.Equal(t, "not_found", notes[0].Class)
+	require.True(t, day0.Equal(notes[0].Since) && day0.Equal(notes[0].TriedAt))
+
+	// Of accounts that nobody reads any more, too.
+	muchLater := day0.Add(400*24*time.Hour + time.Minute)
+	require.NoError(t, fetching.KeepPostNotes(ctx, 1, nil, []string{"none"}, muchLater))
+	require.Equal(t, []string{"b"}, ids(1))
+	require.Empty(t, ids(2))
+
+	require.NoError(t, vault.NewEraser(pool).ForgetReads(ctx, []int64{1}, nil))
+	require.Empty(t, ids(1))
 }

@@ -26,9 +26,9 @@ func spelled(fill byte) string { return base64.StdEncoding.EncodeToString(raw(fi
 
 func key(t testing.TB, fill byte) vault.Key {
 	t.Helper()
-	k, err := vault.NewKey(raw(fill))
+	keys, err := vault.ParseKeys(spelled(fill))
 	require.NoError(t, err)
-	return k
+	return keys[0]
 }
 
 func TestParseKeysReadsEverySpelling(t *testing.T) {
@@ -102,8 +102,7 @@ func renderings(t testing.TB, value any) map[string]string {
 func TestKeysShowNothingOfThemselves(t *testing.T) {
 	t.Parallel()
 	k := key(t, 0x41)
-	secrets, err := vault.NewSecrets(nil, vault.Keys{k})
-	require.NoError(t, err)
+	secrets := newSecrets(t, nil, k)
 	type config struct {
 		Exported vault.Keys
 		hidden   vault.Key // fmt asks no methods of what it cannot reach

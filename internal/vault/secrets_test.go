@@ -3,6 +3,7 @@ package vault_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-var taken = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
 func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...vault.Key) *vault.Secrets {
 	t.Helper()
 	secrets, err := vault.NewSecrets(pool, keys)
@@ -24,10 +23,10 @@ func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...vault.Key) *vault.Secr
 	return secrets
 }
 
-// put stores a secret that was taken at the time that all are here.
+// put stores a secret that was taken at day0.
 func put(t testing.TB, secrets *vault.Secrets, ref, secret string) {
 	t.Helper()
-	require.NoError(t, secrets.Put(t.Context(), ref, []byte(secret), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Put(t.Context(), ref, []byte(secret), domain.SecretTimes{Taken: day0}))
 }
 
 func get(t testing.TB, secrets *vault.Secrets, ref string) string {
@@ -45,7 +44,7 @@ func TestSecretRoundTrip(t *testing.T) {
 		ctx := context.Background()
 		ref := rapid.StringMatching(`[a-z0-9:/ü]{1,40}`).Draw(r, "ref")
 		secret := rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(r, "secret")
-		require.NoError(r, secrets.Put(ctx, ref, secret, domain.SecretTimes{Taken: taken}))
+		require.NoError(r, secrets.Put(ctx, ref, secret, domain.SecretTimes{Taken: day0}))
 		got, err := secrets.Get(ctx, ref)
 		require.NoError(r, err)
 		require.Equal(r, secret, got)
@@ -67,7 +66,7 @@ func TestTimesStandBesideTheSeal(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
 	ctx := t.Context()
-	ends := taken.AddDate(0, 2, 0)
+	ends := day0.AddDate(0, 2, 0)
 	later := ends.AddDate(0, 2, 0)
 	says := func(updated time.Time, expires, renewable *time.Time) {
 		t.Helper()
@@ -77,11 +76,11 @@ func TestTimesStandBesideTheSeal(t *testing.T) {
 		require.NoError(t, row.Scan(&at, &until, &renewals))
 		require.Equal(t, []any{updated, expires, renewable}, []any{at, until, renewals})
 	}
-	times := domain.SecretTimes{Taken: taken, Expires: ends, RenewableUntil: later}
+	times := domain.SecretTimes{Taken: day0, Expires: ends, RenewableUntil: later}
 	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("first"), times))
 	_, err := secrets.Rotate(ctx)
 	require.NoError(t, err)
-	says(taken, &ends, &later)
+	says(day0, &ends, &later)
 	times = domain.SecretTimes{Taken: ends, Expires: later, RenewableUntil: ends}
 	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), times))
 	says(ends, &later, &ends)
@@ -107,7 +106,7 @@ func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
 		"not text":   {"a\xff", "other token", vault.ErrRef, domain.CodeInvalid},
 		"long ref":   {strings.Repeat("r", vault.MaxRef+1), "other token", vault.ErrRef, domain.CodeInvalid},
 	} {
-		err := secrets.Put(t.Context(), test.ref, []byte(test.secret), domain.SecretTimes{Taken: taken})
+		err := secrets.Put(t.Context(), test.ref, []byte(test.secret), domain.SecretTimes{Taken: day0})
 		require.ErrorIs(t, err, test.want, name)
 		require.Equal(t, test.code, domain.CodeOf(err), name)
 		require.NotContains(t, err.Error(), "other token", name)
@@ -194,4 +193,76 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 		_, err := vault.NewSecrets(nil, keys)
 		require.Error(t, err, name)
 	}
+}
+
+func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	ctx := t.Context()
+	const rows = 1201 // three batches
+	old := newSecrets(t, pool, key(t, 1))
+	for i := range rows {
+		put(t, old, fmt.Sprint(i), fmt.Sprint("token ", i))
+	}
+	put(t, newSecrets(t, pool, key(t, 3)), "of a lost key", "token")
+	put(t, old, "spoilt", "token")
+	_, err := pool.Exec(ctx, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
+	require.NoError(t, err)
+	newest := newSecrets(t, pool, key(t, 2), key(t, 1))
+	put(t, newest, "new", "sealed with the new key")
+	done, err := newest.Rotate(ctx)
+	require.NoError(t, err)
+	require.Equal(t, vault.Rotation{Resealed: rows, Remaining: 2, Unreadable: []string{"of a lost key", "spoilt"}}, done)
+
+	alone := newSecrets(t, pool, key(t, 2)) // the old key is gone
+	for i := range rows {
+		require.Equal(t, fmt.Sprint("token ", i), get(t, alone, fmt.Sprint(i)))
+	}
+	require.Equal(t, "token", get(t, newSecrets(t, pool, key(t, 3)), "of a lost key"), "left as it is")
+	require.NoError(t, alone.Delete(ctx, "spoilt"))
+	require.NoError(t, alone.Delete(ctx, "of a lost key"))
+	require.NoError(t, alone.Check(ctx))
+	done, err = alone.Rotate(ctx)
+	require.NoError(t, err)
+	require.Equal(t, vault.Rotation{}, done)
+	var changed int
+	require.NoError(t, pool.QueryRow(ctx, `select count(*) from secrets where updated_at <> $1`, day0).Scan(&changed))
+	require.Zero(t, changed, "when a secret was taken does not change")
+}
+
+// Tokens are refreshed while operators rotate: a put that commits after Rotate has read and before
+// it writes stays.
+func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	ctx := t.Context()
+	old := newSecrets(t, pool, key(t, 1))
+	sealed := func(token string) (b []byte) {
+		put(t, old, "r", token)
+		require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&b))
+		return b
+	}
+	fresh := sealed("fresh token")
+	sealed("stale token")
+
+	tx, err := pool.Begin(ctx)
+	require.NoError(t, err)
+	defer tx.Rollback(ctx)
+	_, err = tx.Exec(ctx, `update secrets set sealed = $1 where ref = 'r'`, fresh)
+	require.NoError(t, err)
+	current := newSecrets(t, pool, key(t, 2), key(t, 1))
+	rotated := make(chan error, 1)
+	go func() {
+		_, err := current.Rotate(context.Background())
+		rotated <- err
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		row := pool.QueryRow(ctx, `
+			select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+		return row.Scan(&waiting) == nil && waiting
+	}, time.Minute, 10*time.Millisecond, "Rotate to wait for the put")
+	require.NoError(t, tx.Commit(ctx))
+	require.NoError(t, <-rotated)
+	require.Equal(t, "fresh token", get(t, old, "r"))
 }

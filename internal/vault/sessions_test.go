@@ -13,8 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-var signInDay = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-
 // session is one of an hour.
 func session(id, user string, now time.Time) vault.Session {
 	return vault.Session{
@@ -32,7 +30,7 @@ func signInLink(user string, now time.Time) vault.SignInLink {
 func TestSessionsLastAndEnd(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, now := vault.NewSessions(pool), signInDay
+	s, now := vault.NewSessions(pool), day0
 	begin := func(id, user string) vault.Session {
 		begun := session(id, user, now)
 		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
@@ -71,7 +69,7 @@ func TestSessionsLastAndEnd(t *testing.T) {
 
 func TestALinkBeginsOneSession(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), signInDay
+	s, now := vault.NewSessions(setup(t)), day0
 	link := signInLink("alice", now)
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("word")))
 	found, err := s.Link(t.Context(), digest("word"), now)
@@ -101,9 +99,9 @@ func TestALinkBeginsOneSession(t *testing.T) {
 func TestSigningInUsesUpAllLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, made := vault.NewSessions(pool), signInLink("alice", signInDay)
+	s, made := vault.NewSessions(pool), signInLink("alice", day0)
 	begin := func(id string, link []byte) error {
-		return s.Begin(t.Context(), session(id, "alice", signInDay), digest(id), link, nil)
+		return s.Begin(t.Context(), session(id, "alice", day0), digest(id), link, nil)
 	}
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("first")))
 	require.NoError(t, begin("token", nil))
@@ -119,7 +117,7 @@ func TestSigningInUsesUpAllLinks(t *testing.T) {
 func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, identities, now := vault.NewSessions(pool), vault.NewIdentities(pool), signInDay
+	s, identities, now := vault.NewSessions(pool), vault.NewIdentities(pool), day0
 	for _, user := range []string{"alice", "bob"} {
 		require.NoError(t, s.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
 		require.NoError(t, s.MakeLink(t.Context(), signInLink(user, now), digest(user+"'s link")))
@@ -139,7 +137,7 @@ func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
 // A sign-in that cannot be recorded uses no link up and begins nothing; one that cannot be stored is not recorded.
 func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), signInDay
+	s, now := vault.NewSessions(setup(t)), day0
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now), digest("word")))
 	begun := session("one", "alice", now)
 	away, recorded := errors.New("the log is away"), 0
@@ -160,7 +158,7 @@ func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
 // While the log takes its time to record sign-ins, those who are signed in go on.
 func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), signInDay
+	s, now := vault.NewSessions(setup(t)), day0
 	begin := func(id string, record func(context.Context) error) error {
 		return s.Begin(t.Context(), session(id, id, now), digest(id), nil, record)
 	}
@@ -189,4 +187,40 @@ func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
+}
+
+const issuer = "https://id.example"
+
+func TestAUserIsLinkedOnce(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	i, sessions, now := vault.NewIdentities(pool), vault.NewSessions(pool), day0
+	_, err := i.UserOf(t.Context(), issuer, "s-1")
+	require.ErrorIs(t, err, vault.ErrNotLinked)
+	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))
+	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now), "again")
+	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-2", "alice", now), vault.ErrLinkedElsewhere, "another subject")
+	require.ErrorIs(t, i.Link(t.Context(), "https://other.example", "s-1", "alice", now), vault.ErrLinkedElsewhere, "another issuer")
+	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-1", "bob", now), vault.ErrLinkedElsewhere, "the subject is somebody's")
+	require.NoError(t, i.Link(t.Context(), "https://other.example", "s-1", "bob", now), "the same word of another issuer is another person")
+	user, err := i.UserOf(t.Context(), issuer, "s-1")
+	require.NoError(t, err)
+	require.Equal(t, "alice", user)
+	from, err := i.LinkedTo(t.Context(), "alice")
+	require.NoError(t, err)
+	require.Equal(t, issuer, from)
+
+	for _, user := range []string{"alice", "bob"} {
+		require.NoError(t, sessions.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
+	}
+	require.NoError(t, i.Unlink(t.Context(), "alice"))
+	require.ErrorIs(t, i.Unlink(t.Context(), "alice"), vault.ErrNotLinked)
+	_, err = i.LinkedTo(t.Context(), "alice")
+	require.ErrorIs(t, err, vault.ErrNotLinked)
+	for user, want := range map[string]error{"alice": vault.ErrNoSession, "bob": nil} {
+		_, err = sessions.Find(t.Context(), digest(user), now)
+		require.ErrorIs(t, err, want, user)
+	}
+	// Two subjects that say one address at once: one of them is linked, in whatever order.
+	oneWins(t, vault.ErrLinkedElsewhere, func(n int) error { return i.Link(t.Context(), issuer, fmt.Sprint(n), "alice", now) })
 }

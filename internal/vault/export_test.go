@@ -1,4 +1,0 @@
-package vault
-
-// NewKey makes a key of bytes.
-var NewKey = newKey
