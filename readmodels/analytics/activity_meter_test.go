@@ -2,35 +2,15 @@ package analytics_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
-
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// drawActivityWorld adds registrations of posts to a world.
-func drawActivityWorld(t *rapid.T, season time.Time) *world {
-	w := drawWorld(t, season)
-	for i := range rapid.IntRange(0, 40).Draw(t, "posts") {
-		s := rapid.SampledFrom(socials).Draw(t, "social")
-		post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), s.platform,
-			fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), drawInstant(t, season), nil)
-		if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
-			post.PublishedAt = new(drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago"))))
-		}
-		w.Add(fmt.Sprintf("r%03d", i), post)
-	}
-	return w
-}
 
 func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 	t.Parallel()
@@ -39,7 +19,7 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 		asOf    *time.Time
 		sources []int64
 	}
-	agreeOnPart(t, drawActivityWorld,
+	agreeOnPart(t, drawStatsWorld,
 		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
 			got, meta, err := a.ActivityMeter(ctx, scope, q)
 			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
@@ -152,40 +132,4 @@ func regular(dates []string, counts map[string]int64) float64 {
 		}
 	}
 	return active * 100 / spans
-}
-
-// Three posts a week, one in each week, is a full score; the same posts in one week are not. Each
-// account is measured alone: a busy one does not hide an idle one.
-func TestActivityMeterRewardsFrequencyAndRegularity(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	query := onFacebook(analytics.Range{From: june.From, To: june.From.AddDate(0, 0, 14), Zone: time.UTC})
-	for name, tt := range map[string]struct {
-		days, ofAnother              []int
-		score, frequency, regularity *float64
-	}{
-		"full":              {[]int{1, 3, 5, 8, 10, 12}, nil, new(100.0), new(100.0), new(100.0)},
-		"more is not more":  {[]int{1, 2, 3, 4, 5, 6, 8, 9, 10}, nil, new(100.0), new(100.0), new(100.0)},
-		"all in one week":   {[]int{8, 9, 10, 11, 12, 13}, nil, new(75.0), new(100.0), new(50.0)},
-		"one post":          {[]int{9}, nil, new(33.33), new(16.67), new(50.0)},
-		"idle":              {[]int{29}, nil, new(0.0), new(0.0), new(0.0)},
-		"beside an idle":    {[]int{1, 3, 5, 8, 10, 12}, []int{29}, new(50.0), new(50.0), new(50.0)},
-		"no post known yet": {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
-			for social, days := range map[int64][]int{11: tt.days, 12: tt.ofAnother} {
-				for _, n := range days {
-					at := june.From.AddDate(0, 0, n-1).Add(12 * time.Hour)
-					w.Add(fmt.Sprint(social, n), registered(tenantOf(tenants[0], social), domain.Facebook, fmt.Sprint(n), at, &at))
-				}
-			}
-			w.Fold(t, db)
-			got, meta := ask(t, db, (*analytics.Analytics).ActivityMeter, wholeAgency, query)
-			require.Equal(t, []*float64{tt.score, tt.frequency, tt.regularity}, []*float64{got.Total.Score, got.Total.Frequency, got.Total.Regularity})
-			require.Equal(t, got.Total, got.Platforms[0].Activity)
-			require.Len(t, got.Total.Series, 14)
-			require.Equal(t, tt.score == nil, meta.Sources[0].Status == analytics.SourceNeverRead)
-		})
-	}
 }

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -100,12 +101,8 @@ func (qc *queryContext) heldPages(ctx context.Context, span figureSpan) (heldPag
 	if err := qc.readSpells(ctx, span, mixed, pages.spells); err != nil {
 		return pages, err
 	}
-	// Who reads a page after the span may have read windows of people that end in it, also where others have read between.
-	late := func(t tenure) bool { return qc.sees(t.owner) && !t.last.Before(span.end.utc()) }
-	for social, list := range tenures {
-		if s := pages.spells[social]; pages.of != nil && (s == nil || s.of(span, qc.sees) || slices.ContainsFunc(list, late)) {
-			pages.of = append(pages.of, social)
-		}
+	if pages.of != nil {
+		pages.of = slices.AppendSeq(pages.of, maps.Keys(tenures))
 	}
 	return pages, nil
 }
@@ -128,20 +125,6 @@ func spellsOf(list []tenure) (s *spells, apart bool) {
 		s.had = append(s.had, spell{t.owner, *t.since})
 	}
 	return s, true
-}
-
-// of reports whether some owners may have figures of a social account in a span of days: those whose time ended before it
-// have none, those who came later may have read its windows of people by a back-fill.
-func (s *spells) of(span figureSpan, sees func(owner) bool) bool {
-	for _, list := range [][]spell{s.read, s.whoHad()} {
-		for i, spell := range list {
-			over := i+1 < len(list) && !list[i+1].from.After(span.first.utc())
-			if sees(spell.owner) && !over {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // whoHad are the spells by which a day is somebody's.

@@ -13,37 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Client C takes over client A's page and reads, by a back-fill, how many people saw it in the week before: the platform's
-// figures of those days are shown to C, who has read them, and to nobody else but the agency.
-func TestABackFillShowsReachOfDaysBeforeIt(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	add := func(owner domain.Tenant, when string, backfilled bool, figure domain.Figure) {
-		reading := read(domain.Facebook, at(when), figure)
-		reading.Tenant, reading.Backfilled = tenantOf(owner, 11), backfilled
-		w.Add(when, reading)
-	}
-	shown := func() {
-		t.Helper()
-		w.Fold(t, db)
-		days := analytics.Range{From: at("2026-06-08 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC}
-		for account, windows := range map[string]int{clientA: 0, clientC: 1} {
-			stats, _ := ask(t, db, (*analytics.Analytics).AccountStats, ofClient(account), onFacebook(days))
-			require.Len(t, stats.Reach, windows, account)
-		}
-	}
-	add(tenants[0], "2026-06-01 09:00", false, flow(domain.MetricViews, "2026-05-31", 5))
-	add(tenants[1], "2026-06-20 09:00", true, domain.Figure{
-		Name: domain.MetricReach, Kind: domain.Rolling, Value: 7, Source: "page_reach", Day: "2026-06-09", Window: "day",
-	})
-	shown()
-	// The page has gone to and fro, so that not even the next reading after those days is C's.
-	add(tenants[1], "2026-05-20 09:00", false, flow(domain.MetricViews, "2026-05-19", 5))
-	add(tenants[0], "2026-06-15 09:00", false, flow(domain.MetricViews, "2026-06-14", 5))
-	shown()
-}
-
 // Alice hands her page to Bob in June: the sources say to whom asks about her why nothing new
 // comes.
 func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {

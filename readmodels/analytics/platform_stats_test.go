@@ -38,15 +38,14 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 			}
 		}
 	}
-	for n := range rapid.IntRange(0, 12).Draw(t, "posts") {
+	for n := range rapid.IntRange(0, 40).Draw(t, "posts") {
 		s := rapid.SampledFrom(socials).Draw(t, "social")
 		post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), s.platform,
 			fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")), drawInstant(t, season), nil)
 		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
-			at := drawInstant(t, season)
-			post.PublishedAt = &at
+			post.PublishedAt = new(drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago"))))
 		}
-		w.Add(fmt.Sprint("r", n), post)
+		w.Add(fmt.Sprintf("r%03d", n), post)
 	}
 	return w
 }

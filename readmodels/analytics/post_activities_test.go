@@ -1,7 +1,6 @@
 package analytics_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -24,8 +23,9 @@ func TestActivities(t *testing.T) {
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}
 	log.Put(t,
 		domain.DirectoryCategory{ID: 5, Name: "Offers"}, domain.DirectoryMember{ID: 7, AccountID: clientA, UserID: userA, Active: true},
+		domain.DirectoryPlannedPost{ID: 3, AccountID: clientA, SocialAccount: 1, ExternalID: "p5", CategoryID: 7},
 		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "p2", CategoryID: 5},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 5}, // another agency's plan
+		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 9}, // another agency's plan
 	)
 	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
 	foreign := domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 8, SocialAccount: 2}
@@ -106,6 +106,12 @@ func TestActivities(t *testing.T) {
 		_, err = posts.Activity(t.Context(), scope, id)
 		require.ErrorIs(t, err, analytics.ErrActivityNotFound, id)
 	}
+	for category, want := range map[int64]error{5: nil, 6: nil, 7: nil, 9: analytics.ErrCategoryNotFound} {
+		query := everywhere(june)
+		query.Category = category
+		_, _, err = posts.TopPosts(t.Context(), scope, query)
+		require.ErrorIs(t, err, want, "another agency's category, which only its planner names, is not found: %d", category)
+	}
 }
 
 // What the planner holds as scheduled are activities of that state: of the page's present client alone, the next one first.
@@ -179,41 +185,4 @@ func TestPlannedPosts(t *testing.T) {
 	listed, _, err := posts.Activities(t.Context(), agency, analytics.ActivitiesQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	require.Empty(t, listed, "planned posts are no published ones")
-}
-
-// A post has the category that its registration names, else that of the content planner; a category
-// that only the planner names can be asked for, and another agency's cannot.
-func TestCategoryOfAPost(t *testing.T) {
-	t.Parallel()
-	log := foldtest.TwoAgencies(t)
-	log.Put(t,
-		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "planned", CategoryID: 77},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: clientA, SocialAccount: 1, ExternalID: "both", CategoryID: 77},
-		domain.DirectoryPlannedPost{ID: 3, AccountID: clientB, SocialAccount: 2, ExternalID: "foreign", CategoryID: 78},
-	)
-	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
-	put := func(data domain.Data) {
-		t.Helper()
-		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), data, inJune)))
-	}
-	for id, category := range map[string]*int64{"planned": nil, "both": new(int64(6)), "none": nil} {
-		post := registered(tenant, domain.Facebook, id, inJune, &june.From)
-		post.Origin, post.CategoryID = domain.OriginMainApp, category
-		put(post)
-		put(domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: inJune, PublishedAt: &june.From, FromZero: true,
-			Counts: domain.Counts{Likes: new(int64(5))},
-		})
-	}
-	for category, want := range map[int64][]string{0: {"both", "none", "planned"}, 77: {"planned"}, 6: {"both"}, 78: nil, 79: nil} {
-		query := everywhere(june)
-		query.Category = category
-		top, _, err := (&analytics.Analytics{Pool: log.DB.ReadOnly}).TopPosts(t.Context(), wholeAgency, query)
-		var ids []string
-		for _, p := range top.Posts {
-			ids = append(ids, p.ExternalID)
-		}
-		require.ElementsMatch(t, want, ids, category)
-		require.Equal(t, want == nil, errors.Is(err, analytics.ErrCategoryNotFound), "%d: %v", category, err)
-	}
 }
