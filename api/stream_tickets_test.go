@@ -119,7 +119,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 	}
 }
 
-// Streams of a login without an end end after minutes, so that it is judged again.
+// Streams of a login that does not expire end after minutes, so that it is judged again.
 func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {

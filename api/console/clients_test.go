@@ -112,7 +112,8 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{},
 		analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
-		{Window: "day", EndsOn: new("2026-09-30"), Value: 5}, {Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
+		{Window: "day", EndsOn: new("2026-09-30"), Value: 5},
+		{Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
 		{Window: "week", EndsOn: new("2026-09-30"), Value: 6},
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")

@@ -60,7 +60,7 @@ func (m mounted) opened(session string) <-chan struct{} {
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, m.url+"/api/notices", http.NoBody)
 	require.NoError(m.t, err)
 	r.AddCookie(&http.Cookie{Name: "session", Value: session})
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r) //nolint:bodyclose // at the stream's end
 	require.NoError(m.t, err)
 	lines := bufio.NewScanner(response.Body)
 	require.True(m.t, lines.Scan())

@@ -31,7 +31,8 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 		draft domain.Draft
 		cause error
 	}{
-		{testContext(t), nameless, eventlog.ErrEmptyKey}, {testContext(t), elsewhere, eventlog.ErrInvalidDraft},
+		{testContext(t), nameless, eventlog.ErrEmptyKey},
+		{testContext(t), elsewhere, eventlog.ErrInvalidDraft},
 		{ended, postRead(1, 1), context.Canceled},
 	} {
 		drafts := []domain.Draft{c.draft}
@@ -303,7 +304,8 @@ func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 
 // givesUp is a context that ends as soon as somebody waits for its end.
 type givesUp struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one
+
 	cancel func()
 }
 

@@ -22,12 +22,23 @@ func TestBinaryValuesAreThoseOfPgx(t *testing.T) {
 	}
 	values := []any{
 		nil, true, false, "", "text", `{"a":1}`, "2026-10-01", "5",
-		[]byte(nil), []byte{}, []byte(`[]`), []byte{0, 255},
+		[]byte(nil),
+		[]byte{},
+		[]byte(`[]`),
+		[]byte{0, 255},
 		int16(-7), int32(math.MinInt32), int64(math.MaxInt64), new(int64(-1)), (*int64)(nil), &instants[3], (*time.Time)(nil), 12, 1.5,
-		[]int16{1, -2}, []int16{}, []int16(nil),
-		[]int64{math.MinInt64, 3}, []int64{}, []int64(nil),
-		[]string{"a", "", "é"}, []string{}, []string(nil),
-		instants, []time.Time{}, []time.Time(nil),
+		[]int16{1, -2},
+		[]int16{},
+		[]int16(nil),
+		[]int64{math.MinInt64, 3},
+		[]int64{},
+		[]int64(nil),
+		[]string{"a", "", "é"},
+		[]string{},
+		[]string(nil),
+		instants,
+		[]time.Time{},
+		[]time.Time(nil),
 	}
 	for _, at := range instants {
 		values = append(values, at)
