@@ -15,7 +15,7 @@ import (
 // notes are the signed notes in the log.
 func (w *world) notes(t testing.TB) (notes []string) {
 	t.Helper()
-	list, err := proof.NewProver(w, always(w.known(t))).Checkpoints(t.Context())
+	list, err := proof.NewProver(w, func() (note.Verifiers, error) { return w.known, nil }).Checkpoints(t.Context())
 	require.NoError(t, err)
 	for _, c := range list {
 		notes = append(notes, c.Note)
@@ -37,17 +37,17 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	good := w.notes(t)[0]
-	_, err := proof.OpenCheckpoint([]byte(good), w.known(t))
+	_, err := proof.OpenCheckpoint([]byte(good), w.known)
 	require.NoError(t, err)
 
-	stranger := newWorld(t).key(t)
-	opened, err := note.Open([]byte(good), w.known(t))
+	stranger := newWorld(t).key
+	opened, err := note.Open([]byte(good), w.known)
 	require.NoError(t, err)
 	cosigned, err := note.Sign(opened, stranger)
 	require.NoError(t, err)
-	_, err = note.Open(cosigned, w.known(t))
+	_, err = note.Open(cosigned, w.known)
 	require.NoError(t, err, "the library ignores the stranger's signature")
-	_, err = proof.OpenCheckpoint(cosigned, w.known(t))
+	_, err = proof.OpenCheckpoint(cosigned, w.known)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 
 	// 68 bytes of key hash and signature: the last character before the padding has two bits to spare.
@@ -63,7 +63,7 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 		return b
 	}
 	require.Equal(t, sig(good), sig(other), "two spellings of one signature")
-	_, err = proof.OpenCheckpoint([]byte(other), w.known(t))
+	_, err = proof.OpenCheckpoint([]byte(other), w.known)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 }
 
@@ -114,12 +114,12 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 			t.Parallel()
 			w := busy(t, 2)
 			truth := w.sign(t, w.signer(t))
-			require.True(t, w.verify(t, w).OK())
+			require.True(t, w.verify(t).OK())
 			c.lie(&truth)
-			text, err := truth.Sign(w.key(t))
+			text, err := truth.Sign(w.key)
 			require.NoError(t, err)
 			w.lay(t, "lie", string(text))
-			report := w.verify(t, w)
+			report := w.verify(t)
 			require.Len(t, report.Findings, 1)
 			require.Contains(t, report.Findings[0].String(), c.words)
 			require.Equal(t, 1, report.Checkpoints)

@@ -14,18 +14,15 @@ import (
 func ExampleVerifyBundle() {
 	public, err := os.ReadFile("testdata/bundle.pub")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	known, err := proof.ParseVerifiers(string(public))
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	bundle, err := os.ReadFile("testdata/bundle.jsonl")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	report, err := proof.VerifyBundle(bytes.NewReader(bundle), known)
 	fmt.Println(report.OK(), report.Records, "records,", report.Covered, "signed", err)
@@ -43,13 +40,11 @@ func ExampleVerifyBundle() {
 func ExampleCheckpoint_Sign() {
 	private, public, err := proof.GenerateKey() // as `ledgerboard keygen` does
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	signer, _, err := proof.ParseKey(private)
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	checkpoint := proof.Checkpoint{
 		Time:       time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC),
@@ -57,13 +52,11 @@ func ExampleCheckpoint_Sign() {
 	}
 	signed, err := checkpoint.Sign(signer)
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	known, err := proof.ParseVerifiers(public)
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	opened, err := proof.OpenCheckpoint(signed, known)
 	fmt.Println(opened.Records(), "records by", opened.Time.Format(time.DateOnly), err)

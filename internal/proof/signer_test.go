@@ -44,7 +44,7 @@ func TestSigner(t *testing.T) {
 	nothing()
 	w.change(t, agencies[0])
 	require.Equal(t, int64(3), w.sign(t, s).Records())
-	report := w.verify(t, w)
+	report := w.verify(t)
 	require.True(t, report.OK(), "%v", report.Findings)
 	require.Equal(t, 5, report.Checkpoints)
 }
@@ -104,7 +104,7 @@ func TestTwoSignersAtOnce(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	report := w.verify(t, w)
+	report := w.verify(t)
 	require.True(t, report.OK(), "%v", report.Findings)
 	require.Equal(t, 5, report.Checkpoints)
 }

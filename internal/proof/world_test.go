@@ -1,9 +1,12 @@
 package proof_test
 
 import (
-	"crypto/rand"
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,47 +14,151 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
+const testPartitions = 3
+
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+// agencies are three ids in two partitions: two share one.
+var agencies = func() []string {
+	var a []string
+	byPartition := map[int32]int{}
+	for n := 1; len(a) < 3; n++ {
+		id := fmt.Sprintf("5f1d7f3b8c9d440001a1%04x", n)
+		p := eventlog.PartitionOf([]byte(id), testPartitions)
+		if p == 0 && byPartition[0] < 2 || p == 2 && byPartition[2] < 1 {
+			byPartition[p]++
+			a = append(a, id)
+		}
+	}
+	return a
+}()
+
+// memory is a log in memory; its records can be tampered with.
+type memory struct {
+	eventlog.Codec
+	topics map[string][][]eventlog.Record
+	broken error // of the next append
+}
+
+func newMemory(t testing.TB) *memory {
+	t.Helper()
+	raw, err := os.ReadFile("../../deploy/topics.json")
+	require.NoError(t, err)
+	specs, err := eventlog.ParseTopics(raw)
+	require.NoError(t, err)
+	codec := eventlog.NewCodec(domain.NewRegistry(), specs, "/ledgerboard/test")
+	return &memory{Codec: codec, topics: map[string][][]eventlog.Record{
+		domain.TopicDashboards: make([][]eventlog.Record, testPartitions),
+		domain.TopicOperations: make([][]eventlog.Record, 3),
+	}}
+}
+
+func (m *memory) Ranges(_ context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	var ranges []eventlog.PartitionRange
+	for i, records := range m.topics[topic] {
+		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(i), End: int64(len(records))})
+	}
+	return ranges, eventlog.TopicID{1, 2, 3}, nil
+}
+
+func (m *memory) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
+	for i, records := range m.topics[cfg.Topic] {
+		from, to := cfg.From[int32(i)], int64(len(records))
+		if cfg.To != nil {
+			to = cfg.To[int32(i)]
+		}
+		for from < to {
+			end := min(from+3, to) // small runs
+			run := eventlog.Run{Partition: int32(i), Next: end}
+			for _, r := range records[from:end] {
+				if cfg.Key == "" || cfg.Key == string(r.Key) {
+					run.Records = append(run.Records, r)
+				}
+			}
+			if len(run.Records) > 0 {
+				if err := cfg.Handle(ctx, run); err != nil {
+					return err
+				}
+			}
+			from = end
+		}
+	}
+	return nil
+}
+
+// Append encodes and appends.
+func (m *memory) Append(_ context.Context, d domain.Draft) error {
+	if m.broken != nil {
+		return m.broken
+	}
+	r, err := m.Encode(d)
+	if err == nil {
+		m.put(r)
+	}
+	return err
+}
+
+func (m *memory) put(r eventlog.Record) {
+	parts := m.topics[r.Topic]
+	r.Partition = eventlog.PartitionOf(r.Key, int32(len(parts)))
+	r.Offset = int64(len(parts[r.Partition]))
+	parts[r.Partition] = append(parts[r.Partition], r)
+}
+
+// renumber gives records the partition and offset of where they lie, after tampering.
+func (m *memory) renumber() {
+	for _, parts := range m.topics {
+		for i := range parts {
+			for j := range parts[i] {
+				parts[i][j].Partition, parts[i][j].Offset = int32(i), int64(j)
+			}
+		}
+	}
+}
+
+// find returns the place of an agency's version.
+func (m *memory) find(agency string, version int) (partition, index int) {
+	p := int(eventlog.PartitionOf([]byte(agency), testPartitions))
+	return p, slices.IndexFunc(m.topics[domain.TopicDashboards][p], func(r eventlog.Record) bool {
+		return string(r.Key) == agency && r.Header("ce_chainversion") == strconv.Itoa(version)
+	})
+}
+
+func setHeader(r *eventlog.Record, name, value string) {
+	isNamed := func(h eventlog.Header) bool { return h.Key == name }
+	others := slices.DeleteFunc(slices.Clone(r.Headers), isNamed)
+	r.Headers = append(others, eventlog.Header{Key: name, Value: []byte(value)})
+}
+
 // world is an honest log with its checkpoints.
 type world struct {
 	*memory
-	heads   map[string]domain.StreamHead
-	now     time.Time
-	began   time.Time // each version of a stream is a second later
-	signing string    // signer key
-	public  string
+	heads map[string]domain.StreamHead
+	now   time.Time
+	key   note.Signer
+	known note.Verifiers
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	signing, public, err := note.GenerateKey(rand.Reader, "test.ledgerboard")
+	private, public, err := proof.GenerateKey()
 	require.NoError(t, err)
-	return &world{
-		memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, began: noon, signing: signing, public: public,
-	}
-}
-
-func (w *world) known(t testing.TB) note.Verifiers {
-	t.Helper()
-	v, err := note.NewVerifier(w.public)
+	key, _, err := proof.ParseKey(private)
 	require.NoError(t, err)
-	return note.VerifierList(v)
-}
-
-func (w *world) key(t testing.TB) note.Signer {
-	t.Helper()
-	key, err := note.NewSigner(w.signing)
+	known, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
-	return key
+	return &world{memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, key: key, known: known}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
 	t.Helper()
 	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, Key: w.key(t), Known: w.known(t),
+		Source: w, Append: w.Append, Key: w.key, Known: w.known,
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
@@ -79,25 +186,21 @@ func userOf(agency string, version int64) string { return fmt.Sprintf("u%d-%s", 
 // record changes something; every third takes access away.
 func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	t.Helper()
-	r := w.encode(t, agency, w.heads[agency], userOf(agency, w.heads[agency].Version+1), w.at(agency))
-	w.chain(agency, r)
+	head := w.heads[agency]
+	version := head.Version + 1
+	at := noon.Add(time.Duration(version) * time.Second)
+	r := w.encode(t, agency, head, userOf(agency, version), at)
+	w.put(r)
+	w.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prevOf(agency, head), r), Time: at}
 	return r
 }
 
-// chain puts a record that follows the head.
-func (w *world) chain(agency string, r eventlog.Record) {
-	w.put(r)
-	head := w.heads[agency]
-	prev := head.Hash
+// prevOf is the hash that the record after a head names.
+func prevOf(agency string, head domain.StreamHead) [32]byte {
 	if head.Version == 0 {
-		prev = eventlog.Genesis(r.Topic, agency)
+		return eventlog.Genesis(domain.TopicDashboards, agency)
 	}
-	at := w.at(agency)
-	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: at}
-}
-
-func (w *world) at(agency string) time.Time {
-	return w.began.Add(time.Duration(w.heads[agency].Version+1) * time.Second)
+	return head.Hash
 }
 
 func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user string, at time.Time) eventlog.Record {
@@ -106,22 +209,19 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
 		MainPOC: map[string][]string{client(1): {}},
 	}
-	prev := head.Hash
-	if head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, agency)
-		change.Created = map[string]string{client(1): domain.NewDashboardID(agency, client(1))}
-	} else if head.Version%3 == 0 {
+	if head.Version > 0 && head.Version%3 == 0 {
 		change.LostAccess = []string{userOf(agency, head.Version)}
 	}
 	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
 	if head.Version == 0 {
+		change.Created = map[string]string{client(1): domain.NewDashboardID(agency, client(1))}
 		data = domain.DashboardOpened{DashboardChange: change}
 	}
-	r, err := w.codec.Encode(domain.Draft{
+	r, err := w.Encode(domain.Draft{
 		Topic: domain.TopicDashboards, Key: agency, Data: data,
 		Envelope: domain.Envelope{
 			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, user), Subject: client(1), Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev},
+			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prevOf(agency, head)},
 			Audit: domain.Audit{
 				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
 				IdempotencyKey: fmt.Sprintf("key-%d", head.Version%4), RequestDigest: "00ff",
@@ -131,14 +231,6 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	})
 	require.NoError(t, err)
 	return r
-}
-
-// putUnreadable puts a record that follows the head and cannot be decoded.
-func (w *world) putUnreadable(t testing.TB, agency string) {
-	t.Helper()
-	r := w.encode(t, agency, w.heads[agency], "u", noon.Add(time.Hour))
-	r.Value = []byte("{")
-	w.put(r)
 }
 
 // busy is a world of three agencies with so many changes each, a lost race, and a checkpoint after
@@ -162,9 +254,9 @@ func busy(t testing.TB, rounds int) *world {
 	return w
 }
 
-func (w *world) verify(t testing.TB, log proof.Source, change ...func(*proof.VerifyConfig)) proof.Report {
+func (w *world) verify(t testing.TB, change ...func(*proof.VerifyConfig)) proof.Report {
 	t.Helper()
-	cfg := proof.VerifyConfig{Source: log, Known: w.known(t)}
+	cfg := proof.VerifyConfig{Source: w, Known: w.known}
 	for _, c := range change {
 		c(&cfg)
 	}
