@@ -22,17 +22,9 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	observe := observeCheckpoints(registry)
 	values := func() map[string]float64 {
-		families, err := registry.Gather()
-		require.NoError(t, err)
 		found := map[string]float64{}
-		for _, family := range families {
-			for _, metric := range family.GetMetric() {
-				name := strings.TrimPrefix(family.GetName(), "ledgerboard_checkpoint_")
-				for _, label := range metric.GetLabel() {
-					name += " " + label.GetValue()
-				}
-				found[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-			}
+		for name, value := range metricsOf(t, registry) {
+			found[strings.TrimPrefix(name, "ledgerboard_checkpoint_")] = value
 		}
 		return found
 	}
@@ -120,8 +112,7 @@ func TestAFrozenSignerLosesTheLock(t *testing.T) {
 	}
 }
 
-// A new key goes on from what the old one signed beside the same data directory, whether or not somebody names the old one: its checkpoints would else be
-// a chain of their own, which never counts.
+// A new key goes on from what the old one signed in the same data directory.
 func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)

@@ -6,14 +6,11 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // composeLeavesOut are the settings that deploy/.env cannot have, and why.
@@ -33,10 +30,8 @@ var composeSets = []string{
 	"LEDGERBOARD_KAFKA_SASL", "LEDGERBOARD_DATABASE_URL", "LEDGERBOARD_ROLES",
 }
 
-// signs are the settings of the process that signs alone.
 var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY"}
 
-// composed are the environments of the services of compose.yaml.
 func composed(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")
@@ -52,7 +47,6 @@ func composed(t *testing.T) map[string]map[string]string {
 	return all
 }
 
-// defaultsOfSettings are the program's settings, of all its commands, with their defaults.
 func defaultsOfSettings(t *testing.T) map[string]string {
 	t.Helper()
 	parser, err := kong.New(&cli{}, defaults())
@@ -112,8 +106,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 }
 
-// The broker is of the version that the suites run on, the image knows what it is built from, and
-// a missing secret is named before anything starts.
+// What compose builds and runs is what the suites test, and a missing secret is named at once.
 func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")
@@ -125,38 +118,9 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	require.Contains(t, string(raw), "image: apache/kafka:"+string(tested[1])+"\n")
 	require.Contains(t, string(raw), "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
 	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composed(t)["ledgerboard"]["LEDGERBOARD_JWT_SECRET"])
-	signer := composed(t)["signer"]
-	require.Equal(t, roleSigner, signer["LEDGERBOARD_ROLES"])
-	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, signer["LEDGERBOARD_CHECKPOINT_KEY"])
-}
-
-// Each process starts with the settings that compose gives it: what must not be empty is in deploy/.env, and the rest is.
-func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
-	t.Parallel()
-	private, _, err := proof.GenerateKey()
-	require.NoError(t, err)
-	all := composed(t)
-	key := strings.Repeat("ab", 32)
-	given := map[string]string{
-		"LEDGERBOARD_CHECKPOINT_KEY": private, "LEDGERBOARD_SECRETS_KEY": key, "LEDGERBOARD_JWT_SECRET": key,
-		"LEDGERBOARD_DIRECTORY": directoryLocal, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS": "managed",
-	}
-	for _, name := range []string{"ledgerboard", "projector", "signer"} {
-		environment := all[name]
-		s := parsed(t, "serve").Serve.settings
-		s.Env, s.KafkaBrokers, s.DatabaseURL = envProduction, []string{environment["LEDGERBOARD_KAFKA_BROKERS"]}, "postgres://u:p@postgres:5432/l"
-		s.Roles = strings.Split(environment["LEDGERBOARD_ROLES"], ",")
-		for setting, into := range map[string]*string{
-			"LEDGERBOARD_CHECKPOINT_KEY": &s.CheckpointKey, "LEDGERBOARD_SECRETS_KEY": &s.SecretsKey,
-			"LEDGERBOARD_JWT_SECRET": &s.JWTSecret, "LEDGERBOARD_DIRECTORY": &s.Directory,
-		} {
-			*into = ""
-			if _, has := environment[setting]; has {
-				*into = given[setting]
-			}
-		}
-		s.ManagedSubscriptions = []string{given["LEDGERBOARD_MANAGED_SUBSCRIPTIONS"]}
-		require.NoError(t, s.validate(environment["LEDGERBOARD_ADDR"]), name)
+	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, composed(t)["signer"]["LEDGERBOARD_CHECKPOINT_KEY"])
+	for name, roles := range map[string]string{"ledgerboard": "api,fetcher", "projector": roleProjector, "signer": roleSigner} {
+		require.Equal(t, roles, composed(t)[name]["LEDGERBOARD_ROLES"], "what each has settings for")
 	}
 }
 

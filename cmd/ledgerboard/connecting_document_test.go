@@ -75,7 +75,6 @@ func TestConnectingDocument(t *testing.T) {
 	}
 }
 
-// metaAddresses are where Meta calls, as the routes have it.
 func metaAddresses() (paths []string) {
 	for _, o := range api.Describe().Operations {
 		if o.Method == http.MethodPost && strings.HasPrefix(o.Pattern, "/connect/meta/") {

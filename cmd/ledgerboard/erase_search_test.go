@@ -31,8 +31,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// loggedTexts are what the person is known by, has said and is shown with, soughtTexts also what a platform said of it; saidByBoth the agency
-// published under another name too.
+// loggedTexts are what the person has said and is shown with, soughtTexts also what others said of it.
 var (
 	loggedTexts = []string{
 		"Erna Erased", "erna@example.com", "Erna was here", "Erna was named", "Ernas Profil", "erna-picture.jpg", "posts.example/erna",
@@ -58,9 +57,7 @@ type forgetful struct {
 	key     string // that signs checkpoints, which bundles need: they are searched too
 }
 
-// Forgotten means everywhere: a search for bytes finds what the person was known by and has said before the erasure, in each place where it can
-// be, and in none of them afterwards. Pictures of posts are
-// kept sealed: that theirs is gone is looked for beside the search.
+// What the person was known by is found in each place before the erasure, and in none afterwards.
 func TestForgottenIsFoundNowhere(t *testing.T) {
 	dir := t.TempDir()
 	key, _, err := proof.GenerateKey()
@@ -85,7 +82,6 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 	requireNone(t, map[string][]byte{"log lines": []byte(said.String())}, soughtTexts)
 }
 
-// repeatErasures repeats in one place what another one records, as an operator does after a restore.
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
@@ -94,8 +90,7 @@ func repeatErasures(t *testing.T, from, in storage) {
 	require.Contains(t, mustRun(t, eraseCommand{storage: in, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
 }
 
-// compactStopped does to the log of a stopped service what a cleaner does: the broker inside this program has none. It leaves the last batch
-// of a partition alone, which is therefore a tombstone of nothing.
+// compactStopped does what a cleaner does. It leaves a partition's last batch, so those are tombstones.
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
@@ -115,8 +110,7 @@ func compactStopped(t *testing.T, dir string) {
 	cluster.Compact()
 }
 
-// The same on Apache Kafka, whose cleaner is made to run at once: LEDGERBOARD_TEST_KAFKA_DATA is where the broker of
-// LEDGERBOARD_TEST_KAFKA_BROKERS keeps its segments.
+// The same on Apache Kafka, whose cleaner runs at once; LEDGERBOARD_TEST_KAFKA_DATA has its segments.
 func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 	brokers, files := os.Getenv("LEDGERBOARD_TEST_KAFKA_BROKERS"), os.Getenv("LEDGERBOARD_TEST_KAFKA_DATA")
 	if brokers == "" || files == "" {
@@ -225,7 +219,6 @@ func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base
 	runService(t, settings, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})), use)
 }
 
-// foundIn are the texts that the files of the log hold.
 func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(f.files, func(path string, e fs.DirEntry, err error) error {
@@ -300,7 +293,6 @@ func picturesOf(t *testing.T, a *process) *vault.Pictures {
 	return pictures
 }
 
-// requirePictures requires that pictures of as many people are kept, and that those open.
 func requirePictures(t *testing.T, a *process, people int) {
 	t.Helper()
 	opened := 0
@@ -327,7 +319,6 @@ func seedSignIns(t *testing.T, a *process) {
 	require.NoError(t, err)
 }
 
-// requireNone requires that no place holds one of the texts.
 func requireNone(t *testing.T, evidence map[string][]byte, texts []string) {
 	t.Helper()
 	require.NotEmpty(t, evidence)
@@ -336,7 +327,6 @@ func requireNone(t *testing.T, evidence map[string][]byte, texts []string) {
 	}
 }
 
-// holding are the places that hold a text.
 func holding(evidence map[string][]byte, text string) (places []string) {
 	for place, holds := range evidence {
 		if bytes.Contains(holds, []byte(text)) {
@@ -361,7 +351,12 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r").Scan(&all))
 		evidence["table "+table] = []byte(all)
 	}
-	evidence["statistics of the planner"] = statisticsOf(t, a)
+	_, err = a.KeptPool.Exec(t.Context(), "analyze")
+	require.NoError(t, err)
+	var statistics string // what the planner keeps of columns
+	require.NoError(t, a.KeptPool.QueryRow(t.Context(), `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`).Scan(&statistics))
+	require.Contains(t, statistics, eraseClient, "it keeps some")
+	evidence["statistics of the planner"] = []byte(statistics)
 	var programs string // of the server: another version's does not dump it
 	require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select setting from pg_config where name = 'BINDIR'").Scan(&programs))
 	dump := exec.CommandContext(t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
@@ -386,7 +381,6 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	return evidence
 }
 
-// someTokens are one of each role.
 func (p *process) someTokens(t *testing.T) map[string]string {
 	t.Helper()
 	tokens := map[string]string{}
@@ -456,20 +450,8 @@ func pathsToAsk(t *testing.T, base string) (paths []string) {
 	return paths
 }
 
-// copyDir copies a data directory whose process has ended.
 func copyDir(t *testing.T, to, from string) {
 	t.Helper()
 	out, err := exec.Command("cp", "-a", from, to).CombinedOutput() // the files of PostgreSQL keep their owner
 	require.NoError(t, err, "%s", out)
-}
-
-// statisticsOf are the values that the planner keeps of columns, fresh ones.
-func statisticsOf(t *testing.T, a *process) []byte {
-	t.Helper()
-	_, err := a.KeptPool.Exec(t.Context(), "analyze")
-	require.NoError(t, err)
-	var all string
-	require.NoError(t, a.KeptPool.QueryRow(t.Context(), `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`).Scan(&all))
-	require.Contains(t, all, eraseClient, "it keeps some")
-	return []byte(all)
 }

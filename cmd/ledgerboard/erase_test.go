@@ -25,7 +25,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// The people and accounts of the erasure.
 const (
 	eraseAgency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	eraseClient = "c10000000000000000000000"
@@ -57,9 +56,7 @@ func eraseErna(at storage) eraseCommand {
 	}
 }
 
-// GDPR, end to end over PostgreSQL and the log: the person is gone from tables, secrets and answers,
-// nobody else is, and every record of the history is what it was. TestForgottenIsFoundNowhere looks
-// for what is left.
+// GDPR: the person is gone from tables, secrets and answers, no one else is, and the history verifies.
 func TestErasePerson(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, base string) {
 		seedErasure(t, a)
@@ -137,31 +134,17 @@ func TestErasePerson(t *testing.T) {
 const figuresOfAccounts = "select social_account_id from tSAccountIns union all select social_account_id from tSPosts " +
 	"union all select social_account_id from tSPostInsights"
 
-// What a collector that still had its token appends behind the erasure goes too: by the same command when the tables follow in time, else
-// by a repetition, which finds the profiles by the record of the erasure.
+// What a collector appends behind the erasure goes by the same command, once the tables follow.
 func TestEraseWhatComesLate(t *testing.T) {
-	for name, follows := range map[string]bool{"in time": true, "by a repetition": false} {
-		t.Run(name, func(t *testing.T) {
-			at := newStorage(t)
-			withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
-			command := eraseErna(at)
-			command.SocialAccount = nil
-			var out bytes.Buffer
-			err := eraseWhileRead(t, command, follows, &out)
-			want := `"user":"` + erased + `","members":[7],"connections":[70,71],"profiles":[700],"contents":1`
-			if follows {
-				require.NoError(t, err)
-				require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":2,"pages":[701],"secrets":2}`, out.String())
-			} else {
-				require.ErrorContains(t, err, "Repeat the command")
-				require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":0,"secrets":0}`,
-					mustRun(t, command))
-			}
-			withService(t, at, func(a *process, _ string) {
-				require.Zero(t, a.countsOf(t, "select count(*) from post_contents where social_account_id = 700"))
-			})
-		})
-	}
+	at := newStorage(t)
+	withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
+	command := eraseErna(at)
+	command.SocialAccount = nil
+	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"connections":[70,71],"profiles":[700],
+		"contents":1,"sessions":2,"pages":[701],"secrets":2}`, eraseWhileRead(t, command))
+	withService(t, at, func(a *process, _ string) {
+		require.Zero(t, a.countsOf(t, "select count(*) from post_contents where social_account_id = 700"))
+	})
 }
 
 // onWait hears what a command waits for. It is asked nothing else.
@@ -183,9 +166,8 @@ func (w onWait) WithAttrs([]slog.Attr) slog.Handler { return w }
 
 func (w onWait) WithGroup(string) slog.Handler { return w }
 
-// eraseWhileRead runs the command while nobody folds, appends a content behind the erasure when the command waits for the directory, and
-// lets contents be folded when it waits for them, or never.
-func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) error {
+// eraseWhileRead appends a content when the command waits for the directory, and folds it afterwards.
+func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
@@ -193,23 +175,14 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	log, err := e.parts.Log(ctx)
 	require.NoError(t, err)
 	directory, contents := make(chan struct{}), make(chan struct{})
+	foldContents := sync.OnceFunc(func() { close(contents) })
 	e.log = slog.New(onWait(func(reason string) {
 		switch {
 		case strings.Contains(reason, "the tables do not show it yet"):
-			require.NoError(t, log.Append(ctx, commands.ContentDraft(domain.PostContent{
-				PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "late"}, AccountID: eraseClient, Origin: domain.OriginListing,
-				PostTexts: domain.PostTexts{Content: "Erna was late"},
-			}, time.Now())))
-			if !follows {
-				e.Wait = time.Second // for what never comes: contents are not folded
-			}
+			require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginListing, domain.PostTexts{Content: "Erna was late"})))
 			close(directory)
-		case follows && strings.Contains(reason, "texts of posts that came late"):
-			select {
-			case <-contents:
-			default:
-				close(contents)
-			}
+		case strings.Contains(reason, "texts of posts that came late"):
+			foldContents()
 		}
 	}))
 	var all sync.WaitGroup
@@ -226,11 +199,12 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 			}
 		})
 	}
-	err = e.run(ctx, streams{Out: out, Err: io.Discard})
+	var out bytes.Buffer
+	require.NoError(t, e.run(ctx, streams{Out: &out, Err: io.Discard}))
 	stop()
 	all.Wait()
 	require.NoError(t, e.parts.Close())
-	return err
+	return out.String()
 }
 
 // seedErasure fills the log: the one who goes, one who stays, and a history in which both stand.
@@ -283,7 +257,6 @@ func seedErasure(t *testing.T, a *process) {
 	updateDashboard(t, a, erased, stays)
 }
 
-// atLinkedIn is a page or a profile that is connected for the client.
 func atLinkedIn(id, member, connection int64, kind domain.AccountType, name string) domain.DirectorySocialAccount {
 	return domain.DirectorySocialAccount{
 		ID: id, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: member, ConnectionID: connection,
@@ -291,12 +264,14 @@ func atLinkedIn(id, member, connection int64, kind domain.AccountType, name stri
 	}
 }
 
-// appendText appends what a post of the client says.
 func (p *process) appendText(t *testing.T, social int64, post string, texts domain.PostTexts) {
 	t.Helper()
+	require.NoError(t, p.Log.Append(t.Context(), textDraft(social, post, domain.OriginMainApp, texts)))
+}
+
+func textDraft(social int64, post string, origin domain.PostOrigin, texts domain.PostTexts) domain.Draft {
 	ref := domain.PostRef{ParentAccount: eraseAgency, SocialAccount: social, ExternalID: post}
-	content := domain.PostContent{PostRef: ref, AccountID: eraseClient, Origin: domain.OriginMainApp, PostTexts: texts}
-	require.NoError(t, p.Log.Append(t.Context(), commands.ContentDraft(content, time.Now())))
+	return commands.ContentDraft(domain.PostContent{PostRef: ref, AccountID: eraseClient, Origin: origin, PostTexts: texts}, time.Now())
 }
 
 func (p *process) appendFigures(t *testing.T, tenant domain.Tenant, at time.Time, figures ...domain.Data) {
@@ -306,8 +281,7 @@ func (p *process) appendFigures(t *testing.T, tenant domain.Tenant, at time.Time
 	}
 }
 
-// seedFigures adds a page that another member connected, figures of three accounts, a text on the page, and how far two people have seen
-// notices.
+// seedFigures adds another member's page, figures of three accounts, a text, and cursors of notices.
 func seedFigures(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -329,7 +303,6 @@ func seedFigures(t *testing.T, a *process) {
 		+ (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)`)
 }
 
-// chained is a record of the dashboards' log as the chain judges it, and the hash that the table shows.
 type chained struct {
 	version int64
 	hash    string
@@ -386,8 +359,7 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 	return names
 }
 
-// What was erased with a person and came back since belongs to its new owner: a repetition leaves members and connections that are
-// back.
+// A repetition takes what came late, and leaves members and connections that are back: they belong to their new owner.
 func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
@@ -416,10 +388,11 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 		for _, draft := range drafts {
 			require.NoError(t, a.Log.Append(t.Context(), draft))
 		}
+		a.appendText(t, 701, "late", domain.PostTexts{Content: "Erna was late"})
 		command := eraseErna(a.beside(t))
 		command.SocialAccount = nil
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
-			"sessions":0,"secrets":0}`, mustRun(t, command))
+			"contents":1,"sessions":0,"secrets":0}`, mustRun(t, command))
 	})
 }
 

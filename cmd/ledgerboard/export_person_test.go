@@ -21,8 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// GDPR article 15, end to end: the file holds everything that was planted of the person, nothing that was planted of the
-// other one, and no secrets; the export is on record, and nobody's export is refused with exit code 2.
+// GDPR article 15: the file holds all that was planted of the person, and nothing of the other one.
 func TestExportPerson(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -24,14 +25,12 @@ const patience = 5 * time.Minute
 
 var quiet = logging{LogLevel: "error", LogFormat: "text"}
 
-// someReason is what operators give in tests.
 var someReason = actionFlags{Yes: true, Reason: "incident:OPS-1"}
 
 type command interface {
 	Run(ctx context.Context, s streams) error
 }
 
-// runCommand runs a command and returns what it prints.
 func runCommand(t *testing.T, c command) (printed string, err error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -39,7 +38,6 @@ func runCommand(t *testing.T, c command) (printed string, err error) {
 	return out.String(), err
 }
 
-// mustRun is runCommand for what must succeed.
 func mustRun(t *testing.T, c command) (printed string) {
 	t.Helper()
 	printed, err := runCommand(t, c)
@@ -55,7 +53,6 @@ func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr
 		"--log-level", "error")...)
 }
 
-// byHand runs the program's command line.
 func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, problems bytes.Buffer
@@ -63,7 +60,6 @@ func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), problems.String()
 }
 
-// parsed are the settings as a command line gives them.
 func parsed(t *testing.T, args ...string) (c cli) {
 	t.Helper()
 	c, err := parse(t, args...)
@@ -93,7 +89,6 @@ func (p *process) beside(t *testing.T) storage {
 	return storage{DataDir: p.DataDir, DatabaseURL: p.storage.DatabaseURL, KafkaBrokers: brokers}
 }
 
-// withService runs the service while use does something with it.
 func withService(t *testing.T, at storage, use func(a *process, base string)) {
 	t.Helper()
 	runService(t, eraseSettings(at), slog.New(slog.DiscardHandler), use)
@@ -115,7 +110,6 @@ func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *proce
 	require.NoError(t, a.Close())
 }
 
-// appendEntities appends entities of the directory as of now.
 func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntity) {
 	t.Helper()
 	for _, entity := range entities {
@@ -139,7 +133,24 @@ func (p *process) countsOf(t *testing.T, sql string) (n int) {
 	return n
 }
 
-// get asks with a token, or without one if it is empty.
+// metricsOf are the counters and gauges of a registry, by their names and the values of their labels.
+func metricsOf(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range metric.GetLabel() {
+				name += " " + label.GetValue()
+			}
+			found[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return found
+}
+
 func get(t *testing.T, url, token string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)

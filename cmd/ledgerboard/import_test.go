@@ -26,7 +26,6 @@ import (
 
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-// The samples' agency and accounts.
 const (
 	harbour = "a00000000000000000000001"
 	bakery  = "c00000000000000000000011"
@@ -36,7 +35,6 @@ const (
 
 func sample(name string) string { return filepath.Join("testdata", "oldsystem", name) }
 
-// importInto is the import of the samples' entities.
 func importInto(at storage) importCommand {
 	return importCommand{
 		storage: at, logging: quiet, Files: []string{sample("entities.jsonl")},
@@ -44,7 +42,6 @@ func importInto(at storage) importCommand {
 	}
 }
 
-// moving is the import of all samples.
 func moving(at storage) importCommand {
 	c := importInto(at)
 	c.Preferences = []string{sample("preferences.json"), sample("preferences_array.json")}
@@ -70,8 +67,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 
 var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
-// Moving in, end to end: everything of the old system is there with its old ids and times, links are
-// repaired and told, tokens are sealed and nowhere else, and a repetition changes nothing.
+// Everything of the old system is there with its ids and times; a repetition changes nothing.
 func TestImportMovesIn(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(at.DataDir, "data")
@@ -162,7 +158,6 @@ func TestImportErasesWhatPostsSay(t *testing.T) {
 	})
 }
 
-// requireMovedIn looks at the tables, the secrets and the log.
 func requireMovedIn(t *testing.T, a *process) {
 	t.Helper()
 	var got []string
@@ -238,7 +233,6 @@ func requireOnRecord(t *testing.T, a *process) {
 	}, record)
 }
 
-// importedEnds are the end offsets of every topic.
 func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
@@ -256,8 +250,7 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 	return ends
 }
 
-// Rows that cannot be taken are named by file, line and reason; without --skip-refused they stop
-// everything, with it they alone stay out.
+// Refused rows are named by file, line and reason, and stop everything without --skip-refused.
 func TestImportRefusesRows(t *testing.T) {
 	write := func(name, content string) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -361,8 +354,7 @@ func (k killer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A line of entities is refused with a reason, or makes a draft that the log takes: its key is that of
-// its payload, and what is written decodes to the same.
+// A line of entities is refused with a reason, or makes a draft that decodes to the same.
 func FuzzEntityLine(f *testing.F) {
 	raw, err := os.ReadFile(sample("entities.jsonl"))
 	require.NoError(f, err)

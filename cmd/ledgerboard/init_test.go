@@ -12,8 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// From an empty directory init makes an agency once, and a second one the same way. The process
-// suite goes on with its token.
+// From an empty directory init makes an agency once, and a second one the same way.
 func TestInitBegins(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (begun, error) {

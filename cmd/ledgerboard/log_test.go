@@ -52,7 +52,6 @@ func TestLogOfARunningService(t *testing.T) {
 	require.ErrorContains(t, err, "demo.json")
 }
 
-// The topics of the log are shown to people and to programs.
 func TestLogShowsTopics(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
@@ -64,8 +63,7 @@ func TestLogShowsTopics(t *testing.T) {
 	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
 }
 
-// Tables that no one has made are made in the command, on record and without readers of what serves
-// noticing; those that are there stay.
+// Tables that no one has made are made, and what serves stays.
 func TestPrepareCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)

@@ -23,7 +23,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// The accounts that tests connect.
 const (
 	fetchGood = iota + 1
 	fetchDisconnected
@@ -197,7 +196,6 @@ func TestSignalAtAPrompt(t *testing.T) {
 	}
 }
 
-// lockedBuffer may be written and read at once.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -215,7 +213,6 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// seedFetching puts the accounts into the directory and the store of tokens.
 func seedFetching(t *testing.T, a *process) {
 	t.Helper()
 	now := time.Now()
@@ -247,7 +244,6 @@ func seedFetching(t *testing.T, a *process) {
 	a.until(t, fetchNoToken, "select count(*) from tSAccounts")
 }
 
-// The command line says why in the words of the console.
 func TestReasonsOfActionsInWords(t *testing.T) {
 	t.Parallel()
 	for want, a := range map[string]operator.Action{

@@ -35,7 +35,6 @@ func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 	})
 }
 
-// generationSchema is the schema of a projection's tables.
 var generationSchema = regexp.MustCompile(`^lb_(.+)_g\d+(_retired)?$`)
 
 // tablesOf are all tables of all schemas in small letters, those of a projection under its name.

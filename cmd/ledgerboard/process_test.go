@@ -103,7 +103,6 @@ func TestStopIsBoundedAsAWhole(t *testing.T) {
 	})
 }
 
-// What ends in time is the outcome.
 func TestStopThatEndsInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

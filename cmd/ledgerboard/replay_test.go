@@ -33,7 +33,6 @@ func TestReplayCommandPrintsHashes(t *testing.T) {
 	require.Contains(t, told.String(), "the chain holds up to there")
 }
 
-// printed is what a printer of a format makes of changes, heads and a state.
 func printed(t *testing.T, format string, values ...any) string {
 	t.Helper()
 	var out bytes.Buffer

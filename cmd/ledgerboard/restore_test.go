@@ -26,7 +26,6 @@ func restoreFrom(from string, at storage) restoreCommand {
 	return restoreCommand{storage: at, logging: quiet, actionFlags: someReason, From: from}
 }
 
-// updateDashboard appends one more change of the agency.
 func updateDashboard(t *testing.T, a *process, users ...string) {
 	t.Helper()
 	changeDashboard(t, a, domain.UpdateDashboard{Users: &users})
@@ -41,8 +40,7 @@ func changeDashboard(t *testing.T, a *process, change domain.UpdateDashboard) {
 	require.NoError(t, err)
 }
 
-// The brokers are lost, and the database has folded more than the backup has. The restore says what is lost; the service makes its read models
-// from the restored log and goes on. Who was erased since the backup is erased again with the list. The restore is on record.
+// The brokers are lost, and the tables have more than the backup. Erasures since are repeated.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	at, files := newStorage(t), filepath.Join(t.TempDir(), "backup")
 	var before []chained
@@ -115,7 +113,6 @@ func TestADamagedBackupIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
 }
 
-// makeLog makes a log of one record, and returns its data directory.
 func makeLog(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

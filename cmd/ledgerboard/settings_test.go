@@ -112,8 +112,7 @@ func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
 	require.Nil(t, config, "without the role api nobody asks")
 }
 
-// Each role needs its own secrets alone: requests need settings of tokens, and a process that only
-// signs needs the key.
+// Requests need settings of tokens, and a process that only signs needs the key.
 func TestSecretsAreOfRoles(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
@@ -161,7 +160,6 @@ func TestSigningInSettings(t *testing.T) {
 	}
 }
 
-// parsedFetching are the settings of fetching as the command line gives them.
 func parsedFetching(t *testing.T, args ...string) fetching {
 	t.Helper()
 	return parsed(t, append([]string{"serve"}, args...)...).Serve.fetching
@@ -212,8 +210,7 @@ func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	}
 }
 
-// A client's key without its secret is an error at start; a missing key is one once there are accounts of the platform, and
-// not where the simulator stands in for it.
+// A client's key without its secret is an error; without both, once the platform has accounts.
 func TestClientKeysComeInPairs(t *testing.T) {
 	f := parsedFetching(t)
 	require.Len(t, f.unkeyed(), 2)
@@ -272,8 +269,7 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 	require.Greater(t, commands, 20)
 }
 
-// Settings of connections to brokers that would be lost or cannot be used are reported before
-// anything is tried, all at once.
+// Wrong settings of connections to brokers are reported before anything is tried, all at once.
 func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	_, err := parse(t, "migrate", "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
@@ -289,8 +285,7 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not set")
 }
 
-// In a demo, people who are made up sign in at each simulated platform, which is read as an approved
-// app is; no address leads out of this machine.
+// In a demo no address leads out of this machine, and the simulator counts as an approved app.
 func TestDemoLeadsToItsSimulator(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")

@@ -48,17 +48,14 @@ func seedConsole(t *testing.T, a *process) {
 	}
 }
 
-// personsBrowser is a browser: it keeps cookies.
 type personsBrowser struct {
 	t      *testing.T
 	base   string
 	client http.Client
 }
 
-// shows asks for a page, or sends a form, and goes where it leads; again while the service is not
-// ready.
+// shows asks for a page or sends a form, again while the service is not ready.
 func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
-	b.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if status, text = b.send(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return status, text
@@ -67,7 +64,6 @@ func (b *personsBrowser) shows(path string, form url.Values) (status int, text s
 }
 
 func (b *personsBrowser) send(path string, form url.Values) (status int, text string) {
-	b.t.Helper()
 	method := http.MethodGet
 	if form != nil {
 		method = http.MethodPost
@@ -84,9 +80,7 @@ func (b *personsBrowser) send(path string, form url.Values) (status int, text st
 	return answer.StatusCode, string(body)
 }
 
-// opens is shows where the page must open.
 func (b *personsBrowser) opens(path string, form url.Values) (text string) {
-	b.t.Helper()
 	status, text := b.shows(path, form)
 	require.Equal(b.t, http.StatusOK, status, text)
 	return text
@@ -140,9 +134,7 @@ func withAddress(t *testing.T, settings settings, use func(a *process, sight fun
 	})
 }
 
-// signsIn goes to the provider, and comes back as somebody.
 func (b *personsBrowser) signsIn(as string) (status int, text string) {
-	b.t.Helper()
 	var at string
 	b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if strings.HasSuffix(r.URL.Path, "/authorize") {
@@ -155,23 +147,6 @@ func (b *personsBrowser) signsIn(as string) (status int, text string) {
 	b.base = ""
 	defer func() { b.base = base }()
 	return b.shows(at+"&as="+url.QueryEscape(as), nil)
-}
-
-// refusedFor is how many sign-ins were refused for a reason, by the metric.
-func (p *process) refusedFor(t *testing.T, why string) (n float64) {
-	t.Helper()
-	families, err := p.registry.Gather()
-	require.NoError(t, err)
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if family.GetName() == "ledgerboard_sign_ins_refused_total" && label.GetName() == "why" && label.GetValue() == why {
-					n += metric.GetCounter().GetValue()
-				}
-			}
-		}
-	}
-	return n
 }
 
 // The whole way over a provider, log and tables: who is let in, as what, who is not, and why.
@@ -187,8 +162,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	verified("kelvin", "\u212Aim@agency.example")
 	verified("olga", "Olga@Operators.example")
 	at.Knows("nora", map[string]any{"email": "nora@agency.example", "email_verified": false})
-	at.Knows("auditor-7", map[string]any{"ledgerboard_roles": []string{"auditor", "agency"}})
-	staff := []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":auditor-7", "operator:auditor-7"}
+	staff := []string{"operator:olga@operators.example"}
 	withProvider(t, in, at, staff, func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		stella := domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@Agency.example", Active: true}
@@ -211,8 +185,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		}
 		require.Zero(t, a.countsOf(t, "select count(*) from kept.identities")+a.countsOf(t, "select count(*) from kept.sessions"))
 
-		b := sight()
-		status, text := b.signsIn("stella")
+		status, text := sight().signsIn("stella")
 		require.Equal(t, http.StatusOK, status, text)
 		require.Contains(t, text, "agency · Agency")
 		_, text = sight().signsIn("cleo")
@@ -220,16 +193,13 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		require.Contains(t, text, "client")
 		_, text = sight().signsIn("olga")
 		require.Contains(t, text, "operator")
-		_, text = sight().signsIn("auditor-7")
-		require.Contains(t, text, "auditor · Agency")
-		require.NotContains(t, text, "/console/ops", "the provider leaves it one role of two")
 		for range 2 {
 			status, text = sight().signsIn("stella's other")
 			require.Equal(t, http.StatusForbidden, status)
 			require.Contains(t, text, "linked to another sign-in")
 		}
 		a.until(t, 2, "select count(*) from sessions where user_id in ('"+signInStaff+"', '"+signInCleo+"')")
-		require.InDelta(t, 2, a.refusedFor(t, "linked"), 0)
+		require.InDelta(t, 2, metricsOf(t, a.registry)["ledgerboard_sign_ins_refused_total provider linked"], 0)
 
 		stella.Email = "new@agency.example"
 		a.appendEntities(t, stella)
@@ -237,17 +207,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		_, text = sight().signsIn("stella")
 		require.Contains(t, text, "Stella", "she is found by her subject, whatever her address")
 
-		stella.Active = false
-		a.appendEntities(t, stella)
-		deadline := time.Now().Add(patience)
-		for status = http.StatusOK; status != http.StatusForbidden; time.Sleep(50 * time.Millisecond) {
-			status, text = b.shows("/console/history", nil)
-			require.True(t, time.Now().Before(deadline), "the session goes on: %d %s", status, text)
-		}
-		status, text = sight().signsIn("stella")
-		require.Equal(t, http.StatusForbidden, status)
-		require.Contains(t, text, "Your access has ended")
-		stella.Active, stella.Email = true, "stella@agency.example"
+		stella.Email = "stella@agency.example"
 		a.appendEntities(t, stella)
 		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
 	})
@@ -270,9 +230,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 
 var linkShown = regexp.MustCompile(`https://[^<]+/console/link/[A-Z2-7]+`)
 
-// makesLink presses the button by which an agency makes a link, and returns the link's path.
 func (b *personsBrowser) makesLink(user string) string {
-	b.t.Helper()
 	text := b.opens("/console/people/"+user+"/sign-in", url.Values{})
 	link := linkShown.FindString(text)
 	require.NotEmpty(b.t, link, text)
@@ -282,8 +240,7 @@ func (b *personsBrowser) makesLink(user string) string {
 	return at.Path
 }
 
-// An agency lets people of its clients in by links, and a colleague once; it sees where they are signed in, and ends that. People of others do not
-// exist to it. Who made a link for whom is recorded.
+// An agency lets people of its clients in by links, and a colleague once; others' people are unknown.
 func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 	withAddress(t, addressedSettings(newStorage(t)), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
@@ -319,13 +276,6 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		text := cleo.opens(link, url.Values{})
 		require.Contains(t, text, "Cleo")
 		require.Contains(t, text, "client")
-		text = stella.opens("/console/people/"+signInCleo+"/sign-in", nil)
-		session := regexp.MustCompile(`name="id" value="([A-Z2-7]+)"`).FindStringSubmatch(text)
-		require.Len(t, session, 2, text)
-		stella.opens("/console/people/"+signInNora+"/sign-in/end", url.Values{"id": {session[1]}})
-		require.Contains(t, cleo.opens("/console/sessions", nil), "End this one", "it is Cleo's session, and not Nora's")
-		require.Contains(t, stella.opens("/console/people/"+signInCleo+"/sign-in/end", url.Values{"id": {session[1]}}), "Cleo has no session as a user of ")
-		require.Contains(t, cleo.opens("/console/sessions", nil), "With a token", "the session is over")
 
 		nora := sight()
 		require.Contains(t, nora.opens(stella.makesLink(signInNora), url.Values{}), "agency · Agency")
@@ -338,7 +288,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		}
 		foreign := "/console/people/" + foreigner + "/sign-in"
 		for path, form := range map[string]url.Values{
-			foreign: nil, foreign + "?": {}, foreign + "/end": {"id": {session[1]}}, "/console/history?q=dashboard:" + signInForeign: nil,
+			foreign: nil, foreign + "?": {}, "/console/history?q=dashboard:" + signInForeign: nil,
 		} {
 			status, text = stella.shows(path, form)
 			require.Equal(t, http.StatusNotFound, status, text)
@@ -352,8 +302,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 	})
 }
 
-// Links lead to an address that must be known, last within bounds, and sign no one in where a
-// provider does.
+// Links need a known address, last within bounds, and are off with a provider.
 func TestWrongArgumentsOfSigningIn(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]command{

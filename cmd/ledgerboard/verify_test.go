@@ -68,15 +68,12 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	clients := []string{"c10000000000000000000001", "c10000000000000000000002"}
 	change := domain.DashboardChange{
 		Primary: clients[0], Linked: clients, Users: []string{fmt.Sprintf("d2%022x", version)}, Scopes: []string{"posts"},
-		MainPOC: map[string][]string{clients[0]: {"e10000000000000000000001"}},
+		LostAccess: []string{fmt.Sprintf("d2%022x", version-1)}, MainPOC: map[string][]string{clients[0]: {"e10000000000000000000001"}},
 	}
 	if version == 1 {
-		change.Created = map[string]string{}
-		for _, id := range clients {
-			change.Created[id] = domain.NewDashboardID(agency, id)
+		change.LostAccess, change.Created = nil, map[string]string{
+			clients[0]: domain.NewDashboardID(agency, clients[0]), clients[1]: domain.NewDashboardID(agency, clients[1]),
 		}
-	} else {
-		change.LostAccess = []string{fmt.Sprintf("d2%022x", version-1)}
 	}
 	at := time.Date(2026, 3, 14, 0, 0, int(version), 123456000, time.UTC)
 	draft := domain.Draft{
@@ -136,7 +133,6 @@ func (a *audited) storage() storage {
 	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
 }
 
-// settings are those of a process of these roles on the log.
 func (a *audited) settings(t *testing.T, roles ...string) settings {
 	t.Helper()
 	s := eraseSettings(a.storage())
@@ -145,7 +141,6 @@ func (a *audited) settings(t *testing.T, roles ...string) settings {
 	return s
 }
 
-// verify runs the command.
 func (a *audited) verify(t *testing.T, c verifyCommand) (report proof.Report, err error) {
 	t.Helper()
 	c.storage, c.logging, c.JSON = a.storage(), quiet, true

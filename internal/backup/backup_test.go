@@ -48,8 +48,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	require.Less(t, there, 25, "the cleaner left gaps")
 }
 
-// Wherever a run is interrupted: the last backup is valid and can be restored, and the next run makes what an uninterrupted one makes. A
-// first run that was interrupted is no backup yet.
+// A run that is interrupted leaves the last backup valid, and the next one goes on.
 func TestARunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
@@ -134,8 +133,7 @@ func TestDamageIsFound(t *testing.T) {
 	require.ErrorIs(t, err, backup.ErrDamaged)
 }
 
-// A record that is missing is found where every sum is right, as of a segment that was written without it: within a segment, and at its end. A
-// compacted topic has such gaps.
+// A missing record is found although every sum is right. A compacted topic has such gaps.
 func TestAGapInASegmentIsFound(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]struct {
@@ -176,8 +174,7 @@ func TestAGapInASegmentIsFound(t *testing.T) {
 	}
 }
 
-// The manifest names the newest signed checkpoint. A run may take hours: what came meanwhile is not in it, so the backup is as of the moment
-// when it asked where the log ends.
+// The manifest names the newest checkpoint, and when the run asked where the log ends.
 func TestABackupNamesItsCheckpointAndItsCut(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
@@ -256,8 +253,7 @@ func TestRestoreIntoSomething(t *testing.T) {
 	require.ErrorIs(t, restored.restore(dir), backup.ErrNotEmpty)
 }
 
-// Another process that writes during a restore is noticed: nothing else may lie between the records, nor behind a partition that was
-// written already, at offsets that the service would take.
+// Another process that writes during a restore is noticed, between the records and behind them.
 func TestSomebodyWritesDuringARestore(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
@@ -314,8 +310,7 @@ func TestOperationsAreCutFirst(t *testing.T) {
 	require.Equal(t, domain.TopicOperations, asked.topics[0])
 }
 
-// The marker of a transaction takes an offset in the log, and so does what stands for it in the restored one. A record that was small because
-// it was compressed cannot be appended without that: in its place lies a small one, or on a compacted topic none.
+// Markers of transactions keep their offsets; a small record replaces one too large to append.
 func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")

@@ -6,7 +6,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// WithSegments makes segments small.
 func (c Config) WithSegments(bytes int64) Config {
 	c.segmentBytes = bytes
 	return c

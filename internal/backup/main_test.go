@@ -28,7 +28,6 @@ const agency = "5f1d7f3b8c9d440001a1b2c3"
 
 var noon = time.Date(2025, 3, 14, 12, 0, 0, 123456000, time.UTC)
 
-// bench is a cluster, and the log on it.
 type bench struct {
 	t       *testing.T
 	cluster *kfake.Cluster
@@ -57,7 +56,6 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) begin() *bench {
-	b.t.Helper()
 	log, err := eventlog.Open(b.t.Context(), b.cfg)
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
@@ -65,9 +63,7 @@ func (b *bench) begin() *bench {
 	return b
 }
 
-// readings appends so many, from one number on.
 func (b *bench) readings(from, to int) {
-	b.t.Helper()
 	var drafts []domain.Draft
 	for n := from; n < to; n++ {
 		account, at := int64(n%4+1), noon.Add(time.Duration(n)*time.Second)
@@ -85,7 +81,6 @@ func (b *bench) readings(from, to int) {
 
 // orders appends states of so many entities, round by round.
 func (b *bench) orders(entities, rounds int) {
-	b.t.Helper()
 	for n := range entities * rounds {
 		id := strconv.Itoa(n % entities)
 		require.NoError(b.t, b.log.Append(b.t.Context(), domain.Draft{
@@ -95,9 +90,7 @@ func (b *bench) orders(entities, rounds int) {
 	}
 }
 
-// stray writes an invalid record.
 func (b *bench) stray(topic string, partition int32) {
-	b.t.Helper()
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
 	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
 }
@@ -107,15 +100,12 @@ func (b *bench) config(dir string) backup.Config {
 }
 
 func (b *bench) backUp(dir string) backup.Report {
-	b.t.Helper()
 	report, err := backup.Run(b.t.Context(), b.config(dir).WithSegments(2000))
 	require.NoError(b.t, err)
 	return report
 }
 
-// restore writes a backup to the brokers.
 func (b *bench) restore(dir string) error {
-	b.t.Helper()
 	files, err := backup.Open(dir)
 	require.NoError(b.t, err)
 	defer files.Close()
@@ -130,7 +120,6 @@ func (b *bench) restore(dir string) error {
 
 // holds is everything in the log, by topic and partition; offsets and ends only of topics that are not compacted.
 func (b *bench) holds() map[string][]string {
-	b.t.Helper()
 	all := map[string][]string{}
 	for _, spec := range b.cfg.Topics {
 		ranges, id, err := b.log.Ranges(b.t.Context(), spec.Name)
@@ -152,7 +141,6 @@ func (b *bench) holds() map[string][]string {
 	return all
 }
 
-// cutting is a source that ends with an error after so many records.
 type cutting struct {
 	*eventlog.Log
 
@@ -181,7 +169,6 @@ func countRecords(n *int) func(context.Context, eventlog.Run) error {
 	}
 }
 
-// asking is a source that notes in which order the ends of topics are asked for.
 type asking struct {
 	*eventlog.Log
 

@@ -12,8 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// produceForEver is the child: it says each value that the broker acknowledged. Large values and many in flight make a
-// kill in the middle of a write likely.
+// produceForEver is the child. Large values in flight make a kill in the middle of a write likely.
 func produceForEver(order childOrder) {
 	ctx := context.Background()
 	b := must(embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()}))

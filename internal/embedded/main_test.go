@@ -55,7 +55,6 @@ func runChild(text string) {
 	}
 }
 
-// must is what a call in a child returns.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -85,7 +84,6 @@ func startChild(t *testing.T, order childOrder) *child {
 	return &child{cmd: cmd, lines: bufio.NewScanner(out)}
 }
 
-// readLines returns n lines.
 func (c *child) readLines(t *testing.T, n int) []string {
 	t.Helper()
 	var lines []string
@@ -146,8 +144,7 @@ var nextPort = func() *atomic.Int32 {
 	return &n
 }()
 
-// lastPort writes the file that names the port of the last run: one below the ports that the kernel hands out, so that no
-// other program takes it between two starts.
+// lastPort writes the file of the last port: one below those that the kernel gives to others.
 func lastPort(t *testing.T, file, host string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
@@ -182,7 +179,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }
 
-// rowsOf strips the end marks of lines that a child printed.
 func rowsOf(lines []string) []string {
 	rows := make([]string, 0, len(lines))
 	for _, line := range lines {

@@ -135,8 +135,7 @@ func insertForEver(order childOrder) {
 	}
 }
 
-// After SIGKILL of the owner its server stops too, and the next start waits for that. After SIGKILL of the server the next
-// start recovers.
+// After SIGKILL of the owner its server stops too; after SIGKILL of the server the next start recovers.
 func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 	t.Parallel()
 	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}

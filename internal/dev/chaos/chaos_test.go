@@ -21,7 +21,6 @@ import (
 // lastsVariable of the environment says for how long there are faults.
 const lastsVariable = "LEDGERBOARD_CHAOS"
 
-// perRole is how many processes of each role there are.
 const perRole = 2
 
 // lasts is for how long there are faults; without the variable the test is left out.
@@ -36,8 +35,7 @@ func lasts(t *testing.T) time.Duration {
 	return d
 }
 
-// TestChaos breaks one part after the other under load. Nothing that was acknowledged may be lost or doubled, no notice either, and what
-// could not be done can be done again soon after each cause has gone.
+// TestChaos breaks one part after the other under load: nothing acknowledged is lost or doubled.
 func TestChaos(t *testing.T) {
 	c := newRun(t)
 	c.employ()
@@ -48,7 +46,6 @@ func TestChaos(t *testing.T) {
 	c.report()
 }
 
-// run is one run of the test.
 type run struct {
 	*stack
 
@@ -191,7 +188,6 @@ func (c *run) rest() {
 	c.working.Wait()
 }
 
-// report holds everything against the log, and prints what the run was.
 func (c *run) report() {
 	log := openLog(c.t.Context(), c.t, c.brokers)
 	defer log.Close()
@@ -235,7 +231,6 @@ func (c *run) showing(truth *truth) (found []string) {
 	}
 }
 
-// shown compares what every process shows now.
 func (c *run) shown(truth *truth) (found []string) {
 	for _, a := range c.world {
 		staff := c.token(a.staff, a.id, "agency")
@@ -253,7 +248,6 @@ func (c *run) shown(truth *truth) (found []string) {
 	return found
 }
 
-// delivered counts the notices that were heard.
 func (c *run) delivered() (n int) {
 	for _, l := range c.listeners {
 		n += l.count()

@@ -26,8 +26,7 @@ type answer struct {
 	err        error
 }
 
-// once sends each request once: on connections that are kept, Go's client repeats by itself a request that has an Idempotency-Key, and
-// nobody would know what was sent.
+// once keeps no connections: on those Go repeats requests with an Idempotency-Key, unseen.
 var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ask sends one request; headers are names and values by turns.

@@ -16,9 +16,7 @@ import (
 // clockVariable names the file that says by how many seconds the clock of a process is off.
 const clockVariable = "LEDGERBOARD_CHAOS_CLOCK"
 
-// steppedClock is a file more of the standard library's package time, in the program that this package builds and in no other one: the time of day
-// steps under the process, for the program and all of its libraries, and spans that were measured do not, as on a machine. Now only adds: it
-// is called where nothing may wait.
+// steppedClock lets package time's wall clock step, not its spans. Now only adds: it must not wait.
 const steppedClock = `package time
 
 import (

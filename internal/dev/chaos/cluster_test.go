@@ -79,9 +79,7 @@ func (c *cluster) act(what string, broker int) error {
 	return nil
 }
 
-// whole waits until the cluster is as it was before anything was broken: all brokers are there, each partition has a leader and all its replicas in
-// sync, and no group is between two assignments. That is Kafka's own word: a port that takes connections is no replica in sync yet, and what goes
-// wrong next would be a second fault at once.
+// whole waits until every replica is in sync: a port that takes connections is no replica yet.
 func (c *cluster) whole() error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
@@ -103,7 +101,6 @@ func (c *cluster) whole() error {
 	}
 }
 
-// lacks says what the cluster lacks.
 func (c *cluster) lacks(ctx context.Context, admin *kadm.Client) error {
 	all, err := admin.ListTopicsWithInternal(ctx)
 	if err != nil {

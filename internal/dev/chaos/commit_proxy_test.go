@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commitProxy stands before a PostgreSQL server, and cuts connections in the middle of a COMMIT while it is armed: the server gets it, and the
-// client hears nothing of it.
+// commitProxy cuts connections in the middle of a COMMIT: the server gets it, the client no answer.
 type commitProxy struct {
 	listener net.Listener
 	upstream string
@@ -45,14 +44,12 @@ func (p *commitProxy) addr() string { return p.listener.Addr().String() }
 func (p *commitProxy) arm() error    { p.armed.Store(true); return nil }
 func (p *commitProxy) disarm() error { p.armed.Store(false); return nil }
 
-// How a commit is cut.
 const (
 	uncut      = iota
 	unanswered // the server has answered it, and nobody hears that
 	unheard    // the connection ends behind it: the server may never have read it
 )
 
-// carried is one connection through the proxy.
 type carried struct {
 	client, server net.Conn
 	how            atomic.Int32

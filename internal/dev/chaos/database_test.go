@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// database is a PostgreSQL server of its own.
 type database struct {
 	dir    string
 	server *embedded.Postgres
@@ -78,7 +77,6 @@ func (d *database) signal(with syscall.Signal) error {
 	return nil
 }
 
-// via is the server's URL by another address.
 func (d *database) via(addr string) string {
 	u, err := url.Parse(d.server.URL())
 	if err != nil {
@@ -90,7 +88,6 @@ func (d *database) via(addr string) string {
 	return u.String()
 }
 
-// addr is where the server listens.
 func (d *database) addr() string {
 	u, err := url.Parse(d.server.URL())
 	if err != nil {
@@ -99,8 +96,7 @@ func (d *database) addr() string {
 	return u.Host
 }
 
-// unserializable makes every second transaction that folds fail as one does that a concurrent
-// writer has overtaken.
+// unserializable makes every second transaction that folds fail, as after a concurrent writer.
 const unserializable = `
 	set lock_timeout = '2s';
 	create or replace function public.chaos_overtaken() returns trigger language plpgsql as $$ begin
@@ -114,8 +110,7 @@ const unserializable = `
 const serializable = `set lock_timeout = '2s'; drop trigger if exists chaos_overtaken on lb_engine.checkpoints;
 	drop function if exists public.chaos_overtaken()`
 
-// alter executes statements that need a lock on a table which is written all the time: it is asked
-// for until it is there. They can be executed again: that they were executed may be heard too late.
+// alter repeats statements that can be executed again until they have got their lock.
 func (d *database) alter(sql string) error {
 	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
 		err := d.exec(sql)

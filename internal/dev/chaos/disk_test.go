@@ -30,7 +30,6 @@ func newDisk(t testing.TB) *disk {
 	return d
 }
 
-// resize gives it so many bytes.
 func (d *disk) resize(bytes int64) error {
 	return syscall.Mount("tmpfs", d.dir, "tmpfs", syscall.MS_REMOUNT, "size="+strconv.FormatInt(bytes, 10))
 }
@@ -57,8 +56,7 @@ func (d *disk) where(t testing.TB) string {
 	return filepath.Join(d.dir, "postgres")
 }
 
-// relieve gives the disk its room back. PostgreSQL goes on by itself, or has ended because it could not write its log: then it is started,
-// as by whoever has made room.
+// relieve gives the disk its room back, and starts PostgreSQL if it has ended for want of it.
 func (s *stack) relieve() error {
 	if err := s.database.disk.resize(roomy); err != nil {
 		return err
@@ -82,7 +80,6 @@ func (s *stack) relieve() error {
 	}
 }
 
-// exec executes statements as the owner of everything.
 func (d *database) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answeredWithin)
 	defer cancel()

@@ -102,8 +102,7 @@ func both(first, second fault) fault {
 		begin: func() error { return errors.Join(first.begin(), second.begin()) },
 		end: func() (err error) {
 			ends := []fault{second, first}
-			// A process that is started while brokers or PostgreSQL are away ends at once: it ends
-			// its fault last.
+			// Started while brokers or PostgreSQL are away, a process ends at once: it ends its fault last.
 			if slices.Contains([]string{ofBrokers, ofPostgres, ofNetwork, ofRecords}, first.of) {
 				ends = []fault{first, second}
 			}

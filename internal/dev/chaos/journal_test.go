@@ -31,14 +31,12 @@ func (a *attempt) refused() bool {
 
 func (a *attempt) acknowledged() bool { return a.err == nil && a.status == 200 }
 
-// seen is a board as a GET showed it.
 type seen struct {
 	agency, board string
 	version       int64
 	users         []string
 }
 
-// journal is all that clients know.
 type journal struct {
 	mu       sync.Mutex
 	seed     uint64

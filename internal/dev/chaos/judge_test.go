@@ -104,7 +104,6 @@ func (t *truth) set(board string, version int64, users []string) {
 	t.boards[board][version] = users
 }
 
-// newest is the last list of a board, and its version.
 func (t *truth) newest(board string) (version int64, users []string) {
 	for v, u := range t.boards[board] {
 		if v > version {

@@ -15,9 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
-// TestKills runs a demo, with its own broker and its own PostgreSQL, and kills it with SIGKILL at random moments while it starts and while
-// it works: the program, PostgreSQL, both, or one session of PostgreSQL. Nothing that was acknowledged may be lost or doubled, no notice
-// either, and at the end the tables are what the log says.
+// TestKills kills a demo, its PostgreSQL or both at random moments: nothing is lost or doubled.
 func TestKills(t *testing.T) {
 	k := newKills(t)
 	k.employ()
@@ -35,7 +33,6 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// kills is one run of [TestKills].
 type kills struct {
 	*run
 
@@ -61,7 +58,6 @@ func newKills(t *testing.T) *kills {
 
 // start starts the demo and waits until it is ready; its servers may have other addresses than before.
 func (k *kills) start() {
-	k.t.Helper()
 	written := filepath.Join(k.demo.dir, "demo.json")
 	_ = os.Remove(written)
 	require.NoError(k.t, k.demo.start())
@@ -148,7 +144,6 @@ func (k *kills) signal(with syscall.Signal, pids ...int) {
 
 // crash kills one session: PostgreSQL ends all others, and recovers while the program runs on.
 func (k *kills) crash() {
-	k.t.Helper()
 	ctx := k.t.Context()
 	victim, err := pgx.Connect(ctx, k.database)
 	require.NoError(k.t, err)

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// listener is one person's stream of notices: whenever it ends, for whatever reason, the person connects to a process again, with the last
-// event id that was heard.
+// listener is one person's stream of notices, which goes on from the last event id.
 type listener struct {
 	user, agency, token string
 	rng                 *rand.Rand
@@ -25,7 +24,6 @@ type listener struct {
 	strange []string
 }
 
-// listen hears until ctx is done.
 func (l *listener) listen(ctx context.Context, bases []string) {
 	for ctx.Err() == nil {
 		// A person hangs up now and then too: a stream that hangs is not waited for.
@@ -99,7 +97,6 @@ func (l *listener) connected() bool {
 	return l.last != ""
 }
 
-// count is how many notices it has heard.
 func (l *listener) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

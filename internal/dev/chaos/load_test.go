@@ -14,7 +14,6 @@ import (
 // pauseAfterRefusal is how long a client waits before it asks another process.
 const pauseAfterRefusal = 250 * time.Millisecond
 
-// clients are who write and read.
 type clients struct {
 	journal *journal
 	bases   []string // of the processes that serve
@@ -23,7 +22,6 @@ type clients struct {
 	done map[string]time.Time // by who: when the last thing that they got done was begun
 }
 
-// did notes that somebody has got something done.
 func (c *clients) did(who string, begun time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,8 +97,7 @@ func another(rng *rand.Rand, all, now []string, first bool) []string {
 	}
 }
 
-// read looks at one board after the other until ctx is done; what fails is sent again, to another
-// process.
+// read looks at one board after the other until ctx is done, and repeats what fails.
 func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token string) {
 	for ctx.Err() == nil {
 		b, begun := agency.boards[rng.IntN(len(agency.boards))], time.Now()
@@ -117,7 +114,6 @@ func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token
 	}
 }
 
-// rest lets a while pass, less if ctx ends.
 func rest(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

@@ -17,7 +17,6 @@ import (
 // link is the network from one process to one server.
 type link struct{ proxy *toxiproxy.Proxy }
 
-// taken are ports that were given away already.
 var taken = map[int]bool{}
 
 // newLink returns a link that takes connections at once; what they reach is told by to.
@@ -39,7 +38,6 @@ func newLink(t testing.TB, name string) *link {
 	return nil
 }
 
-// to says what the link leads to.
 func (l *link) to(upstream string) error {
 	next := &toxiproxy.Proxy{Listen: l.proxy.Listen, Upstream: upstream, Enabled: true}
 	return l.proxy.Update(next)

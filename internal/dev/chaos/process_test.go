@@ -32,7 +32,6 @@ type process struct {
 	exited chan struct{}
 }
 
-// buildProgram builds the program with these flags.
 func buildProgram(t testing.TB, flags ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledgerboard")
@@ -42,7 +41,6 @@ func buildProgram(t testing.TB, flags ...string) string {
 	return path
 }
 
-// newProcess returns one that was not started.
 func newProcess(t testing.TB, program, name string, port int, env ...string) *process {
 	t.Helper()
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))

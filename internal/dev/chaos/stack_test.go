@@ -14,11 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// patience is how long anything is waited for that must happen; what is slower has not happened. Only failures take so long: how long things took is
-// printed.
+// patience is how long anything is waited for that must happen: only failures take so long.
 const patience = 5 * time.Minute
 
-// stack is the service as an installation has it.
 type stack struct {
 	t          testing.TB
 	brokers    []string
@@ -31,14 +29,12 @@ type stack struct {
 	world      []agency
 }
 
-// network is what a process reaches the servers by.
 type network struct {
 	brokers  []*link // of brokers 1, 2, 3
 	database *link
 	commits  *commitProxy // behind the link to the database
 }
 
-// startStack starts brokers, database and processes, and waits until all are ready.
 func startStack(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{t: t, secret: jwtSecret, world: newWorld(), nets: map[*process]network{}}
@@ -84,7 +80,6 @@ func startStack(t testing.TB) *stack {
 
 // add makes the n-th process: the first ones serve, the others fold.
 func (s *stack) add(program string, n int, net network) {
-	s.t.Helper()
 	role := "api"
 	if n >= perRole {
 		role = "projector"
@@ -159,7 +154,6 @@ func (s *stack) killDatabase() error {
 	return s.database.kill()
 }
 
-// reviveDatabase starts PostgreSQL again.
 func (s *stack) reviveDatabase() error {
 	if err := s.database.start(); err != nil {
 		return err

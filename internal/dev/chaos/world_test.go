@@ -15,14 +15,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// The size of the world.
 const (
 	agencies        = 5
 	boardsPerAgency = 2
 	usersPerBoard   = 5
 )
 
-// jwtSecret signs the tokens of a run.
 const jwtSecret = "a secret of the chaos run, for nothing else"
 
 // agency is one agency: who writes for it, and its boards.
@@ -31,13 +29,11 @@ type agency struct {
 	boards    []board
 }
 
-// board is a sub-account and the people of it.
 type board struct {
 	id    string
 	users []string
 }
 
-// newWorld names everybody.
 func newWorld() (world []agency) {
 	next := 0
 	id := func() string { next++; return fmt.Sprintf("%024x", 0xc4a05<<40+next) }
@@ -55,7 +51,6 @@ func newWorld() (world []agency) {
 	return world
 }
 
-// feed tells the log who there is.
 func feed(ctx context.Context, log *eventlog.Log, world []agency) error {
 	var drafts []domain.Draft
 	at := time.Now()
@@ -85,7 +80,6 @@ func openLog(ctx context.Context, t testing.TB, brokers []string) *eventlog.Log 
 
 // token signs one for a person of an account ("" for none).
 func (s *stack) token(user, account, role string) string {
-	s.t.Helper()
 	claims := jwt.MapClaims{
 		"sub": user, "role": role, "iss": "ledgerboard", "aud": "ledgerboard", "exp": time.Now().Add(24 * time.Hour).Unix(),
 	}

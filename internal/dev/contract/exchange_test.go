@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exchange is one call of a platform and its answer.
 type exchange struct {
 	Get    string            `json:"get"`  // path and the parameters that matter
 	Post   string            `json:"post"` // the same, for POST
@@ -27,7 +26,6 @@ type exchange struct {
 	used bool
 }
 
-// wire is a platform that answers from a file.
 type wire struct {
 	*httptest.Server
 
@@ -37,7 +35,6 @@ type wire struct {
 	strangers []string // calls that no entry fits
 }
 
-// newWire serves testdata/<name>.json.
 func newWire(t *testing.T, name string) *wire {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
@@ -102,7 +99,6 @@ func (e *exchange) fits(r *http.Request, body string) bool {
 
 // requireSpoken: every call was foreseen, and every foreseen call was made.
 func (w *wire) requireSpoken() {
-	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	require.Empty(w.t, w.strangers, "calls that the file does not know")

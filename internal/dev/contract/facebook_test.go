@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Facebook page, post, video and reel.
 func TestFacebookPage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "facebook_page", domain.Facebook, 0, "1000001")

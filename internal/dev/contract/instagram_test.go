@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Instagram account and media: feed, reel, story.
 func TestInstagram(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "instagram", domain.Instagram, 0, "17841400000000001")

@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// LinkedIn company page and its posts.
 func TestLinkedInPage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_page", domain.LinkedIn, domain.LinkedInCompanyPage, "4242")
@@ -50,8 +49,7 @@ func TestLinkedInPage(t *testing.T) {
 	require.InDelta(t, 1690, at(t, insights, "data", "as_read", 0, "value"), 0, "the rolling twelve months are shown as read, and summed with nothing")
 }
 
-// requirePlaces: figures go by the URN of a place, with its name beside it. Two places of one name stay two, and one without
-// a name has its URN.
+// requirePlaces: figures go by the URN of a place: two places of one name stay two.
 func requirePlaces(t *testing.T, s *stage) {
 	t.Helper()
 	require.Equal(t, []string{

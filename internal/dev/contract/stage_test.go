@@ -118,7 +118,6 @@ func (s *stage) connect() {
 	require.NoError(s.t, err)
 }
 
-// plenty is a quota without end.
 type plenty struct{}
 
 func (plenty) Rates(domain.Platform) []quota.Rate { return nil }
@@ -131,9 +130,7 @@ func (plenty) Until(context.Context, domain.Platform, string, int) (time.Duratio
 	return 0, nil
 }
 
-// fetch reads the account once, then its posts.
 func (s *stage) fetch() {
-	s.t.Helper()
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
 		queue := domain.FetchQueue{Kind: kind, Platform: s.platform}
 		require.NoError(s.t, s.collect.Work(s.t.Context(), s.Claim(s.t, queue, social, s.clock())))
@@ -142,9 +139,7 @@ func (s *stage) fetch() {
 	s.wire.requireSpoken()
 }
 
-// lines are the rows of a query that selects one text.
 func (s *stage) lines(query string) []string {
-	s.t.Helper()
 	rows, err := s.DB.ReadOnly.Query(s.t.Context(), query)
 	require.NoError(s.t, err)
 	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -159,7 +154,6 @@ func (s *stage) figures() []string {
 		from tSAccountIns, jsonb_array_elements(figures) f order by 1`)
 }
 
-// missing is what the account's reading lacks, and why.
 func (s *stage) missing() []string {
 	return s.lines(`select format('%s %s', m->>'name', m->>'reason') from tSAccountIns, jsonb_array_elements(missing) m order by 1`)
 }
@@ -176,9 +170,7 @@ func (s *stage) posts() []string {
 		from tSPosts p left join tSPostInsights i using (social_account_id, external_id) order by p.published_at desc nulls last, p.external_id`)
 }
 
-// ask asks over HTTP and decodes the answer.
 func (s *stage) ask(path string) map[string]any {
-	s.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	w := httptest.NewRecorder()
 	s.server.ServeHTTP(w, r)
@@ -189,10 +181,8 @@ func (s *stage) ask(path string) map[string]any {
 	return body
 }
 
-// activity requires that what is absent on the wire is null in the answer about a post, and zero is
-// zero.
+// activity requires that what is absent on the wire is null in the answer, and zero is zero.
 func (s *stage) activity(id, zero, null string) {
-	s.t.Helper()
 	answer := s.ask("/api/activities/70:" + id)
 	for field := range strings.FieldsSeq(zero) {
 		require.Equal(s.t, 0.0, at(s.t, answer, "data", field), field) //nolint:testifylint // exactly
@@ -202,7 +192,6 @@ func (s *stage) activity(id, zero, null string) {
 	}
 }
 
-// at walks an answer by keys and indexes.
 func at(t *testing.T, value any, path ...any) any {
 	t.Helper()
 	for _, step := range path {

@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// TikTok user and videos.
 func TestTikTok(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "tiktok", domain.TikTok, 0, "723f-open")

@@ -13,26 +13,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-// frozen are flags with which a demo shows its history and fetches nothing, so that two looks at it can
-// be compared.
+// frozen has a demo show its history and fetch nothing, so that two looks can be compared.
 var frozen = []string{"--roles", "api,projector,signer", "--checkpoint-every", "24h"}
 
 // answers are what the program says to a fixed list of requests, by role and path.
 type answers map[string]string
 
-// noticeRows reads access_notices; later records come later.
-const noticeRows = `select parent_account || '.' || version || ' ' || user_id || ' ' || time from access_notices order by time, parent_account, version, user_id`
-
-// record asks everything that there is to ask about the past. Asked of the same log the answers must be
-// the same to the byte.
+// record asks all about the past. The same log gives the same answers, to the byte.
 func (p *program) record(ranges []string) answers {
-	p.t.Helper()
 	found := answers{}
 	ask := func(role, path string) response {
 		answer := p.get(p.info.Tokens[role], path)
@@ -61,7 +53,7 @@ func (p *program) record(ranges []string) answers {
 		require.Contains(p.t, []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound}, answer.status, "%s: %s", path, answer.body)
 	}
 	for what, query := range map[string]string{
-		"notices": noticeRows,
+		"notices": `select parent_account || '.' || version || ' ' || user_id || ' ' || time from access_notices order by time, parent_account, version, user_id`,
 		"heads":   `select parent_account || ' ' || version || ' ' || encode(hash, 'hex') from dashboard_heads order by parent_account`,
 		"history": `select parent_account || '.' || version || ' ' || sub_account_id || ' ' || event_id || ' ' || after from dashboard_history order by parent_account, version, sub_account_id`,
 		"keys":    `select parent_account || ' ' || subject || ' ' || idempotency_key || ' ' || command_id || ' ' || version from dashboard_commands order by parent_account, version`,
@@ -72,8 +64,7 @@ func (p *program) record(ranges []string) answers {
 	return found
 }
 
-// placeless is an answer as any process gives it to any request: a demo puts its own address before its pictures, and an error
-// has the request's id.
+// placeless is an answer without the address of the process and the id of the request.
 func (p *program) placeless(r response) string {
 	body := string(r.body)
 	if id := r.header.Get("X-Request-Id"); id != "" {
@@ -99,8 +90,7 @@ func (a answers) same(t *testing.T, other answers) {
 	}
 }
 
-// analyticsPaths are the 22 endpoints with values in their paths. The ranges are
-// "start/end"; what takes no range is asked with the range of the present day, which no test crosses.
+// analyticsPaths are the 22 endpoints with values in their paths, for ranges "start/end".
 func (p *program) analyticsPaths(ranges []string) (paths []string) {
 	member, account, category := p.info.IDs.Members[0], p.info.IDs.Accounts[0], p.info.IDs.Categories[0]
 	add := func(format string, args ...any) { paths = append(paths, fmt.Sprintf(format, args...)) }
@@ -144,7 +134,6 @@ func (p *program) analyticsPaths(ranges []string) (paths []string) {
 	return paths
 }
 
-// auditPaths ask for the history of the dashboards.
 func (p *program) auditPaths() []string {
 	dashboard, foreign := dashboardPath(p.info.IDs.SubAccounts[0]), dashboardPath(p.info.IDs.Foreign.SubAccounts[0])
 	weekAgo := time.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly)
@@ -165,9 +154,7 @@ func pastRanges() []string {
 	}
 }
 
-// column reads one column of text.
 func (p *program) column(query string, args ...any) []string {
-	p.t.Helper()
 	conn := p.database()
 	defer conn.Close(context.Background())
 	rows, err := conn.Query(context.Background(), query, args...)
@@ -175,57 +162,4 @@ func (p *program) column(query string, args ...any) []string {
 	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(p.t, err)
 	return values
-}
-
-// endOffsets are the ends of every partition of a topic of a running program.
-func (p *program) endOffsets(topics ...string) map[string]int64 {
-	p.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(p.info.Brokers...))
-	require.NoError(p.t, err)
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	listed, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
-	require.NoError(p.t, err)
-	require.NoError(p.t, listed.Error())
-	ends := map[string]int64{}
-	listed.Each(func(o kadm.ListedOffset) { ends[fmt.Sprintf("%s/%d", o.Topic, o.Partition)] = o.Offset })
-	require.NotEmpty(p.t, ends)
-	return ends
-}
-
-// facts are the topics that hold facts alone: a regular stop may sign a checkpoint into operations, and reading the history is recorded there.
-var facts = []string{"dashboards", "metrics", "directory", "contents"}
-
-// apiError is the one error shape.
-type apiError struct {
-	Success   *bool  `json:"success"`
-	Message   string `json:"message"`
-	Code      string `json:"code"`
-	Errors    []struct{ Field, Detail string }
-	RequestID string `json:"request_id"`
-}
-
-// refused requires a status and the one error shape, complete and with nothing beside it.
-func (r response) refused(t *testing.T, status int, code string) apiError {
-	t.Helper()
-	require.NoError(t, r.err)
-	require.Equal(t, status, r.status, "%s", r.body)
-	require.Equal(t, "application/json; charset=utf-8", r.header.Get("Content-Type"))
-	var members map[string]any
-	r.into(t, &members)
-	names := []string{}
-	for name := range members {
-		names = append(names, name)
-	}
-	require.ElementsMatch(t, []string{"success", "message", "code", "errors", "request_id"}, names, "%s", r.body)
-	var e apiError
-	r.into(t, &e)
-	require.False(t, *e.Success)
-	require.Equal(t, code, e.Code, "%s", r.body)
-	require.NotEmpty(t, e.Message)
-	require.NotNil(t, e.Errors, "errors must be a list: %s", r.body)
-	require.NotEmpty(t, e.RequestID)
-	require.Equal(t, r.header.Get("X-Request-Id"), e.RequestID)
-	return e
 }

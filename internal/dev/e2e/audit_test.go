@@ -34,7 +34,6 @@ type replayed struct {
 	Event, Actor, Hash, Dashboard string
 }
 
-// sorted are lines in one order.
 func sorted(list []replayed) []replayed {
 	slices.SortFunc(list, func(a, b replayed) int {
 		return cmp.Or(cmp.Compare(a.Version, b.Version), strings.Compare(a.Dashboard, b.Dashboard))
@@ -42,9 +41,7 @@ func sorted(list []replayed) []replayed {
 	return list
 }
 
-// agencyHistory is the whole history of the agency, from page to page.
 func (p *program) agencyHistory() (all []auditEntry) {
-	p.t.Helper()
 	query := url.Values{"limit": {"100"}}
 	for {
 		var page struct {
@@ -69,11 +66,9 @@ func (p *program) variables() map[string]string {
 	}
 }
 
-// clean is what verify says if it finds nothing.
 const clean = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
 
-// TestAudit is an auditor's way: the history over HTTP is the same from the log, as a file, and
-// from a proof that is taken away; all of it verifies.
+// TestAudit compares the history over HTTP, from the log, as a file and from a bundle.
 func TestAudit(t *testing.T) {
 	p := startDemo(t, t.TempDir(), "--roles", "api,projector,signer") // nothing is fetched; checkpoints are signed
 	parent, key, file := p.info.IDs.ParentAccount, p.info.CheckpointPublicKey, filepath.Join(t.TempDir(), "proof.jsonl")
@@ -107,7 +102,6 @@ func replay(t *testing.T, variables map[string]string, args ...string) (all []re
 
 // awaitSigned waits until the signer counts a checkpoint; the log has it a moment before.
 func (p *program) awaitSigned() {
-	p.t.Helper()
 	p.await(patience, "a signed checkpoint", func() bool {
 		return !strings.Contains(string(p.get("", "/metrics").ok(p.t, http.StatusOK).body), `ledgerboard_checkpoint_turns_total{outcome="signed"} 0`)
 	})

@@ -23,7 +23,6 @@ type keyboard struct {
 
 // openWindow opens a window with cookies of its own, so wide, in the light or the dark.
 func openWindow(in *browserPage, width int64, scheme string) *keyboard {
-	in.t.Helper()
 	ctx, leave := chromedp.NewContext(in.ctx, chromedp.WithNewBrowserContext())
 	in.t.Cleanup(leave)
 	const height = 800
@@ -35,16 +34,13 @@ func openWindow(in *browserPage, width int64, scheme string) *keyboard {
 	return &keyboard{browserPage: &browserPage{t: in.t, ctx: ctx, console: in.console}, looked: func() {}}
 }
 
-// open opens an address and looks at the page.
 func (v *keyboard) open(address string) (status int64) {
-	v.t.Helper()
 	v.stay()
 	return v.goes(chromedp.Navigate(address))
 }
 
 // stay leaves a page that loads again by itself for one that does not: what it loads could else be taken for what is opened next.
 func (v *keyboard) stay() {
-	v.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		var again bool
 		v.eval(`!!document.querySelector("meta[http-equiv=refresh]")`, &again)
@@ -58,7 +54,6 @@ func (v *keyboard) stay() {
 
 // goes does what leads to another page, waits for it, and looks at it.
 func (v *keyboard) goes(steps ...chromedp.Action[chromedp.Void]) (status int64) {
-	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
 	defer cancel()
 	answer, err := chromedp.RunResponse(ctx, steps...)
@@ -98,31 +93,23 @@ func (v *keyboard) to(label string) (checked bool) {
 	return false
 }
 
-// follow presses a link or a button.
 func (v *keyboard) follow(label string) (status int64) {
-	v.t.Helper()
 	v.to(label)
 	return v.goes(chromedp.KeyEvent(kb.Enter))
 }
 
-// tick ticks a box, or unticks it.
 func (v *keyboard) tick(label string, on bool) {
-	v.t.Helper()
 	if v.to(label) != on {
 		require.NoError(v.t, chromedp.Do(v.ctx, chromedp.KeyEvent(" ")))
 	}
 }
 
-// text is what the page says.
 func (v *keyboard) text() (text string) {
-	v.t.Helper()
 	v.eval(`document.body.innerText.replace(/\s+/g, " ")`, &text)
 	return text
 }
 
-// says requires sentences of the page.
 func (v *keyboard) says(sentences ...string) {
-	v.t.Helper()
 	text := v.text()
 	for _, sentence := range sentences {
 		require.Contains(v.t, text, sentence)

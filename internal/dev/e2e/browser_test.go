@@ -60,20 +60,16 @@ func openBrowser(t *testing.T) *browserPage {
 	return p
 }
 
-// in is the browser for a subtest.
 func (p *browserPage) in(t *testing.T) *browserPage {
 	return &browserPage{t: t, ctx: p.ctx, console: p.console}
 }
 
-// visit opens an address and waits for its load event.
 func (p *browserPage) visit(url string) {
-	p.t.Helper()
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "%s", p.console.String())
 }
 
 // eval evaluates an expression in the page, and waits for it if it is a promise. A page that loads again by itself meanwhile is asked anew.
 func (p *browserPage) eval(expression string, into any) {
-	p.t.Helper()
 	err := p.try(expression, into)
 	for deadline := time.Now().Add(patience); wentAway(err) && time.Now().Before(deadline); time.Sleep(pollEvery) {
 		err = p.try(expression, into)
@@ -114,7 +110,6 @@ func (p *browserPage) await(what, expression string) {
 	}
 }
 
-// serveFiles serves a site from memory, at an origin of its own.
 func serveFiles(t *testing.T, files map[string]string) (origin string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -30,8 +30,7 @@ func installClient(t *testing.T, base string) string {
 	return filepath.Join(dir, "node_modules", "ledgerboard-client")
 }
 
-// The served client hears notices through both stock libraries and live figures, over a restart too; it says when it
-// is refused for good.
+// The served client hears notices and figures, over a restart too, and says when it is refused.
 func TestTypedClientInNode(t *testing.T) {
 	dir := t.TempDir()
 	p := startDemo(t, dir)
@@ -84,8 +83,7 @@ func TestTypedClientInNode(t *testing.T) {
 	}), "%s", nobody.transcript())
 }
 
-// A server or a proxy that is busy for a while ends no stream: the client tries again, also where the refusal of its question
-// why is not for good.
+// A busy server or proxy ends no stream: the client tries again.
 func outliveBusyServers(t *testing.T, p *program, module string) {
 	base, err := url.Parse(p.base)
 	require.NoError(t, err)

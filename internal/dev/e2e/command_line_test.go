@@ -17,34 +17,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
-// ran is a command that has ended.
 type ran struct {
 	out, err string
 	code     int
 }
 
-// The documented exit codes.
 const (
 	done     = 0
 	failed   = 1
 	notReady = 3
 )
 
-// command runs the program to its end, in an empty directory. Variables are LEDGERBOARD_… settings.
-func command(t *testing.T, variables map[string]string, args ...string) ran {
-	t.Helper()
-	return commandOf(t, programPath, variables, args...)
-}
-
-// succeeds is a command that must.
 func succeeds(t *testing.T, variables map[string]string, args ...string) ran {
 	t.Helper()
-	r := command(t, variables, args...)
+	r := command(t, programPath, variables, args...)
 	require.Equal(t, done, r.code, "%v\n%s%s", args, r.out, r.err)
 	return r
 }
 
-func commandOf(t *testing.T, binary string, variables map[string]string, args ...string) ran {
+// command runs a program to its end, in an empty directory. Variables are LEDGERBOARD_… settings.
+func command(t *testing.T, binary string, variables map[string]string, args ...string) ran {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()

@@ -20,8 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// overheard is what passes between browsers, the service and the platforms and is nobody else's: tokens, codes, states and cookies,
-// which no page shows; and the words that open a sign-in or a link, which stand in the address of their own page alone.
+// overheard is what no page shows: tokens, codes, states, cookies; and words that open one page alone.
 type overheard struct {
 	mu       sync.Mutex
 	secrets  []string
@@ -29,7 +28,6 @@ type overheard struct {
 	referers []string // what the platforms were told of where the browser came from
 }
 
-// tokensOfAnswers are the tokens that a platform hands out.
 var tokensOfAnswers = regexp.MustCompile(`"(?:access|refresh)_token": ?"([^"]+)"`)
 
 // listen serves what the platforms serve, and listens.
@@ -99,7 +97,6 @@ func (o *overheard) in(text string, openers bool) (found []string) {
 
 // requireSilence looks for what was overheard wherever somebody else could read it.
 func (c *connecting) requireSilence() {
-	c.t.Helper()
 	require.Greater(c.t, len(c.heard.secrets), 20, "tokens, codes, states and cookies were overheard")
 	for _, page := range c.visited {
 		require.Empty(c.t, c.heard.in(page.shown, false), "a page shows it: %s", page.address)
@@ -117,9 +114,7 @@ func (c *connecting) requireSilence() {
 	c.requireSilentTables()
 }
 
-// requireSilentLog reads every topic from its beginning.
 func (c *connecting) requireSilentLog() {
-	c.t.Helper()
 	topics, err := assembly.Topics()
 	require.NoError(c.t, err)
 	log, err := eventlog.Open(c.t.Context(), eventlog.Config{Brokers: c.p.info.Brokers, Topics: topics})
@@ -139,9 +134,7 @@ func (c *connecting) requireSilentLog() {
 	require.Greater(c.t, records, 20)
 }
 
-// requireSilentTables reads every row of every table.
 func (c *connecting) requireSilentTables() {
-	c.t.Helper()
 	db := c.p.database()
 	rows, err := db.Query(c.t.Context(), `
 		select format('%I.%I', n.nspname, t.relname) from pg_class t join pg_namespace n on n.oid = t.relnamespace

@@ -41,15 +41,13 @@ type connecting struct {
 	visited      []visited
 }
 
-// agencyBegun is what init prints.
 type agencyBegun struct {
 	Agency string `json:"parent_account"`
 	User   string `json:"user_id"`
 	Token  string `json:"token"`
 }
 
-// newConnecting is the surroundings of a service: an empty log, an empty database and the simulated
-// platforms.
+// newConnecting is an empty log, an empty database and the simulated platforms.
 func newConnecting(t *testing.T) *connecting {
 	t.Helper()
 	c := &connecting{t: t, heard: &overheard{}, addr: freeAddress(t)}
@@ -94,9 +92,7 @@ func newConnecting(t *testing.T) *connecting {
 	return c
 }
 
-// serve starts a process of the service.
 func (c *connecting) serve(settings map[string]string, addr string, args ...string) *program {
-	c.t.Helper()
 	p := launch(c.t, c.t.TempDir(), append([]string{"serve", "--addr", addr}, args...), func(cmd *exec.Cmd) {
 		cmd.Dir = c.t.TempDir() // where the files of a process are that names no directory
 		for name, value := range settings {
@@ -108,11 +104,9 @@ func (c *connecting) serve(settings map[string]string, addr string, args ...stri
 }
 
 func (c *connecting) awaitReady() {
-	c.t.Helper()
 	c.p.await(readyWithin, "/readyz to answer 200", func() bool { return c.p.get("", "/readyz").status == http.StatusOK })
 }
 
-// startConnecting makes an agency in an empty log, and starts the service.
 func startConnecting(t *testing.T) *connecting {
 	t.Helper()
 	c := newConnecting(t)
@@ -124,32 +118,25 @@ func startConnecting(t *testing.T) *connecting {
 }
 
 func (c *connecting) beginAgency(settings map[string]string) (made agencyBegun) {
-	c.t.Helper()
 	init := succeeds(c.t, settings, "init", "--agency", "North Star", "--name", "Anna Berg", "--email", "anna@agency.example.com", "--json")
 	require.NoError(c.t, json.Unmarshal([]byte(init.out), &made))
 	return made
 }
 
-// post sends a body of JSON and returns the data of the answer.
 func (c *connecting) post(path string, body, into any) {
-	c.t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(c.t, err)
 	answer := c.p.do(http.MethodPost, c.north.Token, path, string(raw), "Content-Type", "application/json").ok(c.t, http.StatusOK)
 	answer.into(c.t, &struct{ Data any }{into})
 }
 
-// client adds a client.
 func (c *connecting) client(name string) (id string) {
-	c.t.Helper()
 	var made struct{ ID string }
 	c.post("/api/accounts", map[string]any{"name": name}, &made)
 	return made.ID
 }
 
-// begin asks for a sign-in and returns the address to open.
 func (c *connecting) begin(platform int, account string) (start, id string) {
-	c.t.Helper()
 	var begun struct {
 		ID       string
 		StartURL string `json:"start_url"`
@@ -161,7 +148,6 @@ func (c *connecting) begin(platform int, account string) (start, id string) {
 
 func lastSegment(address string) string { return address[strings.LastIndex(address, "/")+1:] }
 
-// connectedPage is a row of /api/platforms.
 type connectedPage struct {
 	ID         int64
 	P          int    `json:"p_id"`
@@ -176,9 +162,7 @@ type connectedPage struct {
 	} `json:"ungranted_figures"`
 }
 
-// connected are the pages, by the platforms' ids.
 func (c *connecting) connected() map[string]connectedPage {
-	c.t.Helper()
 	var all struct{ Data []connectedPage }
 	c.p.get(c.north.Token, "/api/platforms").ok(c.t, http.StatusOK).into(c.t, &all)
 	pages := map[string]connectedPage{}
@@ -188,9 +172,7 @@ func (c *connecting) connected() map[string]connectedPage {
 	return pages
 }
 
-// awaitPage polls until a page is as it should be.
 func (c *connecting) awaitPage(profile, what string, is func(connectedPage) bool) (page connectedPage) {
-	c.t.Helper()
 	c.p.await(patience, profile+" "+what, func() bool {
 		page = c.connected()[profile]
 		return is(page)
@@ -198,9 +180,7 @@ func (c *connecting) awaitPage(profile, what string, is func(connectedPage) bool
 	return page
 }
 
-// awaitRead waits until pages are read after a moment.
 func (c *connecting) awaitRead(since time.Time, profiles ...string) {
-	c.t.Helper()
 	for _, profile := range profiles {
 		c.awaitPage(profile, "to be read", func(page connectedPage) bool { return page.LastReadAt != nil && page.LastReadAt.After(since) })
 	}

@@ -24,8 +24,7 @@ const (
 	baker, bakerOffer       = "open-mara", "Mara bakes @marabakes TikTok"
 )
 
-// From an empty database to figures, in a real browser, by the keyboard alone: all five kinds are connected. What passed between the browsers, the
-// service and the platforms is nowhere afterwards. What goes wrong in life has its tests in commands/connect.
+// All five kinds are connected by the keyboard alone; what passed is found nowhere afterwards.
 func TestConnectingInABrowser(t *testing.T) {
 	awayFromMidnight(t, 5*time.Minute)
 	c := startConnecting(t)
@@ -41,7 +40,6 @@ func TestConnectingInABrowser(t *testing.T) {
 
 // connectWithoutABox connects pages, and the account behind one, by a consent that leaves a scope out.
 func (c *connecting) connectWithoutABox(v *visitor, client string) {
-	c.t.Helper()
 	began := time.Now()
 	start, id := c.begin(1, client)
 	require.EqualValues(c.t, http.StatusOK, v.open(start))
@@ -64,7 +62,6 @@ func (c *connecting) connectWithoutABox(v *visitor, client string) {
 
 // followLink connects the rest by a link for somebody without a login, which works in the browser alone that first followed it.
 func (c *connecting) followLink(desk, phone *visitor, client string) {
-	c.t.Helper()
 	since := time.Now()
 	var made struct{ URL string }
 	c.post("/api/connect/links", map[string]any{"account": client, "platforms": []int{3, 4, 6}, "days": 1}, &made)
@@ -92,7 +89,6 @@ func today() string {
 
 // requireFigures compares the followers of each platform in an answer with those that the platforms have.
 func (c *connecting) requireFigures(client string) {
-	c.t.Helper()
 	at := time.Now()
 	var answer struct {
 		Data struct {

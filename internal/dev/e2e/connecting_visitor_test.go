@@ -27,7 +27,6 @@ type visitor struct {
 
 // visitor opens a window with cookies of its own, so wide, in the light or the dark.
 func (c *connecting) visitor(in *browserPage, width int64, scheme string) *visitor {
-	c.t.Helper()
 	v := &visitor{openWindow(in, width, scheme), c}
 	v.looked = v.look
 	return v
@@ -35,7 +34,6 @@ func (c *connecting) visitor(in *browserPage, width int64, scheme string) *visit
 
 // look judges the page that is open, and remembers it for [connecting.requireSilence].
 func (v *visitor) look() {
-	v.t.Helper()
 	var at struct{ Address, Source string }
 	v.eval(`({ address: location.href, source: document.documentElement.outerHTML })`, &at)
 	_, err := chromedp.Run(v.ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -73,8 +71,7 @@ func (v *visitor) look() {
 }
 
 // consent signs somebody in at the dialog that is open, without some boxes, and comes back.
-func (v *visitor) consent(person string, without ...string) {
-	v.t.Helper()
+func (v *keyboard) consent(person string, without ...string) {
 	v.follow(person)
 	for _, box := range without {
 		v.tick(box, false)
@@ -84,8 +81,7 @@ func (v *visitor) consent(person string, without ...string) {
 }
 
 // choose ticks pages, and no others, and connects them.
-func (v *visitor) choose(pages ...string) {
-	v.t.Helper()
+func (v *keyboard) choose(pages ...string) {
 	v.eval(`document.activeElement.blur()`, nil)
 	var offered []string
 	v.eval(`[...document.querySelectorAll("input[name=page]:not([disabled])")].map((box) => box.labels[0].innerText)`, &offered)
@@ -105,16 +101,13 @@ func (v *visitor) choose(pages ...string) {
 }
 
 // result waits until the page that loads again by itself says that everything was read.
-func (v *visitor) result() {
-	v.t.Helper()
+func (v *keyboard) result() {
 	v.await("the first readings", `document.readyState === "complete" && !document.body.innerText.includes("about to be read")`)
-	v.look()
+	v.looked()
 	v.says("read, its figures are here")
 }
 
-// at is where the visitor is, for messages.
 func (v *visitor) at() (address string) {
-	v.t.Helper()
 	v.eval("location.href", &address)
 	return address
 }

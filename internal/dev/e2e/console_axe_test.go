@@ -25,19 +25,16 @@ var axeSource = sync.OnceValues(func() (string, error) {
 	return string(raw), err
 })
 
-// axeRun asks for what is serious or critical. The contrast, which takes axe most of its time, is
-// judged by [ours].
+// axeRun asks for what is serious or critical. [ours] judges the contrast, which is slow in axe.
 const axeRun = `;
 axe.run(document, { preload: false, resultTypes: ["violations"], rules: { "target-size": { enabled: true }, "color-contrast": { enabled: false } } }).then((found) => found.violations
 	.filter((v) => v.impact === "serious" || v.impact === "critical")
 	.map((v) => v.impact + " " + v.id + ": " + v.help + "\n" + v.nodes.slice(0, 5).map((n) => n.html + "\n  " + n.failureSummary).join("\n")))`
 
-// axeSaw are the pages that axe has judged, by width, address, title, and what whoever is signed in
-// can go to.
+// axeSaw are the pages that axe has judged, by width, address, title and navigation.
 var axeSaw sync.Map
 
-// judgedByAxe has axe-core judge the page that is open, unless it saw that page before. The
-// browser's own protocol evaluates it, so the page's policy of content does not stop it.
+// judgedByAxe has axe-core judge the open page once, by the browser's protocol, despite its policy.
 func (w *consoleWindow) judgedByAxe() {
 	w.t.Helper()
 	var shown string

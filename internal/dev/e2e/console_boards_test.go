@@ -17,24 +17,18 @@ import (
 // markupName is the name of a client that tries to be a part of the page.
 const markupName = `Aa <img src=x onerror="document.title='owned'"> & Sons`
 
-// made sends what makes something, and returns its id.
 func (p *program) made(path, body string) string {
-	p.t.Helper()
 	var made struct{ Data struct{ ID string } }
 	p.do(http.MethodPost, p.info.Tokens["agency"], path, body, "Content-Type", "application/json").ok(p.t, http.StatusOK).into(p.t, &made)
 	require.NotEmpty(p.t, made.Data.ID)
 	return made.Data.ID
 }
 
-// onList is who is on the list of a board.
 func (p *program) onList(subAccount string) []string {
-	p.t.Helper()
 	return p.update(subAccount, map[string]any{}).Users // changes nothing
 }
 
-// newClient makes a client with somebody on the list of its open board.
 func (p *program) newClient(name, person, email string) (account, user string) {
-	p.t.Helper()
 	body, err := json.Marshal(map[string]string{"name": name})
 	require.NoError(p.t, err)
 	account = p.made("/api/accounts", string(body))
@@ -43,9 +37,7 @@ func (p *program) newClient(name, person, email string) (account, user string) {
 	return account, user
 }
 
-// asAgency is a window of the agency at a page.
 func asAgency(p *program, in *browserPage, width int64, scheme, path string) *consoleWindow {
-	p.t.Helper()
 	w := openConsole(p, in, width, scheme)
 	w.open(p.base + "/console")
 	w.follow("Continue as agency")
@@ -53,8 +45,7 @@ func asAgency(p *program, in *browserPage, width int64, scheme, path string) *co
 	return w
 }
 
-// Two clients are linked with the keyboard alone, on a phone in the dark: before anything is saved the page says that Jonas loses nothing. A
-// client's name that is markup is a name.
+// Two clients are linked by keyboard on a phone; a client's name that is markup is a name.
 func linkTwoClients(p *program, browser *browserPage) {
 	first, ada := p.newClient(markupName, "Ada Long", "ada@first.example.com")
 	second, jonas := p.newClient("Aa Old Mill", "Jonas Weber", "jonas@mill.example.com")
@@ -82,8 +73,7 @@ func linkTwoClients(p *program, browser *browserPage) {
 	require.NotContains(p.t, w.console.String(), "error")
 }
 
-// A client who is taken off the list while it looks at its board is told at once, by the one stream that the page has, and the next click says the
-// same.
+// A client who is taken off the list while it looks is told at once, by the page's one stream.
 func removeWhoLooks(p *program, browser *browserPage) {
 	var me struct {
 		Data struct {
@@ -121,8 +111,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	require.Equal(p.t, p.base+"/console/board/"+board, w.at(), "it is open again")
 }
 
-// Somebody of an agency connects a page from the console: the sign-in leads to the platform and back, the first reading is watched, and the page stands
-// among the client's connections.
+// Somebody of an agency connects a page from the console, watches its first reading, makes a link.
 func connectFromTheConsole(p *program, browser *browserPage) {
 	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // platforms come back there
 	connections := base + "/console/clients/" + p.info.IDs.SubAccounts[0] + "/connections"
@@ -175,17 +164,11 @@ func followThePrintedLink(p *program, browser *browserPage) {
 	v.connectAsMara("TikTok", bakerOffer)
 }
 
-// connectAsMara goes through a platform's dialog, connects an account, and waits for the first
-// reading.
+// connectAsMara goes through a platform's dialog, connects an account, and waits for its reading.
 func (v *keyboard) connectAsMara(platform, offer string) {
-	v.t.Helper()
 	v.follow("Continue to " + platform)
-	v.follow("Mara Lindqvist")
-	v.follow("Allow")
-	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
+	v.consent("Mara Lindqvist")
 	v.says("You signed in at " + platform + " as Mara")
-	v.tick(offer, true)
-	require.EqualValues(v.t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())
-	v.await("the first reading", `document.readyState === "complete" && document.body.innerText.includes("read, its figures are here") &&
-		!document.body.innerText.includes("about to be read")`)
+	v.choose(offer)
+	v.result()
 }

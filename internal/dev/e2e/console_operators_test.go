@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An operator sees how the service is, leaves a platform alone, has tables made anew, watches it to the end and takes it back: with the
-// keyboard alone, in the light on a desk and in the dark on a phone.
+// An operator pauses a platform, rebuilds a read model and rolls it back, by the keyboard alone.
 func anOperator(p *program, browser *browserPage) {
 	for _, w := range []*consoleWindow{openConsole(p, browser, 1200, "light"), openConsole(p, browser, 320, "dark")} {
 		require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/console"))
@@ -37,17 +36,13 @@ func anOperator(p *program, browser *browserPage) {
 	}
 }
 
-// forTest chooses the reason of an action, and does it.
 func (w *consoleWindow) forTest(button string) {
-	w.t.Helper()
 	w.to("Why")
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent("test")))
 	w.follow(button)
 }
 
-// leaveAlone pauses a platform and resumes it.
 func (w *consoleWindow) leaveAlone(platform string) {
-	w.t.Helper()
 	w.follow("Platforms")
 	w.follow("Pause " + platform)
 	w.says("The other platforms go on", "Who did it, when and why stays in the log")
@@ -61,7 +56,6 @@ func (w *consoleWindow) leaveAlone(platform string) {
 
 // watchRebuild has the tables of a projection made anew, and takes them back. The page follows by itself: it is not loaded again.
 func (w *consoleWindow) watchRebuild(projection string) {
-	w.t.Helper()
 	w.follow("Projections")
 	w.follow("Rebuild " + projection)
 	w.says("events of the log are read")
@@ -76,10 +70,8 @@ func (w *consoleWindow) watchRebuild(projection string) {
 	w.follows("It is done. Readers use generation")
 }
 
-// follows waits until the page of a rebuild says how it ended, and looks at it. A page that was loaded anew would have forgotten that we were
-// here.
+// follows waits until the page of a rebuild says how it ended, without being loaded again.
 func (w *consoleWindow) follows(end string) {
-	w.t.Helper()
 	w.eval(`window.stayed = true`, nil)
 	w.await("the end", `!document.querySelector("[data-refresh]")`)
 	var stayed bool
@@ -98,11 +90,6 @@ func agencyAndClient(p *program, browser *browserPage) {
 		staff.says("Net growth of followers", "Leaderboard", "Data sources")
 		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
 		staff.says("Compared with", "The newest reading of accounts is of")
-		var points, tables int
-		staff.eval(`document.querySelectorAll("#followers circle title").length`, &points)
-		require.Equal(p.t, 2*28, points, "a point a day, and one of the period before")
-		staff.eval(`document.querySelectorAll("#followers tbody tr").length`, &tables)
-		require.Equal(p.t, 28, tables)
 		var file struct{ Status, Lines int }
 		staff.eval(`fetch(document.querySelector("#followers a[download]").href).then(async (a) => ({
 			status: a.status, lines: (await a.text()).trim().split("\n").length }))`, &file)
@@ -123,14 +110,12 @@ func agencyAndClient(p *program, browser *browserPage) {
 
 // status is how a page answers that is not looked at.
 func (w *consoleWindow) status(address string) (status int64) {
-	w.t.Helper()
 	answer, err := chromedp.RunResponse(w.ctx, chromedp.Navigate(address))
 	require.NoError(w.t, err)
 	return answer.Status
 }
 
-// The process dies while somebody watches a rebuild. The page says that what it shows is old, goes on with the next process by itself, and
-// tells the end.
+// The page of a rebuild says that it is old when the process dies, and goes on with the next one.
 func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	dir := t.TempDir()
 	p := startDemo(t, dir)

@@ -14,14 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// consolePage is a page that a role looks at.
 type consolePage struct {
 	at      string // below /console; CLIENT and PERSON stand for ids of the demo, MONTH for a day a month ago
 	picture string // its name as one of the main views; "": it is none
 }
 
-// consolePages are the addresses of the console by the role that looks at them. A page that one of them links is looked at too, so what
-// stands here is what no link leads to, or what a picture is taken of.
+// consolePages are pages that no link leads to, or that a picture is taken of, by role.
 var consolePages = []struct {
 	role  string // "": nobody is signed in
 	pages []consolePage
@@ -57,9 +55,7 @@ var consolePages = []struct {
 // mostBytes may come over the network for a page, with its style and scripts.
 const mostBytes = 100_000
 
-// Each page of the console, by itself and by every way that leads to another one, in the light on a
-// desk and in the dark on a phone: axe finds nothing serious, nothing is wider than the window, and
-// it is small. Pictures of the main views are left in LEDGERBOARD_E2E_PICTURES.
+// Each page, in two widths and schemes: axe finds nothing, it fits the window, and it is small.
 func everyPage(p *program, browser *browserPage) {
 	ids := strings.NewReplacer("CLIENT", p.info.IDs.SubAccounts[0], "PERSON", p.listed(p.info.IDs.SubAccounts[0])[0].ID,
 		"MONTH", time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly))
@@ -95,7 +91,6 @@ func everyPage(p *program, browser *browserPage) {
 
 // lookAt opens a page, judges it, and returns to which other pages of the console it links.
 func (w *consoleWindow) lookAt(at string, seen map[string]bool) (links []string) {
-	w.t.Helper()
 	status := w.open(w.p.base + "/console" + at)
 	require.EqualValues(w.t, http.StatusOK, status, "%s\n%s", at, w.text())
 	seen[pattern(at)] = true
@@ -121,9 +116,7 @@ func pattern(at string) string {
 	return anID.ReplaceAllString(path, "/*$2")
 }
 
-// picture keeps what the page looks like.
 func (w *consoleWindow) picture(file string) {
-	w.t.Helper()
 	raw, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
 	require.NoError(w.t, err)
 	require.NoError(w.t, os.WriteFile(file, raw, 0o600))

@@ -12,8 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
-// A person of the agency signs in by an identity provider, in a browser: from the page that it wanted to see, over the provider's page, back to
-// that page. Whom the provider does not let in is told so, and goes on to sign in.
+// A person signs in by an identity provider, and comes back to the page that it wanted to see.
 func TestSigningInByAProviderInABrowser(t *testing.T) {
 	at := issuer.Start(t)
 	p := startDemo(t, t.TempDir(), "--oidc-issuer", at.URL, "--oidc-client-id", issuer.ClientID, "--oidc-client-secret", issuer.ClientSecret)

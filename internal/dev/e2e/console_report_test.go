@@ -60,7 +60,6 @@ func printAMonth(p *program, browser *browserPage) {
 
 // hearsOfFigures has the accounts read while the page is open: it shows newer figures, and is not loaded again.
 func (w *consoleWindow) hearsOfFigures() {
-	w.t.Helper()
 	const newest = `document.querySelector("#figures > p.quiet:last-of-type time").dateTime`
 	var before string
 	w.eval(newest, &before)
@@ -92,7 +91,6 @@ func (w *consoleWindow) hearsOfFigures() {
 
 var mediaBox = regexp.MustCompile(`/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]`)
 
-// requireA4 prints the page that is open as its style says.
 func requireA4(t *testing.T, w *consoleWindow) {
 	t.Helper()
 	var printed page.PrintToPDFResult

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inAFrontend is what a script can do that somebody got into a frontend: each answer is the status, "opaque" where the browser asked and shows
-// nothing of the answer, or "refused" where the browser keeps the answer back.
+// inAFrontend is what a script in a frontend tries; the browser shows it what the answers are.
 const inAFrontend = `(async (base, token) => {
 	const ask = async (path, options) => {
 		try {
@@ -32,8 +31,7 @@ const inAFrontend = `(async (base, token) => {
 	};
 })(%q, %q)`
 
-// A flaw in a frontend of a configured origin tries the console's cookie. Console and frontend are of one site, so the browser sends the cookie
-// along. It opens nothing and changes nothing.
+// A script in a frontend of the console's site has its cookie sent along: that opens nothing.
 func tryTheCookie(p *program, browser *browserPage, origin string) {
 	console := strings.Replace(p.base, "127.0.0.1", "localhost", 1)
 	w := openWindow(browser, 1200, "light")

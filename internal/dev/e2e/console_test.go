@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// consoleWindow is a window that looks at the console.
 type consoleWindow struct {
 	*keyboard
 	p        *program
@@ -25,7 +24,6 @@ type consoleWindow struct {
 	crossing string // a complaint that may come
 }
 
-// openConsole opens a window at the console's first page.
 func openConsole(p *program, in *browserPage, width int64, scheme string) *consoleWindow {
 	w := &consoleWindow{openWindow(in, width, scheme), p, width, &tail{}, ""}
 	w.looked = w.look
@@ -47,9 +45,7 @@ func (w *consoleWindow) mayBeRefused(path string) {
 	w.crossing = "error: Failed to load resource: the server responded with a status of 404 (Not Found) " + w.p.base + path + "\n"
 }
 
-// look judges the page that is open.
 func (w *consoleWindow) look() {
-	w.t.Helper()
 	var wrong []string
 	w.eval(ours, &wrong)
 	require.Empty(w.t, wrong, "%s\n%s", w.at(), w.text())
@@ -57,18 +53,14 @@ func (w *consoleWindow) look() {
 	require.Empty(w.t, strings.ReplaceAll(w.noise.String(), w.crossing, ""), w.at())
 }
 
-// at is the address of the page.
 func (w *consoleWindow) at() (address string) {
 	w.eval("location.href", &address)
 	return address
 }
 
-// press presses a key that leads to another page.
 func (w *consoleWindow) press(key string) { w.goes(chromedp.KeyEvent(key)) }
 
-// version is the change that the history shows.
 func (w *consoleWindow) version() (version int) {
-	w.t.Helper()
 	w.eval(`Number(document.querySelector("#record").innerText.match(/^Change (\d+):/)[1])`, &version)
 	return version
 }
@@ -98,8 +90,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// An auditor signs in to the demo, moves through the history, sees who had access, and has the history verified: with the keyboard alone, in
-// the light on a desk and in the dark on a phone. Nothing is asked of another host, and the browser complains of nothing.
+// An auditor moves through the history and has it verified, by keyboard, on a desk and a phone.
 func anAuditor(p *program, browser *browserPage) {
 	for _, w := range []*consoleWindow{openConsole(p, browser, 1200, "light"), openConsole(p, browser, 320, "dark")} {
 		require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/"))
@@ -115,7 +106,6 @@ func anAuditor(p *program, browser *browserPage) {
 }
 
 func (w *consoleWindow) moveThroughHistory() {
-	w.t.Helper()
 	newest := w.version()
 	w.press(kb.ArrowLeft)
 	require.Equal(w.t, newest-1, w.version())
@@ -144,7 +134,6 @@ func (w *consoleWindow) moveThroughHistory() {
 
 // slide goes to the beginning of the agency's time and back to now, by the slider.
 func (w *consoleWindow) slide(newest int) {
-	w.t.Helper()
 	now := w.at()
 	w.to("Move through time")
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.Home)))
@@ -158,7 +147,6 @@ func (w *consoleWindow) slide(newest int) {
 }
 
 func (w *consoleWindow) seeAccess() {
-	w.t.Helper()
 	w.follow("Access")
 	w.says("Now, after change", "Staff of the agency")
 	monthAgo := time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly)
@@ -174,7 +162,6 @@ func (w *consoleWindow) seeAccess() {
 }
 
 func (w *consoleWindow) verify() {
-	w.t.Helper()
 	w.follow("Verify")
 	w.look()
 	w.says("Newest checkpoint")
@@ -192,7 +179,6 @@ func (w *consoleWindow) verify() {
 }
 
 func (w *consoleWindow) endTheSession() {
-	w.t.Helper()
 	w.open(w.p.base + "/console/sessions")
 	w.follow("End this one")
 	require.Contains(w.t, w.at(), "/console/sign-in")

@@ -82,7 +82,6 @@ func startByRole(t *testing.T) *byRole {
 
 // as are the settings of a process that logs in so.
 func (b *byRole) as(login string) map[string]string {
-	b.t.Helper()
 	u, err := url.Parse(b.postgres.URL())
 	require.NoError(b.t, err)
 	u.User = url.UserPassword(login, "of-"+login)
@@ -93,14 +92,11 @@ func (b *byRole) as(login string) map[string]string {
 
 var toThePlatform = regexp.MustCompile(`class="go" href="([^"]+)"`)
 
-// signIn connects what a person has at a platform, as a browser does.
 func (b *byRole) signIn(account string, platform int, person string) {
-	b.t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(b.t, err)
 	browser := &http.Client{Jar: jar, Timeout: patience}
 	read := func(answer *http.Response, err error) (string, string) {
-		b.t.Helper()
 		require.NoError(b.t, err)
 		defer answer.Body.Close()
 		raw := new(strings.Builder)
@@ -127,7 +123,6 @@ func (b *byRole) signIn(account string, platform int, person string) {
 
 // act does over HTTP what operators do with a service whose api owns no tables.
 func (b *byRole) act() {
-	b.t.Helper()
 	post := func(path string) response {
 		return b.p.do(http.MethodPost, b.operator, "/api/ops/"+path, `{"reason":"test"}`, "Content-Type", "application/json")
 	}
@@ -149,12 +144,10 @@ func (b *byRole) act() {
 	})
 }
 
-// jonasPage is a page that Jonas alone has.
 const jonasPage = "90014"
 
 // forgets has a person ask Meta to be forgotten: the process that hears it owns no tables.
 func (b *byRole) forgets(account string) {
-	b.t.Helper()
 	b.signIn(account, 1, simulator.Jonas)
 	owner := b.p.database()
 	known := func() (n int) {
@@ -177,7 +170,6 @@ func (b *byRole) forgets(account string) {
 
 // onTheCommandLine makes tables as operators do: they are the projectors' all the same.
 func (b *byRole) onTheCommandLine() {
-	b.t.Helper()
 	for _, args := range [][]string{
 		{"verify", "--all"},
 		{"actions"},
@@ -194,9 +186,7 @@ func (b *byRole) onTheCommandLine() {
 		"tables that projectors do not own")
 }
 
-// refusals are what the server's own log says that it refused.
 func (b *byRole) refusals() (lines []string) {
-	b.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(b.dir, "pg", "postgres.log"))
 	require.NoError(b.t, err)
 	for line := range strings.SplitSeq(string(raw), "\n") {

@@ -19,8 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
-// What a frontend developer does first: take the API documents, lint them, install the served client, compile
-// against it, and run that against mock mode.
+// What a frontend developer does: lint the API documents, compile against the client, run it.
 func developFrontend(t *testing.T, p *program) {
 	needs.Programs(t, "node", "npm")
 	home, err := installNode("frontend")
@@ -80,8 +79,7 @@ func printedBlocks(t *testing.T, document, language string) []string {
 	return blocks
 }
 
-// The page of docs/frontend.md, exactly as printed there, in Chromium: it shows followers, growth and top posts, reads
-// anew when figures change, also after a restart, and empties itself when access is removed.
+// The page that docs/frontend.md prints reads again after a restart, and is empty without access.
 func TestPageOfTheFrontendDocument(t *testing.T) {
 	awayFromMidnight(t, 3*time.Minute)
 	html := printedBlocks(t, "frontend.md", "html")

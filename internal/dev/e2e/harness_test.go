@@ -37,7 +37,6 @@ const (
 	pollEvery   = 20 * time.Millisecond
 )
 
-// programPath is the program under test.
 var programPath string
 
 // suiteDir is a directory that lasts as long as the tests.
@@ -72,13 +71,11 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// demoInfo is demo.json.
 type demoInfo struct {
-	BaseURL     string   `json:"base_url"`
-	Brokers     []string `json:"brokers"`
-	DatabaseURL string   `json:"database_url"`
-	// CheckpointPublicKey verifies signed checkpoints and bundles.
-	CheckpointPublicKey string `json:"checkpoint_public_key"`
+	BaseURL             string   `json:"base_url"`
+	Brokers             []string `json:"brokers"`
+	DatabaseURL         string   `json:"database_url"`
+	CheckpointPublicKey string   `json:"checkpoint_public_key"`
 
 	ConnectURL string            `json:"connect_url"`
 	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator, main_app
@@ -121,8 +118,7 @@ type program struct {
 // addresses remembers which address belongs to a data directory, so that a restart keeps it.
 var addresses sync.Map
 
-// startDemo starts a demo in dir and waits until it is ready. An empty directory becomes a copy of one that was seeded today: making the
-// history takes most of a first start. A second call with the same directory uses the same port.
+// startDemo starts a demo; an empty directory becomes a copy of one that was seeded today.
 func startDemo(t *testing.T, dir string, extra ...string) *program {
 	t.Helper()
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
@@ -180,10 +176,18 @@ func launch(t *testing.T, dir string, args []string, adjust func(*exec.Cmd)) *pr
 		adjust(p.cmd)
 	}
 	p.started = time.Now()
-	startOwned(t, p.cmd, func(code int) {
-		p.code = code
-		close(p.exited)
-	})
+	started := make(chan error)
+	go func() { // the parent-death signal fires when the forking thread ends, and Go ends threads at will
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.code = exitCode(p.cmd.Wait())
+			close(p.exited)
+		}
+	}()
+	require.NoError(t, <-started)
 	t.Cleanup(p.end)
 	return p
 }
@@ -198,15 +202,13 @@ func cleanEnv() (env []string) {
 	return env
 }
 
-// in is the program for a subtest, which does not end it.
 func (p *program) in(t *testing.T) *program {
 	other := *p
 	other.t = t
 	return &other
 }
 
-// awayFromMidnight lets the end of a day pass, in UTC and where the tests look from, when it would come while the test looks at answers
-// whose range ends today.
+// awayFromMidnight lets the end of a day pass that would come while the test looks.
 func awayFromMidnight(t *testing.T, lasts time.Duration) {
 	t.Helper()
 	for _, name := range []string{"UTC", "Europe/Berlin", "America/New_York"} {
@@ -220,8 +222,7 @@ func awayFromMidnight(t *testing.T, lasts time.Duration) {
 	}
 }
 
-// freeAddress is a loopback address that nobody listens on. Its port is below the range from which the
-// kernel gives ports to others, so that it stays free between a stop and a restart.
+// freeAddress has a port below those that the kernel gives, which stays free between two starts.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	first, given := 20000, 0
@@ -245,9 +246,7 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
-// awaitReady waits for the demo.json of this start and for /readyz.
 func (p *program) awaitReady() {
-	p.t.Helper()
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
 	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 }
@@ -264,8 +263,7 @@ func (p *program) readInfo() bool {
 	return true
 }
 
-// await polls until done, and fails with what the program said last if that takes too long or the
-// process ends.
+// await polls until done; it fails if that takes too long or the process ends.
 func (p *program) await(within time.Duration, what string, done func() bool) {
 	p.t.Helper()
 	deadline := time.Now().Add(within)
@@ -303,7 +301,6 @@ func (p *program) exitWithin(limit time.Duration) int {
 
 // Kill ends the process as kill -9 does, and returns when it is gone. Its PostgreSQL gets no signal from here.
 func (p *program) Kill() {
-	p.t.Helper()
 	require.False(p.t, p.hasExited(), "the program ended before it was killed\n%s", p.tails())
 	require.NoError(p.t, p.cmd.Process.Kill())
 	p.exitWithin(stopWithin)
@@ -311,7 +308,6 @@ func (p *program) Kill() {
 
 // Stop ends the process regularly: SIGTERM, exit code 0, nothing left running.
 func (p *program) Stop() {
-	p.t.Helper()
 	require.False(p.t, p.hasExited(), "the program ended before it was stopped\n%s", p.tails())
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.Zero(p.t, p.exitWithin(stopWithin), "exit code after SIGTERM\n%s", p.tails())
@@ -348,7 +344,6 @@ func (p *program) end() {
 	}
 }
 
-// tails is the end of what the program printed and logged.
 func (p *program) tails() string {
 	text := "--- output\n" + remarkable(p.output.String())
 	if raw, err := os.ReadFile(filepath.Join(p.dir, "demo.log")); err == nil {
@@ -370,7 +365,6 @@ func remarkable(output string) string {
 
 func lastBytes(s string, n int) string { return s[max(0, len(s)-n):] }
 
-// tail keeps what a process prints.
 type tail struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -403,12 +397,10 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// get requests a path ("" for no token).
 func (p *program) get(token, path string, headers ...string) response {
 	return p.do(http.MethodGet, token, path, "", headers...)
 }
 
-// put sends a body of JSON.
 func (p *program) put(token, path, body string, headers ...string) response {
 	return p.do(http.MethodPut, token, path, body, append([]string{"Content-Type", "application/json"}, headers...)...)
 }
@@ -439,7 +431,6 @@ func (p *program) do(method, token, path, body string, headers ...string) respon
 	return r
 }
 
-// ok requires the status and returns the response.
 func (r response) ok(t *testing.T, status int) response {
 	t.Helper()
 	require.NoError(t, r.err)
@@ -447,20 +438,16 @@ func (r response) ok(t *testing.T, status int) response {
 	return r
 }
 
-// into decodes the body.
 func (r response) into(t *testing.T, target any) {
 	t.Helper()
 	require.NoError(t, r.err)
 	require.NoError(t, json.Unmarshal(r.body, target), "%s", r.body)
 }
 
-// dashboardPath is the path of a dashboard.
 func dashboardPath(subAccount string) string { return "/api/projects/dashboard/" + subAccount }
 
-// database connects to the program's PostgreSQL, with the views of schema lb first. A server that recovers from a
-// crash is waited for.
+// database connects to the program's PostgreSQL, and waits while that recovers.
 func (p *program) database() *pgx.Conn {
-	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	config, err := pgx.ParseConfig(p.info.DatabaseURL)
@@ -486,22 +473,4 @@ func exitCode(err error) int {
 	default:
 		return -2
 	}
-}
-
-// startOwned starts a command whose parent-death signal must not fire early: it does when the
-// forking thread ends, not the process, and Go ends threads at will. So a goroutine owns its thread
-// until the command has ended; then it calls ended.
-func startOwned(t *testing.T, cmd *exec.Cmd, ended func(code int)) {
-	t.Helper()
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			ended(exitCode(cmd.Wait()))
-		}
-	}()
-	require.NoError(t, <-started)
 }

@@ -34,7 +34,6 @@ const (
 	cursorEvent = "notice_cursor"
 )
 
-// listener is one listener of one user and everything it has heard.
 type listener struct {
 	t    *testing.T
 	name string
@@ -65,7 +64,6 @@ func (l *listener) count(kind, text string) (n int) {
 	return n
 }
 
-// await waits until the listener has heard so many lines of a kind.
 func (l *listener) await(n int, kind, text string) {
 	l.t.Helper()
 	for deadline := time.Now().Add(patience); l.count(kind, text) < n; time.Sleep(pollEvery) {
@@ -80,7 +78,6 @@ func (l *listener) away(times int) { l.t.Helper(); l.await(times, "disconnect", 
 
 // notices are the ids of the notices in the order they came. Each must name the listener's user.
 func (l *listener) notices() []string {
-	l.t.Helper()
 	ids := []string{}
 	for _, line := range l.all() {
 		if line.Kind == "event" && line.Text == noticeEvent {
@@ -93,7 +90,6 @@ func (l *listener) notices() []string {
 
 // expect waits for the last of ids and requires that exactly ids came, each once and in order.
 func (l *listener) expect(ids ...string) {
-	l.t.Helper()
 	last := ids[len(ids)-1]
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		got := l.notices()
@@ -117,12 +113,9 @@ func (l *listener) transcript() string {
 	return text.String()
 }
 
-// installed are the pinned clients of testdata/js.
 var installed = sync.OnceValues(func() (string, error) { return installNode("js") })
 
-// installNode puts the pinned packages of a folder of testdata into a cache directory, once for each
-// version of the lock file. A machine without Node or npm fails the test: the stock tools are what it is
-// about.
+// installNode installs the packages of a folder of testdata once for each lock file.
 func installNode(folder string) (string, error) {
 	lock, err := os.ReadFile(filepath.Join("testdata", folder, "package-lock.json"))
 	if err != nil {
@@ -197,8 +190,7 @@ func listenJS(t *testing.T, name, script, user string, config map[string]any) *l
 	return l
 }
 
-// listenSocketIO connects the stock Socket.IO client, and waits until the server has told it its place.
-// No transports: the stock choice, polling and then an upgrade.
+// listenSocketIO connects the stock Socket.IO client; without transports it polls, then upgrades.
 func listenSocketIO(t *testing.T, name, url, user, token string, transports ...string) *listener {
 	t.Helper()
 	config := map[string]any{"url": url, "token": token}
@@ -210,13 +202,11 @@ func listenSocketIO(t *testing.T, name, url, user, token string, transports ...s
 	return l
 }
 
-// listenEventSource connects an EventSource by a ticket, to hear what is after an id ("": from now on).
-func listenEventSource(t *testing.T, name, url, user, token, after string) *listener {
+// listenEventSource connects an EventSource by a ticket, to hear what comes from now on.
+func listenEventSource(t *testing.T, name, url, user, token string) *listener {
 	t.Helper()
-	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token, "after": after})
+	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token})
 	l.await(1, "connect", "")
-	if after == "" {
-		l.await(1, "event", cursorEvent)
-	}
+	l.await(1, "event", cursorEvent)
 	return l
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gate is the network between clients and the program. Shut, it cuts what is open and takes nothing new, so that a test decides when
-// clients are away without touching them.
+// gate is the network before the program. Shut, it cuts what is open and takes nothing new.
 type gate struct {
 	t *testing.T
 	*toxiproxy.Proxy
@@ -37,13 +36,10 @@ func newGate(t *testing.T, base string) *gate {
 func (g *gate) url() string { return "http://" + g.Listen }
 
 func (g *gate) reopen() {
-	g.t.Helper()
 	require.NoError(g.t, g.Start())
 }
 
-// cut shuts the gate, and returns when every listener has noticed.
 func (g *gate) cut() {
-	g.t.Helper()
 	before := make([]int, len(g.listeners))
 	for i, l := range g.listeners {
 		before[i] = l.count("disconnect", "")
@@ -56,15 +52,13 @@ func (g *gate) cut() {
 
 // listening is how many connections the program has that listen for notices.
 func (p *program) listening() (n int) {
-	p.t.Helper()
 	_, rest, _ := strings.Cut(string(p.get("", "/metrics").ok(p.t, http.StatusOK).body), "\nledgerboard_notice_connections ")
 	_, err := fmt.Sscan(rest, &n)
 	require.NoError(p.t, err)
 	return n
 }
 
-// A user who loses access hears it once on every page, whatever happens to the network and to the
-// server in between, and nobody else hears anything.
+// A user who loses access hears it once on every page, whatever happens to network and server.
 func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	dir := t.TempDir()
 	p := startDemo(t, dir)
@@ -88,18 +82,17 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	far.listeners = []*listener{
 		listenSocketIO(t, "websocket", far.url(), leaver.ID, token, "websocket"),
 		listenSocketIO(t, "polling", far.url(), leaver.ID, token, "polling"),
-		listenEventSource(t, "EventSource", far.url(), leaver.ID, token, ""),
+		listenEventSource(t, "EventSource", far.url(), leaver.ID, token),
 	}
-	// Never cut by the test: they only lose the server. What they take moves the user's stored cursor on,
-	// so that the far pages come back to what they missed by their own offsets and by nothing else.
+	// Never cut: what they hear moves the stored cursor on, so that far pages use their own offsets.
 	near := []*listener{
 		listenSocketIO(t, "near page", p.base, leaver.ID, token),
-		listenEventSource(t, "near EventSource", p.base, leaver.ID, token, ""),
+		listenEventSource(t, "near EventSource", p.base, leaver.ID, token),
 	}
 	mine := append(slices.Clone(far.listeners), near...)
 	others := []*listener{
 		listenSocketIO(t, "page of another user", p.base, stayer.ID, p.clientToken(stayer)),
-		listenEventSource(t, "EventSource of another user", p.base, stayer.ID, p.clientToken(stayer), ""),
+		listenEventSource(t, "EventSource of another user", p.base, stayer.ID, p.clientToken(stayer)),
 	}
 	var expected []string
 	heardByAll := func(listeners []*listener) {
@@ -158,7 +151,7 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	heardByAll(mine)
 
 	t.Log("one last change takes all three off the list: nobody has heard anything else")
-	fresh := listenEventSource(t, "fresh EventSource", p.base, leaver.ID, token, "")
+	fresh := listenEventSource(t, "fresh EventSource", p.base, leaver.ID, token)
 	page := listenSocketIO(t, "fresh page", p.base, leaver.ID, token)
 	last := p.setUsers(dashboard, without(leaver, stayer, sleeper))
 	expected = append(expected, last)

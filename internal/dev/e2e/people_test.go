@@ -30,7 +30,6 @@ func demoSecret(t *testing.T, dir string) string {
 	return state.JWTSecret
 }
 
-// goodClaims are claims that the demo believes.
 func goodClaims(user, account, role string) jwt.MapClaims {
 	return jwt.MapClaims{
 		"sub": user, "account_id": account, "role": role, "iss": "ledgerboard", "aud": "ledgerboard",
@@ -46,13 +45,10 @@ func sign(t *testing.T, secret string, claims jwt.MapClaims) string {
 	return token
 }
 
-// clientToken is a good token of a client user.
 func (p *program) clientToken(user userInfo) string {
-	p.t.Helper()
 	return sign(p.t, demoSecret(p.t, p.dir), goodClaims(user.ID, user.Account, "client"))
 }
 
-// document is the stored document that a PUT answers with.
 type document struct {
 	ID            string   `json:"_id"`
 	SubAccountIDs []string `json:"sub_account_ids"`
@@ -60,10 +56,8 @@ type document struct {
 	version       int64
 }
 
-// update PUTs a change as the agency and returns the document with its version. A service that cannot take it now is asked again, as it advises: on
-// a machine that stalls it may not know for a moment how its tables are.
+// update PUTs a change as the agency, again while the service cannot take it.
 func (p *program) update(subAccount string, change map[string]any) document {
-	p.t.Helper()
 	body, err := json.Marshal(change)
 	require.NoError(p.t, err)
 	var answer response
@@ -90,7 +84,6 @@ func (p *program) update(subAccount string, change map[string]any) document {
 
 // setUsers makes users the list of a dashboard and returns the id that notices of this change have.
 func (p *program) setUsers(subAccount string, users []string) string {
-	p.t.Helper()
 	doc := p.update(subAccount, map[string]any{"users": users})
 	require.ElementsMatch(p.t, users, doc.Users)
 	return p.info.IDs.ParentAccount + "." + strconv.FormatInt(doc.version, 10)
@@ -98,7 +91,6 @@ func (p *program) setUsers(subAccount string, users []string) string {
 
 // listed are the client users on the list of a dashboard, without the agency's staff.
 func (p *program) listed(subAccount string) (users []userInfo) {
-	p.t.Helper()
 	doc := p.update(subAccount, map[string]any{}) // changes nothing
 	for _, user := range p.info.IDs.Users {
 		if user.Account != p.info.IDs.ParentAccount && slices.Contains(doc.Users, user.ID) {

@@ -15,8 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// A log of last month is backed up; brokers and database are lost. Restored into empty brokers and an empty database, it gives every answer
-// that it gave before.
+// A month-old log is restored into empty brokers and an empty database: all answers are the same.
 func TestRestoreOfAnOldBackup(t *testing.T) {
 	awayFromMidnight(t, 5*time.Minute)
 	lost := t.TempDir()

@@ -14,9 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What was asked before a stop is answered: /readyz says first that nobody is to ask this process any more, streams are ended, and a
-// change that waits for its fold gets its answer. Who does not want to wait sends a second signal. The lock of a checkpoint, which the
-// test holds, keeps the change under way.
+// What was asked before a stop is answered; a second signal cuts it. A lock keeps a change under way.
 func TestGracefulStop(t *testing.T) {
 	k, _ := startApart(t)
 	owner := k.api
@@ -44,7 +42,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 
 	p := serve()
-	stream := listenEventSource(t, "a stream", p.base, listener.ID, owner.clientToken(listener), "")
+	stream := listenEventSource(t, "a stream", p.base, listener.ID, owner.clientToken(listener))
 	asked, release, answered := asks(p)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.awaitStopping()
@@ -78,13 +76,10 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// changeWithin is how long a change of a dashboard waits for its fold.
 const changeWithin = 10 * time.Second
 
-// awaitStopping waits until the process says that it stops, and then for what it says to balancers: 503, or, to one that comes when the moment
-// for that is over, nothing any more.
+// awaitStopping waits until the process says that it stops, and /readyz answers 503 or nothing.
 func (p *program) awaitStopping() {
-	p.t.Helper()
 	p.await(patience, "its word that it stops", func() bool { return strings.Contains(p.output.String(), "msg=stopping") })
 	p.await(patience, "/readyz to say that it stops", func() bool {
 		ready := p.get("", "/readyz")

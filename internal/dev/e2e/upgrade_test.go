@@ -28,7 +28,6 @@ type upgrade struct {
 	before answers
 }
 
-// buildNext builds the program with the projectors of the next release.
 func buildNext(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(suiteDir, "ledgerboard-next")
@@ -41,15 +40,11 @@ func buildNext(t *testing.T) string {
 	return path
 }
 
-// serve starts a process of the next binary.
 func (u *upgrade) serve(roles string) *program {
-	u.t.Helper()
 	return u.old.beside(u.t.TempDir(), u.next, roles, nil)
 }
 
-// answers asks every analytics endpoint as the agency and as a client.
 func (u *upgrade) answers(p *program) answers {
-	u.t.Helper()
 	found := answers{}
 	for _, path := range u.paths {
 		for _, role := range []string{"agency", "client"} {
@@ -61,8 +56,7 @@ func (u *upgrade) answers(p *program) answers {
 	return found
 }
 
-// hammer asks a process everything, again and again, until stop: each answer is that of before. Of a process that is
-// starting, refused connections and 503 are right too, until it has answered once.
+// hammer asks everything until stop, and wants the same answers; one that starts may answer 503 first.
 func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 	ctx, cancel := context.WithCancel(u.t.Context())
 	var asking sync.WaitGroup

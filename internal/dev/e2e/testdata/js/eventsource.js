@@ -7,7 +7,7 @@ const path = config.path ?? "/api/notices";
 const events = config.events ?? ["notice_cursor", "client_access_removed"];
 const reconnect = 100; // ms
 const Origin = "https://page.example.com"; // browsers name it, Node does not
-let cursor = config.after ?? "";
+let cursor = "";
 
 async function connect() {
   const { EventSource } = await import("eventsource");
