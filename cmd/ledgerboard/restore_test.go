@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -40,6 +39,24 @@ func changeDashboard(t *testing.T, a *process, change domain.UpdateDashboard) {
 	require.NoError(t, err)
 }
 
+// damagedBackup is a copy of a backup with a fault, which the check names, with the code of findings.
+func damagedBackup(t *testing.T, files string) string {
+	t.Helper()
+	damaged := filepath.Join(t.TempDir(), "damaged")
+	require.NoError(t, os.CopyFS(damaged, os.DirFS(files)))
+	segments, err := filepath.Glob(filepath.Join(damaged, "directory-*", "*.seg"))
+	require.NoError(t, err)
+	require.NotEmpty(t, segments)
+	require.NoError(t, os.WriteFile(segments[0], []byte("x"), 0o600))
+	out, err := runCommand(t, backupCommand{Check: damaged, JSON: true})
+	require.Equal(t, exitFindings, exitCode(err, io.Discard))
+	require.Contains(t, out, filepath.Base(segments[0]))
+	require.Contains(t, out, `"whole":false`)
+	_, err = runCommand(t, backupCommand{})
+	require.Equal(t, exitUsage, exitCode(err, io.Discard))
+	return damaged
+}
+
 // The brokers are lost, and the tables have more than the backup. Erasures since are repeated.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	at, files := newStorage(t), filepath.Join(t.TempDir(), "backup")
@@ -63,10 +80,16 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	after := filepath.Join(t.TempDir(), "after")
 	copyDir(t, after, at.DataDir)
 	require.NoError(t, os.RemoveAll(filepath.Join(at.DataDir, "broker")))
+	damaged := restore
+	damaged.From = damagedBackup(t, files)
+	_, err = runCommand(t, damaged)
+	require.ErrorContains(t, err, "nothing was restored")
 	unconfirmed := restore
 	unconfirmed.actionFlags = actionFlags{}
 	_, err = runCommand(t, unconfirmed)
-	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records", "it asks first")
+	require.Equal(t, exitUsage, exitCode(err, io.Discard), "without --yes nothing is done")
+	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
+	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records")
 	_, err = runCommand(t, restore)
 	require.NoError(t, err)
 	repeatErasures(t, storage{DataDir: after}, at)
@@ -83,43 +106,4 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	})
 	_, err = runCommand(t, restore)
 	require.ErrorContains(t, err, "nothing was changed", "the log went on")
-}
-
-// A backup that is damaged is not restored, and the check ends with the code of findings.
-func TestADamagedBackupIsNamed(t *testing.T) {
-	dir, files := makeLog(t), filepath.Join(t.TempDir(), "backup")
-	backUp(t, storage{DataDir: dir}, files)
-	whole := filepath.Join(t.TempDir(), "whole")
-	require.NoError(t, os.CopyFS(whole, os.DirFS(files)))
-	segments, err := filepath.Glob(filepath.Join(files, "directory-*", "*.seg"))
-	require.NoError(t, err)
-	require.Len(t, segments, 1)
-	require.NoError(t, os.WriteFile(segments[0], []byte("x"), 0o600))
-	out, err := runCommand(t, backupCommand{Check: files, JSON: true})
-	require.Equal(t, exitFindings, exitCode(err, io.Discard))
-	require.Contains(t, out, filepath.Base(segments[0]))
-	require.Contains(t, out, `"whole":false`)
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
-	restore := restoreFrom(files, storage{DataDir: dir})
-	_, err = runCommand(t, restore)
-	require.ErrorContains(t, err, filepath.Base(segments[0]))
-	require.ErrorContains(t, err, "nothing was restored")
-
-	_, err = runCommand(t, backupCommand{})
-	require.Equal(t, exitUsage, exitCode(err, io.Discard))
-	restore.From, restore.actionFlags = whole, actionFlags{}
-	_, err = runCommand(t, restore)
-	require.Equal(t, exitUsage, exitCode(err, io.Discard), "without --yes nothing is done")
-	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
-}
-
-func makeLog(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(nil))
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, log.AppendBulk(t.Context(), []domain.Draft{commands.EraseDraft(domain.KindCategory, "42", time.Now())}))
-	require.NoError(t, parts.Close())
-	return dir
 }

@@ -94,10 +94,7 @@ func TestARunIsInterrupted(t *testing.T) {
 // Every file of a backup counts: a byte changed, the end cut off, or the file gone is found and named, and nothing is restored from it.
 func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 40)
-	b.orders(3, 2)
-	b.backUp(dir)
+	_, dir := backedUp(t, 40, 2)
 	segments := segmentsIn(t, dir)
 	require.Greater(t, len(segments), 8)
 	for _, name := range segments {
@@ -147,10 +144,7 @@ func TestAGapInASegmentIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-			b.readings(0, 40)
-			b.orders(3, 20)
-			b.backUp(dir)
+			_, dir := backedUp(t, 40, 20)
 			m, err := backup.Load(dir)
 			require.NoError(t, err)
 			partitions := m.Topic(gap.topic).Partitions
@@ -200,9 +194,7 @@ func TestABackupNamesItsCheckpointAndItsCut(t *testing.T) {
 // What is no continuation of the backup is refused, and the backup stays as it is.
 func TestABackupIsOfOneLog(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 10)
-	b.backUp(dir)
+	b, dir := backedUp(t, 10, 0)
 	was := segmentsIn(t, dir)
 
 	other := newBench(t).begin()
@@ -223,23 +215,18 @@ func TestABackupIsOfOneLog(t *testing.T) {
 // Compacted topics are copied in full: what the log has forgotten leaves the backup with the next run.
 func TestABackupForgetsWithTheLog(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.orders(2, 3)
-	b.backUp(dir)
-	require.Contains(t, contentOf(t, dir), `"product_type":"2"`)
+	b, dir := backedUp(t, 0, 3)
+	require.Contains(t, contentOf(t, dir), `"product_type":"3"`)
 	b.cluster.Compact()
-	b.orders(2, 1)
+	b.orders(3, 1)
 	b.backUp(dir)
-	require.NotContains(t, contentOf(t, dir), `"product_type":"2"`)
+	require.NotContains(t, contentOf(t, dir), `"product_type":"3"`)
 }
 
 // A restore changes nothing where something else is, be it one record, or a restored backup.
 func TestRestoreIntoSomething(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 30)
-	b.orders(3, 2)
-	b.backUp(dir)
+	b, dir := backedUp(t, 30, 2)
 
 	begun := newBench(t).begin()
 	begun.readings(5, 6)
@@ -256,9 +243,7 @@ func TestRestoreIntoSomething(t *testing.T) {
 // Another process that writes during a restore is noticed, between the records and behind them.
 func TestSomebodyWritesDuringARestore(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.readings(0, 10)
-	b.backUp(dir)
+	_, dir := backedUp(t, 10, 0)
 	for when, says := range map[string]string{
 		"before": "the record for offset 0 got 1: something else writes there", "behind": "something else writes there",
 	} {
@@ -285,8 +270,7 @@ func TestSomebodyWritesDuringARestore(t *testing.T) {
 // What is checked or restored stays as it is meanwhile: no run changes it.
 func TestABackupIsUsedByOne(t *testing.T) {
 	t.Parallel()
-	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
-	b.backUp(dir)
+	b, dir := backedUp(t, 0, 0)
 	files, err := backup.Open(dir)
 	require.NoError(t, err)
 	_, err = backup.Run(t.Context(), b.config(dir))

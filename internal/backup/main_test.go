@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -93,6 +94,16 @@ func (b *bench) orders(entities, rounds int) {
 func (b *bench) stray(topic string, partition int32) {
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
 	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
+}
+
+// backedUp is a log with readings and rounds of orders of three entities, and its backup.
+func backedUp(t *testing.T, readings, rounds int) (b *bench, dir string) {
+	t.Helper()
+	b, dir = newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, readings)
+	b.orders(3, rounds)
+	b.backUp(dir)
+	return b, dir
 }
 
 func (b *bench) config(dir string) backup.Config {

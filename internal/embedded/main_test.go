@@ -89,7 +89,7 @@ func (c *child) readLines(t *testing.T, n int) []string {
 	var lines []string
 	for len(lines) < n {
 		require.True(t, c.lines.Scan(), "the child ended early after %q", lines)
-		lines = append(lines, c.lines.Text())
+		lines = append(lines, strings.TrimSuffix(c.lines.Text(), ";"))
 	}
 	return lines
 }
@@ -100,12 +100,11 @@ func (c *child) kill(t *testing.T) []string {
 	require.NoError(t, c.cmd.Process.Kill())
 	var lines []string
 	for c.lines.Scan() {
-		lines = append(lines, c.lines.Text())
+		if line, whole := strings.CutSuffix(c.lines.Text(), ";"); whole {
+			lines = append(lines, line)
+		}
 	}
 	_ = c.cmd.Wait()
-	if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], ";") {
-		lines = lines[:n-1]
-	}
 	return lines
 }
 
@@ -178,11 +177,3 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }
-
-func rowsOf(lines []string) []string {
-	rows := make([]string, 0, len(lines))
-	for _, line := range lines {
-		rows = append(rows, strings.TrimSuffix(line, ";"))
-	}
-	return rows
-}

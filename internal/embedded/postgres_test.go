@@ -142,9 +142,8 @@ func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 	var acked []string
 	for round := range 2 {
 		c := startChild(t, childOrder{Do: "postgres", DataDir: cfg.DataDir, Round: round})
-		said := c.readLines(t, 30)
-		said = append(said, c.kill(t)...)
-		acked = append(acked, rowsOf(said[2:])...)
+		acked = append(acked, c.readLines(t, 30)[2:]...)
+		acked = append(acked, c.kill(t)...)
 
 		p := startPostgres(t, cfg)
 		rows, err := connect(t, p).Query(testContext(t), "select id from acked")
@@ -161,7 +160,7 @@ func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 func TestPostgresTemporaryDiesWithAKilledOwner(t *testing.T) {
 	t.Parallel()
 	c := startChild(t, childOrder{Do: "postgres"})
-	said := rowsOf(c.readLines(t, 3))
+	said := c.readLines(t, 3)
 	c.kill(t)
 	pid, err := strconv.Atoi(said[0])
 	require.NoError(t, err)

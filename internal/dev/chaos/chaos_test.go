@@ -140,15 +140,12 @@ func (c *run) child() *rand.Rand { return rand.New(rand.NewPCG(c.seed, c.rng.Uin
 
 // recover waits until everybody has got something done that was begun after a moment.
 func (c *run) recover(since time.Time) error {
-	for giveUp := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		waiting := c.clients.waiting(since, c.everybody)
-		if len(waiting) == 0 {
-			return nil
+	return repeat(50*time.Millisecond, func() error {
+		if waiting := c.clients.waiting(since, c.everybody); len(waiting) > 0 {
+			return fmt.Errorf("long after the cause was removed these can do nothing yet: %s", strings.Join(waiting, ", "))
 		}
-		if time.Now().After(giveUp) {
-			return fmt.Errorf("%s after the cause was removed these can do nothing yet: %s", patience, strings.Join(waiting, ", "))
-		}
-	}
+		return nil
+	})
 }
 
 // next lets one thing go wrong, for a while, and waits until all is well again.
@@ -193,7 +190,8 @@ func (c *run) report() {
 	defer log.Close()
 	truth, err := c.clients.journal.judge(c.t.Context(), log, c.world)
 	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
-	found := slices.Concat(truth.found, c.clients.journal.unanswered(), c.showing(truth))
+	open := c.clients.journal.unanswered()
+	found := slices.Concat(truth.found, open, c.showing(truth))
 	owed := 0
 	for _, l := range c.listeners {
 		owed += len(truth.owed[l.user])
@@ -216,7 +214,7 @@ func (c *run) report() {
 		commits += net.commits.met.Load()
 	}
 	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; %d commits met; %d findings",
-		c.seed, sum, time.Since(c.began).Round(time.Second), c.clients.journal.acknowledged(), c.delivered(), owed, len(c.clients.journal.seen),
+		c.seed, sum, time.Since(c.began).Round(time.Second), len(c.clients.journal.commands)-len(open), c.delivered(), owed, len(c.clients.journal.seen),
 		commits, len(found))
 	require.Empty(c.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", c.seed)
 	require.Empty(c.t, c.open, "LEDGERBOARD_DRAWS=%d: what came to no end", c.seed)

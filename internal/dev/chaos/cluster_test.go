@@ -88,17 +88,7 @@ func (c *cluster) whole() error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for {
-		lacks := c.lacks(ctx, kadm.NewClient(client))
-		if lacks == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the cluster is not whole after %s: %w", patience, lacks)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return repeat(100*time.Millisecond, func() error { return c.lacks(ctx, kadm.NewClient(client)) })
 }
 
 func (c *cluster) lacks(ctx context.Context, admin *kadm.Client) error {

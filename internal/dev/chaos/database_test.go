@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -82,9 +81,7 @@ func (d *database) via(addr string) string {
 	if err != nil {
 		panic(err) // it was put together by the URL's own package
 	}
-	if addr != "" {
-		u.Host = addr
-	}
+	u.Host = addr
 	return u.String()
 }
 
@@ -112,13 +109,5 @@ const serializable = `set lock_timeout = '2s'; drop trigger if exists chaos_over
 
 // alter repeats statements that can be executed again until they have got their lock.
 func (d *database) alter(sql string) error {
-	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
-		err := d.exec(sql)
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(giveUp) {
-			return fmt.Errorf("change the tables: %w", err)
-		}
-	}
+	return repeat(pauseAfterRefusal, func() error { return d.exec(sql) })
 }

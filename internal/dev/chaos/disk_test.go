@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -61,29 +62,20 @@ func (s *stack) relieve() error {
 	if err := s.database.disk.resize(roomy); err != nil {
 		return err
 	}
-	for giveUp := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	return repeat(100*time.Millisecond, func() error {
 		select {
 		case <-s.database.server.Done():
-			if err := s.database.server.Close(); err != nil {
-				return err
-			}
-			return s.database.start()
+			return errors.Join(s.database.server.Close(), s.database.start())
 		default:
+			return s.database.exec("select 1")
 		}
-		err := s.database.exec("select 1")
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(giveUp) {
-			return fmt.Errorf("PostgreSQL does not come back on a disk with room: %w", err)
-		}
-	}
+	})
 }
 
 func (d *database) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answeredWithin)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, d.via(""))
+	conn, err := pgx.Connect(ctx, d.server.URL())
 	if err != nil {
 		return err
 	}

@@ -139,16 +139,14 @@ func (s *stack) oversized() error {
 
 // rebuild asks for the dashboards to be made anew, beside those that serve. One that runs already is as good.
 func (s *stack) rebuild(operator string) error {
-	giveUp := time.Now().Add(patience)
-	for at := 0; ; at++ {
+	at := 0
+	return repeat(pauseAfterRefusal, func() error {
 		base := s.apis[at%len(s.apis)].base
+		at++
 		got := ask(context.Background(), answeredWithin, http.MethodPost, base+"/api/ops/projections/dashboards/rebuild", operator, `{"reason":"test"}`)
-		switch {
-		case got.err == nil && (got.status < 300 || got.status == http.StatusConflict):
+		if got.err == nil && (got.status < 300 || got.status == http.StatusConflict) {
 			return nil
-		case time.Now().After(giveUp):
-			return fmt.Errorf("no rebuild can be had: %d %s %w", got.status, got.body, got.err)
 		}
-		time.Sleep(pauseAfterRefusal)
-	}
+		return fmt.Errorf("no rebuild can be had: %d %s %w", got.status, got.body, got.err)
+	})
 }

@@ -102,14 +102,3 @@ func (j *journal) unanswered() (found []string) {
 	}
 	return found
 }
-
-func (j *journal) acknowledged() (n int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, c := range j.commands {
-		if c.acknowledged != nil {
-			n++
-		}
-	}
-	return n
-}

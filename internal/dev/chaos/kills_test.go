@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
@@ -66,19 +67,14 @@ func (k *kills) start() {
 		return err == nil || !k.demo.running()
 	}, patience, 20*time.Millisecond, "LEDGERBOARD_DRAWS=%d", k.seed)
 	require.NoError(k.t, k.awaitReady(k.demo), "LEDGERBOARD_DRAWS=%d", k.seed)
-	var info struct {
-		Brokers  []string `json:"brokers"`
-		Database string   `json:"database_url"`
-	}
-	var state struct {
-		Secret string `json:"jwt_secret"`
-	}
+	var info launch.Screen
+	var state launch.State
 	for name, target := range map[string]any{"demo.json": &info, "demo-state.json": &state} {
 		raw, err := os.ReadFile(filepath.Join(k.demo.dir, name))
 		require.NoError(k.t, err)
 		require.NoError(k.t, json.Unmarshal(raw, target))
 	}
-	k.brokers, k.database, k.secret = info.Brokers, info.Database, state.Secret
+	k.brokers, k.database, k.secret = info.Brokers, info.DatabaseURL, state.JWTSecret
 }
 
 // once lets the demo work for a while, kills something, and waits until everyone can go on.

@@ -114,6 +114,15 @@ func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token
 	}
 }
 
+// repeat tries until there is no error, or patience has ended.
+func repeat(pause time.Duration, try func() error) error {
+	for giveUp := time.Now().Add(patience); ; time.Sleep(pause) {
+		if err := try(); err == nil || time.Now().After(giveUp) {
+			return err
+		}
+	}
+}
+
 func rest(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

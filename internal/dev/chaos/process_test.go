@@ -57,13 +57,9 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 	t.Cleanup(func() {
 		if p.running() {
 			_ = p.signal(syscall.SIGCONT)
-			_ = p.signal(syscall.SIGTERM)
-			select {
-			case <-p.exited:
-			case <-time.After(patience):
-				t.Errorf("%s does not stop", p.name)
-				_ = p.signal(syscall.SIGKILL)
-				<-p.exited
+			if err := p.end(); err != nil {
+				t.Error(err)
+				_ = p.kill()
 			}
 		}
 		if t.Failed() {
@@ -110,24 +106,15 @@ func (p *process) running() bool {
 	}
 }
 
-// kill is kill -9; it returns when the process is gone.
-func (p *process) kill() error {
-	if !p.running() {
-		return errors.New(p.name + " has ended by itself:\n" + p.tail())
-	}
-	if err := p.signal(syscall.SIGKILL); err != nil {
-		return err
-	}
-	<-p.exited
-	return nil
-}
+func (p *process) kill() error { return p.endBy(syscall.SIGKILL) }
+func (p *process) end() error  { return p.endBy(syscall.SIGTERM) }
 
-// end is a planned stop; it returns when the process is gone.
-func (p *process) end() error {
+// endBy returns when the process is gone.
+func (p *process) endBy(with syscall.Signal) error {
 	if !p.running() {
 		return errors.New(p.name + " has ended by itself:\n" + p.tail())
 	}
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.signal(with); err != nil {
 		return err
 	}
 	select {

@@ -63,7 +63,7 @@ func startStack(t testing.TB) *stack {
 		s.add(program, n, net)
 	}
 	migrate := exec.Command(program, "migrate")
-	migrate.Env = append(os.Environ(), "LEDGERBOARD_DATABASE_URL="+s.database.via(""))
+	migrate.Env = append(os.Environ(), "LEDGERBOARD_DATABASE_URL="+s.database.server.URL())
 	out, err := migrate.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -71,6 +71,11 @@ func TestDemoEndsByItself(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "%s holds secrets", name)
 	}
+	printed, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+	require.NoError(t, err)
+	for _, name := range []string{"base_url", "brokers", "database_url", "checkpoint_public_key", "tokens", "ids", "sub_accounts", "parent_account"} {
+		require.Contains(t, string(printed), `"`+name+`"`, "documents and scripts read it")
+	}
 
 	// Before it is ready, too.
 	p = launchDemo(t, t.TempDir())

@@ -136,17 +136,9 @@ func (c *connecting) requireSilentLog() {
 
 func (c *connecting) requireSilentTables() {
 	db := c.p.database()
-	rows, err := db.Query(c.t.Context(), `
+	tables := c.p.column(`
 		select format('%I.%I', n.nspname, t.relname) from pg_class t join pg_namespace n on n.oid = t.relnamespace
 		where t.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema')`)
-	require.NoError(c.t, err)
-	var tables []string
-	for rows.Next() {
-		var name string
-		require.NoError(c.t, rows.Scan(&name))
-		tables = append(tables, name)
-	}
-	require.NoError(c.t, rows.Err())
 	require.True(c.t, slices.ContainsFunc(tables, func(name string) bool { return strings.HasSuffix(name, ".fetch_state") }), "%s", tables)
 	for _, table := range tables {
 		var text string

@@ -111,7 +111,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	require.Equal(p.t, p.base+"/console/board/"+board, w.at(), "it is open again")
 }
 
-// Somebody of an agency connects a page from the console, watches its first reading, makes a link.
+// Somebody of an agency connects a page from the console, and watches its first reading.
 func connectFromTheConsole(p *program, browser *browserPage) {
 	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // platforms come back there
 	connections := base + "/console/clients/" + p.info.IDs.SubAccounts[0] + "/connections"
@@ -133,15 +133,6 @@ func connectFromTheConsole(p *program, browser *browserPage) {
 	v.follow("Clients")
 	v.eval(`history.back()`, nil)
 	v.await("the form, and not the browser's question whether to send it again", `document.body.innerText.includes("Make a link for somebody without a login")`)
-
-	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
-	v.tick("at LinkedIn", true)
-	v.follow("Make the link")
-	v.says("Send this to the person who connects", base+"/connect/link/", "It is shown once")
-	v.follow("To the links")
-	v.says("not opened yet")
-	v.follow("Take it back")
-	v.says("taken back")
 
 	var sent int
 	v.eval(`(() => {

@@ -25,6 +25,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
@@ -71,38 +72,10 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-type demoInfo struct {
-	BaseURL             string   `json:"base_url"`
-	Brokers             []string `json:"brokers"`
-	DatabaseURL         string   `json:"database_url"`
-	CheckpointPublicKey string   `json:"checkpoint_public_key"`
-
-	ConnectURL string            `json:"connect_url"`
-	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator, main_app
-	IDs        struct {
-		ParentAccount string     `json:"parent_account"`
-		SubAccounts   []string   `json:"sub_accounts"`
-		Users         []userInfo `json:"users"`
-		Members       []int64    `json:"members"`
-		Accounts      []int64    `json:"accounts"`
-		Categories    []int64    `json:"categories"`
-		Foreign       struct {
-			ParentAccount string     `json:"parent_account"`
-			SubAccounts   []string   `json:"sub_accounts"`
-			Users         []userInfo `json:"users"`
-		} `json:"foreign"`
-	} `json:"ids"`
-}
-
-type userInfo struct {
-	ID      string `json:"id"`
-	Account string `json:"account"`
-}
-
 // program is one process of the program, with a demo in a data directory.
 type program struct {
 	// info is demo.json, as this process wrote it; set once the process is ready.
-	info demoInfo
+	info demolaunch.Screen
 	// base is where the process listens, known before it does.
 	base string
 	dir  string

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
 
 // gate is the network before the program. Shut, it cuts what is open and takes nothing new.
@@ -67,7 +69,7 @@ func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
 	require.GreaterOrEqual(t, len(everybody), 3, "the demo's first dashboard has too few users for this test")
 	leaver, stayer, sleeper := everybody[0], everybody[1], everybody[2]
 	with := ids(everybody)
-	without := func(users ...userInfo) []string {
+	without := func(users ...demo.UserID) []string {
 		return slices.DeleteFunc(slices.Clone(with), func(id string) bool { return slices.Contains(ids(users), id) })
 	}
 	// Each round ends with everybody on the list again; it returns the id of the leaver's notice.

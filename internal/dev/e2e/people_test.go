@@ -5,8 +5,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,18 +13,16 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // demoSecret is the HS256 secret that the demo keeps in its data directory.
 func demoSecret(t *testing.T, dir string) string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, "demo-state.json"))
+	state, err := demolaunch.LoadState(dir)
 	require.NoError(t, err)
-	var state struct {
-		JWTSecret string `json:"jwt_secret"`
-	}
-	require.NoError(t, json.Unmarshal(raw, &state))
-	require.NotEmpty(t, state.JWTSecret)
 	return state.JWTSecret
 }
 
@@ -45,7 +41,7 @@ func sign(t *testing.T, secret string, claims jwt.MapClaims) string {
 	return token
 }
 
-func (p *program) clientToken(user userInfo) string {
+func (p *program) clientToken(user demo.UserID) string {
 	return sign(p.t, demoSecret(p.t, p.dir), goodClaims(user.ID, user.Account, "client"))
 }
 
@@ -90,7 +86,7 @@ func (p *program) setUsers(subAccount string, users []string) string {
 }
 
 // listed are the client users on the list of a dashboard, without the agency's staff.
-func (p *program) listed(subAccount string) (users []userInfo) {
+func (p *program) listed(subAccount string) (users []demo.UserID) {
 	doc := p.update(subAccount, map[string]any{}) // changes nothing
 	for _, user := range p.info.IDs.Users {
 		if user.Account != p.info.IDs.ParentAccount && slices.Contains(doc.Users, user.ID) {
@@ -100,7 +96,7 @@ func (p *program) listed(subAccount string) (users []userInfo) {
 	return users
 }
 
-func ids(users []userInfo) []string {
+func ids(users []demo.UserID) []string {
 	list := []string{}
 	for _, user := range users {
 		list = append(list, user.ID)
