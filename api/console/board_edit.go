@@ -27,20 +27,20 @@ type boardEdit struct {
 // picks are the boxes of a list: which were ticked when the page was made, and which are now.
 type picks struct{ Was, Now []string }
 
-func (p picks) added() []string {
-	return slices.DeleteFunc(slices.Clone(p.Now), func(id string) bool { return slices.Contains(p.Was, id) })
-}
+func (p picks) added() []string { return without(p.Now, p.Was...) }
 
-func (p picks) removed() []string {
-	return slices.DeleteFunc(slices.Clone(p.Was), func(id string) bool { return slices.Contains(p.Now, id) })
+func (p picks) removed() []string { return without(p.Was, p.Now...) }
+
+// without are the entries of a list that are not among others.
+func without(list []string, others ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(others, id) })
 }
 
 func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
 
 // over makes the same changes to another list.
 func (p picks) over(list []string) []string {
-	removed := p.removed()
-	out := slices.DeleteFunc(slices.Concat(list, p.added()), func(id string) bool { return slices.Contains(removed, id) })
+	out := without(slices.Concat(list, p.added()), p.removed()...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -151,15 +151,13 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 		return nil, err
 	}
 	if edit.Users.changed() {
-		without, err := v.askPreview(client.ID, edit.Version, change)
+		after, err := v.boardAfter(client.ID, edit.Version, change)
 		if err != nil {
 			return nil, err
 		}
 		list := edit.Users.Was
-		for _, d := range without.Dashboards {
-			if d.Dashboard.ID == client.ID {
-				list = idsOf(d.Users)
-			}
+		if after.Dashboard.ID != "" {
+			list = idsOf(after.Users)
 		}
 		change.Users = new(edit.Users.over(list))
 	}
@@ -187,6 +185,17 @@ func (v *visit) askPreview(id, version string, change boardChange) (p readmodels
 		return p, err
 	}
 	return p, got.read(&p, nil)
+}
+
+// boardAfter is a client's board as a change would leave it; without an id if it stays as it is.
+func (v *visit) boardAfter(id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
+	p, err := v.askPreview(id, version, change)
+	for _, d := range p.Dashboards {
+		if d.Dashboard.ID == id {
+			after = d
+		}
+	}
+	return after, err
 }
 
 func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }

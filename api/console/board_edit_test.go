@@ -58,6 +58,7 @@ func newBoardStage(t *testing.T) *boardStage {
 	s.answers["GET "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{b.view}, "etag": `"` + b.version + `"`}
 	}
+	b.preview = func(string) (nothing readmodels.DashboardPreview) { return nothing }
 	note := func(r *http.Request) string {
 		raw, _ := io.ReadAll(r.Body)
 		b.bodies = append(b.bodies, strings.Join([]string{r.Method, r.Header.Get("If-Match"), r.Header.Get("If-Preview"), r.Header.Get("Idempotency-Key"), string(raw)}, " "))
@@ -232,6 +233,41 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 	_, body, _ := strings.Cut(b.bodies[1], "{")
 	require.NoError(t, json.Unmarshal([]byte("{"+body), &sent))
 	require.Equal(t, []string{alice, jonas}, sent.Users)
+}
+
+// Back from the preview, and after a conflict, what a link brings along is ticked: the preview adds it, unless it is unticked.
+func TestWhatALinkBringsAlongIsTicked(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	form := fields(t, b.get(edits).Body.String())
+	form.Add("account", mill)
+	const yard, edda = "b00000000000000000000003", "d0000000000000000000000b"
+	b.preview = func(string) readmodels.DashboardPreview {
+		return readmodels.DashboardPreview{Dashboards: []readmodels.PreviewedDashboard{{
+			Dashboard:     named(bakery, "Harbour Bakery"),
+			SubAccountIDs: []readmodels.Named{named(bakery, "Harbour Bakery"), named(mill, "Old Mill"), named(yard, "Brick Yard")},
+			Users:         []readmodels.Named{named(alice, ""), named(clara, "Clara Holm"), named(jonas, "Jonas Weber"), named(edda, "Edda Quill")},
+		}}}
+	}
+	form.Set("do", "back")
+	for _, version := range []string{"7", "8"} {
+		b.version = version
+		page := b.post(edits, form)
+		page.says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">will be added",
+			"Brick Yard <span class=\"quiet\">will be linked", "Old Mill <span class=\"quiet\">will be linked")
+		again := fields(t, page.Body.String())
+		require.ElementsMatch(t, []string{mill, yard}, again["account"])
+		require.ElementsMatch(t, []string{alice, clara, jonas, edda}, again["user"])
+	}
+	again := fields(t, b.post(edits, form).Body.String())
+	again["user"] = []string{alice, clara, jonas}
+	again.Set("do", "preview")
+	b.post(edits, again).says(http.StatusOK)
+	require.Contains(t, b.bodies[len(b.bodies)-1], `"users":["`+strings.Join([]string{alice, clara, jonas}, `","`)+`"]`)
+	again.Set("do", "back")
+	page := b.post(edits, again)
+	require.NotContains(t, fields(t, page.Body.String())["user"], edda)
+	page.says(http.StatusOK, "Edda Quill")
 }
 
 // Two managers at once: the second sees what the first changed, and finds what it entered.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +31,7 @@ type boardPage struct {
 	Stale     bool                      // others have changed the board since the page was opened
 	Meanwhile []readmodels.HistoryEntry // what they changed, the newest first
 	Edit      boardEdit
+	Names     map[string]string // of clients and people, by ids
 
 	Linked []choice // and those that are ticked to be
 	Others []choice
@@ -68,7 +70,8 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 	if err != nil {
 		return nil, err
 	}
-	shown := boardPage{Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved")}
+	shown := boardPage{Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
+		Names: map[string]string{}}
 	if shown.Saved && v.r.URL.Query().Get("saved") == version { // and nobody has changed it since
 		shown.Does = v.effectsOfSaved(facts.UpdatedAt)
 	}
@@ -79,7 +82,7 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 		} else {
 			shown.Faults = faults
 		}
-		fresh = edit.on(fresh)
+		fresh = v.bringAlong(&shown, *edit, fresh)
 	}
 	shown.Edit = fresh
 	for _, read := range []func(*visit, *boardPage) error{(*visit).readAccounts, (*visit).readPeople} {
@@ -89,6 +92,28 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 	}
 	shown.Scopes = scopeChoices(fresh.Scopes)
 	return shown, nil
+}
+
+// bringAlong makes the changes of an edit to a board, and ticks the clients and people that come along with the clients to link.
+func (v *visit) bringAlong(shown *boardPage, edit, board boardEdit) boardEdit {
+	next := edit.on(board)
+	links, err := boardEdit{Accounts: next.Accounts}.change()
+	if err != nil || links.Accounts == nil || links.Unlink {
+		return next
+	}
+	after, err := v.boardAfter(shown.ID, board.Version, links)
+	if err != nil { // it is said when the change is looked at
+		return next
+	}
+	for _, n := range slices.Concat(after.SubAccountIDs, after.Users) {
+		if n.Name != nil {
+			shown.Names[n.ID] = *n.Name
+		}
+	}
+	board.Users.Was = append(board.Users.Was, without(idsOf(after.Users), board.Users.Was...)...) // so that who is unticked stays off
+	next = edit.on(board)
+	next.Accounts.Now = append(next.Accounts.Now, without(idsOf(after.SubAccountIDs), append(next.Accounts.Now, shown.ID)...)...)
+	return next
 }
 
 // boardAt is a board and its version.
@@ -163,7 +188,7 @@ func (v *visit) readAccounts(shown *boardPage) error {
 	if err != nil {
 		return err
 	}
-	names := map[string]string{}
+	names := shown.Names
 	for _, a := range found {
 		names[a.ID] = a.Name
 	}
@@ -224,41 +249,35 @@ func (v *visit) readPeople(shown *boardPage) error {
 	if err != nil {
 		return err
 	}
-	why := map[string]string{}
+	notes := map[string]string{} // of those on the list now
 	for _, u := range shown.Board.UsersNotShown {
-		why[u.ID] = notShown(u.Reason)
+		notes[u.ID] = notShown(u.Reason)
+	}
+	for _, u := range shown.Board.Users {
+		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name
 	}
 	staff := ""
 	if v.me.Agency != nil {
 		staff = v.me.Agency.ID
 	}
 	edit, seen := shown.Edit.Users, map[string]bool{}
-	pick := func(id, name, note string) choice {
+	pick := func(id, name, email string) choice {
 		seen[id] = true
-		return choice{ID: id, Name: nameOr(name, id), Note: note, Was: slices.Contains(edit.Was, id), Now: slices.Contains(edit.Now, id)}
+		note, listed := notes[id]
+		note, now := cmp.Or(note, email), slices.Contains(edit.Now, id)
+		if now && !listed {
+			note = strings.TrimLeft(note+", will be added", ", ")
+		}
+		return choice{ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note, Was: slices.Contains(edit.Was, id), Now: now}
 	}
 	for _, u := range found {
 		listed := slices.Contains(edit.Was, u.ID) || slices.Contains(edit.Now, u.ID)
 		if !listed && (!u.Active || u.AccountID == staff) {
 			continue
 		}
-		note := u.Email
-		if why[u.ID] != "" {
-			note = why[u.ID]
-		}
-		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, u.Email))
 	}
-	for _, u := range shown.Board.Users { // where there are more people than one answer holds
-		if !seen[u.ID] {
-			addChoice(shown, "Others", pick(u.ID, u.Name, u.Email))
-		}
-	}
-	for _, u := range shown.Board.UsersNotShown {
-		if !seen[u.ID] {
-			addChoice(shown, "Others", pick(u.ID, "", why[u.ID]))
-		}
-	}
-	for _, id := range edit.Now {
+	for _, id := range slices.Concat(edit.Was, edit.Now) { // where there are more people than one answer holds
 		if !seen[id] {
 			addChoice(shown, "Others", pick(id, "", ""))
 		}
