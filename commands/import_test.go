@@ -3,7 +3,6 @@ package commands_test
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -33,7 +32,6 @@ type movingStage struct {
 	documents []domain.ImportedDashboard
 	before    func(n int) // runs before the n-th append of the import
 	appends   int
-	failing   error
 }
 
 func newMovingStage(t *testing.T, accounts int) *movingStage {
@@ -57,9 +55,6 @@ func newMovingStage(t *testing.T, accounts int) *movingStage {
 func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
 	s.appends++
 	s.before(s.appends)
-	if s.failing != nil {
-		return s.failing
-	}
 	head, err := s.stream(ctx, d.Key)
 	if err != nil {
 		return err
@@ -157,28 +152,6 @@ func TestImportDashboardsLosesRaces(t *testing.T) {
 	require.Equal(t, 994, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2"), "a link needs both sides")
 	_, err = s.stream(t.Context(), movedAgency)
 	require.NoError(t, err, "the chain holds")
-}
-
-// An import that ends in the middle goes on where it ended.
-func TestImportDashboardsGoesOn(t *testing.T) {
-	t.Parallel()
-	s := newMovingStage(t, 1000)
-	killed := errors.New("killed")
-	s.before = func(n int) {
-		if n == 2 {
-			s.failing = killed
-		}
-	}
-	_, err := s.use().Import(t.Context(), s.facts, s.documents)
-	require.ErrorIs(t, err, killed)
-	half := s.count(t, "select count(*) from dashboard_preferences")
-	require.Positive(t, half)
-	require.Less(t, half, 1000)
-	s.failing, s.before = nil, func(int) {}
-	plan, err := s.use().Import(t.Context(), s.facts, s.documents)
-	require.NoError(t, err)
-	require.Equal(t, half, plan.Unchanged)
-	require.Equal(t, 1000, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2"))
 }
 
 // A stored token stays, an empty one is never stored, and what the log gets names neither.

@@ -219,7 +219,9 @@ func TestWaitingForTheTurnEnds(t *testing.T) {
 		require.Equal(t, domain.CodeUnavailable, e.Code)
 		require.Empty(t, e.CommandID)
 		require.Contains(t, e.Message, "Nothing was changed")
-		require.Equal(t, 1, s.counted().appends)
+		go func() { _, _ = p.Update(t.Context(), put(east)) }()
+		synctest.Wait()
+		require.Equal(t, 1, s.counted().appends, "who gave up leaves the turn to its holder")
 		time.Sleep(time.Minute)
 	})
 }

@@ -121,25 +121,6 @@ func TestLostTooOftenIsAConflict(t *testing.T) {
 	require.NotContains(t, s.present, north)
 }
 
-// Two simultaneous GETs create one dashboard, in one process and in two.
-func TestSimultaneousOpensCreateOne(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	processes := []*commands.Dashboards{s.process(t), s.process(t)}
-	var group sync.WaitGroup
-	for i := range 20 {
-		group.Go(func() {
-			result, err := processes[i%2].Open(context.Background(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: south})
-			if err != nil || result.Dashboard.DocumentID != domain.NewDashboardID(agency, south) {
-				t.Errorf("%+v: %v", result, err)
-			}
-		})
-	}
-	group.Wait()
-	require.Len(t, s.records, 1)
-	require.Equal(t, "dashboard.opened.v1", s.records[0].Envelope.Type)
-}
-
 // Commands of one agency queue in the process, so that races come only from other processes; those
 // of another agency do not wait.
 func TestCommandsOfOneAgencyQueue(t *testing.T) {

@@ -80,21 +80,3 @@ func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 	head, _ := s.judged()
 	require.Equal(t, int64(3), head.Version)
 }
-
-// The same while a process follows them that does not know yet: whatever is answered is in the log.
-func TestSetBackUnderARunningProcess(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	d := s.process()
-	for _, user := range []string{nina, sam} {
-		update(t, d, put(north, users(user)))
-		if user == nina {
-			s.keepTables()
-		}
-	}
-	appended := s.appended()
-	s.setBack()
-	_, err := patiently(func() (commands.Result, error) { return d.Update(t.Context(), put(north, users(nina))) })
-	require.NoError(t, err)
-	require.Equal(t, appended+1, s.appended(), "acknowledged, so it is in the log")
-}

@@ -91,33 +91,6 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
 }
 
-// The publisher delivers after the caller's time is over: 503 with the command id, under which the outcome is
-// found; no second record.
-func TestRealLateRecord(t *testing.T) {
-	t.Parallel()
-	s := newSpine(t)
-	held := make(chan domain.Draft, 1)
-	ctx, over := context.WithCancel(t.Context())
-	defer over()
-	p := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
-			held <- d
-			over() // and not before the record is handed over, however slow the machine is
-			<-ctx.Done()
-			return &eventlog.AppendError{Unknown: true, Err: context.Cause(ctx)}
-		})
-	})
-	_, err := p.Update(ctx, put(north, users(nina)))
-	id := open(t, err)
-	require.Zero(t, s.appended())
-	require.NoError(t, s.log.Append(t.Context(), <-held))
-	s.settle(s.engine)
-	result := update(t, s.process(), put(north, users(nina), key(id)))
-	require.True(t, result.Replayed)
-	require.Equal(t, []string{nina}, result.Dashboard.Users)
-	require.Equal(t, int64(1), s.appended())
-}
-
 // Refused with a reason and nothing written while the projection is paused, rebuilding
 // from zero, or the stream parked.
 func TestRealRefusals(t *testing.T) {
