@@ -42,11 +42,7 @@ func shut(entries []known, version int64, dashboard string) (list []string) {
 // pages' length.
 func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	t.Parallel()
-	p := newPast(t)
-	p.open(agencyB, ben, abroad)
-	p.wander(150)
-	entries := p.oracle(agencyA)
-	head := entries[len(entries)-1].version
+	p, entries, head := wanderedPast(t)
 	rapid.Check(t, func(t *rapid.T) {
 		q := drawSpansQuery(t)
 		var version int64
@@ -79,12 +75,8 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 // page by page.
 func TestDifferencesOfAllDashboards(t *testing.T) {
 	t.Parallel()
-	p := newPast(t)
-	p.open(agencyB, ben, abroad)
-	p.wander(150)
-	entries := p.oracle(agencyA)
+	p, entries, head := wanderedPast(t)
 	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
-	head := entries[len(entries)-1].version
 	narrow := &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: 1}
 	rapid.Check(t, func(t *rapid.T) {
 		q := readmodels.DiffsQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}

@@ -59,11 +59,7 @@ func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
 // began and ended it, agrees with the fold just before, at and after each of them; and a range shows the spans that last in it.
 func TestSpansSayWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
-	p := newPast(t)
-	p.open(agencyB, ben, abroad)
-	p.wander(150)
-	entries := p.oracle(agencyA)
-	head := entries[len(entries)-1].version
+	p, entries, head := wanderedPast(t)
 	whole, _ := p.everybody(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
 	require.Greater(t, len(whole), 50)
 

@@ -16,12 +16,8 @@ import (
 // A random history, read back by every query at random moments, says what folding its records says.
 func TestHistorySaysWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
-	p := newPast(t)
-	p.open(agencyB, ben, abroad)
-	p.wander(150)
-	entries := p.oracle(agencyA)
+	p, entries, head := wanderedPast(t)
 	require.Greater(t, len(entries), 100)
-	head := entries[len(entries)-1].version
 	for name, check := range map[string]func(*rapid.T, *past, []known, int64){
 		"state": checkState, "diff": checkDiff, "access": checkAccess, "pages": checkPages, "export": checkExport,
 	} {

@@ -62,6 +62,16 @@ func newPast(t *testing.T) *past {
 	return p
 }
 
+// wanderedPast is a past of 150 random changes, beside another agency's, with what the oracle knows of them and the last version.
+func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
+	t.Helper()
+	p = newPast(t)
+	p.open(agencyB, ben, abroad)
+	p.wander(150)
+	entries = p.oracle(agencyA)
+	return p, entries, entries[len(entries)-1].version
+}
+
 // tick is the clock of the commands: the hours between changes are uneven.
 func (p *past) tick() time.Time {
 	p.mu.Lock()
