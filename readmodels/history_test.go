@@ -196,37 +196,6 @@ func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	require.Contains(t, meta.Incomplete, "1 records of this stream are parked")
 }
 
-// A page ends early where its documents would be too many bytes, and its cursor loses nothing; an export
-// goes on by itself.
-func TestPagesEndWhereTheyGrowTooLarge(t *testing.T) {
-	t.Parallel()
-	p := newPast(t)
-	p.open(agencyA, stella, north)
-	p.wander(20)
-	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 100, Ascending: true}
-	all, _, err := p.history.Entries(t.Context(), q)
-	require.NoError(t, err)
-	require.Greater(t, len(all), 10)
-	narrow := &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: 2000}
-	var paged []readmodels.HistoryEntry
-	pages := 0
-	for next := true; next; next = q.Cursor != "" {
-		page, meta, err := narrow.Entries(t.Context(), q)
-		require.NoError(t, err)
-		require.NotEmpty(t, page)
-		paged, q.Cursor, pages = append(paged, page...), meta.NextCursor, pages+1
-	}
-	require.Equal(t, all, paged)
-	require.Greater(t, pages, 3)
-
-	q.Cursor = ""
-	_, entries, err := narrow.Export(t.Context(), q)
-	require.NoError(t, err)
-	exported, err := collect(entries)
-	require.NoError(t, err)
-	require.Equal(t, all, exported)
-}
-
 // collect reads an export to its end or its first error.
 func collect[E any](sequence iter.Seq2[E, error]) (all []E, err error) {
 	for entry, err := range sequence {
