@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -198,27 +199,17 @@ type costMonth struct {
 const costParts = 28 * 29 * 30 * 31
 
 func (c costsWorld) months() (months []costMonth) {
-	date, _ := time.Parse(time.DateOnly, c.asked.From.In(c.asked.Zone).Format(time.DateOnly))
-	for ; firstInstant(date, c.asked.Zone).Before(c.asked.To); date = date.AddDate(0, 0, 1) {
-		begins, ends := firstInstant(date, c.asked.Zone), firstInstant(date.AddDate(0, 0, 1), c.asked.Zone)
-		from, to := begins, ends
-		if from.Before(c.asked.From) {
-			from = c.asked.From
+	asked := analytics.RangeQuery{Range: c.asked, Granularity: analytics.ByMonth}
+	begun := newOracle(nil, c.scope, asked).begun()
+	for _, p := range (question{RangeQuery: asked}).periods() {
+		first, _ := time.Parse(time.DateOnly, p.name)
+		month := costMonth{name: first.Format("2006-01"), days: first.AddDate(0, 1, -1).Day(), from: p.from, to: p.to}
+		for _, date := range begun {
+			if strings.HasPrefix(date, month.name) {
+				month.begun = append(month.begun, date)
+			}
 		}
-		if to.After(c.asked.To) {
-			to = c.asked.To
-		}
-		name := date.Format("2006-01")
-		if len(months) == 0 || months[len(months)-1].name != name {
-			first := date.AddDate(0, 0, 1-date.Day())
-			months = append(months, costMonth{name: name, from: from, days: int(first.AddDate(0, 1, 0).Sub(first).Hours()) / 24})
-		}
-		month := &months[len(months)-1]
-		month.to = to
-		if !c.asked.Now.IsZero() && begins.After(c.asked.Now) {
-			continue
-		}
-		month.begun = append(month.begun, date.Format(time.DateOnly))
+		months = append(months, month)
 	}
 	return months
 }
