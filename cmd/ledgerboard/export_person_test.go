@@ -61,6 +61,7 @@ func TestExportPerson(t *testing.T) {
 			got[section.Section] = len(rows)
 			require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
 		}
+		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`) // the record of this export, when it is in the tables by now
 		require.Equal(t, map[string]int{
 			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
 			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
