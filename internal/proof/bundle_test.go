@@ -156,9 +156,7 @@ func TestTamperedBundles(t *testing.T) {
 	}
 }
 
-// No byte of a bundle can be changed, removed or added without being seen: what a bundle holds is
-// covered by a hash, and it can be written in one way only. (A record after the checkpoint is covered by
-// its successor alone, and is reported as not covered.)
+// No byte of a bundle can be changed, removed or added without a finding.
 func TestEveryByteOfABundleCounts(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)

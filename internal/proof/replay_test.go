@@ -94,8 +94,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// An error of the one who gets the changes ends a replay, wherever it would end, and the answer
-// says how far it came.
+// An error of the function that gets the changes ends a replay, which says how far it came.
 func TestReplayThatCannotBePrinted(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)

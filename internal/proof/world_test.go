@@ -182,8 +182,7 @@ func client(n int) string { return fmt.Sprintf("c1%022x", n) }
 
 func userOf(agency string, version int64) string { return fmt.Sprintf("u%d-%s", version, agency[20:]) }
 
-// change appends one record: the user list of the first client is the version's, so that every
-// record changes something; every third takes access away.
+// change appends one record that changes something: the first client gets the version's user.
 func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	t.Helper()
 	head := w.heads[agency]
@@ -233,8 +232,7 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	return r
 }
 
-// busy is a world of three agencies with so many changes each, a lost race, and a checkpoint after
-// every third round.
+// busy is three agencies with so many changes each, a lost race, and a checkpoint every third one.
 func busy(t testing.TB, rounds int) *world {
 	t.Helper()
 	w := newWorld(t)

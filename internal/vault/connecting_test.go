@@ -107,8 +107,7 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	return a
 }
 
-// An attempt is of the browser that opens it first, and a call-back takes it once. What was used up is told, so that a page that is
-// loaded again shows what came of it.
+// The page of a used attempt shows its outcome when it is loaded again.
 func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)

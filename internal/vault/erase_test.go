@@ -48,8 +48,7 @@ func TestErasureForgetsThePagesOwnToken(t *testing.T) {
 	require.Equal(t, []bool{false, false, false, false}, s.sealed(t, refs...), "it hung on no grant: an imported one")
 }
 
-// Erasing again after a restore, and the clean-up behind tombstones, follow the rule of an erasure:
-// what another agency's connection hangs on stays, however old it is; and what was agreed to since.
+// What is erased again after a restore follows the rule of an erasure, and newer consents stay.
 func TestStaleSecretsThatAnotherConnectionHangsOnStay(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)

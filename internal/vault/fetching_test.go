@@ -253,8 +253,7 @@ func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
 	require.NotErrorIs(t, err, vault.ErrSwapped)
 }
 
-// The planner takes a table that was not analysed yet for small, and then each of a job's results looked at all connections, for a
-// minute or two after many had been connected.
+// The planner takes a table without statistics for small: a plan over all connections took minutes.
 func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})

@@ -230,8 +230,7 @@ func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
 	require.Zero(t, changed, "when a secret was taken does not change")
 }
 
-// Tokens are refreshed while operators rotate: a put that commits after Rotate has read and before
-// it writes stays.
+// Tokens are refreshed while operators rotate keys.
 func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
