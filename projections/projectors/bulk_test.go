@@ -49,8 +49,7 @@ var ofMetrics = []struct {
 	{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
 }
 
-// Every projection of metrics is in the list above and reads erasures, so that
-// TestErasedFiguresMakeNoRows finds one that ignores them.
+// TestErasedFiguresMakeNoRows finds a projection that ignores erasures if it is in the list above.
 func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	t.Parallel()
 	var tried, all []string
@@ -133,8 +132,7 @@ func remaining(events, erased []fold.Event) []fold.Event {
 	})
 }
 
-// What was captured before an erasure makes no row, in whatever order it comes, how often, and in which batches: the tables are those of a
-// log that has the erasures and the rest alone, live and in a rebuild.
+// The tables are those of a log of the erasures and what they leave, in any order and batches.
 func TestErasedFiguresMakeNoRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {

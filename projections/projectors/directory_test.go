@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -78,15 +77,12 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 			events = append(events, ev)
 		}
 		foldtest.Batches(t, db, projectors.Directory{}, cut(t, events))
-		rows, err := db.Pool.Query(context.Background(),
-			`select 'category:' || id, name from tDefaultCategories union all select 'session:' || id, user_id from sessions`)
-		require.NoError(t, err)
-		list, err := collect[struct{ Key, Value string }](rows)
-		require.NoError(t, err)
-		require.Len(t, list, len(last))
-		for _, r := range list {
-			require.Equal(t, last[r.Key], r.Value, r.Key)
+		stored := map[string]string{}
+		for _, r := range collect[struct{ Key, Value string }](t, db,
+			`select 'category:' || id, name from tDefaultCategories union all select 'session:' || id, user_id from sessions`) {
+			stored[r.Key] = r.Value
 		}
+		require.Equal(t, last, stored)
 	})
 }
 
@@ -133,10 +129,6 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	require.Len(t, names, len(projectors.All(1)))
 	slices.Sort(all)
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
-}
-
-func collect[T any](rows pgx.Rows) ([]T, error) {
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
 // The engine asks each projector for what only some are, and is content when it is not: one that stopped being it would be missed by nobody.

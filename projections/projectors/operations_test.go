@@ -3,6 +3,7 @@ package projectors_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// The state of a connection is that of its latest change, whatever order the changes come in; the
-// trail holds every record once.
+// The state of a connection is that of its latest change; the trail holds every record once.
 func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -39,16 +39,50 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 			}
 		}
 		requireAnyOrder(t, db, projectors.Operations{}, events)
-		rows, err := db.Pool.Query(context.Background(), "select connection_id, state from connection_states")
-		require.NoError(t, err)
-		list, err := collect[struct {
+		type row struct {
 			ID    int64
 			State string
-		}](rows)
-		require.NoError(t, err)
+		}
+		list := collect[row](t, db, "select connection_id, state from connection_states")
 		require.Len(t, list, len(latest))
 		for _, r := range list {
 			require.Equal(t, latest[r.ID].Data.(domain.ConnectionStateChanged).State, r.State)
 		}
 	})
+}
+
+// A connection that came to another agency has states in two partitions, which are folded apart.
+func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	live, bulk := pgtest.New(t), pgtest.New(t)
+	offset := int64(0)
+	change := func(id, parent string, hour int) fold.Event {
+		offset++
+		ev := foldtest.Event(id, domain.ConnectionStateChanged{
+			ConnectionID: 1, Platform: domain.Facebook, State: id, At: day0.Add(time.Duration(hour) * time.Hour),
+		})
+		ev.Key, ev.Offset = parent, offset
+		return ev
+	}
+	p := projectors.Operations{}
+	for _, pair := range [][2]fold.Event{
+		{change("old", agencyA, 1), change("new", agencyB, 2)},
+		{change("a", agencyA, 3), change("B", agencyB, 3)}, // the smaller id wins
+	} {
+		for _, order := range [][]fold.Event{{pair[0], pair[1]}, {pair[1], pair[0]}} {
+			_, err := bulk.Pool.Exec(ctx, "truncate connection_states, operations_trail; alter table connection_states drop constraint connection_states_pkey")
+			require.NoError(t, err)
+			_, err = live.Pool.Exec(ctx, "truncate connection_states")
+			require.NoError(t, err)
+			foldtest.Batches(t, live, p, [][]fold.Event{order})
+			foldBulk(t, bulk, p, [][]fold.Event{order[:1]})
+			foldBulk(t, bulk, p, [][]fold.Event{order[1:]})
+			_, keys, found := strings.Cut(p.Definition().Keys(), "-- Partitions are folded apart")
+			require.True(t, found)
+			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
+			require.NoError(t, err)
+			require.Equal(t, foldtest.Dump(t, live, "connection_states"), foldtest.Dump(t, bulk, "connection_states"))
+		}
+	}
 }

@@ -36,8 +36,16 @@ func tenantOf(social int64) domain.Tenant {
 	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}
 }
 
-// drawPostEvents draws readings that collide: few posts, few instants, a page that moves between two clients and is
-// read by two agencies, few figures with many gaps, and duplicates.
+// collect reads rows as structs.
+func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) []T {
+	rows, err := db.Pool.Query(context.Background(), sql, args...)
+	require.NoError(t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+	require.NoError(t, err)
+	return list
+}
+
+// drawPostEvents draws readings that collide: few posts and instants, moving pages, and gaps.
 func drawPostEvents(t *rapid.T) []fold.Event {
 	gaps := rapid.SampledFrom([]int{0, 1, 3, 5}).Draw(t, "gaps") // of six
 	figures := rapid.IntRange(1, 7).Draw(t, "figures")
@@ -88,12 +96,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 			},
 		}))
 	}
-	return uniqueIDs(events)
-}
-
-// uniqueIDs leaves the first event of each id.
-func uniqueIDs(events []fold.Event) []fold.Event {
-	met := map[string]bool{}
+	met := map[string]bool{} // the first event of each id stays
 	return slices.DeleteFunc(events, func(ev fold.Event) bool {
 		known := met[ev.Envelope.ID]
 		met[ev.Envelope.ID] = true
@@ -132,8 +135,7 @@ func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.
 // postTables are the tables of the projection, and its view.
 var postTables = append(projectors.PostInsights{}.Tables(), "tSPostGrowth")
 
-// The tables are functions of the set of readings, not of their arrival: any permutation with duplicates, in any batches,
-// gives one and the same, which say what the plain definitions say.
+// The tables are functions of the set of readings, as the plain definitions say.
 func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -179,8 +181,7 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 // registeredPost is a post as one sub-account has it.
 type registeredPost struct{ post, parent, account string }
 
-// expectedNewer is the plain definition: for each post of each sub-account, under which other ones of the same
-// agency it was registered later; at one instant the greater id is the later one.
+// expectedNewer is under which other sub-accounts of its agency a post was registered later.
 func expectedNewer(events []fold.Event) map[registeredPost][]string {
 	last := map[registeredPost]time.Time{}
 	for _, ev := range events {
@@ -208,16 +209,14 @@ func expectedNewer(events []fold.Event) map[registeredPost][]string {
 }
 
 func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
-	rows, err := db.Pool.Query(context.Background(), `select external_id, parent_account, account_id, newer_accounts from tSPosts`)
-	require.NoError(t, err)
+	type row struct {
+		Post, Parent, Account string
+		Newer                 []string
+	}
 	newer := map[registeredPost][]string{}
-	var key registeredPost
-	var accounts []string
-	_, err = pgx.ForEachRow(rows, []any{&key.post, &key.parent, &key.account, &accounts}, func() error {
-		newer[key] = accounts
-		return nil
-	})
-	require.NoError(t, err)
+	for _, r := range collect[row](t, db, `select external_id, parent_account, account_id, newer_accounts from tSPosts`) {
+		newer[registeredPost{r.Post, r.Parent, r.Account}] = r.Newer
+	}
 	return newer
 }
 
@@ -236,9 +235,7 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 		"as it came": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		db.Delete(t, "tSPosts")
-		for _, ev := range events {
-			foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{{ev}})
-		}
+		foldtest.Batches(t, db, projectors.PostInsights{}, slices.Collect(slices.Chunk(events, 1)))
 		var member int64
 		var kind string
 		require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, post_type from tSPosts`).Scan(&member, &kind))

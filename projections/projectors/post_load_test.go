@@ -19,8 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// To plan over all months of readings takes longer than all else that a batch of few asks for: who comes in order needs none
-// of them. What is planned over is locked.
+// To plan over all months takes longer than the rest of a batch. What is planned over is locked.
 func TestReadingsInOrderAskNoMonths(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -119,8 +118,7 @@ func (n *notedStatements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data
 
 func (*notedStatements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Where many late readings come at once, the effect of each is looked up once, and what follows is read by the key: whatever the planner
-// knows of the tables, and whether it knows how many readings there are or not.
+// Late readings are looked up once, by the key, whatever the planner knows of the tables.
 func TestWhatFollowsLateReadingsIsReadByTheKey(t *testing.T) {
 	t.Parallel()
 	const posts, days = 200, 20
@@ -146,8 +144,7 @@ func TestWhatFollowsLateReadingsIsReadByTheKey(t *testing.T) {
 	}
 }
 
-// A reading that is in the log twice, because a start was killed while it filled the log and the next one began again, changes
-// nothing: what follows it is not read. What takes the place of the stored one of its instant does change it.
+// A log that was filled twice holds readings twice: these change nothing, and cost nothing.
 func TestNothingIsReadBehindReadingsThatStay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -190,12 +187,9 @@ type scan struct {
 // scansOf are those of a plan.
 func scansOf(t *testing.T, db *pgtest.DB, plan string) []scan {
 	t.Helper()
-	rows, err := db.Pool.Query(t.Context(), `
+	scans := collect[scan](t, db, `
 		select concat(s->>'Index Cond', s->>'Recheck Cond'), (s->>'Actual Loops')::float
 		from jsonb_path_query($1, 'strict $.** ? (@."Relation Name" starts with "tspostinsights")') s`, plan)
-	require.NoError(t, err)
-	scans, err := collect[scan](rows)
-	require.NoError(t, err)
 	require.NotEmpty(t, scans, plan)
 	return scans
 }
