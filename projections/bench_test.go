@@ -2,13 +2,11 @@ package projections_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -179,22 +177,26 @@ func (b *bench) caughtUp(e *projections.Engine) projections.Status {
 
 func (b *bench) awaitStatus(e *projections.Engine, ok func(projections.Status) bool) projections.Status {
 	b.t.Helper()
-	var last projections.Status
+	return await(b.t, func() (projections.Status, error) { return e.Status(context.Background()) }, ok)
+}
+
+// await reads until what it has read is as it should be.
+func await[T any](t *testing.T, read func() (T, error), ok func(T) bool) (last T) {
+	t.Helper()
 	defer func() {
-		if b.t.Failed() {
-			b.t.Logf("last status: %+v", last)
+		if t.Failed() {
+			t.Logf("last: %+v", last)
 		}
 	}()
-	require.Eventually(b.t, func() bool {
-		s, err := e.Status(context.Background())
-		last = s
-		return err == nil && ok(s)
+	require.Eventually(t, func() bool {
+		var err error
+		last, err = read()
+		return err == nil && ok(last)
 	}, patience, tick)
 	return last
 }
 
-// stepping takes a step of the generations, and takes it again while another one is in its way, as its answer says: engines take steps too,
-// and a machine may stand still within one.
+// stepping takes a step of the generations again while a step of an engine is in its way.
 func stepping[T any](take func() (T, error)) (T, error) {
 	for until := time.Now().Add(patience); ; {
 		taken, err := take()
@@ -274,24 +276,11 @@ func at(p domain.Position, reason fold.Reason) parkedEvent {
 }
 
 // parked returns the parked rows of a projection in the order of their positions.
-func parked(t testing.TB, db *pgtest.DB, projection string) []parkedEvent {
-	t.Helper()
-	rows, err := db.Pool.Query(context.Background(), `
+func (b *bench) parked(projection string) []parkedEvent {
+	b.t.Helper()
+	return collect[parkedEvent](b.t, b.db, `
 		select partition, log_offset, reason, state from parked where projection = $1
 		order by generation, partition, log_offset`, projection)
-	require.NoError(t, err)
-	list, err := collect[parkedEvent](rows)
-	require.NoError(t, err)
-	return list
-}
-
-func (b *bench) parked(projection string) []parkedEvent { return parked(b.t, b.db, projection) }
-
-// sortParked puts expectations in the order of their positions.
-func sortParked(list []parkedEvent) {
-	slices.SortFunc(list, func(a, b parkedEvent) int {
-		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
 }
 
 // encodeAny makes a record whose value says to where the draft says from, however wrong that is.
@@ -299,6 +288,13 @@ func (b *bench) encodeAny(d domain.Draft, from, to string) eventlog.Record {
 	r := b.encode(d)
 	r.Value = bytes.ReplaceAll(r.Value, []byte(from), []byte(to))
 	return r
+}
+
+// text returns a text that a query gives.
+func (b *bench) text(sql string, args ...any) (s string) {
+	b.t.Helper()
+	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&s))
+	return s
 }
 
 // exec runs a statement as an operator would by hand.
@@ -309,9 +305,8 @@ func (b *bench) exec(sql string, args ...any) {
 }
 
 // count returns a number that a query gives.
-func (b *bench) count(sql string, args ...any) int {
+func (b *bench) count(sql string, args ...any) (n int) {
 	b.t.Helper()
-	var n int
 	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&n))
 	return n
 }

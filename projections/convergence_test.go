@@ -25,9 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// Whatever a topic holds, and however its fold is cut, interrupted, crashed and raced by a second
-// process: the tables, the parked set and the checkpoints are those of one uninterrupted fold. A fold in bulk,
-// which reads no row, gives the same tables and parked records.
+// However a fold is cut, crashed and raced, it makes what one fold in one go makes, or one in bulk.
 func TestConvergence(t *testing.T) {
 	t.Parallel()
 	topics := testTopics(t)
@@ -76,13 +74,10 @@ type folding struct {
 }
 
 func (f *folding) state(t require.TestingT) []string {
-	rows, err := f.db.Pool.Query(context.Background(), `
+	checkpoints := texts(t, f.db, `
 		select format('checkpoint %s %s %s %s', partition, next_offset, event_time, state) from checkpoints
 		where projection = $1 order by partition`, f.projector.Name())
-	require.NoError(t, err)
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
-	return append(list, state(t, f.db, f.projector)...)
+	return append(checkpoints, state(t, f.db, f.projector)...)
 }
 
 // empty leaves empty tables of the generation of the log before.
@@ -133,8 +128,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	}
 }
 
-// write refuses events whose id ends in "!", as a database refuses a value, and crashes at random
-// before or after the rows of a batch.
+// write refuses events whose id ends in "!", and crashes at random before or after the rows.
 func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event, func() error) error {
 	return func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
@@ -167,4 +161,44 @@ func (f *folding) draw() bool {
 	}
 	f.crashes--
 	return true
+}
+
+func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
+	return texts(t, db, `
+		select format('%s/%s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason, state)
+		from parked where projection = $1 order by partition, log_offset`, p.Name())
+}
+
+// foldInBulk fills empty tables in bulk and returns them with what is parked.
+func foldInBulk(
+	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
+	refused func(fold.Event) *fold.ParkError,
+) []string {
+	ctx := context.Background()
+	db.Delete(t, p.Tables()...)
+	var parked []string
+	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
+		parked, err = projections.FoldInBulk(ctx, projections.Config{
+			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
+		}, log.ends(), tx, refused)
+		return err
+	})
+	require.NoError(t, err)
+	return append(foldtest.Dump(t, db, p.Tables()...), parked...)
+}
+
+// refusedLike refuses what [folding.write] refused live: what the fold itself refuses does not come so far.
+func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.ParkError {
+	reasons := map[string]string{}
+	type parked struct{ ID, Reason string }
+	for _, p := range collect[parked](t, live, `select event_id, reason from parked where projection = $1`, p.Name()) {
+		reasons[p.ID] = p.Reason
+	}
+	return func(ev fold.Event) *fold.ParkError {
+		reason, parked := reasons[ev.Envelope.ID]
+		if !strings.HasSuffix(ev.Envelope.ID, "!") || parked && reason != string(fold.ReasonWrite) {
+			return nil
+		}
+		return &fold.ParkError{Reason: fold.ReasonWrite}
+	}
 }

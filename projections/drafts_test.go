@@ -1,16 +1,19 @@
 package projections_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -24,8 +27,21 @@ const (
 	client3 = "c30000000000000000000000" // of agency A too
 )
 
-func collect[T any](rows pgx.Rows) ([]T, error) {
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+// collect reads rows as structs.
+func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) []T {
+	rows, err := db.Pool.Query(context.Background(), sql, args...)
+	require.NoError(t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+	require.NoError(t, err)
+	return list
+}
+
+// texts reads rows of one text each.
+func texts(t require.TestingT, db *pgtest.DB, sql string, args ...any) (list []string) {
+	for _, row := range collect[struct{ Text string }](t, db, sql, args...) {
+		list = append(list, row.Text)
+	}
+	return list
 }
 
 func tenantOf(social int64) domain.Tenant {

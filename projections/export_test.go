@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -36,8 +35,7 @@ func FigurePayloads(events []fold.Event) ([]string, error) {
 	return figurePayloads(figureChanges(events))
 }
 
-// NotFollowed are the reasons that the log gave for not following partitions. Status finds another log by
-// itself too, which says nothing about what is folded.
+// NotFollowed are the log's reasons for not following partitions; Status also looks for itself.
 func (e *Engine) NotFollowed() map[int32]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -69,36 +67,28 @@ func (e *Engine) Waiting(atMost time.Duration) *Engine {
 	return e
 }
 
-// Bulked is what a fold in bulk parked, and how many records lost their race.
-type Bulked struct {
-	Parked []string
-	Stale  int64
-}
-
-// FoldInBulk folds the topic up to offsets into a target, partition by partition.
+// FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns what is parked.
 func FoldInBulk(
 	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.ParkError,
-) (b Bulked, err error) {
+) (parked []string, err error) {
 	w, err := newWork(c)
 	if err != nil {
-		return b, err
+		return nil, err
 	}
 	folds, err := w.foldTopic(ctx, [16]byte{}, to, into, refused, 1)
 	if err != nil {
-		return b, err
+		return nil, err
 	}
 	for partition := range int32(len(to)) {
-		f := folds[partition]
-		b.Stale += f.stale
-		for _, r := range f.rows() {
+		for _, r := range folds[partition].rows() {
 			state := "parked"
 			if r.skipped {
 				state = "skipped"
 			}
-			b.Parked = append(b.Parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, state))
+			parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, state))
 		}
 	}
-	return b, nil
+	return parked, nil
 }
 
 // Claims tells whether a process that has taken a rebuild under this lease gets a shard of it. It claims nothing.
@@ -137,24 +127,6 @@ func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error
 // Yield waits as a shard of a rebuild does while something is behind.
 func Yield(ctx context.Context, behind *atomic.Bool) error {
 	return (&running{behind: behind}).yield(ctx)
-}
-
-// Digests are those of a table of a generation by tenant: rows and the sum of their hashes.
-func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number int, table string) (all map[string]string, err error) {
-	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
-		side := tableSide{tx, ddl.Schema(projection, number)}
-		shape, err := side.shape(ctx, table)
-		if err != nil {
-			return err
-		}
-		digests, err := side.digests(ctx, shape, 7)
-		all = map[string]string{}
-		for tenant, b := range digests {
-			all[tenant] = fmt.Sprint(b.Rows, " ", b.Sum)
-		}
-		return err
-	})
-	return all, err
 }
 
 // Reasons why a checkpoint does not move.

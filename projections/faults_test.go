@@ -5,24 +5,21 @@ import (
 	"context"
 	"net"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// faulty is a projector whose writes a test can hold up or spoil. write gets the events of the batch
-// and what would be written without it.
+// faulty is a projector whose writes a test can hold up or spoil: next writes the batch.
 type faulty struct {
 	fold.Projector
 	write func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error
@@ -74,40 +71,6 @@ func (f *faultyChained) Resume(ev fold.Event) error {
 	return f.chained.Resume(ev)
 }
 
-// tally is a projector that is not idempotent on purpose: an event that is folded twice counts twice.
-type tally struct{}
-
-func (tally) Name() string     { return "tally" }
-func (tally) Version() int     { return 1 }
-func (tally) Topic() string    { return domain.TopicMetrics }
-func (tally) Types() []string  { return nil }
-func (tally) Tables() []string { return []string{"tally"} }
-func (tally) Definition() ddl.Definition {
-	return "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n"
-}
-func (tally) Begin(int) fold.Fold { return &tallyFold{} }
-
-type tallyFold struct{ ids []string }
-
-func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
-
-func (*tallyFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
-
-func (f *tallyFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
-	f.ids = append(f.ids, ev.Envelope.ID)
-	return nil
-}
-
-func (f *tallyFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	last.Queue(`
-		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
-		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
-	return nil
-}
-
 // eachOnce says that so many events were folded, each exactly once.
 func (b *bench) eachOnce(events int) {
 	b.t.Helper()
@@ -115,8 +78,48 @@ func (b *bench) eachOnce(events int) {
 	require.Zero(b.t, b.count("select count(*) from tally where n <> 1"), "events were folded more than once")
 }
 
-// otherGroup is a log whose followers form a group of their own: they get partitions that another
-// process holds too, as a zombie does.
+// hookedLog is a log that calls functions at steps of the process that reads it; nil are none.
+type hookedLog struct {
+	projections.Log
+	beforeFollow, beforeScan, afterRanges, afterRecords func()
+}
+
+func call(hook func()) {
+	if hook != nil {
+		hook()
+	}
+}
+
+func (l hookedLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
+	call(l.beforeScan)
+	return l.Log.Scan(ctx, c)
+}
+
+func (l hookedLog) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	defer call(l.afterRanges)
+	return l.Log.Ranges(ctx, topic)
+}
+
+func (l hookedLog) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	call(l.beforeFollow)
+	f, err := l.Log.Follow(c)
+	return hookedFollower{f, l.afterRecords}, err
+}
+
+type hookedFollower struct {
+	eventlog.Follower
+	afterRecords func()
+}
+
+func (f hookedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	batch, err := f.Follower.Poll(ctx, wait)
+	if err == nil && len(batch.Runs) > 0 {
+		call(f.afterRecords)
+	}
+	return batch, err
+}
+
+// otherGroup is a log whose followers get partitions that another process holds too: zombies.
 type otherGroup struct{ *eventlog.Log }
 
 func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
@@ -215,20 +218,4 @@ func (p *proxy) cut() {
 		conn.Close()
 		delete(p.conns, conn)
 	}
-}
-
-// kill ends the connection of a transaction, as an administrator or a crash would.
-func kill(t testing.TB, pool *pgxpool.Pool, tx pgx.Tx) {
-	t.Helper()
-	_, err := pool.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", tx.Conn().PgConn().PID())
-	require.NoError(t, err)
-}
-
-// ids names the events of a batch.
-func ids(events []fold.Event) string {
-	names := make([]string, len(events))
-	for i, ev := range events {
-		names[i] = ev.Envelope.ID
-	}
-	return strings.Join(names, " ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // zombie makes an engine that follows the same partitions as another one, and does not know it.
@@ -33,15 +35,10 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.run(b.engine(tally{})) // a live generation without records
-			inWrite, release := make(chan struct{}), make(chan struct{})
-			var firsts atomic.Int32
+			g := newGate()
+			defer g.open()
 			first := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
-				if firsts.Add(1) > 1 {
-					return next()
-				}
-				close(inWrite)
-				<-release // it holds the checkpoint's row now
-				if fails != nil {
+				if g.first() && fails != nil { // it holds the checkpoint's row
 					return fails
 				}
 				return next()
@@ -49,10 +46,10 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			second := b.zombie(tally{})
 			b.start(first)
 			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
-			<-inWrite
+			<-g.reached
 			b.start(second)
 			require.Eventually(t, func() bool { return b.waiting() == 1 }, patience, tick) // the second, for the row
-			close(release)
+			g.open()
 			b.caughtUp(first)
 			b.eachOnce(3)
 			b.append(postRead(1, 4), postRead(2, 1))
@@ -68,8 +65,7 @@ type version2 struct{ fold.Projector }
 
 func (version2) Version() int { return 2 }
 
-// A binary with another version of a projector makes a generation of its own beside the one that serves, and each follows its own.
-// Readers by name use the one that is folded. If the newer version is stopped and not used for a week, its generation is dropped.
+// Readers by name use the version that is folded; what nobody used for a week is dropped.
 func TestOtherVersionIsMadeBeside(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -99,22 +95,7 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 	b.eachOnce(3)
 }
 
-func (b *bench) databaseID() (id string) {
-	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), "select database_id::text from identity").Scan(&id))
-	return id
-}
-
-// members is the number of members of a consumer group.
-func (b *bench) members(group string) int {
-	groups, err := b.admin.DescribeGroups(b.ctx(), group)
-	if err != nil || groups[group].Err != nil {
-		return 0
-	}
-	return len(groups[group].Members)
-}
-
-// A batch over two partitions, one of which another process has taken meanwhile: the transaction
-// moves neither, and the other partition's events are folded by the next one, not taken for folded.
+// One partition of a batch was taken by another process: the other partition is folded again.
 func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -129,7 +110,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 			return next()
 		}
 		if len(events) != 4 { // it is tried again, and then read again
-			return fmt.Errorf("the batch does not hold both partitions: %s", ids(events))
+			return fmt.Errorf("the batch does not hold both partitions: %d events", len(events))
 		}
 		first.Store(true)
 		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", taken) })
@@ -141,7 +122,8 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		return errors.Join(errInjected, err)
 	}})
 	b.follow(e)
-	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, b.tallied(), "partition %d, once; %d is the other's", kept, taken)
+	folded := texts(t, b.db, "select id from tally order by 1")
+	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; %d is the other's", kept, taken)
 }
 
 // waiting is the number of sessions that wait for a checkpoint's row.
@@ -150,12 +132,76 @@ func (b *bench) waiting() int {
 		and wait_event_type = 'Lock' and query like '%update checkpoints%'`)
 }
 
-// tallied are the events that tally has folded.
-func (b *bench) tallied() []string {
-	b.t.Helper()
-	rows, err := b.db.Pool.Query(b.ctx(), "select id from tally order by 1")
-	require.NoError(b.t, err)
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(b.t, err)
-	return list
+// The connection is lost before the commit, or with its answer. TestConvergence kills processes.
+func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	through, pool := b.proxied()
+	var kills atomic.Bool
+	p := faulty{tally{}, func(_ context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
+		err := next()
+		if kills.CompareAndSwap(true, false) {
+			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", tx.Conn().PgConn().PID())
+			return err // the commit finds out
+		}
+		return err
+	}}
+	e := b.engine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
+	b.follow(e)
+	kills.Store(true)
+	b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
+	b.caughtUp(e)
+	require.False(t, kills.Load())
+	b.eachOnce(3)
+
+	through.loseCommits.Store(1)
+	b.append(postRead(1, 3), postRead(3, 2))
+	require.Eventually(t, func() bool { return through.lost.Load() > 0 }, patience, tick)
+	b.append(postRead(1, 4))
+	b.caughtUp(e)
+	b.eachOnce(6)
+}
+
+// Another process folds meanwhile, and the first goes on without a restart.
+func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	through, pool := b.proxied()
+	e := b.engine(projectors.Directory{}, func(c *projections.Config) {
+		c.Pool, c.DatabaseURL = pool, pool.Config().ConnString()
+	}).Waiting(often)
+	b.follow(e)
+	through.away.Store(true)
+	through.cut()
+	b.append(category(2, "b"))
+	require.Eventually(t, func() bool { return strings.Contains(e.Problem(), "reach the database") }, patience, tick)
+
+	other := b.engine(projectors.Directory{})
+	b.start(other)
+	b.awaitStatus(other, func(s projections.Status) bool { return s.Lag == 0 })
+	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other")
+	through.away.Store(false)
+	b.append(category(3, "c"))
+	b.caughtUp(e)
+	require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
+}
+
+// What a command waited to see outlives a crash of the server; all else the log can fold again.
+func TestDashboardsCommitSynchronously(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stream := b.chain(agencyA)
+	b.put(stream.next(stream.usersSet(client1, "u1")))
+	b.append(draft(domain.TopicOperations, domain.OperationsKeyAll, "op", domain.ProjectionResumed{Projection: "x"}))
+	for _, c := range []struct {
+		projector fold.Projector
+		want      string
+	}{{dashboards, "on"}, {projectors.Operations{}, "off"}} {
+		var got string
+		b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
+			return errors.Join(next(), tx.QueryRow(ctx, "show synchronous_commit").Scan(&got))
+		}}))
+		require.Equal(t, c.want, got, c.projector.Name())
+	}
 }

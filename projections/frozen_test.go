@@ -12,19 +12,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// endSoon has the server end the session of a transaction that freezes after one second instead of ten; [TestTheServerEndsWhatFreezesInAFold]
-// says how it is in production.
+// endSoon has the server end the session of a transaction that freezes after one second, not ten.
 func endSoon(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = '1s'")
 	return err
 }
 
-// A projector that stops within a transaction, as by SIGSTOP or with its machine, holds no one up: the server ends its session.
-// When it goes on it has written nothing, and folds again.
+// The server ends the session of a projector that was stopped, as by SIGSTOP: it folds again.
 func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := newFrozenTally()
+	p := newHeldTally(true)
 	defer p.gate.open()
 	frozen := b.engine(p)
 	b.follow(frozen)
@@ -44,8 +42,7 @@ func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	b.eachOnce(40)
 }
 
-// A process may freeze in a step of the generations too, or be stopped by Ctrl-Z at a command line: its session holds checkpoints and
-// the lock of all steps. The server ends it; folds and operators go on.
+// A step of the generations that is stopped holds checkpoints and the lock of all steps.
 func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -18,8 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// A start with no generation rebuilds to the end offsets read at start, and is `building`
-// until then: what is appended meanwhile neither holds it up nor makes it live early.
+// What is appended while tables are built neither holds them up nor makes them live early.
 func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -80,8 +79,7 @@ func (b *bench) mixture() {
 	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
 }
 
-// Dropping what the engine knows and starting again gives the same tables and the same
-// notices: the log is the truth.
+// The log is the truth: everything else can be dropped.
 func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -110,8 +108,7 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	require.Equal(t, kept, foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "what the log does not hold outlives it")
 }
 
-// A checkpoint of a compacted topic that was idle longer than tombstones are kept is
-// rebuilt, not resumed: what was erased meanwhile would stay for ever.
+// What was erased while a compacted topic was not followed would stay for ever.
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -174,4 +171,125 @@ func (b *bench) deleteBefore(topic string, partition int32, offset int64) {
 	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: offset, LeaderEpoch: -1})
 	_, err := b.admin.DeleteRecords(b.ctx(), offsets)
 	require.NoError(b.t, err)
+}
+
+// Somebody drops tables while nobody folds: processes that only read see it too.
+func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, drop := range map[string]string{"a schema": "drop schema lb_tally_g1 cascade", "a table": "drop table lb_tally_g1.aside cascade"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.appendReadings(0, 50)
+			b.run(b.engine(twoTables{}))
+			reader := b.other(twoTables{})
+			s := b.caughtUp(reader)
+			require.Empty(t, s.TablesGone)
+			b.exec(drop)
+			s, err := reader.Status(b.ctx())
+			require.NoError(t, err)
+			require.Contains(t, s.TablesGone, "aside")
+			require.True(t, s.Live(), "the engine's own tables know nothing of it yet")
+
+			g := newGate()
+			defer g.open()
+			held := b.engine(twoTables{}, func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
+			b.start(held)
+			<-g.reached
+			s = b.awaitStatus(reader, func(s projections.Status) bool { return s.Generation == 2 })
+			require.False(t, s.Live())
+			require.True(t, s.Anew)
+			require.Empty(t, s.TablesGone)
+			g.open()
+			s = b.caughtUp(reader)
+			require.False(t, s.Anew)
+			b.exec(strings.Replace(drop, "g1", "g2", 1)) // under the process that folds
+			b.awaitStatus(reader, func(s projections.Status) bool { return s.Generation == 3 })
+			b.caughtUp(reader)
+			b.db.Pool.Reset() // prepared statements know the dropped tables
+			b.eachOnce(50)
+		})
+	}
+}
+
+// Tables and checkpoints are set back under the process that follows them, as by a fail-over.
+func TestSetBackTablesAreFoldedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := b.engine(tally{})
+	b.start(e)
+	for n := range 6 {
+		b.append(postRead(int64(n%3+1), n))
+	}
+	b.caughtUp(e)
+	b.eachOnce(6)
+	require.NoError(t, pgx.BeginFunc(b.ctx(), b.db.Pool, func(tx pgx.Tx) error {
+		for _, sql := range []string{"truncate tally", "update checkpoints set next_offset = 0 where projection = 'tally'"} {
+			if _, err := tx.Exec(b.ctx(), sql); err != nil {
+				return fmt.Errorf("%s: %w", sql, err)
+			}
+		}
+		return nil
+	}))
+	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 6 }, patience, tick)
+	b.caughtUp(e)
+	b.eachOnce(6)
+	b.append(postRead(1, 6))
+	b.caughtUp(e)
+	b.eachOnce(7)
+}
+
+// The tables of a generation that is left go, with its consumer group, also where another one is there to be followed.
+func TestTablesThatAreLeftGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	deleting := func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup }
+	first := b.engine(projectors.Directory{}, deleting)
+	stop := b.follow(first)
+	require.Equal(t, 2, b.another(first))
+	require.Eventually(t, func() bool { return b.count("select count(*) from lb_directory_g2.tDefaultCategories") == 1 }, patience, tick)
+	stop()
+	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
+	e := b.engine(projectors.Directory{}, deleting)
+	b.start(e)
+	require.Eventually(t, func() bool { return b.state("directory", 1) == "dropped" }, patience, tick)
+	b.awaitDropped("directory", 1)
+	list, err := projections.Generations(b.ctx(), b.db.Pool)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Eventually(t, func() bool { return b.group("directory.g1").State == "Dead" }, patience, tick)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+}
+
+// group describes the consumer group of a generation: dead if the broker does not know it.
+func (b *bench) group(generation string) kadm.DescribedGroup {
+	b.t.Helper()
+	name := generation + "." + b.text("select database_id::text from identity")
+	groups, err := b.admin.DescribeGroups(b.ctx(), name)
+	require.NoError(b.t, err)
+	return groups[name]
+}
+
+// Attaching a month while a report reads the table would queue every other reader behind it.
+func TestMonthsWaitForLongReports(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(accountRead(1, 1))
+	e := b.engine(projectors.AccountInsights{})
+	stop := b.follow(e)
+	stop()
+	b.exec("drop table " + b.text(`
+		select inhrelid::regclass::text from pg_inherits where inhparent = 'lb_account_insights_g1.tsaccountins'::regclass
+		order by 1 desc offset 1 limit 1`))
+	report, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	defer func() { _ = report.Rollback(context.Background()) }()
+	_, err = report.Exec(b.ctx(), "select count(*) from lb_account_insights_g1.tSAccountIns")
+	require.NoError(t, err)
+	e = b.engine(projectors.AccountInsights{})
+	b.start(e)
+	b.append(accountRead(1, 2))
+	b.caughtUp(e) // beside the report
+	require.Equal(t, 2, b.count("select count(*) from tSAccountIns"))
 }

@@ -1,6 +1,8 @@
 package projections_test
 
 import (
+	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -8,7 +10,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // recreate deletes a topic and makes it again, as a careless operator does.
@@ -113,7 +118,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	b.awaitStatus(e, isPaused)
 	b.append(postRead(1, 2), postRead(2, 1))
 	b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 2 && isPaused(s) })
-	require.Zero(t, b.members("tally.g1."+b.databaseID()), "its partitions are free for others")
+	require.Empty(t, b.group("tally.g1").Members, "its partitions are free for others")
 	b.eachOnce(1)
 	paused.Store(false)
 	b.caughtUp(e)
@@ -146,8 +151,8 @@ func TestLagIsExact(t *testing.T) {
 	standing, err := e.Status(b.ctx())
 	require.NoError(t, err)
 	require.Positive(t, standing.LagSeconds)
-	b.exec("update checkpoints set next_offset = next_offset + 1 where partition = $1", one)
-	b.exec("update checkpoints set next_offset = next_offset + 1 where partition = $1", b.partitionOf(domain.TopicMetrics, "2"))
+	two := b.partitionOf(domain.TopicMetrics, "2")
+	b.exec("update checkpoints set next_offset = next_offset + 1 where partition in ($1, $2)", one, two)
 	moving, err := e.Status(b.ctx())
 	require.NoError(t, err)
 	require.Equal(t, int64(4), moving.Lag)
@@ -159,7 +164,7 @@ func TestRecordsInAnAddedPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 20)
-	e := b.engine(bulkTally{})
+	e := b.engine(tally{})
 	stop := b.follow(e)
 	stop()
 	ranges, _, err := b.log.Ranges(b.ctx(), domain.TopicMetrics)
@@ -168,11 +173,113 @@ func TestRecordsInAnAddedPartition(t *testing.T) {
 	_, err = b.admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
 	require.NoError(t, err)
 	b.produce(b.encode(postRead(1, 900)), added)
-	e = b.engine(bulkTally{})
+	e = b.engine(tally{})
 	b.start(e)
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
 	b.awaitStatus(e, func(s projections.Status) bool {
 		return len(s.Partitions) > int(added) && s.Partitions[added].Stopped != ""
 	})
+}
+
+// restored is the topic that a restore has made.
+var restored = eventlog.TopicID{9}
+
+// moveTables makes all tables those of another topic, as a restore does.
+func (b *bench) moveTables(to eventlog.TopicID) {
+	b.t.Helper()
+	b.exec("with moved as (update generations set topic_id = $1) update checkpoints set topic_id = $1", [16]byte(to))
+}
+
+// A checkpoint moves for who has read the topic that it is of, and for nobody else.
+func TestACheckpointIsOfOneTopic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(tally{}))
+	none, ours := eventlog.TopicID{}, eventlog.TopicID{1}
+	for name, c := range map[string]struct {
+		stored, read eventlog.TopicID
+		state        string
+		why          error
+		after        eventlog.TopicID
+	}{
+		"the same topic":                                      {ours, ours, "live", nil, ours},
+		"another topic":                                       {restored, ours, "live", projections.ErrOtherTopic, restored},
+		"a row of before is taken":                            {none, ours, "live", nil, ours},
+		"brokers that give no ids":                            {none, none, "live", nil, none},
+		"brokers that give no ids any more":                   {ours, none, "live", projections.ErrOtherTopic, ours},
+		"an older state was restored: the tables are no more": {restored, ours, "dropped", projections.ErrMoved, restored},
+	} {
+		b.exec(`update checkpoints set next_offset = 5, state = $1, topic_id = nullif($2, $3::uuid) where partition = 0`,
+			c.state, [16]byte(c.stored), [16]byte(none))
+		err := projections.Move(b.ctx(), b.db.Pool, "tally", 1, c.read, 0, 5, 7)
+		require.ErrorIs(t, err, c.why, name)
+		want := 5
+		if c.why == nil {
+			want = 7
+		}
+		require.Equal(t, want, b.count("select next_offset from checkpoints where partition = 0"), name)
+		require.Equal(t, 1, b.count(`
+			select count(*) from checkpoints where partition = 0 and coalesce(topic_id, $2) = $1`, [16]byte(c.after), [16]byte(none)), name)
+	}
+}
+
+// A process was frozen with records in its hands, and the log was restored meanwhile: it folds none of them, and says why.
+func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(postRead(1, 1))
+	b.run(b.engine(tally{}))
+	frozen := b.engine(tally{}, func(c *projections.Config) {
+		c.Log = hookedLog{Log: b.log, afterRecords: sync.OnceFunc(func() { b.moveTables(restored) })}
+	})
+	b.append(postRead(1, 2))
+	b.start(frozen)
+	b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
+	for _, reason := range frozen.NotFollowed() {
+		require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
+	}
+	b.eachOnce(1)
+	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
+}
+
+// Who copies for a rebuild when the log is restored rolls back what it has copied: the restored topic may end earlier.
+func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 90)
+	var once sync.Once
+	e := b.engine(tally{copying: func(context.Context, write.CopyTarget, bool) error {
+		once.Do(func() {
+			b.exec(`
+				with moved as (update generations set topic_id = $1 where generation = 2)
+				update checkpoints set topic_id = $1 where generation = 2`, [16]byte(restored))
+		})
+		return nil
+	}})
+	b.follow(e)
+	failed := b.ends(b.request(tally{}).ID, operator.RebuildFailed)
+	require.Contains(t, failed.Error, "another log: rebuild")
+	require.Equal(t, 1, b.liveAt("tally"))
+	b.caughtUp(e)
+	b.eachOnce(90)
+}
+
+// A parked event is folded again from the topic that it was parked of: at its offset in another one lies another record.
+func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	eventType := domain.PostRead{}.EventType()
+	b.append(postRead(1, 1))
+	b.run(b.engine(projectors.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	before := b.parked("post_insights")
+	require.Len(t, before, 1)
+	b.moveTables(restored)
+	e := b.engine(projectors.PostInsights{})
+	_, err := e.RetryParked(b.ctx(), projections.ParkedFilter{})
+	require.ErrorIs(t, err, projections.ErrOtherTopic)
+	stop := b.start(e) // it would fold by itself what it knows now
+	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
+	stop()
+	require.Equal(t, before, b.parked("post_insights"))
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// memLog is a topic in memory that hands out its records in batches cut at random. It stands in for
-// the broker where thousands of logs are folded; the codec and the chain are the real ones.
+// memLog is a topic in memory, for thousands of logs; the codec and the chain are the real ones.
 type memLog struct {
 	eventlog.Codec
 	topic      string
@@ -128,19 +127,19 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 	}
 	for ctx.Err() == nil {
 		batch := eventlog.Batch{Topic: f.topic, TopicID: memTopic}
+		ended := true
 		for _, p := range f.all {
 			next := f.positions[p].NextOffset
 			rest := f.partitions[p][next:]
-			n := min(len(rest), f.intn(len(rest)+1))
-			if n == 0 {
-				continue
+			ended = ended && len(rest) == 0
+			if n := min(len(rest), f.intn(len(rest)+1)); n > 0 {
+				batch.Runs = append(batch.Runs, eventlog.Run{Partition: p, Records: rest[:n], Next: next + int64(n)})
 			}
-			batch.Runs = append(batch.Runs, eventlog.Run{Partition: p, Records: rest[:n], Next: next + int64(n)})
 		}
 		if len(batch.Runs) > 0 {
 			return batch, nil
 		}
-		if f.ended() {
+		if ended {
 			select {
 			case f.atEnd <- struct{}{}:
 			default:
@@ -165,12 +164,3 @@ func (f *memFollower) Done(batch eventlog.Batch) {
 }
 
 func (f *memFollower) Close() {}
-
-func (f *memFollower) ended() bool {
-	for p, records := range f.partitions {
-		if f.positions[int32(p)].NextOffset < int64(len(records)) {
-			return false
-		}
-	}
-	return true
-}

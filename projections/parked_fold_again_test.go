@@ -1,8 +1,6 @@
 package projections_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -19,21 +17,12 @@ import (
 
 // state is all that a projection has made: its tables and what it has parked.
 func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
-	out := foldtest.Dump(t, db, p.Tables()...)
-	rows, err := db.Pool.Query(context.Background(), `
+	return append(foldtest.Dump(t, db, p.Tables()...), texts(t, db, `
 		select format('parked %s/%s %s %s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
-		from parked where projection = $1 order by partition, log_offset`, p.Name())
-	require.NoError(t, err)
-	list, err := collect[struct{ Row string }](rows)
-	require.NoError(t, err)
-	for _, r := range list {
-		out = append(out, r.Row)
-	}
-	return out
+		from parked where projection = $1 order by partition, log_offset`, p.Name())...)
 }
 
-// sameFromZero folds the whole log into another database, in one go, by the newest binary, and says
-// that it comes out the same.
+// sameFromZero says that a fold of the whole log into another database comes out the same.
 func (b *bench) sameFromZero(p fold.Projector) {
 	b.t.Helper()
 	zero := &bench{t: b.t, db: newDatabase(b.t), topics: b.topics, brokers: b.brokers, log: b.log}
@@ -157,7 +146,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			result := l.retry(l.engine, one(name, broken))
 			require.Len(t, result.Parked, 1)
 			require.Equal(t, fold.ReasonChainBroken, result.Parked[0].Reason)
-			requireCode(t, domain.CodeConflict, l.engine.SkipParked(t.Context(), parkedAs(name, broken)))
+			require.Equal(t, domain.CodeConflict, domain.CodeOf(l.engine.SkipParked(t.Context(), parkedAs(name, broken))))
 			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parkedHere())
 			require.Equal(t, []string{"u1"}, l.users())
 		},
@@ -254,11 +243,4 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 		})
 	}
 	shared.sameFromZero(dashboards)
-}
-
-func requireCode(t *testing.T, want domain.Code, err error) {
-	t.Helper()
-	refused, ok := errors.AsType[*domain.Error](err)
-	require.True(t, ok, "%v", err)
-	require.Equal(t, want, refused.Code)
 }

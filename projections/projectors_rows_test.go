@@ -1,10 +1,10 @@
 package projections_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -48,11 +48,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 		"erased before it came":       {[]fold.Event{saidEvent(2, "")}, ""},
 		"said again after an erasure": {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, "c"},
 	} {
-		one := make([][]fold.Event, 0, len(tt.events))
-		for _, ev := range tt.events {
-			one = append(one, []fold.Event{ev})
-		}
-		for _, batches := range [][][]fold.Event{one, {tt.events}} {
+		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
 			foldtest.Batches(t, db, projectors.Contents{}, batches)
 			var got string
@@ -70,20 +66,16 @@ func TestOperationsTrail(t *testing.T) {
 	mine.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
 	b.append(mine, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
 	b.run(b.engine(projectors.Operations{}))
-	rows, err := b.db.Pool.Query(b.ctx(), `
-		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)
-	require.NoError(t, err)
 	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
-	list, err := collect[row](rows)
-	require.NoError(t, err)
+	list := collect[row](t, b.db, `
+		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)
 	require.Equal(t, []row{
 		{"mine", agencyA, "operations.projection_paused.v1", "ada", "operator", "r1", "why"},
 		{"all", domain.OperationsKeyAll, "operations.projection_resumed.v1", "", "", "", ""},
 	}, list)
 }
 
-// One record takes a user off the lists of three linked dashboards, closes them, and splits a fourth off: each user
-// hears of it once, of the gravest that befell him; so also in tables that are folded from zero.
+// Each user hears once of a record, of the gravest change, also in tables folded from zero.
 func TestOneNoticeForEachRecordAndUser(t *testing.T) {
 	t.Parallel()
 	l := followLive(t)
@@ -108,13 +100,9 @@ func TestOneNoticeForEachRecordAndUser(t *testing.T) {
 	closed.Primary, closed.Linked, closed.Users, closed.Created, closed.AllowClientDashboard = client4, linked[3:], []string{"both", "split"}, nil, false
 	l.put(l.next(domain.DashboardSettingsChanged{DashboardChange: closed}))
 
-	rows, err := l.db.Pool.Query(t.Context(), "select version || ' ' || user_id || ' ' || kind from access_notices order by version, user_id")
-	require.NoError(t, err)
-	notices, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
 	require.Equal(t, []string{
 		"2 both client_access_removed", "2 gone client_access_removed", "2 split client_access_removed", "2 stays client_access_removed",
 		"3 both board_closed", "3 split board_closed",
-	}, notices)
+	}, texts(t, l.db, "select version || ' ' || user_id || ' ' || kind from access_notices order by version, user_id"))
 	l.sameFromZero(dashboards)
 }

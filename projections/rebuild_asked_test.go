@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -20,7 +19,7 @@ import (
 func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(bulkTally{}))
+	b.run(b.engine(tally{}))
 	b.exec("create table public.committed (how text)")
 	b.exec(`create function public.note_commit() returns trigger language plpgsql as $$
 		begin insert into public.committed values (current_setting('synchronous_commit')); return new; end $$`)
@@ -30,7 +29,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), what)
 		b.exec("truncate public.committed")
 	}
-	request := b.request("tally")
+	request := b.request(tally{})
 	inSync("request")
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
@@ -43,8 +42,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	inSync("switch back")
 }
 
-// Who waits for a step of the generations hears of each: that a rebuild is asked for, or decided about, that its generation is to be followed,
-// and that it is live. Nobody has to look.
+// Who waits for a step need not look.
 func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -54,60 +52,41 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	var listening sync.WaitGroup
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
-	e := b.engine(bulkTally{}, func(c *projections.Config) { c.Progress = progress })
-	heard := func(what string, stepped <-chan struct{}) {
+	e := b.engine(tally{}, func(c *projections.Config) { c.Progress = progress })
+	hears := func(what string, step func()) {
 		t.Helper()
+		stepped := e.Stepped()
+		step()
 		select {
 		case <-stepped:
 		case <-time.After(patience):
 			require.FailNow(t, "not heard: "+what)
 		}
 	}
-	stepped := e.Stepped()
-	listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) })
-	heard("that it listens", stepped)
-	stepped = e.Stepped()
-	request := b.request("tally")
-	heard("the request", stepped)
-	stepped = e.Stepped()
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	heard("an operator's decision", stepped)
-	request = b.request("tally")
+	var request projections.Rebuild
+	hears("that it listens", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
+	hears("the request", func() { request = b.request(tally{}) })
+	hears("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
+	request = b.request(tally{})
 	hold := newGate()
 	defer hold.open()
-	e = b.engine(heldCopy(hold), func(c *projections.Config) {
-		c.Progress = progress
-	})
+	e = b.engine(tally{copying: hold.copying}, func(c *projections.Config) { c.Progress = progress })
 	b.start(e)
 	<-hold.reached
-	stepped = e.Stepped()
-	hold.open()
-	heard("that it is to be followed, and live", stepped)
+	hears("that it is to be followed, and live", hold.open)
 	b.ends(request.ID, operator.RebuildDone)
 }
 
-// heldFollow is a log whose followers wait at a gate.
-type heldFollow struct {
-	projections.Log
-	gate *gate
-}
-
-func (l heldFollow) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
-	l.gate.first()
-	return l.Log.Follow(c)
-}
-
-// A rebuild that waits is left behind by an upgrade: no process runs its version any more, and those of the new one cancel
-// it and drop what it has made.
+// No process runs the version of a waiting rebuild any more: those of the new one cancel it.
 func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
 	var paused atomic.Bool
-	old := b.engine(bulkTally{}, waitingAtSwitch(&paused))
+	old := b.engine(tally{}, waitingAtSwitch(&paused))
 	stop := b.follow(old)
 	paused.Store(true)
-	request := b.request("tally")
+	request := b.request(tally{})
 	require.Contains(t, b.awaitSwitch(request.ID).Error, "paused")
 	stop()
 	newer := b.engine(version2{tally{}})
@@ -120,13 +99,12 @@ func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"), "tables and views of the new version")
 }
 
-// Readers may use a candidate before it is switched to, because nothing was live before it. Cancelled then, it stays theirs,
-// and what was being built beside it retires.
+// Nothing was live before the candidate, so that readers used it before it was switched to.
 func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	p := newFrozenTally()
+	p := newHeldTally(true)
 	defer p.gate.open()
 	p.generation.Store(1)
 	var paused atomic.Bool
@@ -134,7 +112,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	b.start(e)
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
-	request := b.request("tally")
+	request := b.request(tally{})
 	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching })
 	require.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
@@ -150,15 +128,14 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 }
 
-// Rows of rebuilds and of their parts stay bounded: each new rebuild takes the oldest ended ones of its projection away, and what is
-// older than a year and a month. Another projection's stay, and so does what has not ended.
+// The newest hundred of a projection stay, for a year and a month.
 func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(bulkTally{})
+	e := b.engine(tally{})
 	b.follow(e)
-	b.ends(b.request("tally").ID, operator.RebuildDone)
+	b.ends(b.request(tally{}).ID, operator.RebuildDone)
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"))
 	ended := func(projection string, n int, ago string) {
 		b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at, finished_at)
@@ -169,7 +146,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	ended("other", 150, "1 day")
 	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
 		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
-	last := b.ends(b.request("tally").ID, operator.RebuildDone)
+	last := b.ends(b.request(tally{}).ID, operator.RebuildDone)
 	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the one that has not ended")
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))
 	require.Equal(t, 150, b.count("select count(*) from rebuilds where projection = 'other'"))
@@ -177,7 +154,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards where rebuild = $1", last.ID))
 
 	b.exec("update rebuilds set finished_at = now() - interval '401 days' where finished_at is not null")
-	b.request("tally")
+	b.request(tally{})
 	require.Equal(t, 2, b.count("select count(*) from rebuilds where projection = 'tally'"))
 }
 
@@ -186,12 +163,12 @@ func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	b.run(b.engine(bulkTally{}))
+	b.run(b.engine(tally{}))
 	proxy, pool := b.proxied()
-	request := b.request("tally")
-	e := b.engine(bulkTally{}, func(c *projections.Config) {
+	request := b.request(tally{})
+	e := b.engine(tally{}, func(c *projections.Config) {
 		c.Pool = pool
-		c.Log = afterRanges{b.log, sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
+		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})
 	b.start(e)
 	done := b.ends(request.ID, operator.RebuildDone)
@@ -199,16 +176,4 @@ func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left behind")
 	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
-}
-
-// afterRanges is a log that calls a function after its ends were read.
-type afterRanges struct {
-	projections.Log
-	call func()
-}
-
-func (l afterRanges) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
-	ranges, id, err := l.Log.Ranges(ctx, topic)
-	l.call()
-	return ranges, id, err
 }

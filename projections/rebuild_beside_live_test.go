@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -11,29 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// heldScan is a log whose scans wait at a gate: whoever scans knows where the log ended, and has read nothing.
-type heldScan struct {
-	*eventlog.Log
-	gate *gate
-}
-
-func (l heldScan) Scan(ctx context.Context, c eventlog.ScanConfig) error {
-	l.gate.first()
-	<-l.gate.opened // every partition
-	return l.Log.Scan(ctx, c)
-}
-
-// An operator skips while a rebuild is under way: before it reads the log the skip is folded in bulk, after that by
-// following. Either way the new tables are those that live projection made, and readers are switched to them.
+// Before a rebuild reads the log a skip is folded in bulk, after that by following.
 func TestSkipWhileARebuildFolds(t *testing.T) {
 	t.Parallel()
 	for name, during := range map[string]bool{"in the bulk": false, "behind the bulk": true} {
@@ -45,7 +29,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			defer g.open()
 			p := projectors.Dashboards{Partitions: dashboards.Partitions}
 			l.engine = l.bench.engine(p, func(c *projections.Config) {
-				c.Log = heldScan{l.log, g}
+				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows where the log ends, and has read nothing
 			})
 			l.start(l.engine)
 			l.set("u1")
@@ -55,7 +39,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			if !during {
 				l.put(l.next(skip(bad)))
 			}
-			r := l.requestOf(p)
+			r := l.request(p)
 			<-g.reached
 			if during {
 				l.put(l.next(skip(bad)))
@@ -77,27 +61,25 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 	}
 }
 
-// A topic was created again, and its partitions stop with "another log: rebuild". The switch does not wait for positions of another
-// log, and there is no way back to tables of the log that is gone.
+// The switch does not wait for positions of a log that is gone; there is no way back to its tables.
 func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	b.run(b.engine(bulkTally{}))
+	b.run(b.engine(tally{}))
 	b.recreate(domain.TopicMetrics)
 	b.appendReadings(500, 520)
-	e := b.engine(bulkTally{})
+	e := b.engine(tally{})
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	b.ends(b.request("tally").ID, operator.RebuildDone)
+	b.ends(b.request(tally{}).ID, operator.RebuildDone)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
 	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 }
 
-// Each projection is rebuilt under traffic, with poison, races and an operator's records in the log: what the bulk made
-// equals what live projection made, and readers are switched.
+// Under traffic, with poison, races and operators' records in the log.
 func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 	t.Parallel()
 	for _, p := range every() {
@@ -110,7 +92,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			e := b.engine(p)
 			b.follow(e)
 			stop := b.traffic()
-			r := b.requestOf(p)
+			r := b.request(p)
 			done := b.ends(r.ID, operator.RebuildDone)
 			stop()
 			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
@@ -122,7 +104,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
 			b.outlives(p.Name(), 1)
 
-			r = b.requestOf(p)
+			r = b.request(p)
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
 			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // else it was faster
 				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
@@ -138,19 +120,16 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	p := newHeldTally()
+	p := newHeldTally(false)
 	defer p.gate.open()
 	g := newGate()
 	defer g.open()
-	p.copying = func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}
+	p.copying = g.copying
 	e := b.engine(p)
 	b.follow(e)
 	p.generation.Store(1)
 	b.appendReadings(100, 110)
-	asked := b.request("tally")
+	asked := b.request(tally{})
 	<-g.reached
 	slow := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
 	require.Equal(t, operator.RebuildCopying, slow.State)
@@ -183,26 +162,17 @@ func TestYieldIsBounded(t *testing.T) {
 	})
 }
 
-// bulkVersion2 is bulkTally in the next version.
-type bulkVersion2 struct{ bulkTally }
-
-func (bulkVersion2) Version() int { return 2 }
-
-// The tables of the next version are made beside the ones that serve, once and in bulk; readers and views of the version that runs
-// stay where they are, and the next one goes on from what was prepared.
+// The next version goes on from tables that were made in bulk beside those that serve.
 func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	old := b.engine(bulkTally{})
+	old := b.engine(tally{})
 	b.follow(old)
 	b.shows("tally", "lb_tally_v1")
 
-	next := asked("tally")
-	next.Version = 2
-	r, err := b.askFor(next)
-	require.NoError(t, err)
-	stop := b.start(b.other(bulkVersion2{}))
+	r := b.request(version2{tally{}})
+	stop := b.start(b.other(version2{tally{}}))
 	done := b.ends(r.ID, operator.RebuildDone)
 	stop()
 	require.Equal(t, 2, done.Generation)
@@ -215,7 +185,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	b.appendReadings(100, 150)
 	b.caughtUp(old)
-	newer := b.other(bulkVersion2{})
+	newer := b.other(version2{tally{}})
 	b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
@@ -226,13 +196,13 @@ func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	r := b.request("tally")
+	r := b.request(tally{})
 	g := newGate()
 	defer g.open()
-	e := b.engine(heldCopy(g))
+	e := b.engine(tally{copying: g.copying})
 	b.start(e)
 	<-g.reached
-	readers, of := b.readers(bulkTally{}), []fold.Projector{bulkTally{}}
+	readers, of := b.readers(tally{}), []fold.Projector{tally{}}
 	live, err := projections.Live(b.ctx(), readers, of)
 	require.NoError(t, err)
 	require.False(t, live)

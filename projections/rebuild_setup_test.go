@@ -13,41 +13,67 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// bulkTally is tally as a rebuild folds it: what it has counted goes to COPY, and never twice.
-type bulkTally struct {
-	tally
-	name string // "": tally
-	// copying, if set, is called before rows are handed over.
+// tally is a projector that is not idempotent on purpose: an event that is folded twice counts twice. A test may hold up or spoil
+// its steps: the beginning of a fold, what is written with a batch, and the rows that a rebuild copies.
+type tally struct {
+	begin   func(generation int)
+	writing func(ctx context.Context, tx pgx.Tx, f *tallyFold, last *pgx.Batch) error
 	copying func(ctx context.Context, into write.CopyTarget, last bool) error
 }
 
-func (p bulkTally) Name() string {
-	if p.name != "" {
-		return p.name
+func (tally) Name() string     { return "tally" }
+func (tally) Version() int     { return 1 }
+func (tally) Topic() string    { return domain.TopicMetrics }
+func (tally) Types() []string  { return nil }
+func (tally) Tables() []string { return []string{"tally"} }
+func (tally) Definition() ddl.Definition {
+	return "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n"
+}
+
+func (p tally) Begin(generation int) fold.Fold {
+	if p.begin != nil {
+		p.begin(generation)
 	}
-	return p.tally.Name()
+	return &tallyFold{of: p, generation: generation}
 }
 
-func (p bulkTally) Begin(int) fold.Fold { return &bulkTallyFold{of: p} }
-
-// heldCopy is bulkTally whose first copy waits at a gate.
-func heldCopy(g *gate) bulkTally {
-	return bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}}
+type tallyFold struct {
+	of         tally
+	generation int
+	ids        []string
 }
 
-type bulkTallyFold struct {
-	tallyFold
-	of bulkTally
+func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
+
+func (*tallyFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+
+func (f *tallyFold) Apply(ev fold.Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	f.ids = append(f.ids, ev.Envelope.ID)
+	return nil
 }
 
-func (f *bulkTallyFold) Take(last bool) (fold.Handover, error) {
+func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	if f.of.writing != nil {
+		if err := f.of.writing(ctx, tx, f, last); err != nil {
+			return err
+		}
+	}
+	last.Queue(`
+		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
+		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
+	return nil
+}
+
+// Take hands what it has counted to COPY, and never twice.
+func (f *tallyFold) Take(last bool) (fold.Handover, error) {
 	ids := f.ids
 	f.ids = nil
 	return func(ctx context.Context, into write.CopyTarget) error {
@@ -60,6 +86,30 @@ func (f *bulkTallyFold) Take(last bool) (fold.Handover, error) {
 			pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
 		return err
 	}, nil
+}
+
+// heldTally is tally whose writes of one generation wait until the gate is opened.
+type heldTally struct {
+	tally
+	generation *atomic.Int32 // 0: none
+	gate       *gate
+}
+
+// newHeldTally waits as long as its context; a frozen one whatever becomes of that and of its session.
+func newHeldTally(frozen bool) heldTally {
+	p := heldTally{generation: &atomic.Int32{}, gate: newGate()}
+	p.writing = func(ctx context.Context, tx pgx.Tx, f *tallyFold, _ *pgx.Batch) error {
+		if int32(f.generation) != p.generation.Load() {
+			return nil
+		}
+		if !frozen {
+			return p.gate.wait(ctx)
+		}
+		err := endSoon(ctx, tx)
+		p.gate.first()
+		return err
+	}
+	return p
 }
 
 // gate holds who comes to it until it is opened; it tells of the first.
@@ -76,15 +126,32 @@ func newGate() *gate {
 }
 
 // first holds the first that comes, whatever becomes of its context: it is frozen.
-func (g *gate) first() {
-	if g.came.Add(1) == 1 {
-		close(g.reached)
-		<-g.opened
+func (g *gate) first() bool {
+	if g.came.Add(1) > 1 {
+		return false
 	}
+	close(g.reached)
+	<-g.opened
+	return true
+}
+
+// pass holds everybody who comes, whatever becomes of their contexts.
+func (g *gate) pass() {
+	g.first()
+	<-g.opened
+}
+
+// copying holds the first copy of a rebuild.
+func (g *gate) copying(context.Context, write.CopyTarget, bool) error {
+	g.first()
+	return nil
 }
 
 // wait holds everybody who comes, until its own context ends.
 func (g *gate) wait(ctx context.Context) error {
+	if g.came.Add(1) == 1 {
+		close(g.reached)
+	}
 	select {
 	case <-g.opened:
 		return nil
@@ -101,9 +168,12 @@ func (b *bench) rebuilds() *projections.Rebuilds {
 	return projections.NewRebuilds(b.db.Pool)
 }
 
-func (b *bench) request(projection string) projections.Rebuild {
+// request asks for a rebuild by the version of a projector.
+func (b *bench) request(p fold.Projector) projections.Rebuild {
 	b.t.Helper()
-	r, err := b.askFor(asked(projection))
+	request := asked(p.Name())
+	request.Version = p.Version()
+	r, err := b.askFor(request)
 	require.NoError(b.t, err)
 	return r
 }
@@ -111,18 +181,7 @@ func (b *bench) request(projection string) projections.Rebuild {
 // awaitRebuild waits until a rebuild is as it should be.
 func (b *bench) awaitRebuild(id string, ok func(projections.Rebuild) bool) projections.Rebuild {
 	b.t.Helper()
-	var last projections.Rebuild
-	defer func() {
-		if b.t.Failed() {
-			b.t.Logf("last: %+v", last)
-		}
-	}()
-	require.Eventually(b.t, func() bool {
-		r, err := b.rebuilds().Get(context.Background(), id)
-		last = r
-		return err == nil && ok(r)
-	}, patience, tick)
-	return last
+	return await(b.t, func() (projections.Rebuild, error) { return b.rebuilds().Get(context.Background(), id) }, ok)
 }
 
 func (b *bench) ends(id string, state operator.RebuildState) projections.Rebuild {
@@ -190,14 +249,4 @@ func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 func (b *bench) awaitSwitch(id string) projections.Rebuild {
 	b.t.Helper()
 	return b.awaitRebuild(id, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
-}
-
-// requestOf asks for a rebuild of a projector that there is.
-func (b *bench) requestOf(p fold.Projector) projections.Rebuild {
-	b.t.Helper()
-	request := asked(p.Name())
-	request.Version = p.Version()
-	r, err := b.askFor(request)
-	require.NoError(b.t, err)
-	return r
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
@@ -23,15 +22,15 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 3000)
-	p := bulkTally{}
+	p := tally{}
 	e := b.engine(p)
 	b.follow(e)
 	readers := b.readers(p)
-	stop := make(chan struct{})
+	running, stop := context.WithCancel(b.ctx())
 	var traffic sync.WaitGroup
 	events := 3000
 	traffic.Go(func() {
-		for more(stop) {
+		for running.Err() == nil {
 			b.appendReadings(events, events+3)
 			events += 3
 		}
@@ -39,7 +38,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	var wrong atomic.Value
 	seen := 3000
 	traffic.Go(func() {
-		for more(stop) {
+		for running.Err() == nil {
 			var n, twice int
 			before := seen
 			err := readers.QueryRow(context.Background(), "select count(*), count(*) filter (where n <> 1) from tally").Scan(&n, &twice)
@@ -48,9 +47,9 @@ func TestRebuildUnderTraffic(t *testing.T) {
 			}
 		}
 	})
-	asked := b.request("tally")
+	asked := b.request(tally{})
 	done := b.ends(asked.ID, operator.RebuildDone)
-	close(stop)
+	stop()
 	traffic.Wait()
 	require.Nil(t, wrong.Load())
 	require.Equal(t, 2, done.Generation)
@@ -64,30 +63,25 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	require.Equal(t, "retired", b.state("tally", 1))
 }
 
-func more(stop chan struct{}) bool {
-	select {
-	case <-stop:
-		return false
-	default:
-		return true
-	}
-}
-
 // A process freezes before its shards' first statement: it claims nothing with its old lease.
 func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	first := b.engine(bulkTally{})
+	first := b.engine(tally{})
 	b.run(first)
-	asked := b.request("tally")
+	asked := b.request(tally{})
 	// As the first process left it, which made the generation and froze: a lease, shards, no sessions.
 	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
 	g := newGate()
 	defer g.open()
-	p := beforeClaims{gate: g, from: &atomic.Bool{}}
-	second := b.engine(p)
-	p.from.Store(true)
+	var made atomic.Bool
+	second := b.engine(tally{begin: func(generation int) {
+		if made.Load() && generation == 0 { // as rebuilds begin their folds
+			g.pass()
+		}
+	}})
+	made.Store(true)
 	b.start(second)
 	<-g.reached
 	for partition := range partitions[domain.TopicMetrics] {
@@ -103,40 +97,23 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	b.eachOnce(100)
 }
 
-// beforeClaims is tally whose shards wait, from a moment on, before they are claimed.
-type beforeClaims struct {
-	bulkTally
-
-	gate *gate
-	from *atomic.Bool
-}
-
-func (p beforeClaims) Begin(generation int) fold.Fold {
-	if p.from.Load() && generation == 0 { // as rebuilds begin their folds
-		p.gate.first()
-		<-p.gate.opened
-	}
-	return p.bulkTally.Begin(generation)
-}
-
 // twoTables has a table beside tally that nothing is written to.
-type twoTables struct{ bulkTally }
+type twoTables struct{ tally }
 
 func (twoTables) Tables() []string { return []string{"tally", "aside"} }
 func (twoTables) Definition() ddl.Definition {
 	return "create table aside (id int);\n" + tally{}.Definition() + "create unique index aside_id on aside (id);\n"
 }
 
-// The keys of one table are there, those of another are waited for, when another process takes the rebuild over: it makes
-// those that are left.
+// The keys of one table are there, those of another are waited for.
 func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
 	g := newGate()
 	defer g.open()
-	first := b.engine(twoTables{heldCopy(g)})
-	asked := b.request("tally")
+	first := b.engine(twoTables{tally{copying: g.copying}})
+	asked := b.request(tally{})
 	stop := b.start(first)
 	<-g.reached
 	tx, err := b.db.Pool.Begin(b.ctx())
@@ -166,22 +143,21 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	b.appendReadings(0, 200)
 	g := newGate()
 	defer g.open()
-	first := b.engine(bulkTally{}, func(c *projections.Config) {
+	first := b.engine(tally{}, func(c *projections.Config) {
 		pool := c.Pool
 		c.Paused = func(ctx context.Context) (bool, error) {
 			var switching bool
 			err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
 			if switching { // all of the process stands still: sessions ask too, and the beat
-				g.first()
-				<-g.opened
+				g.pass()
 			}
 			return false, err
 		}
 	})
 	stop := b.follow(first)
-	asked := b.request("tally")
+	asked := b.request(tally{})
 	<-g.reached
-	second := b.other(bulkTally{})
+	second := b.other(tally{})
 	b.start(second)
 	b.takenOver(asked.ID, 1)
 	b.ends(asked.ID, operator.RebuildDone)
@@ -199,21 +175,12 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	inCopy := make(chan struct{})
-	var once sync.Once
-	var held atomic.Bool
-	held.Store(true)
-	e := b.engine(bulkTally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error {
-		if !held.Load() {
-			return nil
-		}
-		once.Do(func() { close(inCopy) })
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}})
+	g := newGate()
+	defer g.open()
+	e := b.engine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }})
 	b.follow(e)
-	first := b.request("tally")
-	<-inCopy
+	first := b.request(tally{})
+	<-g.reached
 	_, err := b.askFor(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
@@ -222,8 +189,8 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))
-	held.Store(false)
-	b.ends(b.request("tally").ID, operator.RebuildDone)
+	g.open()
+	b.ends(b.request(tally{}).ID, operator.RebuildDone)
 	require.Equal(t, 3, b.liveAt("tally"))
 	b.eachOnce(50)
 }
@@ -233,12 +200,12 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	e := b.engine(bulkTally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
+	e := b.engine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}})
 	b.follow(e)
-	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
+	failed := b.ends(b.request(tally{}).ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")

@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -86,7 +84,7 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 // definitionDigest digests columns, keys and indexes, as the database has them: comments are no part of it.
 func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
 	t.Helper()
-	rows, err := db.Pool.Query(context.Background(), `
+	lines := texts(t, db, `
 		select format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
 		where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
@@ -94,9 +92,6 @@ func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
 		select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = $1 and not c.relispartition
 		order by 1`, ddl.Schema(p.Name(), 1))
-	require.NoError(t, err)
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
 	require.NotEmpty(t, lines)
 	return digestOf(lines)
 }
