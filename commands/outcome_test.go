@@ -12,8 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// late is a broker that takes a record, does not answer, and delivers it after a while; never when
-// after is negative. The writer hears of nothing when its time is over, as from eventlog.
+// late is a broker that does not answer and delivers a record after a while; never if it is negative.
 func (s *stage) late(after time.Duration) {
 	s.onAppend = func(ctx context.Context, n int, d domain.Draft) error {
 		if n > 1 {
@@ -43,8 +42,7 @@ func open(t *testing.T, err error) string {
 	return e.CommandID
 }
 
-// After an append without a definite answer the only answers are its outcome, or 503
-// with the command id. The record comes before the deadline: its outcome.
+// Without a definite answer of the log there is the outcome, here before the deadline, or a 503.
 func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,8 +56,7 @@ func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 	})
 }
 
-// The record comes after the deadline: neither a success nor a refusal was told, and repeating with
-// the command id gives the outcome and no second record.
+// A record that comes after the deadline is found by its command id, and is the only one.
 func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	t.Parallel()
 	for name, own := range map[string]string{"without a key of the caller's": "", "with one": "caller's key"} {
@@ -87,8 +84,7 @@ func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	}
 }
 
-// While the repetition waits, the first record comes and takes its version: the answer is the first
-// one's outcome.
+// While the repetition waits, the first record takes its version: its outcome is the answer.
 func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,8 +110,7 @@ func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 	})
 }
 
-// The record never comes and another takes its version: it is decided again; if it does come after
-// all, it is stale.
+// Another record takes the version: it is decided again, and stale if it does come.
 func TestUnknownOutcomeAndALostRace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -121,8 +121,7 @@ func TestLostTooOftenIsAConflict(t *testing.T) {
 	require.NotContains(t, s.present, north)
 }
 
-// Commands of one agency queue in the process, so that races come only from other processes; those
-// of another agency do not wait.
+// Commands of one agency queue in the process; those of another agency do not wait.
 func TestCommandsOfOneAgencyQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -30,8 +30,7 @@ var (
 	}
 )
 
-// The record says who, in which role, by which request, what and why; it is of no single agency, also when
-// the operator's token names one.
+// The record says who, by which request, what and why, and is of no agency.
 func TestOperatorsActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}

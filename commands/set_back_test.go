@@ -34,8 +34,7 @@ func (s *spine) setBack() {
 	s.exec(sql + "commit")
 }
 
-// A PUT that matches tables which were set back is not acknowledged without a record: the log says otherwise. Neither is
-// one refused, nor an earlier answer repeated, while nobody knows whether it still holds.
+// While tables lack records of the log, nothing is acknowledged, refused or answered again.
 func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

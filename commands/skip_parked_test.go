@@ -68,8 +68,7 @@ func (s *spine) usersOf(account string) (users []string) {
 	return users
 }
 
-// A parked agency takes no command but the skip of what holds it up, a record of its own stream that says who, why and which; then what
-// waited is folded, and commands go on.
+// A parked agency takes the skip of what holds it up and nothing else; then what waited is folded.
 func TestSkipSetsAnAgencyFree(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

@@ -45,8 +45,7 @@ func TestTheWholeWay(t *testing.T) {
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 2}, verdicts)
 }
 
-// Rule 9: two processes, each with its own locks, producers and read side, hammer
-// overlapping sets. No update is lost, versions are gapless, stale records are counted.
+// Rule 9: two processes that change overlapping sets lose no update; versions are gapless.
 func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -91,8 +90,7 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
 }
 
-// Refused with a reason and nothing written while the projection is paused, rebuilding
-// from zero, or the stream parked.
+// Refused with a reason while the projection is paused or rebuilding, or the stream parked.
 func TestRealRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -130,8 +128,7 @@ func TestRealRefusals(t *testing.T) {
 	}
 }
 
-// A key is remembered for 24 h of record time, whatever the clock says, scoped to agency
-// and subject.
+// A key is remembered for 24 h of record time, scoped to agency and subject.
 func TestRealIdempotency(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

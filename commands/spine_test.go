@@ -24,8 +24,7 @@ import (
 
 const patience = 5 * time.Minute
 
-// spine is the real thing: a broker, the log, PostgreSQL, the projections that commands need and the
-// read side.
+// spine is a broker, the log, PostgreSQL, the projections that commands need and the read side.
 type spine struct {
 	t       *testing.T
 	db      *pgtest.DB
@@ -193,8 +192,7 @@ func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]
 	return head, verdicts
 }
 
-// patiently repeats a change for as long as nobody knows whether the tables hold all that the log does, as such an answer says:
-// how long they take to is the machine's matter.
+// patiently repeats a change while nobody knows whether the tables hold all that the log does.
 func patiently(change func() (commands.Result, error)) (commands.Result, error) {
 	for end := time.Now().Add(patience); ; {
 		result, err := change()

@@ -36,13 +36,11 @@ var (
 	errTooLarge = errors.New("too large")
 )
 
-// stage is the log and its fold in memory: the store and the appender of [commands.Dashboards]. What
-// an append does is for each test to say.
+// stage is the log and its fold in memory: store and appender of [commands.Dashboards].
 type stage struct {
 	accounts []string
 	users    map[string]string
-	// onAppend, if set, stands in for the broker: it may deliver drafts, now or later, and says what
-	// the writer hears.
+	// onAppend, if set, is the broker: it may deliver drafts, now or later, and answers the writer.
 	onAppend func(ctx context.Context, n int, d domain.Draft) error
 	onSettle func() error
 	onRead   func() error // before a document is read

@@ -57,8 +57,7 @@ func newWorld() *world {
 	}
 }
 
-// facts gives a decision exactly what the read side gives it: the dashboards of the named accounts
-// and of their sets, the accounts that are named, the users that are named or listed.
+// facts gives a decision exactly what the read side gives it.
 func (w *world) facts(primary string, accounts, users []string) domain.DashboardFacts {
 	f := domain.DashboardFacts{
 		ParentAccount: w.agency, Dashboards: map[string]domain.Dashboard{}, Accounts: map[string]bool{},

@@ -215,8 +215,7 @@ func TestImportedIsValidated(t *testing.T) {
 	}
 }
 
-// Whatever the old links were: every set is whole and identical on all of its dashboards, no link and no
-// user is there that was not there before, and a repetition finds nothing to do.
+// Whatever the old links were: sets are whole, no link and no user is new, a repetition does nothing.
 func TestPlanImportNeverWidens(t *testing.T) {
 	t.Parallel()
 	accounts := []string{north, south, east, west}

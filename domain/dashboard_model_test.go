@@ -6,9 +6,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// model is a plain reading of the rules, written without a look at the code that it judges: it takes
-// all dashboards of the agency, goes rule by rule, and compares lists before and after. It returns
-// the contents after the change, who lost access, or the code of a refusal.
+// model reads the rules one by one, without a look at the code that it judges. Lost are the
+// users without access after the change.
 func (w *world) model(c domain.UpdateDashboard) (after map[string]doc, lost []string, refusal domain.Code) {
 	if c.Primary == w.agency {
 		return nil, nil, domain.CodeForbidden // rule 1

@@ -13,8 +13,7 @@ import (
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 )
 
-// Random histories of two agencies keep the invariants of dashboards, and every accepted change does
-// exactly what a plain reading of the rules says (dashboard_model_test.go).
+// Every change of random histories does what [world.model] says and keeps the invariants.
 func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -71,8 +71,7 @@ func TestRule4UserMerging(t *testing.T) {
 	})
 }
 
-// Rule 5: users in the request become the list of every linked dashboard; who was on one before and
-// is on none of the touched ones after has lost access.
+// Rule 5: given users become the list of every linked dashboard; who is on none any more lost access.
 func TestRule5UsersGiven(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{

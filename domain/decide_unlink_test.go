@@ -62,8 +62,7 @@ func TestRule3SplitKeepsSettings(t *testing.T) {
 	require.Equal(t, []string{"posts"}, w.dashboards[south].Scopes)
 }
 
-// Rule 5, split: users of what leaves are taken from what stays, and the other way round; users of
-// the agency belong to neither side and stay on both.
+// Rule 5, split: each side loses the other's users; those of the agency stay on both.
 func TestRule5Split(t *testing.T) {
 	t.Parallel()
 	everyone := []string{staff, nina, sam, eva}
@@ -136,8 +135,7 @@ func TestOpenDashboard(t *testing.T) {
 	})
 }
 
-// The id of a dashboard that is made here is a function of its owner, so that a creation that is
-// repeated or replayed gives the same one.
+// The id of a dashboard follows from its owner: a repeated or replayed creation gives the same one.
 func TestNewDashboardID(t *testing.T) {
 	t.Parallel()
 	id := domain.NewDashboardID(agency, north)

@@ -40,8 +40,7 @@ func TestGainSince(t *testing.T) {
 	}
 }
 
-// A figure that some readings lack gains what it gained: reading by reading since the last one that had it is as much
-// as from the first to the last, and engagement is the sum of its parts.
+// Figures that some readings lack gain as much step by step as from the first to the last.
 func TestGainSinceLosesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -27,8 +27,7 @@ func samplesOf(t testing.TB, eventType string) map[string][]byte {
 	return samples
 }
 
-// Every event version that was ever written decodes for ever, to what it was written from. A sample
-// is never changed; a field that is added later gets a second sample.
+// Every event version decodes for ever. Samples are never changed; a later field gets a second one.
 func TestFrozenSamples(t *testing.T) {
 	t.Parallel()
 	registry := domain.NewRegistry()

@@ -14,8 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// shut is to which dashboards nobody had access after a version, and who decided it, by the states one after the other: the first record since
-// which the dashboard was closed, or open with nobody on its list, without a gap.
+// shut are the dashboards to which nobody had access after a version, each with the record that decided it.
 func shut(entries []known, version int64, dashboard string) (list []string) {
 	for _, sub := range []string{north, south, east} {
 		is := last(entries, sub, version)
@@ -38,8 +37,7 @@ func shut(entries []known, version int64, dashboard string) (list []string) {
 	return list
 }
 
-// Beside those who had access at a moment are the dashboards to which nobody had, with the record that decided it: each on one page, whatever the
-// pages' length.
+// Beside those who had access are the dashboards to which nobody had, each on one page.
 func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
@@ -71,8 +69,7 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	require.Nil(t, meta.WithoutAccess, "it is not told of a range")
 }
 
-// All dashboards that were changed between two moments are told with what each answer about one of them says, the one that was changed last first,
-// page by page.
+// All that was changed between two moments is told as of one dashboard, the last change first.
 func TestDifferencesOfAllDashboards(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)

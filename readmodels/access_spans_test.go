@@ -55,8 +55,7 @@ func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
 	return q
 }
 
-// Whoever is named at a moment is who the records give then; what is said of the user's whole time, and of the records that
-// began and ended it, agrees with the fold just before, at and after each of them; and a range shows the spans that last in it.
+// Spans agree with the fold before, at and after each record that begins or ends them.
 func TestSpansSayWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
@@ -176,8 +175,7 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 	})
 }
 
-// A page goes on in what the first one stood for, whatever was decided since; who is named by nobody is not there; who was
-// erased stays, as an id.
+// A page goes on in what the first one stood for; who was erased stays, as an id.
 func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -10,8 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Linking gives the other dashboard the scopes of the primary (rule 7). The preview and the history name who loses a scope by it, and leave
-// out who can open nothing: inactive users in the preview, staff in the history.
+// Rule 7 takes scopes: preview and history name who loses one, without those who can open nothing.
 func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -44,8 +44,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...
 	w.Fold(t, db)
 }
 
-// The names beside the ids are those of the agency's own directory: who has moved to another agency is no
-// business of this one any more, and shows as who was erased does.
+// Who has moved to another agency shows as who was erased does: as an id.
 func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -74,8 +73,7 @@ func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 	require.Equal(t, []readmodels.POC{{ID: staff}}, v.MainPOC)
 }
 
-// Who is on the list and not shown is told with the reason, so that a list that is sent back removes nobody unknowingly.
-// Client users, who change no list, are told nothing.
+// Who is listed and not shown is told with the reason: a list that is sent back removes nobody.
 func TestWhoIsListedAndNotShown(t *testing.T) {
 	t.Parallel()
 	const gone, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"

@@ -27,8 +27,7 @@ func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
 
-// connected are the entities of a page of client A that its member, of the same number, has
-// connected.
+// connected are the entities of a page of client A that the member of the same number connected.
 func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.DirectoryConnection, domain.DirectorySocialAccount) {
 	return domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
 		domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id)},
@@ -302,8 +301,7 @@ func TestPlatforms(t *testing.T) {
 	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
 }
 
-// What an operator has paused says so to the agency, without who and why, and to operators with why; what a token may read, and
-// until when, is told with both.
+// Agencies are told that an operator has paused a page, operators also why; both what a token may read.
 func TestPausedAndUngrantedPlatform(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)

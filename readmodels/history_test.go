@@ -49,8 +49,7 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	require.Equal(t, readmodels.Named{ID: nina}, access.User)
 }
 
-// Nothing of one agency shows in the other's: neither entries nor names. That no dashboard does is
-// tried for every route.
+// Nothing of one agency shows in the other's: neither entries nor names.
 func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -16,8 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// drawPeopleWorld draws members who come, go and are renamed, what they have connected, under which
-// authorisations, and what became of these; some accounts are in no directory.
+// drawPeopleWorld adds people, what they connected and what became of it; some are in no directory.
 func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season) // with readings, so that some of the sources were read
 	w.Secrets = map[string]domain.SecretTimes{}

@@ -76,8 +76,7 @@ func (q question) aYearLater() question {
 	return q
 }
 
-// comparedSeries: what stands beside a series is what the seven rules say of the period before, part by part. All else is as
-// without it; and with nothing to compare with, nothing is compared.
+// comparedSeries: beside a series is what the rules say of the period before; all else is as without.
 func (p probe) comparedSeries() (lines []string) {
 	for _, with := range []analytics.Compare{analytics.ComparePrevious, analytics.CompareYear} {
 		q := p.question
@@ -159,8 +158,7 @@ func twice(g *gainsWorld) world {
 	return w
 }
 
-// wantPrevious is what a total of gains is compared with: what the same pages gained in the period before, the day flows day by
-// day with the days that both have.
+// wantPrevious is what the same pages gained in the period before; day flows, of days that both have.
 func (q question) wantPrevious(w *world, name string, then question, platforms []domain.Platform) (v *int64) {
 	zone := q.Range.Zone
 	days := q.seen(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
@@ -191,8 +189,7 @@ func (q question) wantPrevious(w *world, name string, then question, platforms [
 	return v
 }
 
-// wantPostsPrevious fills what the gains of posts are compared with: what the posts of the same
-// pages gained in the period before.
+// wantPostsPrevious fills what the posts of the same pages gained in the period before.
 func (q question) wantPostsPrevious(w *world, want cells, then question) {
 	for field, name := range map[string]string{"post_engagement": domain.MetricEngagement, "post_views": domain.MetricViews} {
 		all := q.ofPosts(w, name)
@@ -216,8 +213,7 @@ func (q question) knew(w *world, page int64, before time.Time) bool {
 	})
 }
 
-// Totals compared with the year before agree with an oracle: stocks with where they stood when the same dates had ended, of pages
-// of which there are readings from before that, gains with what the same pages gained in them.
+// Totals compared with the year before agree with an oracle: stocks at its end, gains of the same pages.
 func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -11,8 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// February of two years, day by day: the 29th has nothing to be compared with, and stands beside the 28th a year later. Whole
-// months stand against whole months, in either direction.
+// The 29th is compared with nothing, and stands beside the 28th a year later; months with months.
 func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -91,8 +91,7 @@ func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platf
 	}
 }
 
-// lastStock is what the kind says of a stock: the last reading of each page in the range counts. Where a page has changed
-// hands, it is the last one that the asker sees.
+// lastStock: the last reading in the range that the asker sees counts of each page.
 func (q question) lastStock(w *world, name string, platforms []domain.Platform) (v *int64) {
 	for _, n := range q.stock(w, name, q.Range.From, q.Range.To, platforms) {
 		sum(&v, n)
@@ -176,8 +175,7 @@ func wantStats(w *world, q question) cells {
 	return want
 }
 
-// wantRecorded fills when the figures of each part were recorded: of each page its last reading in the part that counts, and of
-// every day flow that counts in it the last reading of that day.
+// wantRecorded fills when what counts in each part was read: first and last.
 func (q question) wantRecorded(w *world, want cells) {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
 	type label struct {
@@ -266,8 +264,7 @@ func wantMemberGrowth(w *world, q question) cells {
 	return want
 }
 
-// wantPublished fills how many posts, as they were registered last, were published in the range and
-// in the period before it.
+// wantPublished fills how many posts were published in the range and in the period before.
 func (q question) wantPublished(w *world, want cells) {
 	o := newOracle(w, q.scope, q.RangeQuery)
 	before, _ := o.previous()

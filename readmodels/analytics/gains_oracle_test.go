@@ -141,8 +141,7 @@ func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading 
 	return nil
 }
 
-// dayFlows is rule 4: one number for each page and day label, that of the last capture, at the first instant of its day in
-// the zone; rule 5 says whose it is.
+// dayFlows is rule 4: of each page and day label the number of the last capture, by rule 5 its owner.
 func dayFlows(readings []gainsReading, name string, zone *time.Location) (days []gained) {
 	type label struct {
 		page int64
@@ -230,8 +229,7 @@ func (all gains) ofMember(id int64) gains {
 	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.MemberID != id })
 }
 
-// ofAccounts are the gains of accounts. A day that has a number of its own is not counted by steps too (rule 4): a step is
-// of the day of its reading, in the zone.
+// ofAccounts are the gains of accounts: a day with a number of its own is not counted by steps (rule 4).
 func (q question) ofAccounts(w *world, name string) gains {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
 	days := dayFlows(readings, name, q.Range.Zone)

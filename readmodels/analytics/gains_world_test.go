@@ -76,8 +76,7 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 	return g
 }
 
-// drawSubscriptions gives clients subscriptions of one currency that begin and end within the season; of some the price is
-// not known.
+// drawSubscriptions gives clients subscriptions of one currency; of some the price is not known.
 func (g *gainsWorld) drawSubscriptions() {
 	for i, account := range []string{clientA, clientC, agencyA, clientB} {
 		for n := range g.IntN(3) {
@@ -128,8 +127,7 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 	return owner
 }
 
-// drawErasure erases what agency A has read of a page up to an instant, in some worlds. What is connected again is listed again: the
-// posts that are left are registered anew.
+// drawErasure erases what agency A read of a page up to an instant; the posts left are listed again.
 func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 	if !g.withErased || g.more.IntN(2) == 0 {
 		return
@@ -162,8 +160,7 @@ func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 	}
 }
 
-// drawPosts draws posts of a page with their registrations and readings. The owner of the day registers a post; a new
-// owner may register it again. Some of the readings lack figures; some figures come late; some posts are from zero.
+// drawPosts draws posts, registered again by some new owners, with readings that lack figures.
 func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
 	for n := range g.IntN(4) {
 		id, times := fmt.Sprintf("p%d", n), g.readingTimes(8)

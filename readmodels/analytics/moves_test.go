@@ -13,8 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Alice hands her page to Bob in June: the sources say to whom asks about her why nothing new
-// comes.
+// Alice hands her page to Bob: the sources say to whom asks about her why nothing new comes.
 func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -49,8 +48,7 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	}
 }
 
-// A member who moved along with a page to another client has no name in the old one's ranking; and
-// a user who went to another agency shows no picture to this one.
+// A member who moved to another client has no name here; a user of another agency shows no picture.
 func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -79,8 +77,7 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	}
 }
 
-// Two clients of an agency read one page at the same instant, as when it moves between them: the
-// agency counts it once, by the event with the smaller id, whichever of its clients that is.
+// Of two clients' readings of a page at one instant, the agency counts the event with the smaller id.
 func TestOfReadingsOfOneInstantTheSmallerIDCounts(t *testing.T) {
 	t.Parallel()
 	for name, ids := range map[string][2]string{"the first client's": {"a", "b"}, "the second client's": {"b", "a"}} {

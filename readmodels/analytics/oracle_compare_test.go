@@ -15,8 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// agreeOnPart is agreeOn for a part of an answer: what accounts gained is for TestGainsAddUp to judge, and so is what else
-// rests on it.
+// agreeOnPart compares the part of an answer that [TestGainsAddUp] does not judge.
 func agreeOnPart[R any](
 	t *testing.T, draw func(*rapid.T, time.Time) *world,
 	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),

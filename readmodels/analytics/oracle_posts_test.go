@@ -15,8 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// drawPostWorld adds posts with readings and registrations to a world: gaps, absent figures, changes of
-// owner and member, posts that nobody registered.
+// drawPostWorld adds posts to a world: gaps, absent figures, changes of owner, some unregistered.
 func drawPostWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season)
 	w.Directory = append(w.Directory, domain.DirectoryCategory{ID: 1, Name: "one"}, domain.DirectoryCategory{ID: 2, Name: "two"})
@@ -123,8 +122,7 @@ type postStep struct {
 	name string
 }
 
-// growthFigures are the figures of what a post gained: [postFigures] in their order, and the
-// engagement.
+// growthFigures are the figures of what a post gained: [postFigures] in order, and the engagement.
 func growthFigures(g *analytics.PostGrowth) []**int64 {
 	return []**int64{&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.Engagement}
 }

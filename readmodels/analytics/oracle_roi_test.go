@@ -17,9 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// What views cost, day by day, over drawn subscriptions: open ended, overlapping, one after the other, without a
-// price, in two currencies, of clients, of the agency and of another one; asked in several zones, of whole days or not, also
-// while the range has not ended.
+// What views cost, day by day, over drawn subscriptions of two currencies, in zones, of any ranges.
 func TestCostsAgreeWithDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -214,8 +212,7 @@ func (c costsWorld) months() (months []costMonth) {
 	return months
 }
 
-// running are the subscriptions of an account on a date; of "", the agency's. They run from the day on which they begin to the
-// day before the one on which they end.
+// running are the subscriptions of an account on a date, not of the day on which they end.
 func (c costsWorld) running(account, date string) (plans []domain.DirectorySubscription) {
 	if account == "" {
 		account = agencyA

@@ -10,8 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// oracle answers by looking through all events again for every single figure. It shares nothing with
-// the queries but the shape of their answers.
+// oracle looks through all events for every figure; it shares only the shape of the answers.
 type oracle struct {
 	w     *world
 	scope readmodels.Scope
@@ -84,8 +83,7 @@ func (o *oracle) begun() []string {
 	return o.datesOf(o.q.Range.From, o.elapsed(), false)
 }
 
-// previous is the period that the range is compared with: as many days before a range of days as
-// have elapsed, else as long.
+// previous is the period before: as many days as have elapsed, else as long.
 func (o *oracle) previous() (from, to time.Time) {
 	elapsed := question{RangeQuery: o.q}
 	elapsed.Range.To = o.elapsed()

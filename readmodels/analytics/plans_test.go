@@ -70,9 +70,7 @@ func ofOneClient(q *planQuestion)   { q.scope.Accounts = []string{planClient(0, 
 func ofOneMember(q *planQuestion)   { q.query.Member = 1 }
 func ofOneCategory(q *planQuestion) { q.query.Category = 1 }
 
-// Among agencies that are like each other, no statement of any endpoint reads a table of readings,
-// or one of their roll-ups, from end to end. And of each social account the sources of an answer
-// about posts read the newest quarter of an hour and nothing else, however long it was read.
+// No statement reads readings or roll-ups from end to end, and sources of posts only the newest ones.
 func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -202,8 +200,7 @@ func (a *asked) of(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQue
 	return a.statements
 }
 
-// planForAny runs the statement of an endpoint that has a text in it by the plan that PostgreSQL
-// keeps for any parameters, and returns that plan with what was read.
+// planForAny runs a statement by the plan that PostgreSQL keeps for any parameters.
 func (a *asked) planForAny(t *testing.T, endpoint, part string, q planQuestion) []planNode {
 	t.Helper()
 	all := a.of(t, endpoint, q)

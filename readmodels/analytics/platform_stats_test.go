@@ -257,9 +257,7 @@ func TestEngagementRate(t *testing.T) {
 	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added: 31 of 400")
 }
 
-// Places that go by an id are added up by it, whatever they are called: two of one name stay two,
-// one that was renamed has its newest name, and one without a name goes by its id. Answers hold the
-// 25 largest places.
+// Places are added up by their ids, under their newest names; answers hold the 25 largest.
 func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

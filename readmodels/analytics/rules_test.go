@@ -119,8 +119,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	}
 }
 
-// An account that was connected in June is in the total with what it gained since, and in no
-// comparison.
+// An account connected in June is in the total with what it gained since, and in no comparison.
 func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -267,8 +266,7 @@ func gainedLikes(w *world, member int64, id string, published time.Time, gained 
 	}
 }
 
-// A page that ends amid equals is that of the whole ranking, newest first, and a post that is
-// registered nowhere takes no place.
+// A page that ends amid equals goes on newest first; unregistered posts take no place.
 func TestPagesOfARankingCutEquals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -160,8 +160,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	}
 }
 
-// A figure whose scope was not granted says so, and names the scope, whatever the newest reading says of it; one that is there all
-// the same is not missing.
+// A missing figure names the scope that was not granted, whatever the newest reading says of it.
 func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -223,8 +222,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	require.EqualValues(t, "Nothing of it was read in this range.", reason, "which is the graver lack")
 }
 
-// An account of which something is erased that lies in the range is named, whether the directory still holds it or not; to the client who
-// had it and the agency alone.
+// What is erased in the range is named, to the client who had it and the agency alone.
 func TestSourcesSayWhatIsErased(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -264,8 +262,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 	require.NotContains(t, got[0].Reason, "erased")
 }
 
-// When newer figures are to be expected: only of accounts that can be read, and only while the
-// range was not over; and an answer about the past stays as it is, whatever is read since.
+// Newer figures are expected of accounts that will be read, while the range is not over.
 func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -321,8 +318,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	}
 }
 
-// A pause by an operator is shown next to the status, which says what the figures are worth: nothing
-// new is expected. It is left out where nothing new would come anyway.
+// A pause stands beside the status; it is left out where nothing new would come anyway.
 func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -53,8 +53,7 @@ func answers(t *testing.T, db *pgtest.DB, scope readmodels.Scope) map[string]str
 	return out
 }
 
-// tenantFacts are what one tenant has in June; two tenants may have the same social account, one after
-// the other.
+// tenantFacts are what one tenant has in June; two may have the same social account in turn.
 func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 	when := inJune
 	if tenant.ParentAccount == agencyB {
@@ -78,8 +77,7 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 		domain.DirectorySubscription{ID: value, AccountID: tenant.AccountID, PriceMinor: &value, Currency: "EUR", StartsAt: june.From})
 }
 
-// Rows belong to the tenant of their event for ever: an agency's answers are the same whether another
-// one has the same social accounts or not.
+// An agency's answers are the same whether another one has the same social accounts or not.
 func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
