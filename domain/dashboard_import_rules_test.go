@@ -183,14 +183,11 @@ func TestFoldOfAnImport(t *testing.T) {
 	event := domain.DashboardsImported{Dashboards: []domain.ImportedDashboard{old(north, 5)}}
 	revisions, err := event.Change().Fold(agency, 3, day0.Add(time.Hour*900), map[string]domain.Dashboard{north: opened})
 	require.NoError(t, err)
-	require.Len(t, revisions, 1)
-	require.Equal(t, opened, *revisions[0].Before)
-	after := revisions[0].After
-	require.Equal(t, old(north, 5).DocumentID, after.DocumentID)
-	require.Equal(t, after.DocumentID, after.ID)
-	require.Equal(t, day0, after.CreatedAt)
-	require.Equal(t, day0.Add(5*time.Hour), after.UpdatedAt)
-	require.Equal(t, int64(3), after.Version)
+	was := old(north, 5)
+	require.Equal(t, []domain.DashboardRevision{{Before: &opened, After: domain.Dashboard{
+		DocumentID: was.DocumentID, ID: was.DocumentID, SubAccountID: north, ParentAccount: agency, SubAccountIDs: []string{north},
+		Users: []string{}, MainPOC: []string{}, Scopes: was.Scopes, CreatedAt: day0, UpdatedAt: day0.Add(5 * time.Hour), Version: 3,
+	}}}, revisions)
 	require.Equal(t, []string{north}, event.Change().Touched())
 }
 

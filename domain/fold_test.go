@@ -17,21 +17,14 @@ func TestFold(t *testing.T) {
 	w := newWorld()
 	w.given(t, change(north, users(nina)), change(south, users(nina)))
 	before, at := w.dashboards, day0.Add(time.Hour)
-	t.Run("of a dashboard that is nowhere: nothing at all", func(t *testing.T) {
-		t.Parallel()
-		revisions, err := domain.DashboardChange{Primary: north, Linked: []string{north, west}, Users: []string{wes}}.
-			Fold(agency, 9, at, before)
-		require.ErrorContains(t, err, west)
-		require.Empty(t, revisions)
-	})
-	t.Run("what a record creates is there already: it stays", func(t *testing.T) {
-		t.Parallel()
-		revisions, err := domain.DashboardChange{
-			Primary: north, Linked: []string{north}, Users: []string{sam}, Created: map[string]string{north: "another"},
-		}.Fold(agency, 9, at, before)
-		require.NoError(t, err)
-		require.Equal(t, before[north].DocumentID, revisions[0].After.DocumentID)
-	})
+	revisions, err := domain.DashboardChange{Primary: north, Linked: []string{north, west}, Users: []string{wes}}.Fold(agency, 9, at, before)
+	require.ErrorContains(t, err, west, "of a dashboard that is nowhere")
+	require.Empty(t, revisions)
+	revisions, err = domain.DashboardChange{
+		Primary: north, Linked: []string{north}, Users: []string{sam}, Created: map[string]string{north: "another"},
+	}.Fold(agency, 9, at, before)
+	require.NoError(t, err)
+	require.Equal(t, before[north].DocumentID, revisions[0].After.DocumentID, "what a record creates is there already: it stays")
 }
 
 func TestErrors(t *testing.T) {
