@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// late is a broker that does not answer and delivers a record after a while; never if it is negative.
+// late is a broker that does not answer and delivers a record after a while, or never if negative.
 func (s *stage) late(after time.Duration) {
 	s.onAppend = func(ctx context.Context, n int, d domain.Draft) error {
 		if n > 1 {

@@ -212,7 +212,7 @@ func TestImportedIsValidated(t *testing.T) {
 	}
 }
 
-// Whatever the old links were: sets are whole, no link and no user is new, a repetition does nothing.
+// Whatever the old links were: sets are whole, no link or user is new, a repetition does nothing.
 func TestPlanImportNeverWidens(t *testing.T) {
 	t.Parallel()
 	accounts := []string{north, south, east, west}

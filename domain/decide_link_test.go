@@ -71,7 +71,7 @@ func TestRule4UserMerging(t *testing.T) {
 	})
 }
 
-// Rule 5: given users become the list of every linked dashboard; who is on none any more lost access.
+// Rule 5: given users become the list of every linked dashboard; who is on none lost access.
 func TestRule5UsersGiven(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{

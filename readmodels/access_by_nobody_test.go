@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// shut are the dashboards to which nobody had access after a version, each with the record that decided it.
+// shut are the dashboards that nobody could open after a version, with the record that decided it.
 func shut(entries []known, version int64, dashboard string) (list []string) {
 	for _, sub := range []string{north, south, east} {
 		is := last(entries, sub, version)

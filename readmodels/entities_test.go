@@ -301,7 +301,7 @@ func TestPlatforms(t *testing.T) {
 	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
 }
 
-// Agencies are told that an operator has paused a page, operators also why; both what a token may read.
+// Agencies see that an operator paused a page, operators also why; both what a token may read.
 func TestPausedAndUngrantedPlatform(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)

@@ -76,7 +76,7 @@ func (q question) aYearLater() question {
 	return q
 }
 
-// comparedSeries: beside a series is what the rules say of the period before; all else is as without.
+// comparedSeries: next to a series is what the rules say of the period before; all else stays.
 func (p probe) comparedSeries() (lines []string) {
 	for _, with := range []analytics.Compare{analytics.ComparePrevious, analytics.CompareYear} {
 		q := p.question
@@ -158,7 +158,7 @@ func twice(g *gainsWorld) world {
 	return w
 }
 
-// wantPrevious is what the same pages gained in the period before; day flows, of days that both have.
+// wantPrevious is what the same pages gained in the period before; day flows on common days alone.
 func (q question) wantPrevious(w *world, name string, then question, platforms []domain.Platform) (v *int64) {
 	zone := q.Range.Zone
 	days := q.seen(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
@@ -213,7 +213,7 @@ func (q question) knew(w *world, page int64, before time.Time) bool {
 	})
 }
 
-// Totals compared with the year before agree with an oracle: stocks at its end, gains of the same pages.
+// Totals of the year before agree with an oracle: stocks at its end, gains of the same pages.
 func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -141,7 +141,7 @@ func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading 
 	return nil
 }
 
-// dayFlows is rule 4: of each page and day label the number of the last capture, by rule 5 its owner.
+// dayFlows is rule 4: of each page and day the number of the last capture; rule 5 says whose.
 func dayFlows(readings []gainsReading, name string, zone *time.Location) (days []gained) {
 	type label struct {
 		page int64
@@ -229,7 +229,7 @@ func (all gains) ofMember(id int64) gains {
 	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.MemberID != id })
 }
 
-// ofAccounts are the gains of accounts: a day with a number of its own is not counted by steps (rule 4).
+// ofAccounts are the gains of accounts: a day that has a day flow is not counted by steps (rule 4).
 func (q question) ofAccounts(w *world, name string) gains {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
 	days := dayFlows(readings, name, q.Range.Zone)

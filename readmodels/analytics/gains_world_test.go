@@ -127,7 +127,7 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 	return owner
 }
 
-// drawErasure erases what agency A read of a page up to an instant; the posts left are listed again.
+// drawErasure erases what agency A read of a page up to an instant; its posts are listed again.
 func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 	if !g.withErased || g.more.IntN(2) == 0 {
 		return

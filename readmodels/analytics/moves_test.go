@@ -77,7 +77,7 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	}
 }
 
-// Of two clients' readings of a page at one instant, the agency counts the event with the smaller id.
+// Of two clients' readings of a page at one instant the event with the smaller id counts.
 func TestOfReadingsOfOneInstantTheSmallerIDCounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -70,7 +70,7 @@ func ofOneClient(q *planQuestion)   { q.scope.Accounts = []string{planClient(0, 
 func ofOneMember(q *planQuestion)   { q.query.Member = 1 }
 func ofOneCategory(q *planQuestion) { q.query.Category = 1 }
 
-// No statement reads readings or roll-ups from end to end, and sources of posts only the newest ones.
+// No statement reads readings or roll-ups from end to end; sources of posts read the newest.
 func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
