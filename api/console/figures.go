@@ -176,11 +176,11 @@ func (f figuresView) watches() string {
 
 // figureShown is a total with what it is compared with.
 type figureShown struct {
-	Name   string
-	Value  *int64
-	Change *int64
-	Base   *int64 // what Change is in per cent of; nil: no percentage is shown
-	Note   string
+	Name    string
+	Value   *int64
+	Change  *int64
+	Percent string // of Change; "": none is shown
+	Note    string
 
 	Accounts int  // of how many accounts it is
 	Others   bool // some of them, or some days, have no counterpart before the range

@@ -138,11 +138,10 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 
 // tile is a total as a page shows it; what says what it counts.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
-	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + f.noteOf(t)), Accounts: t.Accounts, Others: t.NoBaseline || t.ComparedInPart}
-	if t.ChangePct != nil {
-		shown.Base = t.Previous
+	return figureShown{
+		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t), Note: strings.TrimSpace(what + " " + f.noteOf(t)),
+		Accounts: t.Accounts, Others: t.NoBaseline || t.ComparedInPart,
 	}
-	return shown
 }
 
 // totalOf is what posts gained as a total.

@@ -144,11 +144,12 @@ func (r reportView) compared(f, before figureShown) figureShown {
 		return out
 	}
 	change := *f.Value - *before.Value
-	out.Change, out.Base = &change, before.Value
+	out.Change = &change
+	out.Percent = percent(analytics.Total{Change: &change, Previous: before.Value, ChangePct: analytics.Percent(change, *before.Value, 1)})
 	if f.Accounts != before.Accounts || f.Others {
 		how := "Compared in part: "
 		if f.Name == figureNames["followers"] { // a page that was connected meanwhile brings all of its followers
-			how, out.Change, out.Base = "Not compared: ", nil, nil
+			how, out.Change, out.Percent = "Not compared: ", nil, ""
 		}
 		out.Note = how + counted(f.Accounts, "account", "accounts") + " in " + r.Month + ", " +
 			counted(before.Accounts, "account", "accounts") + " in " + r.Before + "."

@@ -79,6 +79,24 @@ func TestFollowersOfOtherPagesAreNotCompared(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "7,340")
 }
 
+// A page that was first read in the range is in no percentage; its followers are not part of what a change is of. A change too small
+// to show has no sign.
+func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	data := analytics.AccountFollowers{}
+	f := &data.Total.Followers
+	for want, of := range map[string]analytics.Total{
+		"&#43;1.9\u00a0%": {Previous: new(int64(209266)), Change: new(int64(2668)), ChangePct: new(1.88), ComparedInPart: true},
+		">0.0\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(-0.0)},
+	} {
+		*f = of
+		f.Value = new(*f.Previous + *f.Change)
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, want)
+	}
+}
+
 // A change is the same number of per cent wherever it is shown: rounded once, from the change itself.
 func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
 	t.Parallel()

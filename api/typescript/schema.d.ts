@@ -4050,7 +4050,7 @@ export interface components {
             net: number | null;
             /**
              * Format: double
-             * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
+             * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
              */
             net_pct: number | null;
             /** @description `no_baseline` says that followers were read in the range and never before. */
@@ -4568,7 +4568,7 @@ export interface components {
             net: number | null;
             /**
              * Format: double
-             * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
+             * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
              */
             net_pct: number | null;
             /** @description `no_baseline` says that followers were read in the range and never before. */
@@ -6462,7 +6462,7 @@ export interface components {
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not positive, with `gained_since`, and where a gain of the previous period took as long.
+             * @description `change_pct` is `change` in per cent of `previous`, with two decimals, both without the accounts whose stock was first read in the range; null with `no_baseline`, where that is not positive, with `gained_since`, and where a gain of the previous period took as long.
              */
             change_pct: number | null;
             /** @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading. */
@@ -6474,7 +6474,7 @@ export interface components {
             gained_since: string | null;
             /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: ("stock" | "cumulative" | "day_flow" | "rolling")[];
-            /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %. */
+            /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range. */
             no_baseline: boolean;
             /**
              * Format: int64

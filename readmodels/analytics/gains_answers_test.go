@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -30,14 +31,40 @@ func wantAccountInsights(w *world, q question) cells {
 	return want
 }
 
-// wantFollowers fills the totals of followers. Rule 6: a step over a long gap has no percentage.
+// wantFollowers fills the totals of followers, with their percentage.
 func (q question) wantFollowers(w *world, want cells) {
 	all := q.ofAccounts(w, domain.MetricFollowers)
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".followers.value"] = q.lastStock(w, domain.MetricFollowers, platforms)
 		want[path+".followers.change"] = all.in(q.Range.From, q.Range.To, platforms...)
+		want[path+".followers.change_pct"], want[path+".followers.no_baseline"] = q.growthInPercent(w, all, platforms)
 		all.wantGap(want, q.Range, platforms, path+".followers.gained_since", path+".followers.change_pct")
 	})
+}
+
+// growthInPercent is what the pages gained that were read before the range, in hundredths of a per cent of what they had then.
+// A page that was first read in the range is in neither. none is 1 if pages were read in the range and none of them before.
+// Rule 6: a step over a long gap has no percentage, see [gains.wantGap].
+func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, none *int64) {
+	var had, grew, pages int64
+	last := q.stock(w, domain.MetricFollowers, q.Range.From, q.Range.To, platforms)
+	for page, value := range last {
+		before := slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
+			return r.owner.SocialAccount == page && r.at.Before(q.Range.From) && r.of(domain.MetricFollowers) != nil
+		})
+		of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
+		if gain := of.in(q.Range.From, q.Range.To, platforms...); before && gain != nil {
+			had, grew, pages = had+value-*gain, grew+*gain, pages+1
+		}
+	}
+	none = new(int64(0))
+	if len(last) > 0 && pages == 0 {
+		*none = 1
+	}
+	if had > 0 {
+		pct = new(int64(math.Round(float64(grew) * 10000 / float64(had))))
+	}
+	return pct, none
 }
 
 // wantTotal fills a gain over the range: its value, and of how many accounts it is.
@@ -147,6 +174,7 @@ func wantNetGrowth(w *world, q question) cells {
 	all, want := q.ofAccounts(w, domain.MetricFollowers), cells{}
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".net"] = all.in(q.Range.From, q.Range.To, platforms...)
+		want[path+".net_pct"], want[path+".no_baseline"] = q.growthInPercent(w, all, platforms)
 		all.wantGap(want, q.Range, platforms, path+".gained_since", path+".net_pct")
 	})
 	q.wantSeries(want, "series", "net", all)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"regexp"
@@ -116,7 +117,10 @@ func (c cells) walk(path string, node any) {
 		}
 	case json.Number:
 		v, err := node.Int64()
-		if part, _ := node.Float64(); err != nil {
+		switch part, _ := node.Float64(); {
+		case strings.HasSuffix(path, "_pct"):
+			v = int64(math.Round(part * 100))
+		case err != nil:
 			v = int64(part) // a rate: what matters is whether there is one
 		}
 		c[path] = &v
@@ -267,7 +271,7 @@ func (p probe) askFor(name string, q question) cells {
 }
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
-var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$`)
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$|no_baseline$`)
 
 // additive are the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {

@@ -30,7 +30,8 @@ type NetGrowth struct {
 	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
 	// Net is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
 	Net *int64 `json:"net"`
-	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
+	// NetPct is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null
+	// with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
 	NetPct *float64 `json:"net_pct"`
 	// NoBaseline says that followers were read in the range and never before.
 	NoBaseline bool `json:"no_baseline"`

@@ -32,11 +32,12 @@ type Total struct {
 	Previous *int64 `json:"previous"`
 	// Change is the compared part of `value` less `previous`; null with `previous`.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, where
-	// `previous` is not positive, with `gained_since`, and where a gain of the previous period took as long.
+	// ChangePct is `change` in per cent of `previous`, with two decimals, both without the accounts whose stock was first read
+	// in the range; null with `no_baseline`, where that is not positive, with `gained_since`, and where a gain of the previous
+	// period took as long.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
-	// with: `change` is null then, never 0 % or 100 %.
+	// with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
 	// in neither `change` nor `previous`. So does a stock of an account that was first read in the range:
@@ -62,6 +63,7 @@ type metricValue struct {
 	// value, and of it the part that has a counterpart; nil when there is none.
 	value, compared, previous *int64
 	comparedInPart            bool
+	joined                    bool    // of a stock: nobody had read it before the range
 	since                     *sample // as [Total] has it
 	noPct                     bool    // a step in it, or in what it is compared with, took too long
 
@@ -95,13 +97,14 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 	if before := v.lastBefore(g, r.From); before != nil {
 		v.before = &before.value
 	}
+	begin, _ := v.within(r.From, r.From) // of any owner: a step from another owner's reading is compared
+	v.joined = g.values[begin] == nil && v.before == nil
 	if qc.comparesStock(v, g) {
 		if gained := qc.stepsIn(v, g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
-		last, _ := v.within(qc.compared.To, qc.compared.To) // of any owner: a step from another owner's reading is compared
-		v.comparedInPart = v.previous != nil && g.values[last] == nil && v.lastBefore(g, qc.compared.To) == nil
+		v.comparedInPart = v.previous != nil && v.joined
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
 	qc.noteSince(v, g)
@@ -321,7 +324,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 // total adds values up.
 func total(values []*metricValue) Total {
 	var t Total
-	var value, compared, previous tally
+	var value, compared, previous, grown, base tally
 	var kinds []domain.Kind
 	var sources []string
 	for _, v := range values {
@@ -333,6 +336,10 @@ func total(values []*metricValue) Total {
 		if v.previous != nil {
 			compared.addKnown(v.compared)
 			previous.addKnown(v.previous)
+			if !v.joined {
+				grown.addKnown(new(*v.compared - *v.previous))
+				base.addKnown(v.previous)
+			}
 		}
 		if v.comparedInPart || v.value != nil && v.previous == nil {
 			t.ComparedInPart = true
@@ -340,13 +347,14 @@ func total(values []*metricValue) Total {
 	}
 	t.Value, t.Accounts, t.Previous = value.value(), int(value.n), previous.value()
 	t.Kinds, t.SourceMetrics = sorted(kinds), sorted(sources)
-	if t.Previous == nil {
-		t.NoBaseline, t.ComparedInPart = len(values) > 0, false
-		return t
+	if t.Previous != nil {
+		t.Change = new(compared.sum - previous.sum)
 	}
-	t.Change = new(compared.sum - previous.sum)
-	if !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }) {
-		t.ChangePct = Percent(*t.Change, *t.Previous, 2)
+	switch {
+	case base.n == 0:
+		t.NoBaseline, t.ComparedInPart = len(values) > 0, t.ComparedInPart && t.Previous != nil
+	case !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }):
+		t.ChangePct = Percent(grown.sum, base.sum, 2)
 	}
 	return t
 }
