@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,7 @@ var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 		}
 		return name
 	},
+	"has":   slices.Contains[[]string],
 	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
 }).Parse(connectPagesText))
 
@@ -71,7 +73,8 @@ type connectPage struct {
 	RequestID string
 	Opened    connect.Opened
 	View      connect.View
-	Ticked    string // the key of the page that is to be connected again
+	Ticked    url.Values        // the keys of what is ticked, as the form sends them
+	Beside    map[string]string // what is wrong with a page, by its key
 	Progress  []readingProgress
 	Link      connect.LinkPage
 	Deletion  connect.DeletionState
@@ -237,11 +240,11 @@ var (
 )
 
 func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error {
-	return s.showChoice(w, r, "")
+	return s.showChoice(w, r, nil, nil)
 }
 
-// showChoice shows how far a sign-in came, and what was wrong with a choice.
-func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string) error {
+// showChoice shows how far a sign-in came, and what was wrong with a choice, which stays ticked.
+func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, sent url.Values, wrong *domain.Error) error {
 	id, err := pathText(r, "attempt")
 	if err != nil {
 		return err
@@ -250,7 +253,7 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string)
 	if err != nil {
 		return err
 	}
-	page := connectPage{View: view, Said: said}
+	page := connectPage{View: view, Ticked: sent, Beside: map[string]string{}}
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
 		page.Title = "Nothing was connected"
@@ -264,14 +267,20 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string)
 		return s.writePage(w, http.StatusOK, "unfinished", page)
 	}
 	page.Title = "Choose what is connected"
-	if len(view.Choice.Pages) == 1 {
-		page.Ticked = view.Choice.Pages[0].Key
+	if wrong == nil {
+		page.Ticked = url.Values{}
+		for _, offer := range view.Choice.Pages {
+			if offer.Present || len(view.Choice.Pages) == 1 {
+				page.Ticked.Add("page", offer.Key)
+			}
+		}
+		return s.writePage(w, http.StatusOK, "choose", page)
 	}
-	status := http.StatusOK
-	if said != "" {
-		status = http.StatusUnprocessableEntity
+	page.Said = wrong.Message
+	for _, at := range wrong.Fields {
+		page.Said, page.Beside[at.Field] = "Nothing was connected. Correct what is marked, then connect.", at.Detail
 	}
-	return s.writePage(w, status, "choose", page)
+	return s.writePage(w, http.StatusUnprocessableEntity, "choose", page)
 }
 
 // progressOf says of each page how far its first reading came, and whether one is still to come.
@@ -332,8 +341,11 @@ func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
 	}, s.still)
 	switch {
-	case domain.CodeOf(err) == domain.CodeUnprocessable, errors.Is(err, connect.ErrChangedMeanwhile):
-		return s.showChoice(w, r, s.told(r, err).Message)
+	case errors.Is(err, connect.ErrChangedMeanwhile):
+		form.Del("move") // it may be another client's now
+		return s.showChoice(w, r, form, s.told(r, err))
+	case domain.CodeOf(err) == domain.CodeUnprocessable:
+		return s.showChoice(w, r, form, s.told(r, err))
 	case err != nil:
 		return err
 	}

@@ -197,6 +197,30 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.NotContains(t, b.logged(), word, "an address that nothing is served at")
 }
 
+// A page of another client moves only if that is ticked: without it, the choice is shown again as it was ticked, with the fault at the page.
+func TestARefusedChoiceKeepsItsTicks(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	mine := &visitor{b: b}
+	choose := func(account string) string {
+		start, _ := b.begun("agency", strings.Replace(forClient1, client1, account, 1))
+		return mine.visit(atPlatform(t, mine.visit(start, nil)), nil).header.Get("Location")
+	}
+	at := choose(client1)
+	require.Equal(t, http.StatusSeeOther, mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001")).status)
+	at = choose(client2)
+	page := mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001", "1.0.1002"))
+	require.Equal(t, http.StatusUnprocessableEntity, page.status)
+	require.Contains(t, page.body, "Nothing was connected. Correct what is marked")
+	require.Regexp(t, `(?s)value="1.0.1001"[^>]* checked>.*&#34;Bakery&#34; at Facebook is connected for Client 1. Tick that it moves.*value="1.0.1002"[^>]* checked>`, page.body)
+	form := ticked(page, "1.0.1001")
+	form.Set("move", "1.0.1001")
+	form.Set("seen", "old")
+	require.Regexp(t, `value="1.0.1001"[^>]* checked>`, mine.visit(at, form).body, "changed meanwhile")
+	form.Set("seen", ticked(page).Get("seen"))
+	require.Equal(t, http.StatusSeeOther, mine.visit(at, form).status)
+}
+
 // While it is not known who has left, a code is not redeemed. It stays in the address only where it can be later, in the browser that began.
 func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
 	t.Parallel()

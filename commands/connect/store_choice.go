@@ -72,6 +72,14 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 	if len(chosen.Pages) == 0 {
 		return nil, errNothingChosen
 	}
+	var refused *domain.Error
+	refuse := func(offer Offer, why string) {
+		said := fmt.Sprintf("%q at %s %s", offer.Name, Shown(offer.Platform), why)
+		if refused == nil {
+			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", said)
+		}
+		refused = refused.WithField(offer.Key, said)
+	}
 	for _, key := range chosen.Pages {
 		at := slices.IndexFunc(p.Pages, func(o Offer) bool { return o.Key == key })
 		if at < 0 {
@@ -79,16 +87,18 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 		}
 		switch offer := p.Pages[at]; {
 		case offer.Missing != "":
-			return nil, domain.NewError(domain.CodeUnprocessable, "%q cannot be read: the person who signed in lacks %s. Nothing was connected.", offer.Name, offer.Missing)
+			refuse(offer, "cannot be read: the person who signed in lacks "+offer.Missing+".")
 		case offer.HeldBy != "" && !offer.MayMove:
-			return nil, domain.NewError(domain.CodeUnprocessable, "%q is %s. Nothing was connected.", offer.Name, offer.HeldBy)
+			refuse(offer, "is "+offer.HeldBy+".")
 		case offer.HeldBy != "" && !slices.Contains(chosen.Move, key):
-			return nil, domain.NewError(domain.CodeUnprocessable, "%q is connected for %s. Tick that it moves, or leave it out. Nothing was connected.",
-				offer.Name, offer.HeldBy)
+			refuse(offer, "is connected for "+offer.HeldBy+". Tick that it moves, or leave it out.")
 		}
 		if !slices.ContainsFunc(picked, func(o offered) bool { return o.ref() == w.Offered[at].ref() }) {
 			picked = append(picked, w.Offered[at])
 		}
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	again := func(o offered) bool { return p.known[o.ref()].ID == a.SocialAccount }
 	if a.SocialAccount != 0 && !slices.ContainsFunc(picked, again) {
