@@ -337,6 +337,13 @@ func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	if form.Has("again") {
+		begun, err := s.deps.Connect.BeginAgain(r.Context(), id, browserOf(r), s.still)
+		if err != nil {
+			return err
+		}
+		return s.seeOther(w, begun.StartURL)
+	}
 	err = s.deps.Connect.Choose(r.Context(), id, connect.Chosen{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
 	}, s.still)

@@ -10,6 +10,7 @@ import (
 // ConnectDesk connects pages and profiles in a browser; *[connect.Connect] implements it and says which errors there are.
 type ConnectDesk interface {
 	Begin(ctx context.Context, r connect.Request, still connect.Still) (connect.Begun, error)
+	BeginAgain(ctx context.Context, id, cookie string, still connect.Still) (connect.Begun, error)
 	Status(ctx context.Context, r domain.ConnectRequester, id string) (connect.Status, error)
 	Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still connect.Still) (connect.Disconnected, error)
 

@@ -221,6 +221,30 @@ func TestARefusedChoiceKeepsItsTicks(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, mine.visit(at, form).status)
 }
 
+// Who did not agree starts again at a button, also by a link, and reads after a late agreement that this sign-in is over.
+func TestARefusedSignInStartsAgain(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
+	mine := &visitor{b: b}
+	followed := mine.visit(made.object(t)["data"].(map[string]any)["url"].(string), url.Values{"platform": {"1"}})
+	back := atPlatform(t, mine.visit(followed.header.Get("Location"), nil))
+	declined := strings.Replace(back, "code=SECRETCODE", "error=access_denied", 1)
+	at := mine.visit(declined, nil).header.Get("Location")
+	for _, address := range []string{declined, back, back} {
+		page := mine.visit(mine.visit(address, nil).header.Get("Location"), nil)
+		require.Contains(t, page.body, `<button type="submit" name="again"`)
+		require.Equal(t, address == declined, strings.Contains(page.body, "You did not agree at Facebook"))
+		require.Equal(t, address == back, strings.Contains(page.body, "This sign-in is over"))
+	}
+	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).visit(at, url.Values{"again": {"1"}}).status, "another browser")
+	again := mine.visit(at, url.Values{"again": {"1"}})
+	require.Equal(t, http.StatusSeeOther, again.status, again.body)
+	choose := mine.visit(atPlatform(t, mine.visit(again.header.Get("Location"), nil)), nil).header.Get("Location")
+	require.Contains(t, mine.visit(choose, nil).body, "Bakery")
+	require.Equal(t, http.StatusConflict, mine.visit(choose, url.Values{"again": {"1"}}).status, "it was not refused")
+}
+
 // While it is not known who has left, a code is not redeemed. It stays in the address only where it can be later, in the browser that began.
 func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
 	t.Parallel()

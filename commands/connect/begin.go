@@ -61,6 +61,18 @@ func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, err
 	return Begun{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
 }
 
+// BeginAgain makes a sign-in like one that was refused, for the browser that holds that one. Errors: as of [Connect.View] and [Connect.Begin].
+func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still Still) (Begun, error) {
+	a, err := c.held(ctx, id, cookie)
+	if err == nil && (a.Outcome == nil || a.Outcome.Refused == "") {
+		err = errChosen
+	}
+	if err != nil {
+		return Begun{}, err
+	}
+	return c.Begin(ctx, Request{a.ConnectRequester, a.Platform, a.ReturnTo, a.SocialAccount}, still)
+}
+
 // checkReconnect: the page is the account's, and the sign-in one that can bring it.
 func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 	page, err := c.Directory.Page(ctx, r.ParentAccount, r.SocialAccount)

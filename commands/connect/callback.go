@@ -25,7 +25,11 @@ type CameBack struct {
 func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
 	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // loaded again: what came of it is on its page
-		return a.ID, nil
+		if a.Outcome == nil || b.Code == "" || string(a.Outcome.Refused) != messageOf(refusal(a.Platform, declined)) {
+			return a.ID, nil
+		}
+		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing("This sign-in is over: the first time, you did not agree at "+Shown(a.Platform)+
+			". Nothing was connected. Start again, and agree there."), c.Now())
 	}
 	if err != nil {
 		return "", err
@@ -99,10 +103,12 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBac
 // waitingRef names the tokens that wait; the store deletes them by it, also when it was never told that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
+const declined = "access_denied" // the person did not agree
+
 // refusal says what the person did at the platform, by the words of the four platforms.
 func refusal(p domain.Platform, word string) error {
 	switch word {
-	case "access_denied", "user_cancelled_login", "user_cancelled_authorize":
+	case declined, "user_cancelled_login", "user_cancelled_authorize":
 		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to.", Shown(p))
 	default:
 		return domain.NewError(domain.CodeUnprocessable, "%s did not let you through. Nothing was connected. Start again; if it stays, "+
