@@ -147,6 +147,16 @@ func TestEraseWhatComesLate(t *testing.T) {
 	})
 }
 
+// What tables do not show yet would not be erased: the command gives up, and says so.
+func TestNothingIsErasedByTablesThatAreBehind(t *testing.T) {
+	c := eraseErna(newStorage(t))
+	c.Wait = time.Nanosecond
+	e := erasure{eraseCommand: c, log: slog.New(slog.DiscardHandler), parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
+	require.NoError(t, e.open(t.Context()))
+	require.ErrorContains(t, e.run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing was erased. Is a service with the role projector running?")
+	require.NoError(t, e.parts.Close())
+}
+
 // onWait hears what a command waits for. It is asked nothing else.
 type onWait func(reason string)
 
