@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -115,6 +116,10 @@ func (s *movingStage) count(t *testing.T, query string) (n int) {
 func TestImportDashboards(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
+	cut, killed := s.use(), errors.New("killed")
+	cut.Log = appender(func(context.Context, domain.Draft) error { return killed })
+	_, err := cut.Import(t.Context(), s.facts, s.documents)
+	require.ErrorIs(t, err, killed)
 	plan, err := s.use().Import(t.Context(), s.facts, s.documents)
 	require.NoError(t, err)
 	require.Len(t, plan.Sets, 500)
