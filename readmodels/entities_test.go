@@ -348,25 +348,33 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	log.Put(t, subscribed(clientA))
-	putConnected(t, log, 1, domain.Facebook)
-	putConnected(t, log, 2, domain.TikTok)
+	for _, p := range domain.Platforms() {
+		putConnected(t, log, int64(p), p)
+	}
 	pause(t, log, domain.PausePlatform, "tiktok")
 	list, _, err := entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
-	shown := map[int64][]any{}
+	shown := map[string][]any{}
 	for _, p := range list {
-		shown[p.ID] = []any{p.State, string(p.Reason)}
+		shown[p.PlatformName] = []any{p.Type, p.State, string(p.Reason)}
 	}
-	require.Equal(t, readmodels.PlatformWaiting, shown[1][0])
-	require.Equal(t, []any{
-		readmodels.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
-	}, shown[2])
+	require.Equal(t, map[string][]any{
+		"facebook": {"page", readmodels.PlatformWaiting, ""}, "instagram": {"business_account", readmodels.PlatformWaiting, ""},
+		"linkedin": {"profile", readmodels.PlatformWaiting, ""},
+		"tiktok": {
+			"user", readmodels.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
+		},
+	}, shown)
 	readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 	require.NoError(t, err)
+	require.Len(t, readings, len(shown))
 	for _, r := range readings {
-		shown[r.SocialAccount] = []any{r.State, string(r.Reason)}
+		want := []string{"ok", ""}
+		if r.PlatformName == "tiktok" {
+			want = []string{"paused", "An operator has paused its platform: incident:OPS-1."}
+		}
+		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)
 	}
-	require.Equal(t, map[int64][]any{1: {"ok", ""}, 2: {"paused", "An operator has paused its platform: incident:OPS-1."}}, shown)
 }
 
 func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) {
