@@ -79,15 +79,13 @@ func TestRequestForDeletion(t *testing.T) {
 	for range 2 {
 		require.NoError(t, s.AskDeletion(t.Context(), asked))
 	}
-	claimed := func(at time.Time) int {
-		n := 0
-		for {
+	claimed := func(at time.Time) (n int) {
+		for ; ; n++ {
 			_, found, err := s.ClaimDeletion(t.Context(), at)
 			require.NoError(t, err)
 			if !found {
 				return n
 			}
-			n++
 		}
 	}
 	require.Equal(t, 1, claimed(day0))

@@ -88,14 +88,10 @@ func renderings(t testing.TB, value any) map[string]string {
 	body, err := json.Marshal(value)
 	require.NoError(t, err)
 	shown["json"] = string(body)
-	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
-		"slog text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
-		"slog json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-	} {
-		var out bytes.Buffer
-		slog.New(handler(&out)).Info("shown", "value", value)
-		shown[name] = out.String()
-	}
+	var asText, asJSON bytes.Buffer
+	slog.New(slog.NewTextHandler(&asText, nil)).Info("shown", "value", value)
+	slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("shown", "value", value)
+	shown["slog text"], shown["slog json"] = asText.String(), asJSON.String()
 	return shown
 }
 
