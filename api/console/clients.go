@@ -79,7 +79,9 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 	if err != nil {
 		return row, err
 	}
-	row.Followers = data.Total.Followers
+	if row.Followers = data.Total.Followers; row.Followers.NoBaseline {
+		row.Followers.Change = nil
+	}
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})
 	}

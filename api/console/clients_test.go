@@ -309,10 +309,14 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 		require.Contains(t, s.asked[first:], "GET "+lastFourWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
 	}
 	data := followers(1000)
-	data.Total.Followers.NoBaseline = true
+	data.Total.Followers.NoBaseline, data.Total.Followers.Change = true, new(int64(987))
+	data.Total.PreviousSeries = []analytics.FollowerDay{{Day: "2026-08-07"}}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	const nothing = "Nothing to compare it with yet."
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, nothing)
+	first := b.get("/console/clients/" + bakery + "/figures")
+	first.says(http.StatusOK, nothing)
+	require.NotContains(t, first.Body.String(), "987", "gained since the first reading")
+	require.NotContains(t, first.Body.String(), "Compared with ", "the legend names what is drawn")
 	none := b.get("/console/clients/" + bakery + "/figures?compare=none")
 	none.says(http.StatusOK, `<option value="none" selected>nothing</option>`)
 	require.NotContains(t, none.Body.String(), nothing)

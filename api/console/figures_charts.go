@@ -136,8 +136,12 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 	}, nil
 }
 
-// tile is a total as a page shows it; what says what it counts.
+// tile is a total as a page shows it; what says what it counts. What a stock gained since its first reading, in the range, is not a
+// change from before.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
+	if t.NoBaseline {
+		t.Change = nil
+	}
 	return figureShown{
 		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t), Note: strings.TrimSpace(what + " " + f.noteOf(t)),
 		Accounts: t.Accounts, Others: t.NoBaseline || t.ComparedInPart,
@@ -169,8 +173,8 @@ func (f figures) noteOf(t analytics.Total) string {
 // two are the parts of a range, and what they are compared with.
 func two[D any](now, before []D, read func(D) (day string, value *int64)) []chart.Series {
 	all := []chart.Series{{Name: "This range", Points: points(now, read)}}
-	if len(before) > 0 {
-		then := points(before, read)
+	then := points(before, read)
+	if slices.ContainsFunc(then, func(p chart.Point) bool { return p.Value != nil }) {
 		name := "Compared with " + then[0].Label
 		if len(then) > 1 {
 			name += " to " + then[len(then)-1].Label
