@@ -182,8 +182,7 @@ type figureShown struct {
 	Percent string // of Change; "": none is shown
 	Note    string
 
-	Accounts int  // of how many accounts it is
-	Others   bool // some of them, or some days, have no counterpart before the range
+	Others bool // some accounts, or some days, have no counterpart before the range
 }
 
 // reachShown is the reach of one connected account.

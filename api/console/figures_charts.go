@@ -69,7 +69,7 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 		if data.Total.NoBaseline || data.Total.ComparedInPart {
 			note = "Pages connected in this range count from their first reading."
 		}
-		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts, Others: note != ""})
+		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Others: note != ""})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
@@ -144,7 +144,7 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	}
 	return figureShown{
 		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t), Note: strings.TrimSpace(what + " " + f.noteOf(t)),
-		Accounts: t.Accounts, Others: t.NoBaseline || t.ComparedInPart,
+		Others: t.NoBaseline || t.ComparedInPart,
 	}
 }
 
@@ -152,19 +152,25 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 func totalOf(g analytics.Gain) analytics.Total {
 	return analytics.Total{
 		Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, NoBaseline: g.NoBaseline,
-		ComparedInPart: g.ComparedInPart, Accounts: g.Accounts,
+		ComparedInPart: g.ComparedInPart,
 	}
 }
+
+// What a figure says of its comparison.
+const (
+	nothingBefore  = "Nothing to compare it with yet."
+	comparedInPart = "Compared in part: some accounts or days have no counterpart."
+)
 
 // noteOf says what a change is not.
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
 	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
-		return "Nothing to compare it with yet."
+		return nothingBefore
 	case t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
 	case t.ComparedInPart:
-		return "Compared in part: some accounts or days have no counterpart."
+		return comparedInPart
 	default:
 		return ""
 	}

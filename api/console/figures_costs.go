@@ -11,6 +11,8 @@ import (
 type costsShown struct {
 	Rows []costRow // the whole, then each platform with views
 	Why  string    // a price stands against no views, or against some only
+
+	sources []analytics.Source // say what the views lack
 }
 
 // costRow is one line of it.
@@ -25,11 +27,12 @@ type costRow struct {
 func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
 	path, asked := f.asking("/auth/getRoiViews")
 	asked.Del("compare")
-	data, err := get[analytics.RoiViews](v, path, asked)
+	data, meta, err := getMeta[analytics.RoiViews, analytics.Meta](v, path, asked)
 	if err != nil {
 		return nil, err
 	}
 	return func(shown *figuresView) {
+		shown.Costs.sources = meta.Sources
 		shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 		for _, p := range data.Platforms {
 			if p.Views != nil {
@@ -82,7 +85,7 @@ func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 			note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{
-			Name: figureNames["posts"], Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
+			Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
 		})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,

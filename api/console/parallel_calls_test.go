@@ -71,7 +71,7 @@ func TestFiguresAreAskedForSideBySide(t *testing.T) {
 	}{
 		{staff, "/console", 7}, // six clients, and what needs somebody
 		{staff, "/console/clients/" + bakery + "/figures", 8},
-		{staff, "/console/clients/" + bakery + "/report", 12},
+		{staff, "/console/clients/" + bakery + "/report", 7},
 		{client, "/console/board/" + bakery, 8},
 	} {
 		c := &crowd{full: make(chan struct{})}

@@ -1,9 +1,9 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -22,19 +22,22 @@ type reportView struct {
 	Agency  string
 	Colour  string // of the agency, #rrggbb; "": none
 	Month   string // October 2026
-	Before  string // September 2026
-	Form    reportForm
-	Faults  formFaults // why there is no report
-	Open    bool       // its figures may still change
-	Today   string     // in an open month: 24 November 2026
-	Begun   bool
-	Said    []string
-	Numbers []figureShown
-	Charts  []chartShown
-	Costs   costsShown
-	Reach   []reachShown
-	Posts   []analytics.RankedPost
-	Missing []string
+	Earlier string // September 2026
+	Before  string // what it is compared with: 31 August 2026 to 30 September 2026
+	// DaysBefore is that by its length: the 31 days before.
+	DaysBefore string
+	Form       reportForm
+	Faults     formFaults // why there is no report
+	Open       bool       // its figures may still change
+	Today      string     // in an open month: 24 November 2026
+	Begun      bool
+	Said       []string
+	Numbers    []figureShown
+	Charts     []chartShown
+	Costs      costsShown
+	Reach      []reachShown
+	Posts      []analytics.RankedPost
+	Missing    []string
 }
 
 func (r reportView) template() (name, title string) {
@@ -84,7 +87,7 @@ func (v *visit) clientReport() (view, error) {
 	}
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
-		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Before: earlier.Format("January 2006"), Begun: !now.Before(month),
+		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"), Begun: !now.Before(month),
 		Today: now.Format("2 January 2006"),
 		Form:  reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
 	}
@@ -94,7 +97,13 @@ func (v *visit) clientReport() (view, error) {
 	if !shown.Begun {
 		return shown, nil
 	}
-	err = v.readReport(&shown, v.ofMonth(client.ID, month), v.ofMonth(client.ID, earlier))
+	before := analytics.Range{From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now}.Previous()
+	first, last := before.From.In(zone), before.To.Add(-1).In(zone)
+	shown.Before, shown.DaysBefore = first.Format("2 January 2006"), "the day before"
+	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {
+		shown.Before, shown.DaysBefore = shown.Before+" to "+last.Format("2 January 2006"), fmt.Sprintf("the %.0f days before", days)
+	}
+	err = v.readReport(&shown, v.ofMonth(client.ID, month))
 	if _, taken := faultsOfAsked(err, rangeWords); taken { // the rest of the range is the console's own
 		return wrong("tz", wordsOfZone), nil
 	}
@@ -108,70 +117,43 @@ func (v *visit) ofMonth(client string, month time.Time) figures {
 	}}
 }
 
-// readReport reads a month, and the totals of the one before: they are of calendar months, which are not of equal length, as the periods are
-// that the API compares.
-func (v *visit) readReport(shown *reportView, month, before figures) error {
-	var now, then figuresView
+// readReport reads a month. Its totals are those that the page of figures shows of the same days, with the same comparison.
+func (v *visit) readReport(shown *reportView, month figures) error {
+	var now figuresView
 	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readLeaders})
-	if err := v.readParts(slices.Concat(partsOf(&now, month, parts...), partsOf(&then, before, overTime...))); err != nil {
+	if err := v.readParts(partsOf(&now, month, parts...)); err != nil {
 		return err
 	}
-	shown.Open, shown.Costs, shown.Reach = now.Open, now.Costs, now.Reach
+	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
-	for i, number := range now.Numbers {
-		shown.Numbers = append(shown.Numbers, shown.compared(number, then.Numbers[i]))
-	}
 	for _, c := range now.Charts {
 		if c.ID == "followers" || c.ID == "engagement" {
 			c.CSV = "" // paper has no files
 			shown.Charts = append(shown.Charts, c)
 		}
 	}
-	for _, source := range now.Sources {
-		if source.Reason != "" {
-			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+nameOr(string(source.Name), "an account that is gone")+": "+string(source.Reason))
+	for _, source := range slices.Concat(now.Sources, now.Costs.sources) {
+		why := network(source.PlatformName) + ", " + nameOr(string(source.Name), "an account that is gone") + ": " + string(source.Reason)
+		if source.Reason != "" && !slices.Contains(shown.Missing, why) {
+			shown.Missing = append(shown.Missing, why)
 		}
 	}
-	shown.Said = shown.sentences(then.Numbers)
+	shown.Said = shown.sentences()
 	return nil
 }
 
-// compared compares a total with that of the month before. Its note is part of the sentence about the total, too.
-func (r reportView) compared(f, before figureShown) figureShown {
-	out := figureShown{Name: f.Name, Value: f.Value, Accounts: f.Accounts}
-	if f.Value == nil || before.Value == nil {
-		out.Note = "There is nothing to compare it with."
-		return out
-	}
-	change := *f.Value - *before.Value
-	out.Change = &change
-	out.Percent = percent(analytics.Total{Change: &change, Previous: before.Value, ChangePct: analytics.Percent(change, *before.Value, 1)})
-	if f.Accounts != before.Accounts || f.Others {
-		how := "Compared in part: "
-		if f.Name == figureNames["followers"] { // a page that was connected meanwhile brings all of its followers
-			how, out.Change, out.Percent = "Not compared: ", nil, ""
-		}
-		out.Note = how + counted(f.Accounts, "account", "accounts") + " in " + r.Month + ", " +
-			counted(before.Accounts, "account", "accounts") + " in " + r.Before + "."
-		if f.Accounts == before.Accounts {
-			out.Note = how + "some accounts or days of " + r.Month + " have no counterpart in " + r.Before + "."
-		}
-	}
-	return out
-}
-
 // sentences say in words what the numbers say.
-func (r reportView) sentences(before []figureShown) (said []string) {
+func (r reportView) sentences() (said []string) {
 	asOf, sofar := "at the end of "+r.Month, ""
 	if r.Open {
 		asOf, sofar = "on "+r.Today, " so far"
 	}
 	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
-		figureNames["followers"]:  {r.Name + " had ", " followers " + asOf, " at the end of " + r.Before},
-		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.Before},
-		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.Before},
+		figureNames["followers"]:  {r.Name + " had ", " followers " + asOf, " at the end of " + r.Earlier},
+		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
+		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},
 	}
-	for i, n := range r.Numbers {
+	for _, n := range r.Numbers {
 		of, known := words[n.Name]
 		if !known || n.Value == nil {
 			continue
@@ -183,9 +165,17 @@ func (r reportView) sentences(before []figureShown) (said []string) {
 			sentence += ", as many as" + of[2]
 		default:
 			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
-			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2] + " (" + chart.Number(*before[i].Value) + ")"
+			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2]
 		}
-		said = append(said, strings.TrimSpace(sentence+". "+n.Note))
+		switch {
+		case n.Change == nil:
+			sentence += ". " + nothingBefore
+		case n.Others:
+			sentence += ". " + comparedInPart
+		default:
+			sentence += "."
+		}
+		said = append(said, sentence)
 	}
 	return said
 }
