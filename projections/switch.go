@@ -270,7 +270,7 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 				select from generations l where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
 			order by retired_at desc, generation desc limit 1`, asked.Projection, asked.Version).Scan(&number)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return domain.NewError(domain.CodeConflict, "no earlier generation of %s, version %d, exists any more; rebuild it",
+			return domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d, to go back to; rebuild it",
 				asked.Projection, asked.Version)
 		}
 		if err != nil {

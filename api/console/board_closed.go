@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -32,6 +33,9 @@ func (c closedView) status() int {
 // closedBoard says so kindly, and what else is open.
 func (v *visit) closedBoard(id string, why *refused) closedView {
 	shown := closedView{Said: why.why.Message, refused: why.status}
+	if shown.Said == domain.ErrDashboardNotFound.Message {
+		shown.Said = "There is no such board, or it is not yours."
+	}
 	if v.me.Agency != nil {
 		shown.Agency = v.me.Agency.Name
 	}

@@ -161,14 +161,14 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	figures := []readmodels.PreviewedScope{{Scope: "analytics", Accounts: atMill}}
 	b.preview = func(string) readmodels.DashboardPreview {
 		return readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []readmodels.PreviewedAccess{
-			{User: named(clara, "Clara Holm"), GainsScopes: []readmodels.PreviewedScope{{Scope: "connect", Accounts: atMill}}},
+			{User: named(clara, "Clara Holm"), GainsScopes: []readmodels.PreviewedScope{{Scope: "connect", Accounts: atMill}, {Scope: "reports.export", Accounts: atMill}}},
 			{User: named(jonas, "Jonas Weber"), LosesScopes: figures},
 			{User: named(adam, "Adam Nowak"), LosesScopes: figures},
 		}}
 	}
 	page := b.post(edits, form)
 	page.says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
-		"1 person will connect pages and profiles:")
+		"1 person will connect pages and profiles:", "1 person will see Reports export:")
 	require.NotContains(t, page.Body.String(), "No one loses access")
 	require.NotContains(t, page.Body.String(), "Who keeps what they see")
 
@@ -190,6 +190,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
+	b.get(edits+"?saved=7").says(http.StatusOK, "<p>Saved <time")
 	history := b.get("/console/history")
 	history.says(http.StatusOK, "Not counted, because they are not active today:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, history.Body.String(), "by name, not by id")

@@ -23,7 +23,7 @@ func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
 	for _, id := range slices.Concat(edit.Was, edit.Now) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
-			all = append(all, choice{ID: id, Name: id, Note: "for your main application"})
+			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application"})
 		}
 	}
 	for i := range all {
@@ -32,11 +32,11 @@ func scopeChoices(edit picks) (all []choice) {
 	return all
 }
 
-// scopeNames are scopes in the words of the console; one that means nothing here keeps its own.
+// scopeNames are scopes in the words of the console; one that means nothing here is written as people do.
 func scopeNames(ids []string) []string {
 	all := make([]string, len(ids))
 	for i, id := range ids {
-		all[i] = id
+		all[i] = capital(plain(id))
 		if at := slices.IndexFunc(scopeWords, func(c choice) bool { return c.ID == id }); at >= 0 {
 			all[i] = scopeWords[at].Name
 		}

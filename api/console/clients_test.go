@@ -429,6 +429,8 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
 	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
+	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
+	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or it is not yours.")
 
 	asked := len(s.asked)
 	for _, path := range []string{"/figures", "/board", "/people", "/connections", "/people/" + clara + "/sees"} {

@@ -82,6 +82,11 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.post(at, url.Values{}).says(http.StatusOK, `role="alert">Disconnect it there.`, "Keep it connected")
 	s.answer(call, connect.Disconnected{SocialAccountID: number, Left: "Remove the app there."}, nil)
 	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected, and no longer read", "Remove the app there.", `href="`+linked+`"`)
+	page.State = readmodels.PlatformDisconnected
+	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
+	over := b.get(at)
+	over.says(http.StatusOK, "is disconnected already")
+	require.NotContains(t, over.Body.String(), "<button>Disconnect</button>")
 
 	page.AccountID = catering
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)

@@ -71,12 +71,12 @@ var acts = map[string]act{
 		does: "You see the payload of this one record, which may be about people. That you looked is recorded.",
 	},
 	"pause-platform": {
-		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, more: (*visit).platformAccounts,
+		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: (*visit).platformNamed, more: (*visit).platformAccounts,
 		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
 			"read stay.",
 	},
 	"resume-platform": {
-		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath,
+		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: (*visit).platformNamed,
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
@@ -132,7 +132,7 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 		}
 	}
 	shown := actView{
-		Title: do.titled(named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+		Title: fmt.Sprintf(do.title, named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
 		Reason: entered, Faults: faults,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
@@ -144,14 +144,6 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 		}
 	}
 	return shown, nil
-}
-
-// titled names what is done, and to what.
-func (do act) titled(of string) string {
-	if strings.HasPrefix(do.path, "platforms/") {
-		of = network(of)
-	}
-	return fmt.Sprintf(do.title, of)
 }
 
 // act does what was asked, for the reason that the form gives.
@@ -244,6 +236,13 @@ func (v *visit) rebuildCosts(projection string) (string, error) {
 		}
 	}
 	return "", errNoPage
+}
+
+func (v *visit) platformNamed(name string) (string, error) {
+	if !slices.ContainsFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == name }) {
+		return "", errNoPage
+	}
+	return network(name), nil
 }
 
 func (v *visit) platformAccounts(platform string) (string, error) {

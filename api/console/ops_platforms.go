@@ -28,18 +28,12 @@ func (platformsView) template() (name, title string) { return "ops-platforms", "
 // platformRow is one platform.
 type platformRow struct {
 	Name     string
-	Paused   *pausedNow // nil: it is read
-	Accounts int        // connected
+	Paused   *domain.Pause // nil: it is read
+	Accounts int           // connected
 	States   []stateCount
 	Readings []api.PlatformReading
 	Calls    int        // a day, of all accounts
 	ReadAt   *time.Time // the latest reading; nil: none
-}
-
-type pausedNow struct {
-	Since time.Time
-	By    string
-	For   string // CODE or CODE:TICKET
 }
 
 type stateCount struct {
@@ -123,7 +117,7 @@ func platformRowOf(name string, connections []readmodels.ConnectionReading, paus
 	slices.SortStableFunc(row.States, func(a, b stateCount) int { return cmp.Compare(b.Count, a.Count) })
 	for _, p := range pauses {
 		if p.Kind == domain.PausePlatform && p.Name == name {
-			row.Paused = &pausedNow{p.Since, p.Actor, reasonWords(p.Reason.String())}
+			row.Paused = &p
 		}
 	}
 	for _, r := range readings {

@@ -110,6 +110,8 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
+	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
+	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -24,6 +25,9 @@ type connectionsListCommand struct {
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
+	if _, is := domain.HexID(c.Account); c.Account != "" && !is {
+		return usageError{fmt.Errorf("--account: %q is not the id of a client: it has 24 characters, 0-9 and a-f", c.Account)}
+	}
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {

@@ -86,6 +86,14 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		code, out, problems := run("connections", "list")
 		require.Zero(t, code, problems)
 		require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
+		code, out, _ = run("pause", "1")
+		require.Zero(t, code)
+		require.Contains(t, out, "nothing was changed or recorded")
+		code, _, problems = run("connections", "list", "--account", "zzz")
+		require.NotZero(t, code)
+		require.Contains(t, problems, "is not the id of a client")
+		_, out, _ = run("rebuild", "--help")
+		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
 
 		// What is so already, and what is not there, is refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}

@@ -93,6 +93,9 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 	}
 	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
 		left, err := p.left(ctx, s, desk, all)
+		if err == nil && len(left) < len(all) {
+			fmt.Fprintln(s.Out, "These were so already: nothing was changed or recorded for them.")
+		}
 		if err != nil || len(left) == 0 {
 			return err
 		}

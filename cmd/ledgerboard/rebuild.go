@@ -15,7 +15,7 @@ type rebuildCommand struct {
 	storage
 	logging
 	actionFlags
-	Names  []string `arg:"" optional:"" name:"name" help:"Read models: dashboards, account_insights, post_insights, directory, operations."`
+	Names  []string `arg:"" optional:"" name:"name" help:"Read models: dashboards, account_insights, post_insights, directory, operations, contents."`
 	All    bool     `xor:"what" help:"Rebuild all of them, one after the other."`
 	Back   bool     `xor:"how" help:"Switch readers back to the generation before, once it has caught up."`
 	Cancel bool     `xor:"how" help:"Stop the rebuild that is under way and drop its tables."`

@@ -79,8 +79,8 @@ func (d *Desk) free(ctx context.Context, projection string) (version int, err er
 func noneUnderWay(all []operator.Rebuild, projection string, version int) error {
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
 	if i >= 0 {
-		return domain.NewError(domain.CodeConflict, "Rebuild %s of %s is %s since %s. Wait for its end or cancel it.",
-			all[i].ID, projection, all[i].State, all[i].RequestedAt.UTC().Format(time.RFC3339))
+		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been under way since %s. Wait for its end or cancel it.",
+			projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func (d *Desk) earlierGeneration(ctx context.Context, projection string, version
 		}
 	}
 	if err == nil && number == 0 {
-		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, any more. Rebuild it.", projection, version)
+		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, to go back to. Rebuild it.", projection, version)
 	}
 	return number, err
 }

@@ -29,7 +29,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 			continue
 		}
 		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
-		require.ErrorContains(t, err, "Rebuild r9 of contents", name)
+		require.ErrorContains(t, err, "A rebuild of contents has been under way since", name)
 	}
 }
 
