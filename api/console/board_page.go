@@ -85,26 +85,19 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 		fresh = v.bringAlong(&shown, *edit, fresh)
 	}
 	shown.Edit = fresh
-	for _, read := range []func(*visit, *boardPage) error{(*visit).readAccounts, (*visit).readPeople} {
-		if err := read(v, &shown); err != nil {
-			return nil, err
-		}
-	}
 	shown.Scopes = scopeChoices(fresh.Scopes)
-	return shown, nil
+	err = cmp.Or(v.readAccounts(&shown), v.readPeople(&shown))
+	return shown, err
 }
 
 // bringAlong makes the changes of an edit to a board, and ticks the clients and people that come along with the clients to link.
 func (v *visit) bringAlong(shown *boardPage, edit, board boardEdit) boardEdit {
 	next := edit.on(board)
-	links, err := boardEdit{Accounts: next.Accounts}.change()
-	if err != nil || links.Accounts == nil || links.Unlink {
+	links := next.Accounts.added()
+	if len(links) == 0 || len(next.Accounts.removed()) > 0 {
 		return next
 	}
-	after, err := v.boardAfter(shown.ID, board.Version, links)
-	if err != nil { // it is said when the change is looked at
-		return next
-	}
+	after, _ := v.boardAfter(shown.ID, board.Version, boardChange{Accounts: &links}) // a refusal is said when the change is looked at
 	for _, n := range slices.Concat(after.SubAccountIDs, after.Users) {
 		if n.Name != nil {
 			shown.Names[n.ID] = *n.Name
@@ -189,10 +182,10 @@ func (v *visit) readAccounts(shown *boardPage) error {
 		return err
 	}
 	names := shown.Names
-	for _, a := range found {
+	for _, a := range shown.Board.SubAccountIDs {
 		names[a.ID] = a.Name
 	}
-	for _, a := range shown.Board.SubAccountIDs {
+	for _, a := range found {
 		names[a.ID] = a.Name
 	}
 	edit := shown.Edit.Accounts

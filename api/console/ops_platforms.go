@@ -61,7 +61,7 @@ func (v *visit) platforms() (view, error) {
 	for _, c := range connections {
 		switch {
 		case c.State == stateOK:
-		case c.State == statePaused && !byItself(pauses, c.ConnectionID):
+		case c.State == statePaused && pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) == nil:
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, c)
@@ -78,11 +78,14 @@ const (
 	statePaused = string(readmodels.PlatformPaused)
 )
 
-// byItself tells whether a connection is paused, whatever is so of its platform.
-func byItself(pauses []domain.Pause, connection int64) bool {
-	return slices.ContainsFunc(pauses, func(p domain.Pause) bool {
-		return p.Kind == domain.PauseConnection && p.Name == strconv.FormatInt(connection, 10)
-	})
+// pauseOf is the pause of one thing; nil: it is not paused.
+func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.Pause {
+	for _, p := range pauses {
+		if p.Kind == kind && p.Name == name {
+			return &p
+		}
+	}
+	return nil
 }
 
 // readingState is how the reading of a connected account stands, in words.
@@ -98,7 +101,7 @@ func readingState(state string) string {
 }
 
 func platformRowOf(name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading) platformRow {
-	row := platformRow{Name: name}
+	row := platformRow{Name: name, Paused: pauseOf(pauses, domain.PausePlatform, name)}
 	states := map[string]int{}
 	for _, c := range connections {
 		if c.PlatformName != name {
@@ -115,11 +118,6 @@ func platformRowOf(name string, connections []readmodels.ConnectionReading, paus
 		row.States = append(row.States, stateCount{state, states[state]})
 	}
 	slices.SortStableFunc(row.States, func(a, b stateCount) int { return cmp.Compare(b.Count, a.Count) })
-	for _, p := range pauses {
-		if p.Kind == domain.PausePlatform && p.Name == name {
-			row.Paused = &p
-		}
-	}
 	for _, r := range readings {
 		if r.Name == name {
 			row.Readings = append(row.Readings, r)
