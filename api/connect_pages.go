@@ -240,7 +240,7 @@ var (
 )
 
 func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error {
-	return s.showChoice(w, r, nil, nil)
+	return s.showChoice(w, r, url.Values{}, nil)
 }
 
 // showChoice shows how far a sign-in came, and what was wrong with a choice, which stays ticked.
@@ -267,13 +267,12 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, sent url.Val
 		return s.writePage(w, http.StatusOK, "unfinished", page)
 	}
 	page.Title = "Choose what is connected"
-	if wrong == nil {
-		page.Ticked = url.Values{}
-		for _, offer := range view.Choice.Pages {
-			if offer.Present || len(view.Choice.Pages) == 1 {
-				page.Ticked.Add("page", offer.Key)
-			}
+	for _, offer := range view.Choice.Pages {
+		if wrong == nil && (offer.Present || len(view.Choice.Pages) == 1) {
+			page.Ticked.Add("page", offer.Key)
 		}
+	}
+	if wrong == nil {
 		return s.writePage(w, http.StatusOK, "choose", page)
 	}
 	page.Said = wrong.Message
@@ -350,7 +349,7 @@ func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error
 	switch {
 	case errors.Is(err, connect.ErrChangedMeanwhile):
 		form.Del("move") // it may be another client's now
-		return s.showChoice(w, r, form, s.told(r, err))
+		fallthrough
 	case domain.CodeOf(err) == domain.CodeUnprocessable:
 		return s.showChoice(w, r, form, s.told(r, err))
 	case err != nil:

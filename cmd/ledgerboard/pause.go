@@ -118,18 +118,17 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 
 // change pauses or resumes one, and says so.
 func (p pausing) change(ctx context.Context, s streams, desk *desk.Desk, of pausable, reason domain.Reason) error {
-	if !p.paused {
-		if err := desk.Resume(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
-			return refused(err)
-		}
+	do := desk.Resume
+	if p.paused {
+		do = desk.Pause
+	}
+	err := do(ctx, operatorCaller(), of.kind, of.name, reason)
+	if err == nil && p.paused {
+		_, err = p.left(ctx, s, desk, []pausable{of})
+	} else if err == nil {
 		fmt.Fprintf(s.Out, "%s goes on\n", of)
-		return nil
 	}
-	if err := desk.Pause(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
-		return refused(err)
-	}
-	_, err := p.left(ctx, s, desk, []pausable{of})
-	return err
+	return refused(err)
 }
 
 // left are those that are not so yet; of the others it says what is so.
