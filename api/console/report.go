@@ -134,7 +134,7 @@ func (v *visit) readReport(shown *reportView, month figures) error {
 	}
 	for _, source := range slices.Concat(now.Sources, now.Costs.sources) {
 		why := network(source.PlatformName) + ", " + nameOr(string(source.Name), "an account that is gone") + ": " + string(source.Reason)
-		if source.Reason != "" && !slices.Contains(shown.Missing, why) {
+		if source.Reason != "" && source.Status != analytics.SourceUnsupported && !slices.Contains(shown.Missing, why) {
 			shown.Missing = append(shown.Missing, why)
 		}
 	}

@@ -38,7 +38,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Name: "Harbour", Reason: "Of views, 4 of 30 days were read.",
-	})
+	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: analytics.SourceUnsupported, Reason: "It gives none."})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b
 }
@@ -58,6 +58,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "A person has to connect it again."))
+	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
 	b.get("/console/clients/"+bakery+"/report?month=2026-09&from=2026-09-01&to=2026-09-07").says(http.StatusOK, "Harbour Bakery, September 2026",
 		"/figures?from=2026-09-01&amp;to=2026-09-07", "report?from=2026-09-01&amp;month=2026-08&amp;to=2026-09-07&amp;tz=UTC",

@@ -6082,7 +6082,7 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description `last_read_at` is the capture time of the newest reading; null without one, when the range was over by then (it says nothing of that range, and the answer of a past range shall stay the same), and when the account has left the scope.
+             * @description `last_read_at` is the capture time of the newest reading; if the range was over by then, or the account has left the scope, of the newest one in the range that the figures of accounts rest on. Null without one.
              */
             last_read_at: string | null;
             /** @description `missing` are those of the answer's metrics that the newest reading has no figure of; reason is unsupported, permission, throttled, empty or error. */

@@ -167,8 +167,9 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 
 // metricRead is what was read of a metric of a social account in the range.
 type metricRead struct {
-	days []byDay // the day flows: several where sub-accounts are kept apart
-	gap  string  // what else it lacks
+	days []byDay    // the day flows: several where sub-accounts are kept apart
+	gap  string     // what else it lacks
+	last *time.Time // its newest reading in the range; nil: it is read from days that were read later
 }
 
 // noteRead notes that something of a social account, or its posts, was read in the range.

@@ -56,9 +56,8 @@ type Source struct {
 	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
 	// unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
-	// LastRead is the capture time of the newest reading; null without one, when the range was over by then
-	// (it says nothing of that range, and the answer of a past range shall stay the same), and
-	// when the account has left the scope.
+	// LastRead is the capture time of the newest reading; if the range was over by then, or the account has left the scope, of
+	// the newest one in the range that the figures of accounts rest on. Null without one.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform,
 	// or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come
@@ -218,7 +217,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 	return facts, erased, nil
 }
 
-// noteTimes notes when the source was read last and is due next; a reading after the range is none of its. Whether it is paused is told
+// noteTimes notes when the source was read last and is due next; a reading after the range is not shown. Whether it is paused is told
 // where something new is to be expected otherwise.
 func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
 	over := s.Status == SourceDisconnected || s.Status == SourceReconnect
@@ -226,6 +225,7 @@ func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
 		s.Paused = ""
 	}
 	if s.LastRead == nil {
+		s.LastRead = qc.lastReadOf(s.SocialAccount)
 		return
 	}
 	if !over {
@@ -235,8 +235,18 @@ func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
 		}
 	}
 	if !s.LastRead.Before(qc.query.Range.To) {
-		s.LastRead, s.Paused = nil, ""
+		s.LastRead, s.Paused = qc.lastReadOf(s.SocialAccount), ""
 	}
+}
+
+// lastReadOf is when an account was last read in the range for the figures of the answer; nil if it was not.
+func (qc *queryContext) lastReadOf(account int64) (last *time.Time) {
+	for _, read := range qc.metricsRead[account] {
+		if read.last != nil && (last == nil || read.last.After(*last)) {
+			last = new(read.last.UTC())
+		}
+	}
+	return last
 }
 
 // noteErasure says what of the source is erased.

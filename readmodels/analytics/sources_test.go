@@ -309,6 +309,9 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	for i := range after {
 		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
 	}
+	for _, meta := range metas(analytics.Range{From: june.From, To: later.Add(time.Minute), Zone: time.UTC}) {
+		require.Equal(t, new(inJune), meta.Sources[0].LastRead, "in the range; it was read since")
+	}
 
 	w.Directory = append(w.Directory, domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From, EndsAt: &later})
 	w.Fold(t, db)

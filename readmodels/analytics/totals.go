@@ -291,6 +291,9 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	if v.read == nil {
 		v.read = qc.noteMetric(v.social, v.metric)
 	}
+	if r := qc.query.Range; qc.sees(p.owner) && !p.at.Before(r.From) && p.at.Before(r.To) && (v.read.last == nil || p.at.After(*v.read.last)) {
+		v.read.last = &p.at
+	}
 	if !slices.Contains(v.sources, p.source) {
 		v.sources = append(v.sources, p.source)
 	}
