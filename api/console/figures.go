@@ -210,7 +210,7 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 		shown.Live = f.live()
 	}
 	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readAudience})
-	err := v.readParts(partsOf(&shown, f, parts...))
+	err := v.readParts(&shown, f, parts...)
 	if faults, taken := faultsOfAsked(err, rangeWords); taken {
 		shown.Faults, shown.Live = faults, ""
 		return shown, nil
@@ -234,39 +234,23 @@ const wordsOfZone = "Write a time zone like Europe/Berlin, or UTC."
 // readPart asks the API for a part of a page of figures, and returns what puts the answer there.
 type readPart func(*visit, figures) (put func(*figuresView), err error)
 
-// overTime are the parts that a month has in common with the one before, in their order on a page. Followers come first: with them comes what the
-// accounts are called.
+// overTime are the parts over time, in their order on a page. Followers come first: with them comes what the accounts are called.
 var overTime = []readPart{
 	(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
 }
 
-// figuresPart is a part of a page of figures that is to be read.
-type figuresPart struct {
-	read readPart
-	of   figures
-	to   *figuresView
-}
-
-func partsOf(shown *figuresView, of figures, read ...readPart) []figuresPart {
-	all := make([]figuresPart, len(read))
-	for i := range read {
-		all[i] = figuresPart{read[i], of, shown}
-	}
-	return all
-}
-
 // readParts asks for the parts of a page side by side, and puts the answers there in the order of the page.
-func (v *visit) readParts(all []figuresPart) error {
-	puts := make([]func(*figuresView), len(all))
-	err := sideBySide(len(all), func(i int) (err error) {
-		puts[i], err = all[i].read(v, all[i].of)
+func (v *visit) readParts(shown *figuresView, f figures, parts ...readPart) error {
+	puts := make([]func(*figuresView), len(parts))
+	err := sideBySide(len(parts), func(i int) (err error) {
+		puts[i], err = parts[i](v, f)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for i, put := range puts {
-		put(all[i].to)
+	for _, put := range puts {
+		put(shown)
 	}
 	return nil
 }

@@ -17,15 +17,14 @@ const monthForm = "2006-01"
 
 // reportView is a month of a client on a page that prints.
 type reportView struct {
-	Name    string
-	ID      string
-	Agency  string
-	Colour  string // of the agency, #rrggbb; "": none
-	Month   string // October 2026
-	Earlier string // September 2026
-	Before  string // what it is compared with: 31 August 2026 to 30 September 2026
-	// DaysBefore is that by its length: the 31 days before.
-	DaysBefore string
+	Name       string
+	ID         string
+	Agency     string
+	Colour     string // of the agency, #rrggbb; "": none
+	Month      string // October 2026
+	Earlier    string // September 2026
+	Before     string // what it is compared with: 31 August 2026 to 30 September 2026
+	DaysBefore string // the same by its length: the 31 days before
 	Form       reportForm
 	Faults     formFaults // why there is no report
 	Open       bool       // its figures may still change
@@ -121,7 +120,7 @@ func (v *visit) ofMonth(client string, month time.Time) figures {
 func (v *visit) readReport(shown *reportView, month figures) error {
 	var now figuresView
 	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readLeaders})
-	if err := v.readParts(partsOf(&now, month, parts...)); err != nil {
+	if err := v.readParts(&now, month, parts...); err != nil {
 		return err
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
