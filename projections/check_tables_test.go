@@ -103,18 +103,21 @@ func TestCheckNamesTheRow(t *testing.T) {
 		"changed": {
 			"update dashboard_history set actor = 'nobody' where parent_account = $1 and version = 2",
 			"update dashboard_history set actor = 'u' where parent_account = $1 and version = 2",
-			"dashboard_history", projections.Difference{In: "both", Columns: []string{"actor"}, Event: agencyB + ".2"},
+			"dashboard_history",
+			projections.Difference{In: "both", Columns: []string{"actor"}, Event: agencyB + ".2"},
 		},
 		"missing": {
 			`with gone as (delete from access_notices where parent_account = $1 and version = 2 and user_id = 'other' returning *)
 				select * into public.gone from gone`,
 			"insert into access_notices select * from public.gone where parent_account = $1",
-			"access_notices", projections.Difference{In: "log"},
+			"access_notices",
+			projections.Difference{In: "log"},
 		},
 		"one too many": {
 			"insert into dashboard_commands select parent_account, 'x', 'x', 'x', 'x', 'x', 99, time from dashboard_heads where parent_account = $1",
 			"delete from dashboard_commands where parent_account = $1 and subject = 'x'",
-			"dashboard_commands", projections.Difference{In: "table"},
+			"dashboard_commands",
+			projections.Difference{In: "table"},
 		},
 	} {
 		b.exec(c.sql, agencyB)

@@ -70,8 +70,10 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 	if err != nil {
 		return nil, err
 	}
-	shown := boardPage{Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
-		Names: map[string]string{}}
+	shown := boardPage{
+		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
+		Names: map[string]string{},
+	}
 	if shown.Saved && v.r.URL.Query().Get("saved") == version { // and nobody has changed it since
 		shown.Does = v.effectsOfSaved(facts.UpdatedAt)
 	}

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -74,7 +75,7 @@ func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
 	f := &data.Total.Followers
 	for want, of := range map[string]analytics.Total{
 		"&#43;1.9\u00a0%": {Previous: new(int64(209266)), Change: new(int64(2668)), ChangePct: new(1.88), ComparedInPart: true},
-		">0.0\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(-0.0)},
+		">0.0\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(math.Copysign(0, -1))},
 	} {
 		*f = of
 		f.Value = new(*f.Previous + *f.Change)

@@ -131,8 +131,8 @@ func (m *memory) find(agency string, version int) (partition, index int) {
 
 func setHeader(r *eventlog.Record, name, value string) {
 	isNamed := func(h eventlog.Header) bool { return h.Key == name }
-	others := slices.DeleteFunc(slices.Clone(r.Headers), isNamed)
-	r.Headers = append(others, eventlog.Header{Key: name, Value: []byte(value)})
+	r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), isNamed)
+	r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: []byte(value)})
 }
 
 // world is an honest log with its checkpoints.
