@@ -51,8 +51,10 @@ func (b budget) until(calls float64, left Left, now time.Time) time.Duration {
 	return wait
 }
 
-// shortest is the budget that takes longest until it gives a call.
+// shortest is the budget that takes longest until it gives a call. It takes a millisecond at least: where the store's clock is behind this
+// process's, a hold that is over here is not over there.
 func shortest(budgets []budget, left []Left, now time.Time) (at int, wait time.Duration) {
+	wait = time.Millisecond
 	for i, b := range budgets {
 		if w := b.until(1, left[i], now); w > wait {
 			at, wait = i, w

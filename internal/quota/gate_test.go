@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -258,6 +259,34 @@ func TestBreakerStaysClosed(t *testing.T) {
 		}
 		require.NoError(t, admit(g, facebook, stats), "one in twenty")
 	}
+}
+
+// slowStore has a clock that is behind: a budget that should give calls gives none for a while.
+type slowStore struct {
+	quota.Store
+	opens time.Time
+	draws int
+}
+
+func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.Left, error) {
+	s.draws++
+	if time.Now().Before(s.opens) {
+		return 0, []quota.Left{{Calls: 1, HeldUntil: time.Now()}}, nil
+	}
+	return 1, []quota.Left{{}}, nil
+}
+
+func (s *slowStore) Holds(context.Context, time.Time) (map[string]time.Time, error) { return nil, nil }
+
+func TestStoreWhoseClockIsBehindIsNotAskedWithoutAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{opens: time.Now().Add(5 * time.Millisecond)}
+		g, err := quota.New(quota.Config{Store: store})
+		require.NoError(t, err)
+		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
+		require.Equal(t, 6, store.draws)
+	})
 }
 
 func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
