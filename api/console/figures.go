@@ -162,7 +162,7 @@ type figuresView struct {
 	Hidden  string             // why clients do not see these figures; "": they do
 	Open    bool               // the range has begun and ends after today
 
-	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: there is none
+	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: nothing was read
 }
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }

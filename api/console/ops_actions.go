@@ -36,7 +36,7 @@ func (v *visit) actions() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pages map[string]string
+	var pages map[string][]string
 	if slices.ContainsFunc(actions, func(a operator.Action) bool { return a.Target.Connection != 0 }) {
 		if pages, err = v.connectionPages(); err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func (v *visit) actions() (view, error) {
 }
 
 // targetOf names what an action was on. Operators see no names of persons.
-func targetOf(t domain.OperatorTarget, pages map[string]string) string {
+func targetOf(t domain.OperatorTarget, pages map[string][]string) string {
 	switch {
 	case t.Connection != 0:
 		return "connection " + withPages(strconv.FormatInt(t.Connection, 10), pages)

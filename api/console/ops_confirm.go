@@ -271,24 +271,25 @@ func (v *visit) connectionNamed(id string) (string, error) {
 }
 
 // connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out;
-// of a connection without others there is "".
-func (v *visit) connectionPages() (map[string]string, error) {
+// a connection that has no others is in the map without any.
+func (v *visit) connectionPages() (map[string][]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
-	pages := map[string]string{}
+	pages := map[string][]string{}
 	for _, c := range connections {
-		id, page := strconv.FormatInt(c.ConnectionID, 10), ""
+		id := strconv.FormatInt(c.ConnectionID, 10)
+		named := pages[id]
 		if c.Name != "" {
-			page = fmt.Sprintf("; %s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID))
+			named = append(named, fmt.Sprintf("%s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID)))
 		}
-		pages[id] += page
+		pages[id] = named
 	}
 	return pages, err
 }
 
 // withPages is a connection's number, and its pages if they are known.
-func withPages(id string, pages map[string]string) string {
-	if pages[id] == "" {
+func withPages(id string, pages map[string][]string) string {
+	if len(pages[id]) == 0 {
 		return id
 	}
-	return id + " (" + strings.TrimPrefix(pages[id], "; ") + ")"
+	return id + " (" + strings.Join(pages[id], "; ") + ")"
 }

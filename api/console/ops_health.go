@@ -74,7 +74,7 @@ func (v *visit) opsHealth() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pages map[string]string
+	var pages map[string][]string
 	if len(h.Connections) > 0 {
 		if pages, err = v.connectionPages(); err != nil {
 			return nil, err
@@ -108,7 +108,7 @@ func (h health) sentence(concerns int) (class, text string) {
 }
 
 // concerns are what the process itself says is not well, the gravest first. Pages are those of paused connections.
-func (h health) concerns(pages map[string]string) (all []concern) {
+func (h health) concerns(pages map[string][]string) (all []concern) {
 	told := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {

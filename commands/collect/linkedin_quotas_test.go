@@ -81,7 +81,7 @@ func (s *fetchStage) pace(c connected) string {
 	return only[string](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID)
 }
 
-// That LinkedIn's quota is taken for that of an app in development is told with the pace, and where to set what an approved app has.
+// The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to set what an approved app has.
 func TestAssumedQuotaIsTold(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
@@ -128,7 +128,7 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 		require.Contains(t, s.pace(account), "100 calls a day for 3 connections")
 	}
 	for queue, pace := range s.collect.Slowest() {
-		require.Equal(t, 3, pace.Sharing, "%s is told as it is read", queue.Kind)
+		require.Equal(t, 3, pace.Sharing, "%s is reported as it is read", queue.Kind)
 		require.True(t, pace.Quota.Assumed)
 	}
 }

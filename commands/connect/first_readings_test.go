@@ -95,7 +95,7 @@ func TestDeclinedScopesAreToldByTheirFigures(t *testing.T) {
 	}, view.Choice.StayEmpty)
 }
 
-// An account of Instagram behind a page is read with the page's own token, whoever signed in.
+// An account of Instagram behind a page is read with the page's own token, not with that of the person who signed in.
 func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -182,7 +182,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
 	require.Empty(t, s.dialog.givenBack)
 
-	// Repeated, it comes to its end, also when the caller goes away meanwhile, and for a client that was closed.
+	// When it is repeated, it ends, also when the caller goes away meanwhile, and for a client that was closed.
 	s.log.Put(t, domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North"})
 	ctx, leave := context.WithCancel(t.Context())
 	s.Directory, s.Log = directory, after(log, leave)

@@ -161,8 +161,8 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 }
 
 // A page that is read with the person's token and that a new consent leaves out waits on its own, with the reason; the others go on. A
-// process that ends between two records leaves no page on a connection that nobody is told of: it waits before it is moved there, and the same
-// choice can be made again. In another agency's trail the program did so, and not whoever signed in at this one.
+// process that ends between two records leaves no page on an unannounced connection: it waits before it is moved there, and the same
+// choice can be made again. In another agency's trail the program did so, not the person who signed in at this one.
 func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -28,7 +28,7 @@ func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKi
 	}))
 }
 
-// Resume ends a pause. CodeConflict: there is none.
+// Resume ends a pause. CodeConflict: it is not paused.
 func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	on, err := d.changeable(ctx, kind, name, true)
 	if err != nil {
