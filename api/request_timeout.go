@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -32,7 +31,8 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 
 // boundBodies gives the body of a request some time to come, for every caller and path: net/http reads it to its end also
 // where nobody asks for it, as when nothing is at the address or the caller has no token, and would wait for ever. Requests without
-// a body have no deadline of reading: net/http takes its end for a caller that went away.
+// a body have no deadline of reading: net/http takes its end for a caller that went away, and clears it itself once a body has
+// come whole.
 func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
@@ -43,29 +43,10 @@ func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(time.Now().Add(limit))
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
-		body := &boundBody{r.Body, control}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			// Nobody asks for it. What does not come in time, or is longer, keeps the deadline.
-			_, _ = io.Copy(io.Discard, io.LimitReader(body, DefaultMaxBody))
+			_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, DefaultMaxBody))
 		}
-		r.Body = body
 		next.ServeHTTP(w, r)
 	})
-}
-
-// boundBody ends the deadline of a body with the body: net/http takes one that passes afterwards for a caller that went away, and
-// would cut an export or a stream in the middle.
-type boundBody struct {
-	io.ReadCloser
-
-	control *http.ResponseController
-}
-
-// Read implements [io.Reader].
-func (b *boundBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }

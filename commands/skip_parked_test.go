@@ -152,6 +152,29 @@ func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
 }
 
+// A change takes the skip's place in the chain: the skip is stale, and is appended again.
+func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	bad := s.follows(`{`)
+	d := s.process(func(c *commands.DashboardsConfig) {
+		raced := false
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			if !raced {
+				raced = true
+				s.follows("", sam)
+			}
+			return s.log.Append(ctx, d)
+		})
+	})
+	_, err := d.Skip(t.Context(), skipOf(bad))
+	require.NoError(t, err)
+	require.Equal(t, "skipped", s.stateOf(bad))
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
+}
+
 // A retry folds the record between look and skip, in all sets of tables or in one of two: the answer
 // says that it is not left out, and never that nothing was skipped.
 func TestSkipOfWhatARetryFolds(t *testing.T) {

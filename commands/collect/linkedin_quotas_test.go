@@ -3,6 +3,7 @@ package collect_test
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -168,4 +169,24 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`))
 		})
 	}
+}
+
+// Others use up the quota during a reading: its calls are spent, so it waits for its turn, not only for room.
+func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.collect = s.processWithin(limits(t, "linkedin:app:10/72h"))
+	page := s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
+	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
+	due := s.state(domain.FetchPosts, page).DueAt
+	s.clock.advance(due.Sub(s.clock.Now()))
+	before := s.calls("")
+	s.called = func(*http.Request) {
+		_, err := s.pool.Exec(t.Context(), `update fetch_budgets set calls = 0`)
+		require.NoError(t, err)
+	}
+	require.Equal(t, []int64{page.ID}, s.round(domain.FetchPosts, domain.LinkedIn))
+	require.Equal(t, 1, s.calls("")-before)
+	pace := s.collect.Slowest()[queueOf(domain.FetchPosts, domain.LinkedIn)]
+	require.Equal(t, due.Add(pace.Every), s.state(domain.FetchPosts, page).DueAt)
 }
