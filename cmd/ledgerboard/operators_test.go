@@ -132,6 +132,14 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			require.Contains(t, said, want)
 		}
 		require.Nil(t, reading(fetchGood).NextDue)
+		_, err := vault.NewPauses(a.KeptPool).Pause(t.Context(), domain.Pause{
+			Kind: domain.PauseConnection, Name: "98", Since: time.Now(), Reason: domain.Reason{Code: domain.ReasonTest},
+		})
+		require.NoError(t, err)
+		code, _, problems = run("resume", "98")
+		require.Zero(t, code, "a pause can outlive its connection: %s", problems)
+		code, _, _ = run("resume", "98")
+		require.NotZero(t, code, "now there is neither")
 		code, _, problems = run("resume", "1")
 		require.Zero(t, code, problems)
 		require.Equal(t, "ok", state(fetchGood))

@@ -32,7 +32,7 @@ func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// connection is what an action on one names. A pause is found by the id as PostgreSQL writes it.
+// connection is what an action on one names. A pause is found by the id as PostgreSQL writes it; it can outlive its connection.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -44,6 +44,10 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 	}
 	place, err := readmodels.Connections{Pool: tables}.TokenPlace(ctx, id)
 	if errors.Is(err, readmodels.ErrConnectionNotFound) {
+		var paused bool
+		if paused, err = d.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
+			return domain.OperatorTarget{Connection: id}, err
+		}
 		err = domain.NewError(domain.CodeNotFound, "There is no connection %.40s. 'ledgerboard connections list' shows those that there are.", name)
 	}
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
