@@ -24,6 +24,8 @@ type act struct {
 	names  func(v *visit, of string) (string, error) // in words what it is done to; nil: as the address has it
 	does   string                                    // what will happen
 	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
+	kind   domain.PauseKind                          // of what it pauses or resumes; "": it does neither
+	pauses bool                                      // it pauses, else it resumes
 	path   string                                    // of the API, below /api/ops/; %s: what it is done to
 	back   string                                    // the page on which one sees what came of it
 }
@@ -41,11 +43,13 @@ var acts = map[string]act{
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
+		kind: domain.PauseProjection, pauses: true,
 		does: "It is not folded until somebody resumes it. Reads go on and show what was folded up to then. Nothing is lost: it catches up afterwards. " +
 			"While dashboards are paused, changes of them are refused.",
 	},
 	"resume-projection": {
 		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
+		kind: domain.PauseProjection,
 		does: "It is folded again, and catches up with the log.",
 	},
 	"cancel": {
@@ -72,19 +76,23 @@ var acts = map[string]act{
 	},
 	"pause-platform": {
 		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: (*visit).platformNamed, more: (*visit).platformAccounts,
+		kind: domain.PausePlatform, pauses: true,
 		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
 			"read stay.",
 	},
 	"resume-platform": {
 		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: (*visit).platformNamed,
+		kind: domain.PausePlatform,
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
 		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: (*visit).connectionNamed,
+		kind: domain.PauseConnection, pauses: true,
 		does: "None of its accounts is read until somebody resumes it. Others go on.",
 	},
 	"resume-connection": {
 		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: (*visit).connectionNamed,
+		kind: domain.PauseConnection,
 		does: "Its accounts are read again, each when it is due.",
 	},
 	"read-connection": {
@@ -98,6 +106,7 @@ type actView struct {
 	Title  string
 	Does   string
 	More   string
+	So     string // why there is nothing to do; "": there is
 	Button string
 	Here   string // address that does it
 	Codes  []domain.ReasonCode
@@ -137,6 +146,11 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
+	}
+	if do.kind != "" {
+		if shown.So, err = v.alreadySo(do, of); err != nil {
+			return nil, err
+		}
 	}
 	if do.more != nil {
 		if shown.More, err = do.more(v, of); err != nil {
@@ -261,13 +275,38 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed is a connection's number with its pages.
+// connectionNamed is a connection's number with its pages. One that is paused may have none any more.
 func (v *visit) connectionNamed(id string) (string, error) {
 	pages, err := v.connectionPages()
-	if _, known := pages[id]; !known && err == nil {
-		err = refusal(http.StatusNotFound, domain.CodeNotFound, "There is no connection "+id+".")
+	if err != nil {
+		return "", err
 	}
-	return withPages(id, pages), err
+	if _, known := pages[id]; !known {
+		pauses, err := v.pauses()
+		if err != nil {
+			return "", err
+		}
+		if pauseOf(pauses, domain.PauseConnection, id) == nil {
+			return "", refusal(http.StatusNotFound, domain.CodeNotFound, "There is no connection "+id+".")
+		}
+	}
+	return withPages(id, pages), nil
+}
+
+// alreadySo says that something is paused already, or is not paused, where an act would pause or resume it; "" where the act changes that.
+func (v *visit) alreadySo(do act, of string) (string, error) {
+	pauses, err := v.pauses()
+	if err != nil {
+		return "", err
+	}
+	switch paused := pauseOf(pauses, do.kind, of); {
+	case do.pauses && paused != nil:
+		return "It is paused already. " + pausedFor(paused.Since, paused.Actor, paused.Reason.String()), nil
+	case !do.pauses && paused == nil:
+		return "It is not paused.", nil
+	default:
+		return "", nil
+	}
 }
 
 // connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out;

@@ -46,7 +46,7 @@ func (v *visit) platforms() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	pauses, err := get[[]domain.Pause](v, "/api/ops/pauses", nil)
+	pauses, err := v.pauses()
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,11 @@ const (
 	stateOK     = "ok"
 	statePaused = string(readmodels.PlatformPaused)
 )
+
+// pauses are all that hold.
+func (v *visit) pauses() ([]domain.Pause, error) {
+	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
+}
 
 // pauseOf is the pause of one thing; nil: it is not paused.
 func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.Pause {

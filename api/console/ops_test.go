@@ -63,9 +63,12 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 parked events"},
 			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
 		},
-		"projections":        []any{map[string]any{"name": "post_insights", "parked": 2}},
-		"paused_connections": []any{map[string]any{"connection_id": 31, "since": s.now, "by": "ops", "reason": "test"}},
-		"paused_platforms":   []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
+		"projections": []any{map[string]any{"name": "post_insights", "parked": 2}},
+		"paused_connections": []any{
+			map[string]any{"connection_id": 31, "since": s.now, "by": "ops", "reason": "test"},
+			map[string]any{"connection_id": 33, "since": s.now, "by": "ops", "reason": "test"},
+		},
+		"paused_platforms": []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
 	})
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
@@ -86,8 +89,8 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	actions.says(http.StatusOK, `<td data-label="On">c`+named+"</td>", `<td data-label="On">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`)
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
-	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
-		"C"+named+" is paused",
+	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
+		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
@@ -113,6 +116,20 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
+	s.answer("GET /api/ops/pauses", []domain.Pause{
+		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
+		{Kind: domain.PauseConnection, Name: "31"},
+	}, nil)
+	for act, says := range map[string]string{
+		"pause-platform/linkedin": "It is paused already. Since ", "resume-platform/tiktok": "It is not paused.", "resume-projection/post_insights": "It is not paused.",
+	} {
+		page := b.get("/console/ops/do/" + act)
+		page.says(http.StatusOK, says)
+		require.NotContains(t, page.Body.String(), "<button>", "there is nothing to do")
+	}
+	resuming := b.get("/console/ops/do/resume-connection/31")
+	resuming.says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
+	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")
 	require.NotContains(t, parked.Body.String(), "/console/ops/do/skip/x-1-2", "it is skipped")
