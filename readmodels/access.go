@@ -1,6 +1,7 @@
 package readmodels
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -72,48 +73,45 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	if err != nil {
 		return a, err
 	}
-	facts := []func(entryFacts) bool{
-		func(e entryFacts) bool { return e.Listed },
-		func(e entryFacts) bool { return e.Allowed },
-	}
-	for _, scope := range d.Scopes {
-		facts = append(facts, func(e entryFacts) bool { return slices.Contains(e.Scopes, scope) })
-	}
-	by, err := decisions(ctx, tx, q, position.Version, facts)
+	decided := map[string]int64{} // by scope
+	var listed, allowed int64
+	err = foldAccess(ctx, tx, SpansQuery{ParentAccount: q.ParentAccount, Dashboard: q.Dashboard, User: q.User},
+		spanKey{Until: position.Version}, position.Version, func(d *dashboardAccess) bool {
+			listed, allowed = cmp.Or(d.listed[q.User], d.emptied), cmp.Or(d.allowed, d.closed)
+			for _, s := range d.scopes {
+				decided[s.scope] = s.given
+			}
+			return true
+		})
 	if err != nil {
 		return a, err
 	}
-	n := newNames()
-	for _, record := range by {
-		n.noteRecord(record)
+	keys := []entryKey{{listed, q.Dashboard}, {allowed, q.Dashboard}}
+	for _, scope := range d.Scopes {
+		keys = append(keys, entryKey{decided[scope], q.Dashboard})
 	}
-	note(n.users, q.User)
-	note(n.accounts, q.Dashboard)
-	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
+	records, err := recordsOf(ctx, tx, q.ParentAccount, keys)
+	if err != nil {
 		return a, err
 	}
-	if n.users[q.User] == nil { // who was erased, or has left the agency, is told from one who never was there
-		listed, err := found(tx.QueryRow(ctx, `select from dashboard_history
-			where parent_account = $1 and sub_account_id = $2 and after->'users' ? $3 limit 1`, q.ParentAccount, q.Dashboard, q.User),
-			"look for user in history")
-		if err != nil {
-			return a, err
+	a, err = withNames(ctx, tx, q.ParentAccount, func(n names) AccessAnswer {
+		by := func(i int) Record { return n.record(records[keys[i]]) }
+		a := AccessAnswer{
+			Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []DecidedScope{},
+			Listed:  DecidedFlag{slices.Contains(d.Users, q.User), by(0)},
+			Allowed: DecidedFlag{d.AllowClientDashboard, by(1)},
 		}
-		if !listed {
-			return a, ErrUserNotFound
+		a.Access = a.Listed.Value && a.Allowed.Value
+		for i, scope := range d.Scopes {
+			a.Scopes = append(a.Scopes, DecidedScope{scope, by(2 + i)})
 		}
+		if staff {
+			a.Role = new(agencyStaff)
+		}
+		return a
+	})
+	if err == nil && a.User.Name == nil {
+		err = wasListed(ctx, tx, q.ParentAccount, q.Dashboard, q.User, ErrUserNotFound)
 	}
-	a = AccessAnswer{
-		Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []DecidedScope{},
-		Listed:  DecidedFlag{slices.Contains(d.Users, q.User), n.record(by[0])},
-		Allowed: DecidedFlag{d.AllowClientDashboard, n.record(by[1])},
-	}
-	a.Access = a.Listed.Value && a.Allowed.Value
-	for i, scope := range d.Scopes {
-		a.Scopes = append(a.Scopes, DecidedScope{scope, n.record(by[2+i])})
-	}
-	if staff {
-		a.Role = new(agencyStaff)
-	}
-	return a, nil
+	return a, err
 }

@@ -56,25 +56,21 @@ func since(version int64, holds bool, now int64) int64 {
 
 // readShut puts records and names to dashboards to which nobody had access.
 func readShut(ctx context.Context, tx pgx.Tx, parent string, folded []foldedShut) (*WithoutAccess, error) {
-	without := &WithoutAccess{Dashboards: []ShutDashboard{}, Count: int64(len(folded))}
+	count := int64(len(folded))
 	folded = folded[:min(len(folded), maxShut)]
-	keys, n := make([]entryKey, len(folded)), newNames()
+	keys := make([]entryKey, len(folded))
 	for i, f := range folded {
 		keys[i] = entryKey{f.decided, f.dashboard}
-		note(n.accounts, f.dashboard)
 	}
 	records, err := recordsOf(ctx, tx, parent, keys)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range records {
-		n.noteRecord(r)
-	}
-	if err := n.read(ctx, tx, parent); err != nil {
-		return nil, err
-	}
-	for i, f := range folded {
-		without.Dashboards = append(without.Dashboards, ShutDashboard{named(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])})
-	}
-	return without, nil
+	return withNames(ctx, tx, parent, func(n names) *WithoutAccess {
+		without := &WithoutAccess{Dashboards: make([]ShutDashboard, len(folded)), Count: count}
+		for i, f := range folded {
+			without.Dashboards[i] = ShutDashboard{named(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
+		}
+		return without
+	})
 }

@@ -247,59 +247,57 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	if err != nil {
 		return nil, err
 	}
-	n := newNames()
-	for _, r := range records {
-		n.noteRecord(r)
-	}
-	if q.User != "" {
-		note(n.users, q.User)
-	}
-	for _, f := range folded {
-		note(n.users, f.key.User)
-		note(n.accounts, f.key.Dashboard)
-	}
-	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
-		return nil, err
-	}
-	if len(folded) == 0 && q.User != "" && n.users[q.User] == nil { // who was erased, or has left, is told from one who never was there
-		listed, err := found(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and after->'users' ? $2 limit 1`,
-			q.ParentAccount, q.User), "look for user in history")
-		if err != nil {
-			return nil, err
+	spans, err := withNames(ctx, tx, q.ParentAccount, func(n names) []AccessSpan {
+		if q.User != "" {
+			meta.User = new(named(n.users, q.User))
 		}
-		if !listed {
-			return nil, ErrAgencyUserNotFound
+		spans := make([]AccessSpan, len(folded))
+		for i, f := range folded {
+			spans[i] = n.span(f, records)
 		}
+		return spans
+	})
+	if err == nil && len(folded) == 0 && meta.User != nil && meta.User.Name == nil {
+		err = wasListed(ctx, tx, q.ParentAccount, "", q.User, ErrAgencyUserNotFound)
 	}
-	if q.User != "" {
-		meta.User = new(named(n.users, q.User))
+	return spans, err
+}
+
+// wasListed tells a user who was erased, or has left the agency, from one who never was on the list of the dashboard; "": of any.
+func wasListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
+	listed, err := found(tx.QueryRow(ctx, `select from dashboard_history
+		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
+		"look for user in history")
+	if err == nil && !listed {
+		err = never
 	}
-	spans := make([]AccessSpan, len(folded))
-	for i, f := range folded {
-		by := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
-		maybe := func(version int64) *Record {
-			if version == 0 {
-				return nil
-			}
-			return new(by(version))
+	return err
+}
+
+// span puts records and names to a span.
+func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
+	by := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
+	maybe := func(version int64) *Record {
+		if version == 0 {
+			return nil
 		}
-		s := AccessSpan{
-			Dashboard: named(n.accounts, f.key.Dashboard), User: named(n.users, f.key.User),
-			BeganBy: by(f.key.Began), EndedBy: maybe(f.ended), ListedBy: by(f.listed), AllowedBy: by(f.allowed),
-			Scopes: make([]ScopeSpan, len(f.scopes)), ActiveToday: n.active[f.key.User], key: f.key,
-		}
-		if s.From = s.BeganBy.Time; s.EndedBy != nil {
-			s.To = &s.EndedBy.Time
-		}
-		for at, scope := range f.scopes {
-			s.Scopes[at] = ScopeSpan{scope.scope, by(scope.given), maybe(scope.taken)}
-		}
-		if n.staff[f.key.User] {
-			s.Role = new(agencyStaff)
-		}
-		spans[i] = s
+		return new(by(version))
 	}
-	return spans, nil
+	s := AccessSpan{
+		Dashboard: named(n.accounts, f.key.Dashboard), User: named(n.users, f.key.User),
+		BeganBy: by(f.key.Began), EndedBy: maybe(f.ended), ListedBy: by(f.listed), AllowedBy: by(f.allowed),
+		Scopes: make([]ScopeSpan, len(f.scopes)), ActiveToday: n.active[f.key.User], key: f.key,
+	}
+	if s.From = s.BeganBy.Time; s.EndedBy != nil {
+		s.To = &s.EndedBy.Time
+	}
+	for at, scope := range f.scopes {
+		s.Scopes[at] = ScopeSpan{scope.scope, by(scope.given), maybe(scope.taken)}
+	}
+	if n.staff[f.key.User] {
+		s.Role = new(agencyStaff)
+	}
+	return s
 }
 
 // recordsOf reads the records with the keys, each once.

@@ -51,6 +51,16 @@ type accessRow struct {
 // page, whatever the agency has.
 func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedShut, error) {
 	page := spansPage{query: q, after: after, room: q.Limit + 1}
+	err := foldAccess(ctx, tx, q, after, to, func(d *dashboardAccess) bool {
+		page.add(d.spans(after.Until, from, to), d.shut)
+		return !page.full()
+	})
+	return page.cut(), page.shut, err
+}
+
+// foldAccess folds the history of the dashboards up to the version after.Until, in their order: of the one in the query, or of all from
+// after.Dashboard on. It hands each over until one is enough. Who had no access at all is noted at the version moment.
+func foldAccess(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, moment int64, each func(*dashboardAccess) (more bool)) error {
 	only := "after->'users'"
 	if q.User != "" { // the list that matters has one user, or none
 		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
@@ -77,27 +87,23 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 		})
 	defer rows.Close()
 	var d *dashboardAccess
-	for !page.full() && rows.Next() {
+	for rows.Next() {
 		row, err := pgx.RowToStructByPos[accessRow](rows)
 		if err != nil {
-			return nil, nil, fmt.Errorf("fold access: %w", err)
+			return fmt.Errorf("fold access: %w", err)
 		}
 		if d == nil || d.id != row.Dashboard {
-			if d != nil {
-				page.add(d.spans(after.Until, from, to), d.shut)
+			if d != nil && !each(d) {
+				return nil
 			}
-			d = newDashboardAccess(row.Dashboard, to)
+			d = &dashboardAccess{id: row.Dashboard, moment: moment, listed: map[string]int64{}, open: map[string]int64{}}
 		}
 		d.fold(row)
 	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return nil, nil, fmt.Errorf("fold access: %w", err)
+	if d != nil && rows.Err() == nil {
+		each(d)
 	}
-	if d != nil && !page.full() {
-		page.add(d.spans(after.Until, from, to), d.shut)
-	}
-	return page.cut(), page.shut, nil
+	return wrapped("fold access", rows.Err())
 }
 
 // spansPage keeps the first spans that follow a key.
@@ -145,10 +151,6 @@ type dashboardAccess struct {
 	emptied int64         // version that took the last one off its list, or made it without one; 0: somebody is on it
 	moment  int64         // version
 	shut    foldedShut    // at the moment
-}
-
-func newDashboardAccess(id string, moment int64) *dashboardAccess {
-	return &dashboardAccess{id: id, moment: moment, listed: map[string]int64{}, open: map[string]int64{}}
 }
 
 // fold takes in the next entry.
@@ -231,6 +233,9 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	}
 	return kept
 }
+
+// unlimited lies behind all versions.
+const unlimited = 1 << 62
 
 // ends is a version as the end of a time; 0, which has none, lies behind all.
 func ends(version int64) int64 {

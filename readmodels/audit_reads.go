@@ -23,8 +23,6 @@ type AuditReadEntry struct {
 	EventID   string          `json:"event_id"`
 	Read      json.RawMessage `json:"read"`  // what was asked for: the event's payload
 	Names     []Named         `json:"names"` // of the people and accounts whose ids `read` holds
-
-	key auditReadKey
 }
 
 // AuditReadsMeta stands beside readings.
@@ -70,11 +68,9 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 				}}
 		},
 		Scan: func(row pgx.CollectableRow) (e AuditReadEntry, err error) {
-			err = row.Scan(&e.Time, &e.Type, &e.Actor.ID, &e.Actor.Name, &e.Role, &e.RequestID, &e.EventID, &e.Read)
-			e.key = auditReadKey{e.Time.UTC(), e.EventID}
-			return e, err
+			return e, row.Scan(&e.Time, &e.Type, &e.Actor.ID, &e.Actor.Name, &e.Role, &e.RequestID, &e.EventID, &e.Read)
 		},
-		Key: func(e AuditReadEntry) auditReadKey { return e.key },
+		Key: func(e AuditReadEntry) auditReadKey { return auditReadKey{e.Time.UTC(), e.EventID} },
 	}.Read(ctx, h.Pool)
 	if err != nil || len(entries) == 0 {
 		return entries, meta.NextCursor, err
@@ -84,22 +80,21 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 
 // nameWhatWasRead puts names to the ids in what was asked for.
 func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
-	n, accounts, users := newNames(), make([][]string, len(entries)), make([][]string, len(entries))
-	given := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
+	asked := make([]domain.AuditRead, len(entries)) // an export has the same members and a format
 	for i, e := range entries {
-		var asked domain.AuditRead // an export has the same members and a format
-		if err := json.Unmarshal(e.Read, &asked); err != nil {
+		if err := json.Unmarshal(e.Read, &asked[i]); err != nil {
 			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
 		}
-		accounts[i], users[i] = given(asked.Dashboard, asked.Filter.Account), given(asked.Filter.Actor, asked.Filter.User)
-		note(n.accounts, accounts[i]...)
-		note(n.users, users[i]...)
 	}
-	if err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, parent) }); err != nil {
+	given := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
+	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
+		_, err := withNames(ctx, tx, parent, func(n names) []AuditReadEntry {
+			for i, of := range asked {
+				entries[i].Names = append(namedAll(n.accounts, given(of.Dashboard, of.Filter.Account)),
+					namedAll(n.users, given(of.Filter.Actor, of.Filter.User))...)
+			}
+			return entries
+		})
 		return err
-	}
-	for i := range entries {
-		entries[i].Names = append(namedAll(n.accounts, accounts[i]), namedAll(n.users, users[i])...)
-	}
-	return nil
+	})
 }

@@ -2,8 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -56,24 +54,15 @@ type PreviewedScope struct {
 
 // Named puts the names that the directory holds today to a preview.
 func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
-	n := newNames()
-	for _, r := range p.Revisions {
-		note(n.accounts, r.After.SubAccountID)
-		n.noteDashboard(r.Before)
-		n.noteDashboard(&r.After)
-	}
-	for _, a := range p.Access {
-		note(n.users, a.User)
-		note(n.accounts, a.Gains...)
-		note(n.accounts, a.Loses...)
-		for _, s := range slices.Concat(a.GainsScopes, a.LosesScopes) {
-			note(n.accounts, s.Accounts...)
-		}
-	}
-	note(n.users, p.LostAccess...)
-	if err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, p.ParentAccount) }); err != nil {
-		return DashboardPreview{}, fmt.Errorf("name a preview: %w", err)
-	}
+	var shown DashboardPreview
+	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) (err error) {
+		shown, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
+		return err
+	})
+	return shown, wrapped("name a preview", err)
+}
+
+func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 	shown := DashboardPreview{
 		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version, Preview: domain.OptionalText(p.Decision),
 		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: namedAll(n.users, p.LostAccess),
@@ -86,15 +75,15 @@ func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (Dash
 		})
 	}
 	for _, a := range p.Access {
-		if !n.active[a.User] {
-			continue
-		}
-		shown.Access = append(shown.Access, PreviewedAccess{
+		access := PreviewedAccess{
 			User: named(n.users, a.User), Gains: namedAll(n.accounts, a.Gains), Loses: namedAll(n.accounts, a.Loses),
 			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
-		})
+		}
+		if n.active[a.User] {
+			shown.Access = append(shown.Access, access)
+		}
 	}
-	return shown, nil
+	return shown
 }
 
 func (n names) scopes(changes []domain.ScopeChange) []PreviewedScope {

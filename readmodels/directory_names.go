@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -11,42 +10,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// names are those of the directory, by id; nil where it holds none. An answer notes all ids that it mentions, so that
-// their names are read at once.
+// names are those of the directory, by id; nil where it holds none.
 type names struct {
 	users, accounts map[string]*string
 	// staff and active are the users who are the agency's own, and those who are active, in an active account, today.
 	staff, active map[string]bool
 }
 
-func newNames() names {
-	return names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
-}
-
-func note(names map[string]*string, ids ...string) {
-	for _, id := range ids {
-		names[id] = nil
+// withNames makes an answer twice: without names, to see which ids it mentions, and with those that the directory holds.
+// Only the agency's own people and accounts have one: whoever belongs to another agency today shows as an id, as if erased.
+func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func(names) A) (a A, err error) {
+	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
+	answer(n)
+	if err := n.read(ctx, tx, parent); err != nil {
+		return a, err
 	}
+	return answer(n), nil
 }
 
-func (n names) noteDashboard(d *domain.Dashboard) {
-	if d == nil {
-		return
-	}
-	note(n.accounts, d.SubAccountIDs...)
-	note(n.users, d.Users...)
-	note(n.users, d.MainPOC...)
-}
-
-func (n names) noteRecord(r Record) {
-	note(n.users, r.Actor.ID)
-	if r.OnBehalfOf != nil {
-		note(n.users, r.OnBehalfOf.ID)
-	}
-}
-
-// read looks up the names of what was noted. Only the agency's own people and accounts have one: whoever belongs to
-// another agency today shows as an id, as if erased.
 func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name, a.id = $1, u.active and a.active from users u join accounts a on a.id = u.account_id
@@ -64,21 +45,16 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read names: %w", err)
-	}
-	return nil
+	return wrapped("read names", err)
 }
 
-func named(known map[string]*string, id string) Named { return Named{ID: id, Name: known[id]} }
-
-// account is an account with its name, "" where the directory holds none.
-func (n names) account(id string) *AccountName {
-	a := AccountName{ID: id}
-	if name := n.accounts[id]; name != nil {
-		a.Name = *name
+// named is an id with its name, and notes that the answer mentions it.
+func named(known map[string]*string, id string) Named {
+	name, noted := known[id]
+	if !noted {
+		known[id] = nil
 	}
-	return &a
+	return Named{ID: id, Name: name}
 }
 
 func namedAll(known map[string]*string, ids []string) []Named {

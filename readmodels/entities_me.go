@@ -83,17 +83,13 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		if known {
 			me.User = &user
 		}
-		n := newNames()
-		note(n.accounts, r.Account, r.Parent)
-		if err := n.read(ctx, tx, r.Parent); err != nil {
-			return err
-		}
-		me.Account, me.Agency = n.account(r.Account), &MeAgency{AccountName: *n.account(r.Parent)}
-		if _, err = found(tx.QueryRow(ctx, `select colour from accounts where id = $1`, r.Parent), "read colour", &me.Agency.Colour); err != nil {
-			return err
-		}
-		if !r.Client {
-			return nil
+		me.Account, me.Agency = &AccountName{ID: r.Account}, &MeAgency{AccountName: AccountName{ID: r.Parent}}
+		err = tx.QueryRow(ctx, `
+			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, '') from (values (1)) one
+			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`, r.Parent, r.Account).
+			Scan(&me.Agency.Name, &me.Agency.Colour, &me.Account.Name)
+		if err != nil || !r.Client {
+			return wrapped("read agency", err)
 		}
 		rows, _ := tx.Query(ctx, `
 			select d.sub_account_id, coalesce(a.name, ''), d.scopes

@@ -37,38 +37,19 @@ func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMet
 	})
 }
 
-func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error) {
-	if a.From, a.To, err = diffEnds(ctx, tx, q.ParentAccount, q.From, q.To); err != nil {
-		return a, err
-	}
-	was, err := stateAt(ctx, tx, q.ParentAccount, q.Dashboard, a.From.Version)
+func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (DiffAnswer, error) {
+	from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
 	if err != nil {
-		return a, err
+		return DiffAnswer{}, err
 	}
-	is, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, a.To)
+	if _, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, to); err != nil {
+		return DiffAnswer{}, err
+	}
+	answers, err := readDiffs(ctx, tx, q.ParentAccount, []entryKey{{Dashboard: q.Dashboard}}, from, to)
 	if err != nil {
-		return a, err
+		return DiffAnswer{}, err
 	}
-	var before *domain.Dashboard
-	if was != nil {
-		before = &was.document
-	}
-	err = tx.QueryRow(ctx, `select count(*) from dashboard_history
-		where parent_account = $1 and sub_account_id = $2 and version > $3 and version <= $4`,
-		q.ParentAccount, q.Dashboard, a.From.Version, a.To.Version).Scan(&a.Records)
-	if err != nil {
-		return a, fmt.Errorf("count records: %w", err)
-	}
-	n := newNames()
-	note(n.accounts, q.Dashboard)
-	n.noteDashboard(before)
-	n.noteDashboard(&is.document)
-	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
-		return a, err
-	}
-	a.Dashboard, a.Before, a.After = named(n.accounts, q.Dashboard), n.state(before), *n.state(&is.document)
-	a.Changes = n.differences(before, is.document)
-	return a, nil
+	return answers[0], nil
 }
 
 // diffEnds are the positions of two moments, which must not stand the wrong way round.
@@ -136,75 +117,56 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 	})
 }
 
-// changedDashboard is a dashboard that was changed between two versions: the last of these changes, and how many there are.
-type changedDashboard struct {
-	Dashboard string
-	Version   int64
-	Records   int64
-}
-
-// changedBetween are the dashboards of a page, and whether more follow.
+// changedBetween are the last changes of the dashboards of a page, and whether more follow.
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
-) (page []changedDashboard, more bool, err error) {
+) (page []entryKey, more bool, err error) {
 	rows, _ := tx.Query(ctx, `
-		select sub_account_id, max(version), count(*) from dashboard_history
+		select max(version), sub_account_id from dashboard_history
 		where parent_account = @parent and version > @from and version <= @to
 		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
 		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
 		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
 	})
-	if page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[changedDashboard]); err != nil {
+	if page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[entryKey]); err != nil {
 		return nil, false, fmt.Errorf("find changed dashboards: %w", err)
 	}
 	if len(page) == 0 {
 		return page, false, nil
 	}
-	keys := make([]entryKey, min(len(page), q.Limit))
-	for i := range keys {
-		keys[i] = entryKey{page[i].Version, page[i].Dashboard}
-	}
-	fit, err := h.affordable(ctx, tx, q.ParentAccount, keys)
+	fit, err := h.affordable(ctx, tx, q.ParentAccount, page[:min(len(page), q.Limit)])
 	return page[:fit], fit < len(page), err
 }
 
 // readDiffs reads what the dashboards of a page were at two positions, and the names of all that they mention.
-func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []changedDashboard, from, to StreamPosition) ([]DiffAnswer, error) {
-	subs := make([]string, len(page))
-	for i, d := range page {
-		subs[i] = d.Dashboard
-	}
+func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
+	_, subs := splitKeys(page)
 	rows, _ := tx.Query(ctx, `
-		select before.after, last.after from unnest($2::text[]) with ordinality as k(sub_account_id, n)
+		select before.after, last.after, (select count(*) from dashboard_history h where h.parent_account = $1
+			and h.sub_account_id = k.sub_account_id and h.version > $3 and h.version <= $4)
+		from unnest($2::text[]) with ordinality as k(sub_account_id, n)
 		left join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
 			and h.version <= $3 order by h.version desc limit 1) before on true
 		cross join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
 			and h.version <= $4 order by h.version desc limit 1) last
 		order by k.n`, parent, subs, from.Version, to.Version)
-	n := newNames()
-	note(n.accounts, subs...)
 	type states struct {
-		was *domain.Dashboard
-		is  domain.Dashboard
+		Was     *domain.Dashboard
+		Is      domain.Dashboard
+		Records int64
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s states, err error) {
-		err = row.Scan(&s.was, &s.is)
-		n.noteDashboard(s.was)
-		n.noteDashboard(&s.is)
-		return s, err
-	})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[states])
 	if err != nil {
 		return nil, fmt.Errorf("read dashboards at two moments: %w", err)
 	}
-	if err := n.read(ctx, tx, parent); err != nil {
-		return nil, err
-	}
-	answers := make([]DiffAnswer, len(page))
-	for i, d := range page {
-		answers[i] = DiffAnswer{
-			Dashboard: named(n.accounts, d.Dashboard), From: from, To: to, Before: n.state(all[i].was), After: *n.state(&all[i].is),
-			Changes: n.differences(all[i].was, all[i].is), Records: d.Records,
+	return withNames(ctx, tx, parent, func(n names) []DiffAnswer {
+		answers := make([]DiffAnswer, len(all))
+		for i, d := range all {
+			answers[i] = DiffAnswer{
+				Dashboard: named(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Was), After: *n.state(&d.Is),
+				Changes: n.differences(d.Was, d.Is), Records: d.Records,
+			}
 		}
-	}
-	return answers, nil
+		return answers
+	})
 }

@@ -43,30 +43,24 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
 		order by k.n`, parent, versions, subs)
-	n := newNames()
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e entryRow, err error) {
 		e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after)
-		n.noteRecord(e.Record)
-		note(n.accounts, e.sub)
-		n.noteDashboard(e.before)
-		n.noteDashboard(&e.after)
 		return e, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read entries: %w", err)
 	}
-	if err := n.read(ctx, tx, parent); err != nil {
-		return nil, err
-	}
-	entries := make([]HistoryEntry, len(list))
-	for i, e := range list {
-		entries[i] = HistoryEntry{
-			Record: n.record(e.Record), Dashboard: named(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
-			Changes: n.differences(e.before, e.after),
+	return withNames(ctx, tx, parent, func(n names) []HistoryEntry {
+		entries := make([]HistoryEntry, len(list))
+		for i, e := range list {
+			entries[i] = HistoryEntry{
+				Record: n.record(e.Record), Dashboard: named(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
+				Changes: n.differences(e.before, e.after),
+			}
+			entries[i].Access = n.effect(e, entries[i].Changes)
 		}
-		entries[i].Access = n.effect(e, entries[i].Changes)
-	}
-	return entries, nil
+		return entries
+	})
 }
 
 // effect puts names to whose access an entry changed.

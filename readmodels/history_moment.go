@@ -75,26 +75,16 @@ type stateRow struct {
 	document domain.Dashboard
 }
 
-// stateAt returns a dashboard as of a version of the stream; nil when it was not there yet.
-func stateAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, version int64) (*stateRow, error) {
+// existingAt returns a dashboard as of a position in the stream. If it was not there yet, a not_found says since when it is.
+func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition) (*stateRow, error) {
 	var s stateRow
 	var err error
 	s.Record, err = scanRecord(tx.QueryRow(ctx, `
 		select `+recordColumns+`, h.after from dashboard_history h
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
-		order by version desc limit 1`, parent, dashboard, version), &s.document)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return &s, wrapped("read state of dashboard "+dashboard, err)
-}
-
-// existingAt is stateAt for a dashboard that must have been there: else a not_found that says since
-// when it is.
-func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition) (*stateRow, error) {
-	s, err := stateAt(ctx, tx, parent, dashboard, position.Version)
-	if err != nil || s != nil {
-		return s, err
+		order by version desc limit 1`, parent, dashboard, position.Version), &s.document)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return &s, wrapped("read state of dashboard "+dashboard, err)
 	}
 	var version int64
 	var since time.Time

@@ -26,14 +26,9 @@ type StateAnswer struct {
 // that, one that names the last version for a version to come.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
-		n := newNames()
-		note(n.accounts, q.Dashboard)
-		n.noteDashboard(&s.document)
-		n.noteRecord(s.Record)
-		if err := n.read(ctx, tx, q.ParentAccount); err != nil {
-			return a, err
-		}
-		return StateAnswer{named(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}, nil
+		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
+			return StateAnswer{named(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
+		})
 	})
 }
 

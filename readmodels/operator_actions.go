@@ -14,17 +14,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// operatorAction is an action with its place in the list.
-type operatorAction struct {
-	operator.Action
-
-	key auditReadKey
-}
-
 // OperatorActions answers what operators did and what came of it, from the trail of operations: a page, newest first, and
 // the cursor of the next one, "" on the last. A malformed cursor gives an error with the code invalid.
 func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
-	entries, meta, err := PageQuery[operatorAction, auditReadKey]{
+	actions, meta, err := PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types stand in the statement itself: the indexes are of them alone.
 		Select: func(after auditReadKey, limit int) (string, []any) {
@@ -43,15 +36,12 @@ func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (action
 				}}
 		},
 		Scan: scanOperatorAction,
-		Key:  func(a operatorAction) auditReadKey { return a.key },
+		Key:  func(a operator.Action) auditReadKey { return auditReadKey{a.Time, a.ID} },
 	}.Read(ctx, pool)
-	for _, e := range entries {
-		actions = append(actions, e.Action)
-	}
 	return actions, meta.NextCursor, err
 }
 
-func scanOperatorAction(row pgx.CollectableRow) (a operatorAction, err error) {
+func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 	var acted, finished []byte
 	var finishedAt *time.Time
 	err = row.Scan(&a.Time, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
@@ -59,12 +49,11 @@ func scanOperatorAction(row pgx.CollectableRow) (a operatorAction, err error) {
 		return a, err
 	}
 	a.Time = a.Time.UTC()
-	a.key = auditReadKey{a.Time, a.ID}
 	var act domain.OperatorActed
 	if err := json.Unmarshal(acted, &act); err != nil {
 		return a, fmt.Errorf("read action %s: %w", a.ID, err)
 	}
-	a.Action.Action, a.Target, a.Reason, a.Outcome = act.Action, act.Target, act.Reason, operator.OutcomeUnknown
+	a.Action, a.Target, a.Reason, a.Outcome = act.Action, act.Target, act.Reason, operator.OutcomeUnknown
 	if finishedAt == nil {
 		return a, nil
 	}
