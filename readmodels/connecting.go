@@ -33,27 +33,16 @@ func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now
 	return names, err
 }
 
-const pageColumns = `
-	select s.id, s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, s.a_type, s.external_id, s.name, s.connected,
-	       coalesce(s.created_at, 'epoch'), coalesce(s.updated_at, 'epoch'), coalesce(a.name, '')
-	from tSAccounts s left join accounts a on a.id = s.account_id`
+// pageColumns are those of a [domain.DirectorySocialAccount] of s, by their names; a time that is not known is Go's zero time.
+const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id as platform, s.a_type as account_type,
+	s.external_id, s.name, s.connected, coalesce(s.created_at, '0001-01-01 00:00+00') as created_at,
+	coalesce(s.updated_at, '0001-01-01 00:00+00') as updated_at`
 
 func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
-	rows, _ := c.Pool.Query(ctx, pageColumns+query, args...)
-	pages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p domain.ConnectedPage, err error) {
-		err = row.Scan(&p.ID, &p.ParentAccount, &p.AccountID, &p.MemberID, &p.ConnectionID, &p.Platform, &p.AccountType, &p.ExternalID, &p.Name,
-			&p.Connected, &p.CreatedAt, &p.UpdatedAt, &p.AccountName)
-		p.CreatedAt, p.UpdatedAt = unlessEpoch(p.CreatedAt), unlessEpoch(p.UpdatedAt)
-		return p, err
-	})
+	rows, _ := c.Pool.Query(ctx, `select `+pageColumns+`, coalesce(a.name, '') as account_name
+		from tSAccounts s left join accounts a on a.id = s.account_id`+query, args...)
+	pages, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.ConnectedPage])
 	return pages, wrapped("read connected pages", err)
-}
-
-func unlessEpoch(at time.Time) time.Time {
-	if at.Unix() == 0 {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 // PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first. The refs have plain ids; the
@@ -123,9 +112,19 @@ func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int6
 		cross join lateral (
 			select r.read_at is null and f.updated_at >= s.told_at as failed, case when r.read_at is null then `+Paused+` end as paused) w
 		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
-	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r domain.FirstReading, err error) {
-		err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason, &r.Class)
-		return r, err
-	})
+	readings, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.FirstReading])
 	return readings, wrapped("read how far first readings came", err)
+}
+
+// connectScope is the dashboard scope that lets client users connect their own account's pages.
+const connectScope = "connect"
+
+// ClientMayConnect tells whether a client user may connect pages for its account: that account's dashboard is open, has the scope connect, and
+// lists the user.
+func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (may bool, err error) {
+	err = c.Pool.QueryRow(ctx, `
+		select exists (select from dashboard_preferences d
+		  where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes))`,
+		parent, account, user, connectScope).Scan(&may)
+	return may, wrapped("look whether a client may connect", err)
 }

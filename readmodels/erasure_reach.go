@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -33,7 +34,7 @@ func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) 
 	if person.Had, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.AccountOwner]); err != nil {
 		return err
 	}
-	person.Contents, err = contentsOf(ctx, tx, *person)
+	person.Contents, err = contentsGoing(ctx, tx, *person)
 	return err
 }
 
@@ -60,19 +61,24 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 
 // ContentsOf returns what is stored of the posts of the social accounts that go with a person: of its own for every agency, of named ones
 // for the person's.
-func (p People) ContentsOf(ctx context.Context, person domain.Person) (stored []domain.StoredContent, err error) {
-	err = pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
-		stored, err = contentsOf(ctx, tx, person)
-		return err
-	})
-	return stored, wrapped("find what posts say", err)
+func (p People) ContentsOf(ctx context.Context, person domain.Person) ([]domain.StoredContent, error) {
+	return contentsGoing(ctx, p.Pool, person)
 }
 
-func contentsOf(ctx context.Context, tx pgx.Tx, person domain.Person) (stored []domain.StoredContent, err error) {
-	rows, _ := tx.Query(ctx, `
-		select parent_account, social_account_id, external_id, origin, told_at from post_contents
-		where social_account_id = any($1) or social_account_id = any($2) and parent_account = $3 order by 1, 2, 3, 4`,
+func contentsGoing(ctx context.Context, tables querier, person domain.Person) ([]domain.StoredContent, error) {
+	return contentsWhere(ctx, tables, `social_account_id = any($1) or social_account_id = any($2) and parent_account = $3`,
 		person.Profiles, person.Named, person.ParentAccount)
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func contentsWhere(ctx context.Context, tables querier, condition string, args ...any) (stored []domain.StoredContent, err error) {
+	rows, _ := tables.Query(ctx, `
+		select parent_account, social_account_id, external_id, origin, told_at from post_contents
+		where `+condition+` order by 1, 2, 3, 4`, args...)
 	var post domain.PostRef
 	var origin domain.PostOrigin
 	var at time.Time
@@ -80,7 +86,7 @@ func contentsOf(ctx context.Context, tx pgx.Tx, person domain.Person) (stored []
 		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
 		return nil
 	})
-	return stored, err
+	return stored, wrapped("read what posts say", err)
 }
 
 // connectionsOf adds what the person's members have connected.
@@ -94,31 +100,35 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 	if person.Connections, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PersonConnection]); err != nil {
 		return err
 	}
-	rows, _ = tx.Query(ctx, `
-		select id, parent_account, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at
-		from tSAccounts where member_id = any($1) order by id`, person.Members)
-	var s domain.DirectorySocialAccount
-	var created *time.Time
-	targets := []any{
-		&s.ID, &s.ParentAccount, &s.AccountID, &s.MemberID, &s.ConnectionID, &s.Platform, &s.AccountType, &s.ExternalID, &s.Name, &s.Connected,
-		&created,
-	}
-	_, err = pgx.ForEachRow(rows, targets, func() error {
-		page := s
-		if created != nil {
-			page.CreatedAt = *created
-		}
-		if s.Platform == domain.LinkedIn && s.AccountType == domain.LinkedInProfile {
-			person.Profiles = append(person.Profiles, s.ID)
+	rows, _ = tx.Query(ctx, `select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
+	pages, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.DirectorySocialAccount])
+	for _, page := range pages {
+		if page.Platform == domain.LinkedIn && page.AccountType == domain.LinkedInProfile {
+			person.Profiles = append(person.Profiles, page.ID)
 		} else {
 			person.Pages = append(person.Pages, page)
 		}
-		return nil
-	})
+	}
 	return err
 }
 
 func column[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]T, error) {
 	rows, _ := tx.Query(ctx, sql, args...)
 	return pgx.CollectRows(rows, pgx.RowTo[T])
+}
+
+// FiguresErased are the erasures that the tables of accounts and of posts both know, by agency and social account, with the
+// earlier of their instants.
+func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]time.Time, error) {
+	known := map[domain.PostRef]time.Time{}
+	rows, _ := pool.Query(ctx, `
+		select parent_account, social_account_id, least(a.erased_at, p.erased_at)
+		from account_erasures a join post_erasures p using (parent_account, social_account_id)`)
+	var of domain.PostRef
+	var at time.Time
+	_, err := pgx.ForEachRow(rows, []any{&of.ParentAccount, &of.SocialAccount, &at}, func() error {
+		known[of] = at
+		return nil
+	})
+	return known, wrapped("read erasures of figures", err)
 }

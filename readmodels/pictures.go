@@ -45,10 +45,7 @@ func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]Pictur
 		group by p.parent_account, p.social_account_id, p.external_id
 		order by max(p.published_at) desc, p.social_account_id, p.external_id limit $5`,
 		q.Since, PlatformIDs(q.Platforms), q.Keys, q.Now, q.Limit)
-	wanted, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w PictureWanted, err error) {
-		err = row.Scan(&w.ParentAccount, &w.SocialAccount, &w.ExternalID, &w.Platform, &w.MediaURL)
-		return w, err
-	})
+	wanted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PictureWanted])
 	return wanted, wrapped("look for pictures that are wanted", err)
 }
 

@@ -99,17 +99,7 @@ func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.To
 
 // ContentsOf returns what the posts say of social accounts, and of all of agencies.
 func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
-	rows, _ := e.Pool.Query(ctx, `
-		select parent_account, social_account_id, external_id, origin, told_at from post_contents
-		where social_account_id = any($1) or parent_account = any($2) order by 1, 2, 3, 4`, socialAccounts, agencies)
-	contents, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.StoredContent, err error) {
-		var post domain.PostRef
-		var origin domain.PostOrigin
-		err = row.Scan(&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &c.At)
-		c.Key = post.ContentKey(origin)
-		return c, err
-	})
-	return contents, wrapped("read what posts of erased accounts say", err)
+	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`, socialAccounts, agencies)
 }
 
 // Moved returns a channel that is closed when the directory's tables have moved. Take it before looking at them.
