@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -84,7 +83,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	require.Contains(t, mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: late}), "version 11 was the last")
 	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard/dashboards\n"))
 
-	_, err := runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "text"})
+	_, err := runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
 	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), "it is said once: %v", err)
 }
@@ -107,7 +106,6 @@ func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 func TestAccessThatIsNotWholeFails(t *testing.T) {
 	t.Parallel()
 	for format, endings := range map[string][3]string{
-		"text": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
 		"json": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
 		"csv":  {"user_id,from\n# complete=true entries=0,", "user_id,from\n\"# complete=false entries=1 reason=2 are parked, of one\",", "user_id,from"},
 	} {
@@ -121,9 +119,7 @@ func TestAccessThatIsNotWholeFails(t *testing.T) {
 			if i == 1 {
 				require.ErrorContains(t, err, "2 are parked", format)
 			}
-			if format != "text" {
-				require.Equal(t, ending+"\n", out)
-			}
+			require.Equal(t, ending+"\n", out)
 		}
 	}
 }
@@ -143,22 +139,7 @@ func TestRemoteRefusals(t *testing.T) {
 		"--token-file": {URL: at.URL},
 		"401 Unauthorized: Sign in again. (at is odd)": at,
 	} {
-		_, err := runCommand(t, accessCommand{remote: at, Format: "text"})
+		_, err := runCommand(t, accessCommand{remote: at, Format: "csv"})
 		require.ErrorContains(t, err, want)
 	}
-}
-
-// Sentences name people by id, with the directory's names beside them, and what is not whole says so.
-func TestAccessIsToldInSentences(t *testing.T) {
-	t.Parallel()
-	const span = `{"dashboard":{"id":"c1","name":"North"},"user":{"id":"d1","name":"Ni\u001bna"},"from":"2026-01-02T00:00:00Z","to":"2026-01-03T00:00:00Z",` +
-		`"began_by":{"version":2,"time":"2026-01-02T00:00:00Z","type":"dashboard.users_changed.v1","actor":{"id":"e1","name":null}},` +
-		`"ended_by":{"version":5,"time":"2026-01-03T00:00:00Z","type":"dashboard.users_changed.v1","actor":{"id":"e1","name":null}},` +
-		`"listed_by":{"version":2},"allowed_by":{"version":1},"scopes":[{"scope":"posts"}],"role":null}` + "\n"
-	var out bytes.Buffer
-	require.NoError(t, tellAccess(strings.NewReader(span+`{"complete":true,"entries":1,"as_of":{"version":9}}`), &out))
-	require.Equal(t, "d1 [Ni�na] had access to the dashboard of c1 [North] from 2026-01-02T00:00:00Z (version 2, dashboard.users_changed.v1, by e1) "+
-		"to 2026-01-03T00:00:00Z (version 5, dashboard.users_changed.v1, by e1); on its list since version 2, open to clients since version 1; scopes posts.\n"+
-		"1 times of access, by the records up to version 9. Names are the directory's of today, and not proven.\n", out.String())
-	require.Error(t, tellAccess(strings.NewReader("<html>"), &out))
 }

@@ -27,7 +27,7 @@ type cli struct {
 	Import       importCommand       `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
 	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
-	Access       accessCommand       `cmd:"" help:"Tell who had access to any dashboard of an agency, from when to when, and by which records: asks a running service, with an auditor's token."`
+	Access       accessCommand       `cmd:"" help:"Print who had access to any dashboard of an agency, from when to when, and by which records: asks a running service, with an auditor's token."`
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the ones that serve, and switch."`
