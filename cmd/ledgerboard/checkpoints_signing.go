@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/mod/sumdb/note"
@@ -18,12 +15,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
-
-// unlockWithin bounds the giving back of the lock on checkpoints.
-const unlockWithin = 10 * time.Second
-
-// checkpointLock is the advisory lock of the one process that signs: "lbcp".
-const checkpointLock = 0x6c626370
 
 // startCheckpoints signs checkpoints in a process of the role signer. Another one says which process does.
 func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
@@ -77,7 +68,7 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	}
 	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, Key: key, Known: known,
-		Lock: signingLock(p.KeptPool, frozenAfter, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
+		Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
 }
 
@@ -93,44 +84,6 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 		return nil, err
 	}
 	return proof.ParseVerifiers(keys...)
-}
-
-// frozenAfter is how long a process may hold the lock on checkpoints and say nothing to the database. Longer than any turn takes; one that needs longer
-// loses the lock, which does no harm.
-const frozenAfter = 15 * time.Minute
-
-// signingLock lets one process sign at a time: an advisory lock on a connection of its own. The server ends the connection of a process that is frozen
-// while it signs: all others would else wait for it for ever, and nobody would sign.
-func signingLock(pool *pgxpool.Pool, frozen time.Duration, logger *slog.Logger) func(context.Context) (func(), bool, error) {
-	return func(ctx context.Context) (func(), bool, error) {
-		conn, err := pool.Acquire(ctx)
-		if err != nil {
-			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
-		}
-		var ok bool
-		if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(checkpointLock)).Scan(&ok); err != nil {
-			conn.Release()
-			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
-		}
-		if !ok {
-			conn.Release()
-			return nil, false, nil
-		}
-		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(frozen.Milliseconds(), 10)); err != nil {
-			conn.Conn().Close(ctx) // and the lock with it
-			conn.Release()
-			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
-		}
-		return func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWithin)
-			defer cancel()
-			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)", int64(checkpointLock)); err != nil {
-				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
-				conn.Conn().Close(ctx)
-			}
-			conn.Release()
-		}, true, nil
-	}
 }
 
 // observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -86,30 +85,6 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 	require.NoError(t, signer.Close())
-}
-
-// A process that is frozen while it holds the lock says nothing to the database, and does not keep the others from signing for ever.
-func TestAFrozenSignerLosesTheLock(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	quiet := slog.New(slog.DiscardHandler)
-	release, ok, err := signingLock(db.Pool, 50*time.Millisecond, quiet)(t.Context())
-	require.NoError(t, err)
-	require.True(t, ok)
-	other := signingLock(db.Pool, frozenAfter, quiet)
-	require.Eventually(t, func() bool {
-		done, ok, err := other(t.Context())
-		if ok {
-			done()
-		}
-		return err == nil && ok
-	}, patience, 20*time.Millisecond)
-	release()                                 // it thaws: the lock is gone, and nothing else happens
-	for range 2 * db.Pool.Config().MaxConns { // and no connection of the pool keeps the limit
-		var limit string
-		require.NoError(t, db.Pool.QueryRow(t.Context(), "show idle_session_timeout").Scan(&limit))
-		require.Equal(t, "0", limit)
-	}
 }
 
 // A new key goes on from what the old one signed in the same data directory.

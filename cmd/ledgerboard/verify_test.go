@@ -124,7 +124,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 	require.NoError(t, err)
 	return proof.NewSigner(proof.SignerConfig{
 		Source: a.log, Append: a.log.Append, Key: key, Known: known,
-		Lock: signingLock(a.db.Pool, frozenAfter, slog.New(slog.DiscardHandler)), Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
+		Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 

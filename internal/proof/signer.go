@@ -26,10 +26,7 @@ type SignerConfig struct {
 	Key    note.Signer
 	// Known are the keys of earlier checkpoints, Key's own included.
 	Known note.Verifiers
-	// Lock keeps other processes from signing at the same time; ok is false while another one holds it. Losing it is harmless:
-	// there are two checkpoints then. nil: there is no other process.
-	Lock func(ctx context.Context) (release func(), ok bool, err error)
-	Now  func() time.Time
+	Now   func() time.Time
 	// Every is how often one is signed, also when nothing is new.
 	Every  time.Duration
 	Logger *slog.Logger
@@ -40,7 +37,7 @@ type SignerConfig struct {
 // Turn is how one turn of [Signer.Run] ended.
 type Turn struct {
 	Checkpoint Checkpoint // the one that was signed
-	Signed     bool       // false: there was nothing new, another process is at it, or Err
+	Signed     bool       // false: there was nothing new, or Err
 	// Err wraps [ErrContradiction] when signing is refused until a person has looked; any other error is tried again.
 	Err error
 }
@@ -94,18 +91,11 @@ func (s *Signer) turn(ctx context.Context) {
 }
 
 // Sign makes one checkpoint if there are effective records that none covers yet, or if the newest one is as old as the
-// interval. signed is false when there was nothing to do or another process is at it. The error wraps [ErrContradiction]
-// when the log contradicts an earlier checkpoint.
+// interval. signed is false when there was nothing to do. The error wraps [ErrContradiction] when the log contradicts an
+// earlier checkpoint. Processes that sign at the same moment make a checkpoint each, and both hold.
 func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.Lock != nil {
-		release, ok, err := s.Lock(ctx)
-		if err != nil || !ok {
-			return Checkpoint{}, false, err
-		}
-		defer release()
-	}
 	if err := s.catchUp(ctx); err != nil {
 		s.log = nil // everything is read again next time
 		return Checkpoint{}, false, err
