@@ -59,10 +59,6 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	e := exporter{cfg: cfg, id: id, signed: newest, partitions: int32(len(ranges))}
 	e.number = eventlog.PartitionOf([]byte(cfg.Parent), e.partitions)
 	e.end = ranges[e.number].End
-	if e.tree, err = newStoredTree(); err != nil {
-		return Exported{}, err
-	}
-	defer e.tree.close()
 	head, err := e.readPartition(ctx)
 	if err != nil {
 		return Exported{}, err
@@ -88,7 +84,7 @@ type exporter struct {
 	partitions int32
 	number     int32 // of the agency's partition
 	end        int64 // of that partition
-	tree       *storedTree
+	tree       storedTree
 	leaves     []int64 // of the agency's covered records, by version-1
 }
 
@@ -121,11 +117,7 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	case len(e.leaves) == 0:
 		return bundleLeaf{}, e.uncovered(ctx)
 	}
-	heads, err := newStoredTree()
-	if err != nil {
-		return bundleLeaf{}, err
-	}
-	defer heads.close()
+	var heads storedTree
 	keys := p.keys()
 	for _, key := range keys {
 		heads.add(p.streams[key].leaf)

@@ -12,7 +12,7 @@
 // convention, partitions are read in parallel in constant memory, a bundle reads one partition, and each checkpoint is
 // compared with the log on its own: two processes that sign at the same time make two valid checkpoints, and their
 // consistency follows from their agreement with one log. Verification and signing keep of each tree only what the next leaf
-// needs; a bundle stores the hashes of its partition in a temporary file, in the order of tlog.
+// needs; a bundle keeps the hashes of its partition.
 //
 // # What it cannot prove
 //
@@ -29,8 +29,7 @@
 //   - A bundle holds nothing of another agency; audit paths are hashes, the checkpoint holds counts per partition.
 //   - No byte of a signed note or of the covered part of a bundle can be changed unnoticed: notes and bundles are
 //     accepted in one spelling only.
-//   - Memory: verify and signer need some 150 bytes an agency; a bundle 8 bytes a record of its agency, and 64 bytes of
-//     disk a record of its partition.
+//   - Memory: verify and signer need some 150 bytes an agency; a bundle 64 bytes a record of its partition.
 //
 // # Bundle format (ledgerboard.proof.v1)
 //
@@ -46,5 +45,5 @@
 // Proofs are RFC 6962 audit paths. Records after the checkpoint have leaf and proof null. Headers are sorted by name; trace
 // context, which no hash covers, is left out. [LeafHash] is a leaf of both trees; [Checkpoint.Text] is what is signed.
 //
-// The package may import domain and internal/eventlog only; the lock and the clock are handed in.
+// The package may import domain and internal/eventlog only; the clock is handed in.
 package proof

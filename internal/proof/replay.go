@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -25,9 +24,6 @@ type ReplayConfig struct {
 	Version   int64     // the last version that counts; 0: no bound
 	// Yield gets each change in the order of the log. Its error ends the replay.
 	Yield func(Change) error
-	// Head, if set, gets the head that each record that counts makes, instead of Yield: no payload is read
-	// then, Dashboard means nothing, and Changes and State stay empty. Its error ends the replay.
-	Head func(domain.StreamHead) error
 }
 
 // Change is what one record changed on one dashboard. Its lists are sorted.
@@ -75,23 +71,15 @@ type Replayed struct {
 // errEnough ends a scan early.
 var errEnough = errors.New("enough")
 
-// replayer folds one stream. One goroutine judges records, another one decodes and folds them: each
-// has fields of its own.
+// replayer folds one stream.
 type replayer struct {
 	ReplayConfig
+
 	partitions int32
 	decode     decoder
-	judged     domain.StreamHead // and done.Stale, done.Broken: of the first
-
-	dashboards map[string]domain.Dashboard // of the second, with the rest of done; by sub-account
-	head       domain.StreamHead           // the last one that was yielded
+	head       domain.StreamHead           // of the last record that counted
+	dashboards map[string]domain.Dashboard // by sub-account
 	done       Replayed
-}
-
-// step is an effective record and the head that it makes.
-type step struct {
-	head   domain.StreamHead
-	record eventlog.Record
 }
 
 // Replay folds one agency's stream from the log itself, record by record: memory is that of the
@@ -99,60 +87,20 @@ type step struct {
 func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error) {
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	p := newReplayer(cfg, len(ranges), src.Decode)
-	if err != nil {
-		return p.done, fmt.Errorf("replay: %w", err)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	runs, spent := make(chan []step, 2), make(chan []step, 2)
-	group.Go(func() error {
-		defer close(runs)
-		err := src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: p.handTo(runs, spent)})
-		if errors.Is(err, errEnough) {
-			return nil // and what was judged before is still folded
-		}
-		return err
-	})
-	group.Go(func() error {
-		for steps := range runs {
-			for i := range steps {
-				if err := p.take(&steps[i]); err != nil {
+	if err == nil {
+		err = src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				if err := p.take(r); err != nil {
 					return err
 				}
 			}
-			select {
-			case spent <- steps:
-			default:
-			}
-		}
-		return nil
-	})
-	if err := group.Wait(); err != nil {
+			return nil
+		}})
+	}
+	if err != nil && !errors.Is(err, errEnough) {
 		return p.done, fmt.Errorf("replay: %w", err)
 	}
 	return p.end(), nil
-}
-
-// handTo handles the runs of a scan; spent are steps whose room is used again.
-func (p *replayer) handTo(runs chan<- []step, spent <-chan []step) func(context.Context, eventlog.Run) error {
-	return func(ctx context.Context, run eventlog.Run) error {
-		var steps []step
-		select {
-		case steps = <-spent:
-			steps = steps[:0]
-		default:
-			steps = make([]step, 0, len(run.Records))
-		}
-		var ended error
-		for i := 0; i < len(run.Records) && ended == nil; i++ {
-			steps, ended = p.judge(steps, run.Records[i])
-		}
-		select {
-		case runs <- steps:
-			return ended
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // decoder is [eventlog.Codec.Decode].
@@ -167,14 +115,10 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg Replay
 	}
 	cfg.Parent = c.in.head.Key
 	p := newReplayer(cfg, int(c.partitions), decode)
-	var steps []step
 	for {
 		line, err := c.in.record()
 		if err == nil {
-			steps, err = p.judge(steps[:0], line.record(cfg.Parent, p.partitions))
-		}
-		for i := 0; i < len(steps) && err == nil; i++ {
-			err = p.take(&steps[i])
+			err = p.take(line.record(cfg.Parent, p.partitions))
 		}
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, errEnough):
@@ -192,34 +136,25 @@ func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
 	}
 }
 
-// judge adds the record's step if it counts; errEnough: neither it nor what follows does.
-func (p *replayer) judge(steps []step, r eventlog.Record) ([]step, error) {
-	verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
+// take folds a record, if it counts, and yields what it changed; errEnough: neither it nor what follows counts.
+func (p *replayer) take(r eventlog.Record) error {
+	verdict, next, reason := eventlog.Judge(p.head, r, p.partitions)
 	switch {
 	case verdict == eventlog.Stale:
 		p.done.Stale++
-		return steps, nil
+		return nil
 	case verdict != eventlog.Effective:
-		p.done.Broken = fmt.Sprintf("after version %d: %s", p.judged.Version, reason)
+		p.done.Broken = fmt.Sprintf("after version %d: %s", p.head.Version, reason)
 		if r.Offset >= 0 {
 			p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
 		}
-		return steps, errEnough
+		return errEnough
 	case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
-		return steps, errEnough // a record's time is later than its predecessor's: none behind it counts
+		return errEnough // a record's time is later than its predecessor's: none behind it counts
 	}
-	p.judged = next
-	return append(steps, step{head: next, record: r}), nil
-}
-
-// take folds a record and yields what it changed.
-func (p *replayer) take(s *step) error {
-	p.head = s.head
-	p.done.Version, p.done.Time = s.head.Version, s.head.Time
-	if p.Head != nil {
-		return p.Head(s.head)
-	}
-	recorded, err := p.decode(s.record)
+	p.head = next
+	p.done.Version, p.done.Time = next.Version, next.Time
+	recorded, err := p.decode(r)
 	e := &recorded.Envelope
 	base := Change{
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,

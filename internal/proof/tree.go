@@ -1,13 +1,10 @@
 package proof
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
-	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -59,50 +56,23 @@ func (t *tree) root() tlog.Hash {
 	return root
 }
 
-// storedTree has every hash of a tree in a temporary file, 64 bytes a leaf, so that inclusion can be proved.
+// storedTree has every hash of a tree in memory, 64 bytes a leaf, so that inclusion can be proved.
 type storedTree struct {
 	tree
 
-	file  *os.File
-	out   *bufio.Writer
-	known map[int64]tlog.Hash // of the last proof: neighbors share most of theirs
+	hashes []tlog.Hash // in the order of tlog's stored hashes
 }
 
-// newStoredTree makes a tree in a file without a name, which ends with the process.
-func newStoredTree() (*storedTree, error) {
-	file, err := os.CreateTemp("", "ledgerboard-proof-*")
-	if err != nil {
-		return nil, fmt.Errorf("make a temporary file (TMPDIR names another directory): %w", err)
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("unlink temporary file: %w", err), file.Close())
-	}
-	return &storedTree{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
-}
-
-func (t *storedTree) close() { _ = t.file.Close() } // nothing of it is needed any more
-
-// add adds a leaf; that it could not be written shows when the tree is read.
 func (t *storedTree) add(h tlog.Hash) {
-	t.grow(h, func(h tlog.Hash) { _, _ = t.out.Write(h[:]) })
+	t.grow(h, func(h tlog.Hash) { t.hashes = append(t.hashes, h) })
 }
 
 // ReadHashes implements [tlog.HashReader].
 func (t *storedTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	if err := t.out.Flush(); err != nil {
-		return nil, fmt.Errorf("write the tree: %w", err)
-	}
-	hashes, known := make([]tlog.Hash, len(indexes)), make(map[int64]tlog.Hash, len(indexes))
+	hashes := make([]tlog.Hash, len(indexes))
 	for i, at := range indexes {
-		h, again := t.known[at]
-		if !again {
-			if _, err := t.file.ReadAt(h[:], at*tlog.HashSize); err != nil {
-				return nil, fmt.Errorf("read the tree: %w", err)
-			}
-		}
-		hashes[i], known[at] = h, h
+		hashes[i] = t.hashes[at]
 	}
-	t.known = known
 	return hashes, nil
 }
 
