@@ -40,7 +40,8 @@ type backupReport struct {
 func (c backupCommand) Run(ctx context.Context, s streams) error {
 	switch {
 	case c.To != "":
-		return interrupted(ctx, explainInUse(c.copy(ctx, s)), backupCut)
+		err := c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
+		return interrupted(ctx, err, backupCut)
 	case c.Check != "":
 		return interrupted(ctx, c.check(ctx, s), nothingDone)
 	default:
@@ -48,12 +49,7 @@ func (c backupCommand) Run(ctx context.Context, s streams) error {
 	}
 }
 
-func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
-	if err := c.needLog(); err != nil {
-		return err
-	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
+func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Parts) error {
 	log, topics, err := parts.BackupSource(ctx)
 	if err != nil {
 		return err

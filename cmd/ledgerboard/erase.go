@@ -54,15 +54,16 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{err}
 	}
 	e := erasure{eraseCommand: c, log: c.logger(s)}
-	e.parts = assembly.NewParts(c.backends(e.log))
-	defer func() { err = errors.Join(err, e.parts.Close()) }()
-	if err := e.open(ctx); err != nil {
-		return explainInUse(err)
-	}
-	if len(c.KafkaBrokers) > 0 {
-		return e.run(ctx, s)
-	}
-	return foldWhile(ctx, e.engines, func(ctx context.Context) error { return e.run(ctx, s) })
+	return withParts(c.backends(e.log), func(parts *assembly.Parts) error {
+		e.parts = parts
+		if err := e.open(ctx); err != nil {
+			return err
+		}
+		if len(c.KafkaBrokers) > 0 {
+			return e.run(ctx, s)
+		}
+		return foldWhile(ctx, e.engines, func(ctx context.Context) error { return e.run(ctx, s) })
+	})
 }
 
 // orderFlags say who ordered an erasure, on which ground and by when: what its record says beside the reason.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,34 +11,23 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // list prints the recorded erasures.
-func (c eraseCommand) list(ctx context.Context, s streams) (err error) {
-	if err := c.needLog(); err != nil {
-		return usageError{err}
-	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	log, err := parts.Log(ctx)
-	if err != nil {
-		return explainInUse(err)
-	}
-	lines, err := assembly.Erasures(ctx, log)
-	if err != nil {
-		return err
-	}
-	out := json.NewEncoder(s.Out)
-	for _, line := range lines {
-		if err := out.Encode(line); err != nil {
-			return fmt.Errorf("print the erasures: %w", err)
+func (c eraseCommand) list(ctx context.Context, s streams) error {
+	return c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
+		lines, err := assembly.Erasures(ctx, log)
+		out := json.NewEncoder(s.Out)
+		for _, line := range lines {
+			err = cmp.Or(err, out.Encode(line))
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // repeat erases what the file names and the log holds from before the instant.
-func (c eraseCommand) repeat(ctx context.Context, s streams) (err error) {
+func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	lines, err := readErasures(c.From)
 	if err != nil {
 		return usageError{err}
@@ -49,20 +39,20 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	if _, err := parts.Log(ctx); err != nil { // before the database is touched
-		return explainInUse(err)
-	}
-	if err := parts.Migrate(ctx); err != nil {
-		return explainInUse(err)
-	}
-	appended, err := parts.EraseAgain(ctx, domain.NewErasures(lines), reason)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables follow when the service folds them.\n", len(lines), appended)
-	return nil
+	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+		if _, err := parts.Log(ctx); err != nil { // before the database is touched
+			return err
+		}
+		if err := parts.Migrate(ctx); err != nil {
+			return err
+		}
+		appended, err := parts.EraseAgain(ctx, domain.NewErasures(lines), reason)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables follow when the service folds them.\n", len(lines), appended)
+		return nil
+	})
 }
 
 // readErasures reads what --list printed. An error names the line that is wrong: a list that is read in part would erase in part.

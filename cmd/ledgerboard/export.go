@@ -9,7 +9,7 @@ import (
 	"os"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -29,7 +29,7 @@ type exportCommand struct {
 const notWritten = "no bundle was written; run it again"
 
 // Run implements the command. The file is there whole or not at all.
-func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
+func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if c.given && c.Parent != "" {
 		return usageError{errors.New("--parent is for exports from the log: with --url, the agency is that of the token")}
 	}
@@ -47,19 +47,12 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.needLog(); err != nil {
-		return err
-	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	log, err := parts.Log(ctx)
-	if err != nil {
-		return interrupted(ctx, explainInUse(err), notWritten)
-	}
 	var exported proof.Exported
-	err = c.write(func(out io.Writer) (err error) {
-		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known}, out)
-		return err
+	err = c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
+		return c.write(func(out io.Writer) (err error) {
+			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known}, out)
+			return err
+		})
 	})
 	if err != nil {
 		return interrupted(ctx, explainProof(err), notWritten)

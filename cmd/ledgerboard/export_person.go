@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
 // exportPersonCommand writes everything that is known of a person (GDPR article 15) into a file.
@@ -37,19 +37,10 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return thereAlready(c.Out, "--out")
 	}
-	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
-		return err
-	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	return c.export(ctx, s, parts)
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error { return c.export(ctx, s, desk) })
 }
 
-func (c exportPersonCommand) export(ctx context.Context, s streams, parts *assembly.Parts) error {
-	desk, err := parts.Desk(ctx)
-	if err != nil {
-		return explainInUse(err)
-	}
+func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.Desk) error {
 	person, err := desk.Person(ctx, c.User, c.Member)
 	if err != nil {
 		return refused(err)

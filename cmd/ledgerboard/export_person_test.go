@@ -15,7 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -97,9 +97,10 @@ func TestExportPerson(t *testing.T) {
 
 		command.Out, command.Reason = again, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
-		parts := assembly.NewParts(command.backends(command.logger(streams{Err: io.Discard})))
-		err = command.export(t.Context(), streams{Out: io.Discard, Err: io.Discard}, parts)
-		require.NoError(t, parts.Close())
+		silent := streams{Out: io.Discard, Err: io.Discard}
+		err = atDesk(t.Context(), command.storage, command.logger(silent), func(desk *desk.Desk) error {
+			return command.export(t.Context(), silent, desk)
+		})
 		require.ErrorAs(t, err, new(usageError))
 		require.ErrorContains(t, err, "is there already")
 

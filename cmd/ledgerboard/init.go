@@ -66,13 +66,14 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if made.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, made.ExpiresAt); err != nil {
 		return err
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	log, err := parts.Log(ctx)
+	err = withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+		log, err := parts.Log(ctx)
+		if err != nil {
+			return err
+		}
+		return c.makeAgency(ctx, log, agency, person)
+	})
 	if err != nil {
-		return explainInUse(err)
-	}
-	if err := c.makeAgency(ctx, log, agency, person); err != nil {
 		return err
 	}
 	if c.JSON {

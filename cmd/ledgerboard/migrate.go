@@ -15,9 +15,7 @@ type migrateCommand struct {
 }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	parts := assembly.NewParts(c.backends(c.logger(s)))
-	defer parts.Close() //nolint:errcheck // nothing is written after the migration
-	if err := parts.Migrate(ctx); err != nil {
+	if err := withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error { return parts.Migrate(ctx) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "The schemas lb and kept are at this version.")

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // Commands that look at what is there must not make a new, empty log or database in its place and then
@@ -30,18 +33,62 @@ func (s storage) needTables() error {
 		"(%s holds no database)", s.DataDir)}
 }
 
-// looking is [storage.backends] of a command that only looks at the log: it makes no topic that is missing.
-func (s storage) looking(logger *slog.Logger) assembly.Settings {
-	at := s.backends(logger)
-	at.Existing = true
-	return at
-}
-
-// explainInUse says how to reach what a running service holds.
-func explainInUse(err error) error {
-	if errors.Is(err, embedded.ErrLocked) {
-		return fmt.Errorf("%w; or reach the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
+// withParts gives what the settings name, opened when it is asked for, and closes it.
+func withParts(at assembly.Settings, do func(*assembly.Parts) error) (err error) {
+	parts := assembly.NewParts(at)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
+		err = fmt.Errorf("%w; or reach the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
 			"(a demo says both in its demo.json)", err)
 	}
 	return err
+}
+
+// looking is for commands that only look at the log: they make no topic that is missing.
+func (s storage) looking(logger *slog.Logger, do func(*assembly.Parts) error) error {
+	if err := s.needLog(); err != nil {
+		return err
+	}
+	at := s.backends(logger)
+	at.Existing = true
+	return withParts(at, do)
+}
+
+// reading gives the log to a command that only reads it.
+func (s storage) reading(ctx context.Context, logger *slog.Logger, do func(*eventlog.Log) error) error {
+	return s.looking(logger, func(parts *assembly.Parts) error {
+		log, err := parts.Log(ctx)
+		if err != nil {
+			return err
+		}
+		return do(log)
+	})
+}
+
+// look gives the database alone.
+func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Looks) error) error {
+	if err := at.needTables(); err != nil {
+		return err
+	}
+	return withParts(at.backends(logger), func(parts *assembly.Parts) error {
+		looks, err := parts.Looks(ctx)
+		if err != nil {
+			return err
+		}
+		return do(looks)
+	})
+}
+
+// atDesk gives what operators need.
+func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Desk) error) error {
+	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
+		return err
+	}
+	return withParts(at.backends(logger), func(parts *assembly.Parts) error {
+		desk, err := parts.Desk(ctx)
+		if err != nil {
+			return err
+		}
+		return do(desk)
+	})
 }

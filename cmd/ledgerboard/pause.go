@@ -29,7 +29,7 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("name what to pause, or give --list")}
 	}
 	if !c.List {
-		return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
+		return pausing{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
 	}
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		pauses, err := desk.Pauses(ctx)
@@ -57,11 +57,13 @@ type resumeCommand struct {
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
+	return pausing{c.actionFlags, "resume", false}.each(ctx, s, c.storage, c.logger(s), c.Names)
 }
 
 // pausing is what is done to each name: pause or resume.
 type pausing struct {
+	actionFlags
+
 	verb   string
 	paused bool // that it shall be
 }
@@ -80,18 +82,15 @@ func (p pausable) String() string {
 }
 
 // each pauses or resumes; it knows all names before it asks, leaves those alone that are so already, and says what is so of each.
-func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
+func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
 	all, connections, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	if len(connections) > 0 {
-		err := look(ctx, at, logger, func(desk *desk.Looks) error { return refused(desk.KnowConnections(ctx, connections)) })
-		if err != nil {
-			return err
-		}
-	}
 	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
+		if err := desk.KnowConnections(ctx, connections); err != nil {
+			return refused(err)
+		}
 		left, err := p.left(ctx, s, desk, all)
 		if err == nil && len(left) < len(all) {
 			fmt.Fprintln(s.Out, "These were so already: nothing was changed or recorded for them.")
@@ -103,32 +102,26 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 		for _, of := range left {
 			words = append(words, of.String())
 		}
-		reason, err := f.confirm(s, p.verb+" "+strings.Join(words, ", "))
+		reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
 		if err != nil {
 			return err
 		}
+		do := desk.Resume
+		if p.paused {
+			do = desk.Pause
+		}
 		for _, of := range left {
-			if err := p.change(ctx, s, desk, of, reason); err != nil {
+			if err := do(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+				return refused(err)
+			}
+			if !p.paused {
+				fmt.Fprintf(s.Out, "%s goes on\n", of)
+			} else if _, err := p.left(ctx, s, desk, []pausable{of}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// change pauses or resumes one, and says so.
-func (p pausing) change(ctx context.Context, s streams, desk *desk.Desk, of pausable, reason domain.Reason) error {
-	do := desk.Resume
-	if p.paused {
-		do = desk.Pause
-	}
-	err := do(ctx, operatorCaller(), of.kind, of.name, reason)
-	if err == nil && p.paused {
-		_, err = p.left(ctx, s, desk, []pausable{of})
-	} else if err == nil {
-		fmt.Fprintf(s.Out, "%s goes on\n", of)
-	}
-	return refused(err)
 }
 
 // left are those that are not so yet; of the others it says what is so.

@@ -50,6 +50,15 @@ func (p *progress) add(n int) {
 	}
 }
 
+// say prints a line of its own.
+func (p *progress) say(text string) {
+	if p.terminal && !p.drawn.IsZero() {
+		fmt.Fprintln(p.out)
+	}
+	p.drawn = time.Time{}
+	fmt.Fprintln(p.out, text)
+}
+
 // end draws the last state.
 func (p *progress) end() {
 	p.draw()

@@ -107,16 +107,11 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if c.Bundle != "" {
 		return c.fromBundle(ctx, s, cfg)
 	}
-	if err := c.needLog(); err != nil {
-		return done, err
-	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	log, err := parts.Log(ctx)
-	if err != nil {
-		return done, explainInUse(err)
-	}
-	return proof.Replay(ctx, log, cfg)
+	err = c.reading(ctx, c.logger(s), func(log *eventlog.Log) (err error) {
+		done, err = proof.Replay(ctx, log, cfg)
+		return err
+	})
+	return done, err
 }
 
 // fromBundle verifies before it prints: what a bundle says counts only if it is proved.

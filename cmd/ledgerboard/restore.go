@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,16 +34,16 @@ type restoring struct {
 	heads   map[string]domain.StreamHead // of agencies, in the backup
 }
 
-func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
+func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	files, err := backup.Open(c.From)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	parts := assembly.NewParts(c.backends(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
-	return explainInUse(r.run(ctx, s))
+	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+		r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
+		return r.run(ctx, s)
+	})
 }
 
 // run looks at everything first, asks, and changes nothing before.

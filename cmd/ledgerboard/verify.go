@@ -77,13 +77,11 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 		}
 		cfg.Kept = string(kept)
 	}
-	if err := c.needLog(); err != nil {
+	began, report := time.Now(), proof.Report{}
+	err = c.looking(c.logger(s), func(parts *assembly.Parts) (err error) {
+		report, err = c.readLog(ctx, s, parts, cfg)
 		return err
-	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	began := time.Now()
-	report, err := c.readLog(ctx, s, parts, cfg)
+	})
 	if err != nil {
 		return err
 	}
@@ -110,7 +108,7 @@ func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.P
 		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{{Detail: noLog(err)}}}, nil
 	}
 	if err != nil {
-		return report, explainInUse(err)
+		return report, err
 	}
 	ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {

@@ -19,19 +19,21 @@ import (
 )
 
 // tables compares the tables of every projection with a fold of the log. One that cannot be checked stops no other.
-func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
+func (c verifyCommand) tables(ctx context.Context, s streams) error {
 	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return err
 	}
-	parts := assembly.NewParts(c.looking(c.logger(s)))
-	defer func() { err = errors.Join(err, parts.Close()) }()
+	return c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
+}
+
+func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly.Parts) error {
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		missing := noLog(err)
 		return errors.Join(fmt.Errorf("%w: %s", errFindings, missing), c.printTables(s, projections.Report{At: time.Now().UTC(), Note: missing}))
 	}
 	if err != nil {
-		return explainInUse(err)
+		return err
 	}
 	var wrong []error
 	for _, engine := range engines {
