@@ -10,7 +10,7 @@ import (
 // errInterrupted ends a command that a signal cut before it was done.
 var errInterrupted = errors.New("interrupted")
 
-// interrupted says of a command that a signal cut what it leaves. Errors that say so already, or of a run that no signal cut, pass.
+// interrupted says of a command that a signal cut what it leaves. Other errors, and those that say so already, pass.
 func interrupted(ctx context.Context, err error, left string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err

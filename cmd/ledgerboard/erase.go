@@ -123,7 +123,7 @@ func (e *erasure) open(ctx context.Context) error {
 
 // run finds, shows, erases, and waits until the tables show it.
 func (e *erasure) run(ctx context.Context, s streams) error {
-	if err := e.await(ctx, e.behind); err != nil {
+	if err := e.await(ctx, folded(e.held, "", "nothing was erased. Is a service with the role projector running?")); err != nil {
 		return err
 	}
 	person, err := e.find(ctx)
@@ -159,10 +159,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	erase := commands.ErasePerson{
-		Log: log, Kept: vault.NewEraser(kept),
-		Order: order, Now: time.Now,
-	}
+	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(kept), Order: order, Now: time.Now}
 	first := erase.Erase
 	if e.before {
 		first = erase.EraseRest
@@ -170,14 +167,16 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err := first(ctx, person); err != nil {
 		return err
 	}
-	if err := e.await(ctx, e.shown); err != nil {
-		return err
-	}
-	if err := e.await(ctx, e.following()); err != nil {
-		return err
-	}
-	if err := e.await(ctx, e.contentsShown(erase, person)); err != nil {
-		return err
+	for _, look := range []func(context.Context) (string, error){
+		e.shown,
+		// What was being read when the person was erased may have come behind the erasure.
+		folded(e.engines, "the erasure is in the log, ",
+			"texts of posts that came late may be left. Is a service with the role projector running? Repeat the command"),
+		e.contentsShown(erase, person),
+	} {
+		if err := e.await(ctx, look); err != nil {
+			return err
+		}
 	}
 	return e.print(s.Out, person, true)
 }
@@ -189,40 +188,29 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// behind says how far the tables are behind the log: what they do not show would not be erased.
-func (e *erasure) behind(ctx context.Context) (string, error) {
-	reason, err := behind(e.held)(ctx)
-	if reason != "" {
-		reason += "; nothing was erased. Is a service with the role projector running?"
-	}
-	return reason, err
-}
-
-// following looks whether the tables show all that was in the log when it first looked: what was being read when the person was erased
-// may have come behind the erasure.
-func (e *erasure) following() func(context.Context) (string, error) {
-	type at struct {
+// folded looks whether tables show all that was in the log when it first looked, and says how far they are behind.
+func folded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
+	type place struct {
 		projection string
 		partition  int32
 	}
-	ends := map[at]int64{}
+	ends := map[place]int64{}
 	return func(ctx context.Context) (string, error) {
-		for _, engine := range e.engines {
+		for _, engine := range engines {
 			status, err := engine.Status(ctx)
 			if err != nil {
 				return "", err
 			}
 			behind := int64(0)
 			for _, p := range status.Partitions {
-				here := at{status.Projection, p.Partition}
-				if _, known := ends[here]; !known {
-					ends[here] = p.EndOffset
+				at := place{status.Projection, p.Partition}
+				if _, known := ends[at]; !known {
+					ends[at] = p.EndOffset
 				}
-				behind += max(0, ends[here]-p.NextOffset)
+				behind += max(0, ends[at]-p.NextOffset)
 			}
 			if !status.Live() || behind > 0 {
-				return fmt.Sprintf("the erasure is in the log, the tables of projection %s are %d events behind: texts of posts that came late may "+
-					"be left. Is a service with the role projector running? Repeat the command", status.Projection, behind), nil
+				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s", before, status.Projection, behind, after), nil
 			}
 		}
 		return "", nil
@@ -257,13 +245,29 @@ func (e *erasure) shown(ctx context.Context) (string, error) {
 	return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
 }
 
-// await waits as long as the command may; what it still waits for then is the error.
+// lookEvery is how often [erasure.await] looks.
+const lookEvery = 50 * time.Millisecond
+
+// await looks until there is no reason left to wait, as long as the command may; the reason that is left then is the error.
 func (e *erasure) await(ctx context.Context, look func(context.Context) (reason string, err error)) error {
-	left, err := await(ctx, e.log, e.Wait, look)
-	if err == nil && left != "" {
-		err = errors.New(left)
+	said := ""
+	for end := time.Now().Add(e.Wait); ; {
+		reason, err := look(ctx)
+		switch {
+		case err != nil || reason == "":
+			return err
+		case time.Now().After(end):
+			return errors.New(reason)
+		case reason != said:
+			e.log.DebugContext(ctx, "waiting", "reason", reason)
+			said = reason
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookEvery):
+		}
 	}
-	return err
 }
 
 // erasureReport is the answer of --json.

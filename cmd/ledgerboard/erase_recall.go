@@ -22,21 +22,31 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 			person.Members = []int64{e.Member}
 		}
 	}
-	before, agency, err := e.recorded(ctx, *person)
-	if err != nil || len(before) == 0 {
+	log, err := e.parts.Log(ctx)
+	if err != nil {
 		return false, err
 	}
+	asked := *person
 	var profiles, named, members, connections []int64
-	for _, r := range before {
+	err = assembly.EachErasure(ctx, log, func(agency string, _ time.Time, r domain.PersonErased) {
+		if !isOf(r, asked) {
+			return
+		}
+		recorded = true
 		profiles, named = append(profiles, r.Profiles...), append(named, r.Named...)
 		if e.before {
 			person.ParentAccount, person.User = agency, cmp.Or(person.User, r.User)
 			members, connections = append(members, r.Members...), append(connections, r.Connections...)
 		}
+	})
+	if err != nil || !recorded {
+		return false, err
 	}
-	there, err := e.thereAgain(ctx)
+	// What was erased and came back since belongs to its new owner. What cannot be decoded may be anything, and counts as there.
+	there := map[string]bool{}
+	err = assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) { there[r.Key] = err != nil || r.Data != nil })
 	if err != nil {
-		return true, err
+		return true, fmt.Errorf("read the directory: %w", err)
 	}
 	gone := func(kind string, ids []int64) []int64 {
 		return slices.DeleteFunc(ids, func(id int64) bool { return there[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))] })
@@ -58,45 +68,10 @@ func union(a, b []int64) []int64 {
 	return slices.Compact(all)
 }
 
-// recorded are the records of erasures of the person, and the key of the last one.
-func (e *erasure) recorded(ctx context.Context, person domain.Person) (found []domain.PersonErased, key string, err error) {
-	log, err := e.parts.Log(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	err = assembly.EachErasure(ctx, log, func(agency string, _ time.Time, erased domain.PersonErased) {
-		if isOf(erased, person) {
-			found, key = append(found, erased), agency
-		}
-	})
-	return found, key, err
-}
-
 // isOf tells whether the record is about the person.
 func isOf(r domain.PersonErased, p domain.Person) bool {
 	if r.User != "" && p.User != "" {
 		return r.User == p.User
 	}
 	return slices.ContainsFunc(r.Members, func(id int64) bool { return slices.Contains(p.Members, id) })
-}
-
-// thereAgain are the keys of the directory that are not erased: what was erased and came back since belongs to its new owner. What cannot be
-// decoded may be anything, and counts as there.
-func (e *erasure) thereAgain(ctx context.Context) (there map[string]bool, err error) {
-	log, err := e.parts.Log(ctx)
-	if err != nil {
-		return nil, err
-	}
-	there = map[string]bool{}
-	err = assembly.ScanDirectory(ctx, log, func(recorded domain.Recorded, err error) {
-		if err != nil {
-			there[recorded.Key] = true
-			return
-		}
-		there[recorded.Key] = recorded.Data != nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the directory: %w", err)
-	}
-	return there, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -231,8 +232,8 @@ func (r rebuilding) standing(ctx context.Context, name string, back bool) (rebui
 // progressLook is the time between two looks at a rebuild.
 const progressLook = 500 * time.Millisecond
 
-// follow shows each step of a rebuild until it has ended; of one that is cancelled only the end. Without a service that folds this version of
-// the read model, or once that has gone, it runs here.
+// follow shows each step of a rebuild until it has ended; of one that is cancelled only the end. Without a service that
+// folds this version of the read model, or once that has gone, it runs here.
 func (r rebuilding) follow(ctx context.Context, rebuild operator.Rebuild) error {
 	shown := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
@@ -333,4 +334,20 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 		cancel()
 		<-done
 	}, nil
+}
+
+// foldWhile lets engines fold while do works: nobody else does, for the broker is this process's own.
+func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
+	folding, stop := context.WithCancel(ctx)
+	ended := make(chan error, len(engines))
+	for _, engine := range engines {
+		go func() { ended <- engine.Run(folding) }()
+	}
+	defer func() {
+		stop()
+		for range engines {
+			err = errors.Join(err, <-ended)
+		}
+	}()
+	return do(ctx)
 }

@@ -88,14 +88,15 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	p := newReplayer(cfg, len(ranges), src.Decode)
 	if err == nil {
-		err = src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: func(_ context.Context, run eventlog.Run) error {
+		handle := func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				if err := p.take(r); err != nil {
 					return err
 				}
 			}
 			return nil
-		}})
+		}
+		err = src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: handle})
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		return p.done, fmt.Errorf("replay: %w", err)
