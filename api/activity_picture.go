@@ -20,11 +20,7 @@ const mediaJPEG = "image/jpeg"
 var errNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
 
 // getPicture answers the picture of a post to callers who may see the post. A post with erased texts has no picture, even if one is stored.
-func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, params *Params) error {
-	id := parseActivityID(params)
-	if err := params.Err(); err != nil {
-		return err
-	}
+func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
 	scope, err := s.scope(r.Context(), readmodels.Narrowing{})
 	if err != nil {
 		return err

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -31,7 +29,7 @@ func endpoint[R any](
 	plan := csvtable.NewPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.Names(), csvSources)
-	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
 		whose := params.narrowing()
 		asCSV, table, form := params.formOf(r, tables)
@@ -66,16 +64,18 @@ func endpoint[R any](
 		if form == metaBrief {
 			meta.Sources = nil
 		}
-		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: &meta})
+		body, err := encoded(data, &meta)
 		if err != nil {
-			return fmt.Errorf("encode answer: %w", err)
+			return err
 		}
 		w.Header().Set("Content-Type", contentJSON)
-		writeTagged(w, r, append(body, '\n'))
+		writeTagged(w, r, body)
 		return nil
-	}, with(takes, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
-	op.answer.CSV = plan.FirstLine()
-	return op
+	}
+	return operation{
+		read: read, takes: with(takes, paramMeta, tables, paramIfNoneMatch),
+		answer: Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta](), CSV: plan.FirstLine()},
+	}
 }
 
 // formOf is the form of an answer: CSV with its table, or JSON with its meta.

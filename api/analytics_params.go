@@ -68,7 +68,7 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 		q.Page.Limit = p.Limit()
 	}
 	if p.declares(paramCursor) {
-		q.Page.Cursor = p.cursor()
+		q.Page.Cursor = p.cursor(paramCursor)
 	}
 	if p.declares(paramGranularity) {
 		q.Granularity = p.Granularity()

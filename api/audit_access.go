@@ -10,13 +10,26 @@ import (
 // What access is ordered by.
 const spansByDashboard, spansByUser = "dashboard", "user"
 
-// spansQuery reads who and when: ?at=, or a range; without either, now.
-func (p *Params) spansQuery(parent string) readmodels.SpansQuery {
-	q := readmodels.SpansQuery{
-		ParentAccount: parent, Dashboard: p.hex(paramOnlyDashboard), User: p.hex(paramSpanUser), At: p.moment(paramSpanAt, false),
-		ByUser: p.word(paramSpanBy) == spansByUser,
-	}
+// parseSpans reads whose access and when, page by page: ?at=, or a range; without either, now.
+func parseSpans(p *Params) readmodels.SpansQuery {
+	page := p.Page()
+	q := p.spans()
+	q.Limit, q.Cursor = page.Limit, page.Cursor
+	return q
+}
+
+// parseSpansExport reads the same of an export, which is whole.
+func parseSpansExport(p *Params) exportQuery[readmodels.SpansQuery] {
+	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
+	q := p.spans()
+	q.Cursor = cursor
+	return exportQuery[readmodels.SpansQuery]{format, q}
+}
+
+func (p *Params) spans() readmodels.SpansQuery {
+	q := readmodels.SpansQuery{ParentAccount: p.agency, At: p.moment(paramSpanAt, false)}
 	q.From, q.To = p.edges()
+	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
 	if q.At != (readmodels.Moment{}) && (q.From != nil || q.To != nil) {
 		p.bad.Addf(paramSpanAt.Name, "stands beside from or to: give the instant, or the range")
 	}
@@ -34,32 +47,16 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	return f
 }
 
-// getSpans answers, page by page, who had access to any dashboard of the agency, from when to when, and which records
-// decided that.
-func (s *Server) getSpans(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
-	page := params.Page()
-	q := params.spansQuery(parent)
-	q.Limit, q.Cursor = page.Limit, page.Cursor
-	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Spans,
-		domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)})
-}
-
-// exportSpans streams the same as a file, whole.
-func (s *Server) exportSpans(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
-	format := params.word(paramFormat)
-	q := params.spansQuery(parent)
-	q.Cursor = params.cursor()
-	if err := params.Err(); err != nil {
-		return err
-	}
-	meta, spans, err := s.deps.Audit.History.ExportSpans(r.Context(), q)
+// exportSpans streams who had access to any dashboard of the agency, from when to when, and which records decided that.
+func (s *Server) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
+	meta, spans, err := s.deps.Audit.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
 	return sendExport(s, w, r, export[readmodels.AccessSpan]{
-		format: format, name: "access-" + parent, meta: meta.HistoryMeta, entries: spans,
-		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)},
+		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
+		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query)},
 		columns: spanColumns, cells: spanCells,
-		cursor: func(span readmodels.AccessSpan) (string, error) { return span.Cursor(q) },
+		cursor: func(span readmodels.AccessSpan) (string, error) { return span.Cursor(e.query) },
 	})
 }

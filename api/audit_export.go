@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -38,7 +40,7 @@ type exportTrailer struct {
 // export is one export of the audit trail.
 type export[E any] struct {
 	format  string
-	name    string // of the file, without version and ending
+	name    string // of the file, without agency, version and ending
 	record  domain.AuditExported
 	meta    readmodels.HistoryMeta
 	entries iter.Seq2[E, error]
@@ -47,78 +49,100 @@ type export[E any] struct {
 	cursor  func(E) (string, error)
 }
 
-// getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
-func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
-	format := params.word(paramFormat)
-	query := params.exportQuery()
-	query.ParentAccount, query.Dashboard = parent, params.hex(paramOnlyDashboard)
-	if err := params.Err(); err != nil {
-		return err
-	}
-	meta, entries, err := s.deps.Audit.History.Export(r.Context(), query)
+// exportHistory streams the history as CSV or JSON Lines (?format=), oldest first.
+func (s *Server) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.HistoryQuery]) error {
+	meta, entries, err := s.deps.Audit.History.Export(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
 	return sendExport(s, w, r, export[readmodels.HistoryEntry]{
-		format: format, name: "link-history-" + parent, meta: meta, entries: entries,
-		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: query.Dashboard, Filter: filterOf(query)},
+		format: e.format, name: "link-history", meta: meta, entries: entries,
+		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query)},
 		columns: exportColumns, cells: historyCells, cursor: readmodels.HistoryEntry.Cursor,
 	})
 }
 
-// sendExport records the export and writes it. Once the status is sent, what goes wrong can only be said in the last line.
+// sendExport records the export and writes it.
 func sendExport[E any](s *Server, w http.ResponseWriter, r *http.Request, e export[E]) error {
-	p, _ := PrincipalFrom(r.Context())
 	e.record.Format, e.record.AsOf = e.format, e.meta.StandsFor()
-	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), e.record); err != nil {
-		return err
-	}
-	contentType := mediaNDJSON + "; charset=utf-8"
+	contentType := contentNDJSON
 	if e.format == "csv" {
 		contentType = contentCSV
 	}
+	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.StandsFor(), e.format)
+	return s.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(s, e, out) })
+}
+
+// sendFile records that a file is taken and sends it, however long that takes. Once the status is sent, what goes wrong can only be said in the
+// file's last line.
+func (s *Server) sendFile(
+	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
+) error {
+	if err := s.deps.Audit.Records.RecordExport(r.Context(), auditor(r), record); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s-v%d.%s"`, e.name, e.meta.StandsFor(), e.format))
-	out := newExportWriter(e, bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer))
-	trailer, err := writeEntries(s, out, e)
-	if err == nil {
-		err = out.end(trailer)
+	w.Header().Set(headerDisposition, `attachment; filename="`+name+`"`)
+	control := http.NewResponseController(w)
+	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
+	if err := cmp.Or(write(out), out.Flush()); err != nil { // the reader is gone, or as good as gone
+		s.deps.Logger.DebugContext(r.Context(), "export was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
 	}
-	if err != nil { // the reader is gone, or as good as gone
-		s.deps.Logger.DebugContext(r.Context(), "export was not taken to its end",
-			logRequestID, RequestID(r.Context()), "entries", trailer.Entries, logError, err.Error())
-	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
+	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve further requests
 	return nil
 }
 
-func writeEntries[E any](s *Server, out exportWriter[E], e export[E]) (exportTrailer, error) {
+// writer returns what writes an entry, and what writes the last line, which says whether they are all.
+func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(exportTrailer) error) {
+	if e.format != "csv" { // the entries as pages of JSON show them
+		lines := json.NewEncoder(out)
+		return func(entry E) error { return lines.Encode(entry) }, func(t exportTrailer) error { return lines.Encode(t) }
+	}
+	table := csvtable.New(out, e.columns)
+	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
+		text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)
+		if t.NextCursor != "" {
+			text += " next_cursor=" + t.NextCursor
+		}
+		if t.Reason != "" {
+			text += " reason=" + t.Reason
+		}
+		if err := table.Comment(text); err != nil {
+			return err
+		}
+		return table.Flush()
+	}
+}
+
+func writeEntries[E any](s *Server, e export[E], out *bufio.Writer) error {
+	write, end := e.writer(out)
 	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf}
 	var last E
-	cut := func(reason string) (exportTrailer, error) {
-		var err error
+	cut := func(reason string) (err error) {
 		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {
-			trailer.NextCursor, err = e.cursor(last)
+			if trailer.NextCursor, err = e.cursor(last); err != nil {
+				return err
+			}
 		}
-		return trailer, err
+		return end(trailer)
 	}
 	for entry, err := range e.entries {
 		switch {
 		case errors.Is(err, context.Canceled):
-			return trailer, err
+			return err
 		case err != nil:
 			s.deps.Logger.Error("export ended early", logError, err.Error())
 			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
 		case trailer.Entries == cmp.Or(s.deps.Audit.MaxExport, defaultMaxExport):
 			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
 		}
-		if err := out.entry(entry); err != nil {
-			return trailer, err
+		if err := write(entry); err != nil {
+			return err
 		}
 		trailer.Entries++
 		last = entry
 	}
-	return trailer, nil
+	return end(trailer)
 }
 
 // patientWriter gives a reader some time for each piece, however long the whole takes.

@@ -1,8 +1,6 @@
 package api
 
-import (
-	"github.com/ledgerboard/ledgerboard/readmodels"
-)
+import "github.com/ledgerboard/ledgerboard/readmodels"
 
 // spanColumns is the header row of access as CSV. Of each record there is who made it when and what it is; scopes are those
 // of the time that was asked for, separated by spaces.
@@ -62,4 +60,12 @@ func spanCells(s readmodels.AccessSpan) []any {
 		cells = append(cells, r.Version, r.Time, r.Type, r.Actor.ID, r.Actor.Name)
 	}
 	return cells
+}
+
+func idsOf(list []readmodels.Named) []string {
+	ids := make([]string, len(list))
+	for i, n := range list {
+		ids[i] = n.ID
+	}
+	return ids
 }

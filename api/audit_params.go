@@ -18,28 +18,93 @@ const maxVersionNumber = 100_000_000
 // maxActor is the length of what the log keeps of an actor.
 const maxActor = 255
 
-// historyQuery reads the filters of a history; the caller fills in the tenant and the dashboard.
-func (p *Params) historyQuery() readmodels.HistoryQuery {
-	limit := p.Limit()
-	q := p.exportQuery()
-	q.Limit, q.Ascending = limit, p.word(paramOrder) == "asc"
+// parseHistory reads the filters of the agency's history: its changes, page by page.
+func parseHistory(p *Params) readmodels.HistoryQuery {
+	cursor, limit := p.cursor(paramHistoryCursor), p.Limit()
+	q := p.changes()
+	q.Cursor, q.Limit, q.Ascending = cursor, limit, p.word(paramOrder) == "asc"
 	return q
 }
 
-// exportQuery reads the same of an export, which is whole, the oldest change first.
-func (p *Params) exportQuery() readmodels.HistoryQuery {
+func parseDashboardHistory(p *Params) readmodels.HistoryQuery {
+	dashboard := p.dashboard()
+	q := parseHistory(p)
+	q.Dashboard = dashboard
+	return q
+}
+
+// exportQuery is what is exported, and as what.
+type exportQuery[Q any] struct {
+	format string
+	query  Q
+}
+
+// parseExport reads the same filters of an export, which is whole, the oldest change first.
+func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
+	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
+	q := p.changes()
+	q.Dashboard, q.Cursor, q.Ascending = dashboard, cursor, true
+	return exportQuery[readmodels.HistoryQuery]{format, q}
+}
+
+func (p *Params) changes() readmodels.HistoryQuery {
 	q := readmodels.HistoryQuery{
-		Cursor: p.cursor(), Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser), Account: p.hex(paramChangedAccount),
-		Named: strings.TrimSpace(p.text(paramNamed)), Ascending: true,
+		ParentAccount: p.agency, Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser),
+		Account: p.hex(paramChangedAccount), Named: strings.TrimSpace(p.text(paramNamed)),
 	}
 	q.From, q.To = p.edges()
 	return q
 }
 
+// parseState reads when: ?at= or ?version=; without either, now.
+func parseState(p *Params) readmodels.StateQuery {
+	return readmodels.StateQuery{ParentAccount: p.agency, Dashboard: p.dashboard(), At: p.oneMoment()}
+}
+
+// parseDiff reads between what: after ?from= up to ?to=, each an instant or a version; without ?to=, up to now.
+func parseDiff(p *Params) readmodels.DiffQuery {
+	dashboard := p.dashboard()
+	p.required(paramFromMoment)
+	return readmodels.DiffQuery{
+		ParentAccount: p.agency, Dashboard: dashboard, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
+	}
+}
+
+func parseDiffs(p *Params) readmodels.DiffsQuery {
+	page := p.Page()
+	p.required(paramFromMoment)
+	return readmodels.DiffsQuery{
+		ParentAccount: p.agency, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false), Limit: page.Limit, Cursor: page.Cursor,
+	}
+}
+
+func parseAccess(p *Params) readmodels.AccessQuery {
+	dashboard := p.dashboard()
+	p.required(paramAccessUser)
+	return readmodels.AccessQuery{ParentAccount: p.agency, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
+}
+
+func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
+	page := p.Page()
+	q := readmodels.AuditReadsQuery{ParentAccount: p.agency, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
+	q.From, q.To = p.edges()
+	return q
+}
+
+// dashboard reads the sub-account whose dashboard the path names.
+func (p *Params) dashboard() string {
+	value, _ := p.value(paramDashboard)
+	id, ok := domain.HexID(value)
+	if !ok {
+		p.bad.Addf(paramDashboard.Name, "is not an account id: use 24 hex digits")
+	}
+	return id
+}
+
 // eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
 // ones between "dashboard." and the version, which stand for all versions.
 func (p *Params) eventTypes() []string {
-	value, present := p.value(paramChanges, KindChanges)
+	value, present := p.value(paramChanges)
 	if !present {
 		return nil
 	}
@@ -65,7 +130,7 @@ func (p *Params) eventTypes() []string {
 
 // hex reads an optional id of 24 hex digits.
 func (p *Params) hex(declared Param) string {
-	value, present := p.value(declared, KindHexID)
+	value, present := p.value(declared)
 	if !present {
 		return ""
 	}
@@ -74,7 +139,7 @@ func (p *Params) hex(declared Param) string {
 
 // person reads who is meant: a user's id, part of a person's name, or what the program calls itself ("system:fetcher").
 func (p *Params) person(declared Param) string {
-	value, _ := p.value(declared, KindActor)
+	value, _ := p.value(declared)
 	if id, ok := domain.HexID(value); ok {
 		return id
 	}
@@ -98,18 +163,20 @@ func (p *Params) edges() (from, to *time.Time) {
 // edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on
 // by dayOffset days. Nil: that end is open.
 func (p *Params) edge(declared Param, dayOffset int) *time.Time {
-	text, present := p.value(declared, KindTime)
+	text, present := p.value(declared)
+	zone := p.Zone() // judged also where no day is named
 	if !present {
 		return nil
 	}
-	at := p.instant(declared, text, p.Zone(), dayOffset)
+	at := p.instant(declared, text, zone, dayOffset)
 	return &at
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
 // A day stands for its end, and where it begins a range, for the end of the day before it.
 func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
-	text, present := p.value(declared, KindMoment)
+	text, present := p.value(declared)
+	zone := p.Zone() // judged also where no day is named
 	if !present {
 		return readmodels.Moment{}
 	}
@@ -128,8 +195,8 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	if beginsRange {
 		dayOffset = 0
 	}
-	at := p.instant(declared, text, p.Zone(), dayOffset)
-	if begins, _ := parseInstant(text, p.Zone(), 0); begins.After(p.now) {
+	at := p.instant(declared, text, zone, dayOffset)
+	if begins, _ := parseInstant(text, zone, 0); begins.After(p.now) {
 		p.bad.Addf(declared.Name, "has not come yet: use a time up to now")
 	}
 	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
@@ -140,13 +207,14 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 
 // oneMoment reads `at` or `version`; neither means now.
 func (p *Params) oneMoment() readmodels.Moment {
-	_, byTime := p.value(paramAt, KindMoment)
-	number, byVersion := p.value(paramVersion, KindVersion)
+	_, byTime := p.value(paramAt)
+	number, byVersion := p.value(paramVersion)
 	if byTime && byVersion {
 		p.bad.Addf(paramVersion.Name, "stands beside at: give one of them")
 	}
+	moment := p.moment(paramAt, false)
 	if !byVersion {
-		return p.moment(paramAt, false)
+		return moment
 	}
 	version, ok := plainNumber(strings.TrimPrefix(number, "v"))
 	if !ok || version < 1 {
@@ -157,7 +225,7 @@ func (p *Params) oneMoment() readmodels.Moment {
 
 // required notes that a parameter is missing.
 func (p *Params) required(declared Param) {
-	if _, present := p.value(declared, declared.Kind); !present {
+	if _, present := p.value(declared); !present {
 		p.bad.Addf(declared.Name, "is missing")
 	}
 }

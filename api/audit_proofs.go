@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,51 +35,41 @@ type CheckpointEntry struct {
 	Note    string    `json:"note"`    // the statement with its signature, as it was signed: what is to be checked and kept
 }
 
-// getCheckpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
+// checkpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
 // agency.
-func (s *Server) getCheckpoints(w http.ResponseWriter, r *http.Request, params *Params, _, _ string) error {
-	page := params.Page()
-	if err := params.Err(); err != nil {
-		return err
-	}
+func (s *Server) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
 	if err != nil {
-		return err
+		return nil, meta, err
 	}
 	list, err := s.deps.Audit.Proofs.Checkpoints(r.Context())
 	if err != nil {
-		return err
+		return nil, meta, err
 	}
 	slices.Reverse(list)
 	if after != nil {
 		list = list[slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })+1:]
 	}
-	var entries []CheckpointEntry
 	for _, c := range list[:min(len(list), page.Size()+1)] {
 		entries = append(entries, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note})
 	}
-	entries, next, err := readmodels.CutPage(entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID })
-	if err != nil {
-		return err
-	}
-	return s.writeData(w, entries, readmodels.ListMeta{NextCursor: next})
+	entries, meta.NextCursor, err = readmodels.CutPage(entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID })
+	return entries, meta, err
 }
 
-// getBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
+// exportBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
 // which version it goes, and no slow reader holds the memory that a proof takes.
-func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) (err error) {
-	if err := params.Err(); err != nil {
-		return err
-	}
+func (s *Server) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
+	if err == nil {
+		defer file.Close()
+		err = os.Remove(file.Name())
+	}
 	if err != nil {
 		return fmt.Errorf("make room for bundle: %w", err)
 	}
-	defer file.Close()
-	if err := os.Remove(file.Name()); err != nil {
-		return fmt.Errorf("make room for bundle: %w", err)
-	}
+	parent := auditor(r).ParentAccount
 	exported, err := s.deps.Audit.Proofs.Bundle(r.Context(), parent, file)
 	if err != nil {
 		return err
@@ -88,20 +77,11 @@ func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, params *Param
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read bundle: %w", err)
 	}
-	p, _ := PrincipalFrom(r.Context())
 	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
-	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), record); err != nil {
+	return s.sendFile(w, r, record, contentNDJSON, "proof-"+parent+".jsonl", func(out *bufio.Writer) error {
+		_, err := io.Copy(out, file) // a bundle says itself that it is cut
 		return err
-	}
-	w.Header().Set("Content-Type", mediaNDJSON+"; charset=utf-8")
-	w.Header().Set(headerDisposition, `attachment; filename="proof-`+parent+`.jsonl"`)
-	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
-	_, err = io.Copy(out, file)
-	if err = errors.Join(err, out.Flush()); err != nil { // the status is sent, and the bundle says itself that it is cut
-		s.deps.Logger.DebugContext(r.Context(), "bundle was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
-	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
-	return nil
+	})
 }
 
 func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

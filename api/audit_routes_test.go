@@ -133,16 +133,16 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	to, tomorrow := b.now.Add(time.Second).Format(time.RFC3339), b.now.AddDate(0, 0, 1).Format(time.DateOnly)
 	for path, fields := range map[string][]string{
 		"/api/audit/history?type=linked&actor=%01&user=%01&account=y&from=z&to=z&order=up&limit=0&cursor=%20": {
-			"limit", "cursor", "type", "actor", "user", "account", "from", "to", "order",
+			"cursor", "limit", "type", "actor", "user", "account", "from", "to", "order",
 		},
 		auditedPath + "/state?at=2026-01-01&version=3":               {"version"},
 		auditedPath + "/state?version=0":                             {"version"},
 		auditedPath + "/state?at=soon":                               {"at"},
 		auditedPath + "/diff":                                        {"from"},
 		auditedPath + "/diff?from=vx&to=v":                           {"from", "to"},
-		"/api/audit/diff?to=soon&limit=0&cursor=%20":                 {"from", "limit", "cursor", "to"},
+		"/api/audit/diff?to=soon&limit=0&cursor=%20":                 {"cursor", "limit", "from", "to"},
 		auditedPath + "/access":                                      {"user_id"},
-		auditedPath + "/access?user_id=7&tz=Mars":                    {"tz", "user_id"},
+		auditedPath + "/access?user_id=7&tz=Mars":                    {"user_id", "tz"},
 		"/api/audit/export":                                          {"format"},
 		"/api/audit/history?from=2026-02-01&to=2026-01-01":           {"from"},
 		"/api/audit/export?format=csv&from=2026-02-01&to=2026-01-01": {"from"},
@@ -151,9 +151,9 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/export?format=csv&order=desc":                    {"order"},
 		"/api/audit/export?format=xls&dashboard=7":                   {"format", "dashboard"},
 		"/api/audit/reads?from=x&limit=501":                          {"limit", "from"},
-		"/api/audit/access?at=soon&by=day&user_id=1&dashboard=2":     {"dashboard", "user_id", "at", "by"},
+		"/api/audit/access?at=soon&by=day&user_id=1&dashboard=2":     {"at", "user_id", "dashboard", "by"},
 		"/api/audit/access?at=v3&from=2026-01-01":                    {"at"},
-		"/api/audit/access/export?at=v3&to=2026-01-01&cursor=%20":    {"format", "at", "cursor"},
+		"/api/audit/access/export?at=v3&to=2026-01-01&cursor=%20":    {"format", "cursor", "at"},
 		"/api/audit/access?from=2026-02-01&to=2026-01-01":            {"from"},
 		"/api/projects/dashboard/7/history":                          {"sub_account_id"},
 		auditedPath + "/state?at=" + to:                              {"at"}, // it has not come yet

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,19 +20,60 @@ import (
 const DefaultMaxBody = 1 << 20
 
 // readObject reads a body that is one JSON object and returns its members undecoded, so that each
-// can be checked for itself, absent told from null, and unknown ones ignored.
-func (s *Server) readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
+// can be checked for itself, absent told from null, and unknown ones ignored. [Server.endpoint] bounds the body.
+func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody))
+	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, err
-		}
-		return nil, domain.NewError(domain.CodeInvalid, "The body could not be read to its end. Send it again.")
+		return nil, unreadable(err, "The body could not be read to its end. Send it again.")
 	}
 	return parseObject(raw)
+}
+
+// unreadable is the error for a body that cannot be read; too large a one says so itself.
+func unreadable(err error, why string) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return err
+	}
+	return domain.NewError(domain.CodeInvalid, "%s", why)
+}
+
+// What readBody says of members, by their names.
+const (
+	unknownMember   = "is not known here: leave it out"
+	malformedMember = "must be %s; leave it out to keep the present value"
+)
+
+// readBody reads what a body has of the fields of B, by their names in JSON; body is what they are else. What B does not have is refused with the text unknown, because it
+// would change nothing; what does not fit, with the text malformed, in which %s is the form of the field: both are in bad.
+func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, bad domain.FieldErrors, err error) {
+	members, err := readObject(r)
+	if err != nil {
+		return body, bad, err
+	}
+	fields := map[string]any{}
+	for field, value := range reflect.ValueOf(&body).Elem().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		fields[name] = value.Addr().Interface()
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch field, known := fields[name]; {
+		case !known:
+			bad.Addf(clip(name), "%s", unknown)
+		case json.Unmarshal(wholeNumbers(members[name]), field) != nil:
+			form := "a number"
+			switch field.(type) {
+			case *string:
+				form = "a text"
+			case *bool:
+				form = "true or false"
+			}
+			bad.Addf(name, "%s", strings.Replace(malformed, "%s", form, 1))
+		}
+	}
+	return body, bad, nil
 }
 
 func checkContentType(header http.Header) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
@@ -85,10 +84,9 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
 	deps := mainAppDeps(t, log, onePage)
-	register, tokens := deps.Register.(connect.Registrations), deps.Tokens.(collect.HandOverTokens)
-	register.Now, tokens.Now = now, now
+	deps.Register.Now, deps.Tokens.Now = now, now
 	b := setup(t, func(d *api.Deps) {
-		d.Connect, d.MainApp = connectDesk(t, log, now), &api.MainAppDeps{Register: register, Tokens: tokens}
+		d.Connect, d.MainApp = connectDesk(t, log, now), deps
 	})
 	golden := func(name, method, path, role, body string) map[string]any {
 		t.Helper()

@@ -15,7 +15,7 @@ const (
 )
 
 var paramDeletionCode = Param{
-	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef", elsewhere: true,
+	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef",
 }
 
 // metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -26,10 +25,10 @@ var (
 	}
 	paramLinkID = Param{Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002"}
 
-	paramStart       = Param{Name: "start", Kind: KindText, Text: "What the sign-in's address ends in; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", elsewhere: true}
-	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "What the link's address ends in.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", elsewhere: true}
-	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001", elsewhere: true}
-	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1, elsewhere: true}
+	paramStart       = Param{Name: "start", Kind: KindText, Text: "What the sign-in's address ends in; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "What the link's address ends in.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001"}
+	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1}
 )
 
 // connectRoutes are the rows of connecting.
@@ -41,14 +40,24 @@ func (s *Server) connectRoutes() []route {
 	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
 		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
 	}
-	known := s.whilePeopleAreKnown
+	known, connects := s.whilePeopleAreKnown, s.deps.Connect
 	return append([]route{
-		{http.MethodPost, "/api/connect", "postConnect", who, s.postConnect()},
-		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, s.getConnectLinks()},
-		{http.MethodPost, "/api/connect/links", "postConnectLinks", who, s.postConnectLinks()},
-		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who, s.revokeConnectLink()},
-		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, s.getConnect()},
-		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who, s.postDisconnect()},
+		{http.MethodPost, "/api/connect", "postConnect", who,
+			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]())},
+		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(s, nothing,
+			func(ctx context.Context, asks domain.ConnectRequester, _ none, still connect.Still) ([]domain.ConnectLink, error) {
+				links, err := connects.Links(ctx, asks, still)
+				return append([]domain.ConnectLink{}, links...), err
+			})},
+		{http.MethodPost, "/api/connect/links", "postConnectLinks", who,
+			answering(nothing, s.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]())},
+		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who, asking(s, textOf(paramLinkID), connects.RevokeLink)},
+		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(s, textOf(paramAttempt),
+			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
+				return connects.Status(ctx, asks, id)
+			})},
+		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
+			asking(s, idOf(paramConnection), connects.Disconnect)},
 
 		page(http.MethodGet, patternConnectStart, "getConnectStart", known(s.getConnectStart), paramStart),
 		page(http.MethodGet, patternConnectBack, "getConnectBack", s.getConnectBack, paramCallBack),
@@ -110,92 +119,40 @@ type connectBody struct {
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-// readMembers reads a body whose members are known by name; what is unknown is refused, because it would change nothing.
-func (s *Server) readMembers(w http.ResponseWriter, r *http.Request, into map[string]any) error {
-	members, err := s.readObject(w, r)
+const connectMembers = "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, all others texts"
+
+// asking answers a caller as it asks for the accounts that it may ask for.
+func asking[Q, T any](
+	s *Server, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
+) operation {
+	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
+		asks, err := s.requester(r, "")
+		if err != nil {
+			return answer, err
+		}
+		return act(r.Context(), asks, q, s.still)
+	})
+}
+
+func (s *Server) postConnect(r *http.Request, _ none) (begun connect.Begun, err error) {
+	body, bad, err := readBody(r, connectBody{}, unknownMember, connectMembers)
 	if err != nil {
-		return err
+		return begun, err
 	}
-	var bad domain.FieldErrors
-	for name, value := range members {
-		switch field, known := into[name]; {
-		case !known:
-			bad.Addf(clip(name), "is not known here: leave it out")
-		case json.Unmarshal(wholeNumbers(value), field) != nil:
-			bad.Addf(name, "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, all others texts")
-		}
+	if !body.Platform.Valid() {
+		bad.Addf("platform", "is not a platform: use 1, 3, 4 or 6")
 	}
-	return bad.Err()
-}
-
-func (s *Server) postConnect() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
-		var body connectBody
-		err := s.readMembers(w, r, map[string]any{
-			"platform": &body.Platform, "account": &body.Account, "return_to": &body.ReturnTo, "social_account": &body.SocialAccount,
-		})
-		if err != nil {
-			return err
-		}
-		var bad domain.FieldErrors
-		if !body.Platform.Valid() {
-			bad.Addf("platform", "is not a platform: use 1, 3, 4 or 6")
-		}
-		account := bad.HexID("account", body.Account)
-		if err := bad.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, account)
-		if err != nil {
-			return err
-		}
-		begun, err := s.deps.Connect.Begin(r.Context(), connect.Request{
-			ConnectRequester: asks, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
-		}, s.still)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, begun, nil)
-	}).answering(reflect.TypeFor[connect.Begun](), nil).accepting(reflect.TypeFor[connectBody]())
-}
-
-func (s *Server) getConnect() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramAttempt)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, "")
-		if err != nil {
-			return err
-		}
-		status, err := s.deps.Connect.Status(r.Context(), asks, id)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, status, nil)
-	}, paramAttempt).answering(reflect.TypeFor[connect.Status](), nil)
-}
-
-func (s *Server) postDisconnect() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.ID(paramConnection)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, "")
-		if err != nil {
-			return err
-		}
-		done, err := s.deps.Connect.Disconnect(r.Context(), asks, id, s.still)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, done, nil)
-	}, paramConnection).answering(reflect.TypeFor[connect.Disconnected](), nil)
+	account := bad.HexID("account", body.Account)
+	if err := bad.Err(); err != nil {
+		return begun, err
+	}
+	asks, err := s.requester(r, account)
+	if err != nil {
+		return begun, err
+	}
+	return s.deps.Connect.Begin(r.Context(), connect.Request{
+		ConnectRequester: asks, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
+	}, s.still)
 }
 
 // connectLinkBody is what a link is asked for with.
@@ -208,73 +165,27 @@ type connectLinkBody struct {
 	Days int `json:"days"`
 }
 
-func (s *Server) postConnectLinks() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
-		var body connectLinkBody
-		err := s.readMembers(w, r, map[string]any{"account": &body.Account, "platforms": &body.Platforms, "days": &body.Days})
-		if err != nil {
-			return err
-		}
-		var bad domain.FieldErrors
-		account := bad.HexID("account", body.Account)
-		slices.Sort(body.Platforms)
-		if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
-			bad.Addf("platforms", "must name one platform or more: 1, 3, 4, 6")
-		}
-		if body.Days < 1 || body.Days > connect.MaxLinkDays {
-			bad.Addf("days", "must be 1 to %d", connect.MaxLinkDays)
-		}
-		if err := bad.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, account)
-		if err != nil {
-			return err
-		}
-		made, err := s.deps.Connect.MakeLink(r.Context(), connect.LinkRequest{
-			ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
-		}, s.still)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, made, nil)
-	}).answering(reflect.TypeFor[connect.MadeLink](), nil).accepting(reflect.TypeFor[connectLinkBody]())
-}
-
-func (s *Server) getConnectLinks() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, "")
-		if err != nil {
-			return err
-		}
-		links, err := s.deps.Connect.Links(r.Context(), asks, s.still)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, append([]domain.ConnectLink{}, links...), nil)
-	}).answering(reflect.TypeFor[[]domain.ConnectLink](), nil)
-}
-
-func (s *Server) revokeConnectLink() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramLinkID)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		asks, err := s.requester(r, "")
-		if err != nil {
-			return err
-		}
-		link, err := s.deps.Connect.RevokeLink(r.Context(), asks, id, s.still)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, link, nil)
-	}, paramLinkID).answering(reflect.TypeFor[domain.ConnectLink](), nil)
+func (s *Server) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
+	body, bad, err := readBody(r, connectLinkBody{}, unknownMember, connectMembers)
+	if err != nil {
+		return made, err
+	}
+	account := bad.HexID("account", body.Account)
+	slices.Sort(body.Platforms)
+	if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
+		bad.Addf("platforms", "must name one platform or more: 1, 3, 4, 6")
+	}
+	if body.Days < 1 || body.Days > connect.MaxLinkDays {
+		bad.Addf("days", "must be 1 to %d", connect.MaxLinkDays)
+	}
+	if err := bad.Err(); err != nil {
+		return made, err
+	}
+	asks, err := s.requester(r, account)
+	if err != nil {
+		return made, err
+	}
+	return s.deps.Connect.MakeLink(r.Context(), connect.LinkRequest{
+		ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
+	}, s.still)
 }

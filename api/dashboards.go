@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"reflect"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -32,7 +31,7 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		_, err = s.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{
-			Caller: caller(r, p, parent, RoleAgency), SubAccount: subAccount,
+			Caller: caller(r, RoleAgency), SubAccount: subAccount,
 		})
 		if err == nil {
 			view, err = s.deps.Dashboards.Dashboard(r.Context(), request)
@@ -47,7 +46,7 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	w.Header().Set(headerETag, etag(view.Version))
-	return s.writeData(w, []readmodels.DashboardView{view}, nil)
+	return writeData(w, []readmodels.DashboardView{view}, nil)
 }
 
 // mayOpen is rule 11. A dashboard that is neither the client's own nor linked with it
@@ -80,14 +79,13 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	command, err := s.update(w, r, subAccount)
+	command, err := readUpdate(r, subAccount)
 	if err != nil {
 		return err
 	}
 	command.Decision = previewed
-	p, _ := PrincipalFrom(r.Context())
 	result, err := s.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
-		Caller:         caller(r, p, p.AccountID, RoleAgency),
+		Caller:         caller(r, RoleAgency),
 		Change:         command,
 		IdempotencyKey: key,
 		RequestDigest:  updateDigest(command),
@@ -99,45 +97,29 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 	if result.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	return s.writeData(w, result.Dashboard, nil)
+	return writeData(w, result.Dashboard, nil)
 }
 
 // postPreview answers what a PUT with the same body and the same If-Match would do. It changes nothing.
-func (s *Server) postPreview() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		subAccount, err := dashboardID(r)
-		if err != nil {
-			return err
-		}
-		if err := params.Err(); err != nil {
-			return err
-		}
-		command, err := s.update(w, r, subAccount)
-		if err != nil {
-			return err
-		}
-		p, _ := PrincipalFrom(r.Context())
-		preview, err := s.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{
-			Caller: caller(r, p, p.AccountID, RoleAgency), Change: command,
-		})
-		if err != nil {
-			return err
-		}
-		shown, err := s.deps.Dashboards.Named(r.Context(), preview)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, shown, nil)
-	}, paramDashboard, paramIfMatch).answering(reflect.TypeFor[readmodels.DashboardPreview](), nil).accepting(reflect.TypeFor[updateBody]())
+func (s *Server) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
+	command, err := readUpdate(r, subAccount)
+	if err != nil {
+		return shown, err
+	}
+	preview, err := s.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
+	if err != nil {
+		return shown, err
+	}
+	return s.deps.Dashboards.Named(r.Context(), preview)
 }
 
-// update reads the change that a request asks for, and on what condition.
-func (s *Server) update(w http.ResponseWriter, r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
+// readUpdate reads the change that a request asks for, and on what condition.
+func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
 	match, err := ifMatch(r.Header)
 	if err != nil {
 		return domain.UpdateDashboard{}, err
 	}
-	members, err := s.readObject(w, r)
+	members, err := readObject(r)
 	if err != nil {
 		return domain.UpdateDashboard{}, err
 	}
@@ -155,10 +137,13 @@ func dashboardID(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// caller is what a record will say about who asked for it.
-func caller(r *http.Request, p Principal, parent string, role Role) commands.Caller {
+// caller is what a record will say about who asked for it, in a role. Operators and main applications act for no agency.
+func caller(r *http.Request, role Role) commands.Caller {
 	info := infoOf(r.Context())
-	return commands.Caller{
-		ParentAccount: parent, UserID: p.UserID, Role: string(role), RequestID: info.id, TraceParent: info.traceParent,
+	p, _ := PrincipalFrom(r.Context())
+	c := commands.Caller{UserID: p.UserID, Role: string(role), RequestID: info.id, TraceParent: info.traceParent}
+	if role != RoleOperator && role != RoleMainApp {
+		c.ParentAccount = p.AccountID
 	}
+	return c
 }

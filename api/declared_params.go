@@ -5,8 +5,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Param is a declared parameter. The row of a route declares what it takes; [Params] reads by the declaration,
-// and the API document shows it. [Params.Err] fails when the two differ.
+// Param is a declared parameter: [Params] reads by the declaration, and the API document shows it.
 type Param struct {
 	Name    string
 	Kind    Kind
@@ -19,14 +18,11 @@ type Param struct {
 	Example  any
 
 	wrong string // what is said of another word; %s: all words
-
-	// elsewhere: not [Params] reads it, but the code of headers, streams and dashboards.
-	elsewhere bool
 }
 
 func (d Param) same(other Param) bool { return d.Name == other.Name }
 
-// Kind is what a parameter takes. One method of [Params] reads each kind, and the API document has one schema for it.
+// Kind is what a parameter takes; the API document has one schema for each.
 type Kind string
 
 // The kinds of parameters.
@@ -155,7 +151,7 @@ var (
 // The parameters of dashboards and auditors.
 var (
 	paramDashboard = Param{
-		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount, elsewhere: true,
+		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount,
 	}
 	paramChanges = Param{
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",
@@ -212,39 +208,34 @@ var (
 		Text: "Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the " +
 			"agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back.",
 	}
-
-	changeFilters = []Param{paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramNamed, paramFrom, paramTo}
-	exportParams  = append([]Param{paramHistoryCursor}, changeFilters...)
-	historyParams = append(append([]Param{paramHistoryCursor, paramLimit}, changeFilters...), paramOrder)
-	spanParams    = []Param{paramSpanAt, paramFrom, paramTo, paramSpanUser, paramOnlyDashboard, paramSpanBy}
 )
 
 // Headers of requests, and what streams take in the query.
 var (
 	paramIfNoneMatch = Param{
-		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of an answer that the caller has.", elsewhere: true,
+		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of an answer that the caller has.",
 	}
 	paramIfMatch = Param{
-		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.", elsewhere: true,
+		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.",
 	}
 	paramIfPreview = Param{
-		Name: headerIfPreview, Header: true, Kind: KindDigest, elsewhere: true,
+		Name: headerIfPreview, Header: true, Kind: KindDigest,
 		Text: "Changes the dashboard only if that does exactly what a preview showed: its member preview.",
 	}
 	paramIdempotency = Param{
-		Name: headerIdempotency, Header: true, Kind: KindKey, elsewhere: true,
+		Name: headerIdempotency, Header: true, Kind: KindKey,
 		Text: "1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again.",
 	}
 	paramLastEvent = Param{
-		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.", elsewhere: true,
+		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.",
 	}
-	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "As the header Last-Event-ID, which wins.", elsewhere: true}
+	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "As the header Last-Event-ID, which wins."}
 	paramFor            = Param{
-		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes", elsewhere: true,
+		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes",
 		Text: "What the caller wants to know of: whether reads can be served, or whether changes can succeed.",
 	}
 	paramTicket = Param{
-		Name: "ticket", Kind: KindText, Text: "A ticket for this stream instead of the Authorization header.", elsewhere: true,
+		Name: "ticket", Kind: KindText, Text: "A ticket for this stream instead of the Authorization header.",
 	}
 	paramTicketPath = Param{
 		Name: "path", Kind: KindWord, Words: []string{patternNotices, patternLive}, Default: patternNotices, Example: patternLive,

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -9,29 +9,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // DirectoryDeps are what a main application writes with, or without one the agency's staff.
 type DirectoryDeps struct {
-	Feed  DirectoryFeed
-	Told  DirectoryEntities
-	Local LocalDirectory
-}
-
-// DirectoryFeed takes what a main application tells; see [commands.FeedDirectory].
-type DirectoryFeed interface {
-	Feed(ctx context.Context, c commands.Caller, lines [][]byte, atomic bool) (commands.Fed, error)
-}
-
-// DirectoryEntities reads back what was sent.
-type DirectoryEntities interface {
-	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
-}
-
-// LocalDirectory adds clients and people; see [commands.LocalDirectory].
-type LocalDirectory interface {
-	AddClient(ctx context.Context, c commands.Caller, add commands.NewClient) (domain.DirectoryAccount, error)
-	Invite(ctx context.Context, c commands.Caller, invite commands.NewPerson) (domain.DirectoryUser, error)
+	Feed  commands.FeedDirectory
+	Told  readmodels.ToldEntities // reads back what was sent
+	Local commands.LocalDirectory
 }
 
 const patternDirectory = "/api/directory"
@@ -60,16 +45,10 @@ func (s *Server) directoryRoutes() []route {
 	mainApp, staff := []Role{RoleMainApp}, []Role{RoleAgency}
 	return []route{
 		{http.MethodPost, patternDirectory, "postDirectory", mainApp, s.postDirectory()},
-		{http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp, s.getEntity()},
-		{http.MethodPost, "/api/accounts", "postAccounts", staff, s.postAccount()},
-		{http.MethodPost, "/api/users", "postUsers", staff, s.postUser()},
+		{http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp, answering(parseEntity, s.getEntity)},
+		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(s.postAccount)},
+		{http.MethodPost, "/api/users", "postUsers", staff, making(s.postUser)},
 	}
-}
-
-// mainAppOf is how a record names a main application, which acts for no agency.
-func mainAppOf(r *http.Request) commands.Caller {
-	p, _ := PrincipalFrom(r.Context())
-	return caller(r, p, "", RoleMainApp)
 }
 
 // toldEntity is what counts of an entity.
@@ -83,30 +62,30 @@ type toldEntity struct {
 var errNotTold = domain.NewError(domain.CodeNotFound,
 	"There is no entity of this kind and id: it was never sent, or erased. Check both.")
 
-func (s *Server) getEntity() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		kind, id := params.word(paramEntityKind), params.text(paramEntityID)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		if hex, ok := domain.HexID(id); ok {
-			id = hex
-		}
-		key := domain.DirectoryKey(kind, id)
-		told, err := s.deps.Directory.Told.Told(r.Context(), []string{key})
-		if err != nil {
-			return err
-		}
-		of, known := told[key]
-		if !known {
-			return errNotTold
-		}
-		answer := toldEntity{Type: "directory." + kind + ".v1", UpdatedAt: of.At}
-		if answer.Data, err = json.Marshal(of.Entity); err != nil {
-			return err
-		}
-		return s.writeData(w, answer, nil)
-	}, paramEntityKind, paramEntityID).answering(reflect.TypeFor[toldEntity](), nil)
+// entityKey names an entity of the directory.
+type entityKey struct{ kind, id string }
+
+func parseEntity(p *Params) entityKey {
+	key := entityKey{p.word(paramEntityKind), p.text(paramEntityID)}
+	if hex, ok := domain.HexID(key.id); ok {
+		key.id = hex
+	}
+	return key
+}
+
+func (s *Server) getEntity(r *http.Request, of entityKey) (answer toldEntity, err error) {
+	key := domain.DirectoryKey(of.kind, of.id)
+	told, err := s.deps.Directory.Told.Told(r.Context(), []string{key})
+	if err != nil {
+		return answer, err
+	}
+	entity, known := told[key]
+	if !known {
+		return answer, errNotTold
+	}
+	answer = toldEntity{Type: "directory." + of.kind + ".v1", UpdatedAt: entity.At}
+	answer.Data, err = json.Marshal(entity.Entity)
+	return answer, err
 }
 
 // newAccountBody is a client to add.
@@ -129,14 +108,11 @@ type madeAccount struct {
 	Active        bool   `json:"active"`
 }
 
-func (s *Server) postAccount() operation {
-	return making(s, reflect.TypeFor[newAccountBody](), []string{"name", "email", "phone", "address"},
-		func(ctx context.Context, c commands.Caller, text map[string]string, key string) (madeAccount, error) {
-			a, err := s.deps.Directory.Local.AddClient(ctx, c, commands.NewClient{
-				Name: text["name"], Email: text["email"], Phone: text["phone"], Address: text["address"], Key: key,
-			})
-			return madeAccount{a.ID, a.RowID, a.ParentAccount, a.Name, a.Email, a.Phone, a.Address, a.Active}, err
-		})
+func (s *Server) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
+	a, err := s.deps.Directory.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
+		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Key: key,
+	})
+	return madeAccount{a.ID, a.RowID, a.ParentAccount, a.Name, a.Email, a.Phone, a.Address, a.Active}, err
 }
 
 // newUserBody is a person to invite.
@@ -159,59 +135,24 @@ type madeUser struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func (s *Server) postUser() operation {
-	return making(s, reflect.TypeFor[newUserBody](), []string{"name", "email", "phone", "account"},
-		func(ctx context.Context, c commands.Caller, text map[string]string, key string) (madeUser, error) {
-			u, err := s.deps.Directory.Local.Invite(ctx, c, commands.NewPerson{
-				AccountID: text["account"], Name: text["name"], Email: text["email"], Phone: text["phone"], Key: key,
-			})
-			return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
-		})
+func (s *Server) postUser(r *http.Request, add newUserBody, key string) (madeUser, error) {
+	u, err := s.deps.Directory.Local.Invite(r.Context(), caller(r, RoleAgency), commands.NewPerson{
+		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: key,
+	})
+	return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
 }
 
-// making reads a body of texts and has something made of it for the caller's agency.
-func making[R any](
-	s *Server, body reflect.Type, names []string, act func(ctx context.Context, c commands.Caller, text map[string]string, key string) (R, error),
-) operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
+// making has something made of a body, once for each idempotency key.
+func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) operation {
+	return answering(nothing, func(r *http.Request, _ none) (made T, err error) {
 		key, err := idempotencyKey(r.Header)
 		if err != nil {
-			return err
+			return made, err
 		}
-		members, err := s.readObject(w, r)
-		if err != nil {
-			return err
+		body, bad, err := readBody(r, *new(B), "is not known here", malformedMember)
+		if err = cmp.Or(err, bad.Err()); err != nil {
+			return made, err
 		}
-		text, err := textMembers(members, names)
-		if err != nil {
-			return err
-		}
-		p, _ := PrincipalFrom(r.Context())
-		made, err := act(r.Context(), caller(r, p, p.AccountID, RoleAgency), text, key)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, made, nil)
-	}, paramIdempotency).answering(reflect.TypeFor[R](), nil).accepting(body)
-}
-
-// textMembers reads a body whose members are all texts; what nobody reads is refused, because it may be a slip.
-func textMembers(members map[string]json.RawMessage, names []string) (map[string]string, error) {
-	var bad domain.FieldErrors
-	text, known := map[string]string{}, map[string]bool{}
-	for _, name := range names {
-		known[name] = true
-		if value := member[string](members, name, "a text", &bad); value != nil {
-			text[name] = *value
-		}
-	}
-	for name := range members {
-		if !known[name] {
-			bad.Addf(clip(name), "is not known here")
-		}
-	}
-	return text, bad.Err()
+		return act(r, body, key)
+	}, paramIdempotency).accepting(reflect.TypeFor[B]())
 }

@@ -41,8 +41,8 @@
 //   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
 //     or a time may be given is a version.
 //   - openapi.json and asyncapi.json are written by internal/dev/apidoc from [Describe] and from the
-//     comments of the answers' structs: run `go generate ./api`. A route declares its parameters, and
-//     [Params] reads all of them and no others; a difference is a 500.
+//     comments of the answers' structs: run `go generate ./api`. What the parser of a route reads of [Params] is what the
+//     route takes, and the document shows.
 //   - A query that does not decode, a parameter given twice or against the path, and one that has no effect
 //     are a 400. Unknown names pass at the old paths; the newer ones refuse them.
 //   - Parameters are decoded once: chi matches on the escaped path when there is one.

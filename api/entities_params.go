@@ -12,46 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// What the entities ask of a request.
-var (
-	usersQuery = reading[readmodels.UsersQuery]{parseUsers, []Param{
-		paramCursor, paramLimit, paramSearch, paramUserRole, paramUserActive,
-	}}
-	platformsQuery = reading[readmodels.PlatformsQuery]{parsePlatforms, []Param{
-		paramCursor, paramLimit, paramPlatform, paramOwner, paramState,
-	}}
-	activitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
-		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramActivityState, paramStartTime,
-		paramEndTime, paramZone,
-	}}
-	accountsQuery = reading[readmodels.AccountsQuery]{parseAccounts, []Param{paramCursor, paramLimit, paramSearch, paramAccountActive}}
-	membersQuery  = reading[readmodels.MembersQuery]{parseMembers, []Param{
-		paramCursor, paramLimit, paramSearch, paramMemberActive, paramOfUser,
-	}}
-	dashboardsQuery = reading[readmodels.DashboardsQuery]{parseDashboards, []Param{paramCursor, paramLimit, paramSearch, paramExists}}
-	categoriesQuery = reading[readmodels.CategoriesQuery]{parseCategories, []Param{paramCursor, paramLimit, paramSearch}}
-
-	// The relations of the data model.
-	userPlatformsQuery = reading[readmodels.PlatformsQuery]{
-		func(p *Params) readmodels.PlatformsQuery {
-			q := parsePlatforms(p)
-			q.User = parseUserID(p)
-			return q
-		}, with(platformsQuery.takes, paramUserID),
-	}
-	platformActivitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
-		paramPlatformID, paramCursor, paramLimit, paramPlatform, paramOwner, paramCategory, paramPostType, paramActivityState, paramStartTime,
-		paramEndTime, paramZone,
-	}}
-	activityStatsQuery = reading[analytics.ReadingsQuery]{parseReadings, []Param{
-		paramActivityID, paramCursor, paramLimit, paramStartTime, paramEndTime, paramZone,
-	}}
-
-	oneUserQuery     = reading[string]{parseUserID, []Param{paramUserID}}
-	onePlatformQuery = reading[int64]{func(p *Params) int64 { return p.ID(paramPlatformID) }, []Param{paramPlatformID}}
-	oneActivityQuery = reading[string]{parseActivityID, []Param{paramActivityID}}
-)
-
 func parseUsers(p *Params) readmodels.UsersQuery {
 	return readmodels.UsersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
@@ -77,13 +37,13 @@ func parseCategories(p *Params) readmodels.CategoriesQuery {
 }
 
 func parseReadings(p *Params) analytics.ReadingsQuery {
-	q := analytics.ReadingsQuery{Page: p.Page(), ID: parseActivityID(p)}
+	q := analytics.ReadingsQuery{ID: parseActivityID(p), Page: p.Page()}
 	q.From, q.To = p.optionalRange()
 	return q
 }
 
 func parseUserID(p *Params) string {
-	value, _ := p.value(paramUserID, KindHexID)
+	value, _ := p.value(paramUserID)
 	id, ok := domain.HexID(value)
 	if !ok {
 		p.bad.Addf(paramUserID.Name, "is not a user id: use 24 hex digits")
@@ -97,9 +57,24 @@ func parsePlatforms(p *Params) readmodels.PlatformsQuery {
 	}
 }
 
+func parsePlatformsOfUser(p *Params) readmodels.PlatformsQuery {
+	q := parsePlatforms(p)
+	q.User = parseUserID(p)
+	return q
+}
+
 func parseActivities(p *Params) analytics.ActivitiesQuery {
+	return activitiesOf(p, func() int64 { return p.optionalID(paramConnection) })
+}
+
+func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery {
+	social := p.ID(paramPlatformID)
+	return activitiesOf(p, func() int64 { return social })
+}
+
+func activitiesOf(p *Params, social func() int64) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
-		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(paramConnection),
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: social(),
 		Category: p.Category(), Type: p.text(paramPostType), State: analytics.ActivityState(p.word(paramActivityState)),
 	}
 	q.From, q.To = p.optionalRange()
@@ -108,8 +83,8 @@ func parseActivities(p *Params) analytics.ActivitiesQuery {
 
 // optionalRange reads the range of a list, which unlike figures is whole without one: nil.
 func (p *Params) optionalRange() (from, to *time.Time) {
-	_, begins := p.value(paramStartTime, KindTime)
-	_, ends := p.value(paramEndTime, KindTime)
+	_, begins := p.value(paramStartTime)
+	_, ends := p.value(paramEndTime)
 	if window := p.Range(paramStartTime, paramEndTime); begins || ends {
 		return &window.From, &window.To
 	}
@@ -117,7 +92,7 @@ func (p *Params) optionalRange() (from, to *time.Time) {
 }
 
 func parseActivityID(p *Params) string {
-	value, _ := p.value(paramActivityID, KindActivity)
+	value, _ := p.value(paramActivityID)
 	_, _, ok := domain.SplitPostID(value)
 	if !ok || len(value) > MaxCursor || !storable(value) {
 		p.bad.Addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
@@ -130,7 +105,7 @@ const MaxText = 200
 
 // text reads an optional text.
 func (p *Params) text(declared Param) string {
-	value, _ := p.value(declared, KindText)
+	value, _ := p.value(declared)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
 		p.bad.Addf(declared.Name, "is not a text of at most %d characters", MaxText)
 		return ""
@@ -148,7 +123,7 @@ func (p *Params) optionalBool(declared Param) *bool {
 
 // word reads one of the words that are declared; "" when it is absent.
 func (p *Params) word(declared Param) string {
-	value, present := p.value(declared, declared.Kind)
+	value, present := p.value(declared)
 	if (present || declared.Required) && !slices.Contains(declared.Words, value) {
 		wrong := cmp.Or(declared.wrong, "is not one of %s")
 		p.bad.Addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))

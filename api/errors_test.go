@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -51,17 +51,15 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 	}
 }
 
-// failingDesk is a desk of connecting whose disconnecting fails.
+// failingDesk is a desk of operators where reading a connection fails.
 type failingDesk struct {
-	api.ConnectDesk
+	api.OperatorDesk
 
 	err error
 }
 
-func (*failingDesk) HearsMeta() bool { return false }
-
-func (d *failingDesk) Disconnect(context.Context, domain.ConnectRequester, int64, connect.Still) (connect.Disconnected, error) {
-	return connect.Disconnected{}, d.err
+func (d *failingDesk) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
+	return d.err
 }
 
 // That nothing was changed is said only where it is known: a client that believes it repeats without looking.
@@ -73,7 +71,7 @@ func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 		return fmt.Errorf("%w: %w", errPasses, &net.OpError{Op: op, Net: "tcp", Err: errors.New("refused")})
 	}
 	desk := &failingDesk{}
-	b := setup(t, func(d *api.Deps) { d.Connect = desk })
+	b := setup(t, func(d *api.Deps) { d.Operators = desk })
 	for _, c := range []struct {
 		method, path string
 		err          error
@@ -81,13 +79,13 @@ func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 	}{
 		{http.MethodGet, "/api/projects/dashboard/" + client1, lost, unchanged},
 		{http.MethodPut, "/api/projects/dashboard/" + client1, lost, unchanged}, // its commands say themselves what is open
-		{http.MethodPost, "/api/platforms/7/disconnect", of("dial"), unchanged},
-		{http.MethodPost, "/api/platforms/7/disconnect", of("read"), open},
-		{http.MethodPost, "/api/platforms/7/disconnect", lost, open},
+		{http.MethodPost, "/api/ops/connections/7/read", of("dial"), unchanged},
+		{http.MethodPost, "/api/ops/connections/7/read", of("read"), open},
+		{http.MethodPost, "/api/ops/connections/7/read", lost, open},
 	} {
 		b.readErr, b.updateErr, desk.err = c.err, c.err, c.err
-		body := map[string]string{http.MethodPut: `{"users":[]}`}[c.method]
-		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.agencyToken(), "Content-Type: application/json")
+		body := map[string]string{http.MethodPut: `{"users":[]}`, http.MethodPost: `{"reason":"test"}`}[c.method]
+		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.token(agency, []string{"agency", "operator"}), "Content-Type: application/json")
 		require.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)
 		require.Contains(t, answer.failure(t).Message, c.says, "%s %s: %v", c.method, c.path, c.err)
 	}

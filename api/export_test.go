@@ -30,14 +30,7 @@ var ClientVersion = clientVersion
 
 // NewParams reads parameters through get; now is the end of a range that names none.
 func NewParams(get func(name string) (string, bool), now time.Time) *Params {
-	var takes []Param
-	for _, operation := range Describe().Operations {
-		for _, declared := range operation.Takes {
-			declared.elsewhere = true
-			takes = append(takes, declared)
-		}
-	}
-	return &Params{get: get, now: now, takes: takes}
+	return &Params{get: get, now: now}
 }
 
 // Declared parameters that tests read.

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -107,7 +108,7 @@ type Deps struct {
 	Operators OperatorDesk
 
 	// Connect may be nil: then nothing is connected here, and its routes do not exist.
-	Connect ConnectDesk
+	Connect *connect.Connect
 
 	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
 	Streams *stream.Hub
@@ -165,9 +166,6 @@ func (d Deps) validate() error {
 	missing("Analytics", d.Analytics == nil)
 	missing("Entities", d.SignIns != nil && d.Entities == nil)
 	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
-	missing("Directory.Feed", d.Directory != nil && d.Directory.Feed == nil)
-	missing("Directory.Told", d.Directory != nil && d.Directory.Told == nil)
-	missing("Directory.Local", d.Directory != nil && d.Directory.Local == nil)
 	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
 	missing("Audit.Proofs", d.Audit != nil && d.Audit.Proofs == nil)
 	return errors.Join(append(errs, d.Config.Validate())...)

@@ -30,7 +30,10 @@ const (
 	mediaCSV     = "text/csv"
 	contentCSV   = mediaCSV + "; charset=utf-8; header=present"
 	mediaNDJSON  = "application/x-ndjson"
-	mediaText    = "text/plain"
+
+	contentNDJSON = mediaNDJSON + "; charset=utf-8"
+
+	mediaText = "text/plain"
 )
 
 // MockHeaders are the [Config].Headers of a server whose data is made up.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"time"
@@ -11,6 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// MainAppDeps are what a main application that signs people in itself registers pages with, and hands tokens over.
+type MainAppDeps struct {
+	Register connect.Registrations
+	Tokens   collect.HandOverTokens
+}
+
 // mainAppRoutes are the rows of a main application that signs people in itself.
 func (s *Server) mainAppRoutes() []route {
 	if s.deps.MainApp == nil {
@@ -18,8 +23,10 @@ func (s *Server) mainAppRoutes() []route {
 	}
 	mainApp := []Role{RoleMainApp}
 	return []route{
-		{http.MethodPost, "/api/platforms", "postPlatforms", mainApp, s.postPlatform()},
-		{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp, s.putTokens()},
+		{http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
+			answering(nothing, s.postPlatform).accepting(reflect.TypeFor[registrationBody]())},
+		{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
+			answering(idOf(paramConnectionID), s.putTokens).accepting(reflect.TypeFor[tokensBody]())},
 	}
 }
 
@@ -37,59 +44,24 @@ type registrationBody struct {
 	Connected bool `json:"connected,omitempty"`
 }
 
-func (s *Server) postPlatform() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
-		members, err := s.readObject(w, r)
-		if err != nil {
-			return err
-		}
-		reg, err := registrationOf(members)
-		if err != nil {
-			return err
-		}
-		p, _ := PrincipalFrom(r.Context())
-		reg.By = domain.ConnectRequester{UserID: p.UserID, Role: string(RoleMainApp)}
-		done, err := s.deps.MainApp.Register.Register(r.Context(), reg)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, done, nil)
-	}).answering(reflect.TypeFor[connect.Registered](), nil).accepting(reflect.TypeFor[registrationBody]())
-}
-
-// registrationOf reads a body. Unknown members are refused because they may be misspelled.
-func registrationOf(members map[string]json.RawMessage) (reg connect.Registration, err error) {
-	var bad domain.FieldErrors
-	texts := map[string]*string{"account": &reg.AccountID, "external_id": &reg.ExternalID, "name": &reg.Name, "user": &reg.UserID}
-	for name := range members {
-		switch into := texts[name]; {
-		case into != nil:
-			if text := member[string](members, name, "a text", &bad); text != nil {
-				*into = *text
-			}
-		case name == "platform":
-			if number := member[int](members, name, "a number", &bad); number != nil {
-				reg.Platform = domain.Platform(*number)
-			}
-		case name == "a_type":
-			if number := member[int](members, name, "a number", &bad); number != nil {
-				reg.AccountType = domain.AccountType(*number)
-			}
-		case name == "connected":
-			connected := boolMember(members, name, &bad)
-			reg.Ends = connected != nil && !*connected
-		default:
-			bad.Addf(clip(name), "is not known here")
-		}
+func (s *Server) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
+	body, bad, err := readBody(r, registrationBody{Connected: true}, "is not known here", malformedMember)
+	if err != nil {
+		return done, err
 	}
-	reg.AccountID = bad.HexID("account", reg.AccountID)
-	if reg.UserID != "" {
-		reg.UserID = bad.HexID("user", reg.UserID)
+	reg := connect.Registration{
+		By:        domain.ConnectRequester{UserID: caller(r, RoleMainApp).UserID, Role: string(RoleMainApp)},
+		AccountID: bad.HexID("account", body.Account), Name: body.Name,
+		PageRef: domain.PageRef{Platform: body.Platform, AccountType: body.AType, ExternalID: body.ExternalID},
+		Ends:    !body.Connected,
 	}
-	return reg, bad.Err()
+	if body.User != "" {
+		reg.UserID = bad.HexID("user", body.User)
+	}
+	if err := bad.Err(); err != nil {
+		return done, err
+	}
+	return s.deps.MainApp.Register.Register(r.Context(), reg)
 }
 
 // tokensBody is what a platform gave to the application that signed the person in. It is never logged or returned.
@@ -104,28 +76,18 @@ type tokensBody struct {
 	InstagramLogin *bool `json:"instagram_login,omitempty"`
 }
 
-func (s *Server) putTokens() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		connection := params.ID(paramConnectionID)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		members, err := s.readObject(w, r)
-		if err != nil {
-			return err
-		}
-		given, wrong := collect.ReadTokens(members)
-		bad := domain.FieldErrors{}
-		for _, field := range wrong {
-			bad.Addf(field.Field, "%s", field.Detail)
-		}
-		if err := bad.Err(); err != nil {
-			return err
-		}
-		done, err := s.deps.MainApp.Tokens.HandOver(r.Context(), connection, given)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, done, nil)
-	}, paramConnectionID).answering(reflect.TypeFor[collect.HandedOver](), nil).accepting(reflect.TypeFor[tokensBody]())
+func (s *Server) putTokens(r *http.Request, connection int64) (done collect.HandedOver, err error) {
+	members, err := readObject(r)
+	if err != nil {
+		return done, err
+	}
+	given, wrong := collect.ReadTokens(members)
+	var bad domain.FieldErrors
+	for _, field := range wrong {
+		bad.Addf(field.Field, "%s", field.Detail)
+	}
+	if err := bad.Err(); err != nil {
+		return done, err
+	}
+	return s.deps.MainApp.Tokens.HandOver(r.Context(), connection, given)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -29,18 +31,61 @@ type Answer struct {
 	CSV  string       // the header line of the answer as CSV; "" without one
 }
 
-// reading is a parser with the parameters that it reads.
-type reading[Q any] struct {
-	parse func(*Params) Q
-	takes []Param
-}
-
 // paramsFunc answers a request whose parameters are read by their declarations.
 type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
-// taking hands an endpoint the parameters that it declares.
-func taking(serve paramsFunc, takes ...Param) operation {
-	return operation{takes: takes, read: serve}
+// reading is an operation that takes what parse reads, and writes its answer itself. What else reads, such as headers, is named.
+func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param) operation {
+	return operation{takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		q := parse(params)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		return write(w, r, q)
+	}}
+}
+
+// answering is an operation that takes what parse reads, and answers data in the envelope.
+func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T, error), headers ...Param) operation {
+	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
+		data, err := answer(r, q)
+		if err != nil {
+			return err
+		}
+		return writeData(w, data, nil)
+	}, headers...)
+	op.answer.Data = reflect.TypeFor[T]()
+	return op
+}
+
+// none is what an operation takes that has no parameters.
+type none struct{}
+
+func nothing(*Params) none { return none{} }
+
+func textOf(declared Param) func(*Params) string {
+	return func(p *Params) string { return p.text(declared) }
+}
+
+func idOf(declared Param) func(*Params) int64 { return func(p *Params) int64 { return p.ID(declared) } }
+
+// listing is an operation that answers a list, and meta beside it.
+func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]E, M, error)) operation {
+	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
+		entries, meta, err := list(r, q)
+		if err != nil {
+			return err
+		}
+		return writeData(w, append([]E{}, entries...), meta) // never null
+	})
+	op.answer.Data, op.answer.Meta = reflect.TypeFor[[]E](), reflect.TypeFor[M]()
+	return op
+}
+
+// accepting adds the type of the request's body.
+func (o operation) accepting(body reflect.Type) operation {
+	o.body = body
+	return o
 }
 
 // endpoint is what answers a route's requests.
@@ -54,19 +99,13 @@ func (s *Server) endpoint(of route) endpointFunc {
 	if of.pattern == patternNotices || of.pattern == patternLive {
 		return s.reconnecting(serve)
 	}
-	return serve
-}
-
-// answering adds the types of what the operation answers in the envelope.
-func (o operation) answering(data, meta reflect.Type) operation {
-	o.answer.Data, o.answer.Meta = data, meta
-	return o
-}
-
-// accepting adds the type of the request's body.
-func (o operation) accepting(body reflect.Type) operation {
-	o.body = body
-	return o
+	if of.body == nil || of.bodyMedia != "" {
+		return serve
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody)
+		return serve(w, r)
+	}
 }
 
 // Operation is a row of the route table, for the generator of the API document.
@@ -89,9 +128,9 @@ type Description struct {
 // Describe returns the description. It serves no request.
 func Describe() Description {
 	s := &Server{deps: Deps{
-		Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
+		Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
-		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{}, MainApp: &MainAppDeps{},
+		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: &platforms.Set{}}}, MainApp: &MainAppDeps{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
@@ -102,11 +141,6 @@ func Describe() Description {
 	}
 	return d
 }
-
-// wholeDesk is a desk with all of its routes.
-type wholeDesk struct{ ConnectDesk }
-
-func (wholeDesk) HearsMeta() bool { return true }
 
 // Refusal returns an error as a caller reads it: its status, and the body in both shapes.
 func Refusal(err error, requestID string) (status int, body, problem any) {

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
-	"slices"
+	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -44,41 +46,42 @@ func (s *Server) opsRoutes() []route {
 	row := func(method, pattern, id string, op operation) route {
 		return route{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
+	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
 	return []route{
-		row(http.MethodGet, "projections", "getOpsProjections", listing(s, desk.Projections)),
+		row(http.MethodGet, "projections", "getOpsProjections", all(desk.Projections)),
 		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
-			acting(s, paramProjection, desk.RequestRebuild)),
+			acting(textOf(paramProjection), desk.RequestRebuild)),
 		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
-			acting(s, paramProjection, desk.SwitchBack)),
+			acting(textOf(paramProjection), desk.SwitchBack)),
 		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
-			acting(s, paramProjection, desk.PrepareGeneration)),
+			acting(textOf(paramProjection), desk.PrepareGeneration)),
 		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
-			acting(s, paramProjection, paused(domain.PauseProjection, desk.Pause))),
+			acting(textOf(paramProjection), paused(domain.PauseProjection, desk.Pause))),
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
-			acting(s, paramProjection, paused(domain.PauseProjection, desk.Resume))),
-		row(http.MethodGet, "generations", "getOpsGenerations", listing(s, desk.Generations)),
-		row(http.MethodGet, "rebuilds", "getOpsRebuilds", listing(s, desk.Rebuilds)),
-		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", s.getRebuild()),
-		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, s.streamRebuild()},
-		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(s, paramRebuild, nothing(desk.CancelRebuild))),
-		row(http.MethodGet, "parked", "getOpsParked", s.getParked()),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(s, Param{}, s.retryParked)),
-		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(s, paramParked, desk.InspectParked)),
-		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, s.retryParked)),
-		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, desk.SkipParked)),
-		row(http.MethodGet, "pauses", "getOpsPauses", listing(s, desk.Pauses)),
+			acting(textOf(paramProjection), paused(domain.PauseProjection, desk.Resume))),
+		row(http.MethodGet, "generations", "getOpsGenerations", all(desk.Generations)),
+		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(desk.Rebuilds)),
+		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(textOf(paramRebuild), s.rebuild)),
+		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(textOf(paramRebuild), s.streamRebuild)},
+		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(textOf(paramRebuild), nothingSaid(desk.CancelRebuild))),
+		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, s.parked)),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(func(*Params) string { return "" }, s.retryParked)),
+		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting((*Params).parkedID, desk.InspectParked)),
+		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting((*Params).parkedID, s.retryParked)),
+		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting((*Params).parkedID, desk.SkipParked)),
+		row(http.MethodGet, "pauses", "getOpsPauses", all(desk.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
-			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Pause))),
+			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
-			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
-		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
-		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", acting(s, paramConnectionID, nothing(desk.ReadConnection))),
+			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Resume))),
+		row(http.MethodGet, "connections", "getOpsConnections", all(s.connections)),
+		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", acting(connection, nothingSaid(desk.ReadConnection))),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
-			acting(s, paramConnectionID, paused(domain.PauseConnection, desk.Pause))),
+			acting(connection, paused(domain.PauseConnection, desk.Pause))),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
-			acting(s, paramConnectionID, paused(domain.PauseConnection, desk.Resume))),
-		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
-		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
+			acting(connection, paused(domain.PauseConnection, desk.Resume))),
+		row(http.MethodGet, "actions", "getOpsActions", listing((*Params).Page, s.actions)),
+		row(http.MethodGet, "log", "getOpsLog", all(desk.Topics)),
 	}
 }
 
@@ -90,8 +93,8 @@ type done struct {
 // actFunc does something to what a path names.
 type actFunc[R any] func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
 
-// nothing gives an action an answer.
-func nothing(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
+// nothingSaid gives an action an answer.
+func nothingSaid(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
 	return func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
 		err := act(ctx, c, name, reason)
 		return done{err == nil}, err
@@ -100,47 +103,36 @@ func nothing(act func(context.Context, commands.Caller, string, domain.Reason) e
 
 // paused is pausing or resuming something of a kind.
 func paused(kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error) actFunc[done] {
-	return nothing(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
+	return nothingSaid(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
 		return act(ctx, c, kind, name, reason)
 	})
 }
 
-// listing answers a list that takes no parameters.
-func listing[E any](s *Server, list func(context.Context) ([]E, error)) operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		if err := params.Err(); err != nil {
-			return err
-		}
+// all answers a list that takes no parameters.
+func all[E any](list func(context.Context) ([]E, error)) operation {
+	return answering(nothing, func(r *http.Request, _ none) ([]E, error) {
 		entries, err := list(r.Context())
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, append([]E{}, entries...), nil)
-	}).answering(reflect.TypeFor[[]E](), nil)
+		return append([]E{}, entries...), err
+	})
 }
 
-// acting does something to what the path names, for the reason in the body; without a parameter, to all that there is.
-func acting[R any](s *Server, of Param, act actFunc[R]) operation {
-	takes := slices.DeleteFunc([]Param{of}, func(p Param) bool { return p.Name == "" })
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		name := params.named(of)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		reason, err := s.readReason(w, r)
-		if err != nil {
-			return err
-		}
-		data, err := act(r.Context(), operatorOf(r), name, reason)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, data, nil)
-	}, takes...).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
+// actionBody is the body of what an operator does.
+type actionBody struct {
+	// Reason is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket.
+	Reason string `json:"reason"`
 }
 
-// operatorOf is how a record names who acts. Operators act for no agency.
-func operatorOf(r *http.Request) commands.Caller {
-	p, _ := PrincipalFrom(r.Context())
-	return caller(r, p, "", RoleOperator)
+// acting does something to what the path names, for the reason in the body. Operators act for no agency.
+func acting[R any](name func(*Params) string, act actFunc[R]) operation {
+	return answering(name, func(r *http.Request, name string) (result R, err error) {
+		body, bad, err := readBody(r, actionBody{}, unknownMember, "cannot be read: reason is a text")
+		if err = cmp.Or(err, bad.Err()); err != nil {
+			return result, err
+		}
+		reason, err := domain.ParseReason(body.Reason)
+		if told, ok := errors.AsType[*domain.Error](err); ok {
+			return result, told.WithField("reason", "is not one of the reasons")
+		}
+		return act(r.Context(), caller(r, RoleOperator), name, reason)
+	}).accepting(reflect.TypeFor[actionBody]())
 }

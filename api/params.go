@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,26 +21,45 @@ import (
 type Params struct {
 	get func(name string) (value string, present bool)
 	now time.Time
+	// agency is the caller's, or the sub-account of a client user; the roles of auditors' routes always name the agency.
+	agency string
+
 	bad domain.FieldErrors
 
 	takes   []Param  // what the route declares
-	asked   []string // names that were read
-	drift   []string // what was read against its declaration
+	asked   []Param  // what was read
 	ignored []string // names in the query that have no effect
 
 	zone *time.Location
 }
+
+// readBy is what a parser reads, which it does whatever the request says: in the order of its reading.
+func readBy[Q any](parse func(*Params) Q) (takes []Param) {
+	p := &Params{get: func(string) (string, bool) { return "", false }}
+	parse(p)
+	for _, declared := range p.asked {
+		if !slices.ContainsFunc(takes, declared.same) {
+			takes = append(takes, declared)
+		}
+	}
+	slices.SortStableFunc(takes, func(a, b Param) int { return cmp.Compare(stands[a.Kind], stands[b.Kind]) })
+	return takes
+}
+
+// stands is which parameters stand behind the others, wherever they are read.
+var stands = map[Kind]int{KindZone: 1, KindAccounts: 2}
 
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
 // is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. The names in own are
 // ignored.
 func requestParams(r *http.Request, now time.Time, of route, own []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	p := &Params{now: now, takes: of.takes}
+	caller, _ := PrincipalFrom(r.Context())
+	p := &Params{now: now, takes: of.takes, agency: caller.AccountID}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
-		switch first := !slices.Contains(p.asked, name); {
+		switch first := !slices.ContainsFunc(p.asked, Param{Name: name}.same); {
 		case !first:
 		case inPath && value == "":
 			p.bad.Addf(name, "is empty in the path: give it, or use an address without it")
@@ -62,37 +80,21 @@ func requestParams(r *http.Request, now time.Time, of route, own []string) *Para
 	return p
 }
 
-// Err returns a 400 that names every bad parameter, or nil. When what was read is not what the route declares,
-// the program is wrong and every request fails: such a route does not get through a test.
-func (p *Params) Err() error {
-	drift := p.drift
-	for _, declared := range p.takes {
-		if !declared.elsewhere && !slices.Contains(p.asked, declared.Name) {
-			drift = append(drift, declared.Name+" is declared and not read")
-		}
-	}
-	if len(drift) > 0 {
-		return fmt.Errorf("read parameters: %s", strings.Join(drift, ", "))
-	}
-	return p.bad.Err()
-}
+// Err returns a 400 that names every bad parameter, or nil.
+func (p *Params) Err() error { return p.bad.Err() }
 
 func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
 
-// value returns a parameter; an empty one in the query (?tz=) is absent. kind is what its reader takes.
-func (p *Params) value(declared Param, kind Kind) (string, bool) {
-	name := declared.Name
-	if !slices.ContainsFunc(p.takes, func(d Param) bool { return d.Name == name && d.Kind == kind }) {
-		p.drift = append(p.drift, fmt.Sprintf("%s is read as %s and not declared so", name, kind))
-	}
-	value, _ := p.get(name)
-	p.asked = append(p.asked, name)
+// value returns a parameter; an empty one in the query (?tz=) is absent.
+func (p *Params) value(declared Param) (string, bool) {
+	value, _ := p.get(declared.Name)
+	p.asked = append(p.asked, declared)
 	return value, value != ""
 }
 
 // Platforms reads `pId`: one of 1, 3, 4, 6; "0", "all" and absent mean all four.
 func (p *Params) Platforms() []domain.Platform {
-	value, present := p.value(paramPlatform, KindPlatform)
+	value, present := p.value(paramPlatform)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
 		return domain.Platforms()
 	}
@@ -106,7 +108,7 @@ func (p *Params) Platforms() []domain.Platform {
 
 // Category reads `cId`: a category's number, or 0 for all of them ("0", "all", absent).
 func (p *Params) Category() int64 {
-	value, present := p.value(paramCategory, KindCategory)
+	value, present := p.value(paramCategory)
 	if !present || strings.EqualFold(value, "all") {
 		return 0
 	}
@@ -119,7 +121,7 @@ func (p *Params) Category() int64 {
 
 // ID reads a required id of a member or social account: a positive integer.
 func (p *Params) ID(declared Param) int64 {
-	value, _ := p.value(declared, KindRowID)
+	value, _ := p.value(declared)
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
 		p.bad.Addf(declared.Name, "is not an id: use a positive integer")
@@ -129,7 +131,7 @@ func (p *Params) ID(declared Param) int64 {
 
 // optionalID reads an id of a member or social account; 0 when it is absent.
 func (p *Params) optionalID(declared Param) int64 {
-	if _, present := p.value(declared, KindRowID); !present {
+	if _, present := p.value(declared); !present {
 		return 0
 	}
 	return p.ID(declared)

@@ -13,7 +13,7 @@ const maxAccounts = 100
 
 // Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
 func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
-	text, present := p.value(declared, KindAccounts)
+	text, present := p.value(declared)
 	if !present {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 
 // RequiredAccount reads an account that the path must name.
 func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
-	value, present := p.value(declared, KindAccount)
+	value, present := p.value(declared)
 	if !present {
 		p.bad.Addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
 		return readmodels.AccountRef{}

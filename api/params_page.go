@@ -15,11 +15,11 @@ const (
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	return readmodels.Page{Limit: p.Limit(), Cursor: p.cursor()}
+	return readmodels.Page{Cursor: p.cursor(paramCursor), Limit: p.Limit()}
 }
 
-func (p *Params) cursor() string {
-	cursor, _ := p.value(paramCursor, KindCursor)
+func (p *Params) cursor(declared Param) string {
+	cursor, _ := p.value(declared)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > MaxCursor || !printable {
 		p.bad.Addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
@@ -30,7 +30,7 @@ func (p *Params) cursor() string {
 
 // Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
 func (p *Params) Limit() int {
-	value, present := p.value(paramLimit, KindLimit)
+	value, present := p.value(paramLimit)
 	if !present {
 		return DefaultPageLimit
 	}

@@ -35,7 +35,7 @@ func (p *Params) Zone() *time.Location {
 		return p.zone
 	}
 	p.zone = time.UTC
-	if name, present := p.value(paramZone, KindZone); present {
+	if name, present := p.value(paramZone); present {
 		zone, err := loadZone(name)
 		if err != nil {
 			p.bad.Addf(paramZone.Name, "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
@@ -64,38 +64,29 @@ var (
 // 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
 // days, today included. With a start alone: until the end of today. With an end alone: the 30 days before it.
 func (p *Params) Range(start, end Param) analytics.Range {
+	from, begins := p.value(start)
+	to, ends := p.value(end)
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.Count
-	if text, present := p.value(end, KindTime); present {
-		window.To = p.instant(end, text, zone, 1)
+	if ends {
+		window.To = p.instant(end, to, zone, 1)
 	}
-	if text, present := p.value(start, KindTime); present {
-		window.From = p.instant(start, text, zone, 0)
+	if begins {
+		window.From = p.instant(start, from, zone, 0)
 	} else {
 		window.From = daysBefore(window.To.In(zone), defaultRangeDays)
 	}
-	if p.bad.Count == before {
-		p.checkOrder(start.Name, end.Name, window)
+	switch {
+	case p.bad.Count != before:
+	case !window.From.Before(window.To) && !ends:
+		p.bad.Addf(start.Name, "does not lie before the end of today, where the range ends without %s: give it too", end.Name)
+	case !window.From.Before(window.To):
+		p.bad.Addf(start.Name, "does not lie before %s", end.Name)
+	case daysBetween(window.From, window.To) > maxRangeDays:
+		p.bad.Addf(start.Name, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, end.Name)
 	}
 	return window
-}
-
-func (p *Params) checkOrder(startName, endName string, window analytics.Range) {
-	switch {
-	case !window.From.Before(window.To) && p.defaulted(endName):
-		p.bad.Addf(startName, "does not lie before the end of today, where the range ends without %s: give it too", endName)
-	case !window.From.Before(window.To):
-		p.bad.Addf(startName, "does not lie before %s", endName)
-	case daysBetween(window.From, window.To) > maxRangeDays:
-		p.bad.Addf(startName, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, endName)
-	}
-}
-
-// defaulted tells whether a parameter was not given.
-func (p *Params) defaulted(name string) bool {
-	value, _ := p.get(name)
-	return value == ""
 }
 
 // instant reads one end; a day means its start, moved on by dayOffset days.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -74,8 +73,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 			var platform *dialogs
 			people := &countedPeople{asked: map[string]int{}}
 			b := setupTenants(t, func(d *api.Deps) {
-				desk, _ := d.Connect.(*connect.Connect)
-				platform, _ = desk.SignIns.(*dialogs)
+				platform, _ = d.Connect.SignIns.(*dialogs)
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
 				scopes, _ := d.Figures.(readmodels.Scopes)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -68,7 +69,8 @@ func (s *Server) routes() []route {
 			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
 			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, body: reflect.TypeFor[updateBody](),
 		}},
-		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency}, s.postPreview()},
+		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency},
+			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]())},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.directoryRoutes()...)
@@ -90,11 +92,11 @@ func (s *Server) routes() []route {
 			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
 			route{
 				http.MethodGet, patternLive, "getLive", nil, // likewise
-				taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent),
+				operation{read: s.getLive, takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent}},
 			},
 			route{
 				http.MethodPost, patternTicket, "postNoticesTicket", listeners,
-				taking(s.postTicket, paramTicketPath).answering(reflect.TypeFor[ticketBody](), nil),
+				answering(func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket),
 			},
 		)
 	}

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -38,29 +38,22 @@ type signInLinkBody struct {
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
-func (s *Server) postSignInLink() operation {
-	of := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		user, err := s.agencysUser(r.Context(), params)
-		if err != nil {
-			return err
+func (s *Server) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
+	user, err := s.agencysUser(r.Context(), id)
+	if err != nil {
+		return made, err
+	}
+	var body signInLinkBody
+	if r.ContentLength != 0 {
+		var bad domain.FieldErrors
+		body, bad, err = readBody(r, signInLinkBody{}, unknownMember, connectMembers)
+		if err = cmp.Or(err, bad.Err()); err != nil {
+			return made, err
 		}
-		var body signInLinkBody
-		if r.ContentLength != 0 {
-			if err := s.readMembers(w, r, map[string]any{"valid_for": &body.ValidFor}); err != nil {
-				return err
-			}
-		}
-		validFor, err := SignInLinkDuration(body.ValidFor)
-		if err != nil {
-			return domain.InvalidField("valid_for", err.Error())
-		}
-		p, _ := PrincipalFrom(r.Context())
-		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), user, validFor)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, made, nil)
-	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil).accepting(reflect.TypeFor[signInLinkBody]())
-	of.bodyOptional = true
-	return of
+	}
+	validFor, err := SignInLinkDuration(body.ValidFor)
+	if err != nil {
+		return made, domain.InvalidField("valid_for", err.Error())
+	}
+	return s.deps.SignIns.MakeLink(r.Context(), caller(r, RoleAgency), user, validFor)
 }

@@ -43,20 +43,17 @@ func (s *Server) signInRoutes() []route {
 	}
 	const user = "/api/users/{userId}"
 	staff := []Role{RoleAgency}
+	link := answering(parseUserID, s.postSignInLink).accepting(reflect.TypeFor[signInLinkBody]())
+	link.bodyOptional = true
 	return []route{
-		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, s.postSignInLink()},
-		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, s.getSessions()},
-		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, s.endSession()},
+		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
+		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUserID, s.getSessions)},
+		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, answering(parseSession, s.endSession)},
 	}
 }
 
-// agencysUser is the user that the path names, of the caller's agency or of one of its clients. The operation's other parameters are read before: its
-// error names all that are wrong.
-func (s *Server) agencysUser(ctx context.Context, params *Params) (readmodels.User, error) {
-	id := parseUserID(params)
-	if err := params.Err(); err != nil {
-		return readmodels.User{}, err
-	}
+// agencysUser is a user of the caller's agency or of one of its clients.
+func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
 	scope, err := s.scope(ctx, readmodels.Narrowing{})
 	if err != nil {
 		return readmodels.User{}, err
@@ -64,35 +61,34 @@ func (s *Server) agencysUser(ctx context.Context, params *Params) (readmodels.Us
 	return s.deps.Entities.User(ctx, scope, readmodels.UsersQuery{}, id)
 }
 
-func (s *Server) getSessions() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		of, err := s.agencysUser(r.Context(), params)
-		if err != nil {
-			return err
-		}
-		return s.writeSessions(w, r, of)
-	}, paramUserID).answering(reflect.TypeFor[[]SignInSession](), nil)
+func (s *Server) getSessions(r *http.Request, user string) ([]SignInSession, error) {
+	of, err := s.agencysUser(r.Context(), user)
+	if err != nil {
+		return nil, err
+	}
+	return s.sessions(r.Context(), of)
+}
+
+// sessionOfUser names a session of a user.
+type sessionOfUser struct{ user, session string }
+
+func parseSession(p *Params) sessionOfUser {
+	return sessionOfUser{parseUserID(p), p.text(paramSession)}
 }
 
 // endSession answers the sessions that are left.
-func (s *Server) endSession() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		session := params.text(paramSession)
-		of, err := s.agencysUser(r.Context(), params)
-		if err == nil {
-			err = s.deps.SignIns.EndSession(r.Context(), of, session)
-		}
-		if err != nil {
-			return err
-		}
-		return s.writeSessions(w, r, of)
-	}, paramUserID, paramSession).answering(reflect.TypeFor[[]SignInSession](), nil)
+func (s *Server) endSession(r *http.Request, ended sessionOfUser) ([]SignInSession, error) {
+	of, err := s.agencysUser(r.Context(), ended.user)
+	if err == nil {
+		err = s.deps.SignIns.EndSession(r.Context(), of, ended.session)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.sessions(r.Context(), of)
 }
 
-func (s *Server) writeSessions(w http.ResponseWriter, r *http.Request, of readmodels.User) error {
-	sessions, err := s.deps.SignIns.Sessions(r.Context(), of)
-	if err != nil {
-		return err
-	}
-	return s.writeData(w, append([]SignInSession{}, sessions...), nil)
+func (s *Server) sessions(ctx context.Context, of readmodels.User) ([]SignInSession, error) {
+	sessions, err := s.deps.SignIns.Sessions(ctx, of)
+	return append([]SignInSession{}, sessions...), err
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -38,11 +37,7 @@ type ticketBody struct {
 
 // postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send
 // headers; a token there would end up in logs.
-func (s *Server) postTicket(w http.ResponseWriter, r *http.Request, params *Params) error {
-	path := cmp.Or(params.word(paramTicketPath), patternNotices)
-	if err := params.Err(); err != nil {
-		return err
-	}
+func (s *Server) postTicket(r *http.Request, path string) (ticketBody, error) {
 	p, _ := PrincipalFrom(r.Context())
 	now := s.deps.Now()
 	t := ticket{
@@ -53,10 +48,7 @@ func (s *Server) postTicket(w http.ResponseWriter, r *http.Request, params *Para
 		t.Until = ends
 	}
 	sealed, err := s.tickets.seal(t)
-	if err != nil {
-		return err
-	}
-	return s.writeData(w, ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, nil)
+	return ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, err
 }
 
 // ticket is what a ticket holds. It is sealed, not stored: any process that has the key opens it.

@@ -65,6 +65,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
 		},
 		MainApp:    s.mainApp,
+		Connect:    s.Connect,
 		Operators:  s.operators,
 		Streams:    s.streams,
 		TicketKey:  s.ticketKey,
@@ -74,9 +75,6 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Metrics:    c.Metrics,
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,
-	}
-	if s.Connect != nil {
-		deps.Connect = s.Connect
 	}
 	if in := c.SignIns; in != nil {
 		deps.SignIns = signin.Agency{
