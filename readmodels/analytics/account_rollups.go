@@ -30,37 +30,18 @@ type owner struct {
 type metricSeries struct {
 	seriesKey
 
-	owners  []owner             // who have figures of it here
-	flows   []ownedDays         // day flows by the platform's day, of the range and of the period before
-	windows map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
-	gauges  map[gaugeKey]*gauge // what else is read and not summed
-	spells  *spells             // who had it when; nil where that does not matter
-	spans   []span              // in order; together they are all from the start of the compared period to the end of the range
-}
-
-// ownedDays are the day flows that one owner has read.
-type ownedDays struct {
-	owner
-	byDay
+	owners    []owner             // who have figures of it here
+	flows     byDay               // day flows by the platform's day, of the range and of the period before
+	dayOwners []ownerSince        // who had the account when a day ended; nil: whoever read it
+	windows   map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
+	gauges    map[gaugeKey]*gauge // what else is read and not summed
+	tied      bool                // only the ids of events tell which of two readings of one instant counts
 }
 
 // gaugeKey tells the readings of a metric apart that must never be mixed.
 type gaugeKey struct {
 	kind   domain.Kind
 	window string // rolling figures only: a window that is not of days, like a lifetime
-}
-
-// gauge is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
-type gauge struct {
-	daily byDay // the last reading of each UTC day
-	// values are the last readings strictly before the ends of the spans, however old: that before the first span, then
-	// that before the end of each. nil: there is none.
-	values []*sample
-	first  *sample // the first reading of all, where it lies in a span
-	gaps   bool    // there may be steps that took longer than [longStep]
-	// seenBefore is, of stocks that were another one's when the range or the period before began, or the year before ended, the
-	// last reading before that instant that the scope sees.
-	seenBefore map[time.Time]*sample
 }
 
 // figureKey is what the samples of one figure have in common.
@@ -72,70 +53,61 @@ type figureKey struct {
 	source, window string
 }
 
-// figures reads the roll-ups of the range and of the period before it, and what raw readings are
-// needed beside them. The buckets are in order; together they are the range. The series are ordered by platform, social
-// account and metric.
+// figures reads the figures of accounts in the range and in the period before it. Buckets are the parts of both that the answer
+// shows. The series are ordered by platform, social account and metric.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
-	pages, err := qc.heldPages(ctx, qc.figureSpan())
+	series, err := qc.readSeries(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	pages.only(qc.query.Social)
-	series, tied, err := qc.readSeries(ctx, pages, nil)
-	if err == nil && len(tied) > 0 {
-		series, _, err = qc.readSeries(ctx, pages, tied)
-	}
-	if err != nil {
-		return nil, err
-	}
-	alike := map[bool][]span{} // of accounts that nothing cuts but the answer's parts, by whether their metric is gained
+	var tied []int64
 	for _, s := range series {
-		apart, gained := s.spells != nil || s.mixed(), isGained(s.metric)
-		if s.spans = alike[gained]; apart || s.spans == nil {
-			s.spans = qc.spansOf(s, buckets)
-		}
-		if !apart {
-			alike[gained] = s.spans
+		if s.tied {
+			tied = append(tied, s.social)
 		}
 	}
-	return series, qc.readValues(ctx, series)
-}
-
-// only leaves the one social account that is asked about; 0: all.
-func (p *heldPages) only(social int64) {
-	switch {
-	case social == 0:
-	case p.of == nil || slices.Contains(p.of, social):
-		p.of = []int64{social}
-	default:
-		p.of = []int64{}
+	if len(tied) > 0 {
+		if series, err = qc.readSeries(ctx, tied); err != nil {
+			return nil, err
+		}
 	}
+	if err := qc.readDayOwners(ctx, series); err != nil {
+		return nil, err
+	}
+	return series, qc.readUnknown(ctx, series, buckets)
 }
 
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before, everything else by
 // the UTC days of both, and a few days before them; of what lies between them see [figureSpan]. Of a social account it reads
-// all owners in the agency: a step counts from the last reading before it, whose ever that was. Only the social accounts
-// withIDs get the ids of their events: they take more space than all else, and only readings of one instant are told apart by
-// them. tied are the accounts that have such readings and came without ids: what was kept of those is chance.
-func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
+// all owners in the agency: a step counts from the last reading before it, whose ever that was. A reading tells who has an
+// account, whatever figures it has. Only the social accounts withIDs get the ids of their events: they take more space than all
+// else, and only readings of one instant are told apart by them.
+func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series []*metricSeries, err error) {
 	span := qc.figureSpan()
-	where, args := "metric = any($2) and month >= $4::date and month < $5::date", []any{
-		qc.scope.ParentAccount, qc.metrics, qc.platformIDs(), span.first.month().utc(), span.end.utc(), withIDs,
+	args := arguments{
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics, span.first.month().utc(), span.end.utc(), withIDs,
 	}
+	where := "$2::text[] is null and $4::bigint = 0"
+	if qc.narrowed() {
+		where = `social_account_id = any(array(
+			select social_account_id from account_newest
+			where parent_account = $1 and ` + qc.within("account_id") + ` and ` + qc.ofMember("member_id") + `))`
+	}
+	if qc.query.Social != 0 {
+		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
+	}
+	months := "metric = any($5) and month >= $6::date and month < $7::date"
 	if between := span.between; between.first < between.end {
-		where = `(metric = any($2) and month >= $4::date and month < $7::date or metric = any($2) and month >= $8::date and month < $5::date
-			or metric = any($9) and month >= $7::date and month < $8::date)`
-		args = append(args, between.first.utc(), between.end.utc(), slices.DeleteFunc(slices.Clone(qc.metrics), isGained))
-	}
-	if pages.of != nil {
-		args = append(args, pages.of)
-		where += fmt.Sprintf(" and social_account_id = any($%d)", len(args))
+		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
+		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), isGained), "text[]")
+		months = `(metric = any($5) and month >= $6::date and month < ` + from + ` or metric = any($5) and month >= ` + to + ` and month < $7::date
+			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
 	}
 	rows, _ := qc.tx.Query(ctx, `
 		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month,
-		       case when social_account_id = any($6) then event_ids end
+		       case when social_account_id = any($8) then event_ids end
 		from account_months
-		where parent_account = $1 and p_id = any($3) and `+where, args...)
+		where parent_account = $1 and p_id = any($3) and `+months+` and `+where, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
@@ -146,57 +118,48 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		sent := rows.RawValues()
 		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
 		n, err := sameLength(days, values, captured)
-		if err != nil {
+		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
-		first := dayOf(month)
-		at := span.unwanted(f.kind, first, days, n)
-		points, of := make([]sample, 0, n-at), &origin{owner: f.owner, source: f.source, window: f.window}
+		points, from, first := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}, dayOf(month)
 		var newest time.Time
-		for i := at; i < n; i++ {
-			on := first + day(int16At(days, i)) - 1
-			if !span.has(f.kind, on) {
+		for i := range n {
+			p := sample{origin: from, value: int64At(values, i), at: timeAt(captured, i), day: first + day(int16At(days, i)) - 1}
+			if !span.has(p.day) {
 				continue
 			}
-			p := sample{origin: of, value: int64At(values, i), at: timeAt(captured, i), day: on}
 			if len(events) > 0 {
 				p.eventID = events[i]
 			}
 			points = append(points, p)
 			newest = later(newest, p.at)
 		}
-		if len(points) == 0 || f.kind == domain.Rolling && !qc.sees(f.owner) {
+		if len(points) == 0 {
 			return nil
 		}
 		if qc.sees(f.owner) {
 			qc.noteAccount(f.social, f.account, f.platform, newest)
 		}
-		if byKey[f.seriesKey] == nil {
-			byKey[f.seriesKey] = &metricSeries{
-				seriesKey: f.seriesKey, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}, spells: pages.spells[f.social],
-			}
-			series = append(series, byKey[f.seriesKey])
+		s := byKey[f.seriesKey]
+		if s == nil {
+			s = &metricSeries{seriesKey: f.seriesKey, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}}
+			byKey[f.seriesKey], series = s, append(series, s)
 		}
-		if byKey[f.seriesKey].add(span, &f, points) {
-			tied = append(tied, f.social)
-		}
+		s.add(span, &f, points)
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read daily figures: %w", err)
+		return nil, fmt.Errorf("read daily figures: %w", err)
+	}
+	for _, s := range series {
+		for _, g := range s.gauges {
+			s.tied = g.sort() || s.tied
+		}
 	}
 	slices.SortFunc(series, func(x, y *metricSeries) int {
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
-	return series, tied, nil
-}
-
-// unwanted is how many of the first days of a row are not wanted: of the month before, few are, the last ones.
-func (s figureSpan) unwanted(kind domain.Kind, first day, sent sentArray, n int) (count int) {
-	for count < n && !s.has(kind, first+day(int16At(sent, count))-1) {
-		count++
-	}
-	return count
+	return series, nil
 }
 
 // sameLength is the length of the arrays of a row of account_months.
@@ -213,54 +176,35 @@ func sameLength(days, values, captured sentArray) (int, error) {
 	return n, nil
 }
 
-// add takes samples of one figure, and may keep them; tied as [byDay.put] says.
-func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) (tied bool) {
+// add takes samples of one figure, and may keep them.
+func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	if !slices.Contains(s.owners, f.owner) {
 		s.owners = append(s.owners, f.owner)
 	}
 	var days byDay
-	byCapture := false
+	key := gaugeKey{kind: f.kind}
 	switch {
 	case f.kind == domain.DayFlow:
-		days = s.flowsOf(f.owner, span)
+		s.flows = s.flows.or(span)
+		days = s.flows
 	case f.kind == domain.Rolling && windowDays(f.window) > 0:
 		s.windows[f.window] = s.windows[f.window].or(span)
 		days = s.windows[f.window]
 	default:
-		key := gaugeKey{kind: f.kind}
 		if f.kind == domain.Rolling {
 			key.window = f.window
 		}
 		if s.gauges[key] == nil {
-			s.gauges[key] = &gauge{daily: byDay{}.or(span)}
+			s.gauges[key] = new(gauge)
 		}
-		days, byCapture = s.gauges[key].daily, true
 	}
 	for i := range points {
-		of := points[i].day
-		if byCapture {
-			of = dayOf(points[i].at.UTC())
+		if p := &points[i]; days.samples == nil {
+			*s.gauges[key] = append(*s.gauges[key], p)
+		} else {
+			s.tied = days.put(p.day, p) || s.tied
 		}
-		tied = days.put(of, &points[i]) || tied
 	}
-	return tied
-}
-
-func (s *metricSeries) flowsOf(o owner, span figureSpan) byDay {
-	if i := slices.IndexFunc(s.flows, func(f ownedDays) bool { return f.owner == o }); i >= 0 {
-		return s.flows[i].byDay
-	}
-	days := byDay{}.or(span)
-	s.flows = append(s.flows, ownedDays{o, days})
-	return days
-}
-
-// narrowed reports whether the answer is about some owners only.
-func (qc *queryContext) narrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
-
-// sees reports whether an owner's readings are in the answer.
-func (qc *queryContext) sees(o owner) bool {
-	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) && (qc.query.Member == 0 || o.member == qc.query.Member)
 }
 
 // lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly every
@@ -272,48 +216,34 @@ type days struct{ first, end day }
 
 func (s days) has(d day) bool { return d >= s.first && d < s.end }
 
-// figureSpan are the days of which figures are read.
+// figureSpan are the days of which figures are read: those, of the platforms and of UTC, that the range and the period before
+// touch, and a few days before them.
 type figureSpan struct {
-	days        // all of them
-	flows  days // day flows: every day that the range and the period before touch
-	gauges days // everything else: the UTC days that both touch, and a few days before them
-	// between are the months, by their days, that lie between the period before and all of that: only of what there is, like
-	// followers, are they read, as its change counts over them.
+	days
+	// between are the months, by their days, that lie between the period before and what is read of the range: only of what there
+	// is, like followers, are they read, as its change counts over them.
 	between days
 }
 
-// has says whether the days of a kind of figure are read on a day, of one that is read between the periods too.
-func (s figureSpan) has(kind domain.Kind, d day) bool {
-	if kind == domain.DayFlow {
-		return s.flows.has(d)
-	}
-	return s.gauges.has(d)
-}
-
-// of is the span of a metric.
-func (s figureSpan) of(metric string) figureSpan {
-	if !isGained(metric) {
-		s.between = days{}
-	}
-	return s
-}
-
 func (qc *queryContext) figureSpan() figureSpan {
-	r, from := qc.query.Range, qc.query.Range.From
+	r, from := qc.query.Range, qc.begins()
 	first, flowEnd := r.flowDays() // first of windows of days
-	var between days
+	var s figureSpan
 	if !qc.uncompared {
-		from = earlier(from, qc.compared.From)
 		last := qc.compared.To.Add(-time.Nanosecond)
-		between = days{max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(), min(first-1, dayOf(r.From.UTC())-lookBack).month()}
+		s.between = days{max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(), min(first-1, dayOf(r.From.UTC())-lookBack).month()}
 	}
-	flowFirst := dayOf(from.In(r.Zone)) // a day that is cut counts in another range, but no steps count in the rest of it
-	s := figureSpan{
-		flows:  days{flowFirst, flowEnd},
-		gauges: days{min(first, dayOf(from.UTC())-lookBack), max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},
-
-		between: between,
+	s.days = days{
+		min(first, dayOf(from.In(r.Zone)), dayOf(from.UTC())-lookBack),
+		max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1),
 	}
-	s.days = days{min(s.flows.first, s.gauges.first), max(s.flows.end, s.gauges.end)}
 	return s
+}
+
+// begins is where the range begins, or the period that it is compared with.
+func (qc *queryContext) begins() time.Time {
+	if qc.uncompared {
+		return qc.query.Range.From
+	}
+	return earlier(qc.query.Range.From, qc.compared.From)
 }

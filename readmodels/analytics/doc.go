@@ -23,11 +23,10 @@
 //
 //   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or forEach, in which every
 //     query ends.
-//   - account_months holds the last reading of each UTC day, and answers wherever a bucket ends at or
-//     after that reading; else one index probe into tSAccountIns answers. A search for a raw reading looks
-//     at the 40 days before it first: "the last reading ever before" opens every partition.
-//   - Steps of accounts are not stored: a span of time gains the difference between its end and its
-//     beginning, and a span ends where the owner changes.
+//   - account_months holds the last reading of each UTC day and owner; what a reading gained is the difference from the one before
+//     it, and belongs to its owner. One index probe each into tSAccountIns answers where a part of the range ends before the last
+//     reading of a day, and on days on which the owner changes. A search for a raw reading looks at the 40 days before it first:
+//     "the last reading ever before" opens every partition.
 //   - A range that has not ended is compared with as many days as have begun of it ([Range].Now). Day
 //     flows are compared day by day with the days of the previous period that both have.
 //   - A day counts as not read once it is over everywhere on earth. Platforms' day labels are compared

@@ -31,7 +31,7 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 			continue
 		}
 		for key, g := range s.gauges {
-			last := f.latest(s, g)
+			last := f.latest(g)
 			if key.kind == domain.Cumulative || last == nil {
 				continue
 			}

@@ -226,7 +226,7 @@ func (f *accountFigures) recorded(values []*metricValue) []captures {
 				out[i].note(days.of(d))
 			}
 			if g != nil {
-				out[i].note(v.lastIn(g, b.From, b.To))
+				out[i].note(g.last(b.From, b.To, v.counts))
 			}
 		}
 	}

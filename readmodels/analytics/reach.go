@@ -121,7 +121,7 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 		}
 	}
 	for key, g := range s.gauges {
-		if last := qc.latest(s, g); key.kind == domain.Rolling && last != nil {
+		if last := qc.latest(g); key.kind == domain.Rolling && last != nil {
 			show(key.window, nil, last)
 		}
 	}

@@ -156,10 +156,8 @@ func (s *metricSeries) accounts(qc *queryContext) []string {
 	for _, o := range s.owners {
 		accounts = append(accounts, o.account)
 	}
-	if s.spells != nil { // one may have had days that only another one has read
-		for _, spell := range s.spells.whoHad() {
-			accounts = append(accounts, spell.account)
-		}
+	for _, o := range s.dayOwners { // one may have had days that only another one has read
+		accounts = append(accounts, o.account)
 	}
 	return slices.DeleteFunc(sorted(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
 }

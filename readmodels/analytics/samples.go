@@ -11,10 +11,9 @@ type sample struct {
 	*origin
 
 	value   int64
-	at      time.Time  // of capture
-	firstAt *time.Time // of the first reading of the same day, where that was looked for
-	day     day        // the platform's, else the UTC day of capture
-	eventID string     // breaks ties; "" as long as no tie needs it
+	at      time.Time // of capture
+	day     day       // the platform's, else the UTC day of capture
+	eventID string    // breaks ties; "" as long as no tie needs it
 }
 
 // origin is what the samples of one month of a figure have in common: thousands are in memory at once.
@@ -24,12 +23,20 @@ type origin struct {
 	window string // breaks ties
 }
 
-// replaces is the order in which readings of one thing replace each other: the later capture, at one
-// instant the smaller event id, within one event the later day, then the first source and window by
-// name.
+// compare is the order of capture. At one instant the reading that counts comes first: that of the smaller event id, within
+// one event of the later day, then of the first source and window by name.
+func (p *sample) compare(q *sample) int {
+	return cmp.Or(p.at.Compare(q.at), cmp.Compare(p.eventID, q.eventID), cmp.Compare(q.day, p.day),
+		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
+}
+
+// replaces reports whether a reading of the same day counts instead of the present one: a later one, or of one instant the first
+// in order.
 func (p *sample) replaces(present *sample) bool {
-	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID), cmp.Compare(present.day, p.day),
-		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
+	if p.at.Equal(present.at) {
+		return p.compare(present) < 0
+	}
+	return p.at.After(present.at)
 }
 
 // byDay holds samples by their days, of the days of one span: nobody asks for others.

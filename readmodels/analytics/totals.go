@@ -59,6 +59,7 @@ type metricValue struct {
 	*metricSeries
 
 	of    func(owner) bool // whose
+	zone  *time.Location
 	kinds []domain.Kind
 	// value, and of it the part that has a counterpart; nil when there is none.
 	value, compared, previous *int64
@@ -82,31 +83,30 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 		return nil
 	}
 	r := qc.query.Range
-	v := &metricValue{metricSeries: s, of: of, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
-	last := v.lastIn(g, r.From, r.To)
+	v := &metricValue{metricSeries: s, of: of, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
+	last := g.last(r.From, r.To, v.counts)
 	if last == nil {
 		return nil
 	}
 	qc.noteSample(v, last)
 	v.value = &last.value
 	for i, b := range buckets {
-		if p := v.lastIn(g, b.From, b.To); p != nil {
+		if p := g.last(b.From, b.To, v.counts); p != nil {
 			v.standing[i] = &p.value
 		}
 	}
-	if before := v.lastBefore(g, r.From); before != nil {
+	if before := g.last(time.Time{}, r.From, v.counts); before != nil {
 		v.before = &before.value
 	}
-	begin, _ := v.within(r.From, r.From) // of any owner: a step from another owner's reading is compared
-	v.joined = g.values[begin] == nil && v.before == nil
+	v.joined = g.search(r.From) == 0 // of any owner: a step from another owner's reading is compared
 	if qc.comparesStock(v, g) {
-		if gained := qc.stepsIn(v, g, qc.compared.To, r.To); gained != nil {
+		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
 		v.comparedInPart = v.previous != nil && v.joined
 	}
-	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
+	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedIn(g, b.From, b.To) })
 	qc.noteSince(v, g)
 	return v
 }
@@ -114,13 +114,13 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 // comparesStock reports whether a stock that has a value is compared: with the year before only where it stood somewhere then.
 // The period right before ends where the range begins, so that the first reading in the range can stand for it.
 func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
-	return !qc.uncompared && (qc.query.Compare != CompareYear || v.lastBefore(g, qc.compared.To) != nil)
+	return !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil)
 }
 
 // gainedValue is what a metric gained that counts what was added: the platform's days where there are any, else steps
 // of a counter; nil when nothing of it was read.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
-	v := &metricValue{metricSeries: s, of: of}
+	v := &metricValue{metricSeries: s, of: of, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
 	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
 	if g != nil {
@@ -137,7 +137,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 			}
 		}
 		if g != nil {
-			sum.addKnown(qc.stepsIn(v, g, b.From, b.To))
+			sum.addKnown(v.gainedIn(g, b.From, b.To))
 		}
 		return sum.value()
 	})
@@ -146,7 +146,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 
 // dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns all of the owners' days.
 func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
-	if len(v.flows) == 0 {
+	if len(v.flows.samples) == 0 {
 		return byDay{}
 	}
 	days := qc.flowDays(v.metricSeries, v.of)
@@ -185,17 +185,17 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 // counterValue adds what the steps of a cumulative counter gained in the range.
 func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	r := qc.query.Range
-	last := v.lastIn(g, r.From, r.To)
+	last := g.last(r.From, r.To, v.counts)
 	if last == nil {
 		return
 	}
 	qc.noteSample(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
-	if g.first != nil && !g.first.at.Before(r.From) && v.of(g.first.owner) {
-		v.read.gap = fmt.Sprintf("it was first read on %s; what it gained before is not known", qc.date(g.first))
+	if first := (*g)[0]; !first.at.Before(r.From) && v.of(first.owner) {
+		v.read.gap = fmt.Sprintf("it was first read on %s; what it gained before is not known", qc.date(first))
 	}
 	qc.noteSince(v, g)
-	gained := qc.stepsIn(v, g, r.From, r.To)
+	gained := v.gainedIn(g, r.From, r.To)
 	if gained == nil {
 		return
 	}
@@ -203,7 +203,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	if qc.uncompared {
 		return
 	}
-	if before := qc.stepsIn(v, g, qc.compared.From, qc.compared.To); before != nil {
+	if before := v.gainedIn(g, qc.compared.From, qc.compared.To); before != nil {
 		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
 		v.late(g, qc.compared.From, qc.compared.To, func(_, _ *sample) { v.noPct = true })
 	} else if v.previous != nil {
@@ -211,43 +211,24 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 }
 
-// stepsIn is what the owners' readings from one end of spans to another gained; nil when of none it is known.
-func (qc *queryContext) stepsIn(v *metricValue, g *gauge, from, to time.Time) *int64 {
+// counts reports whether a reading is the owners', on a day of which no day flow counts.
+func (v *metricValue) counts(p *sample) bool {
+	return v.of(p.owner) && (len(v.flows.samples) == 0 || v.flows.of(dayOf(p.at.In(v.zone))) == nil)
+}
+
+// gainedIn is what the owners' readings in [from, to) gained; nil when of none it is known.
+func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
-	first, end := v.within(from, to)
-	for i := first; i < end; i++ {
-		if v.spans[i].byDays || !v.of(v.ownerIn(v.spans[i])) {
-			continue
+	g.steps(from, to, func(before, p *sample) {
+		if !v.counts(p) {
+			return
 		}
-		if gained, since := g.step(v.metricSeries, i); since != nil {
-			if v.of(since.owner) {
-				qc.noteSample(v, since)
-			}
-			sum.add(tally{gained, 1})
+		if sum.n == 0 && v.of(before.owner) {
+			v.noteSource(before)
 		}
-	}
+		sum.add(tally{p.value - before.value, 1})
+	})
 	return sum.value()
-}
-
-// lastIn is the owners' last reading from one end of spans to another; nil without one.
-func (v *metricValue) lastIn(g *gauge, from, to time.Time) *sample {
-	first, end := v.within(from, to)
-	for i := end - 1; i >= first; i-- {
-		if p := g.lastIn(v.metricSeries, i); p != nil && !v.spans[i].byDays && v.of(v.ownerIn(v.spans[i])) && v.of(p.owner) {
-			return p
-		}
-	}
-	return nil
-}
-
-// lastBefore is the owners' last reading of a stock before an instant at which the range or the period before begins, or at
-// which the year before ends; nil without one.
-func (v *metricValue) lastBefore(g *gauge, at time.Time) *sample {
-	i, _ := v.within(at, at)
-	if p := g.values[i]; p != nil && v.of(p.owner) {
-		return p
-	}
-	return g.seenBefore[at]
 }
 
 func (*metricValue) bucketed(buckets []bucket, of func(bucket) *int64) []*int64 {
@@ -270,15 +251,11 @@ func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 	})
 }
 
-// late calls each for the steps of the owners' readings from one end of spans to another that took longer than [longStep].
-func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, last *sample)) {
-	if !g.gaps {
-		return
-	}
-	first, end := v.within(from, to)
-	g.steps(v.metricSeries, first, end, func(before, last *sample, in span) {
-		if last.late(before) && !in.byDays && v.of(v.ownerIn(in)) {
-			each(before, last)
+// late calls each for the steps of the owners' readings in [from, to) that took longer than [longStep].
+func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, p *sample)) {
+	g.steps(from, to, func(before, p *sample) {
+		if p.at.Sub(before.at) > longStep && v.counts(p) {
+			each(before, p)
 		}
 	})
 }
@@ -294,6 +271,10 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	if r := qc.query.Range; qc.sees(p.owner) && !p.at.Before(r.From) && p.at.Before(r.To) && (v.read.last == nil || p.at.After(*v.read.last)) {
 		v.read.last = &p.at
 	}
+	v.noteSource(p)
+}
+
+func (v *metricValue) noteSource(p *sample) {
 	if !slices.Contains(v.sources, p.source) {
 		v.sources = append(v.sources, p.source)
 	}

@@ -1,0 +1,212 @@
+package analytics
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// gauge are readings of a figure that has some value whenever it is read: stock, cumulative or rolling. They are in order of
+// capture, each instant once: the last one of each UTC day and owner, and those that [queryContext.readUnknown] adds. What a
+// reading gained is the difference from the one before it, and belongs to its owner. Nothing lies before the first one if that is
+// not earlier than [queryContext.begins].
+type gauge []*sample
+
+// sort puts the readings in order. They are tied when only the ids of their events, which were not read, could tell which of
+// two at one instant counts.
+func (g *gauge) sort() (tied bool) {
+	if !slices.IsSortedFunc(*g, (*sample).compare) {
+		slices.SortFunc(*g, (*sample).compare)
+	}
+	*g = slices.CompactFunc(*g, func(a, b *sample) bool {
+		same := a.at.Equal(b.at)
+		tied = tied || same && b.eventID == ""
+		return same
+	})
+	return tied
+}
+
+// insert adds a reading unless there is one of its instant.
+func (g *gauge) insert(p *sample) {
+	if i := g.search(p.at); i == len(*g) || !(*g)[i].at.Equal(p.at) {
+		*g = slices.Insert(*g, i, p)
+	}
+}
+
+// search is the index of the first reading that is not before an instant.
+func (g *gauge) search(at time.Time) int {
+	return sort.Search(len(*g), func(i int) bool { return !(*g)[i].at.Before(at) })
+}
+
+// last is the last reading in [from, to) of some; nil without one.
+func (g *gauge) last(from, to time.Time, of func(*sample) bool) *sample {
+	for i := g.search(to) - 1; i >= 0 && !(*g)[i].at.Before(from); i-- {
+		if p := (*g)[i]; of(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// steps calls each for the readings in [from, to) that have one before them.
+func (g *gauge) steps(from, to time.Time, each func(before, p *sample)) {
+	for i := max(1, g.search(from)); i < len(*g) && (*g)[i].at.Before(to); i++ {
+		each((*g)[i-1], (*g)[i])
+	}
+}
+
+// longStep is the longest time between two readings whose difference is not named: what was gained in more counts at the
+// later reading, but nobody knows when it came about.
+const longStep = 35 * 24 * time.Hour
+
+// latest is the last reading in the range that the scope sees, whether days count next to it or not; nil without one.
+func (qc *queryContext) latest(g *gauge) *sample {
+	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
+}
+
+// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means ever.
+type probe struct {
+	series   *metricSeries
+	key      gaugeKey
+	from, to time.Time
+	all      bool
+	seen     bool // only readings that the scope sees count
+}
+
+// readUnknown adds what the gauges had where parts of the answer begin and end, and where the owner changes. Roll-ups know the
+// last reading of each whole UTC day; only where a part ends inside of one that has a later reading, on days with readings of
+// several owners, and for accounts that were not read in the days before a period, are raw readings looked up: one index probe
+// each, all in one statement.
+func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries, buckets []bucket) error {
+	cuts := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
+	if !qc.uncompared {
+		cuts = append(cuts, qc.compared.From, qc.compared.To)
+	}
+	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool { return dayOf(at.UTC()).utc().Equal(at) }) // days end there anyway
+	loaded := qc.figureSpan()
+	var probes []probe
+	for _, s := range series {
+		for key, g := range s.gauges {
+			if key.kind == domain.Rolling { // only the last one in the range is shown
+				probes = append(probes, s.inside(key, g, qc.query.Range.To)...)
+				continue
+			}
+			probes = append(probes, s.inside(key, g, cuts...)...)
+			probes = append(probes, qc.withinDays(s, key, g, loaded.end.utc())...)
+			probes = append(probes, qc.beforePeriods(s, key, g, loaded)...)
+		}
+	}
+	return qc.probe(ctx, probes)
+}
+
+// inside are probes for the last readings before instants inside of days that have later ones.
+func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes []probe) {
+	for _, at := range cuts {
+		day := dayOf(at.UTC())
+		if i := g.search(at); i < len(*g) && dayOf((*g)[i].at) == day && day.utc().Before(at) {
+			probes = append(probes, probe{s, key, day.utc(), at, false, key.kind == domain.Rolling})
+		}
+	}
+	return probes
+}
+
+// withinDays are probes for all readings of the days on which the owner changes, of those of which only the first one tells
+// whether it came after more than [longStep], and of all days of a counter next to which day flows count.
+func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
+	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
+	g.steps(time.Time{}, to, func(before, p *sample) {
+		begins := dayOf(p.at).utc()
+		changed := qc.tellsOwners() && before.owner != p.owner && !before.at.Before(begins)
+		if mixed || changed || p.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
+			probes = append(probes, probe{s, key, begins, p.at, true, false})
+		}
+	})
+	return probes
+}
+
+// beforePeriods are probes for the last readings before what is read of days begins, however old, of accounts that were not
+// read in the few days before; the first reading of the first day may be a baseline then. Of a stock also for the last one that
+// the scope sees, if it was another one's by then.
+func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
+	r := qc.query.Range
+	before := func(at time.Time, known day) {
+		i := g.search(at)
+		if i > 0 && !(*g)[i-1].at.Before(known.utc()) {
+			return
+		}
+		probes = append(probes, probe{s, key, time.Time{}, at, false, false})
+		if i < len(*g) {
+			probes = append(probes, probe{s, key, later(at, dayOf((*g)[i].at).utc()), (*g)[i].at, true, false})
+		}
+	}
+	before(qc.begins(), loaded.first)
+	if isGained(s.metric) && loaded.between.first < loaded.between.end {
+		before(r.From, loaded.between.end)
+	}
+	if key.kind != domain.Stock || !qc.narrowed() {
+		return probes
+	}
+	ends := []time.Time{r.From}
+	if qc.query.seriesCompared() {
+		ends = append(ends, qc.compared.From)
+	}
+	if qc.query.Compare == CompareYear {
+		ends = append(ends, qc.compared.To)
+	}
+	for _, at := range ends {
+		if g.last(time.Time{}, at, func(p *sample) bool { return qc.sees(p.owner) }) == nil {
+			probes = append(probes, probe{s, key, time.Time{}, at, false, true})
+		}
+	}
+	return probes
+}
+
+// nearBefore is how far back a reading is looked for first. Without it every probe would open every
+// monthly partition; only for the few accounts that were not read for so long is it gone further back.
+const nearBefore = 40 * 24 * time.Hour
+
+// probe adds the readings that probes find to their gauges.
+func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
+	if len(probes) == 0 {
+		return nil
+	}
+	n := len(probes)
+	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
+	metric, kind, window, all, seen := make([]string, n), make([]string, n), make([]string, n), make([]bool, n), make([]bool, n)
+	for i, p := range probes {
+		social[i], metric[i], kind[i], window[i] = p.series.social, p.series.metric, string(p.key.kind), p.key.window
+		from[i], near[i], to[i], all[i], seen[i] = p.from, later(p.from, p.to.Add(-nearBefore)), p.to, p.all, p.seen
+	}
+	readings := func(lower, upper string) string {
+		return `(
+			select f.value, r.captured_at, f.source, r.account_id, r.member_id
+			from tSAccountIns r
+			cross join lateral (
+				select f.value, f.source
+				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
+				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
+				order by f.day desc nulls last, f.source, f."window" limit 1) f
+			where r.social_account_id = p.social and r.captured_at >= ` + lower + ` and r.captured_at < ` + upper + ` and r.parent_account = $1
+			  and (not p.seen or ($9::text[] is null or r.account_id = any($9)) and ($10::bigint = 0 or r.member_id = $10))
+			order by r.captured_at desc limit p.most)`
+	}
+	rows, _ := qc.tx.Query(ctx, `
+		select p.n, r.value, r.captured_at, r.source, r.account_id, r.member_id
+		from (
+			select *, case when not whole then 1 end as most
+			from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
+				$11::boolean[], $12::boolean[]) with ordinality as p(social, metric, kind, win, lower, near, upper, whole, seen, n)) p
+		cross join lateral (`+readings("p.near", "p.upper")+" union all "+readings("p.lower", "p.near")+` limit p.most) r`,
+		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, all, seen)
+	var at int
+	var found sample
+	var of origin
+	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &of.source, &of.owner.account, &of.owner.member}, func() {
+		p := found
+		p.origin, p.at = new(of), found.at.UTC()
+		probes[at-1].series.gauges[probes[at-1].key].insert(&p)
+	})
+}
