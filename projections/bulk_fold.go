@@ -6,38 +6,30 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// bulkFold folds one partition from its first record into an empty [fold.Bulk], as sessions fold batches into tables:
+// bulkFold folds one partition from its first record into an empty [fold.Fold], as sessions fold batches into tables:
 // it parks, and carries out what operators say, all in memory.
 type bulkFold struct {
 	work
 	partition int32
-	fold      fold.Bulk
+	fold      fold.Fold
 	// refused says which events the database refused when they were written: only tables know that.
 	refused refusedAt
-	parked  map[int64]*heldRow // by offset
-	streams map[string][]int64 // offsets that are parked and not skipped, in order, by key
-	stale   int64
-}
-
-// heldRow is a parked event and whether an operator skipped it.
-type heldRow struct {
-	parkedRow
-	skipped bool
-}
-
-func (w work) newBulkFold(partition int32, bulk fold.Bulk, refused refusedAt) *bulkFold {
-	return &bulkFold{
-		work: w, partition: partition, fold: bulk, refused: refused, parked: map[int64]*heldRow{}, streams: map[string][]int64{},
-	}
+	parked  map[int64]*parkedRow // by offset
+	streams map[string][]int64   // offsets that are parked and not skipped, in order, by key
+	newest  *time.Time           // of the events that can be read
 }
 
 // add folds the next event of the partition. A skip counts only where the chain takes it.
 func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
+	if at := &ev.Envelope.Time; ev.Err == nil && (f.newest == nil || at.After(*f.newest)) {
+		f.newest = at
+	}
 	effective := f.apply(ev)
 	skip, ok := ev.Data.(domain.ParkedSkipped)
 	if !ok || !effective {
@@ -62,7 +54,6 @@ func (f *bulkFold) apply(ev fold.Event) (effective bool) {
 	}
 	switch {
 	case errors.Is(err, fold.ErrStale):
-		f.stale++
 		return false
 	case err != nil:
 		f.park(ev, err)
@@ -82,7 +73,7 @@ func (f *bulkFold) park(ev fold.Event, err error) {
 	if f.parked[row.Offset] == nil {
 		f.streams[row.Key] = append(f.streams[row.Key], row.Offset)
 	}
-	f.parked[row.Offset] = &heldRow{parkedRow: row}
+	f.parked[row.Offset] = &row
 }
 
 // overtake forgets parked events of a key that has a later one: see [session.forgetOvertaken].
@@ -111,10 +102,10 @@ func (f *bulkFold) take(key string, offset int64) {
 func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
 	if at.Topic != f.projector.Topic() || at.Partition != f.partition ||
-		row == nil || row.skipped || row.Key != key || row.Reason == fold.ReasonChainBroken {
+		row == nil || row.State == ParkedSkipped || row.Key != key || row.Reason == fold.ReasonChainBroken {
 		return nil
 	}
-	row.skipped = true
+	row.State = ParkedSkipped
 	f.take(key, at.Offset)
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if f.parked[offset].Reason == fold.ReasonChainBroken {
@@ -146,10 +137,9 @@ func (f *bulkFold) again(chained fold.Chained, ev fold.Event) error {
 }
 
 // rows are the parked events in the order of their positions.
-func (f *bulkFold) rows() []*heldRow {
-	var rows []*heldRow
+func (f *bulkFold) rows() (rows []parkedRow) {
 	for _, offset := range slices.Sorted(maps.Keys(f.parked)) {
-		rows = append(rows, f.parked[offset])
+		rows = append(rows, *f.parked[offset])
 	}
 	return rows
 }

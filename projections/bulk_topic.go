@@ -1,16 +1,16 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -22,81 +22,83 @@ const copyEvery = 10_000
 type refusedAt func(ev fold.Event) *fold.ParkError
 
 // readRefused reads from what a generation has parked which events the database refused.
-func readRefused(ctx context.Context, q querier, projection string, generation int) (refusedAt, error) {
-	rows, err := q.Query(ctx, `
+func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
+	type row struct {
+		Partition int32
+		Offset    int64
+		Detail    string
+	}
+	rows, err := pg.List(ctx, q, "read refused events", pgx.RowToStructByPos[row], `
 		select partition, log_offset, detail from parked where projection = $1 and generation = $2 and reason = $3`,
 		projection, generation, string(fold.ReasonWrite))
-	if err != nil {
-		return nil, fmt.Errorf("read refused events: %w", err)
-	}
 	refused := map[[2]int64]string{} // details by partition and offset
-	var at [2]int64
-	var detail string
-	if _, err := pgx.ForEachRow(rows, []any{&at[0], &at[1], &detail}, func() error {
-		refused[at] = detail
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("read refused events: %w", err)
+	for _, r := range rows {
+		refused[[2]int64{int64(r.Partition), r.Offset}] = r.Detail
 	}
 	return func(ev fold.Event) *fold.ParkError {
 		if detail, ok := refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
 			return &fold.ParkError{Reason: fold.ReasonWrite, Detail: detail}
 		}
 		return nil
-	}, nil
+	}, err
 }
 
-// foldTopic folds the topic from its first record up to the given offsets into a target, some partitions at a time,
-// and returns what is parked, by partition.
+// together groups partitions whose rows belong together.
+func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
+	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
+	if fold.SpansPartitions(w.projector) && len(ranges) > 0 {
+		return [][]eventlog.PartitionRange{ranges}
+	}
+	return slices.Collect(slices.Chunk(ranges, 1))
+}
+
+// foldTopic folds the topic from its first records into a target, some partitions at a time, and returns the folds in the order of
+// their partitions: they hold what is parked.
 func (w work) foldTopic(
-	ctx context.Context, id eventlog.TopicID, to map[int32]int64, into write.CopyTarget, refused refusedAt, parallel int,
-) (map[int32]*bulkFold, error) {
-	shared := fold.SpansPartitions(w.projector)
-	folds := map[int32]*bulkFold{}
-	bulk, err := w.beginBulk()
-	if err != nil {
-		return nil, err
-	}
-	for partition := range to {
-		if !shared {
-			if bulk, err = w.beginBulk(); err != nil {
-				return nil, err
-			}
-		}
-		folds[partition] = w.newBulkFold(partition, bulk, refused)
-	}
-	if shared {
-		parallel = 1
-	}
+	ctx context.Context, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt, parallel int,
+) ([]*bulkFold, error) {
+	groups := w.together(ranges)
+	folds := make([][]*bulkFold, len(groups))
 	group, folding := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for _, partition := range slices.Sorted(maps.Keys(to)) {
-		group.Go(func() error { return folds[partition].foldPartition(folding, id, to[partition], into, !shared) })
+	for i, ranges := range groups {
+		group.Go(func() (err error) {
+			folds[i], err = w.foldTogether(folding, w.projector.Begin(0), id, ranges, into, refused, func(context.Context, int64) error { return nil })
+			return err
+		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	if shared {
-		if err := fold.HandOver(ctx, bulk, into, true); err != nil {
-			return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic(), err)
+	err := group.Wait()
+	return slices.Concat(folds...), err
+}
+
+// foldTogether folds partitions whose rows belong together from empty state; folded hears of the records as they are folded.
+func (w work) foldTogether(
+	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt,
+	folded func(ctx context.Context, records int64) error,
+) (folds []*bulkFold, err error) {
+	for _, r := range ranges {
+		f := &bulkFold{work: w, partition: r.Partition, fold: state, refused: refused, parked: map[int64]*parkedRow{}, streams: map[string][]int64{}}
+		if err := f.read(ctx, id, r, into, folded); err != nil {
+			return nil, fmt.Errorf("fold partition %d of %s in bulk: %w", r.Partition, w.projector.Topic(), err)
 		}
+		folds = append(folds, f)
+	}
+	if err := state.Copy(ctx, into, true); err != nil {
+		return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic(), err)
+	}
+	for _, f := range folds {
+		f.fold = nil // its rows are handed over
 	}
 	return folds, nil
 }
 
-func (w work) beginBulk() (fold.Bulk, error) {
-	bulk, ok := w.projector.Begin(0).(fold.Bulk)
-	if !ok {
-		return nil, domain.NewError(domain.CodeInternal, "projection %s cannot be folded in bulk", w.projector.Name())
-	}
-	return bulk, nil
-}
-
-// foldPartition folds the partition up to an offset; with last set, no other partition has a share in its rows.
-func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to int64, into write.CopyTarget, last bool) error {
-	since := 0
+// read folds what a partition holds between two offsets.
+func (f *bulkFold) read(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, into write.CopyTarget, folded func(ctx context.Context, records int64) error,
+) error {
+	at, since := r.Start, 0
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
-		Topic: f.projector.Topic(), TopicID: id, To: map[int32]int64{f.partition: to},
+		Topic: f.projector.Topic(), TopicID: id, From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
 			events := f.eventsOf(run)
 			for i := range events {
@@ -104,19 +106,19 @@ func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to in
 					return err
 				}
 			}
-			if since += len(run.Records); since < copyEvery {
-				return nil
+			if since += len(events); since >= copyEvery {
+				since = 0
+				if err := f.fold.Copy(ctx, into, false); err != nil {
+					return err
+				}
 			}
-			since = 0
-			return fold.HandOver(ctx, f.fold, into, false)
+			records := run.Next - at
+			at = run.Next
+			return folded(ctx, records)
 		},
 	})
-	if err == nil {
-		err = fold.HandOver(ctx, f.fold, into, last)
-	}
 	if err != nil {
-		return fmt.Errorf("fold partition %d of %s in bulk: %w", f.partition, f.projector.Topic(), err)
+		return err
 	}
-	f.fold = nil // its rows are handed over
-	return nil
+	return folded(ctx, r.End-at)
 }

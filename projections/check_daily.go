@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Rhythms of the checks that nobody asks for.
@@ -37,11 +37,11 @@ func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logge
 // runDue runs the checks that are due, unless another process does.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // it only holds the lock, for as long as the checks take
-		if _, err := tx.Exec(ctx, `set local idle_in_transaction_session_timeout = 0`); err != nil {
-			return fmt.Errorf("hold the lock of checks: %w", err)
+		if err := pg.Exec(ctx, tx, "hold the lock of checks", `set local idle_in_transaction_session_timeout = 0`); err != nil {
+			return err
 		}
-		var mine bool
-		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock).Scan(&mine); err != nil || !mine {
+		mine, err := pg.Is(ctx, tx, "take the lock of checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
+		if err != nil || !mine {
 			return err
 		}
 		var failed []error
@@ -54,14 +54,13 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 
 // checkDue checks the tables of a projection if that is due, and keeps the report.
 func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
-	var due bool
-	err := e.pool.QueryRow(ctx, `
+	due, err := pg.Is(ctx, e.pool, "look whether a check is due", `
 		select exists (
 			select from generations g
 			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (
 				select from table_checks t
 				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
-		e.projector.Name(), e.projector.Version(), checkEvery).Scan(&due)
+		e.projector.Name(), e.projector.Version(), checkEvery)
 	if err != nil || !due {
 		return err
 	}
@@ -73,33 +72,24 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 		logger.ErrorContext(ctx, "tables are not what the log says", "projection", report.Projection, "report", report.ID,
 			"remedy", "see ledgerboard verify --tables; a rebuild makes new tables from the log")
 	}
-	_, err = e.pool.Exec(ctx, `
+	err = pg.Exec(ctx, e.pool, "keep report of check", `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
 		on conflict (projection, generation) do update set at = excluded.at, equal = excluded.equal, report = excluded.report`,
 		report.Projection, report.Generation, report.At, report.Equal, report)
 	if err != nil {
-		return fmt.Errorf("keep report of check: %w", err)
+		return err
 	}
-	_, err = e.pool.Exec(ctx, `
+	return pg.Exec(ctx, e.pool, "forget checks of tables that are gone", `
 		delete from table_checks t using generations g
 		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`, report.Projection)
-	if err != nil {
-		return fmt.Errorf("forget checks of tables that are gone: %w", err)
-	}
-	return nil
 }
 
 // tablesChecked reads the latest check of a generation; nil when there was none.
 func (e *Engine) tablesChecked(ctx context.Context, generation int) (*operator.TablesChecked, error) {
-	var c operator.TablesChecked
-	err := e.pool.QueryRow(ctx, `
-		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`,
-		e.projector.Name(), generation).Scan(&c.At, &c.Equal, &c.Report)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // there was no check yet
+	checked, found, err := pg.Find(ctx, e.pool, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
+		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, e.projector.Name(), generation)
+	if !found {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read latest check of tables: %w", err)
-	}
-	return &c, nil
+	return checked, nil
 }

@@ -4,39 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // CheckTables compares the tables that readers use with a fold of the log, which it makes without another generation: it
-// folds the topic in bulk up to where the tables stand in one snapshot, and lets the server hash the rows, some thousand
-// at a time, in a temporary table. Values so go through the same types as those of the tables. Only where tenants
-// differ the topic is folded again, to name a row.
+// folds the topic in bulk up to where the tables stand in one snapshot, and lets the server hash the rows in a temporary
+// table. Values so go through the same types as those of the tables. Only where tenants differ the topic is folded again,
+// to name a row.
 //
 // The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
 //
 // It has connections of its own: what else the engine does must not wait for it.
-func (e *Engine) CheckTables(ctx context.Context) (Report, error) { return e.check(ctx, "") }
-
-// CheckAgency is [Engine.CheckTables] of the rows and parked events of one agency.
-func (e *Engine) CheckAgency(ctx context.Context, agency string) (Report, error) {
-	return e.check(ctx, agency)
-}
-
-func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
+func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
-	r := newReport(e.projector.Name(), began)
+	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name()}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: checkConns, AsyncCommit: true,
 	})
@@ -44,79 +39,67 @@ func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 		return r, fmt.Errorf("open connections for a check: %w", err)
 	}
 	defer pool.Close()
-	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
-		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), agency: agency} // no one must foresee the seed for long
-		return check.run(ctx, &r)
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		c := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), shapes: map[string]tableShape{}} // no one must foresee the seed for long
+		return c.run(ctx, &r)
 	})
 	if err != nil {
 		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name(), err)
 	}
-	r.finish(began)
+	r.Equal = r.Parked.Equal && !slices.ContainsFunc(r.Tables, func(t TableReport) bool { return !t.Equal })
+	r.Took = time.Since(began).Round(time.Millisecond).String()
 	return r, nil
 }
 
 // ErrNotLive says that readers have no tables of this version yet.
 var ErrNotLive = errors.New("the tables are not live (never started, or being built): check them again later")
 
-// checkConns bounds how many connections one check of tables may open.
-const checkConns = 4
-
-// checkWorkers is how many partitions are folded at a time; the rows go through one connection.
-const checkWorkers = 4
+const (
+	// checkConns bounds how many connections one check of tables may open.
+	checkConns = 4
+	// checkWorkers is how many partitions are folded at a time; the rows go through one connection.
+	checkWorkers = 4
+	// temporary is where rows of the fold are hashed.
+	temporary = "pg_temp"
+)
 
 // tableCheck is one check of the tables of a projection, in one snapshot.
 type tableCheck struct {
 	work
 	tx   pgx.Tx
 	seed int64
-	// agency: only its rows are compared; "": all.
-	agency string
 
 	gen     generation
 	to      map[int32]int64
 	refused refusedAt
-	live    tableSide
+	schema  string
 	shapes  map[string]tableShape // by name in the database
 }
-
-// temporary is where rows of the fold are hashed.
-const temporary = "pg_temp"
 
 func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	r.Generation, r.Version, r.Positions = c.gen.Number, c.gen.Version, c.to
-	var err error
-	if c.refused, err = readRefused(ctx, c.tx, c.projector.Name(), c.gen.Number); err != nil {
-		return err
-	}
 	parked, err := readParked(ctx, c.tx, c.projector.Name(), c.gen.Number)
 	if err != nil {
 		return err
 	}
-	target := newHashTarget(c)
-	folds, err := c.fold(ctx, target)
+	target := &hashTarget{tableCheck: c, digests: map[string]map[string]digest{}}
+	folded, err := c.foldInto(ctx, target)
 	if err != nil {
 		return err
 	}
-	r.Parked = compareParked(c.narrow(parked), c.narrow(parkedBy(folds)))
-	differing := map[string]string{}
+	r.Parked = compareParked(parked, folded)
+	differing := map[string]string{} // a tenant by table
 	for _, table := range c.projector.Tables() {
-		shape, err := c.live.shape(ctx, table)
-		if err != nil {
-			return err
-		}
-		digests, err := c.live.digests(ctx, shape, c.seed)
+		shape := c.shapes[inDatabase(table)]
+		digests, err := shape.digests(ctx, c.tx, c.schema, c.seed)
 		if err != nil {
 			return err
 		}
 		t := TableReport{Name: table}
-		folded := target.digests[shape.Name]
-		if c.agency != "" {
-			digests, folded = onlyOf(c.agency, digests), onlyOf(c.agency, folded)
-		}
-		if tenants := t.compare(digests, folded); len(tenants) > 0 {
+		if tenants := t.compare(digests, target.digests[shape.Name]); len(tenants) > 0 {
 			differing[shape.Name] = tenants[0]
 		}
 		r.Tables = append(r.Tables, t)
@@ -127,21 +110,16 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if err := c.locate(ctx, r, differing); err != nil {
 		return err
 	}
-	if c.compacted {
-		explainCompacted(r, c.projector, parkedBy(folds))
-	}
+	explainCompacted(r, c.projector, folded)
 	return nil
 }
 
 // begin reads what is checked, and makes a temporary table like each.
-func (c *tableCheck) begin(ctx context.Context) error {
+func (c *tableCheck) begin(ctx context.Context) (err error) {
 	name := c.projector.Name()
-	number, err := c.work.live(ctx, c.tx)
+	number, err := c.live(ctx, c.tx)
 	if err != nil {
 		return err
-	}
-	if number == 0 {
-		return ErrNotLive
 	}
 	var found bool
 	if c.gen, found, err = readGeneration(ctx, c.tx, name, number); err != nil || !found {
@@ -150,90 +128,64 @@ func (c *tableCheck) begin(ctx context.Context) error {
 	if c.to, err = readCheckpoints(ctx, c.tx, name, number); err != nil {
 		return err
 	}
-	c.live, c.shapes = tableSide{c.tx, ddl.Schema(name, number)}, map[string]tableShape{}
+	if c.refused, err = readRefused(ctx, c.tx, name, number); err != nil {
+		return err
+	}
+	c.schema = ddl.Schema(name, number)
 	for _, table := range c.projector.Tables() {
-		shape, err := c.live.shape(ctx, table)
+		shape, err := readShape(ctx, c.tx, c.schema, table)
 		if err != nil {
 			return err
 		}
 		c.shapes[shape.Name] = shape
-		_, err = c.tx.Exec(ctx, "create temporary table "+pgx.Identifier{shape.Name}.Sanitize()+
-			" (like "+pgx.Identifier{c.live.schema, shape.Name}.Sanitize()+") on commit drop")
+		err = pg.Exec(ctx, c.tx, "make temporary table", "create temporary table "+pgx.Identifier{shape.Name}.Sanitize()+
+			" (like "+pgx.Identifier{c.schema, shape.Name}.Sanitize()+") on commit drop")
 		if err != nil {
-			return fmt.Errorf("make temporary table: %w", err)
+			return err
 		}
 	}
 	return nil
 }
 
-func onlyOf(agency string, digests map[string]bucket) map[string]bucket {
-	if b, there := digests[agency]; there {
-		return map[string]bucket{agency: b}
+// foldInto folds the topic up to where the tables stand, and returns what is parked, in the order of positions.
+func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list []ParkedAt, err error) {
+	var ranges []eventlog.PartitionRange
+	for partition, end := range c.to {
+		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
-	return nil
-}
-
-// narrow leaves the parked events of the agency that is checked.
-func (c *tableCheck) narrow(parked []ParkedAt) []ParkedAt {
-	if c.agency == "" {
-		return parked
-	}
-	return slices.DeleteFunc(parked, func(p ParkedAt) bool { return p.Key != c.agency })
-}
-
-func (c *tableCheck) fold(ctx context.Context, into write.CopyTarget) (map[int32]*bulkFold, error) {
-	return c.foldTopic(ctx, c.gen.TopicID, c.to, into, c.refused, checkWorkers)
-}
-
-// parkedBy lists what folds parked, in the order of positions.
-func parkedBy(folds map[int32]*bulkFold) []ParkedAt {
-	var list []ParkedAt
-	for _, partition := range slices.Sorted(maps.Keys(folds)) {
-		for _, row := range folds[partition].rows() {
-			state := "parked"
-			if row.skipped {
-				state = "skipped"
-			}
-			list = append(list, ParkedAt{row.Partition, row.Offset, row.Key, row.Reason, state})
+	folds, err := c.foldTopic(ctx, c.gen.TopicID, ranges, into, c.refused, checkWorkers)
+	for _, f := range folds {
+		for _, row := range f.rows() {
+			list = append(list, ParkedAt{row.Partition, row.Offset, row.Key, row.Reason, row.State})
 		}
 	}
-	return list
+	return list, err
 }
 
 // locate folds once more and keeps the rows of one differing tenant of each table, to name a row.
 func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string]string) error {
-	if _, err := c.fold(ctx, &keepTarget{check: c, tenants: differing}); err != nil {
+	if _, err := c.foldInto(ctx, &keepTarget{tableCheck: c, tenants: differing}); err != nil {
 		return err
 	}
 	for i, table := range c.projector.Tables() {
-		shape, err := c.live.shape(ctx, table)
-		if err != nil {
-			return err
-		}
+		shape := c.shapes[inDatabase(table)]
 		tenant, differs := differing[shape.Name]
 		if !differs {
 			continue
 		}
-		r.Tables[i].FirstDifference, err = firstDifference(ctx, c.live, tableSide{c.tx, temporary}, shape, tenant, c.seed)
-		if err != nil {
+		var err error
+		if r.Tables[i].FirstDifference, err = shape.firstDifference(ctx, c.tx, c.schema, tenant, c.seed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// hashAtOnce is how many rows are hashed at a time: they stay in the memory for temporary tables.
-const hashAtOnce = 5000
 
 // hashTarget digests what it is given.
 type hashTarget struct {
 	*tableCheck
 	mu      sync.Mutex
-	digests map[string]map[string]bucket // by table and tenant
-}
-
-func newHashTarget(c *tableCheck) *hashTarget {
-	return &hashTarget{tableCheck: c, digests: map[string]map[string]bucket{}}
+	digests map[string]map[string]digest // by table and tenant
 }
 
 // CopyFrom implements [write.CopyTarget].
@@ -245,49 +197,26 @@ func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 	if !known {
 		return 0, domain.NewError(domain.CodeInternal, "table %s is not one of projection %s", name, t.projector.Name())
 	}
+	n, err := t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, rows)
+	if err != nil {
+		return n, err
+	}
+	digests, err := shape.digests(ctx, t.tx, temporary, t.seed)
+	if err != nil {
+		return n, err
+	}
 	if t.digests[name] == nil {
-		t.digests[name] = map[string]bucket{}
+		t.digests[name] = map[string]digest{}
 	}
-	total := int64(0)
-	for {
-		n, err := t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, &firstRows{rows, hashAtOnce})
-		if err != nil {
-			return total, err
-		}
-		if n == 0 {
-			return total, nil
-		}
-		total += n
-		digests, err := tableSide{t.tx, temporary}.digests(ctx, shape, t.seed)
-		if err != nil {
-			return total, err
-		}
-		for tenant, b := range digests {
-			t.digests[name][tenant] = t.digests[name][tenant].plus(b)
-		}
-		if _, err := t.tx.Exec(ctx, "truncate "+pgx.Identifier{temporary, name}.Sanitize()); err != nil {
-			return total, fmt.Errorf("empty temporary table: %w", err)
-		}
-		if n < hashAtOnce {
-			return total, nil
-		}
+	for tenant, d := range digests {
+		t.digests[name][tenant] = t.digests[name][tenant].plus(d)
 	}
-}
-
-// firstRows are at most so many rows of a source.
-type firstRows struct {
-	pgx.CopyFromSource
-	left int
-}
-
-func (s *firstRows) Next() bool {
-	s.left--
-	return s.left >= 0 && s.CopyFromSource.Next()
+	return n, pg.Exec(ctx, t.tx, "empty temporary table", "truncate "+pgx.Identifier{temporary, name}.Sanitize())
 }
 
 // keepTarget keeps the rows of some tenants in the temporary tables.
 type keepTarget struct {
-	check   *tableCheck
+	*tableCheck
 	mu      sync.Mutex
 	tenants map[string]string // by table
 }
@@ -302,33 +231,39 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := slices.Index(columns, tenantColumn)
-	return t.check.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, &tenantRows{CopyFromSource: rows, column: at, tenant: tenant})
+	return t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, pgx.CopyFromFunc(func() ([]any, error) {
+		for rows.Next() {
+			values, err := rows.Values()
+			if err != nil {
+				return nil, err
+			}
+			if at < 0 {
+				return values, nil
+			}
+			if of, _ := values[at].(string); of == tenant {
+				return values, nil
+			}
+		}
+		return nil, rows.Err()
+	}))
 }
 
-// tenantRows are the rows of one tenant of a source.
-type tenantRows struct {
-	pgx.CopyFromSource
-	column int // -1: rows have no tenant
-	tenant string
-	values []any
-	err    error
-}
-
-func (s *tenantRows) Next() bool {
-	for s.err == nil && s.CopyFromSource.Next() {
-		if s.values, s.err = s.CopyFromSource.Values(); s.err != nil {
-			return false
+// explainCompacted notes the first rows that differ because compaction removed their records; parked is what the fold parked.
+// On a compacted topic a key's last record counts. If that one is parked, the tables keep what the record before it made,
+// and a rebuild does the same, until compaction removes that record: then the log has lost the state that the row shows.
+func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
+	compacted, is := p.(fold.Compacted)
+	if !is {
+		return
+	}
+	for i := range r.Tables {
+		t := &r.Tables[i]
+		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
+			continue
 		}
-		if s.column < 0 {
-			return true
-		}
-		if of, _ := s.values[s.column].(string); of == s.tenant {
-			return true
+		key, ok := compacted.LogKey(t.Name, t.FirstDifference.Key)
+		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
+			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
 		}
 	}
-	return false
 }
-
-func (s *tenantRows) Values() ([]any, error) { return s.values, s.err }
-
-func (s *tenantRows) Err() error { return errors.Join(s.err, s.CopyFromSource.Err()) }

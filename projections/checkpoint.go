@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -48,7 +49,7 @@ func (s step) eventTime() *time.Time {
 
 // queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
 // a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
-// commits; and against one that has read them before a restore (checkpoint_topic.go). The transaction must be rolled back unless it has
+// commits; and against one that has read them before a restore (see [otherTopic]). The transaction must be rolled back unless it has
 // moved as many rows as there are steps; see [whyNotMoved].
 func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
 	return batch.Queue(`
@@ -64,7 +65,7 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 }
 
 // whyNotMoved is [errOtherTopic] if a step was read from another topic, and else [errMoved].
-func whyNotMoved(ctx context.Context, q querier, projection string, generation int, steps []step) error {
+func whyNotMoved(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
 	if err := otherTopic(ctx, q, projection, generation, steps); err != nil {
 		return err
 	}
@@ -131,34 +132,19 @@ func (f *session) whereMoved(ctx context.Context, generation int, steps []step) 
 }
 
 // readCheckpoints returns the next offset of each partition of a generation that is followed.
-func readCheckpoints(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
-	return readOffsets(ctx, q, `
+func readCheckpoints(ctx context.Context, q pg.Querier, projection string, generation int) (map[int32]int64, error) {
+	type row struct {
+		Partition int32
+		Next      int64
+	}
+	rows, err := pg.List(ctx, q, "read checkpoints", pgx.RowToStructByPos[row], `
 		select partition, next_offset from checkpoints
 		where projection = $1 and generation = $2 and state in ('building', 'live')`, projection, generation)
-}
-
-// readOffsets reads an offset for each partition.
-func readOffsets(ctx context.Context, q querier, sql string, args ...any) (map[int32]int64, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read checkpoints: %w", err)
+	next := make(map[int32]int64, len(rows))
+	for _, r := range rows {
+		next[r.Partition] = r.Next
 	}
-	next := map[int32]int64{}
-	var partition int32
-	var offset int64
-	_, err = pgx.ForEachRow(rows, []any{&partition, &offset}, func() error {
-		next[partition] = offset
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read checkpoints: %w", err)
-	}
-	return next, nil
-}
-
-// querier is what pools and transactions have in common.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	return next, err
 }
 
 // above returns the steps without what lies below the given offsets, and without empty steps.
@@ -195,4 +181,56 @@ func halves(steps []step) (first, second []step) {
 		}
 	}
 	return first, second
+}
+
+// A checkpoint says of which topic its offset is. Each move of it says from which topic was read, and of another one nothing is folded.
+// Offsets alone do not tell: a restore makes topics again, with the backup's records at the same offsets, and a process that was frozen
+// meanwhile may hold records of the old brokers that the backup lacks, at offsets that fit. A restore drops all checkpoints
+// ([LeaveAll]): such a process finds its own gone, its session ends, and tables are made from the new topics. Brokers that give no
+// ids: none is stored, and offsets alone count. They move no checkpoint that has one.
+
+// errOtherTopic says that a checkpoint is of another topic than what was read; see [otherTopic].
+var errOtherTopic = errors.New("the tables go on from another topic than the one that was read: the log was restored meanwhile, or this process " +
+	"has the brokers of before. Nothing of it was folded, and it is read again. If this is said again, restart this process with the brokers " +
+	"that were restored")
+
+// storedID is a topic's id as checkpoints have it; nil when the brokers gave none.
+func storedID(id eventlog.TopicID) *[16]byte {
+	if id.IsZero() {
+		return nil
+	}
+	return (*[16]byte)(&id)
+}
+
+// otherTopic is [errOtherTopic] when the checkpoint of a step is of another topic than the step.
+func otherTopic(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
+	stored, err := readPositions(ctx, q, projection, generation)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if at, ok := stored[s.partition]; ok && !at.TopicID.IsZero() && at.TopicID != s.topic {
+			return fmt.Errorf("partition %d is folded from the topic with the id %s, and was read from the one with the id %s: %w",
+				s.partition, at.TopicID, s.topic, errOtherTopic)
+		}
+	}
+	return nil
+}
+
+// readPositions returns where each partition of a generation that is made or followed stands, and in which topic.
+func readPositions(ctx context.Context, q pg.Querier, projection string, generation int) (map[int32]eventlog.Checkpoint, error) {
+	type row struct {
+		Partition int32
+		Next      int64
+		Topic     [16]byte
+	}
+	rows, err := pg.List(ctx, q, "read checkpoints", pgx.RowToStructByPos[row], `
+		select c.partition, c.next_offset, coalesce(c.topic_id, g.topic_id)
+		from checkpoints c join generations g using (projection, generation)
+		where projection = $1 and generation = $2 and c.state in ('copying', 'building', 'live')`, projection, generation)
+	positions := make(map[int32]eventlog.Checkpoint, len(rows))
+	for _, r := range rows {
+		positions[r.Partition] = eventlog.Checkpoint{TopicID: r.Topic, NextOffset: r.Next}
+	}
+	return positions, err
 }

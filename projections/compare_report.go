@@ -2,13 +2,11 @@ package projections
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -81,20 +79,16 @@ const (
 )
 
 // compare notes what digests say, and returns the tenants that differ.
-func (r *TableReport) compare(live, folded map[string]bucket) []string {
-	for _, b := range live {
-		r.Rows += b.Rows
+func (r *TableReport) compare(live, folded map[string]digest) []string {
+	for _, d := range live {
+		r.Rows += d.Rows
 	}
-	for _, b := range folded {
-		r.RowsLog += b.Rows
+	for _, d := range folded {
+		r.RowsLog += d.Rows
 	}
-	differing := differingKeys(live, folded)
+	differing := differingTenants(live, folded)
 	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
 	return differing
-}
-
-func newReport(projection string, at time.Time) Report {
-	return Report{ID: uuid.NewString(), At: at.UTC(), Projection: projection}
 }
 
 // compareParked compares two lists that are in the order of positions.
@@ -115,49 +109,9 @@ func compareParked(live, folded []ParkedAt) ParkedReport {
 	return r
 }
 
-// finish sums up.
-func (r *Report) finish(began time.Time) {
-	r.Equal = r.Parked.Equal
-	for _, t := range r.Tables {
-		r.Equal = r.Equal && t.Equal
-	}
-	r.Took = time.Since(began).Round(time.Millisecond).String()
-}
-
-// parkedSQL lists parked events; that an operator has left one out in its row is not in the log.
-const parkedSQL = `
-	select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end
-	from parked where projection = $1 and generation = $2 order by partition, log_offset`
-
-// readParked returns what is parked, by position.
-func readParked(ctx context.Context, q querier, projection string, generation int) ([]ParkedAt, error) {
-	rows, err := q.Query(ctx, parkedSQL, projection, generation)
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ParkedAt])
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	return list, nil
-}
-
-// explainCompacted notes the first rows that differ because compaction removed their records; parked is what the fold parked.
-// On a compacted topic a key's last record counts. If that one is parked, the tables keep what the record before it made,
-// and a rebuild does the same, until compaction removes that record: then the log has lost the state that the row shows.
-func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
-	compacted, is := p.(fold.Compacted)
-	if !is {
-		return
-	}
-	for i := range r.Tables {
-		t := &r.Tables[i]
-		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
-			continue
-		}
-		key, ok := compacted.LogKey(t.Name, t.FirstDifference.Key)
-		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
-			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
-		}
-	}
+// readParked returns what is parked, by position; that an operator has left one out in its row is not in the log.
+func readParked(ctx context.Context, q pg.Querier, projection string, generation int) ([]ParkedAt, error) {
+	return pg.List(ctx, q, "read parked events", pgx.RowToStructByPos[ParkedAt], `
+		select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end
+		from parked where projection = $1 and generation = $2 order by partition, log_offset`, projection, generation)
 }

@@ -40,10 +40,8 @@
 //     at which two processes can fold the same shard. DESIGN names an advisory lock instead. It would save no code: progress
 //     and cancelling need the same beat, the ended sessions the same query. And it is less safe: a step on another connection
 //     does not know that the lock's session has ended, and a lost machine keeps the lock for as long as TCP does.
-//   - Rows that no later event changes are copied while their shard is folded on: one goroutine has the fold, another the
-//     transaction. Nobody else uses the transaction until what was handed on is copied, also after an error.
-//   - A rebuild has as many partitions in the fold as in COPY: the log and the decoding of one do not wait for the database's
-//     work on another. More of both at a time would leave no processor to what serves.
+//   - A rebuild has up to four partitions under way: the log and the decoding of one do not wait for the database's work on
+//     another. More would leave no processor to what serves.
 //   - The steps of a rebuild wait for no clock: each is notified in its transaction, and who waits looks again. What is not
 //     heard is found by a look a second later.
 //   - Readers read views. The switch holds the live generation's checkpoints for some milliseconds, in which the new one

@@ -118,10 +118,11 @@ func New(c Config) (*Engine, error) {
 }
 
 func newWork(c Config) (work, error) {
-	topic, err := topicOf(c.Topics, c.Projector.Topic())
-	if err != nil {
-		return work{}, err
+	at := slices.IndexFunc(c.Topics, func(t eventlog.TopicSpec) bool { return t.Name == c.Projector.Topic() })
+	if at < 0 {
+		return work{}, fmt.Errorf("topic %s has no definition", c.Projector.Topic())
 	}
+	topic := c.Topics[at]
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),

@@ -75,17 +75,17 @@ func FoldInBulk(
 	if err != nil {
 		return nil, err
 	}
-	folds, err := w.foldTopic(ctx, [16]byte{}, to, into, refused, 1)
+	var ranges []eventlog.PartitionRange
+	for partition, end := range to {
+		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
+	}
+	folds, err := w.foldTopic(ctx, [16]byte{}, ranges, into, refused, 1)
 	if err != nil {
 		return nil, err
 	}
-	for partition := range int32(len(to)) {
-		for _, r := range folds[partition].rows() {
-			state := "parked"
-			if r.skipped {
-				state = "skipped"
-			}
-			parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, state))
+	for _, f := range folds {
+		for _, r := range f.rows() {
+			parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, r.State))
 		}
 	}
 	return parked, nil

@@ -2,15 +2,14 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // State is a generation's place in its life.
@@ -51,15 +50,16 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
-	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, e.projector.Name()); err != nil {
-			return err
-		}
-		var err error
+	err = lockGenerations(ctx, e.pool, e.projector.Name(), func(tx pgx.Tx) (err error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
-		if made, err := e.beingMade(ctx, tx); err != nil || made {
+		// One that is followed from the beginning beside one that a rebuild makes in bulk would fold everything twice, and come later.
+		made, err := pg.Is(ctx, tx, "look for a rebuild that makes a generation", `
+			select exists (
+				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
+			e.projector.Name(), e.projector.Version())
+		if err != nil || made {
 			return err
 		}
 		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
@@ -72,31 +72,14 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	return found, nil
 }
 
-// beingMade tells whether a rebuild makes, or is about to make, a generation of this version in bulk: one that is followed
-// from the beginning beside it would fold everything twice, and come later.
-func (e *Engine) beingMade(ctx context.Context, tx pgx.Tx) (made bool, err error) {
-	err = tx.QueryRow(ctx, `
-		select exists (
-			select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
-		e.projector.Name(), e.projector.Version()).Scan(&made)
-	if err != nil {
-		return false, fmt.Errorf("look for a rebuild that makes a generation: %w", err)
-	}
-	return made, nil
-}
-
 // followable reads the generations of this version that can be followed. One whose tables somebody dropped is none,
 // nor is one that may lack tombstones: both are noted as dropped.
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
-	rows, err := q.Query(ctx, `
+	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
 		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name(), e.projector.Version())
 	if err != nil {
-		return nil, fmt.Errorf("read generations: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[generation])
-	if err != nil {
-		return nil, fmt.Errorf("read generations: %w", err)
+		return nil, err
 	}
 	for _, g := range all {
 		reason, err := e.unusable(ctx, q, g)
@@ -117,13 +100,13 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 
 // database is a pool or a transaction.
 type database interface {
-	querier
-	beginner
+	pg.Querier
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // Generations returns all generations that have tables; one that was left is dropped, and listed until its tables are.
 func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
-	rows, err := pool.Query(ctx, `
+	return pg.List(ctx, pool, "list generations", pgx.RowToStructByPos[operator.Generation], `
 		select g.projection, g.generation, g.version, g.state,
 		       coalesce((select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		         where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint,
@@ -131,62 +114,26 @@ func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation
 		from generations g
 		where g.state <> 'dropped' or exists (select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
 		order by g.projection, g.generation`)
-	if err != nil {
-		return nil, fmt.Errorf("list generations: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[operator.Generation])
-	if err != nil {
-		return nil, fmt.Errorf("list generations: %w", err)
-	}
-	return all, nil
 }
 
-func readGeneration(ctx context.Context, q querier, projection string, number int) (g generation, found bool, err error) {
-	return queryGeneration(ctx, q, `projection = $1 and generation = $2::bigint`, projection, number)
-}
-
-// queryGeneration reads the one generation that a condition selects.
-func queryGeneration(ctx context.Context, q querier, where string, args ...any) (g generation, found bool, err error) {
-	rows, err := q.Query(ctx, `select `+generationColumns+` from generations where `+where, args...)
-	if err != nil {
-		return g, false, fmt.Errorf("read generation: %w", err)
-	}
-	g, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[generation])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return generation{}, false, nil
-	}
-	if err != nil {
-		return g, false, fmt.Errorf("read generation: %w", err)
-	}
-	return g, true, nil
+func readGeneration(ctx context.Context, q pg.Querier, projection string, number int) (g generation, found bool, err error) {
+	return pg.Find(ctx, q, "read generation", pgx.RowToStructByPos[generation], `
+		select `+generationColumns+` from generations where projection = $1 and generation = $2::bigint`, projection, number)
 }
 
 // setState moves a generation that is not dropped, and its checkpoints, to a state.
 func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state State) error {
-	for _, table := range []string{"generations", "checkpoints"} {
-		_, err := tx.Exec(ctx, `update `+table+` set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
-			projection, generation, string(state))
-		if err != nil {
-			return fmt.Errorf("set %s %s: %w", table, state, err)
-		}
-	}
-	_, err := tx.Exec(ctx, `
-		update generations set live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
+	for _, sql := range []string{
+		`update generations set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
+		`update checkpoints set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
+		`update generations set live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
 		       retired_at = case $3 when 'retired' then clock_timestamp() when 'dropped' then coalesce(retired_at, clock_timestamp())
 		                            when 'live' then null else retired_at end
-		where projection = $1 and generation = $2`, projection, generation, string(state))
-	if err != nil {
-		return fmt.Errorf("note time of state %s: %w", state, err)
-	}
-	return nil
-}
-
-// topicOf finds the topic's definition.
-func topicOf(specs []eventlog.TopicSpec, name string) (eventlog.TopicSpec, error) {
-	for _, s := range specs {
-		if s.Name == name {
-			return s, nil
+		 where projection = $1 and generation = $2`,
+	} {
+		if err := pg.Exec(ctx, tx, "set state "+string(state), sql, projection, generation, string(state)); err != nil {
+			return err
 		}
 	}
-	return eventlog.TopicSpec{}, domain.NewError(domain.CodeInternal, "topic %s has no definition", name)
+	return nil
 }

@@ -37,11 +37,11 @@ func (w work) createGeneration(
 		return g, fmt.Errorf("insert generation: %w", err)
 	}
 	for _, r := range ranges {
-		_, err := tx.Exec(ctx, `
+		err := pg.Exec(ctx, tx, "insert checkpoint", `
 			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
 			values ($1, $2, $3, $4, $5, now(), $6, now())`, projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
 		if err != nil {
-			return g, fmt.Errorf("insert checkpoint: %w", err)
+			return g, err
 		}
 	}
 	return g, w.createTables(ctx, tx, g)
@@ -65,20 +65,13 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	if err := attachMonths(ctx, tx, w.projector.Tables(), time.Now()); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "set local search_path = "+pg.SearchPath(migrations.Engine)); err != nil {
-		return fmt.Errorf("reset search path: %w", err)
-	}
-	return nil
+	return pg.Exec(ctx, tx, "reset search path", "set local search_path = "+pg.SearchPath(migrations.Engine))
 }
 
 // asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each
 // process, tables that an operator's command makes must be the projectors' too.
 func asOwner(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `
+	return pg.Exec(ctx, tx, "become the owner of tables", `
 		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner
 		where n.nspname = $1 and r.rolname <> current_user and not r.rolsuper and pg_has_role(current_user, r.oid, 'member')`, migrations.Views)
-	if err != nil {
-		return fmt.Errorf("become the owner of tables: %w", err)
-	}
-	return nil
 }

@@ -30,12 +30,8 @@ const folding = `exists (select from pg_stat_activity where datname = current_da
 
 // Folded are the generations that some process folds now, as projection.g<number>.
 func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
-	rows, _ := pool.Query(ctx, `select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read which generations are folded: %w", err)
-	}
-	return names, nil
+	return pg.List(ctx, pool, "read which generations are folded", pgx.RowTo[string],
+		`select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
 }
 
 // keepDropping drops generations that no one needs any more, and publishes the views of schema lb, until ctx is done.
@@ -92,10 +88,7 @@ func (e *Engine) dropOld(ctx context.Context) error {
 
 func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
 	projection := e.projector.Name()
-	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, projection); err != nil {
-			return err
-		}
+	err := lockGenerations(ctx, e.pool, projection, func(tx pgx.Tx) error {
 		still, err := e.numbers(ctx, tx, superseded, e.projector.Version(), grace, keepNewer)
 		if err != nil || !slices.Contains(still, number) {
 			return err
@@ -127,17 +120,9 @@ func (e *Engine) forgetGroups(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) numbers(ctx context.Context, q querier, where string, args ...any) ([]int, error) {
-	rows, err := q.Query(ctx, `select generation from generations g where projection = $1 and `+where+` order by generation`,
+func (e *Engine) numbers(ctx context.Context, q pg.Querier, where string, args ...any) ([]int, error) {
+	return pg.List(ctx, q, "read generations", pgx.RowTo[int], `select generation from generations g where projection = $1 and `+where+` order by generation`,
 		append([]any{e.projector.Name()}, args...)...)
-	if err != nil {
-		return nil, fmt.Errorf("read generations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[int])
-	if err != nil {
-		return nil, fmt.Errorf("read generations: %w", err)
-	}
-	return list, nil
 }
 
 // lockedOut tells whether the wait for a lock was given up.
@@ -170,11 +155,10 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	if err := forgetParked(ctx, tx, projection, g.Number); err != nil {
 		return err
 	}
-	var last bool
-	err := tx.QueryRow(ctx, `select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`,
-		projection, g.Version).Scan(&last)
+	last, err := pg.Is(ctx, tx, "look for generations of the same version",
+		`select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`, projection, g.Version)
 	if err != nil {
-		return fmt.Errorf("look for generations of the same version: %w", err)
+		return err
 	}
 	sql := "drop schema if exists " + pg.SearchPath(ddl.Schema(projection, g.Number)) + " cascade"
 	if last {
@@ -192,8 +176,5 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 
 // forgetParked forgets which events a generation lacks that is not used any more.
 func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
-	if _, err := tx.Exec(ctx, `delete from parked where projection = $1 and generation = $2`, projection, number); err != nil {
-		return fmt.Errorf("forget parked events: %w", err)
-	}
-	return nil
+	return pg.Exec(ctx, tx, "forget parked events", `delete from parked where projection = $1 and generation = $2`, projection, number)
 }

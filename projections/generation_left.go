@@ -10,11 +10,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // unusable says why a generation cannot be followed any more; "" when it can.
-func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string, error) {
+func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
 	gone, err := e.missingTables(ctx, q, g.Number)
 	if err != nil {
 		return "", err
@@ -33,29 +34,18 @@ func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string,
 }
 
 // missingTables are the tables that somebody has dropped of a generation that is not retired.
-func (w work) missingTables(ctx context.Context, q querier, number int) ([]string, error) {
-	rows, err := q.Query(ctx, `
+func (w work) missingTables(ctx context.Context, q pg.Querier, number int) ([]string, error) {
+	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
 			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
 		ddl.Schema(w.projector.Name(), number), w.projector.Tables())
-	if err != nil {
-		return nil, fmt.Errorf("look for missing tables: %w", err)
-	}
-	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("look for missing tables: %w", err)
-	}
-	return missing, nil
 }
 
 // leave notes that a generation is of no use: readers wait for the next one, and what remains of its tables is dropped later
 // (see [Engine.dropOld]).
-func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
+func (e *Engine) leave(ctx context.Context, q database, number int) error {
 	projection := e.projector.Name()
-	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, projection); err != nil {
-			return err
-		}
+	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
 		g, found, err := readGeneration(ctx, tx, projection, number)
 		if err != nil || !found || !g.followed() { // it was retired between two looks
 			return err
@@ -76,16 +66,12 @@ func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 // ones and drop these. Rebuilds under way end. The transaction may use any search path. It returns how many sets of
 // tables were left.
 func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
-	rows, err := tx.Query(ctx, `select distinct projection from lb_engine.generations order by 1`)
+	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string], `select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
-		return 0, fmt.Errorf("read generations: %w", err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return 0, fmt.Errorf("read generations: %w", err)
+		return 0, err
 	}
 	for _, name := range names { // in one order for all who take more than one
-		if err := lockGenerations(ctx, tx, name); err != nil {
+		if err := takeGenerations(ctx, tx, name); err != nil {
 			return 0, err
 		}
 	}
@@ -94,8 +80,8 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 		 where finished_at is null`,
 		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
 	} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return 0, fmt.Errorf("leave older tables: %w", err)
+		if err := pg.Exec(ctx, tx, "leave older tables", sql); err != nil {
+			return 0, err
 		}
 	}
 	tag, err := tx.Exec(ctx, `
@@ -108,21 +94,13 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 
 // outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
 // generation has not seen: then it would keep erased entities for ever, and must be made anew.
-func (w work) outlivedTombstones(ctx context.Context, q querier, g generation) (bool, error) {
+func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation) (bool, error) {
 	if !w.compacted || w.deleteRetention <= 0 {
 		return false, nil
 	}
-	rows, err := q.Query(ctx, `
+	return pg.Is(ctx, q, "read age of checkpoints", `
 		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
 		where projection = $1 and generation = $2`, w.projector.Name(), g.Number, w.deleteRetention)
-	if err != nil {
-		return false, fmt.Errorf("read age of checkpoints: %w", err)
-	}
-	outlived, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("read age of checkpoints: %w", err)
-	}
-	return outlived, nil
 }
 
 // deleteRetention is how long a compacted topic keeps its tombstones; 0 when it does not say.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
@@ -92,41 +93,30 @@ func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
 		s.TablesGone, err = e.missingTables(ctx, e.pool, s.Generation)
 		return err
 	}
-	err = e.pool.QueryRow(ctx, `
+	s.Anew, err = pg.Is(ctx, e.pool, "look for generations that were left", `
 		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
 		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
-		e.projector.Name(), e.projector.Version()).Scan(&s.Anew)
-	if err != nil {
-		return fmt.Errorf("look for generations that were left: %w", err)
-	}
-	return nil
+		e.projector.Name(), e.projector.Version())
+	return err
 }
 
 // readersGeneration is the live one; before there is one, the first that is being made, in bulk too.
 func (e *Engine) readersGeneration(ctx context.Context) (g generation, found bool, err error) {
-	g, found, err = queryGeneration(ctx, e.pool, `
-		projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
+	return pg.Find(ctx, e.pool, "read which generation readers use", pgx.RowToStructByPos[generation], `
+		select `+generationColumns+` from generations
+		where projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
 		e.projector.Name(), e.projector.Version())
-	if err != nil {
-		err = fmt.Errorf("read which generation readers use: %w", err)
-	}
-	return g, found, err
 }
 
 // progress reads the checkpoints of a generation, and how many records are parked.
 func (e *Engine) progress(ctx context.Context, number int) (partitions []PartitionStatus, parked int64, err error) {
-	rows, err := e.pool.Query(ctx, `
+	partitions, err = pg.List(ctx, e.pool, "read checkpoints", func(row pgx.CollectableRow) (p PartitionStatus, err error) {
+		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
+	}, `
 		select partition, next_offset, event_time, progressed_at from checkpoints
 		where projection = $1 and generation = $2 order by partition`, e.projector.Name(), number)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read checkpoints: %w", err)
-	}
-	partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PartitionStatus, err error) {
-		err = row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
-		return p, err
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("read checkpoints: %w", err)
+		return nil, 0, err
 	}
 	err = e.pool.QueryRow(ctx, `
 		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, e.projector.Name(), number).Scan(&parked)
@@ -141,7 +131,7 @@ type Build = operator.Build
 
 // builds reads how far generations are that are being made: a rebuild's row says so, else the checkpoints.
 func (e *Engine) builds(ctx context.Context) ([]Build, error) {
-	rows, err := e.pool.Query(ctx, `
+	return pg.List(ctx, e.pool, "read generations being made", pgx.RowToStructByPos[Build], `
 		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
 		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
 		       coalesce((
@@ -154,14 +144,6 @@ func (e *Engine) builds(ctx context.Context) ([]Build, error) {
 			left join checkpoints c on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
 		where g.projection = $1 and g.state in ('copying', 'building')
 		order by g.generation`, e.projector.Name())
-	if err != nil {
-		return nil, fmt.Errorf("read generations being made: %w", err)
-	}
-	builds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Build])
-	if err != nil {
-		return nil, fmt.Errorf("read generations being made: %w", err)
-	}
-	return builds, nil
 }
 
 // sight is what a session tells of itself.

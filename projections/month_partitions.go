@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // The months that reading tables have partitions for: back-fills reach years back and land in the
@@ -23,7 +25,7 @@ var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 // attachMonths makes the missing monthly partitions around now of those tables that have some. A month that cannot be attached,
 // because the default partition already holds rows of it, is reported and does no harm: its rows stay
 // where they are. While somebody reads a table for long, none is attached: see [errBusy].
-func attachMonths(ctx context.Context, q beginner, tables []string, now time.Time) error {
+func attachMonths(ctx context.Context, q database, tables []string, now time.Time) error {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	var errs []error
 	for _, table := range tables {
@@ -53,11 +55,12 @@ const idleInAttach = "5s"
 // errBusy says that the lock on a table was not to be had soon: who waits for it holds up all readers behind it.
 var errBusy = errors.New("the table is being read")
 
-func attach(ctx context.Context, q beginner, table string, first, last time.Time) error {
+func attach(ctx context.Context, q database, table string, first, last time.Time) error {
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `select set_config('lock_timeout', '200ms', true), set_config('idle_in_transaction_session_timeout', $1, true)`, idleInAttach)
+		err := pg.Exec(ctx, tx, "bound the wait for locks",
+			`select set_config('lock_timeout', '200ms', true), set_config('idle_in_transaction_session_timeout', $1, true)`, idleInAttach)
 		if err != nil {
-			return fmt.Errorf("bound the wait for locks: %w", err)
+			return err
 		}
 		_, err = tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
 		return err
@@ -66,11 +69,6 @@ func attach(ctx context.Context, q beginner, table string, first, last time.Time
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}
 	return err
-}
-
-// beginner is a pool or, for a savepoint, a transaction.
-type beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 const (

@@ -80,7 +80,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 		if err := state.Write(ctx, tx, last); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		f.queueParked(last, g.Number, parked)
+		f.queueParked(last, g, parked)
 		f.queueOvertaken(last, g.Number, events)
 		return f.queueProgress(last, g, state, events)
 	})

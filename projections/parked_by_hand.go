@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -58,9 +59,19 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 	if err := s.openTables(ctx); err != nil {
 		return err
 	}
+	args, err := parkedArgs(f)
+	if err != nil {
+		return err
+	}
+	args["name"], args["generation"], args["limit"] = s.projector.Name(), g.Number, s.maxRecords
 	tried := map[unfolded]bool{} // streams of a chained topic: once is enough for all that matches
 	for after := (unfolded{Partition: -1}); ; {
-		page, err := s.matching(ctx, g.Number, f, after)
+		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
+		page, err := pg.List(ctx, s.pool, "read parked events", pgx.RowToStructByPos[unfolded], `
+			select p.partition, p.log_offset, p.stream_key from parked p
+			where p.projection = @name and p.generation = @generation and p.state = 'parked' and `+matchesFilter+`
+			  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
+			order by p.partition, p.log_offset limit @limit`, args)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -70,7 +81,7 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 				continue
 			}
 			tried[stream] = s.chained
-			r, err := s.retry(ctx, g.Number, u)
+			r, err := s.retry(ctx, g, u)
 			if err != nil {
 				return err
 			}
@@ -86,28 +97,6 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 	}
 }
 
-func (f *session) matching(ctx context.Context, generation int, filter ParkedFilter, after unfolded) ([]unfolded, error) {
-	args, err := parkedArgs(filter)
-	if err != nil {
-		return nil, err
-	}
-	args["name"], args["generation"], args["limit"] = f.projector.Name(), generation, f.maxRecords
-	args["after_partition"], args["after_offset"] = after.Partition, after.Offset
-	rows, err := f.pool.Query(ctx, `
-		select p.partition, p.log_offset, p.stream_key from parked p
-		where p.projection = @name and p.generation = @generation and p.state = 'parked' and `+matchesFilter+`
-		  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
-		order by p.partition, p.log_offset limit @limit`, args)
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unfolded])
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	return page, nil
-}
-
 // SkipParked leaves out an event that holds up no other, in every generation. No record says so: a rebuild of a program that
 // can fold the event folds it, and a check of the tables compares it as parked. Its error is conflict for what holds up a
 // stream: that is skipped by a record of the stream.
@@ -117,13 +106,9 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		return err
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
+		keys, err := pg.List(ctx, tx, "leave it out", pgx.RowTo[string], `
 			update parked set state = 'left_out' where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
 			returning stream_key`, e.projector.Name(), partition, offset)
-		if err != nil {
-			return err
-		}
-		keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return err
 		}

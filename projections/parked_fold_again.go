@@ -21,11 +21,11 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 	stale := 0
 	err := f.transaction(ctx, g.Number, []step{s}, func(*pgx.Batch) {}, func(tx pgx.Tx, _ *pgx.Batch) (err error) {
 		var effective bool
-		if effective, stale, err = f.foldRecord(ctx, tx, g.Number, s.events[0]); err != nil {
+		if effective, stale, err = f.foldRecord(ctx, tx, g, s.events[0]); err != nil {
 			return err
 		}
 		if effective {
-			if err := f.skip(ctx, tx, g.Number, s.events[0], at); err != nil {
+			if err := f.skip(ctx, tx, g, s.events[0], at); err != nil {
 				return err
 			}
 		}
@@ -46,8 +46,8 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 }
 
 // foldRecord folds the skip itself: the chain judges it, and only an effective one has an effect.
-func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record fold.Event) (effective bool, stale int, err error) {
-	state := f.projector.Begin(generation)
+func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, g generation, record fold.Event) (effective bool, stale int, err error) {
+	state := f.projector.Begin(g.Number)
 	if err := fold.LoadAll(ctx, tx, state, []fold.Event{record}); err != nil {
 		return false, 0, err
 	}
@@ -55,11 +55,11 @@ func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, generation int, rec
 	if err := fold.WriteAll(ctx, tx, state); err != nil {
 		return false, 0, err
 	}
-	return len(parked) == 0 && stale == 0, stale, f.insertParked(ctx, tx, generation, parked)
+	return len(parked) == 0 && stale == 0, stale, f.insertParked(ctx, tx, g, parked)
 }
 
 // skip leaves out what an effective skip names, if that is a link of the same chain which is parked.
-func (f *session) skip(ctx context.Context, tx pgx.Tx, generation int, record fold.Event, at domain.Position) error {
+func (f *session) skip(ctx context.Context, tx pgx.Tx, g generation, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic() || at.Partition != partition {
 		return nil
@@ -68,17 +68,17 @@ func (f *session) skip(ctx context.Context, tx pgx.Tx, generation int, record fo
 		update parked set state = 'skipped'
 		where projection = $1 and generation = $2 and partition = $3 and log_offset = $4 and stream_key = $5
 		  and state = 'parked' and reason <> $6`,
-		f.projector.Name(), generation, partition, at.Offset, key, string(fold.ReasonChainBroken))
+		f.projector.Name(), g.Number, partition, at.Offset, key, string(fold.ReasonChainBroken))
 	if err != nil {
 		return fmt.Errorf("mark event as skipped: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
 		return nil
 	}
-	if err := f.claim(ctx, tx, generation, partition); err != nil {
+	if err := f.claim(ctx, tx, g, partition); err != nil {
 		return err
 	}
-	_, err = f.foldAgain(ctx, tx, generation, unfolded{partition, at.Offset, key})
+	_, err = f.foldAgain(ctx, tx, g, unfolded{partition, at.Offset, key})
 	return err
 }
 
@@ -98,13 +98,16 @@ type refolded struct {
 // foldAgain folds a parked event again, or in a chained topic all that is parked of its stream, in order: one behind
 // another cannot come first. Each has a savepoint: what still fails stays parked, with its new reason, and in a
 // chained stream so does all behind it. The caller holds the partition.
-func (f *session) foldAgain(ctx context.Context, tx pgx.Tx, generation int, u unfolded) (r refolded, err error) {
-	places, err := f.places(ctx, tx, generation, u)
+func (f *session) foldAgain(ctx context.Context, tx pgx.Tx, g generation, u unfolded) (r refolded, err error) {
+	places, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[place], `
+		select log_offset, reason, detail from parked
+		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state <> 'skipped' and (log_offset = $5 or $6)
+		order by log_offset`, f.projector.Name(), g.Number, u.Partition, u.Key, u.Offset, f.chained)
 	if err != nil {
 		return r, err
 	}
 	for _, p := range places {
-		parked, err := f.foldPlace(ctx, tx, generation, u, p)
+		parked, err := f.foldPlace(ctx, tx, g, u, p)
 		if err != nil {
 			return r, err
 		}
@@ -126,23 +129,8 @@ type place struct {
 	Detail string
 }
 
-func (f *session) places(ctx context.Context, tx pgx.Tx, generation int, u unfolded) ([]place, error) {
-	rows, err := tx.Query(ctx, `
-		select log_offset, reason, detail from parked
-		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state <> 'skipped' and (log_offset = $5 or $6)
-		order by log_offset`, f.projector.Name(), generation, u.Partition, u.Key, u.Offset, f.chained)
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
-	if err != nil {
-		return nil, fmt.Errorf("read parked events: %w", err)
-	}
-	return places, nil
-}
-
 // foldPlace folds one parked event again; parked is why it stays where it is.
-func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u unfolded, p place) (parked *parkedRow, err error) {
+func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, g generation, u unfolded, p place) (parked *parkedRow, err error) {
 	if p.Reason == fold.ReasonChainBroken { // no link of the chain: no fold heals it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
@@ -153,27 +141,23 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 	}
 	if !compactedAway && !f.passesOver(raw) { // this binary may know it as another projection's
 		ev := f.decode(raw)
-		park, err := f.foldOne(ctx, tx, generation, ev)
+		park, err := f.foldOne(ctx, tx, g.Number, ev)
 		if err != nil {
 			return nil, err
 		}
 		if park != nil {
 			row := newParkedRow(ev, park)
-			return &row, f.insertParked(ctx, tx, generation, []parkedRow{row})
+			return &row, f.insertParked(ctx, tx, g, []parkedRow{row})
 		}
 		var batch pgx.Batch
-		f.queueOvertaken(&batch, generation, []fold.Event{ev})
+		f.queueOvertaken(&batch, g.Number, []fold.Event{ev})
 		if err := write.Send(ctx, tx, &batch); err != nil {
 			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
 		}
 	}
-	_, err = tx.Exec(ctx, `
+	return nil, pg.Exec(ctx, tx, "take parked event", `
 		delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
-		f.projector.Name(), generation, u.Partition, p.Offset)
-	if err != nil {
-		return nil, fmt.Errorf("take parked event: %w", err)
-	}
-	return nil, nil
+		f.projector.Name(), g.Number, u.Partition, p.Offset)
 }
 
 // foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
@@ -207,11 +191,11 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev fol
 
 // claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
 // speak of.
-func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
+func (f *session) claim(ctx context.Context, tx pgx.Tx, g generation, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,
-		f.projector.Name(), generation, partition)
+		f.projector.Name(), g.Number, partition)
 	if err != nil {
 		return fmt.Errorf("raise epoch: %w", err)
 	}
@@ -225,14 +209,18 @@ func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partitio
 // does. It moves no offset; the epoch says that rows changed. There may be as many as a newer binary wrote
 // before this projection got it: they are read page by page.
 func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []int32) error {
-	after := unfolded{Partition: -1}
-	for {
-		page, err := f.nowKnown(ctx, g, partitions, after)
+	for after := (unfolded{Partition: -1}); ; {
+		page, err := pg.List(ctx, f.pool, "read parked events of unknown type", pgx.RowToStructByPos[unfolded], `
+			select partition, log_offset, stream_key from parked
+			where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
+			  and event_type = any($5) and (partition, log_offset) > ($6, $7)
+			order by partition, log_offset limit $8`,
+			f.projector.Name(), g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		for _, u := range page {
-			if _, err := f.retry(ctx, g.Number, u); err != nil {
+			if _, err := f.retry(ctx, g, u); err != nil {
 				return fmt.Errorf("fold parked events again: %w", err)
 			}
 		}
@@ -240,38 +228,21 @@ func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []
 	}
 }
 
-func (f *session) nowKnown(ctx context.Context, g generation, partitions []int32, after unfolded) ([]unfolded, error) {
-	rows, err := f.pool.Query(ctx, `
-		select partition, log_offset, stream_key from parked
-		where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
-		  and event_type = any($5) and (partition, log_offset) > ($6, $7)
-		order by partition, log_offset limit $8`,
-		f.projector.Name(), g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
-	if err != nil {
-		return nil, fmt.Errorf("read parked events of unknown type: %w", err)
-	}
-	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unfolded])
-	if err != nil {
-		return nil, fmt.Errorf("read parked events of unknown type: %w", err)
-	}
-	return page, nil
-}
-
 // retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record:
 // [errOtherTopic].
-func (f *session) retry(ctx context.Context, generation int, u unfolded) (r refolded, err error) {
+func (f *session) retry(ctx context.Context, g generation, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic())
 	if err != nil {
 		return r, fmt.Errorf("look at the topic of a parked event: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		if err := f.claim(ctx, tx, generation, u.Partition); err != nil {
+		if err := f.claim(ctx, tx, g, u.Partition); err != nil {
 			return err
 		}
-		if err := otherTopic(ctx, tx, f.projector.Name(), generation, []step{{topic: topic, partition: u.Partition}}); err != nil {
+		if err := otherTopic(ctx, tx, f.projector.Name(), g.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
 			return err
 		}
-		if r, err = f.foldAgain(ctx, tx, generation, u); err != nil {
+		if r, err = f.foldAgain(ctx, tx, g, u); err != nil {
 			return err
 		}
 		return f.notifyAll(ctx, tx)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // The states of a parked event.
@@ -56,7 +57,7 @@ func parkedArgs(f ParkedFilter) (pgx.NamedArgs, error) {
 	}
 	return pgx.NamedArgs{
 		"projection": f.Projection, "stream": f.Stream, "state": f.State,
-		"ids": append([]string{}, f.IDs...), // null would match nothing
+		"ids": append([]string{}, f.IDs...), "limit": f.Limit, // null would match nothing
 	}, nil
 }
 
@@ -74,11 +75,7 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]Park
 			return nil, err
 		}
 	}
-	args["limit"] = nil
-	if f.Limit > 0 {
-		args["limit"] = f.Limit
-	}
-	rows, err := pool.Query(ctx, `
+	return pg.List(ctx, pool, "list parked events", pgx.RowToStructByPos[ParkedEvent], `
 		select distinct on (p.projection, p.partition, p.log_offset)
 		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset, p.stream_key,
 		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, case p.state when 'left_out' then 'skipped' else p.state end,
@@ -89,13 +86,5 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]Park
 		from parked p join generations g using (projection, generation)
 		where g.state = 'live' and `+matchesFilter+` and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
 		order by p.projection, p.partition, p.log_offset, g.version desc
-		limit @limit`, args)
-	if err != nil {
-		return nil, fmt.Errorf("list parked events: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ParkedEvent])
-	if err != nil {
-		return nil, fmt.Errorf("list parked events: %w", err)
-	}
-	return list, nil
+		limit nullif(@limit, 0)`, args)
 }

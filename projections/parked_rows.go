@@ -24,6 +24,7 @@ type parkedRow struct {
 	Time      *time.Time
 	Reason    fold.Reason
 	Detail    string
+	State     string
 }
 
 // maxDetail keeps a hostile payload from filling the table with its own error text; in bytes.
@@ -36,7 +37,7 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 	row := parkedRow{
 		Partition: ev.Raw.Partition, Offset: ev.Raw.Offset, Key: storable(string(ev.Raw.Key)),
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
-		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)),
+		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)), State: ParkedWaits,
 	}
 	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil { // also if the payload cannot be decoded
 		row.Time = &at
@@ -56,7 +57,7 @@ var parkedTable = write.NewTable("parked",
 		reason = excluded.reason, detail = excluded.detail`),
 	func(r scopedParked) []any {
 		return []any{
-			r.projection, r.generation, r.Partition, r.Offset, "parked",
+			r.projection, r.generation, r.Partition, r.Offset, r.State,
 			r.Key, r.Type, r.EventID, r.Time, string(r.Reason), r.Detail,
 		}
 	})
@@ -67,9 +68,9 @@ type scopedParked struct {
 	generation int
 }
 
-func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, rows []parkedRow) error {
+func (w work) insertParked(ctx context.Context, tx pgx.Tx, g generation, rows []parkedRow) error {
 	var batch pgx.Batch
-	f.queueParked(&batch, generation, rows)
+	w.queueParked(&batch, g, rows)
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("insert parked events: %w", err)
 	}
@@ -77,15 +78,15 @@ func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, r
 }
 
 // queueParked stores parked events, and logs them.
-func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow) {
+func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 	scoped := make([]scopedParked, len(rows))
 	for i, r := range rows {
-		scoped[i] = scopedParked{r, f.projector.Name(), generation}
+		scoped[i] = scopedParked{r, w.projector.Name(), g.Number}
 		level := slog.LevelError
-		if generation > 1 && f.current().State != StateLive { // it was told when the generation before parked it
+		if g.Number > 1 && g.State != StateLive { // it was told when the generation before parked it
 			level = slog.LevelDebug
 		}
-		f.logger.Log(context.Background(), level, "event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+		w.logger.Log(context.Background(), level, "event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
 	if len(rows) == 0 {
@@ -98,7 +99,7 @@ func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'left_out'`,
-		append([]any{f.projector.Name(), generation}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
+		append([]any{w.projector.Name(), g.Number}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 }
 
 // queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,10 +38,7 @@ func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
 // Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
 func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
-			return err
-		}
+	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) (err error) {
 		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildRequested, nil)
 		return err
 	})
@@ -52,41 +48,24 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 	return rebuild, nil
 }
 
-// decide is one statement of that kind, an operator's word about a rebuild, which returns its projection. It tells whether it
-// found a row; who waits for a step of the projection's generations is woken.
-func (r *Rebuilds) decide(ctx context.Context, sql string, args ...any) (found bool, err error) {
-	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		var projection string
-		switch err := tx.QueryRow(ctx, sql, args...).Scan(&projection); {
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
-		case err != nil:
-			return err
-		}
-		found = true
-		return notifyStep(ctx, tx, projection)
-	})
-	return found, err
-}
-
 // insertRebuild writes the row of a rebuild, or of the way back to a generation.
 func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state operator.RebuildState, back *int) (Rebuild, error) {
-	first, err := readRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
-	if err == nil {
+	first, found, err := findRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
+	if err != nil {
+		return Rebuild{}, err
+	}
+	if found {
 		return Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
 			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
 	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return Rebuild{}, err
-	}
 	id := uuid.New()
-	_, err = tx.Exec(ctx, `
+	err = pg.Exec(ctx, tx, "insert rebuild", `
 		insert into rebuilds (id, projection, version, generation, back, state, requested_by, reason)
 		values (@id, @projection, @version, @generation, @back, @state, @by, @reason)`, pgx.NamedArgs{
 		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
 	})
 	if err != nil {
-		return Rebuild{}, fmt.Errorf("insert rebuild: %w", err)
+		return Rebuild{}, err
 	}
 	if err := forgetRebuilds(ctx, tx, asked.Projection); err != nil {
 		return Rebuild{}, err
@@ -94,7 +73,8 @@ func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state o
 	if err := notifyStep(ctx, tx, asked.Projection); err != nil {
 		return Rebuild{}, err
 	}
-	return readRebuild(ctx, tx, `id = $1`, id)
+	rebuild, _, err := findRebuild(ctx, tx, `id = $1`, id)
+	return rebuild, err
 }
 
 // What is kept of rebuilds that have ended: the newest so many of a projection, and none that is older. Who did what and why stays
@@ -107,66 +87,53 @@ const (
 // forgetRebuilds deletes what nobody looks at any more: it comes with each new rebuild, so that the rows stay bounded. Of one that has
 // ended the parts of its bulk go at once: they are for whoever takes it over.
 func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
-	_, err := tx.Exec(ctx, `
+	err := pg.Exec(ctx, tx, "forget old rebuilds", `
 		delete from rebuilds r where projection = $1 and finished_at is not null and (
 			finished_at < clock_timestamp() - $3::interval
 			or id not in (select id from rebuilds where projection = $1 order by requested_at desc, id limit $2))`,
 		projection, keepRebuilds, keepRebuildsFor)
 	if err != nil {
-		return fmt.Errorf("forget old rebuilds: %w", err)
+		return err
 	}
-	_, err = tx.Exec(ctx, `
+	return pg.Exec(ctx, tx, "forget parts of rebuilds", `
 		delete from rebuild_shards where rebuild in (select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
-	if err != nil {
-		return fmt.Errorf("forget parts of rebuilds: %w", err)
-	}
-	return nil
 }
 
 // Get returns a rebuild. CodeNotFound says that there is none of that id.
 func (r *Rebuilds) Get(ctx context.Context, id string) (Rebuild, error) {
-	rebuild, err := readRebuild(ctx, r.pool, `id::text = $1`, id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return rebuild, domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check its id.", id)
+	rebuild, found, err := findRebuild(ctx, r.pool, `id::text = $1`, id)
+	if err == nil && !found {
+		err = domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check its id.", id)
 	}
 	return rebuild, err
 }
 
 // List returns all rebuilds, the newest first.
 func (r *Rebuilds) List(ctx context.Context) ([]Rebuild, error) {
-	rows, err := r.pool.Query(ctx, `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
-	if err != nil {
-		return nil, fmt.Errorf("list rebuilds: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Rebuild])
-	if err != nil {
-		return nil, fmt.Errorf("list rebuilds: %w", err)
-	}
-	return all, nil
+	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
 }
 
-func readRebuild(ctx context.Context, q querier, where string, args ...any) (Rebuild, error) {
-	rows, err := q.Query(ctx, `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
-	if err != nil {
-		return Rebuild{}, fmt.Errorf("read rebuild: %w", err)
-	}
-	rebuild, err := pgx.CollectOneRow(rows, pgx.RowToStructByPos[Rebuild])
-	if err != nil {
-		return Rebuild{}, fmt.Errorf("read rebuild: %w", err)
-	}
-	return rebuild, nil
+func findRebuild(ctx context.Context, q pg.Querier, where string, args ...any) (Rebuild, bool, error) {
+	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[Rebuild], `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
 }
 
 // Cancel ends a rebuild and drops what it has made, unless readers use that already because there was nothing else. The
 // process that runs it stops within a second; without any, the next one that runs the projection, in any version, does it.
 // CodeConflict says that it has ended already.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
-	found, err := r.decide(ctx, `
+	found := false
+	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
+		projection, cancelled, err := pg.Find(ctx, tx, "write it down", pgx.RowTo[string], `
 		update rebuilds set cancel = true,
 		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
 		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
 		where id::text = $1 and finished_at is null
 		returning projection`, id)
+		if found = cancelled; err != nil || !found {
+			return err
+		}
+		return notifyStep(ctx, tx, projection)
+	})
 	if err != nil {
 		return fmt.Errorf("cancel rebuild: %w", err)
 	}
@@ -180,10 +147,29 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	return domain.NewError(domain.CodeConflict, "rebuild %s has ended already: it is %s", id, rebuild.State)
 }
 
-// lockGenerations is held by whoever makes, switches, retires or drops a generation of a projection. It bounds each wait
+// lockGenerations runs f while it holds what everyone holds who makes, switches, retires or drops a generation of a projection.
+func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, q, locked(ctx, projection, f))
+}
+
+// lockDurably is the same in a transaction that outlives a crash of the server.
+func lockDurably(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
+	return pg.Durably(ctx, q, locked(ctx, projection, f))
+}
+
+func locked(ctx context.Context, projection string, f func(pgx.Tx) error) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		if err := takeGenerations(ctx, tx, projection); err != nil {
+			return err
+		}
+		return f(tx)
+	}
+}
+
+// takeGenerations takes the lock of [lockGenerations]. It bounds each wait
 // for a lock in its transaction, so that who waits for a frozen projector, or for a long query, does not hold up every
 // other step of the projection's generations: the step is tried again.
-func lockGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
+func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
 	if lockedOut(err) {

@@ -85,8 +85,6 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 	for _, p := range every() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			_, bulk := p.Begin(0).(fold.Bulk)
-			require.True(t, bulk)
 			b := setup(t)
 			b.mixture()
 			e := b.engine(p)

@@ -1,9 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,37 +14,27 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CopiesAtOnce is how many partitions a rebuild copies into tables at a time. As many more are read and folded meanwhile, so that neither
-// the log nor the database waits for the other; few enough for the memory, and for what serves to find a processor.
+// CopiesAtOnce is how many partitions a rebuild reads and folds at a time, while it copies as many into tables: few enough for the
+// memory, and for what serves to find a processor.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
-
-// stage bounds how many partitions are in one stage of a copy at a time.
-type stage chan struct{}
-
-// in carries out do as soon as the stage has room.
-func (s stage) in(ctx context.Context, do func() error) error {
-	select {
-	case s <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	defer func() { <-s }()
-	return do()
-}
 
 // tablesAtOnce is how many tables get their keys at a time, which is the database server's work.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
 // copy folds what the log held at the start into the tables, makes their keys and lets the generation be followed.
 func (r *running) copy(ctx context.Context, g generation) error {
-	if err := r.takeShards(ctx); err != nil {
+	// This ends a predecessor's right to claim shards. It waits until transactions in which the predecessor holds shards have
+	// ended: [running.endPredecessor]. What they commit until then is done and not folded again.
+	err := pg.Exec(ctx, r.pool, "take shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
+	if err != nil {
 		return err
 	}
 	pool, err := pg.Open(ctx, pg.Config{
@@ -57,10 +50,15 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err != nil {
 		return err
 	}
-	if err := r.advance(ctx, nil, operator.RebuildIndexing); err != nil {
+	if err := r.advance(ctx, r.pool, operator.RebuildIndexing); err != nil {
 		return err
 	}
-	if err := r.noteMean(ctx, r.done.Load()-before, time.Since(began)); err != nil {
+	// How many records a second were folded is what stands there from then on. A short rebuild has no other rate.
+	rate := float64(r.done.Load()-before) / max(time.Since(began).Seconds(), 0.001)
+	err = pg.Exec(ctx, r.pool, "note rate of rebuild", `
+		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end where id = $1 and lease = $2`,
+		r.ID, r.lease, r.done.Load(), rate)
+	if err != nil {
 		return err
 	}
 	if err := r.finishTables(ctx, pool); err != nil {
@@ -69,43 +67,15 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	return r.follow(ctx, g)
 }
 
-// noteMean writes how many records a second were folded: what stands there from then on. A short rebuild has no other rate.
-func (r *running) noteMean(ctx context.Context, records int64, took time.Duration) error {
-	rate := float64(records) / max(took.Seconds(), 0.001)
-	_, err := r.pool.Exec(ctx, `
-		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end where id = $1 and lease = $2`,
-		r.ID, r.lease, r.done.Load(), rate)
-	if err != nil {
-		return fmt.Errorf("note rate of rebuild: %w", err)
-	}
-	return nil
-}
-
-// takeShards ends a predecessor's right to claim shards. It waits until transactions in which the predecessor holds shards have
-// ended: [running.endPredecessor]. What they commit until then is done and not folded again.
-func (r *running) takeShards(ctx context.Context) error {
-	_, err := r.pool.Exec(ctx, `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
-	if err != nil {
-		return fmt.Errorf("take shards: %w", err)
-	}
-	return nil
-}
-
 // endPredecessor ends the database sessions of the process that ran this rebuild before: no time-out of the server ends a COPY
 // whose client has stopped.
 func (r *running) endPredecessor(ctx context.Context) error {
-	_, err := r.pool.Exec(ctx, `
+	sessions := "ledgerboard rebuild " + r.ID + " " // the lease ends their names
+	return pg.Exec(ctx, r.pool, "end the sessions of the process before", `
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and usename = current_user and starts_with(application_name, $1) and application_name <> $2`,
-		r.sessions(), r.sessions()+strconv.FormatInt(r.lease, 10))
-	if err != nil {
-		return fmt.Errorf("end the sessions of the process before: %w", err)
-	}
-	return nil
+		sessions, sessions+strconv.FormatInt(r.lease, 10))
 }
-
-// sessions is how the names of this rebuild's database sessions begin; the lease ends them.
-func (r *running) sessions() string { return "ledgerboard rebuild " + r.ID + " " }
 
 // claim is the first statement of a shard's transaction. It holds the shard, and writes nothing under an old lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
@@ -122,55 +92,143 @@ func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 
 // copyShards folds what is left to fold, and returns how many records processes before this one had.
 func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) (before int64, err error) {
-	rows, err := r.pool.Query(ctx, `
-		select partition, first, last, done from rebuild_shards where rebuild = $1 and partition >= 0 order by partition`, r.ID)
-	if err != nil {
-		return 0, fmt.Errorf("read shards: %w", err)
+	type shard struct {
+		eventlog.PartitionRange
+		Done bool
 	}
-	shards, err := pgx.CollectRows(rows, pgx.RowToStructByPos[shard])
-	if err != nil {
-		return 0, fmt.Errorf("read shards: %w", err)
-	}
-	refused, err := r.readRefused(ctx)
+	shards, err := pg.List(ctx, r.pool, "read shards", pgx.RowToStructByPos[shard], `
+		select partition, first, last, done from rebuild_shards where rebuild = $1 and partition >= 0`, r.ID)
 	if err != nil {
 		return 0, err
 	}
-	together := fold.SpansPartitions(r.projector)
-	var groups [][]shard
-	r.done.Store(0)
+	// Only a fold event by event finds out what the database refuses: so what the tables that serve say is taken over.
+	live, err := r.live(ctx, r.pool)
+	if err != nil {
+		return 0, err
+	}
+	refused, err := readRefused(ctx, r.pool, r.projector.Name(), live)
+	if err != nil {
+		return 0, err
+	}
+	var left []eventlog.PartitionRange
 	for _, s := range shards {
-		switch {
-		case s.Done:
-			r.done.Add(s.Last - s.First)
-		case together && len(groups) > 0:
-			groups[0] = append(groups[0], s)
-		default:
-			groups = append(groups, []shard{s})
+		if s.Done {
+			before += s.End - s.Start
+		} else {
+			left = append(left, s.PartitionRange)
 		}
 	}
-	before = r.done.Load()
+	r.done.Store(before)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
-	r.folds, r.copies = make(stage, CopiesAtOnce()), make(stage, CopiesAtOnce())
-	for _, shards := range groups {
+	for _, together := range r.together(left) {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return r.copyShard(ctx, pool, g, shards, refused)
+			if err := r.copyTogether(ctx, pool, g, together, refused); err != nil {
+				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, r.projector.Topic(), err)
+			}
+			return nil
 		})
 	}
 	return before, group.Wait()
 }
 
-// readRefused takes over which events the database refused when they were written into the tables that serve: only a
-// fold event by event finds out.
-func (r *running) readRefused(ctx context.Context) (refusedAt, error) {
-	live, err := r.live(ctx, r.pool)
-	if err != nil {
-		return nil, err
+// copyTogether folds a partition, or those whose rows belong together, in one transaction.
+func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		state := r.projector.Begin(0)
+		for _, s := range ranges {
+			if err := r.claim(ctx, tx, s.Partition); err != nil {
+				return err
+			}
+		}
+		folds, err := r.foldTogether(ctx, state, g.TopicID, ranges, write.CopyInto{Tx: tx}, refused, func(ctx context.Context, records int64) error {
+			r.done.Add(records)
+			return r.yield(ctx)
+		})
+		if err != nil {
+			return err
+		}
+		for i, f := range folds {
+			if err := r.finishShard(ctx, tx, g, ranges[i].End, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// finishShard writes what is parked, and the checkpoint.
+func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end int64, f *bulkFold) error {
+	if err := r.insertParked(ctx, tx, g, f.rows()); err != nil {
+		return err
 	}
-	return readRefused(ctx, r.pool, r.projector.Name(), live)
+	tag, err := tx.Exec(ctx, `
+		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp(), topic_id = $6
+		where projection = $1 and generation = $2 and partition = $3 and state = 'copying' and (topic_id is null or topic_id = $6)`,
+		r.projector.Name(), g.Number, f.partition, end, f.newest, storedID(g.TopicID))
+	if err != nil {
+		return fmt.Errorf("set checkpoint: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return cmp.Or(otherTopic(ctx, tx, r.projector.Name(), g.Number, []step{{topic: g.TopicID, partition: f.partition}}), errLeaseLost)
+	}
+	return nil
+}
+
+// keysShard is the shard of the first table's keys and indexes; those of the others have the numbers below it.
+const keysShard = -1
+
+// sortMemory is how many MB the server may take to sort keys, for all tables that get theirs at a time.
+const sortMemory = 256
+
+// finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: several tables at a time,
+// without parallel workers: the live generation needs the processors.
+func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tablesAtOnce())
+	keys := r.projector.Definition().KeysByTable()
+	for i, table := range r.projector.Tables() {
+		group.Go(func() error {
+			at := slices.IndexFunc(keys, func(k ddl.TableKeys) bool { return k.Table == table })
+			if at >= 0 {
+				if err := r.makeKeys(ctx, pool, int32(keysShard-i), keys[at]); err != nil {
+					return err
+				}
+			}
+			// Index-only scans trust the pages then, and the planner knows them.
+			if _, err := pool.Exec(ctx, "vacuum (analyze) "+table); err != nil {
+				return fmt.Errorf("vacuum %s: %w", table, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// makeKeys makes the keys and indexes of a table, in one transaction that claims their shard.
+func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32, keys ddl.TableKeys) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		err := r.claim(ctx, tx, shard)
+		if errors.Is(err, errLeaseLost) {
+			done, err := pg.Is(ctx, tx, "look whether keys are made", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
+			if err != nil || done { // made before this process took the rebuild over
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		sql := fmt.Sprintf(`set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;`, sortMemory/tablesAtOnce()) + keys.SQL
+		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make keys and indexes of %s: %w", keys.Table, err)
+	}
+	return nil
 }
 
 // follow hands the generation to the sessions.

@@ -2,13 +2,18 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // open returns the generation, and makes it when there is none.
@@ -27,10 +32,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	if err != nil {
 		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
 	}
-	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
-			return err
-		}
+	err = lockGenerations(ctx, r.pool, r.projector.Name(), func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
 			return err
 		}
@@ -45,17 +47,20 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err != nil {
 			return err
 		}
-		if err := r.insertShards(ctx, tx, ranges); err != nil {
-			return err
+		for i := range r.projector.Tables() {
+			ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
 		}
-		_, err = tx.Exec(ctx, `
+		for _, p := range ranges {
+			err := pg.Exec(ctx, tx, "insert shard", `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
+				r.ID, p.Partition, p.Start, p.End, r.lease)
+			if err != nil {
+				return err
+			}
+		}
+		return pg.Exec(ctx, tx, "note generation of rebuild", `
 			update rebuilds set generation = $2,
 			       events_total = (select coalesce(sum(last - first), 0) from rebuild_shards where rebuild = $1)
 			where id = $1`, r.ID, g.Number)
-		if err != nil {
-			return fmt.Errorf("note generation of rebuild: %w", err)
-		}
-		return nil
 	})
 	if err != nil {
 		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name(), err)
@@ -64,16 +69,62 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	return g, nil
 }
 
-func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
-	for i := range r.projector.Tables() {
-		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
+// abandon ends the rebuild and drops what it has made; a generation that was there before stays, and so does one that
+// readers use already because it was live before any other.
+func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
+	return lockGenerations(ctx, r.pool, r.projector.Name(), func(tx pgx.Tx) error {
+		if err := r.advance(ctx, tx, state); err != nil {
+			return err
+		}
+		var made int // of the row: this process may not have heard of the commit that made it
+		var read bool
+		err := tx.QueryRow(ctx, `
+			update rebuilds r set error = nullif($2, '') where id = $1
+			returning coalesce(generation, 0), exists (
+				select from generations g where g.projection = r.projection and g.generation = r.generation and g.state = 'live')`,
+			r.ID, why).Scan(&made, &read)
+		switch {
+		case err != nil:
+			return fmt.Errorf("note why a rebuild ended: %w", err)
+		case made == 0 || r.Back:
+			return nil
+		case read:
+			return pg.Exec(ctx, tx, "note why a generation stays", `
+				update rebuilds set error = concat_ws('; ', error, 'readers use its generation already, which stays: rebuild again to replace it')
+				where id = $1`, r.ID)
+		}
+		return dropTables(ctx, tx, r.projector.Name(), generation{Number: made, Version: r.Version})
+	})
+}
+
+// final tells whether the same step would fail again.
+func final(err error) bool {
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
 	}
-	for _, p := range ranges {
-		_, err := tx.Exec(ctx, `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
-			r.ID, p.Partition, p.Start, p.End, r.lease)
-		if err != nil {
-			return fmt.Errorf("insert shard: %w", err)
+	if pg.IsDataError(err) {
+		return true
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Tables that somebody dropped, a disk that is full, a value that cannot be sent.
+		return refused.Code[:2] == "42" || refused.Code == "53100" || refused.Code == "57014" && refused.Routine == "CopyGetData"
+	}
+	for _, broken := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
+		if errors.Is(err, broken) {
+			return true
 		}
 	}
-	return nil
+	return false
+}
+
+// sentence is what an operator reads of an error; of one of the database also the row.
+func sentence(err error) string {
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e.Message
+	}
+	parts := []string{err.Error()}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		parts = append(parts, refused.Detail, refused.Where)
+	}
+	return storable(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; "))
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // A rebuild is a row of table rebuilds and goes on from what the tables say, never from what a process remembers. What
@@ -53,8 +53,6 @@ type running struct {
 	lease  int64
 	cancel bool         // asked for before this process took it
 	done   atomic.Int64 // records folded
-	folds  stage        // partitions that are read and folded
-	copies stage        // partitions that are copied into the tables
 	behind *atomic.Bool // something that goes first is, so that this one yields
 }
 
@@ -96,7 +94,7 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take rebuild: %w", err)
 	}
-	if r.Rebuild, err = readRebuild(ctx, e.pool, `id::text = $1`, id); err != nil {
+	if r.Rebuild, _, err = findRebuild(ctx, e.pool, `id::text = $1`, id); err != nil {
 		return nil, err
 	}
 	r.done.Store(r.EventsDone)
@@ -209,16 +207,9 @@ func (r *running) steps(ctx context.Context) error {
 	return r.switchWhenReady(ctx, g.Number)
 }
 
-// advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. With a transaction
-// it is its first step, and holds the row.
-func (r *running) advance(ctx context.Context, tx pgx.Tx, state operator.RebuildState) error {
-	var q interface {
-		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	} = r.pool
-	if tx != nil {
-		q = tx
-	}
+// advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. In a transaction
+// it is the first step, and holds the row.
+func (r *running) advance(ctx context.Context, q pg.Querier, state operator.RebuildState) error {
 	tag, err := q.Exec(ctx, `
 		update rebuilds set state = $3, error = null,
 		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
@@ -229,17 +220,15 @@ func (r *running) advance(ctx context.Context, tx pgx.Tx, state operator.Rebuild
 	if tag.RowsAffected() > 0 {
 		return nil
 	}
-	var cancelled bool // what was answered "cancelled" must not switch
-	err = q.QueryRow(ctx, `select cancel from rebuilds where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease).Scan(&cancelled)
+	cancelled, found, err := pg.Find(ctx, q, "look whether the rebuild is cancelled", pgx.RowTo[bool],
+		`select cancel from rebuilds where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case err == nil && !found:
 		return errLeaseLost
-	case err != nil:
-		return fmt.Errorf("look whether the rebuild is cancelled: %w", err)
-	case cancelled:
+	case cancelled: // what was answered "cancelled" must not switch
 		return errCancelled
 	}
-	return nil
+	return err
 }
 
 // tell notes what the rebuild waits for; "" for nothing.
@@ -259,4 +248,53 @@ func (r *running) pause(ctx context.Context, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
+}
+
+const (
+	// behindSeconds is from which lag on the live generation goes first.
+	behindSeconds = 2
+	// yieldAtMost bounds each pause for it: a rebuild is also the cure of a generation that cannot go on.
+	yieldAtMost = 5 * time.Second
+)
+
+// throttle notes whether the rebuild is to go slower, and why; told is what it said last.
+func (r *running) throttle(ctx context.Context, told string) string {
+	why := ""
+	if r.liveIsBehind(ctx) {
+		why = "it goes slowly while the generation that readers use is behind"
+	}
+	r.behind.Store(why != "")
+	if why == told {
+		return told
+	}
+	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, why)
+	if err != nil {
+		return told
+	}
+	return why
+}
+
+// yield lets the live generation go first while it is behind.
+func (r *running) yield(ctx context.Context) error {
+	for began := time.Now(); r.behind.Load() && time.Since(began) < yieldAtMost; {
+		if err := r.pause(ctx, stepAgain); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// liveIsBehind tells whether the generation that readers use is followed and cannot keep up.
+func (r *running) liveIsBehind(ctx context.Context) bool {
+	behind := false
+	_ = within(ctx, 2*time.Second, func(ctx context.Context) error { // what is not known slows nothing
+		paused, err := r.paused(ctx)
+		if err != nil || paused {
+			return err
+		}
+		s, err := r.Status(ctx)
+		behind = err == nil && s.Live() && s.Problem == "" && s.LagSeconds > behindSeconds
+		return err
+	})
+	return behind
 }

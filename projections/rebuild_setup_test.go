@@ -72,20 +72,18 @@ func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
 	return nil
 }
 
-// Take hands what it has counted to COPY, and never twice.
-func (f *tallyFold) Take(last bool) (fold.Handover, error) {
+// Copy hands what it has counted to COPY, and never twice.
+func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	ids := f.ids
 	f.ids = nil
-	return func(ctx context.Context, into write.CopyTarget) error {
-		if f.of.copying != nil {
-			if err := f.of.copying(ctx, into, last); err != nil {
-				return err
-			}
+	if f.of.copying != nil {
+		if err := f.of.copying(ctx, into, last); err != nil {
+			return err
 		}
-		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
-			pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
-		return err
-	}, nil
+	}
+	_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
+		pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
+	return err
 }
 
 // heldTally is tally whose writes of one generation wait until the gate is opened.

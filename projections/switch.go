@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +36,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			return err
 		}
 		if reached && !switching {
-			if err := r.advance(ctx, nil, operator.RebuildSwitching); err != nil {
+			if err := r.advance(ctx, r.pool, operator.RebuildSwitching); err != nil {
 				return err
 			}
 			switching = true
@@ -77,7 +78,7 @@ func (r *running) trySwitch(ctx context.Context, number int) (done bool, err err
 }
 
 // reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.
-func (w work) reachedTargets(ctx context.Context, q querier, g generation) (bool, error) {
+func (w work) reachedTargets(ctx context.Context, q pg.Querier, g generation) (bool, error) {
 	next, err := readCheckpoints(ctx, q, w.projector.Name(), g.Number)
 	if err != nil {
 		return false, err
@@ -93,10 +94,7 @@ func (w work) reachedTargets(ctx context.Context, q querier, g generation) (bool
 // switchTo lets readers use the generation and ends the rebuild, in one transaction.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name()
-	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error { // commands are answered by what readers have seen
-		if err := lockGenerations(ctx, tx, name); err != nil {
-			return err
-		}
+	err := lockDurably(ctx, r.pool, name, func(tx pgx.Tx) error { // commands are answered by what readers have seen
 		if err := r.advance(ctx, tx, operator.RebuildDone); err != nil {
 			return err
 		}
@@ -130,12 +128,11 @@ func (w work) makeLive(ctx context.Context, tx pgx.Tx, g generation) error {
 			return err
 		}
 	}
-	rows, _ := tx.Query(ctx, `
+	others, err := pg.List(ctx, tx, "read superseded generations", pgx.RowTo[int], `
 		select generation from generations where projection = $1 and version = $2 and generation <> $3 and state in ('building', 'live')`,
 		name, g.Version, g.Number)
-	others, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	if err != nil {
-		return fmt.Errorf("read superseded generations: %w", err)
+		return err
 	}
 	for _, other := range others {
 		if err := setState(ctx, tx, name, other, StateRetired); err != nil {
@@ -176,39 +173,20 @@ func (w work) awaitPassed(ctx context.Context, tx pgx.Tx, live, number int) erro
 // atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that. Positions in
 // another log say nothing.
 func (w work) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lock string) (bool, error) {
-	rows, err := tx.Query(ctx, `
+	beyond, err := pg.List(ctx, tx, "compare checkpoints", pgx.RowTo[bool], `
 		select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
 		left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
 		where o.projection = $1 and o.generation = $2 and (
 			select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
 		order by o.partition `+lock, w.projector.Name(), old, number)
-	if err != nil {
-		return false, fmt.Errorf("compare checkpoints: %w", err)
-	}
-	beyond, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("compare checkpoints: %w", err)
-	}
-	for _, ok := range beyond {
-		if !ok {
-			return false, nil
-		}
-	}
-	return true, nil
+	return err == nil && !slices.Contains(beyond, false), err
 }
 
 // live is the generation that readers of this version use; 0 without any.
-func (w work) live(ctx context.Context, q querier) (int, error) {
-	rows, err := q.Query(ctx, `select generation from generations where projection = $1 and version = $2 and state = 'live'`,
-		w.projector.Name(), w.projector.Version())
-	if err != nil {
-		return 0, fmt.Errorf("read live generation: %w", err)
-	}
-	number, err := pgx.CollectOneRow(rows, pgx.RowTo[int])
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read live generation: %w", err)
-	}
-	return number, nil
+func (w work) live(ctx context.Context, q pg.Querier) (int, error) {
+	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
+		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, w.projector.Name(), w.projector.Version())
+	return number, err
 }
 
 // goLive makes the first generation of a version live once it has reached its targets. What replaces a live one is a rebuild's,
@@ -222,10 +200,7 @@ func (f *session) goLive(ctx context.Context) error {
 		return err
 	}
 	live := false
-	err := pgx.BeginFunc(ctx, f.work.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, f.projector.Name()); err != nil {
-			return err
-		}
+	err := lockGenerations(ctx, f.work.pool, f.projector.Name(), func(tx pgx.Tx) error {
 		now, found, err := readGeneration(ctx, tx, f.projector.Name(), g.Number)
 		if err != nil {
 			return err
@@ -259,24 +234,19 @@ func (f *session) goLive(ctx context.Context) error {
 // rebuild without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
 // that a rebuild is under way.
 func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
-			return err
-		}
-		var number int
-		err := tx.QueryRow(ctx, `
+	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) error {
+		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `
 			select generation from generations g
 			where projection = $1 and version = $2 and state = 'retired' and live_at is not null and not exists (
 				select from generations l where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
-			order by retired_at desc, generation desc limit 1`, asked.Projection, asked.Version).Scan(&number)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d, to go back to; rebuild it",
+			order by retired_at desc, generation desc limit 1`, asked.Projection, asked.Version)
+		if err == nil && !found {
+			err = domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d, to go back to; rebuild it",
 				asked.Projection, asked.Version)
 		}
-		if err != nil {
-			return fmt.Errorf("read generations: %w", err)
+		if err == nil {
+			rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildCatchingUp, &number)
 		}
-		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildCatchingUp, &number)
 		return err
 	})
 	if err != nil {
@@ -288,21 +258,18 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 // unretire lets a retired generation be followed again, until it stands where the live one stands now.
 func (r *running) unretire(ctx context.Context, g generation) (generation, error) {
 	name := r.projector.Name()
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, name); err != nil {
-			return err
-		}
+	err := lockGenerations(ctx, r.pool, name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
+		err := pg.Exec(ctx, tx, "set targets", `
 			update generations set targets = (
 				select coalesce(jsonb_object_agg(c.partition::text, c.next_offset), '{}')
 				from checkpoints c join generations l using (projection, generation)
 				where l.projection = $1 and l.version = $2 and l.state = 'live')
 			where projection = $1 and generation = $3`, name, r.Version, g.Number)
 		if err != nil {
-			return fmt.Errorf("set targets: %w", err)
+			return err
 		}
 		g.State = StateBuilding
 		if err := setState(ctx, tx, name, g.Number, StateBuilding); err != nil {

@@ -30,9 +30,8 @@ func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Proje
 // Live tells whether each of these projectors has a live generation of its version.
 func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
 	for _, p := range projectors {
-		var live bool
-		err := pool.QueryRow(ctx, `select exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
-			p.Name(), p.Version()).Scan(&live)
+		live, err := pg.Is(ctx, pool, "look for a live generation",
+			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name(), p.Version())
 		if err != nil || !live {
 			return false, err
 		}
@@ -60,9 +59,10 @@ func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) e
 
 // beginViews bounds how long readers wait for this transaction, and lets it go on as the owner of the views.
 func beginViews(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, viewLock, idleInViews)
+	err := pg.Exec(ctx, tx, "bound the wait for locks",
+		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, viewLock, idleInViews)
 	if err != nil {
-		return fmt.Errorf("bound the wait for locks: %w", err)
+		return err
 	}
 	return asOwner(ctx, tx)
 }
@@ -90,8 +90,7 @@ func (w work) publish(ctx context.Context) {
 
 func (w work) showPeople(ctx context.Context) error {
 	names, schema := w.projector.Definition().Relations(), ddl.ViewSchema(w.projector.Name(), w.projector.Version())
-	var due bool
-	err := w.pool.QueryRow(ctx, unpublished, w.projector.Name(), w.projector.Version(), names, schema, migrations.Views).Scan(&due)
+	due, err := pg.Is(ctx, w.pool, "look at the views of schema lb", unpublished, w.projector.Name(), w.projector.Version(), names, schema, migrations.Views)
 	if err != nil || !due {
 		return err
 	}
@@ -116,10 +115,7 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 		return err
 	}
 	create := "view " + name + " as " + selected
-	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "create or replace "+create)
-		return err
-	})
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return pg.Exec(ctx, tx, "replace view", "create or replace "+create) })
 	if err == nil {
 		return nil
 	}
@@ -134,10 +130,7 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	if err != nil {
 		return fmt.Errorf("drop view %s: %w", name, err)
 	}
-	if _, err := tx.Exec(ctx, "create "+create); err != nil {
-		return fmt.Errorf("make view %s: %w", name, err)
-	}
-	return nil
+	return pg.Exec(ctx, tx, "make view "+name, "create "+create)
 }
 
 // shownColumns is what a view of schema lb selects: the table, and of posts also their texts, once those have a view.
@@ -146,12 +139,9 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 	if table != "tsposts" {
 		return selected, nil
 	}
-	var texts bool
-	if err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, migrations.Views+".post_contents").Scan(&texts); err != nil {
-		return "", fmt.Errorf("look for the view of post texts: %w", err)
-	}
-	if !texts {
-		return selected, nil
+	texts, err := pg.Is(ctx, tx, "look for the view of post texts", `select to_regclass($1) is not null`, migrations.Views+".post_contents")
+	if err != nil || !texts {
+		return selected, err
 	}
 	return "select p.*, t.content, t.media_url, t.permalink from " + schema + "." + table + ` p
 		cross join lateral (

@@ -59,11 +59,7 @@ func (w work) stepped() <-chan struct{} {
 const notifySQL = `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`
 
 func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
-	_, err := tx.Exec(ctx, notifySQL, channels, payloads)
-	if err != nil {
-		return fmt.Errorf("notify progress: %w", err)
-	}
-	return nil
+	return pg.Exec(ctx, tx, "notify progress", notifySQL, channels, payloads)
 }
 
 // streamsOf are the streams that a batch has moved, for those who wait for one of them; nil stands for

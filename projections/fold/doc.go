@@ -11,5 +11,5 @@
 //
 // # Non-obvious
 //
-//   - A fold in bulk ([Bulk]) is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.
+//   - A fold in bulk is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.
 package fold

@@ -45,6 +45,32 @@ type Fold interface {
 	Apply(event Event) error
 	// Write stores the rows that Apply made, set-based. What it queues on last is sent with the commit.
 	Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
+	// Copy is for a rebuild and for a check of the tables: there the Fold gets every event of one partition in order, from an empty
+	// state and without Load and Write. It hands over, table by table and once, the rows that no later event of the partition changes;
+	// with last set, all that remain.
+	Copy(ctx context.Context, into write.CopyTarget, last bool) error
+}
+
+// HoldsUp is a [Projector] where a parked event holds up those behind it.
+type HoldsUp interface {
+	HoldsUp(key string, partition int32) bool
+}
+
+// Spanning is a [Projector] of which one row may come from several partitions: one fold gets all of them.
+type Spanning interface {
+	SpansPartitions() bool
+}
+
+// SpansPartitions tells whether a projector is [Spanning].
+func SpansPartitions(p Projector) bool {
+	spanning, is := p.(Spanning)
+	return is && spanning.SpansPartitions()
+}
+
+// Compacted is a [Projector] of a compacted topic.
+type Compacted interface {
+	// LogKey is the key of the records that make the row of a table with these values of its primary key; false: of no records.
+	LogKey(table string, row map[string]string) (key string, made bool)
 }
 
 // LoadAll does all that a Fold reads, in a transaction that is open.
@@ -68,32 +94,6 @@ func WriteAll(ctx context.Context, tx pgx.Tx, state Fold) error {
 	}
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("write: %w", err)
-	}
-	return nil
-}
-
-// Bulk is a Fold that can make whole tables: it gets every event of one partition in order, from an empty state and
-// without Load and Write. All projections are one: rebuilds and the check of tables run it.
-type Bulk interface {
-	Fold
-	// Take takes out of the fold the rows that no later event of the partition changes; with last set, all that remain.
-	Take(last bool) (Handover, error)
-}
-
-// Handover hands over, table by table, rows that were taken out of a fold, once. The fold may go on meanwhile.
-type Handover func(ctx context.Context, into write.CopyTarget) error
-
-// HandNothing is the [Handover] of a fold of which nothing is final yet.
-func HandNothing(context.Context, write.CopyTarget) error { return nil }
-
-// HandOver takes rows out of a fold and hands them over at once.
-func HandOver(ctx context.Context, bulk Bulk, into write.CopyTarget, last bool) error {
-	hand, err := bulk.Take(last)
-	if err == nil {
-		err = hand(ctx, into)
-	}
-	if err != nil {
-		return fmt.Errorf("hand over rows: %w", err)
 	}
 	return nil
 }

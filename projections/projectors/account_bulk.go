@@ -2,111 +2,90 @@ package projectors
 
 import (
 	"context"
-	"iter"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Take implements [fold.Bulk]. A later event may take the instant or the day of any: rows come at the end, until then the
+// Copy implements [fold.Fold]. A later event may take the instant or the day of any: rows come at the end, until then the
 // readings are packed.
-func (f *accountFold) Take(last bool) (fold.Handover, error) {
+func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedAccounts{series: map[accountSeries][]byte{}}
 	}
 	for _, e := range f.events {
 		if err := f.packed.add(e); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	f.events = nil
 	if !last {
-		return fold.HandNothing, nil
-	}
-	return func(ctx context.Context, into write.CopyTarget) error {
-		err := write.StreamTables(ctx, into, erasureRows(accountErasures, f.erased.applied))
-		if err != nil {
-			return err
-		}
-		for accounts := range f.packed.each(f.erased) {
-			err := write.StreamTables(ctx, into,
-				write.TableRows{Name: "tSAccountIns", Columns: accountReadings.Columns, Rows: accountReadingRows(accounts)},
-				write.TableRows{Name: "account_months", Columns: monthColumns, Rows: accountMonthRows(accounts)},
-				write.TableRows{Name: "account_newest", Columns: accountNewest.Columns, Rows: accountNewestRows(accounts, f.erased)},
-			)
-			if err != nil {
-				return err
-			}
-		}
 		return nil
-	}, nil
+	}
+	err := accountErasures.Copy(ctx, into, slices.Values(f.erased.applied.rows()))
+	for accounts := range f.packed.each(f.erased) {
+		if err == nil {
+			err = f.copyAccounts(ctx, into, accounts)
+		}
+	}
+	return err
 }
 
-func accountReadingRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, reads := range accounts {
-			for i, r := range reads {
-				if i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt) {
-					continue // the smaller id has it
-				}
+// copyAccounts copies the rows of the readings of accounts: of two of one instant the first has it.
+func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]packedAccountRead) error {
+	var readings []accountRow
+	var newest []newestRow
+	var months []monthRow
+	for _, reads := range accounts {
+		newestOf, monthsOf := map[newestKey]newestRow{}, monthFold{}
+		for i, r := range reads {
+			monthsOf.add(&r.AccountRead, r.eventID)
+			second := i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt)
+			if !second {
 				row, err := newAccountRow(r.accountEvent)
+				if err != nil {
+					return err
+				}
 				row.missing, row.demographics = r.missing, r.demographics
-				if !yield(accountReadings.Values(row), err) || err != nil {
-					return
-				}
+				readings = append(readings, row)
 			}
+			if second && f.erased.any(r.Tenant) {
+				continue // see [accountFold.loadPresent]
+			}
+			key := newestKeyOf(r.Tenant)
+			newestOf[key] = newestOf[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
+		}
+		newest = slices.AppendSeq(newest, maps.Values(newestOf))
+		for key, days := range monthsOf {
+			months = append(months, monthRow{key, days})
 		}
 	}
+	if err := accountReadings.Copy(ctx, into, slices.Values(readings)); err != nil {
+		return err
+	}
+	if err := accountMonths.Copy(ctx, into, slices.Values(months)); err != nil {
+		return err
+	}
+	return accountNewest.Copy(ctx, into, slices.Values(newest))
 }
 
-// accountMonthRows lays the figures of one account after the other out by months.
-func accountMonthRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, reads := range accounts {
-			months := monthFold{}
-			for _, r := range reads {
-				months.add(&r.AccountRead, r.eventID)
-			}
-			for key, days := range months {
-				if !yield(append(key.values(), daysOfMonth(days)...), nil) {
-					return
-				}
-			}
+// monthRow is a row of account_months.
+type monthRow struct {
+	key  figureMonth
+	days map[int16]dayFigure
+}
+
+// accountMonths is for COPY: the arrays are in the order of the days. Live projection writes by [mergeMonths].
+var accountMonths = write.Table[monthRow]{
+	Name: "account_months", Columns: monthColumns,
+	Values: func(m monthRow) []any {
+		days := slices.Sorted(maps.Keys(m.days))
+		values, at, ids := make([]int64, len(days)), make([]time.Time, len(days)), make([]string, len(days))
+		for i, day := range days {
+			values[i], at[i], ids[i] = m.days[day].value, m.days[day].at, m.days[day].eventID
 		}
-	}
-}
-
-// daysOfMonth are the arrays of a row of account_months, in the order of the days.
-func daysOfMonth(figures map[int16]dayFigure) []any {
-	days := slices.Sorted(maps.Keys(figures))
-	values, at, ids := make([]int64, len(days)), make([]time.Time, len(days)), make([]string, len(days))
-	for i, day := range days {
-		values[i], at[i], ids[i] = figures[day].value, figures[day].at, figures[day].eventID
-	}
-	return []any{days, values, at, ids}
-}
-
-func accountNewestRows(accounts [][]packedAccountRead, erased erasures) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, reads := range accounts {
-			newest := map[newestKey]newestRow{}
-			for i, r := range reads {
-				if i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt) && erased.any(r.Tenant) {
-					continue // see [accountFold.loadPresent]
-				}
-				key := newestKeyOf(r.Tenant)
-				newest[key] = newest[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
-			}
-			for _, n := range newest {
-				values := accountNewest.Values(n)
-				values[slices.Index(accountNewest.Columns, "metrics")] = n.metrics()
-				if !yield(values, nil) {
-					return
-				}
-			}
-		}
-	}
+		return append(m.key.values(), days, values, at, ids)
+	},
 }

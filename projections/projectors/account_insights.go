@@ -213,7 +213,7 @@ var accountNewest = write.NewTable("account_newest",
 	func(r newestRow) []any {
 		return []any{
 			r.SocialAccount, r.ParentAccount, r.AccountID, r.MemberID, r.CapturedAt, r.eventID,
-			write.JSONList(r.metrics()), r.missing, r.first, nullIfZero(r.since), nullIfZero(r.until),
+			r.metrics(), r.missing, r.first, nullIfZero(r.since), nullIfZero(r.until),
 		}
 	})
 

@@ -23,15 +23,14 @@ import (
 func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks [][]fold.Event) {
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		bulk, ok := p.Begin(1).(fold.Bulk)
-		require.True(t, ok)
+		bulk := p.Begin(1)
 		for i, chunk := range chunks {
 			for _, ev := range chunk {
 				if err := bulk.Apply(ev); err != nil {
 					return err
 				}
 			}
-			if err := fold.HandOver(ctx, bulk, tx, i == len(chunks)-1); err != nil {
+			if err := bulk.Copy(ctx, tx, i == len(chunks)-1); err != nil {
 				return err
 			}
 		}

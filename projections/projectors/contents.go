@@ -68,6 +68,8 @@ type contentState struct {
 }
 
 type contentFold struct {
+	loadsNothing // no row depends on the one before it
+
 	last map[contentKey]contentState
 }
 
@@ -90,12 +92,6 @@ func (f *contentFold) Apply(ev fold.Event) error {
 	}
 	return nil
 }
-
-// Load implements [fold.Fold]: no row depends on the one before it.
-func (*contentFold) Load(*pgx.Batch, []fold.Event) {}
-
-// LoadMore implements [fold.Fold].
-func (*contentFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
 
 const contentKeyColumns = "parent_account, social_account_id, external_id, origin"
 
@@ -136,17 +132,13 @@ func (f *contentFold) changed() (rows, erased []contentState) {
 	return rows, erased
 }
 
-var _ fold.Bulk = (*contentFold)(nil)
-
-// Take implements [fold.Bulk]. Any record may replace an earlier one, so that all rows come at the end.
-func (f *contentFold) Take(last bool) (fold.Handover, error) {
+// Copy implements [fold.Fold]. Any record may replace an earlier one, so that all rows come at the end.
+func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
-		return fold.HandNothing, nil
+		return nil
 	}
 	rows, _ := f.changed()
-	return func(ctx context.Context, into write.CopyTarget) error {
-		return write.CopyRows(ctx, into, contentsTable, slices.Values(rows))
-	}, nil
+	return contentsTable.Copy(ctx, into, slices.Values(rows))
 }
 
 // LogKey implements [fold.Compacted].

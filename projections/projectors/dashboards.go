@@ -65,7 +65,6 @@ type dashboardsFold struct {
 	history    []historyRow
 	commands   map[commandScope]commandRow
 	notices    []noticeRow
-	packed     packedCommands // in a rebuild
 }
 
 var (

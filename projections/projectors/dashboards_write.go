@@ -1,11 +1,13 @@
 package projectors
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,16 +54,11 @@ type commandRow struct {
 // record was its own; records that no command made have one or the other of the ids below.
 func newCommandRow(ev fold.Event, made domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
-	row := commandRow{
-		parent: ev.Key, subject: audit.Actor, key: audit.IdempotencyKey, commandID: audit.CommandID,
-		digest: audit.RequestDigest, sub: primary, version: made.Version, time: ev.Envelope.Time,
+	row := commandRow{ // a rebuild keeps it for long: a part of a text would keep all headers of the record
+		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey), commandID: strings.Clone(audit.CommandID),
+		digest: strings.Clone(audit.RequestDigest), sub: primary, version: made.Version, time: ev.Envelope.Time,
 	}
-	if row.key == "" {
-		row.key = row.commandID
-	}
-	if row.key == "" {
-		row.key = ev.Envelope.ID
-	}
+	row.key = cmp.Or(row.key, row.commandID, ev.Envelope.ID)
 	return row
 }
 
@@ -94,8 +91,8 @@ var preferencesTable = write.NewTable("dashboard_preferences",
 	write.ReplaceRow("parent_account, sub_account_id", ""),
 	func(d domain.Dashboard) []any {
 		return []any{
-			d.ParentAccount, d.SubAccountID, d.DocumentID, write.JSONList(d.SubAccountIDs), write.JSONList(d.Users), write.JSONList(d.MainPOC),
-			d.AllowClientDashboard, write.JSONList(d.Scopes), d.CreatedAt, d.UpdatedAt, d.Version,
+			d.ParentAccount, d.SubAccountID, d.DocumentID, d.SubAccountIDs, d.Users, d.MainPOC,
+			d.AllowClientDashboard, d.Scopes, d.CreatedAt, d.UpdatedAt, d.Version,
 		}
 	})
 
@@ -123,7 +120,7 @@ var noticesTable = write.NewTable("access_notices",
 	`parent_account text, version bigint, user_id text, time timestamptz, kind text, sub_account_ids text[]`,
 	write.Clause(""),
 	func(r noticeRow) []any {
-		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, write.JSONList(r.notice.SubAccounts)}
+		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, r.notice.SubAccounts}
 	})
 
 // Write implements [fold.Fold].
@@ -138,7 +135,7 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 			heads = append(heads, headRow{parent, s.head})
 		}
 		if s.head.Version > 0 { // also when parked records are folded again, long after their time
-			parents, forget = append(parents, parent), append(forget, s.head.Time.Add(-domain.CommandMemory))
+			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
 			dashboards = append(dashboards, s.dashboards[sub])
@@ -153,10 +150,40 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	commandsTable.Queue(last, slices.Collect(maps.Values(f.commands)))
 	noticesTable.Queue(last, f.notices)
 	if len(parents) > 0 {
-		// Forgetting goes by record time, so that a rebuild forgets the same commands.
 		last.Queue(`
 			delete from dashboard_commands c using unnest($1::text[], $2::timestamptz[]) as f(parent_account, before)
 			where c.parent_account = f.parent_account and c.time < f.before`, parents, forget)
 	}
 	return nil
+}
+
+// forgets is the time before which the commands of the stream are forgotten. It goes by record time, so that a rebuild forgets the same.
+func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMemory) }
+
+// Copy implements [fold.Fold]. History and notices go at once, the rest, which any record may change, at the end.
+func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool { return row.time.Before(f.streams[row.parent].forgets()) })
+	err := historyTable.Copy(ctx, into, slices.Values(f.history))
+	if err == nil {
+		err = noticesTable.Copy(ctx, into, slices.Values(f.notices))
+	}
+	f.history, f.notices = nil, nil
+	if err != nil || !last {
+		return err
+	}
+	var heads []headRow
+	var dashboards []domain.Dashboard
+	for parent, s := range f.streams {
+		if s.moved {
+			heads = append(heads, headRow{parent, s.head})
+		}
+		dashboards = slices.AppendSeq(dashboards, maps.Values(s.dashboards))
+	}
+	if err := commandsTable.Copy(ctx, into, maps.Values(f.commands)); err != nil {
+		return err
+	}
+	if err := headsTable.Copy(ctx, into, slices.Values(heads)); err != nil {
+		return err
+	}
+	return preferencesTable.Copy(ctx, into, slices.Values(dashboards))
 }

@@ -59,6 +59,8 @@ type entityState struct {
 }
 
 type directoryFold struct {
+	loadsNothing // no row depends on the one before it
+
 	last map[string]entityState // by key
 }
 
@@ -90,12 +92,6 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-// Load implements [fold.Fold]: no row depends on the one before it.
-func (*directoryFold) Load(*pgx.Batch, []fold.Event) {}
-
-// LoadMore implements [fold.Fold].
-func (*directoryFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
-
 // changed are the rows of each kind and the ids that are erased, in the order of their keys.
 func (f *directoryFold) changed() (rows map[string][]entityState, erased map[string][]string) {
 	rows, erased = map[string][]entityState{}, map[string][]string{}
@@ -123,22 +119,18 @@ func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) erro
 	return nil
 }
 
-var _ fold.Bulk = (*directoryFold)(nil)
-
-// Take implements [fold.Bulk]. Any record may replace an entity, so that all of them go at the end.
-func (f *directoryFold) Take(last bool) (fold.Handover, error) {
+// Copy implements [fold.Fold]. Any record may replace an entity, so that all of them go at the end.
+func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
-		return fold.HandNothing, nil
+		return nil
 	}
 	rows, _ := f.changed()
-	return func(ctx context.Context, into write.CopyTarget) error {
-		for _, kind := range entityKinds {
-			if err := write.CopyRows(ctx, into, kind.insert, slices.Values(rows[kind.kind])); err != nil {
-				return err
-			}
+	for _, kind := range entityKinds {
+		if err := kind.insert.Copy(ctx, into, slices.Values(rows[kind.kind])); err != nil {
+			return err
 		}
-		return nil
-	}, nil
+	}
+	return nil
 }
 
 // entityKind ties a kind of entity to its table.

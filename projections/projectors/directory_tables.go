@@ -1,9 +1,6 @@
 package projectors
 
-import (
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections/write"
-)
+import "github.com/ledgerboard/ledgerboard/domain"
 
 // entityKinds lists the tables of projection directory.
 var entityKinds = []entityKind{
@@ -27,7 +24,7 @@ var entityKinds = []entityKind{
 		}),
 	newKind("orders", "id", `id text, buyer text, seller text, product_type text, assigned_users text[]`,
 		func(r domain.DirectoryOrder) []any {
-			return []any{r.ID, r.Buyer, r.Seller, r.ProductType, write.JSONList(r.AssignedUsers)}
+			return []any{r.ID, r.Buyer, r.Seller, r.ProductType, r.AssignedUsers}
 		}),
 	newKind("sessions", "id", `id text, user_id text, login_at timestamptz`,
 		func(r domain.DirectorySession) []any { return []any{r.ID, r.UserID, r.LoginAt} }),

@@ -10,7 +10,7 @@
 //   - What a rebuild copies is made by the functions that make the rows of a batch.
 //
 // It is one package because the projectors share more with one another than with the engine: the two of `metrics` and that of contents the
-// rules of erasures, those of metrics and of dashboards the packing of rebuilds, all of them how an instant is stored. They share no state.
+// rules of erasures, those of metrics the packing of rebuilds, all of them how an instant is stored. They share no state.
 //
 // It may not import projections, watermill, commands, readmodels or api: of the packages beside it only ddl, fold and write.
 //

@@ -141,14 +141,3 @@ func newErasuresTable(name string) write.Table[erasedAccount] {
 			return []any{r.accountSeries.account, r.parent, r.erasure.account, int16(r.platform), r.at}
 		})
 }
-
-// erasureRows are all that were applied, for a rebuild.
-func erasureRows(t write.Table[erasedAccount], of erasedUntil) write.TableRows {
-	return write.TableRows{Name: t.Name[0], Columns: t.Columns, Rows: func(yield func([]any, error) bool) {
-		for _, row := range of.rows() {
-			if !yield(t.Values(row), nil) {
-				return
-			}
-		}
-	}}
-}

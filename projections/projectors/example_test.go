@@ -23,18 +23,14 @@ func Example() {
 			Data:     domain.ProjectionPaused{},
 		}}
 	}
-	bulk, ok := projectors.Operations{}.Begin(1).(fold.Bulk)
-	if !ok {
-		fmt.Println("operations cannot be rebuilt")
-		return
-	}
+	operations := projectors.Operations{}.Begin(1)
 	for n := range 2 {
-		if err := bulk.Apply(paused(n)); err != nil {
+		if err := operations.Apply(paused(n)); err != nil {
 			fmt.Println(err)
 			return
 		}
 	}
-	if err := fold.HandOver(context.Background(), bulk, printed{}, true); err != nil {
+	if err := operations.Copy(context.Background(), printed{}, true); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

@@ -19,6 +19,11 @@ import (
 // each connection.
 type Operations struct{}
 
+var _ fold.Spanning = Operations{}
+
+// SpansPartitions implements [fold.Spanning]: a connection that came to another agency has states in two partitions.
+func (Operations) SpansPartitions() bool { return true }
+
 // Name implements [fold.Projector].
 func (Operations) Name() string { return "operations" }
 
@@ -53,16 +58,12 @@ type stateRow struct {
 }
 
 type operationsFold struct {
+	loadsNothing
+
 	trail  []trailRow
 	seen   map[trailKey]bool // those that trail holds or held
 	states map[int64]stateRow
 }
-
-// Load implements [fold.Fold]: no row need be read.
-func (*operationsFold) Load(*pgx.Batch, []fold.Event) {}
-
-// LoadMore implements [fold.Fold].
-func (*operationsFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
 
 // trailKey is the hash of a row's key: a bulk fold remembers it of every record.
 type trailKey [16]byte
@@ -126,4 +127,15 @@ func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	trailTable.Queue(last, f.trail)
 	statesTable.Queue(last, slices.Collect(maps.Values(f.states)))
 	return nil
+}
+
+// Copy implements [fold.Fold]. The trail goes at once, the states of connections at the end. Where partitions are
+// folded apart, the statement before the keys of connection_states drops the older state of a connection.
+func (f *operationsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	err := trailTable.Copy(ctx, into, slices.Values(f.trail))
+	f.trail = nil
+	if err != nil || !last {
+		return err
+	}
+	return statesTable.Copy(ctx, into, maps.Values(f.states))
 }

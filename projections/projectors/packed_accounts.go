@@ -21,7 +21,6 @@ type packedAccounts struct {
 	figures dictionary[domain.Figure] // what they are of: value and day left out
 	days    dictionary[string]        // that figures are of; "" for those of no day
 	lists   dictionary[string]        // what is missing, as JSON
-	ids     packedIDs
 }
 
 // accountSeries is an account as one agency reads it.
@@ -62,7 +61,7 @@ func (p *packedAccounts) add(e accountEvent) error {
 		}
 	}
 	b := binary.AppendVarint(p.series[key], e.CapturedAt.UnixMicro())
-	b = p.ids.append(b, e.eventID)
+	b = appendID(b, e.eventID)
 	b = binary.AppendUvarint(b, p.owners.place(packedOwner{e.AccountID, e.MemberID, e.Platform, e.AccountType}))
 	backfilled := byte(0)
 	if e.Backfilled {
@@ -129,7 +128,7 @@ func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
 
 func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r packedAccountRead) {
 	r.CapturedAt = time.UnixMicro(packed.varint()).UTC()
-	r.eventID = p.ids.take(packed)
+	r.eventID = packed.id()
 	owner := p.owners.list[packed.uvarint()]
 	r.Tenant = domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account}
 	r.Platform, r.AccountType = owner.platform, owner.accountType

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,67 +13,42 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// packedID is an event id in 20 bytes: nearly all are UUIDs.
-type packedID struct {
-	uuid  uuid.UUID
-	other uint32 // from 1 on: its place among those that are none
+// unpacking is what is left of a packed series.
+type unpacking struct{ rest []byte }
+
+func (u *unpacking) take(n int) []byte {
+	taken := u.rest[:n]
+	u.rest = u.rest[n:]
+	return taken
 }
 
-// parseUUID reads a UUID as it is always written; other spellings are other texts.
-func parseUUID(text string) (id uuid.UUID, canonical bool) {
-	if len(text) != len("00000000-0000-0000-0000-000000000000") || strings.ContainsAny(text, "ABCDEF") {
-		return id, false
-	}
-	id, err := uuid.Parse(text)
-	return id, err == nil
+func (u *unpacking) byte() byte { return u.take(1)[0] }
+
+func (u *unpacking) varint() int64 {
+	v, n := binary.Varint(u.rest)
+	u.rest = u.rest[n:]
+	return v
 }
 
-// packedIDs packs event ids. Its zero value is ready.
-type packedIDs struct {
-	others []string
-	places map[string]uint32
+func (u *unpacking) uvarint() uint64 {
+	v, n := binary.Uvarint(u.rest)
+	u.rest = u.rest[n:]
+	return v
 }
 
-func (p *packedIDs) pack(id string) packedID {
-	if u, canonical := parseUUID(id); canonical {
-		return packedID{uuid: u}
+// appendID packs an event id: nearly all are UUIDs, as they are always written.
+func appendID(b []byte, id string) []byte {
+	if packed, err := uuid.Parse(id); err == nil && packed.String() == id {
+		return append(append(b, 0), packed[:]...)
 	}
-	if p.places == nil {
-		p.places = map[string]uint32{}
-	}
-	place, known := p.places[id]
-	if !known {
-		p.others = append(p.others, id)
-		place = uint32(len(p.others))
-		p.places[id] = place
-	}
-	return packedID{other: place}
+	return append(binary.AppendUvarint(b, uint64(len(id))), id...)
 }
 
-func (p *packedIDs) text(id packedID) string {
-	if id.other > 0 {
-		return p.others[id.other-1]
+func (u *unpacking) id() string {
+	if n := u.uvarint(); n > 0 {
+		return string(u.take(int(n)))
 	}
-	return id.uuid.String()
-}
-
-// append appends a packed id.
-func (p *packedIDs) append(b []byte, id string) []byte {
-	packed := p.pack(id)
-	b = binary.AppendUvarint(b, uint64(packed.other))
-	if packed.other == 0 {
-		b = append(b, packed.uuid[:]...)
-	}
-	return b
-}
-
-// take reads a packed id.
-func (p *packedIDs) take(packed *unpacking) string {
-	id := packedID{other: uint32(packed.uvarint())}
-	if id.other == 0 {
-		copy(id.uuid[:], packed.take(len(id.uuid)))
-	}
-	return p.text(id)
+	return uuid.UUID(u.take(len(uuid.UUID{}))).String()
 }
 
 // packedPosts holds readings of posts in some 50 bytes each, and without pointers: a rebuild keeps all of a partition
@@ -82,7 +56,6 @@ func (p *packedIDs) take(packed *unpacking) string {
 type packedPosts struct {
 	series map[agencyPost][]byte
 	owners dictionary[packedOwner]
-	ids    packedIDs
 }
 
 // packedOwner is what nearly all readings of a series have in common.
@@ -129,7 +102,7 @@ func (p *packedPosts) add(r *reading) {
 	b = binary.AppendUvarint(append(b, flags), has)
 	b = binary.AppendVarint(b, r.at.UnixMicro())
 	b = binary.AppendUvarint(b, p.owners.place(packedOwner{r.AccountID, r.MemberID, r.platform, r.accountType}))
-	b = p.ids.append(b, r.eventID)
+	b = appendID(b, r.eventID)
 	if r.published != nil {
 		b = binary.AppendVarint(b, r.published.UnixMicro())
 	}
@@ -218,7 +191,7 @@ func (p *packedPosts) unpackOne(key agencyPost, until time.Time, packed *unpacki
 	flags, has := packed.byte(), packed.uvarint()
 	at := time.UnixMicro(packed.varint()).UTC()
 	owner := p.owners.list[packed.uvarint()]
-	id := p.ids.take(packed)
+	id := packed.id()
 	r := reading{
 		Tenant:   domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account},
 		platform: owner.platform, accountType: owner.accountType, external: key.external, at: at, eventID: id,

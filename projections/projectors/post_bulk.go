@@ -5,13 +5,12 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Take implements [fold.Bulk]. A later event may always change what a reading gained: rows come at the end, until then the
+// Copy implements [fold.Fold]. A later event may always change what a reading gained: rows come at the end, until then the
 // readings are packed.
-func (f *postFold) Take(last bool) (fold.Handover, error) {
+func (f *postFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedPosts{series: map[agencyPost][]byte{}}
 	}
@@ -22,70 +21,49 @@ func (f *postFold) Take(last bool) (fold.Handover, error) {
 	}
 	clear(f.series)
 	if !last {
-		return fold.HandNothing, nil
+		return nil
 	}
-	f.erasePosts()
-	f.compareRegistrations()
-	return func(ctx context.Context, into write.CopyTarget) error {
-		err := write.StreamTables(ctx, into,
-			write.TableRows{Name: "tSPosts", Columns: postsTable.Columns, Rows: f.postRows()}, erasureRows(postErasures, f.erased.applied))
-		if err != nil {
-			return err
-		}
-		var gains accountGains
-		for series := range f.packed.each(f.erased) {
-			err := write.StreamTables(ctx, into,
-				write.TableRows{Name: "tSPostInsights", Columns: postReadings.Columns, Rows: insightRows(series)},
-				write.TableRows{Name: "post_daily", Columns: postDaily.Columns, Rows: dayRows(series)},
-				write.TableRows{Name: "post_months", Columns: postMonthColumns, Rows: monthRows(series)},
-				write.TableRows{Name: "post_gains", Columns: postGains.Columns, Rows: gains.rows(series)},
-			)
-			if err != nil {
-				return err
-			}
-		}
-		return write.StreamTables(ctx, into, write.TableRows{Name: "post_gains", Columns: postGains.Columns, Rows: gains.rest()})
-	}, nil
-}
-
-func (f *postFold) postRows() iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, p := range f.posts {
-			row, err := p.row()
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			values := postsTable.Values(row)
-			values[slices.Index(postsTable.Columns, "newer_accounts")] = row.newer
-			if !yield(values, nil) {
-				return
-			}
+	for _, p := range f.posts {
+		p.changed = true
+	}
+	posts, err := f.changedPosts()
+	if err == nil {
+		err = postsTable.Copy(ctx, into, slices.Values(posts))
+	}
+	if err == nil {
+		err = postErasures.Copy(ctx, into, slices.Values(f.erased.applied.rows()))
+	}
+	var gains accountGains
+	for series := range f.packed.each(f.erased) {
+		if err == nil {
+			err = copySeries(ctx, into, series, &gains)
 		}
 	}
+	if err != nil {
+		return err
+	}
+	return postGains.Copy(ctx, into, slices.Values(gains.sums.rows()))
 }
 
-func insightRows(series [][]*reading) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		var values []any
+func copySeries(ctx context.Context, into write.CopyTarget, series [][]*reading, gains *accountGains) error {
+	if err := postReadings.Copy(ctx, into, flatten(series, slices.Values)); err != nil {
+		return err
+	}
+	if err := postDaily.Copy(ctx, into, flatten(series, daysOf)); err != nil {
+		return err
+	}
+	if err := postMonths.Copy(ctx, into, flatten(series, monthsOf)); err != nil {
+		return err
+	}
+	return postGains.Copy(ctx, into, flatten(series, gains.leftBehind))
+}
+
+// flatten are the rows of one series after the other.
+func flatten[R any](series [][]*reading, rowsOf func([]*reading) iter.Seq[R]) iter.Seq[R] {
+	return func(yield func(R) bool) {
 		for _, readings := range series {
-			for _, r := range readings {
-				values = appendInsight(values[:0], r)
-				if !yield(values, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func dayRows(series [][]*reading) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		var values []any
-		for _, readings := range series {
-			for d := range daysOf(readings) {
-				values = appendDay(values[:0], &d)
-				if !yield(values, nil) {
+			for row := range rowsOf(readings) {
+				if !yield(row) {
 					return
 				}
 			}
@@ -100,32 +78,15 @@ type accountGains struct {
 	sums gainFold
 }
 
-// rows are the sums of those accounts that the series leave behind.
-func (g *accountGains) rows(series [][]*reading) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, readings := range series {
-			if of := readings[0].SocialAccount; of != g.of || g.sums == nil {
-				for values, err := range g.rest() {
-					if !yield(values, err) {
-						return
-					}
-				}
-				g.of, g.sums = of, gainFold{}
-			}
-			for _, r := range readings {
-				g.sums.add(r, +1)
-			}
-		}
+// leftBehind takes a series in; it returns the sums of the account before, if the series is of another one.
+func (g *accountGains) leftBehind(readings []*reading) iter.Seq[*gainRow] {
+	var left []*gainRow
+	if of := readings[0].SocialAccount; of != g.of || g.sums == nil {
+		left = g.sums.rows()
+		g.of, g.sums = of, gainFold{}
 	}
-}
-
-// rest are the sums of the account that is not left behind yet.
-func (g *accountGains) rest() iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		for _, row := range g.sums.rows() {
-			if !yield(postGains.Values(row), nil) {
-				return
-			}
-		}
+	for _, r := range readings {
+		g.sums.add(r, +1)
 	}
+	return slices.Values(left)
 }

@@ -94,12 +94,10 @@ var postDaily = write.NewTable("post_daily",
 	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
 	 gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
 	write.ReplaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
-	func(d dayRow) []any { return appendDay(nil, &d) })
-
-func appendDay(values []any, d *dayRow) []any {
-	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
-		d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
-}
+	func(d dayRow) []any {
+		return append(readingValues(d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
+			d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
+	})
 
 // changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
 func changedDays(all []*series) (rows []dayRow, gone []*reading) {

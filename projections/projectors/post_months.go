@@ -214,15 +214,6 @@ func (m *postMonthRow) add(d *dayRow) {
 	}
 }
 
-// values are those of postMonthColumns.
-func (m *postMonthRow) values(key postMonth) []any {
-	values := append(key.values(), int16(m.platform), m.days)
-	for _, days := range m.known {
-		values = append(values, days)
-	}
-	return append(values, m.partial, m.gained)
-}
-
 // each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
 func (m *postMonthRow) each(key postMonth) []any {
 	values := append(key.values(), int16(m.platform))
@@ -238,22 +229,38 @@ func (m *postMonthRow) each(key postMonth) []any {
 	return append(values, m.partial)
 }
 
-func monthRows(series [][]*reading) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
+// postMonths is for COPY; live projection writes by [queueMonths].
+var postMonths = write.Table[monthOfPost]{
+	Name: "post_months", Columns: postMonthColumns,
+	Values: func(m monthOfPost) []any {
+		values := append(m.key.values(), int16(m.platform), m.days)
+		for _, days := range m.known {
+			values = append(values, days)
+		}
+		return append(values, m.partial, m.gained)
+	},
+}
+
+// monthOfPost is a row of post_months with its key.
+type monthOfPost struct {
+	key postMonth
+	*postMonthRow
+}
+
+// monthsOf makes the months of a sorted series.
+func monthsOf(readings []*reading) iter.Seq[monthOfPost] {
+	return func(yield func(monthOfPost) bool) {
 		months := map[postMonth]*postMonthRow{}
-		for _, readings := range series {
-			clear(months)
-			for d := range daysOf(readings) {
-				key := postMonthOf(d.reading)
-				if months[key] == nil {
-					months[key] = &postMonthRow{}
-				}
-				months[key].add(&d)
+		for d := range daysOf(readings) {
+			key := postMonthOf(d.reading)
+			if months[key] == nil {
+				months[key] = &postMonthRow{}
 			}
-			for key, m := range months {
-				if !yield(m.values(key), nil) {
-					return
-				}
+			months[key].add(&d)
+		}
+		for key, m := range months {
+			if !yield(monthOfPost{key, m}) {
+				return
 			}
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// appendReading appends the values of readingColumnTypes and of engagement.
-func appendReading(values []any, r *reading) []any {
+// readingValues are those of readingColumnTypes and of engagement, with room for more.
+func readingValues(r *reading) []any {
 	engagement, partial := r.Engagement()
-	return append(values,
+	return append(make([]any, 0, 48),
 		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
 		int16(r.platform), int16(r.accountType), r.published,
 		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch,
@@ -23,16 +23,14 @@ func appendReading(values []any, r *reading) []any {
 		engagement, partial)
 }
 
-func appendInsight(values []any, r *reading) []any {
-	return append(appendReading(values, r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
-		r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
-}
-
 const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
 
 var postReadings = write.NewTable("tSPostInsights", readingColumnTypes+engagementColumnTypes+stepColumnTypes,
 	write.ReplaceRow("social_account_id, external_id, parent_account, captured_at", ""),
-	func(r *reading) []any { return appendInsight(nil, r) })
+	func(r *reading) []any {
+		return append(readingValues(r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
+			r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
+	})
 
 // Write implements [fold.Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
 // server while the rest is worked out.
@@ -52,10 +50,10 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	all := f.inOrder()
 	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.was == nil })
-	postReadings.InsertNew(last, copying, newReadings, appendInsight)
+	postReadings.InsertNew(last, copying, newReadings)
 	days, gone := changedDays(all)
 	newDays, otherDays := split(days, func(d dayRow) bool { return d.isNew })
-	postDaily.InsertNew(last, copying, newDays, func(values []any, d dayRow) []any { return appendDay(values, &d) })
+	postDaily.InsertNew(last, copying, newDays)
 	postReadings.Queue(last, otherReadings)
 	postDaily.Queue(last, otherDays)
 	queueGone(last, gone)

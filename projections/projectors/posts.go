@@ -146,7 +146,7 @@ var postsTable = write.NewTable("tSPosts",
 		return []any{
 			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
 			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
-			r.first, r.last, write.JSONList(r.newer), r.listing, r.mainApp,
+			r.first, r.last, r.newer, r.listing, r.mainApp,
 		}
 	})
 

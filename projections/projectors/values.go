@@ -1,8 +1,11 @@
 package projectors
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
@@ -38,3 +41,12 @@ func indexable(texts ...string) error {
 func errMisplaced(ev fold.Event) error {
 	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)}
 }
+
+// loadsNothing is the part of a fold that needs no stored row.
+type loadsNothing struct{}
+
+// Load implements [fold.Fold].
+func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
+
+// LoadMore implements [fold.Fold].
+func (loadsNothing) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -11,28 +12,27 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Table is one set-based insert: `insert … select from unnest(…)`, one statement for any number of rows.
+// Table is where rows of a kind go: by one set-based insert (`insert … select from unnest(…)`) for any number of them, or by COPY.
 type Table[R any] struct {
-	Name    pgx.Identifier
+	Name    string
 	Columns []string
 	Values  func(R) []any // of a row, in the order of the columns
 
 	types []string // of the columns, as declared
-	sql   string
+	sql   string   // of the insert; a table that is declared without [NewTable] is only copied into
 }
 
 // NewTable declares an insert into name. The columns are written as in CREATE TABLE, and values are those of a
-// row in their order. A jsonb column takes JSON as bytes, a text[] column what [JSONList] makes (arrays of arrays
-// cannot be unnested row by row); one that is null where the list is empty is a "text[] null". A statement must
-// not meet one key twice: folds keep their rows by key.
+// row in their order. A jsonb column takes JSON as bytes, a text[] column a list of strings; one that is null where the
+// list is empty is a "text[] null". A statement must not meet one key twice: folds keep their rows by key.
 func NewTable[R any](name, columns string, conflict OnConflict, values func(R) []any) Table[R] {
-	t := Table[R]{Name: identifier(name), Values: values}
+	t := Table[R]{Name: name, Values: values}
 	var exprs, params []string
 	for i, column := range strings.Split(columns, ",") {
 		column, pgType, _ := strings.Cut(strings.TrimSpace(column), " ")
 		t.types = append(t.types, pgType)
 		expr := "s." + column
-		switch pgType {
+		switch pgType { // arrays of arrays cannot be unnested row by row
 		case "jsonb":
 			pgType, expr = "text", expr+"::jsonb"
 		case "text[]":
@@ -48,10 +48,6 @@ func NewTable[R any](name, columns string, conflict OnConflict, values func(R) [
 		name, names, strings.Join(exprs, ", "), strings.Join(params, ", "), names, conflict(t.Columns))
 	return t
 }
-
-// identifier is the name of a table for COPY: unquoted names are folded to lower case by the server, quoted ones, as COPY
-// gets them, are not.
-func identifier(name string) pgx.Identifier { return pgx.Identifier{strings.ToLower(name)} }
 
 // OnConflict makes the ON CONFLICT clause of an insert of columns.
 type OnConflict func(columns []string) string
@@ -74,9 +70,49 @@ func ReplaceRow(key, where string) OnConflict {
 
 // Queue adds the statement to the batch, unless there is nothing to write.
 func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
-	if len(rows) > 0 {
-		batch.Queue(t.sql, Arrays(rows, t.Values)...)
+	if len(rows) == 0 {
+		return
 	}
+	arrays := Arrays(rows, t.Values)
+	for c, pgType := range t.types {
+		if !strings.HasPrefix(pgType, "text[]") {
+			continue
+		}
+		for i, list := range arrays[c].([]any) {
+			arrays[c].([]any)[i] = jsonList(list)
+		}
+	}
+	batch.Queue(t.sql, arrays...)
+}
+
+// Copy hands rows over to a target, one at a time. Without rows the target hears nothing.
+func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) error {
+	next, stop := iter.Pull(rows)
+	defer stop()
+	row, more := next()
+	if !more {
+		return nil
+	}
+	// Unquoted names are folded to lower case by the server, quoted ones, as COPY gets them, are not.
+	_, err := into.CopyFrom(ctx, pgx.Identifier{strings.ToLower(t.Name)}, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
+		if !more {
+			return nil, nil
+		}
+		values := t.Values(row)
+		for c, pgType := range t.types {
+			if list, is := values[c].([]string); is && len(list) == 0 {
+				if values[c] = []string{}; pgType == "text[] null" {
+					values[c] = nil
+				}
+			}
+		}
+		row, more = next()
+		return values, nil
+	}))
+	if err != nil {
+		return fmt.Errorf("copy into %s: %w", t.Name, err)
+	}
+	return nil
 }
 
 // Arrays turns the values of rows into one array for each column.
@@ -97,22 +133,13 @@ func Arrays[R any](rows []R, values func(R) []any) []any {
 const copyAbove = 64
 
 // InsertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking for conflicts, few in
-// the batch with everything else. appendRow appends a row's values, of no column that is jsonb or text[].
-func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R, appendRow func([]any, R) []any) {
+// the batch with everything else.
+func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 	if len(rows) < copyAbove {
 		t.Queue(batch, rows)
 		return
 	}
-	copying.begin(func(ctx context.Context, tx pgx.Tx) error {
-		return streamRows(ctx, CopyInto{tx}, t.Name, t.Columns, func(yield func([]any, error) bool) {
-			var values []any
-			for _, row := range rows {
-				if values = appendRow(values[:0], row); !yield(values, nil) {
-					return
-				}
-			}
-		})
-	})
+	copying.begin(func(ctx context.Context, tx pgx.Tx) error { return t.Copy(ctx, CopyInto{tx}, slices.Values(rows)) })
 }
 
 // Copies are rows that go into tables by COPY, one table after the other, while a fold works out the next ones. Nobody else
@@ -148,16 +175,14 @@ func (c *Copies) Wait() error {
 	return c.err
 }
 
-// JSONList encodes a list as a JSON array; nil as an empty one.
-func JSONList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
+// jsonList encodes a list of strings as a JSON array; nil as an empty one.
+func jsonList(list any) string {
+	if texts, _ := list.([]string); len(texts) > 0 {
+		if raw, err := json.Marshal(texts); err == nil { // strings always encode
+			return string(raw)
+		}
 	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		return "[]" // strings always encode
-	}
-	return string(raw)
+	return "[]"
 }
 
 // Send runs a batch in one round trip and returns the first error.
