@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +23,8 @@ type DashboardPreview struct {
 	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who
 	// are not active, or whose account is not, can open nothing and are left out.
 	Access []PreviewedAccess `json:"access"`
-	// LostAccess are the users who would leave a list, and get a client_access_removed notice.
+	// LostAccess are the users who would leave a list, and get a client_access_removed notice. Those
+	// who are left out of `access` are left out here.
 	LostAccess []Named `json:"lost_access"`
 }
 
@@ -67,6 +69,7 @@ func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version, Preview: domain.OptionalText(p.Decision),
 		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: namedAll(n.users, p.LostAccess),
 	}
+	shown.LostAccess = slices.DeleteFunc(shown.LostAccess, func(u Named) bool { return !n.active[u.ID] })
 	for _, r := range p.Revisions {
 		state := n.state(&r.After)
 		shown.Dashboards = append(shown.Dashboards, PreviewedDashboard{

@@ -44,6 +44,14 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	}, preview.Access)
 
 	require.True(t, p.put(stella, link))
+	decided, err = p.updates.Preview(t.Context(), commands.UpdateDashboard{
+		Caller: p.caller(agencyA, stella), Change: domain.UpdateDashboard{Primary: north, Unlink: true, SubAccountIDs: &[]string{north}},
+	})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{nina, sam, asleep}, decided.LostAccess)
+	preview, err = readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []readmodels.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
 	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})
 	require.NoError(t, err)
 	byDashboard := map[string]readmodels.AccessEffect{}

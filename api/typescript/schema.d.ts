@@ -2998,7 +2998,7 @@ export interface components {
             as_of_version: number;
             /** @description `dashboards` are those that would change, by the ids of their sub-accounts. */
             dashboards: components["schemas"]["PreviewedDashboard"][];
-            /** @description `lost_access` are the users who would leave a list, and get a client_access_removed notice. */
+            /** @description `lost_access` are the users who would leave a list, and get a client_access_removed notice. Those who are left out of `access` are left out here. */
             lost_access: components["schemas"]["Named"][];
             /** @description `preview` names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); null: nothing would change. */
             preview: string | null;
