@@ -55,6 +55,8 @@ func (a ConnectAttempt) Over(now time.Time) bool {
 type ConnectOutcome struct {
 	// Refused says why nothing was connected, and what to do; null: something was.
 	Refused OptionalText `json:"refused"`
+	// Declined says that the person did not agree at the platform; absent: nothing of the kind.
+	Declined bool `json:"declined,omitempty"`
 	// Connected are the pages and profiles that are read from now on.
 	Connected []ConnectedNow `json:"connected"`
 	// FellAway are the names of pages that the sign-in no longer covers: they wait for another one.

@@ -33,7 +33,7 @@ func (c closedView) status() int {
 // closedBoard says so kindly, and what else is open.
 func (v *visit) closedBoard(id string, why *refused) closedView {
 	shown := closedView{Said: why.why.Message, refused: why.status}
-	if shown.Said == domain.ErrDashboardNotFound.Message {
+	if why.why.Code == domain.CodeNotFound {
 		shown.Said = "There is no such board, or it is not yours."
 	}
 	if v.me.Agency != nil {

@@ -72,7 +72,7 @@ func TestClientsStandAsRows(t *testing.T) {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
 	}}})
 	page := b.get("/console")
-	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
+	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
@@ -421,15 +421,15 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery &#43; 2 linked clients</h1>")
 
-	view.Scopes, view.SubAccountIDs = []string{"posts"}, alone
+	view.Scopes, view.SubAccountIDs, view.MainPOC = []string{"posts"}, alone, nil
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	shut := b.get("/console/board/" + bakery)
-	shut.says(http.StatusOK, "shows no figures on this board")
+	shut.says(http.StatusOK, "shows no figures on this board. Ask there")
 	require.NotContains(t, shut.Body.String(), "Somebody Else", "who else may look is the agency's")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
 	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
-	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
+	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard, in other words.")
 	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or it is not yours.")
 
 	asked := len(s.asked)

@@ -82,7 +82,7 @@ func (v *visit) refuse(err error) int {
 		told = errNoPage // the address is wrong: forms show their own faults
 	}
 	said := told.why.Message
-	if said == domain.ErrDashboardNotFound.Message || said == readmodels.ErrAccountNotFound.Message {
+	if errors.Is(told, domain.ErrDashboardNotFound) || errors.Is(told, readmodels.ErrAccountNotFound) {
 		said = "There is no such client. Check the address, or go on from the start page."
 	}
 	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for

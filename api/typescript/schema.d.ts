@@ -1411,7 +1411,7 @@ export interface paths {
         put?: never;
         /**
          * Connects what was chosen on that page.
-         * @description The form names pages of the list by page, those that move from another client by move.
+         * @description The form names pages of the list by page, those that move from another client by move. With again it begins another sign-in instead, once one was refused.
          */
         post: operations["postConnectChoose"];
         delete?: never;
@@ -2667,6 +2667,8 @@ export interface components {
         ConnectOutcome: {
             /** @description `connected` are the pages and profiles that are read from now on. */
             connected: components["schemas"]["ConnectedNow"][];
+            /** @description `declined` says that the person did not agree at the platform; absent: nothing of the kind. */
+            declined?: boolean;
             /** @description `fell_away` are the names of pages that the sign-in no longer covers: they wait for another one. */
             fell_away: string[];
             /** @description `refused` says why nothing was connected, and what to do; null: something was. */

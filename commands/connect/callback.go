@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ type CameBack struct {
 func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
 	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // loaded again: what came of it is on its page
-		if a.Outcome == nil || b.Code == "" || string(a.Outcome.Refused) != messageOf(refusal(a.Platform, declined)) {
+		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
 			return a.ID, nil
 		}
 		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing("This sign-in is over: the first time, you did not agree at "+Shown(a.Platform)+
@@ -47,7 +48,9 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 		c.Logger.ErrorContext(ctx, "a sign-in came to no end", "attempt", a.ID, "platform", a.Platform.String(), "error", err)
 		refused = "Something went wrong on our side. Nothing was connected. Start again; if it stays, report the id " + a.ID + "."
 	}
-	return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing(refused), c.Now())
+	outcome := nothing(refused)
+	outcome.Declined = b.declined()
+	return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 }
 
 // WhyNotBack says why a call-back would find no page in this browser, with an error of the store as [Connect.CallBack] has it; nil where
@@ -72,7 +75,7 @@ func messageOf(err error) string {
 // redeem ends with an error that a person may read, or with an internal one.
 func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBack, still Still) error {
 	if b.Error != "" || b.Code == "" {
-		return refusal(a.Platform, b.Error)
+		return b.refusal()
 	}
 	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
 		return err
@@ -103,17 +106,19 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBac
 // waitingRef names the tokens that wait; the store deletes them by it, also when it was never told that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
-const declined = "access_denied" // the person did not agree
+// declined tells whether the person did not agree, by the words of the four platforms.
+func (b CameBack) declined() bool {
+	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
+}
 
-// refusal says what the person did at the platform, by the words of the four platforms.
-func refusal(p domain.Platform, word string) error {
-	switch word {
-	case declined, "user_cancelled_login", "user_cancelled_authorize":
-		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to.", Shown(p))
-	default:
-		return domain.NewError(domain.CodeUnprocessable, "%s did not let you through. Nothing was connected. Start again; if it stays, "+
-			"tell whoever runs this service to look at its app at %s.", Shown(p), Shown(p))
+// refusal says what the person did at the platform.
+func (b CameBack) refusal() error {
+	at := Shown(b.Platform)
+	if b.declined() {
+		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to.", at)
 	}
+	return domain.NewError(domain.CodeUnprocessable, "%s did not let you through. Nothing was connected. Start again; if it stays, "+
+		"tell whoever runs this service to look at its app at %s.", at, at)
 }
 
 // platformRefuses says what to do when a code is not redeemed. What the platform said goes to the log, without codes and tokens.

@@ -112,6 +112,7 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 			view, err := s.View(t.Context(), begun.ID, browser, s.still)
 			require.NoError(t, err)
 			require.Contains(t, view.Outcome.Refused, one.says)
+			require.Equal(t, one.code == "", view.Outcome.Declined)
 			require.Empty(t, s.due(domain.Facebook))
 		})
 	}

@@ -54,10 +54,11 @@ var connectOperations = map[string]about{
 	"getConnectStart": browserPage("A page that says who asks for a sign-in and for whom, with a link to the platform.", "The first browser that opens it holds it."),
 	"getConnectBack": browserPage("The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
 		"It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it."),
-	"getConnectChoose":  browserPage("A page that offers what the sign-in brought, or says what came of it.", "Only for the browser that holds the sign-in."),
-	"postConnectChoose": browserPage("Connects what was chosen on that page.", "The form names pages of the list by page, those that move from another client by move."),
-	"getConnectLink":    browserPage("The page of a link.", "Opening it binds nothing."),
-	"postConnectLink":   browserPage("Follows a link, and begins a sign-in at the platform that the form names.", "From then on the link works in this browser only."),
+	"getConnectChoose": browserPage("A page that offers what the sign-in brought, or says what came of it.", "Only for the browser that holds the sign-in."),
+	"postConnectChoose": browserPage("Connects what was chosen on that page.", "The form names pages of the list by page, those that move from another client by move. "+
+		"With again it begins another sign-in instead, once one was refused."),
+	"getConnectLink":  browserPage("The page of a link.", "Opening it binds nothing."),
+	"postConnectLink": browserPage("Follows a link, and begins a sign-in at the platform that the form names.", "From then on the link works in this browser only."),
 
 	"postConnectMetaDeauthorize": {
 		tag: tagConnecting, summary: "Meta tells that a person removed our app.",
