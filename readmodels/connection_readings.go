@@ -41,8 +41,8 @@ type ConnectionReading struct {
 	LastReadAt *time.Time `json:"last_read_at"`
 	// NextDue is when its totals are read next; null: at once, or, by its state, not at all.
 	NextDue   *time.Time          `json:"next_due"`
-	Pace      domain.OptionalText `json:"pace"`        // a sentence; null before the first reading
-	CallsADay int                 `json:"calls_a_day"` // that its totals and posts cost
+	Pace      domain.OptionalText `json:"pace"`        // how often its totals are read; null before the first reading, and while it is not read
+	CallsADay int                 `json:"calls_a_day"` // that reading its totals and its posts takes; 0 while it is not read
 }
 
 // HidePerson takes out the name of a profile that is a person's own.
@@ -70,8 +70,9 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		            else coalesce(f.reason, '') end,
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
-		           where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id)), case when d.paid and not d.dead and not d.paused and not d.held then f.due_at end, coalesce(f.pace, ''),
-		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
+		           where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id)),
+		       case when r.is_read then f.due_at end, case when r.is_read then coalesce(f.pace, '') else '' end,
+		       case when r.is_read then coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0) else 0 end
 		from tSAccounts s
 		cross join (select $4::timestamptz as now) t`+SignInJoins+`
 		left join accounts agency on agency.id = s.parent_account
@@ -81,6 +82,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
 		cross join lateral (select `+awaitsSignIn+` as dead, `+subscribed+` as paid, u.name is not null as paused, w.name is not null as held) d
+		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {

@@ -258,6 +258,8 @@ func TestPlatforms(t *testing.T) {
 			require.Equal(t, "reconnect", r.State)
 			require.EqualValues(t, "revoked", r.Reason)
 			require.Nil(t, r.NextDue)
+			require.Empty(t, r.Pace)
+			require.Zero(t, r.CallsADay, "it is not read")
 		}
 	}
 	ofOne, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{Account: clientC}, entityDay)

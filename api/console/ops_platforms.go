@@ -32,7 +32,7 @@ type platformRow struct {
 	Accounts int           // connected
 	States   []stateCount
 	Readings []api.PlatformReading
-	Calls    int        // a day, of all accounts
+	Calls    int        // a day, of all accounts that are read
 	ReadAt   *time.Time // the latest reading; nil: none
 }
 

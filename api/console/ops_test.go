@@ -263,10 +263,11 @@ func TestPlatformsAreShownByState(t *testing.T) {
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
 	}, nil)
 	page := b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
+	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day, for totals and posts", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
 		`href="/console/ops/do/read-connection/31"`,
 		"incident, OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
+	require.Equal(t, 1, strings.Count(page.Body.String(), "being read"), "the others have no accounts")
 }
 
 // The accounts of a paused platform are not read: they are shown as such, and not as connections that are to be resumed one by one.

@@ -2902,7 +2902,7 @@ export interface components {
             agency_name: string | null;
             /**
              * Format: int64
-             * @description that its totals and posts cost
+             * @description that reading its totals and its posts takes; 0 while it is not read
              */
             calls_a_day: number;
             /**
@@ -2934,7 +2934,7 @@ export interface components {
              * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
              */
             next_due: string | null;
-            /** @description a sentence; null before the first reading */
+            /** @description how often its totals are read; null before the first reading, and while it is not read */
             pace: string | null;
             /**
              * @description facebook, instagram, linkedin, tiktok

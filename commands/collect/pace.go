@@ -18,6 +18,8 @@ const leftOver = 0.1
 
 // Pace is how often a connection is read.
 type Pace struct {
+	Account domain.AccountType // that is read; LinkedIn only
+
 	Every  time.Duration // between two readings; never less than configured
 	Wanted time.Duration // as configured
 	Calls  int           // that a reading takes
@@ -47,7 +49,7 @@ func (d Demand) of(account domain.ConnectedAccount) Demand {
 // PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
 // what is left, and each connection is read as often as the others of its kind.
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Rate) Pace {
-	pace := Pace{Wanted: d.wanted(kind), Calls: CallsOf(kind, d.Platform, account)}
+	pace := Pace{Account: account, Wanted: d.wanted(kind), Calls: CallsOf(kind, d.Platform, account)}
 	pace.Every = pace.Wanted
 	for _, q := range quotas {
 		sharing := d.sharing(q.Scope, account)
@@ -248,7 +250,7 @@ func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
 	slowest := map[domain.FetchQueue]Pace{}
 	c.paceSaid.Range(func(key, said any) bool {
 		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
-		if pace.Every > slowest[queue].Every {
+		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
 			slowest[queue] = pace
 		}
 		return true

@@ -4,13 +4,21 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading".
+// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
 func (p Pace) String() string {
-	each := fmt.Sprintf("%d a reading", p.Calls)
+	reading := " a reading"
+	switch p.Account {
+	case domain.LinkedInProfile:
+		reading += " of a profile"
+	case domain.LinkedInCompanyPage:
+		reading += " of a company page"
+	}
 	if p.Quota.Calls == 0 {
-		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+" a reading")
+		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+reading)
 	}
 	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
 	if p.Sharing > 1 {
@@ -19,7 +27,7 @@ func (p Pace) String() string {
 	if p.Quota.Assumed {
 		quota += " (taken for an app in development, as LEDGERBOARD_QUOTAS sets none)"
 	}
-	return fmt.Sprintf("every %s: %s, %s", spoken(p.Every), quota, each)
+	return fmt.Sprintf("every %s: %s, %d%s", spoken(p.Every), quota, p.Calls, reading)
 }
 
 func perWindow(window time.Duration) string {

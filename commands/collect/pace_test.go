@@ -68,11 +68,11 @@ func TestPaceIsToldToPeople(t *testing.T) {
 	t.Parallel()
 	page := collect.Demand{Platform: domain.Facebook, Connections: map[domain.AccountType]int{0: 7}, Accounts: time.Hour, Posts: 12 * time.Hour}
 	for want, pace := range map[string]collect.Pace{
-		"every 262 minutes: 100 calls a day, 7 a reading":                        paceOf(t, "linkedin:account:100/24h", 1, 0),
-		"every 28 hours: 500 calls a day for 40 connections, 7 a reading":        paceOf(t, "linkedin:app:500/24h", 30, 10),
-		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading": paceOf(t, "linkedin:app:100000/24h", 30, 10),
-		"every 1 hour, as configured: 2 calls a reading":                         collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
-		"every 12 hours, as configured: 9 calls a reading":                       collect.PaceOf(domain.FetchPosts, 0, page, nil),
+		"every 262 minutes: 100 calls a day, 7 a reading of a profile":                        paceOf(t, "linkedin:account:100/24h", 1, 0),
+		"every 28 hours: 500 calls a day for 40 connections, 7 a reading of a profile":        paceOf(t, "linkedin:app:500/24h", 30, 10),
+		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading of a profile": paceOf(t, "linkedin:app:100000/24h", 30, 10),
+		"every 1 hour, as configured: 2 calls a reading":                                      collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
+		"every 12 hours, as configured: 9 calls a reading":                                    collect.PaceOf(domain.FetchPosts, 0, page, nil),
 	} {
 		require.Equal(t, want, pace.String())
 	}
