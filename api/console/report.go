@@ -132,7 +132,7 @@ func (v *visit) readReport(shown *reportView, month figures) error {
 		}
 	}
 	for _, source := range slices.Concat(now.Sources, now.Costs.sources) {
-		why := network(source.PlatformName) + ", " + nameOr(string(source.Name), "an account that is gone") + ": " + string(source.Reason)
+		why := network(source.PlatformName) + ", " + nameOr(string(source.Name), "a page whose name is not known here") + ": " + string(source.Reason)
 		if source.Reason != "" && source.Status != analytics.SourceUnsupported && !slices.Contains(shown.Missing, why) {
 			shown.Missing = append(shown.Missing, why)
 		}

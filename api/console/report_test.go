@@ -39,7 +39,8 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Name: "Harbour", Reason: "Of views, 4 of 30 days were read.",
-	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: analytics.SourceUnsupported, Reason: "It gives none."})
+	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: analytics.SourceUnsupported, Reason: "It gives none."},
+		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b
 }
@@ -53,8 +54,8 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. Nothing to compare it with yet.", "Pages connected in this range count from their first reading.",
-		"Facebook, Harbour: Of views, 4 of 30 days were read.",
-		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "the full prices of the clients that have it", "No page views are read from LinkedIn, so it has no row.",
+		"Facebook, Harbour: Of views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
+		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "the full prices of the clients that have it", "No page views are read from LinkedIn, so it has no row.",
 		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
@@ -74,8 +75,8 @@ func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
 	data := analytics.AccountFollowers{}
 	f := &data.Total.Followers
 	for want, of := range map[string]analytics.Total{
-		"&#43;1.9\u00a0%": {Previous: new(int64(209266)), Change: new(int64(2668)), ChangePct: new(1.88), ComparedInPart: true},
-		">0.0\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(math.Copysign(0, -1))},
+		"&#43;1.88\u00a0%": {Previous: new(int64(209266)), Change: new(int64(2668)), ChangePct: new(1.88), ComparedInPart: true},
+		">0.00\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(math.Copysign(0, -1))},
 	} {
 		*f = of
 		f.Value = new(*f.Previous + *f.Change)
@@ -90,11 +91,11 @@ func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
 func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	for change, want := range map[int64]string{39: "&#43;2.0\u00a0%", -39: "−2.0\u00a0%", 38: "&#43;1.9\u00a0%"} {
-		// 39 of 2,000 are 1.95 %, which no binary fraction is.
+	for change, want := range map[int64]string{39: "&#43;0.20\u00a0%", -39: "−0.20\u00a0%", 38: "&#43;0.19\u00a0%"} {
+		// 39 of 20,000 are 0.195 %, which no binary fraction is.
 		now := analytics.AccountFollowers{}
 		now.Total.Followers = analytics.Total{
-			Value: new(2000 + change), Previous: new(int64(2000)), Change: &change, ChangePct: analytics.Percent(change, 2000, 2),
+			Value: new(20_000 + change), Previous: new(int64(20_000)), Change: &change, ChangePct: analytics.Percent(change, 20_000, 2),
 		}
 		s.answer("GET "+lastFourWeeks, now, analytics.Meta{TimeZone: "UTC"})
 		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", now, analytics.Meta{TimeZone: "UTC", Complete: true})

@@ -72,22 +72,16 @@ func whole(n any) int64 {
 	return v.Int()
 }
 
-// percent writes a change in per cent; "" if it is not known. It is rounded once, unless accounts that are in the change are not in the
-// percentage.
+// percent writes a change in per cent as the API has it: rounded once. "": it is not known.
 func percent(t analytics.Total) string {
-	p := t.ChangePct
-	if p == nil {
+	switch {
+	case t.ChangePct == nil:
 		return ""
+	case *t.ChangePct == 0: // -0 as well
+		return "0.00\u00a0%"
+	default:
+		return strings.Replace(fmt.Sprintf("%+.2f\u00a0%%", *t.ChangePct), "-", "−", 1)
 	}
-	if !t.ComparedInPart {
-		p = analytics.Percent(*t.Change, *t.Previous, 1)
-	}
-	const tenths = 10
-	shown := math.Round(*p*tenths) / tenths
-	if shown == 0 { // -0 as well
-		return "0.0\u00a0%"
-	}
-	return strings.Replace(fmt.Sprintf("%+.1f\u00a0%%", shown), "-", "−", 1)
 }
 
 // atPlatform is where a post is at its platform; "" where that is no address of the web.
