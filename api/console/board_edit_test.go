@@ -141,7 +141,8 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	key := saving.Get("key")
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
-	b.get(edits+"?saved=8").says(http.StatusOK, "It is saved.")
+	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "and not changed since.")
+	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved, and the board was changed again after it.")
 	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
 	}
@@ -190,7 +191,6 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
-	b.get(edits+"?saved=7").says(http.StatusOK, "<p>Saved <time")
 	history := b.get("/console/history")
 	history.says(http.StatusOK, "Not counted, because they are not active today:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, history.Body.String(), "by name, not by id")

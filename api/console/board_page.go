@@ -21,11 +21,12 @@ const (
 
 // boardPage is a board as its agency changes it.
 type boardPage struct {
-	Name  string
-	ID    string
-	Board boardFacts
-	Saved bool
-	Does  *effects // what was saved just now does; nil: that cannot be told
+	Name   string
+	ID     string
+	Board  boardFacts
+	Saved  bool
+	Newest bool     // nobody has changed the board since it was saved
+	Does   *effects // what was saved does, if it is the newest; nil: that cannot be told
 
 	Faults    formFaults                // why the change was not made, and what to do
 	Stale     bool                      // others have changed the board since the page was opened
@@ -74,7 +75,7 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults for
 		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
 		Names: map[string]string{},
 	}
-	if shown.Saved && v.r.URL.Query().Get("saved") == version { // and nobody has changed it since
+	if shown.Newest = shown.Saved && v.r.URL.Query().Get("saved") == version; shown.Newest {
 		shown.Does = v.effectsOfSaved(facts.UpdatedAt)
 	}
 	fresh := editOf(facts, client.ID, version)

@@ -167,7 +167,7 @@ func TestABoardThatIsClosedIsToldAtOnce(t *testing.T) {
 	b.get(own).says(http.StatusOK, `data-board="`+own+`"`, "/console/assets/board.")
 	b.get(own + "/closed").leadsTo(own)
 	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "You have no access to this dashboard. Ask your agency for access.")
-	b.get(own+"/closed").says(http.StatusOK, "has closed this board to you just now", "Nothing is wrong with your account")
+	b.get(own+"/closed").says(http.StatusOK, "closed this board to you while you were looking at it.", "Nothing is wrong with your account")
 	b.get(own).says(http.StatusForbidden, "You have no access to this dashboard.", "No other board is open to you now")
 	s.refuse("GET "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
 	b.get(own+"/closed").says(http.StatusServiceUnavailable, "Not now.")

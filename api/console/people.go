@@ -18,7 +18,7 @@ type peopleView struct {
 	ID      string
 	Open    bool // the board
 	People  []personRow
-	Added   string // the name of who was added just now
+	Added   string // the name of who was added, until it is on the list
 	AddedID string
 	More    bool // than People
 }
@@ -55,8 +55,9 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 	}
 	shown := peopleView{invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != ""}
 	for _, u := range users {
-		shown.People = append(shown.People, board.row(u, client.ID))
-		if v.added(u) {
+		row := board.row(u, client.ID)
+		shown.People = append(shown.People, row)
+		if v.added(u) && !row.OnList {
 			shown.Added = nameOr(u.Name, u.ID)
 			shown.AddedID = u.ID
 		}

@@ -62,6 +62,7 @@ func TestAPersonIsAdded(t *testing.T) {
 	require.Equal(t, form.Get("key"), key)
 	require.NotEmpty(t, key)
 	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber see the board, ")
+	require.NotContains(t, b.get(folk+"?added="+clara).Body.String(), "was added", "she is on the list")
 
 	b.answers["POST /api/users"] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusConflict, map[string]any{

@@ -56,7 +56,7 @@ func linkTwoClients(p *program, browser *browserPage) {
 	w.says("No one loses access.", "Jonas Weber now sees "+markupName, "Ada Long now sees Aa Old Mill", "Nothing is saved yet")
 	require.Equal(p.t, []string{jonas}, p.onList(second), "nothing was saved")
 	w.follow("Save")
-	w.says("It is saved.", "Jonas Weber")
+	w.says("and not changed since.", "Jonas Weber")
 	for _, account := range []string{first, second} {
 		require.ElementsMatch(p.t, []string{ada, jonas}, p.onList(account))
 	}
@@ -101,7 +101,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
 	everybody := p.onList(board)
 	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
-	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("has closed this board to you just now")`)
+	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("closed this board to you while you were looking at it")`)
 	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
 	w.look()
 	opened := strings.Fields(streams.String())
