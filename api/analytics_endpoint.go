@@ -73,12 +73,12 @@ func endpoint[R any](
 		return nil
 	}
 	return operation{
-		read: read, takes: with(takes, paramMeta, tables, paramIfNoneMatch),
-		answer: Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta](), CSV: plan.FirstLine()},
+		read: read, Takes: with(takes, paramMeta, tables, paramIfNoneMatch),
+		Answer: Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta](), CSV: plan.FirstLine()},
 	}
 }
 
-// formOf is the form of an answer: CSV with its table, or JSON with its meta.
+// formOf is the form of an Answer: CSV with its table, or JSON with its meta.
 func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
 	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header

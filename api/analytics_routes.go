@@ -12,50 +12,40 @@ import (
 // is also asked of one member. *analytics.Analytics implements it, and documents the answers. Rows
 // outside scope do not exist for them.
 type Analytics interface {
-	AccountInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error)
-	AccountFollowers(
-		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
-	) (analytics.AccountFollowers, analytics.Meta, error)
-	RoiViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error)
-	AccountStats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error)
-	AccountNetGrowth(
-		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
-	) (analytics.AccountNetGrowth, analytics.Meta, error)
-	ActivityMeter(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error)
-	Leaderboard(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error)
-	TopPosts(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error)
-	PostInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error)
-	PostsLikes(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error)
-	PostsViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error)
-	PostsEngagements(
-		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
-	) (analytics.PostsEngagements, analytics.Meta, error)
-	PostsTotalEngagements(
-		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
-	) (analytics.PostsTotalEngagements, analytics.Meta, error)
-	ActiveMembers(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error)
-	MemberGrowth(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error)
+	AccountInsights(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error)
+	AccountFollowers(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error)
+	RoiViews(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error)
+	AccountStats(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error)
+	AccountNetGrowth(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountNetGrowth, analytics.Meta, error)
+	ActivityMeter(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error)
+	Leaderboard(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error)
+	TopPosts(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error)
+	PostInsights(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error)
+	PostsLikes(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error)
+	PostsViews(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error)
+	PostsEngagements(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsEngagements, analytics.Meta, error)
+	PostsTotalEngagements(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsTotalEngagements, analytics.Meta, error)
+	ActiveMembers(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error)
+	MemberGrowth(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error)
 
-	Stats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error)
-	Activities(
-		ctx context.Context, scope readmodels.Scope, query analytics.ActivitiesQuery,
-	) ([]analytics.PostActivity, readmodels.ListMeta, error)
-	Activity(ctx context.Context, scope readmodels.Scope, id string) (analytics.PostActivity, error)
-	ActivityStats(
-		ctx context.Context, scope readmodels.Scope, query analytics.ReadingsQuery,
-	) ([]analytics.PostReading, readmodels.ListMeta, error)
+	Stats(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error)
+	Activities(context.Context, readmodels.Scope, analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error)
+	Activity(context.Context, readmodels.Scope, string) (analytics.PostActivity, error)
+	ActivityStats(context.Context, readmodels.Scope, analytics.ReadingsQuery) ([]analytics.PostReading, readmodels.ListMeta, error)
 }
 
 // analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are
 // served under /auth and, standalone, at the root; patterns stand here without either. What a pattern
 // does not name (startTime, endTime, pId) may come in the query.
-func (s *Server) analyticsRoutes() []route {
+func (s *Server) analyticsRoutes() []Operation {
 	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern, id string, op operation) route { return route{http.MethodGet, pattern, id, readers, op} }
+	get := func(pattern, id string, op operation) Operation {
+		return Operation{http.MethodGet, pattern, id, readers, op}
+	}
 	figures := s.deps.Analytics
 	netGrowth := endpoint(s, comparedSeries, figures.AccountNetGrowth)
 	membersTop := endpoint(s, ofMember(topPostsParams), figures.TopPosts)
-	return []route{
+	return []Operation{
 		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(s, comparedTotals, figures.AccountInsights)),
 		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
 			endpoint(s, comparedSeries, figures.AccountFollowers)),

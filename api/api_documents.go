@@ -33,11 +33,11 @@ func (s *Server) openAPIServed() (document, error) {
 	}
 	served := map[string]map[string]json.RawMessage{}
 	for _, r := range s.routes() {
-		path, analytics := strings.CutPrefix(strings.TrimSuffix(r.pattern, "*"), PrefixAnalytics)
+		path, analytics := strings.CutPrefix(strings.TrimSuffix(r.Pattern, "*"), PrefixAnalytics)
 		if served[path] == nil {
 			served[path] = map[string]json.RawMessage{}
 		}
-		method := strings.ToLower(r.method)
+		method := strings.ToLower(r.Method)
 		served[path][method] = paths[path][method]
 		switch {
 		case s.deps.Config.AnalyticsAtRoot && paths[path]["servers"] != nil:
@@ -67,14 +67,19 @@ func (s *Server) asyncAPIServed() (document, error) {
 
 // readDocument decodes a document and some of its members.
 func readDocument(raw []byte, members map[string]any) (doc document, err error) {
-	err = json.Unmarshal(raw, &doc)
-	for name, into := range members {
-		err = errors.Join(err, json.Unmarshal(doc[name], into))
-	}
-	if err != nil {
+	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
 	}
-	return doc, nil
+	return doc, doc.read(members)
+}
+
+func (d document) read(members map[string]any) error {
+	for name, into := range members {
+		if err := json.Unmarshal(d[name], into); err != nil {
+			return fmt.Errorf("read %s of document: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (d document) set(name string, value any) error {

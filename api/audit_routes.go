@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"reflect"
 
@@ -11,17 +12,17 @@ import (
 )
 
 // auditRoutes are the auditors' rows of the route table.
-func (s *Server) auditRoutes() []route {
+func (s *Server) auditRoutes() []Operation {
 	if s.deps.Audit == nil {
 		return nil
 	}
-	get := func(pattern, id string, op operation) route {
+	get := func(pattern, id string, op operation) Operation {
 		op.audit = true
-		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
+		return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	const dashboard = patternDashboard
 	history := s.deps.Audit.History
-	return []route{
+	return []Operation{
 		get(dashboard+"/history", "getDashboardHistory", showing(s, parseDashboardHistory, history.Entries, readOfHistory)),
 		get(dashboard+"/state", "getDashboardState", showing(s, parseState, history.State, func(q readmodels.StateQuery) domain.AuditRead {
 			return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: domain.AuditFilter{At: q.At.String()}}
@@ -78,7 +79,7 @@ func showing[Q, R any, M interface{ StandsFor() int64 }](
 		}
 		return writeData(w, data, meta)
 	})
-	op.answer.Data, op.answer.Meta = reflect.TypeFor[R](), reflect.TypeFor[M]()
+	op.Answer.Data, op.Answer.Meta = reflect.TypeFor[R](), reflect.TypeFor[M]()
 	return op
 }
 
@@ -93,4 +94,39 @@ func (s *Server) auditReads(
 ) (entries []readmodels.AuditReadEntry, meta readmodels.AuditReadsMeta, err error) {
 	entries, meta.NextCursor, err = s.deps.Audit.History.Reads(r.Context(), q)
 	return entries, meta, err
+}
+
+// AuditDeps is what the auditors' routes stand on.
+type AuditDeps struct {
+	History HistoryReader
+	Records AuditRecorder
+	Proofs  Prover
+
+	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
+	MaxExport int
+}
+
+// HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
+// the agency gives [domain.ErrDashboardNotFound], whosever it is.
+type HistoryReader interface {
+	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error)
+	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
+	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
+	// Diffs tells what lies between two moments of all dashboards of an agency that were changed.
+	Diffs(ctx context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error)
+	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
+	// Spans tells who had access to any dashboard of an agency; ExportSpans the whole of it, in constant memory.
+	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)
+	ExportSpans(ctx context.Context, q readmodels.SpansQuery) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error)
+	// Export gives the whole history in the order of the stream, in constant memory.
+	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
+	// Reads tells who read the audit trail.
+	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
+}
+
+// AuditRecorder records readings before their answers are shown; *commands.Audit implements it. An
+// error means that the answer must not be shown.
+type AuditRecorder interface {
+	RecordRead(ctx context.Context, c commands.Caller, read domain.AuditRead) error
+	RecordExport(ctx context.Context, c commands.Caller, export domain.AuditExported) error
 }

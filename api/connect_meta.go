@@ -19,17 +19,17 @@ var paramDeletionCode = Param{
 }
 
 // metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.
-func (s *Server) metaRoutes() []route {
+func (s *Server) metaRoutes() []Operation {
 	if !s.deps.Connect.HearsMeta() {
 		return nil
 	}
-	return []route{
+	return []Operation{
 		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: s.metaCall(s.postMetaDeauthorize)}},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
-			serve: s.metaCall(s.postMetaDelete), answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
+			serve: s.metaCall(s.postMetaDelete), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
 		}},
 		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, operation{
-			serve: s.browserPage(s.getMetaDeletion), takes: []Param{paramDeletionCode},
+			serve: s.browserPage(s.getMetaDeletion), Takes: []Param{paramDeletionCode},
 		}},
 	}
 }
@@ -48,7 +48,7 @@ func (s *Server) metaCall(serve func(r *http.Request, signed string) (answer any
 		if err != nil {
 			return err
 		}
-		s.writeJSON(w, contentJSON, http.StatusOK, answer)
+		writeJSON(w, contentJSON, http.StatusOK, answer)
 		return nil
 	}
 }

@@ -32,16 +32,16 @@ var (
 )
 
 // connectRoutes are the rows of connecting.
-func (s *Server) connectRoutes() []route {
+func (s *Server) connectRoutes() []Operation {
 	if s.deps.Connect == nil {
 		return nil
 	}
 	who := []Role{RoleAgency, RoleClient}
-	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
-		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
+	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) Operation {
+		return Operation{method, pattern, id, nil, operation{serve: s.browserPage(serve), Takes: takes}}
 	}
 	known, connects := s.whilePeopleAreKnown, s.deps.Connect
-	return append([]route{
+	return append([]Operation{
 		{http.MethodPost, "/api/connect", "postConnect", who,
 			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]())},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(s, nothing,

@@ -21,12 +21,12 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	var bad domain.FieldErrors
 	command := domain.UpdateDashboard{
 		Primary:              subAccount,
-		AllowClientDashboard: boolMember(members, "allow_client_dashboard", &bad),
+		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", &bad),
 		SubAccountIDs:        hexMember(members, "sub_account_ids", &bad),
 		Users:                hexMember(members, "users", &bad),
 		Scopes:               stringsMember(members, "scopes", &bad),
 	}
-	if unlink := boolMember(members, "unlink", &bad); unlink != nil {
+	if unlink := member[bool](members, "unlink", "true or false", &bad); unlink != nil {
 		command.Unlink = *unlink
 	}
 	if command.Scopes != nil {
@@ -45,7 +45,7 @@ func member[T any](members map[string]json.RawMessage, name, form string, bad *d
 	}
 	var value *T
 	if err := json.Unmarshal(wholeNumbers(raw), &value); err != nil {
-		bad.Addf(name, "must be %s; leave it out to keep the present value", form)
+		bad.Addf(name, malformedMember, form)
 		return nil
 	}
 	return value
@@ -60,10 +60,6 @@ func wholeNumbers(raw json.RawMessage) json.RawMessage {
 		return raw
 	}
 	return wholeFraction.ReplaceAll(raw, []byte("$1$2"))
-}
-
-func boolMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *bool {
-	return member[bool](members, name, "true or false", bad)
 }
 
 func stringsMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
@@ -94,27 +90,18 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 	return values
 }
 
-// canonicalUpdate is what two bodies have in common that ask for the same: the known members only,
-// in the order of their names, ids in lower case, lists as the sets that they are.
-type canonicalUpdate struct {
-	AllowClientDashboard *bool     `json:"allow_client_dashboard,omitempty"`
-	Scopes               *[]string `json:"scopes,omitempty"`
-	SubAccountIDs        *[]string `json:"sub_account_ids,omitempty"`
-	Unlink               bool      `json:"unlink,omitempty"`
-	Users                *[]string `json:"users,omitempty"`
-}
-
-// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body. The path
+// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body, which two bodies have in common that ask for the
+// same: the known members only, in the order of their names (as [updateBody] has them), ids in lower case, lists as the sets that they are. The path
 // is ours, without a prefix that a main application mounts us under, so that the same request under
 // another mount prefix counts as a repetition. If-Match is a condition on the request and no part of it.
 func updateDigest(c domain.UpdateDashboard) string {
-	body, _ := json.Marshal(canonicalUpdate{ //nolint:errchkjson // strings and bools always marshal
-		AllowClientDashboard: c.AllowClientDashboard,
-		Scopes:               sortedSet(c.Scopes),
-		SubAccountIDs:        sortedSet(c.SubAccountIDs),
-		Unlink:               c.Unlink,
-		Users:                sortedSet(c.Users),
-	})
+	canonical := updateBody{
+		AllowClientDashboard: c.AllowClientDashboard, Scopes: sortedSet(c.Scopes), SubAccountIDs: sortedSet(c.SubAccountIDs), Users: sortedSet(c.Users),
+	}
+	if c.Unlink {
+		canonical.Unlink = &c.Unlink
+	}
+	body, _ := json.Marshal(canonical) //nolint:errchkjson // strings and bools always marshal
 	var text bytes.Buffer
 	for _, part := range [][]byte{[]byte(http.MethodPut), []byte("/api/projects/dashboard/" + c.Primary), body} {
 		_ = binary.Write(&text, binary.BigEndian, uint64(len(part)))
@@ -137,12 +124,12 @@ func sortedSet(list *[]string) *[]string {
 type updateBody struct {
 	// AllowClientDashboard opens the dashboards to their clients.
 	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
-	// SubAccountIDs are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each.
-	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
-	// Users become the list of every linked dashboard. 24 hex digits each.
-	Users *[]string `json:"users,omitempty"`
 	// Scopes become those of every linked dashboard.
 	Scopes *[]string `json:"scopes,omitempty"`
+	// SubAccountIDs are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each.
+	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
 	// Unlink makes sub_account_ids the whole linked set, which otherwise only grows.
 	Unlink *bool `json:"unlink,omitempty"`
+	// Users become the list of every linked dashboard. 24 hex digits each.
+	Users *[]string `json:"users,omitempty"`
 }

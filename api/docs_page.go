@@ -59,15 +59,9 @@ func (s *Server) docsRendered() ([]byte, error) {
 		Version     string      `json:"version"`
 		Groups      []docsGroup `json:"-"`
 	}
-	if err := json.Unmarshal(doc["info"], &page); err != nil {
-		return nil, fmt.Errorf("read info of document: %w", err)
-	}
-	if err := json.Unmarshal(doc["tags"], &page.Groups); err != nil {
-		return nil, fmt.Errorf("read tags of document: %w", err)
-	}
 	var paths map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(doc["paths"], &paths); err != nil {
-		return nil, fmt.Errorf("read paths of document: %w", err)
+	if err := doc.read(map[string]any{"info": &page, "tags": &page.Groups, "paths": &paths}); err != nil {
+		return nil, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		prefix := ""

@@ -71,11 +71,8 @@ type doorkeeper struct {
 
 	asking singleflight.Group
 	mu     sync.Mutex
-	seen   map[person]sighting
+	seen   map[string]sighting // by user/account: the same answer is judged by the roles of each token
 }
-
-// person is whom the directory is asked for. The roles are no part of it: the same answer is judged by those of each token.
-type person struct{ user, account string }
 
 // sighting is an answer of the directory.
 type sighting struct {
@@ -86,7 +83,7 @@ type sighting struct {
 
 func newDoorkeeper(d Deps) *doorkeeper {
 	return &doorkeeper{
-		directory: d.People, unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[person]sighting{},
+		directory: d.People, unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[string]sighting{},
 	}
 }
 
@@ -96,7 +93,7 @@ func (k *doorkeeper) admit(ctx context.Context, p Principal) error {
 	var standing readmodels.Standing
 	if p.isPerson() && !withdrawn {
 		var err error
-		if standing, err = k.standing(ctx, person{p.UserID, p.AccountID}); err != nil {
+		if standing, err = k.standing(ctx, p.UserID, p.AccountID); err != nil {
 			return err
 		}
 	}
@@ -108,12 +105,13 @@ func (k *doorkeeper) admit(ctx context.Context, p Principal) error {
 }
 
 // standing asks the directory at most once in standingFor for one person, however many requests of it come at once.
-func (k *doorkeeper) standing(ctx context.Context, who person) (readmodels.Standing, error) {
+func (k *doorkeeper) standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+	who := user + "/" + account
 	last, known := k.remembered(who)
 	if known && time.Since(last.at) < standingFor {
 		return last.Standing, nil
 	}
-	answer, err, _ := k.asking.Do(who.user+"/"+who.account, func() (any, error) {
+	answer, err, _ := k.asking.Do(who, func() (any, error) {
 		if last, known := k.remembered(who); known && time.Since(last.at) < standingFor {
 			return last.Standing, nil // a question that ended just before this one began
 		}
@@ -121,7 +119,7 @@ func (k *doorkeeper) standing(ctx context.Context, who person) (readmodels.Stand
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 		defer cancel()
 		asked := time.Now()
-		standing, err := k.directory.Standing(ctx, who.user, who.account)
+		standing, err := k.directory.Standing(ctx, user, account)
 		if err == nil {
 			k.remember(who, sighting{standing, asked})
 		}
@@ -138,29 +136,19 @@ func (k *doorkeeper) standing(ctx context.Context, who person) (readmodels.Stand
 	}
 }
 
-func (k *doorkeeper) remembered(who person) (sighting, bool) {
+func (k *doorkeeper) remembered(who string) (sighting, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s, known := k.seen[who]
 	return s, known
 }
 
-// remember makes room, if there is no more, among expired entries, else anywhere: a forgotten caller is looked up again.
-func (k *doorkeeper) remember(who person, s sighting) {
+// remember keeps an answer. When there is no room for more, all are forgotten, and looked up again.
+func (k *doorkeeper) remember(who string, s sighting) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.seen) >= maxStandings {
-		for other, of := range k.seen {
-			if time.Since(of.at) >= standingHeld {
-				delete(k.seen, other)
-			}
-		}
-	}
-	for other := range k.seen {
-		if len(k.seen) < maxStandings {
-			break
-		}
-		delete(k.seen, other)
+		clear(k.seen)
 	}
 	k.seen[who] = s
 }

@@ -10,15 +10,17 @@ import (
 )
 
 // entityRoutes are the rows of the four entities in the route table.
-func (s *Server) entityRoutes() []route {
+func (s *Server) entityRoutes() []Operation {
 	entities, figures := s.deps.Entities, s.deps.Analytics
 	if entities == nil {
 		return nil
 	}
 	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern, id string, op operation) route { return route{http.MethodGet, pattern, id, readers, op} }
+	get := func(pattern, id string, op operation) Operation {
+		return Operation{http.MethodGet, pattern, id, readers, op}
+	}
 	everybody := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
-	return []route{
+	return []Operation{
 		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, s.me)},
 		{http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor}, listing(parseDashboards, s.dashboards)},
 		get("/api/accounts", "getAccounts", narrowed(s, parseAccounts, entities.Accounts)),

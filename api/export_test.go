@@ -20,7 +20,7 @@ type Route struct {
 // Routes returns the route table.
 func (s *Server) Routes() (routes []Route) {
 	for _, r := range s.routes() {
-		routes = append(routes, Route{r.method, r.pattern, r.roles})
+		routes = append(routes, Route{r.Method, r.Pattern, r.Roles})
 	}
 	return routes
 }
@@ -79,7 +79,7 @@ func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, rem
 
 // ShowsHistory tells whether a route is an auditors' one.
 func ShowsHistory(s *Server, method, pattern string) bool {
-	return slices.ContainsFunc(s.routes(), func(r route) bool { return r.method == method && r.pattern == pattern && r.audit })
+	return slices.ContainsFunc(s.routes(), func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
 }
 
 // SaysOf is what the page of a sign-in says of what was connected, and whether it loads again by itself.

@@ -85,33 +85,17 @@ type Deps struct {
 	Figures   FigureScopes
 	Analytics Analytics
 
-	// Entities may be nil: then the routes of users, platforms, activities and stats do not exist.
-	Entities *readmodels.Entities
+	Pictures PictureReader // nil: no post has a picture
 
-	// Pictures may be nil: then no post has a picture.
-	Pictures PictureReader
-
-	// Audit may be nil: then the auditors' routes do not exist.
-	Audit *AuditDeps
-
-	// Directory may be nil: then the routes by which a main application writes the directory, and staff adds clients and people, do
-	// not exist.
-	Directory *DirectoryDeps
-
-	// SignIns may be nil: then nobody signs in to a console here, and the routes by which agencies see to that do not exist. It wants Entities.
-	SignIns SignIns
-
-	// MainApp may be nil: then the routes by which a main application registers pages and hands tokens over do not exist.
-	MainApp *MainAppDeps
-
-	// Operators may be nil: then the operators' routes do not exist.
+	// The routes of those that are nil do not exist.
+	Entities  *readmodels.Entities // users, platforms, activities and stats
+	Audit     *AuditDeps           // what auditors read
+	Directory *DirectoryDeps       // by which a main application writes the directory, and staff adds clients and people
+	SignIns   SignIns              // by which agencies see to sign-ins to a console; it wants Entities
+	MainApp   *MainAppDeps         // by which a main application registers pages and hands tokens over
 	Operators OperatorDesk
-
-	// Connect may be nil: then nothing is connected here, and its routes do not exist.
-	Connect *connect.Connect
-
-	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
-	Streams *stream.Hub
+	Connect   *connect.Connect // by which pages and profiles are connected
+	Streams   *stream.Hub      // notices, Socket.IO and /api/live
 	// TicketKey seals the tickets of streams: 32 bytes that all processes behind one address share. Nil: a key of this
 	// process alone.
 	TicketKey []byte
@@ -182,8 +166,6 @@ type Server struct {
 	tickets    *ticketSeal
 	paths      pathFolder
 
-	compressed func(http.Handler) http.HandlerFunc
-
 	closing chan struct{} // closed by Close: progress of rebuilds ends
 	close   func()
 
@@ -214,9 +196,6 @@ func Handler(deps Deps) (*Server, error) {
 	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
 		return nil, err
 	}
-	if s.compressed, err = newCompressor(); err != nil {
-		return nil, fmt.Errorf("make compressor: %w", err)
-	}
 	if deps.Streams != nil {
 		if s.socketIO, err = stream.NewSocketIO(deps.Streams, s.socketListener); err != nil {
 			return nil, err
@@ -226,8 +205,8 @@ func Handler(deps Deps) (*Server, error) {
 	s.paths = newPathFolder(routes)
 	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
 	s.docs = sync.OnceValues(s.docsRendered)
-	s.mux = s.router(routes)
-	return s, nil
+	s.mux, err = s.router(routes)
+	return s, err
 }
 
 // ServeHTTP implements [http.Handler].

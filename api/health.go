@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -121,42 +120,26 @@ type Health struct {
 // then there is no such route.
 func (h Health) Handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, HealthBody{Status: "ok"}) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		body, status := h.ready(r)
-		writeHealth(w, status, body)
-	})
+	mux.HandleFunc("GET /healthz", getHealth)
+	mux.HandleFunc("GET /readyz", h.getReady)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}
 	return boundBodies(defaultRequestTimeout, mux)
 }
 
-func writeHealth(w http.ResponseWriter, status int, body HealthBody) {
-	w.Header().Set("Content-Type", contentJSON)
-	if status != http.StatusOK {
-		w.Header().Set(headerRetryAfter, "1")
-	}
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		return // the caller has gone away
-	}
-}
-
 // getHealth says that the process serves; whether it can do its work is /readyz.
-func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) error {
-	s.writeJSON(w, contentJSON, http.StatusOK, HealthBody{Status: "ok"})
-	return nil
+func getHealth(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, contentJSON, http.StatusOK, HealthBody{Status: "ok"})
 }
 
 // getReady answers 503 when reads cannot be served, or, asked for writes, when no change can succeed.
-func (s *Server) getReady(w http.ResponseWriter, r *http.Request) error {
-	body, status := s.deps.Health.ready(r)
+func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
+	body, status := h.ready(r)
 	if status != http.StatusOK {
 		w.Header().Set(headerRetryAfter, "1")
 	}
-	s.writeJSON(w, contentJSON, status, body)
-	return nil
+	writeJSON(w, contentJSON, status, body)
 }
 
 // ready runs all checks at once.

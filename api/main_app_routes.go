@@ -17,12 +17,12 @@ type MainAppDeps struct {
 }
 
 // mainAppRoutes are the rows of a main application that signs people in itself.
-func (s *Server) mainAppRoutes() []route {
+func (s *Server) mainAppRoutes() []Operation {
 	if s.deps.MainApp == nil {
 		return nil
 	}
 	mainApp := []Role{RoleMainApp}
-	return []route{
+	return []Operation{
 		{http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
 			answering(nothing, s.postPlatform).accepting(reflect.TypeFor[registrationBody]())},
 		{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,

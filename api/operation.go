@@ -14,12 +14,12 @@ import (
 type operation struct {
 	serve  endpointFunc
 	read   paramsFunc // instead of serve, where Params read what it takes
-	takes  []Param
-	answer Answer
-	body   reflect.Type // of the request; nil: it has none
-	// bodyMedia is the type of the body's content where it is not JSON.
-	bodyMedia    string
-	bodyOptional bool
+	Takes  []Param
+	Answer Answer
+	Body   reflect.Type // of the request; nil: it has none
+	// BodyMedia is the type of the body's content where it is not JSON.
+	BodyMedia    string
+	BodyOptional bool // the request may come without it
 	audit        bool // it shows what happened, or who read that
 }
 
@@ -36,7 +36,7 @@ type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
 // reading is an operation that takes what parse reads, and writes its answer itself. What else reads, such as headers, is named.
 func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param) operation {
-	return operation{takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return operation{Takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		q := parse(params)
 		if err := params.Err(); err != nil {
 			return err
@@ -54,7 +54,7 @@ func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T
 		}
 		return writeData(w, data, nil)
 	}, headers...)
-	op.answer.Data = reflect.TypeFor[T]()
+	op.Answer.Data = reflect.TypeFor[T]()
 	return op
 }
 
@@ -78,45 +78,34 @@ func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]
 		}
 		return writeData(w, append([]E{}, entries...), meta) // never null
 	})
-	op.answer.Data, op.answer.Meta = reflect.TypeFor[[]E](), reflect.TypeFor[M]()
+	op.Answer.Data, op.Answer.Meta = reflect.TypeFor[[]E](), reflect.TypeFor[M]()
 	return op
 }
 
 // accepting adds the type of the request's body.
 func (o operation) accepting(body reflect.Type) operation {
-	o.body = body
+	o.Body = body
 	return o
 }
 
 // endpoint is what answers a route's requests.
-func (s *Server) endpoint(of route) endpointFunc {
+func (s *Server) endpoint(of Operation) endpointFunc {
 	serve := of.serve
 	if of.read != nil {
 		serve = func(w http.ResponseWriter, r *http.Request) error {
 			return of.read(w, r, requestParams(r, s.deps.Now(), of, s.deps.Config.IgnoreParams))
 		}
 	}
-	if of.pattern == patternNotices || of.pattern == patternLive {
+	if of.Pattern == patternNotices || of.Pattern == patternLive {
 		return s.reconnecting(serve)
 	}
-	if of.body == nil || of.bodyMedia != "" {
+	if of.Body == nil || of.BodyMedia != "" {
 		return serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody)
 		return serve(w, r)
 	}
-}
-
-// Operation is a row of the route table, for the generator of the API document.
-type Operation struct {
-	ID, Method, Pattern string
-	Roles               []Role // nil: public, or the endpoint itself asks who is calling
-	Takes               []Param
-	Answer              Answer
-	Body                reflect.Type // of the request; nil: it has none
-	BodyMedia           string       // the type of the body's content; "": JSON
-	BodyOptional        bool         // the request may come without it
 }
 
 // Description is what the API document is made of: every operation that can be served, and the shapes of errors.
@@ -133,13 +122,7 @@ func Describe() Description {
 		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: &platforms.Set{}}}, MainApp: &MainAppDeps{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
-	d := Description{
-		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
-	}
-	for _, r := range s.routes() {
-		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body, r.bodyMedia, r.bodyOptional})
-	}
-	return d
+	return Description{Operations: s.routes(), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody]()}
 }
 
 // Refusal returns an error as a caller reads it: its status, and the body in both shapes.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
@@ -38,16 +40,16 @@ func networks() (names []string) {
 }
 
 // opsRoutes are the operators' rows of the route table.
-func (s *Server) opsRoutes() []route {
+func (s *Server) opsRoutes() []Operation {
 	desk := s.deps.Operators
 	if desk == nil {
 		return nil
 	}
-	row := func(method, pattern, id string, op operation) route {
-		return route{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
+	row := func(method, pattern, id string, op operation) Operation {
+		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
 	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
-	return []route{
+	return []Operation{
 		row(http.MethodGet, "projections", "getOpsProjections", all(desk.Projections)),
 		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
 			acting(textOf(paramProjection), desk.RequestRebuild)),
@@ -135,4 +137,37 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 		}
 		return act(r.Context(), caller(r, RoleOperator), name, reason)
 	}).accepting(reflect.TypeFor[actionBody]())
+}
+
+// OperatorDesk is what operators see and do; internal/desk implements it. Whatever acts is recorded before it acts,
+// and refused when it cannot be recorded; what came of it is recorded behind it. Unknown names and ids give not_found with the
+// names that there are.
+type OperatorDesk interface {
+	Projections(ctx context.Context) ([]operator.Projection, error)
+	Generations(ctx context.Context) ([]operator.Generation, error)
+	Rebuilds(ctx context.Context) ([]operator.Rebuild, error)
+	Rebuild(ctx context.Context, id string) (operator.Rebuild, error)
+	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
+	Topics(ctx context.Context) ([]operator.Topic, error)
+	Pauses(ctx context.Context) ([]domain.Pause, error)
+	// Connections is how the connected accounts of all agencies are read.
+	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
+	// ReadConnection makes the accounts of a connection due now. Conflict: none of them is read, and why.
+	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
+	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
+
+	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
+	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
+	RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
+	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
+	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	// PrepareGeneration makes a generation of this program's version beside those that serve, unless it is there.
+	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
+	// RetryParked folds parked events again, all of them without ids.
+	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
+	// SkipParked leaves an event out, one of an agency's dashboards for good. What cannot be left out is conflict.
+	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
+	// InspectParked shows a record, which is recorded.
+	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)
 }

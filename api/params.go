@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	_ "time/tzdata" // ?tz= must work where the system has no zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -52,10 +54,10 @@ var stands = map[Kind]int{KindZone: 1, KindAccounts: 2}
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
 // is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. The names in own are
 // ignored.
-func requestParams(r *http.Request, now time.Time, of route, own []string) *Params {
+func requestParams(r *http.Request, now time.Time, of Operation, own []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	caller, _ := PrincipalFrom(r.Context())
-	p := &Params{now: now, takes: of.takes, agency: caller.AccountID}
+	p := &Params{now: now, takes: of.Takes, agency: caller.AccountID}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
@@ -76,7 +78,7 @@ func requestParams(r *http.Request, now time.Time, of route, own []string) *Para
 	if err != nil {
 		p.bad.Addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
 	}
-	p.judgeUnknown(query, of.pattern, own)
+	p.judgeUnknown(query, of.Pattern, own)
 	return p
 }
 
@@ -149,4 +151,116 @@ func plainNumber(text string) (int64, bool) {
 		return 0, false
 	}
 	return number, true
+}
+
+// maxAccounts is how many accounts ?account= takes.
+const maxAccounts = 100
+
+// Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
+func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
+	text, present := p.value(declared)
+	if !present {
+		return nil
+	}
+	values := strings.Split(text, ",")
+	if len(values) > maxAccounts {
+		p.bad.Addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
+		return nil
+	}
+	for _, value := range values {
+		if account := p.accountRef(declared, value); !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts
+}
+
+// RequiredAccount reads an account that the path must name.
+func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
+	value, present := p.value(declared)
+	if !present {
+		p.bad.Addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
+		return readmodels.AccountRef{}
+	}
+	return p.accountRef(declared, value)
+}
+
+func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef {
+	if id, ok := domain.HexID(value); ok {
+		return readmodels.AccountRef{ID: id}
+	}
+	if number, ok := plainNumber(value); ok && number > 0 {
+		return readmodels.AccountRef{RowID: number}
+	}
+	p.bad.Addf(declared.Name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
+	return readmodels.AccountRef{}
+}
+
+// Limits of paged lists.
+const (
+	DefaultPageLimit = readmodels.DefaultPageLimit
+	MaxPageLimit     = 500
+	MaxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
+)
+
+// Page reads `limit` and `cursor`.
+func (p *Params) Page() readmodels.Page {
+	return readmodels.Page{Cursor: p.cursor(paramCursor), Limit: p.Limit()}
+}
+
+func (p *Params) cursor(declared Param) string {
+	cursor, _ := p.value(declared)
+	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
+	if len(cursor) > MaxCursor || !printable {
+		p.bad.Addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
+		return ""
+	}
+	return cursor
+}
+
+// Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
+func (p *Params) Limit() int {
+	value, present := p.value(paramLimit)
+	if !present {
+		return DefaultPageLimit
+	}
+	limit, ok := plainNumber(value)
+	if !ok || limit < 1 || limit > MaxPageLimit {
+		p.bad.Addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
+		return DefaultPageLimit
+	}
+	return int(limit)
+}
+
+// rangeNames look like the ends of a range. The 22 endpoints name theirs otherwise: one that is ignored gives figures of
+// other days.
+var rangeNames = []string{"start", "end", "from", "to"}
+
+// judgeUnknown notes the names in the query that the route does not declare, but for those that the main application's frontends add
+// everywhere (own). The newer reads refuse them: a filter that is ignored gives right-looking figures of something else. The analytics
+// ignore them, because old frontends add some, and list them. Streams say nothing: their clients add names of their protocol.
+func (p *Params) judgeUnknown(given url.Values, pattern string, own []string) {
+	if isStream(pattern) {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		declared := slices.ContainsFunc(p.takes, func(d Param) bool { return d.Name == name && !d.Header })
+		switch {
+		case declared, slices.Contains(own, name):
+		case strings.HasPrefix(pattern, "/api/"):
+			p.bad.Addf(clip(name), "is not a parameter of this address: leave it out, or see /openapi.json for what it takes")
+		case slices.Contains(rangeNames, name):
+			start, end := paramStartTime.Name, paramEndTime.Name
+			if p.declares(paramFromDate) {
+				start, end = paramFromDate.Name, paramToDate.Name
+			}
+			where := "in the query"
+			if strings.Contains(pattern, "{"+end+"}") {
+				where = "in the path"
+			}
+			p.bad.Addf(name, "is not a parameter: give the range as %s and %s, %s", start, end, where)
+		default:
+			p.ignored = append(p.ignored, clip(name))
+		}
+	}
 }

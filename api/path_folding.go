@@ -12,33 +12,19 @@ import (
 // pathFolder finds what an address means as the old system's router (Express) did: letters in any case, and a slash at
 // its end or none. Optional segments that a frontend leaves empty end in one. Nothing is redirected: a redirect would
 // lose the Authorization header of some clients. What a pattern names by {}, ids above all, keeps its case.
-type pathFolder struct {
-	patterns map[int][][]string // by their number of segments, those with the most to compare first
-}
+//
+// It has the segments of the patterns by their number, those with the most to compare first.
+type pathFolder map[int][][]string
 
-func newPathFolder(routes []route) pathFolder {
-	f := pathFolder{map[int][][]string{}}
-	for _, r := range routes {
-		if strings.HasPrefix(r.pattern, prefixSocketIO) {
-			continue // its protocol says what its address is
+func newPathFolder(routes []Operation) pathFolder {
+	f := pathFolder{}
+	parameters := func(r Operation) int { return strings.Count(r.Pattern, "{") }
+	for _, r := range slices.SortedStableFunc(slices.Values(routes), func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }) {
+		if segments := strings.Split(r.Pattern, "/"); !strings.HasPrefix(r.Pattern, prefixSocketIO) { // its protocol says what its address is
+			f[len(segments)] = append(f[len(segments)], segments)
 		}
-		segments := strings.Split(r.pattern, "/")
-		f.patterns[len(segments)] = append(f.patterns[len(segments)], segments)
-	}
-	for _, patterns := range f.patterns {
-		slices.SortStableFunc(patterns, func(a, b []string) int { return cmp.Compare(named(a), named(b)) })
 	}
 	return f
-}
-
-// named is how many segments of a pattern are parameters.
-func named(pattern []string) (n int) {
-	for _, segment := range pattern {
-		if strings.HasPrefix(segment, "{") {
-			n++
-		}
-	}
-	return n
 }
 
 // fold returns the path as the route that serves it writes it; the path itself when none does.
@@ -47,27 +33,22 @@ func (f pathFolder) fold(path string) string {
 		path = trimmed
 	}
 	segments := strings.Split(path, "/")
-	for _, pattern := range f.patterns[len(segments)] {
-		if folded, ok := foldTo(pattern, segments); ok {
-			return folded
+	folded := make([]string, len(segments))
+patterns:
+	for _, pattern := range f[len(segments)] {
+		for i, segment := range pattern {
+			switch {
+			case strings.HasPrefix(segment, "{"):
+				folded[i] = segments[i]
+			case strings.EqualFold(segment, segments[i]):
+				folded[i] = segment
+			default:
+				continue patterns
+			}
 		}
+		return strings.Join(folded, "/")
 	}
 	return path
-}
-
-func foldTo(pattern, segments []string) (string, bool) {
-	for i, segment := range pattern {
-		if !strings.HasPrefix(segment, "{") && !strings.EqualFold(segment, segments[i]) {
-			return "", false
-		}
-	}
-	folded := slices.Clone(segments)
-	for i, segment := range pattern {
-		if !strings.HasPrefix(segment, "{") {
-			folded[i] = segment
-		}
-	}
-	return strings.Join(folded, "/"), true
 }
 
 func (f pathFolder) middleware(next http.Handler) http.Handler {

@@ -17,8 +17,8 @@ type RateLimit struct {
 	Window   time.Duration // default one minute
 }
 
-// maxCallers bounds the memory that counting takes. Beyond it, callers whose window is over are
-// forgotten first, and then all: a count too low for a while is better than a process without memory.
+// maxCallers bounds the memory that counting takes. Beyond it, all are forgotten: a count too low for a while is better than a process
+// without memory.
 const maxCallers = 100_000
 
 // rateLimits counts the requests of each caller in windows that begin with a caller's first request, so
@@ -67,7 +67,7 @@ func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	defer l.mu.Unlock()
 	w, known := l.callers[caller]
 	if !known && len(l.callers) >= maxCallers {
-		l.forget(now)
+		clear(l.callers)
 	}
 	if !now.Before(w.ends) {
 		w = window{ends: now.Add(l.limit.Window)}
@@ -77,15 +77,4 @@ func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	}
 	l.callers[caller] = w
 	return w.used, w.ends.Sub(now)
-}
-
-func (l *rateLimits) forget(now time.Time) {
-	for caller, w := range l.callers {
-		if !now.Before(w.ends) {
-			delete(l.callers, caller)
-		}
-	}
-	if len(l.callers) >= maxCallers {
-		clear(l.callers)
-	}
 }

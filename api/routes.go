@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -18,12 +20,12 @@ import (
 // endpointFunc answers a request, or returns an error before anything is written.
 type endpointFunc func(http.ResponseWriter, *http.Request) error
 
-// route is one row of the table that the router and the tests are made of.
-type route struct {
-	method  string
-	pattern string
-	id      string // names the operation in generated clients; it is stable as long as the path is
-	roles   []Role // nil: public, or (notices) judged by the endpoint itself
+// Operation is a row of the table that the router, the API document and the tests are made of.
+type Operation struct {
+	Method  string
+	Pattern string
+	ID      string // names it in generated clients; it is stable as long as the path is
+	Roles   []Role // nil: public, or (notices) judged by the endpoint itself
 	operation
 }
 
@@ -48,13 +50,15 @@ const (
 )
 
 // routes is the route table; every path that is served stands here.
-func (s *Server) routes() []route {
+func (s *Server) routes() []Operation {
 	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
 	listeners := []Role{RoleAgency, RoleClient}
-	table := []route{
-		{http.MethodGet, "/healthz", "getHealthz", nil, operation{serve: s.getHealth, answer: Answer{Bare: reflect.TypeFor[HealthBody]()}}},
+	table := []Operation{
+		{http.MethodGet, "/healthz", "getHealthz", nil, operation{
+			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+		}},
 		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: s.getReady, takes: []Param{paramFor}, answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+			serve: plain(http.HandlerFunc(s.deps.Health.getReady)), Takes: []Param{paramFor}, Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
@@ -63,11 +67,11 @@ func (s *Server) routes() []route {
 		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: s.getClientScript}},
 
 		{http.MethodGet, patternDashboard, "getDashboard", dashboards, operation{
-			serve: s.getDashboard, takes: []Param{paramDashboard}, answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
+			serve: s.getDashboard, Takes: []Param{paramDashboard}, Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
 		}},
 		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
-			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
-			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, body: reflect.TypeFor[updateBody](),
+			serve: s.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
+			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
 		}},
 		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency},
 			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]())},
@@ -80,28 +84,28 @@ func (s *Server) routes() []route {
 	table = append(table, s.connectRoutes()...)
 	table = append(table, s.mainAppRoutes()...)
 	if s.deps.Metrics != nil {
-		table = append(table, route{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
+		table = append(table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}
 	if s.deps.Streams != nil {
 		table = append(
 			table,
-			route{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
-				serve: s.getNotices, takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
+			Operation{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
+				serve: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
 			}},
-			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
-			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
-			route{
+			Operation{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
+			Operation{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
+			Operation{
 				http.MethodGet, patternLive, "getLive", nil, // likewise
-				operation{read: s.getLive, takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent}},
+				operation{read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent}},
 			},
-			route{
+			Operation{
 				http.MethodPost, patternTicket, "postNoticesTicket", listeners,
 				answering(func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket),
 			},
 		)
 	}
 	for _, r := range s.analyticsRoutes() {
-		table = append(table, route{r.method, PrefixAnalytics + r.pattern, r.id, r.roles, r.operation})
+		table = append(table, Operation{r.Method, PrefixAnalytics + r.Pattern, r.ID, r.Roles, r.operation})
 		if s.deps.Config.AnalyticsAtRoot {
 			table = append(table, r)
 		}
@@ -111,12 +115,12 @@ func (s *Server) routes() []route {
 
 // whenReady refuses what rests on the read models while they are being made, and what is most worth to somebody who has
 // left while it is not known who has. Notices judge by themselves: their clients reconnect by their own rules.
-func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
-	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // an operator who repairs them cannot wait for ready ones
+func (s *Server) whenReady(r Operation, next endpointFunc) endpointFunc {
+	if r.Roles == nil || slices.Equal(r.Roles, []Role{RoleOperator}) { // an operator who repairs them cannot wait for ready ones
 		return next
 	}
-	byPeople := slices.Contains(r.roles, RoleAgency) || slices.Contains(r.roles, RoleClient)
-	sensitive := r.method == http.MethodPut || r.audit || r.method == http.MethodPost && byPeople && r.pattern != patternTicket
+	byPeople := slices.Contains(r.Roles, RoleAgency) || slices.Contains(r.Roles, RoleClient)
+	sensitive := r.Method == http.MethodPut || r.audit || r.Method == http.MethodPost && byPeople && r.Pattern != patternTicket
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.deps.Ready(); err != nil {
 			return err
@@ -137,25 +141,31 @@ func plain(h http.Handler) endpointFunc {
 	}
 }
 
-func (s *Server) router(routes []route) *chi.Mux {
+func (s *Server) router(routes []Operation) (*chi.Mux, error) {
+	// Compressed by Accept-Encoding, zstd or gzip. It buffers and may hold events back, so no stream goes through it.
+	types := []string{mediaJSON, mediaProblem, mediaCSV, mediaNDJSON, mediaText}
+	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip))
+	if err != nil {
+		return nil, fmt.Errorf("make compressor: %w", err)
+	}
 	mux := chi.NewRouter()
 	bodies := func(next http.Handler) http.Handler { return boundBodies(s.deps.Config.RequestTimeout, next) }
 	mux.Use(bodies, withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), s.paths.middleware)
 	for _, r := range routes {
-		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, s.endpoint(r))))
-		if filter := s.deps.Config.Filter; filter != nil && !isStream(r.pattern) {
+		var handler http.Handler = s.handle(s.authorise(r.Roles, s.whenReady(r, s.endpoint(r))))
+		if filter := s.deps.Config.Filter; filter != nil && !isStream(r.Pattern) {
 			handler = filter(handler)
 		}
-		if !isStream(r.pattern) && r.pattern != patternDashboard { // whose tag is a version and stays one
-			handler = s.compressed(handler)
+		if !isStream(r.Pattern) && r.Pattern != patternDashboard { // whose tag is a version and stays one
+			handler = compressed(handler)
 		}
-		if !isStream(r.pattern) && !isLong(r.pattern) {
+		if !isStream(r.Pattern) && !isLong(r.Pattern) {
 			handler = s.bounded(handler)
 		}
-		mux.Method(r.method, r.pattern, handler)
+		mux.Method(r.Method, r.Pattern, handler)
 		// HEAD would open a stream, or record and read a whole history for nothing.
-		if r.method == http.MethodGet && !isStream(r.pattern) && !isLong(r.pattern) {
-			mux.Method(http.MethodHead, r.pattern, handler) // net/http leaves the body out
+		if r.Method == http.MethodGet && !isStream(r.Pattern) && !isLong(r.Pattern) {
+			mux.Method(http.MethodHead, r.Pattern, handler) // net/http leaves the body out
 		}
 	}
 	mux.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
@@ -171,7 +181,7 @@ func (s *Server) router(routes []route) *chi.Mux {
 		return domain.NewError(codeMethodNotAllowed, "This address does not take %s. Use %s.",
 			clip(r.Method), strings.Join(allowed, " or "))
 	}))
-	return mux
+	return mux, nil
 }
 
 func (s *Server) handle(endpoint endpointFunc) http.HandlerFunc {
@@ -240,3 +250,6 @@ func isLong(pattern string) bool {
 func isChatter(pattern string) bool {
 	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, prefixSocketIO)
 }
+
+// compressFrom is the size from which an answer is worth compressing: smaller ones fit into a packet.
+const compressFrom = 1024

@@ -37,15 +37,15 @@ var paramSession = Param{
 }
 
 // signInRoutes are the rows by which an agency looks after the sign-ins of its people.
-func (s *Server) signInRoutes() []route {
+func (s *Server) signInRoutes() []Operation {
 	if s.deps.SignIns == nil {
 		return nil
 	}
 	const user = "/api/users/{userId}"
 	staff := []Role{RoleAgency}
 	link := answering(parseUserID, s.postSignInLink).accepting(reflect.TypeFor[signInLinkBody]())
-	link.bodyOptional = true
-	return []route{
+	link.BodyOptional = true
+	return []Operation{
 		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
 		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUserID, s.getSessions)},
 		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, answering(parseSession, s.endSession)},

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -15,8 +12,6 @@ import (
 )
 
 const withdrawnEvery = time.Second // how often the file of withdrawn subjects is looked at, when somebody asks
-
-const maxWithdrawn = 16 << 20 // bytes of that file
 
 // Withdrawn is a file of subjects whose tokens hold no more: one a line; # begins a comment. It is read again within a
 // second of the next request or look at a stream. Safe for concurrent use; nil withdraws nobody.
@@ -74,24 +69,14 @@ func (w *Withdrawn) look() {
 }
 
 func readWithdrawn(path string) (map[string]bool, error) {
-	file, err := os.Open(path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read withdrawn subjects: %w", err)
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, maxWithdrawn+1))
-	if err != nil {
-		return nil, fmt.Errorf("read withdrawn subjects: %w", err)
-	}
-	if len(raw) > maxWithdrawn {
-		return nil, fmt.Errorf("read withdrawn subjects: %s has more than %d MiB", path, maxWithdrawn>>20)
 	}
 	subjects, number := map[string]bool{}, 0
-	lines := bufio.NewScanner(bytes.NewReader(raw))
-	lines.Buffer(nil, maxWithdrawn+1)
-	for lines.Scan() {
+	for line := range strings.Lines(string(raw)) {
 		number++
-		text, _, _ := strings.Cut(lines.Text(), "#")
+		text, _, _ := strings.Cut(line, "#")
 		switch names := strings.Fields(text); len(names) {
 		case 0:
 		case 1:
@@ -100,7 +85,7 @@ func readWithdrawn(path string) (map[string]bool, error) {
 			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one; write one a line, remarks behind #", number, path)
 		}
 	}
-	return subjects, lines.Err()
+	return subjects, nil
 }
 
 // canonicalSubject writes a user id as [Principal] has it; operators' subjects are any text.

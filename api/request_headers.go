@@ -17,16 +17,25 @@ var (
 	entityTag  = regexp.MustCompile(`(W/)?"([^"]*)"`)
 )
 
+var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
+
 // ifPreview reads If-Preview; "" without one.
 func ifPreview(header http.Header) (string, error) {
-	values := header.Values(headerIfPreview)
-	if len(values) == 0 {
-		return "", nil
+	return once(header, headerIfPreview, previewForm, "be what a preview answered as preview: 64 hex digits")
+}
+
+// idempotencyKey reads the key of a request that may be repeated; "" without one.
+func idempotencyKey(header http.Header) (string, error) {
+	return once(header, headerIdempotency, keyForm, "have 1 to 255 printable ASCII characters")
+}
+
+// once reads a header that is given once and has a form; "" without one.
+func once(header http.Header, name string, form *regexp.Regexp, must string) (string, error) {
+	values := header.Values(name)
+	if len(values) > 1 || len(values) == 1 && !form.MatchString(values[0]) {
+		return "", domain.InvalidField(name, "must be given once and "+must)
 	}
-	if len(values) > 1 || !previewForm.MatchString(values[0]) {
-		return "", domain.InvalidField(headerIfPreview, "must be given once and be what a preview answered as preview: 64 hex digits")
-	}
-	return values[0], nil
+	return strings.Join(values, ""), nil
 }
 
 // ifMatch reads If-Match; nil without one.
