@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 
@@ -20,22 +21,23 @@ var paramDeletionCode = Param{
 
 // metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.
 func (s *Server) metaRoutes() []Operation {
-	if !s.deps.Connect.HearsMeta() {
+	connects := s.deps.Connect
+	if !connects.HearsMeta() {
 		return nil
 	}
+	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
+		return struct{}{}, connects.Deauthorized(ctx, signed)
+	}
+	deletion := operation{serve: metaCall(s, connects.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
 	return []Operation{
-		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: s.metaCall(s.postMetaDeauthorize)}},
-		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
-			serve: s.metaCall(s.postMetaDelete), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
-		}},
-		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, operation{
-			serve: s.browserPage(s.getMetaDeletion), Takes: []Param{paramDeletionCode},
-		}},
+		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(s, deauthorize)}},
+		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
+		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, s.browserPage(false, paramDeletionCode, s.getMetaDeletion)},
 	}
 }
 
 // metaCall serves a call of Meta: it stands for itself by its signature, not by a token.
-func (s *Server) metaCall(serve func(r *http.Request, signed string) (answer any, err error)) endpointFunc {
+func metaCall[T any](s *Server, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		form, err := readForm(w, r)
 		if err == nil {
@@ -44,7 +46,7 @@ func (s *Server) metaCall(serve func(r *http.Request, signed string) (answer any
 		if err != nil {
 			return err
 		}
-		answer, err := serve(r, form.Get("signed_request"))
+		answer, err := act(r.Context(), form.Get("signed_request"))
 		if err != nil {
 			return err
 		}
@@ -53,19 +55,7 @@ func (s *Server) metaCall(serve func(r *http.Request, signed string) (answer any
 	}
 }
 
-func (s *Server) postMetaDeauthorize(r *http.Request, signed string) (any, error) {
-	return struct{}{}, s.deps.Connect.Deauthorized(r.Context(), signed)
-}
-
-func (s *Server) postMetaDelete(r *http.Request, signed string) (any, error) {
-	return s.deps.Connect.DeletionAsked(r.Context(), signed)
-}
-
-func (s *Server) getMetaDeletion(w http.ResponseWriter, r *http.Request) error {
-	code, err := pathText(r, "code")
-	if err != nil {
-		return err
-	}
+func (s *Server) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
 	state, err := s.deps.Connect.Deletion(r.Context(), code)
 	if err != nil {
 		return err
@@ -74,5 +64,5 @@ func (s *Server) getMetaDeletion(w http.ResponseWriter, r *http.Request) error {
 	if state.DoneAt != nil {
 		page.Title, page.Again = "Your request is done", false
 	}
-	return s.writePage(w, http.StatusOK, "deletion", page)
+	return writePage(w, http.StatusOK, "deletion", page)
 }

@@ -86,9 +86,14 @@ type readingProgress struct {
 	Says string
 }
 
-// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for.
-func (s *Server) browserPage(serve endpointFunc) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
+// pageFunc serves a page of what the path names.
+type pageFunc func(w http.ResponseWriter, r *http.Request, named string) error
+
+// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for. One that closes does so while
+// it is not known who has left, before anything is taken: the same address works later, until the sign-in expires (10 minutes after it was asked
+// for, 15 after its choice was offered) or the link does. [Server.getConnectBack] judges by itself.
+func (s *Server) browserPage(closes bool, named Param, serve pageFunc) operation {
+	page := func(w http.ResponseWriter, r *http.Request) error {
 		for name := range w.Header() { // no page of another origin may read these, whatever is configured for answers
 			if strings.HasPrefix(name, "Access-Control-") {
 				w.Header().Del(name)
@@ -101,22 +106,30 @@ func (s *Server) browserPage(serve endpointFunc) endpointFunc {
 		if err == nil {
 			err = s.deps.Ready()
 		}
+		if err == nil && closes {
+			err = s.deps.PeopleKnown()
+		}
+		name, _ := pathParam(r, named.Name)
+		if err == nil && !storable(name) {
+			err = errNothingHere
+		}
 		if err == nil {
-			err = serve(w, r)
+			err = serve(w, r, name)
 		}
 		if err == nil {
 			return nil
 		}
 		public := s.told(r, err)
-		return s.writePage(w, statusOf(public.Code), "error", connectPage{
+		return writePage(w, statusOf(public.Code), "error", connectPage{
 			Title: "This did not work", Said: public.Message, Restart: r.PathValue("token") == "", RequestID: RequestID(r.Context()),
 		})
 	}
+	return operation{serve: page, Takes: []Param{named}}
 }
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-func (s *Server) writePage(w http.ResponseWriter, status int, name string, page connectPage) error {
+func writePage(w http.ResponseWriter, status int, name string, page connectPage) error {
 	var body bytes.Buffer
 	if err := connectPages.ExecuteTemplate(&body, name, page); err != nil {
 		return err
@@ -148,29 +161,24 @@ func holdBrowser(w http.ResponseWriter, r *http.Request) (word string) {
 	return word
 }
 
-func (s *Server) seeOther(w http.ResponseWriter, path string) error {
+func seeOther(w http.ResponseWriter, path string) error {
 	w.Header().Set("Location", path)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request) error {
-	start, err := pathText(r, "start")
-	if err != nil {
-		return err
-	}
+func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
 	opened, err := s.deps.Connect.Open(r.Context(), start, holdBrowser(w, r), s.still)
 	if err != nil {
 		return err
 	}
-	return s.writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + connect.Shown(opened.Platform), Opened: opened})
+	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + connect.Shown(opened.Platform), Opened: opened})
 }
 
 // getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them:
 // also what is refused is shown there, for a code that was refused may be good in another browser. Only where loading the same address again
 // can help, it stays.
-func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request) error {
-	text, _ := pathParam(r, "network")
+func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
 		return errNothingHere
@@ -181,14 +189,14 @@ func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request) error {
 	id, err := s.cameBack(r, domain.Platform(number))
 	switch domain.CodeOf(err) {
 	case domain.CodeForbidden:
-		return s.seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedElsewhere))
+		return seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedElsewhere))
 	case domain.CodeNotFound, domain.CodeInvalid:
-		return s.seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedUnknown))
+		return seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedUnknown))
 	}
 	if err != nil {
 		return err
 	}
-	return s.seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+	return seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
 }
 
 func (s *Server) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
@@ -239,16 +247,12 @@ var (
 		"This sign-in is not known here, took too long, or is long over. Nothing was connected. Start again where you began.")
 )
 
-func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error {
-	return s.showChoice(w, r, url.Values{}, nil)
+func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
+	return s.showChoice(w, r, id, url.Values{}, nil)
 }
 
 // showChoice shows how far a sign-in came, and what was wrong with a choice, which stays ticked.
-func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, sent url.Values, wrong *domain.Error) error {
-	id, err := pathText(r, "attempt")
-	if err != nil {
-		return err
-	}
+func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, id string, sent url.Values, wrong *domain.Error) error {
 	view, err := s.deps.Connect.View(r.Context(), id, browserOf(r), s.still)
 	if err != nil {
 		return err
@@ -257,14 +261,14 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, sent url.Val
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
 		page.Title = "Nothing was connected"
-		return s.writePage(w, http.StatusOK, "result", page)
+		return writePage(w, http.StatusOK, "result", page)
 	case view.Step == domain.ConnectDone:
 		page.Title = "Connected"
 		page.Progress, page.Again = progressOf(view)
-		return s.writePage(w, http.StatusOK, "result", page)
+		return writePage(w, http.StatusOK, "result", page)
 	case view.Choice == nil:
 		page.Title, page.Again = "One moment", true
-		return s.writePage(w, http.StatusOK, "unfinished", page)
+		return writePage(w, http.StatusOK, "unfinished", page)
 	}
 	page.Title = "Choose what is connected"
 	for _, offer := range view.Choice.Pages {
@@ -273,13 +277,13 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, sent url.Val
 		}
 	}
 	if wrong == nil {
-		return s.writePage(w, http.StatusOK, "choose", page)
+		return writePage(w, http.StatusOK, "choose", page)
 	}
 	page.Said = wrong.Message
 	for _, at := range wrong.Fields {
 		page.Said, page.Beside[at.Field] = "Nothing was connected. Correct what is marked, then connect.", at.Detail
 	}
-	return s.writePage(w, http.StatusUnprocessableEntity, "choose", page)
+	return writePage(w, http.StatusUnprocessableEntity, "choose", page)
 }
 
 // progressOf says of each page how far its first reading came, and whether one is still to come.
@@ -327,11 +331,7 @@ func notRead(class platforms.Class, network string) (says string, soon bool) {
 // maxConnectForm bounds a choice: a thousand keys of pages.
 const maxConnectForm = 128 << 10
 
-func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathText(r, "attempt")
-	if err != nil {
-		return err
-	}
+func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
@@ -341,7 +341,7 @@ func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error
 		if err != nil {
 			return err
 		}
-		return s.seeOther(w, begun.StartURL)
+		return seeOther(w, begun.StartURL)
 	}
 	err = s.deps.Connect.Choose(r.Context(), id, connect.Chosen{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
@@ -351,11 +351,11 @@ func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error
 		form.Del("move") // it may be another client's now
 		fallthrough
 	case domain.CodeOf(err) == domain.CodeUnprocessable:
-		return s.showChoice(w, r, form, s.told(r, err))
+		return s.showChoice(w, r, id, form, s.told(r, err))
 	case err != nil:
 		return err
 	}
-	return s.seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+	return seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
@@ -369,23 +369,15 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request) error {
-	token, err := pathText(r, "token")
-	if err != nil {
-		return err
-	}
+func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
 	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r), s.still)
 	if err != nil {
 		return err
 	}
-	return s.writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for " + link.Account, Link: link})
+	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for " + link.Account, Link: link})
 }
 
-func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request) error {
-	token, err := pathText(r, "token")
-	if err != nil {
-		return err
-	}
+func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
@@ -398,5 +390,5 @@ func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.seeOther(w, begun.StartURL)
+	return seeOther(w, begun.StartURL)
 }

@@ -37,10 +37,7 @@ func (s *Server) connectRoutes() []Operation {
 		return nil
 	}
 	who := []Role{RoleAgency, RoleClient}
-	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) Operation {
-		return Operation{method, pattern, id, nil, operation{serve: s.browserPage(serve), Takes: takes}}
-	}
-	known, connects := s.whilePeopleAreKnown, s.deps.Connect
+	connects := s.deps.Connect
 	return append([]Operation{
 		{http.MethodPost, "/api/connect", "postConnect", who,
 			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]())},
@@ -59,25 +56,13 @@ func (s *Server) connectRoutes() []Operation {
 		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
 			asking(s, idOf(paramConnection), connects.Disconnect)},
 
-		page(http.MethodGet, patternConnectStart, "getConnectStart", known(s.getConnectStart), paramStart),
-		page(http.MethodGet, patternConnectBack, "getConnectBack", s.getConnectBack, paramCallBack),
-		page(http.MethodGet, patternConnectChoose, "getConnectChoose", known(s.getConnectChoose), paramAttemptPage),
-		page(http.MethodPost, patternConnectChoose, "postConnectChoose", known(s.postConnectChoose), paramAttemptPage),
-		page(http.MethodGet, patternConnectLink, "getConnectLink", known(s.getConnectLink), paramBrowserLink),
-		page(http.MethodPost, patternConnectLink, "postConnectLink", known(s.postConnectLink), paramBrowserLink),
+		{http.MethodGet, patternConnectStart, "getConnectStart", nil, s.browserPage(true, paramStart, s.getConnectStart)},
+		{http.MethodGet, patternConnectBack, "getConnectBack", nil, s.browserPage(false, paramCallBack, s.getConnectBack)},
+		{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, s.browserPage(true, paramAttemptPage, s.getConnectChoose)},
+		{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, s.browserPage(true, paramAttemptPage, s.postConnectChoose)},
+		{http.MethodGet, patternConnectLink, "getConnectLink", nil, s.browserPage(true, paramBrowserLink, s.getConnectLink)},
+		{http.MethodPost, patternConnectLink, "postConnectLink", nil, s.browserPage(true, paramBrowserLink, s.postConnectLink)},
 	}, s.metaRoutes()...)
-}
-
-// whilePeopleAreKnown closes a page of connecting while it is not known who has left, before anything is taken: the same address works
-// later, until the sign-in expires (10 minutes after it was asked for, 15 after its choice was offered) or the link does.
-// [Server.getConnectBack] judges by itself.
-func (s *Server) whilePeopleAreKnown(serve endpointFunc) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.deps.PeopleKnown(); err != nil {
-			return err
-		}
-		return serve(w, r)
-	}
 }
 
 // still judges whether the person who asked for a sign-in may come in now.

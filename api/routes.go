@@ -221,16 +221,6 @@ func pathParam(r *http.Request, name string) (string, bool) {
 	return value, true
 }
 
-// pathText returns a path parameter that an endpoint reads without [Params]. Every one that reaches a statement passes here: a text
-// that PostgreSQL cannot hold names nothing.
-func pathText(r *http.Request, name string) (string, error) {
-	value, _ := pathParam(r, name)
-	if !storable(value) {
-		return "", errNothingHere
-	}
-	return value, nil
-}
-
 // storable tells whether PostgreSQL can hold a text.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
