@@ -275,7 +275,7 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed is a connection's number with its pages. One that is paused may have none any more.
+// connectionNamed is a connection's number with its pages. One that is paused may have none left.
 func (v *visit) connectionNamed(id string) (string, error) {
 	pages, err := v.connectionPages()
 	if err != nil {
@@ -293,7 +293,8 @@ func (v *visit) connectionNamed(id string) (string, error) {
 	return withPages(id, pages), nil
 }
 
-// alreadySo says that something is paused already, or is not paused, where an act would pause or resume it; "" where the act changes that.
+// alreadySo says that something is paused already, or is not paused, where an act would pause or
+// resume it; "" where the act changes that.
 func (v *visit) alreadySo(do act, of string) (string, error) {
 	pauses, err := v.pauses()
 	if err != nil {

@@ -32,7 +32,8 @@ func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// connection is what an action on one names. A pause is found by the id as PostgreSQL writes it; it can outlive its connection.
+// connection is what an action on one names. A pause is found by the id as PostgreSQL writes it; it
+// can outlive its connection.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
