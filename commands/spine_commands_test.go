@@ -49,7 +49,7 @@ func TestTheWholeWay(t *testing.T) {
 func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
-	other := s.openLog(0)
+	other := s.openLog()
 	processes := []*commands.Dashboards{s.process(), s.process(func(c *commands.DashboardsConfig) { c.Log = other })}
 	var group sync.WaitGroup
 	var acknowledged atomic.Int64

@@ -49,7 +49,7 @@ func newSpine(t *testing.T) *spine {
 		s.topics[i].Partitions, s.topics[i].ReplicationFactor = 2, 1
 		s.topics[i].Configs["min.insync.replicas"] = "1"
 	}
-	s.log = s.openLog(0)
+	s.log = s.openLog()
 	s.fill()
 	s.engine = s.projection(projectors.Dashboards{Partitions: 2})
 	s.stop = s.follow(s.engine)
@@ -59,10 +59,10 @@ func newSpine(t *testing.T) *spine {
 	return s
 }
 
-// openLog is another process's client; maxBytes 0 is the default.
-func (s *spine) openLog(maxBytes int) *eventlog.Log {
+// openLog is another process's client.
+func (s *spine) openLog() *eventlog.Log {
 	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, MaxRecordBytes: maxBytes})
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
 	return log

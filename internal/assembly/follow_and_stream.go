@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -14,7 +15,7 @@ func (s *Service) Follow(ctx context.Context) error {
 	for _, loop := range []func(context.Context){
 		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.settings.Logger) },
 		s.Monitor.Run,
-		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
+		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}

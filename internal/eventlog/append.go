@@ -10,7 +10,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
-	"github.com/ThreeDotsLabs/watermill/components/cqrs"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -24,7 +23,7 @@ var (
 	ErrOutcomeUnknown = errors.New("it is not known whether the record was appended")
 )
 
-// ErrRecordTooLarge refuses a record above [Config.MaxRecordBytes].
+// ErrRecordTooLarge refuses a record above 1 MiB.
 var ErrRecordTooLarge = errors.New("the record is too large")
 
 // AppendError says what became of an append that was not acknowledged.
@@ -93,8 +92,8 @@ func (l *Log) encode(d domain.Draft) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if size := recordSize(r); size > l.cfg.MaxRecordBytes {
-		return Record{}, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrRecordTooLarge, size, l.cfg.MaxRecordBytes)
+	if size := recordSize(r); size > maxRecordBytes {
+		return Record{}, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrRecordTooLarge, size, maxRecordBytes)
 	}
 	return r, nil
 }
@@ -119,10 +118,10 @@ func (l *Log) producerOf(topic string) *producer {
 // away, callers give up at their deadlines and their publishes would pile up behind them.
 const maxHandedOver = 4096
 
-// producer is one watermill publisher (one sarama producer) and the bus above it.
+// producer is one watermill publisher: one sarama producer.
 type producer struct {
 	publisher *kafka.Publisher
-	bus       *cqrs.EventBus
+	wireName  func(topic string) string
 	slots     chan struct{}
 
 	mu     sync.RWMutex // held for reading while an append starts: close waits for none and misses none
@@ -131,30 +130,13 @@ type producer struct {
 }
 
 func newProducer(cfg Config) (*producer, error) {
-	logger := watermill.NewSlogLogger(cfg.Logger)
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Brokers:               cfg.Brokers,
-		Marshaler:             kafkaMarshaler{},
-		OverwriteSaramaConfig: cfg.saramaProducerConfig(),
-	}, logger)
+		Brokers: cfg.Brokers, Marshaler: kafkaMarshaler{}, OverwriteSaramaConfig: cfg.saramaProducerConfig(),
+	}, watermill.NewSlogLogger(cfg.Logger))
 	if err != nil {
 		return nil, fmt.Errorf("connect producer: %w", err)
 	}
-	bus, err := cqrs.NewEventBusWithConfig(publisher, cqrs.EventBusConfig{
-		GeneratePublishTopic: func(p cqrs.GenerateEventPublishTopicParams) (string, error) {
-			r, ok := p.Event.(Record)
-			if !ok {
-				return "", fmt.Errorf("%T is not a record", p.Event)
-			}
-			return cfg.wireName(r.Topic), nil
-		},
-		Marshaler: eventMarshaler{},
-		Logger:    logger,
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make event bus: %w", err), publisher.Close())
-	}
-	return &producer{publisher: publisher, bus: bus, slots: make(chan struct{}, maxHandedOver)}, nil
+	return &producer{publisher: publisher, wireName: cfg.wireName, slots: make(chan struct{}, maxHandedOver)}, nil
 }
 
 // publish begins to publish, in a goroutine of its own, so that the caller's deadline does not wait for Publish, which retries
@@ -178,7 +160,7 @@ func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) 
 	done := make(chan error, 1)
 	go func() {
 		defer p.open.Done()
-		done <- p.bus.Publish(context.WithoutCancel(ctx), r)
+		done <- p.publisher.Publish(p.wireName(r.Topic), messageOf(context.WithoutCancel(ctx), r))
 		<-p.slots
 	}()
 	return done, nil

@@ -28,7 +28,7 @@ func bulkOptions(cfg Config) []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPinnedKgo(cfg.wireCounts())),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(int32(cfg.MaxRecordBytes + batchOverhead/2)),
+		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
 		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would wait for room longer than a deadline
 		kgo.ProducerLinger(bulkLinger),
 		kgo.RecordDeliveryTimeout(2 * time.Minute),

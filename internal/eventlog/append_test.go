@@ -50,7 +50,7 @@ func requireRefused(t testing.TB, err, cause error) {
 	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
 }
 
-// The limit is exact: a record of just MaxRecordBytes is accepted by both clients and the broker.
+// The limit is exact: a record of just that size is accepted by both clients and the broker.
 func TestAppendUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
@@ -58,11 +58,11 @@ func TestAppendUpToTheLimit(t *testing.T) {
 	small, err := b.Size(d)
 	require.NoError(t, err)
 	data := d.Data.(domain.ProjectionPaused)
-	data.Reason += strings.Repeat("x", b.MaxRecordBytes()-small)
+	data.Reason += strings.Repeat("x", eventlog.MaxRecordBytes-small)
 	d.Data = data
 	size, err := b.Size(d)
 	require.NoError(t, err)
-	require.Equal(t, b.MaxRecordBytes(), size)
+	require.Equal(t, eventlog.MaxRecordBytes, size)
 	require.NoError(t, b.Append(testContext(t), d))
 	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{d}))
 
@@ -196,7 +196,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	cfg := newConfig(t, brokers)
 	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
-	held, release := holdProduce(t, cluster, cfg.TopicOverrides[domain.TopicMetrics])
+	held, release := holdProduce(t, cluster, cfg.WireName(domain.TopicMetrics))
 	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2)}
 	appended, outcomes := make(chan error, 1), make(chan []error, 1)
 	go func() { appended <- log.Append(testContext(t), postRead(1, 3)) }()
@@ -212,7 +212,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	for _, err := range append(log.AppendBatch(testContext(t), drafts), log.Append(testContext(t), postRead(1, 3))) {
 		requireRefused(t, err, eventlog.ErrClosed)
 	}
-	b := setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = cfg.TopicOverrides })
+	b := setup(t, brokers, func(c *eventlog.Config) { *c = cfg })
 	require.NoError(t, b.AppendBulk(testContext(t), drafts))
 	seen := ids(t, b.Log, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)])
 	slices.Sort(seen)

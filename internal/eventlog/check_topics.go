@@ -14,9 +14,6 @@ import (
 // ErrUnsafeTopic is wrapped by every finding of [Log.Check].
 var ErrUnsafeTopic = errors.New("unsafe topic")
 
-// checkInterval is how often [Log.RunChecks] checks when it is given no interval.
-const checkInterval = time.Minute
-
 // What a compacted topic must keep: a reader that was away for a day still sees every state, and one
 // that was away for a month still sees every tombstone.
 const (
@@ -47,12 +44,9 @@ func (l *Log) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunChecks runs [Log.Check] every interval (0: a minute) until ctx ends and hands each result
+// RunChecks runs [Log.Check] every interval until ctx ends and hands each result
 // to report, nil included. It does not check at once: [Open] did.
 func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
-	if every <= 0 {
-		every = checkInterval
-	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -84,11 +78,16 @@ func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
 		return fmt.Errorf("list brokers: %w", err)
 	}
 	t := topicCheck{name: name, bootstrap: strings.Join(l.cfg.Brokers, ","), spec: spec, settings: settings}
-	t.replicas = described.replicas
-	t.partitions(len(described.leaders))
+	for _, p := range described.partitions {
+		if t.replicas == 0 || len(p.Replicas) < t.replicas { // of the partition that has the fewest
+			t.replicas = len(p.Replicas)
+		}
+	}
+	t.partitions(len(described.partitions))
 	t.replication(len(brokers))
 	t.retention()
-	t.common(l.cfg.MaxRecordBytes)
+	t.equals("unclean.leader.election.enable", "false", "a replica that lags could become leader and forget acknowledged records")
+	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead), "the largest record allowed would be refused by the broker")
 	return errors.Join(t.errs...)
 }
 
@@ -192,9 +191,4 @@ func (t *topicCheck) retention() {
 	t.equals("cleanup.policy", "delete", "compaction would remove all but the last record of each key")
 	t.equals("retention.ms", "-1", "the log is the only truth and must never expire")
 	t.equals("retention.bytes", "-1", "the log is the only truth and must never expire")
-}
-
-func (t *topicCheck) common(maxRecordBytes int) {
-	t.equals("unclean.leader.election.enable", "false", "a replica that lags could become leader and forget acknowledged records")
-	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead), "the largest record allowed would be refused by the broker")
 }

@@ -102,7 +102,10 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 	t.Parallel()
 	for _, nodes := range []int{1, 2, 3} {
 		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
-		b := setup(t, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(t), nil })
+		b := setup(t, brokers, func(c *eventlog.Config) {
+			*c = c.WithPrefix("")
+			c.Topics = deployedTopics(t)
+		})
 		for topic, want := range map[string]int{
 			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6, domain.TopicContents: 12,
 		} {

@@ -101,7 +101,7 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	// Three look-ups of the leader in vain open a breaker for 10 s, also when the broker is back in two.
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
 	s.Producer.Timeout = answerWithin - time.Second // so that a leader that waits for a replica says so in time
-	s.Producer.MaxMessageBytes = c.MaxRecordBytes + batchOverhead/2
+	s.Producer.MaxMessageBytes = maxRecordBytes + batchOverhead/2
 	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s
 }

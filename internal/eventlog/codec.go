@@ -149,15 +149,8 @@ func (c Codec) checkEnvelope(e domain.Envelope) error {
 	if y := e.Time.UTC().Year(); y < 1 || y > 9999 {
 		return fmt.Errorf("the year %d cannot be written", y)
 	}
-	if e.Source == c.source { // as configured, and checked there
-		return nil
-	}
-	return checkSource(e.Source)
-}
-
-func checkSource(source string) error {
-	if _, err := url.Parse(source); err != nil {
-		return fmt.Errorf("the source %q is not a URI reference", source)
+	if _, err := url.Parse(e.Source); e.Source != c.source && err != nil {
+		return fmt.Errorf("the source %q is not a URI reference", e.Source)
 	}
 	return nil
 }

@@ -1,24 +1,23 @@
 package eventlog
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// defaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
-// counted with the framing that a record may need.
-const defaultMaxRecordBytes = 1 << 20
+// maxRecordBytes is the largest record that is appended: 1 MiB, counted with the framing that a record may need.
+const maxRecordBytes = 1 << 20
 
 // clientID is what both clients call themselves.
 const clientID = "ledgerboard"
 
-// batchOverhead is what a produced batch of one record may need beyond MaxRecordBytes; a topic's
+// batchOverhead is what a produced batch of one record may need beyond maxRecordBytes; a topic's
 // max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
@@ -31,9 +30,9 @@ type Config struct {
 	Logger  *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
-	// TopicOverrides maps a topic of the domain to its name on the brokers. Everything in this API,
-	// and the chain's hash, keeps using the domain's name.
-	TopicOverrides map[string]string
+	// prefix is what the names of topics begin with on the brokers. Everything in this API, and the chain's hash, knows the domain's
+	// names only. Suites that share brokers have one each.
+	prefix string
 
 	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing.
 	Existing bool
@@ -42,11 +41,10 @@ type Config struct {
 	Unsafe func(findings error)
 
 	Registry *domain.Registry // default [domain.NewRegistry]
-	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"
-	// MaxRecordBytes is the largest record [Log.Append] accepts, with its framing. Each topic's
-	// max.message.bytes must exceed it by 2 KiB.
-	MaxRecordBytes int
 }
+
+// source is the ce_source of drafts that name none: a URI reference.
+const source = "/ledgerboard"
 
 // SASL mechanisms.
 const (
@@ -62,81 +60,26 @@ type SASLConfig struct {
 	Password  string
 }
 
-// WithDefaults returns a copy of c with defaults in place of zero values.
-func (c Config) WithDefaults() Config {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Registry == nil {
-		c.Registry = domain.NewRegistry()
-	}
-	if c.Source == "" {
-		c.Source = "/ledgerboard"
-	}
-	if c.MaxRecordBytes == 0 {
-		c.MaxRecordBytes = defaultMaxRecordBytes
-	}
+func (c Config) withDefaults() Config {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.Registry = cmp.Or(c.Registry, domain.NewRegistry())
 	return c
 }
 
-// Validate returns every fault of c at once, joined.
-func (c Config) Validate() error {
-	var errs []error
-	if len(c.Brokers) == 0 {
+// validate returns every fault of c at once, joined.
+func (c Config) validate() error {
+	errs := []error{validateTopics(c.Topics)}
+	if len(c.Brokers) == 0 || slices.Contains(c.Brokers, "") {
 		errs = append(errs, errors.New("brokers: name at least one as host:port"))
 	}
-	if slices.Contains(c.Brokers, "") {
-		errs = append(errs, errors.New("brokers: an address is empty"))
+	if s := c.SASL; s != nil && !slices.Contains([]string{SASLPlain, SASLScramSHA256, SASLScramSHA512}, s.Mechanism) {
+		errs = append(errs, fmt.Errorf("sasl: mechanism %q is none of %s, %s, %s", s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
 	}
-	if c.MaxRecordBytes < 1024 {
-		errs = append(errs, fmt.Errorf("max record bytes: %d is too small, use at least 1024", c.MaxRecordBytes))
-	}
-	if c.SASL != nil {
-		errs = append(errs, c.SASL.validate())
-	}
-	errs = append(errs, checkSource(c.Source))
-	errs = append(errs, validateTopics(c.Topics), c.validateOverrides())
-	return errors.Join(errs...)
-}
-
-func (c Config) validateOverrides() error {
-	var errs []error
-	owner := map[string]string{}
-	for _, t := range c.Topics {
-		name := c.wireName(t.Name)
-		if other, taken := owner[name]; taken {
-			errs = append(errs, fmt.Errorf("topic overrides: %s and %s would both be %q on the brokers", other, t.Name, name))
-		}
-		owner[name] = t.Name
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.TopicOverrides)) {
-		if !slices.ContainsFunc(c.Topics, func(t TopicSpec) bool { return t.Name == name }) {
-			errs = append(errs, fmt.Errorf("topic overrides: there is no topic %q", name))
-		}
-		if c.TopicOverrides[name] == "" {
-			errs = append(errs, fmt.Errorf("topic overrides: the name for %q is empty", name))
-		}
+	if c.SASL != nil && (c.SASL.User == "" || c.SASL.Password == "") {
+		errs = append(errs, errors.New("sasl: user and password are both needed"))
 	}
 	return errors.Join(errs...)
 }
 
 // wireName is the topic's name on the brokers.
-func (c Config) wireName(topic string) string {
-	if name, ok := c.TopicOverrides[topic]; ok {
-		return name
-	}
-	return topic
-}
-
-func (s *SASLConfig) validate() error {
-	var errs []error
-	switch s.Mechanism {
-	case SASLPlain, SASLScramSHA256, SASLScramSHA512:
-	default:
-		errs = append(errs, fmt.Errorf("sasl: mechanism %q is none of %s, %s, %s", s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
-	}
-	if s.User == "" || s.Password == "" {
-		errs = append(errs, errors.New("sasl: user and password are both needed"))
-	}
-	return errors.Join(errs...)
-}
+func (c Config) wireName(topic string) string { return c.prefix + topic }

@@ -138,7 +138,6 @@ func testSubscriber(t *testing.T, brokers []string) {
 	msg.Ack()
 	require.Equal(t, "pause-1", msg.UUID)
 	require.Equal(t, domain.OperationsKeyAll, msg.Metadata.Get(eventlog.MetadataKey))
-	require.Equal(t, domain.TopicOperations, msg.Metadata.Get(eventlog.MetadataTopic))
 	require.Equal(t, "operations.projection_paused.v1", msg.Metadata.Get("ce_type"))
 	require.JSONEq(t, `{"projection":"dashboards","reason":"deploy"}`, string(msg.Payload))
 

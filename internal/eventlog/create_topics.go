@@ -115,9 +115,9 @@ func (l *Log) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		for partition, leader := range described.leaders {
-			if leader < 0 {
-				return struct{}{}, fmt.Errorf("partition %d has no leader yet", partition)
+		for _, p := range described.partitions {
+			if p.Leader < 0 {
+				return struct{}{}, fmt.Errorf("partition %d has no leader yet", p.Partition)
 			}
 		}
 		return struct{}{}, nil

@@ -148,7 +148,10 @@ func TestOpenExisting(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, topics.Names(), "nothing was created")
 
-	setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = config.TopicOverrides })
+	setup(t, brokers, func(c *eventlog.Config) {
+		*c = config
+		c.Existing = false
+	})
 	log, err := eventlog.Open(ctx, config)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())

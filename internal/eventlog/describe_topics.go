@@ -9,16 +9,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 var errTopicMissing = errors.New("there is no such topic on the brokers")
 
 // topicState is what the brokers say about a topic now.
 type topicState struct {
-	name     string // on the brokers
-	id       TopicID
-	leaders  map[int32]int32 // by partition; -1: none at present
-	replicas int             // of the partition that has the fewest
+	name       string // on the brokers
+	id         TopicID
+	partitions map[int32]kmsg.MetadataResponseTopicPartition
 }
 
 // describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
@@ -27,7 +28,7 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	if _, err := l.spec(topic); err != nil {
 		return topicState{}, err
 	}
-	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}}
+	d := topicState{name: l.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
 	req := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
 	asked.Topic = new(d.name)
@@ -47,10 +48,7 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	}
 	d.id = resp.Topics[0].TopicID
 	for _, p := range resp.Topics[0].Partitions {
-		d.leaders[p.Partition] = p.Leader
-		if d.replicas == 0 || len(p.Replicas) < d.replicas {
-			d.replicas = len(p.Replicas)
-		}
+		d.partitions[p.Partition] = p
 	}
 	return d, nil
 }
@@ -64,8 +62,8 @@ func offsets(ctx context.Context, d topicState, list func(context.Context, ...st
 	if err != nil {
 		return nil, fmt.Errorf("list offsets of %s: %w", d.name, err)
 	}
-	if got := len(listed[d.name]); got != len(d.leaders) {
-		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, got, len(d.leaders))
+	if got := len(listed[d.name]); got != len(d.partitions) {
+		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, got, len(d.partitions))
 	}
 	return listed[d.name], nil
 }
@@ -84,4 +82,55 @@ func (l *Log) TakesRecords(ctx context.Context, topic string) error {
 	}
 	_, err = offsets(ctx, described, l.admin.ListEndOffsets)
 	return err
+}
+
+// Describe returns the topics of the log as the brokers describe them now, for operators. What is wrong with the
+// settings of one stands in its Problem.
+func (l *Log) Describe(ctx context.Context) ([]operator.Topic, error) {
+	var topics []operator.Topic
+	for _, spec := range l.codec.Topics() {
+		topic, err := l.describeTopic(ctx, spec)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.checkTopic(ctx, spec); errors.Is(err, ErrUnsafeTopic) {
+			topic.Problem = err.Error()
+		} else if err != nil {
+			return nil, err
+		}
+		topics = append(topics, topic)
+	}
+	return topics, nil
+}
+
+func (l *Log) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
+	topic := operator.Topic{Name: spec.Name, Partitions: []operator.TopicPartition{}}
+	described, err := l.describe(ctx, spec.Name)
+	if err == nil {
+		topic.Settings, err = l.settings(ctx, described.name)
+	}
+	var ranges []PartitionRange
+	if err == nil {
+		ranges, err = l.ranges(ctx, described)
+	}
+	for _, r := range ranges {
+		p := described.partitions[r.Partition]
+		topic.Partitions = append(topic.Partitions, operator.TopicPartition{
+			Partition: r.Partition, Leader: p.Leader, Replicas: len(p.Replicas), InSync: len(p.ISR), Start: r.Start, End: r.End,
+		})
+	}
+	return topic, err
+}
+
+// DeleteGroup deletes a consumer group. One that is not there is deleted already; of one whose members are about to leave,
+// brokers forget the positions by themselves.
+func (l *Log) DeleteGroup(ctx context.Context, group string) error {
+	answers, err := l.admin.DeleteGroups(ctx, group)
+	if err == nil {
+		err = answers[group].Err
+	}
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.NonEmptyGroup) {
+		return fmt.Errorf("delete consumer group %s: %w", group, err)
+	}
+	return nil
 }

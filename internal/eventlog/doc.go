@@ -16,8 +16,6 @@
 //     handed out as it lies there; on a chained topic [Judge] says [Invalid], elsewhere [Log.Decode] says why.
 //   - [Judge] reads key, headers and raw value only; a record whose payload cannot be decoded is still
 //     the head of its chain.
-//   - Topics are called as the domain calls them everywhere in this API; [Config.TopicOverrides] is
-//     known only at the brokers' edge, so hashes do not depend on it.
 //
 // It may import domain and nothing else of this module. What it needs from above is handed in as
 // functions.

@@ -62,53 +62,28 @@ type attributes struct {
 	e                                                       domain.Envelope
 }
 
-// attributeHeaders are the headers of an envelope in the order of their names, in which they are written.
-var attributeHeaders = []string{
-	headerActor, headerActorRole, headerChainPrev, headerChainVersion, headerCommandID, headerID, headerIdempotencyKey,
-	headerOnBehalfOf, headerRequestDigest, headerRequestID, headerSource, headerSpecVersion, headerSubject, headerTime,
-	headerTraceParent, headerType, headerContentType,
-}
-
-// text returns the text of a header; nil for an extension of a later version, which the hash covers and this version does not read.
-func (a *attributes) text(header string) *string {
-	switch header {
-	case headerActor:
-		return &a.e.Audit.Actor
-	case headerActorRole:
-		return &a.e.Audit.Role
-	case headerChainPrev:
-		return &a.chainPrev
-	case headerChainVersion:
-		return &a.chainVersion
-	case headerCommandID:
-		return &a.e.Audit.CommandID
-	case headerID:
-		return &a.e.ID
-	case headerIdempotencyKey:
-		return &a.e.Audit.IdempotencyKey
-	case headerOnBehalfOf:
-		return &a.e.Audit.OnBehalfOf
-	case headerRequestDigest:
-		return &a.e.Audit.RequestDigest
-	case headerRequestID:
-		return &a.e.Audit.RequestID
-	case headerSource:
-		return &a.e.Source
-	case headerSpecVersion:
-		return &a.specVersion
-	case headerSubject:
-		return &a.e.Subject
-	case headerTime:
-		return &a.time
-	case headerTraceParent:
-		return &a.e.TraceParent
-	case headerType:
-		return &a.e.Type
-	case headerContentType:
-		return &a.contentType
-	default:
-		return nil
-	}
+// attributeHeaders are the headers of an envelope in the order of their names, in which they are written, and where their text is.
+var attributeHeaders = []struct {
+	name string
+	text func(*attributes) *string
+}{
+	{headerActor, func(a *attributes) *string { return &a.e.Audit.Actor }},
+	{headerActorRole, func(a *attributes) *string { return &a.e.Audit.Role }},
+	{headerChainPrev, func(a *attributes) *string { return &a.chainPrev }},
+	{headerChainVersion, func(a *attributes) *string { return &a.chainVersion }},
+	{headerCommandID, func(a *attributes) *string { return &a.e.Audit.CommandID }},
+	{headerID, func(a *attributes) *string { return &a.e.ID }},
+	{headerIdempotencyKey, func(a *attributes) *string { return &a.e.Audit.IdempotencyKey }},
+	{headerOnBehalfOf, func(a *attributes) *string { return &a.e.Audit.OnBehalfOf }},
+	{headerRequestDigest, func(a *attributes) *string { return &a.e.Audit.RequestDigest }},
+	{headerRequestID, func(a *attributes) *string { return &a.e.Audit.RequestID }},
+	{headerSource, func(a *attributes) *string { return &a.e.Source }},
+	{headerSpecVersion, func(a *attributes) *string { return &a.specVersion }},
+	{headerSubject, func(a *attributes) *string { return &a.e.Subject }},
+	{headerTime, func(a *attributes) *string { return &a.time }},
+	{headerTraceParent, func(a *attributes) *string { return &a.e.TraceParent }},
+	{headerType, func(a *attributes) *string { return &a.e.Type }},
+	{headerContentType, func(a *attributes) *string { return &a.contentType }},
 }
 
 // envelopeHeaders writes an envelope in the order of the headers' names, so that both clients produce
@@ -123,8 +98,8 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 	}
 	headers := make([]Header, 0, len(attributeHeaders))
 	values := make([]byte, 0, 512) // all of them: one allocation instead of one for each
-	for _, name := range attributeHeaders {
-		value := *a.text(name)
+	for _, header := range attributeHeaders {
+		name, value := header.name, *header.text(&a)
 		if value == "" {
 			continue
 		}
@@ -147,6 +122,7 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
 	last, ascending := "", true
+	at := 0 // in attributeHeaders, while the headers are in their order
 	values := joinValues(headers)
 	for i, h := range headers {
 		value := values[:len(h.Value)]
@@ -167,8 +143,14 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if err := checkText(value); err != nil {
 			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
 		}
-		if text := a.text(h.Key); text != nil {
-			*text = value
+		if !ascending {
+			at = 0
+		}
+		for at < len(attributeHeaders) && attributeHeaders[at].name < h.Key {
+			at++
+		}
+		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key { // else an extension of a later version: only the hash covers it
+			*attributeHeaders[at].text(&a) = value
 		}
 	}
 	return a.envelope(chained, tombstone)

@@ -26,7 +26,7 @@ func DecodeHash(digits string) (hash [32]byte, ok bool) {
 	return hash, ok
 }
 
-// Size is the bytes that a draft takes, as [Config.MaxRecordBytes] counts.
+// Size is the bytes that a draft takes, as the limit counts.
 func (l *Log) Size(d domain.Draft) (int, error) {
 	r, err := l.codec.Encode(d)
 	if err != nil {
@@ -36,7 +36,16 @@ func (l *Log) Size(d domain.Draft) (int, error) {
 }
 
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
-func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
+const MaxRecordBytes = maxRecordBytes
+
+// WithPrefix gives the topics names of their own on the brokers.
+func (c Config) WithPrefix(prefix string) Config {
+	c.prefix = prefix
+	return c
+}
+
+// WireName is a topic's name on the brokers.
+func (c Config) WireName(topic string) string { return c.wireName(topic) }
 
 // HandedOver is how many records of batches wait for answers.
 func (l *Log) HandedOver() int { return len(l.slots) }

@@ -15,6 +15,7 @@ import (
 // fetched is one answer to a raw fetch from an offset.
 type fetched struct {
 	records []*kgo.Record
+	from    int64
 	next    int64 // the offset to fetch next; equal to the one asked for when nothing came
 }
 
@@ -116,7 +117,7 @@ func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetch
 	if len(part.Records) == 0 && part.HighWatermark < f.need {
 		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, %d was seen", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
 	}
-	return fetched{records: part.Records, next: max(next, offset)}, nil
+	return fetched{records: part.Records, from: offset, next: max(next, offset)}, nil
 }
 
 func (f *fetcher) findLeader(ctx context.Context) error {
@@ -130,13 +131,13 @@ func (f *fetcher) findLeader(ctx context.Context) error {
 	if !f.id.IsZero() && described.id != f.id {
 		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, &otherLogError{want: f.id, got: described.id})
 	}
-	leader, ok := described.leaders[f.partition]
+	partition, ok := described.partitions[f.partition]
 	if !ok {
 		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.UnknownTopicOrPartition)
 	}
-	if leader < 0 {
+	if partition.Leader < 0 {
 		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.LeaderNotAvailable)
 	}
-	f.leader = leader
+	f.leader = partition.Leader
 	return nil
 }

@@ -46,8 +46,8 @@ type Log struct {
 // Open connects both clients, creates the topics that are missing, and runs [Log.Check]. Its error
 // says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
 	l, err := newLog(ctx, cfg, bulkOptions(cfg))
@@ -71,7 +71,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 		return nil, err
 	}
 	l := &Log{
-		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
+		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger,
 		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
 	}
 	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)

@@ -77,11 +77,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	t.Helper()
 	random := make([]byte, 6)
 	_, _ = rand.Read(random)
-	cfg := eventlog.Config{Brokers: brokers, Topics: testTopics(t), TopicOverrides: map[string]string{}}
-	for _, topic := range cfg.Topics {
-		cfg.TopicOverrides[topic.Name] = "lbtest-" + hex.EncodeToString(random) + "-" + topic.Name
-	}
-	return cfg
+	return eventlog.Config{Brokers: brokers, Topics: testTopics(t)}.WithPrefix("lbtest-" + hex.EncodeToString(random) + "-")
 }
 
 // testContext ends long after anything that a slow machine does.
@@ -112,8 +108,8 @@ func setup(t testing.TB, brokers []string, change ...func(*eventlog.Config)) *be
 	b.raw, b.admin = newAdmin(t, brokers)
 	t.Cleanup(func() {
 		if len(externalBrokers()) > 0 {
-			for _, name := range cfg.TopicOverrides {
-				_, _ = b.admin.DeleteTopic(context.Background(), name)
+			for _, topic := range cfg.Topics {
+				_, _ = b.admin.DeleteTopic(context.Background(), b.wire(topic.Name))
 			}
 		}
 		require.NoError(t, log.Close())
@@ -153,12 +149,7 @@ func (b *bench) partition(t testing.TB, topic, key string) int32 {
 }
 
 // wire is a topic's name on the brokers.
-func (b *bench) wire(topic string) string {
-	if name, ok := b.cfg.TopicOverrides[topic]; ok {
-		return name
-	}
-	return topic
-}
+func (b *bench) wire(topic string) string { return b.cfg.WireName(topic) }
 
 // awaitGroup waits, by asking the coordinator, until a group is as it is wanted.
 func (b *bench) awaitGroup(t testing.TB, group string, is func(kadm.DescribedGroup) bool) {

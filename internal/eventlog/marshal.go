@@ -1,57 +1,36 @@
 package eventlog
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/IBM/sarama"
-	"github.com/ThreeDotsLabs/watermill/components/cqrs"
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Metadata of watermill messages that is not a record header: the record's key and its topic under
-// the domain's name. Kafka header names of ours never begin with "_".
+// Metadata of watermill messages.
 const (
-	// MetadataKey holds the record's key in messages from [Log.NewSubscriber].
+	// MetadataKey holds the record's key in messages from [Log.NewSubscriber]. Kafka header names of ours never begin with "_".
 	MetadataKey = "_key"
-	// MetadataTopic holds the domain's name of the topic.
-	MetadataTopic = "_topic"
 	// MetadataVersion holds the version of a record of a chained topic: a header of the record.
 	MetadataVersion = headerChainVersion
 )
 
-// eventMarshaler is the EventBus's marshaler. An event on the bus is a [Record] that [Codec.Encode]
-// made: size and form are checked before anything is handed over, so encoding happens once. Nothing is read
-// off the bus, so the reading half of the embedded marshaler is never used.
-type eventMarshaler struct{ cqrs.JSONMarshaler }
-
-// Marshal implements [cqrs.CommandEventMarshaler].
-func (eventMarshaler) Marshal(v any) (*message.Message, error) {
-	r, ok := v.(Record)
-	if !ok {
-		return nil, fmt.Errorf("marshal %T: only a record of this log goes on its bus", v)
-	}
-	msg := message.NewMessage(string(headerValue(r.Headers, headerID)), r.Value)
+// messageOf is the message of a record that [Codec.Encode] made: size and form are checked before anything is handed over.
+func messageOf(ctx context.Context, r Record) *message.Message {
+	msg := message.NewMessageWithContext(ctx, r.Header(headerID), r.Value)
 	for _, h := range r.Headers {
 		msg.Metadata.Set(h.Key, string(h.Value))
 	}
 	msg.Metadata.Set(MetadataKey, string(r.Key))
-	return msg, nil
-}
-
-// Name implements [cqrs.CommandEventMarshaler]: the ce_type.
-func (eventMarshaler) Name(v any) string {
-	r, _ := v.(Record)
-	return r.Header(headerType)
+	return msg
 }
 
 // kafkaMarshaler is the last step of both directions between watermill and sarama. It writes no
 // _watermill_message_uuid: a record has exactly the headers of its envelope, as its hash covers them.
-type kafkaMarshaler struct {
-	domainName map[string]string // by name on the brokers; only needed to unmarshal
-}
+type kafkaMarshaler struct{}
 
 // Marshal implements watermill-kafka's Marshaler.
 func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {
@@ -73,9 +52,9 @@ func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.Produ
 
 // Unmarshal implements watermill-kafka's Unmarshaler. It copies, and judges nothing: an error here makes
 // the subscriber reconnect for ever.
-func (k kafkaMarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error) {
+func (kafkaMarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error) {
 	var id string
-	metadata := make(message.Metadata, len(m.Headers)+2)
+	metadata := make(message.Metadata, len(m.Headers)+1)
 	for _, h := range m.Headers {
 		metadata.Set(string(h.Key), string(h.Value))
 		if string(h.Key) == headerID {
@@ -83,7 +62,6 @@ func (k kafkaMarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, 
 		}
 	}
 	metadata.Set(MetadataKey, string(m.Key))
-	metadata.Set(MetadataTopic, k.domainName[m.Topic])
 	msg := message.NewMessage(id, m.Value)
 	msg.Metadata = metadata
 	return msg, nil

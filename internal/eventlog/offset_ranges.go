@@ -44,19 +44,24 @@ func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, Topic
 	if err != nil {
 		return nil, TopicID{}, err
 	}
+	ranges, err := l.ranges(ctx, described)
+	return ranges, described.id, err
+}
+
+func (l *Log) ranges(ctx context.Context, described topicState) ([]PartitionRange, error) {
 	starts, err := offsets(ctx, described, l.admin.ListStartOffsets)
 	if err != nil {
-		return nil, TopicID{}, err
+		return nil, err
 	}
 	ends, err := offsets(ctx, described, l.admin.ListEndOffsets)
 	if err != nil {
-		return nil, TopicID{}, err
+		return nil, err
 	}
-	ranges := make([]PartitionRange, 0, len(described.leaders))
-	for _, p := range slices.Sorted(maps.Keys(described.leaders)) {
+	ranges := make([]PartitionRange, 0, len(ends))
+	for _, p := range slices.Sorted(maps.Keys(ends)) {
 		ranges = append(ranges, PartitionRange{Partition: p, Start: starts[p].Offset, End: ends[p].Offset})
 	}
-	return ranges, described.id, nil
+	return ranges, nil
 }
 
 // ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it

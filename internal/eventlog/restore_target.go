@@ -15,8 +15,8 @@ type Target struct{ log *Log }
 
 // OpenTarget connects and does nothing more.
 func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
-	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
 	}
 	l, err := newLog(ctx, cfg, targetOptions())

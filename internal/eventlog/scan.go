@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -118,61 +120,106 @@ func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, par
 	answers := make(chan fetched)
 	group.Go(func() error {
 		defer close(answers)
-		f := l.newFetcher(cfg.Topic, id, part.Partition, scanFetchBytes)
-		f.need = part.End
-		for at := part.Start; at < part.End; {
-			got, err := f.fetch(ctx, at)
-			if err != nil {
-				return err
-			}
-			if got.next == at {
-				// Nothing from here to the end of the log, which is not before part.End.
-				got.next = part.End
-			}
-			at = got.next
+		return l.newFetcher(cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
 			select {
 			case answers <- got:
+				return nil
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-		}
-		return nil
+		})
 	})
 	group.Go(func() error {
-		at := part.Start
 		for got := range answers {
-			if err := l.scanAnswer(ctx, cfg, part, at, got); err != nil {
+			run := Run{Partition: part.Partition, Next: got.next, Records: make([]Record, 0, len(got.records))}
+			err := l.inOrder(cfg.Topic, got, func(r *kgo.Record) error {
+				if cfg.Key == "" || cfg.Key == string(r.Key) {
+					run.add(cfg.Topic, r)
+				}
+				return nil
+			})
+			if err == nil && len(run.Records) > 0 {
+				err = cfg.Handle(ctx, run)
+			}
+			if err != nil {
 				return err
 			}
-			at = got.next
 		}
 		return nil
 	})
 	return group.Wait()
 }
 
-func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRange, at int64, got fetched) error {
-	run := Run{Partition: part.Partition, Next: min(got.next, part.End)}
-	run.Records = make([]Record, 0, len(got.records))
-	compacted := l.codec.topics[cfg.Topic].Compacted
-	for _, r := range got.records {
-		if r.Offset >= part.End {
-			break
+// fetchAll hands over the answers that hold the records of a range: what lies behind its end is left out.
+func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fetched) error) error {
+	f.need = in.End
+	for at := in.Start; at < in.End; {
+		got, err := f.fetch(ctx, at)
+		if err != nil {
+			return err
 		}
+		if got.next == at || got.next > in.End { // nothing from here to the end of the log, which is not before that of the range
+			got.next = in.End
+		}
+		got.records = slices.DeleteFunc(got.records, func(r *kgo.Record) bool { return r.Offset >= in.End })
+		if err := yield(got); err != nil {
+			return err
+		}
+		at = got.next
+	}
+	return nil
+}
+
+// inOrder goes over the records of an answer. Where a topic is not compacted, none is missing.
+func (l *Log) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
+	at, compacted := got.from, l.codec.topics[topic].Compacted
+	for _, r := range got.records {
 		if r.Offset != at && !compacted {
-			return fmt.Errorf("%w: partition %d has offset %d after %d", ErrGap, part.Partition, r.Offset, at-1)
+			return fmt.Errorf("%w: %s/%d has offset %d after %d", ErrGap, topic, r.Partition, r.Offset, at-1)
 		}
 		at = r.Offset + 1
-		if cfg.Key != "" && cfg.Key != string(r.Key) {
-			continue
+		if err := each(r); err != nil {
+			return err
 		}
-		run.add(cfg.Topic, r)
 	}
-	if at < run.Next && !compacted {
-		return fmt.Errorf("%w: partition %d has no record at %d", ErrGap, part.Partition, at)
+	if at < got.next && !compacted {
+		return fmt.Errorf("%w: %s has no record at %d", ErrGap, topic, at)
 	}
-	if len(run.Records) == 0 {
-		return nil
+	return nil
+}
+
+// standIn is handed over in the place of what nobody could append again. It has no key, so it is as invalid as what lay there.
+const standIn = "the marker of a transaction lay here, or a record too large to be written again"
+
+// ReadRaw hands over what lies in a partition from in.Start to in.End, byte for byte and in order. The topic must have the id.
+// Where a marker lies on a topic that is not compacted, or a record that no restore could append (it was compressed), a small
+// invalid record takes its offset; on a compacted topic the offset is left out. Else a missing offset is [ErrGap].
+// An error of yield ends it.
+func (l *Log) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
+	spec, err := l.spec(topic)
+	if err != nil {
+		return err
 	}
-	return cfg.Handle(ctx, run)
+	return l.newFetcher(topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
+		return l.inOrder(topic, got, func(raw *kgo.Record) error {
+			r := fromKgo(topic, raw)
+			if !raw.Attrs.IsControl() && sizeOf(r) <= maxRestored {
+				return yield(r)
+			}
+			if spec.Compacted {
+				return nil
+			}
+			return yield(Record{Topic: topic, Partition: in.Partition, Offset: raw.Offset, Value: []byte(standIn)})
+		})
+	})
+}
+
+// sizeOf is at least as much as a record takes in a batch that is not compressed.
+func sizeOf(r Record) int {
+	const head, lengths = 64, 16
+	size := head + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += lengths + len(h.Key) + len(h.Value)
+	}
+	return size
 }

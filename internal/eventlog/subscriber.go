@@ -14,16 +14,12 @@ import (
 
 // NewSubscriber returns a watermill subscriber for reactors: without a group, every process sees every
 // record of all partitions that is appended from now on, invalid ones too. A message carries the record's headers as
-// metadata, its key under [MetadataKey], its topic under [MetadataTopic] and the raw value as payload;
+// metadata, its key under [MetadataKey] and the raw value as payload;
 // nothing is decoded. It is a hint that may be lost while disconnected, never a delivery. Topics are
 // named as the domain names them. The caller must close it.
 func (l *Log) NewSubscriber() message.Subscriber {
-	names := map[string]string{}
-	for _, t := range l.cfg.Topics {
-		names[l.cfg.wireName(t.Name)] = t.Name
-	}
 	return &subscriber{log: l, cfg: kafka.SubscriberConfig{
-		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{domainName: names}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
+		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
 	}}
 }
 
