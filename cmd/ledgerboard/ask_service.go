@@ -9,24 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
-
-	"github.com/alecthomas/kong"
 )
 
 // remote is a running service that is asked over HTTP, with the caller's own token.
 type remote struct {
-	URL string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"Ask the service at this address, with a token of the role auditor or agency: needs neither log nor database."`
-	// given says that the address is on the command line. One of the environment is for whichever command needs it.
-	given     bool
+	URL       string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"Ask the service at this address, with a token of the role auditor or agency: needs neither log nor database."`
 	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File of the token for --url. None: the variable LEDGERBOARD_TOKEN."`
-}
-
-// AfterApply implements [kong.AfterApply]: it tells an address of the command line from one of the environment.
-func (r *remote) AfterApply(parsed *kong.Context) error { //nolint:unparam // kong wants an error
-	r.given = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "url" && !p.Resolved })
-	return nil
 }
 
 // tokenVariable holds a token for those who keep none in a file. It is no flag: arguments are seen by every user of a machine.

@@ -88,18 +88,14 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), "it is said once: %v", err)
 }
 
-// An address of the environment is for the commands that need it; one of the command line beside what reads the log is a mistake.
+// An address of the environment is for the commands that need it: the log is asked about an agency that is named.
 func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
 	c := parsed(t, export...)
 	require.NotEmpty(t, c.Export.URL)
 	_, err := runCommand(t, c.Export)
-	require.Error(t, err)
-	require.NotContains(t, err.Error(), "--url", "the log itself is asked")
-	_, err = runCommand(t, parsed(t, append(export, "--url", "http://127.0.0.1:1")...).Export)
-	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, "--parent is for exports from the log")
+	require.ErrorContains(t, err, "there is no log")
 }
 
 // What is not whole fails in every format, also where it was printed to its last line.

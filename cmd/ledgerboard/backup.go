@@ -15,8 +15,8 @@ import (
 type backupCommand struct {
 	storage
 	logging
-	To    string `xor:"what" placeholder:"DIR" help:"Copy the log into this directory. If it holds a backup of the same log, what has come since is added."`
-	Check string `xor:"what" placeholder:"DIR" help:"Read the backup in this directory, and say whether every byte is what was written: needs neither log nor database."`
+	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If it holds a backup of the same log, what has come since is added."`
+	Check string `xor:"what" required:"" placeholder:"DIR" help:"Read the backup in this directory, and say whether every byte is what was written: needs neither log nor database."`
 	JSON  bool   `name:"json" help:"Print a JSON object."`
 }
 
@@ -38,15 +38,11 @@ type backupReport struct {
 }
 
 func (c backupCommand) Run(ctx context.Context, s streams) error {
-	switch {
-	case c.To != "":
-		err := c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
-		return interrupted(ctx, err, backupCut)
-	case c.Check != "":
+	if c.Check != "" {
 		return interrupted(ctx, c.check(ctx, s), nothingDone)
-	default:
-		return usageError{errors.New("name one of --to DIR, --check DIR")}
 	}
+	err := c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
+	return interrupted(ctx, err, backupCut)
 }
 
 func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Parts) error {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -20,14 +19,11 @@ type connectionsCommand struct {
 type connectionsListCommand struct {
 	storage
 	logging
-	Account string `placeholder:"ID" help:"Only the accounts of this client."`
+	Account string `type:"hexid" placeholder:"ID" help:"Only the accounts of this client."`
 	JSON    bool   `name:"json" help:"Print a JSON list."`
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	if _, is := domain.HexID(c.Account); c.Account != "" && !is {
-		return usageError{fmt.Errorf("--account: %q is not the id of a client: it has 24 characters, 0-9 and a-f", c.Account)}
-	}
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {

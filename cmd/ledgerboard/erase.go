@@ -27,28 +27,21 @@ type eraseCommand struct {
 	logging
 	actionFlags
 	orderFlags
-	User          string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member        int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
 	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
-	List          bool          `xor:"who" help:"Print the erasures that the log records, a JSON object a line: kind, id and instant. Keep it outside of the backups."`
-	From          string        `xor:"who" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures of a file that --list printed: after a restore of an older log."`
+	List          bool          `xor:"who" required:"" help:"Print the erasures that the log records, a JSON object a line: kind, id and instant. Keep it outside of the backups."`
+	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures of a file that --list printed: after a restore of an older log."`
 	JSON          bool          `name:"json" help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
 
-func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
+func (c eraseCommand) Run(ctx context.Context, s streams) error {
 	switch {
 	case c.List:
 		return c.list(ctx, s)
 	case c.From != "":
 		return c.repeat(ctx, s)
-	case c.User == "" && c.Member <= 0:
-		return usageError{errors.New("name the person: --user ID or --member ID")}
-	}
-	if c.User != "" {
-		if c.User, err = hexFlag("--user", c.User); err != nil {
-			return err
-		}
 	}
 	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return usageError{err}

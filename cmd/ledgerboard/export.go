@@ -19,7 +19,7 @@ type exportCommand struct {
 	logging
 	evidence
 	remote
-	Parent string `help:"Agency, 24 hex digits: taken from the log itself. With --url: that of the token."`
+	Parent string `type:"hexid" placeholder:"ID" help:"Agency, 24 hex digits: taken from the log itself. Without: that of the token, from the service at --url."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' checks it anywhere."`
 	Force  bool   `help:"Replace the file if it is there already."`
 	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
@@ -30,18 +30,11 @@ const notWritten = "no bundle was written; run it again"
 
 // Run implements the command. The file is there whole or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) error {
-	if c.given && c.Parent != "" {
-		return usageError{errors.New("--parent is for exports from the log: with --url, the agency is that of the token")}
-	}
 	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // before the whole log is read
 		return fmt.Errorf("%w, or use --force", thereAlready(c.Bundle, "--bundle"))
 	}
-	if c.URL != "" && c.Parent == "" { // an agency that is named is meant, also where the environment has an address for other commands
+	if c.Parent == "" {
 		return interrupted(ctx, c.fetch(ctx, s), notWritten)
-	}
-	parent, err := hexFlag("--parent", c.Parent)
-	if err != nil {
-		return err
 	}
 	known, err := c.verifiers(c.storage)
 	if err != nil {
@@ -50,7 +43,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	var exported proof.Exported
 	err = c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
 		return c.write(func(out io.Writer) (err error) {
-			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known}, out)
+			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Known: known}, out)
 			return err
 		})
 	})
@@ -61,7 +54,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 		return json.NewEncoder(s.Out).Encode(exported)
 	}
 	fmt.Fprintf(s.Out, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
-		c.Bundle, exported.Records, parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
+		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
 	return nil
 }
 

@@ -18,22 +18,14 @@ type exportPersonCommand struct {
 	storage
 	logging
 	actionFlags
-	User   string `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member int64  `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member int64  `xor:"who" required:"" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
 	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for the person alone. docs/privacy.md describes it."`
 	JSON   bool   `name:"json" help:"Print how much of what the file holds as a JSON list."`
 }
 
 // Run implements the command. The file is there whole or not at all, and only its owner may read it.
-func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.User == "" && c.Member <= 0 {
-		return usageError{errors.New("name the person: --user ID or --member ID")}
-	}
-	if c.User != "" {
-		if c.User, err = hexFlag("--user", c.User); err != nil {
-			return err
-		}
-	}
+func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return thereAlready(c.Out, "--out")
 	}

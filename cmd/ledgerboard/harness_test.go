@@ -69,7 +69,7 @@ func parsed(t *testing.T, args ...string) (c cli) {
 
 func parse(t *testing.T, args ...string) (c cli, err error) {
 	t.Helper()
-	parser, err := kong.New(&c, defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)))
+	parser, err := kong.New(&c, parsing())
 	require.NoError(t, err)
 	_, err = parser.Parse(args)
 	return c, err

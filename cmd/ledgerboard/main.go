@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
@@ -102,8 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), parsing(),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -120,6 +121,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(streams{Out: stdout, Err: stderr, Cut: ctx.Done()})
 	return exitCode(parsed.Run(), stderr)
+}
+
+// parsing is how the command line is read: flags of type hexid are ids of agencies, dashboards and users.
+func parsing() kong.Option {
+	return kong.OptionFunc(func(k *kong.Kong) error {
+		hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
+			var text string
+			if err := c.Scan.PopValueInto("id", &text); err != nil {
+				return err
+			}
+			id, ok := domain.HexID(text)
+			if !ok {
+				return fmt.Errorf("%q is not 24 hex digits", text)
+			}
+			target.SetString(id)
+			return nil
+		})
+		for _, option := range []kong.Option{defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)), kong.NamedMapper("hexid", hexID)} {
+			if err := option.Apply(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // demoDefault is a demo's default of a flag, also of serve --mock, in the place of the service's: nil where it is

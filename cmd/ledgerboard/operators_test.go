@@ -91,7 +91,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		require.Contains(t, out, "nothing was changed or recorded")
 		code, _, problems = run("connections", "list", "--account", "zzz")
 		require.NotZero(t, code)
-		require.Contains(t, problems, "is not the id of a client")
+		require.Contains(t, problems, "is not 24 hex digits")
 		_, out, _ = run("rebuild", "--help")
 		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
 

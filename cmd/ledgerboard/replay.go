@@ -19,9 +19,9 @@ type replayCommand struct {
 	logging
 	evidence
 	bundleTrust
-	Parent    string `xor:"from" required:"" help:"Agency, 24 hex digits."`
+	Parent    string `xor:"from" required:"" type:"hexid" help:"Agency, 24 hex digits."`
 	Bundle    string `xor:"from" required:"" type:"existingfile" placeholder:"FILE" help:"Replay a proof bundle instead of the log; it is verified first."`
-	Dashboard string `help:"Only this dashboard: a sub-account, 24 hex digits."`
+	Dashboard string `type:"hexid" help:"Only this dashboard: a sub-account, 24 hex digits."`
 	Until     string `xor:"until" placeholder:"TIME" help:"Last moment that counts: a day (2026-03-14, the whole of it, UTC) or an instant (RFC 3339)."`
 	Version   int64  `xor:"until" help:"Last version that counts."`
 	Format    string `enum:"table,json" default:"table" help:"table, or json (one object a line, with the record's hash in the chain)."`
@@ -72,16 +72,10 @@ func (c replayCommand) summary(s streams, done proof.Replayed) {
 }
 
 func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
-	if cfg.Parent, err = hexFlag("--parent", c.Parent); err != nil && c.Bundle == "" {
-		return cfg, err
-	}
-	if cfg.Dashboard, err = hexFlag("--dashboard", c.Dashboard); err != nil && c.Dashboard != "" {
-		return cfg, err
-	}
 	if c.Version < 0 {
 		return cfg, usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
 	}
-	cfg.Version = c.Version
+	cfg.Parent, cfg.Dashboard, cfg.Version = c.Parent, c.Dashboard, c.Version
 	if cfg.Until, err = parseUntil(c.Until); err != nil {
 		return cfg, usageError{err}
 	}

@@ -262,12 +262,3 @@ func (s storage) backends(logger *slog.Logger) assembly.Settings {
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
 }
-
-// hexFlag reads the id of an agency, a dashboard or a user.
-func hexFlag(name, value string) (string, error) {
-	id, ok := domain.HexID(value)
-	if !ok {
-		return "", usageError{fmt.Errorf("%s %q is not 24 hex digits", name, value)}
-	}
-	return id, nil
-}

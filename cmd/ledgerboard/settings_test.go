@@ -255,7 +255,7 @@ func TestKafkaTLSIsRead(t *testing.T) {
 
 // Every command that may speak to brokers reads the files: none may do so in the open because its settings were put together otherwise.
 func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
-	parser, err := kong.New(&cli{}, defaults())
+	parser, err := kong.New(&cli{}, parsing())
 	require.NoError(t, err)
 	commands := 0
 	for _, node := range parser.Model.Leaves(false) {

@@ -17,7 +17,7 @@ type signInLinkCommand struct {
 	storage
 	logging
 	actionFlags
-	User      string `required:"" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
+	User      string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
 	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
 	ValidFor  string `default:"${sign_in_link_for}" help:"How long the link works: 15m to 168h (7 days)."`
 	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Identity provider, as the service has it: with one, links sign nobody in."`
@@ -25,9 +25,6 @@ type signInLinkCommand struct {
 }
 
 func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.User, err = hexFlag("--user", c.User); err != nil {
-		return err
-	}
 	validFor, err := api.SignInLinkDuration(c.ValidFor)
 	if err != nil {
 		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}

@@ -12,13 +12,10 @@ type signInUnlinkCommand struct {
 	storage
 	logging
 	actionFlags
-	User string `required:"" placeholder:"ID" help:"The user: 24 hex digits."`
+	User string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
 }
 
-func (c signInUnlinkCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.User, err = hexFlag("--user", c.User); err != nil {
-		return err
-	}
+func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		issuer, err := desk.SignInLinkedTo(ctx, c.User)
 		if err != nil {

@@ -12,13 +12,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // tokenCommand signs a token with the HS256 secret of the configuration.
 type tokenCommand struct {
 	tokens
 	User    string        `required:"" help:"User id (sub), 24 hex digits; of an operator or a main application alone any name."`
-	Account string        `help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
+	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
 	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; may be repeated."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`
 	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
@@ -29,9 +30,6 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
 	}
 	if err := c.judgeUser(); err != nil {
-		return err
-	}
-	if _, err := hexFlag("--account", c.Account); c.Account != "" && err != nil {
 		return err
 	}
 	expires := time.Now().Add(c.For)
@@ -51,9 +49,11 @@ var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
 // judgeUser refuses a subject that no service takes: operators and main applications may go by names, people go by their ids.
 func (c tokenCommand) judgeUser() error {
-	_, err := hexFlag("--user", c.User)
-	if err == nil || slices.ContainsFunc(c.Role, func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }) {
-		return err
+	if _, isID := domain.HexID(c.User); isID {
+		return nil
+	}
+	if slices.ContainsFunc(c.Role, func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }) {
+		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
 	if !program.MatchString(c.User) {
 		return usageError{fmt.Errorf("--user %q is no name: write letters, digits and . _ @ -, 100 at most", c.User)}

@@ -26,11 +26,11 @@ type verifyCommand struct {
 	storage
 	logging
 	evidence
-	Parent string `xor:"what" help:"Verify the log and report on one agency, 24 hex digits."`
-	All    bool   `xor:"what" help:"Verify the log and report on all agencies."`
-	Bundle string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key or --trust-bundle-key, and neither log nor database."`
+	Parent string `xor:"what" required:"" type:"hexid" help:"Verify the log and report on one agency, 24 hex digits."`
+	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
+	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key or --trust-bundle-key, and neither log nor database."`
 	bundleTrust
-	Tables      bool   `xor:"what" help:"Fold the log in memory and compare the tables of all projections with it, row by row."`
+	Tables      bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with it, row by row."`
 	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you kept, as 'ledgerboard checkpoints' prints them. They show a log that was replaced together with its checkpoints."`
 	JSON        bool   `name:"json" help:"Print the report as a JSON object."`
 }
@@ -53,20 +53,13 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 		run = c.bundle
 	case c.Tables:
 		run = c.tables
-	case c.Parent == "" && !c.All:
-		return usageError{errors.New("name one of --parent, --all, --bundle, --tables")}
 	}
 	return interrupted(ctx, run(ctx, s), nothingVerified)
 }
 
 // log verifies the log and prints the report.
 func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
-	cfg := proof.VerifyConfig{}
-	if !c.All {
-		if cfg.Parent, err = hexFlag("--parent", c.Parent); err != nil {
-			return err
-		}
-	}
+	cfg := proof.VerifyConfig{Parent: c.Parent}
 	if cfg.Known, err = c.verifiers(c.storage); err != nil {
 		return err
 	}

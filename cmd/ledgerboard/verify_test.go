@@ -155,7 +155,7 @@ func TestVerifyCommand(t *testing.T) {
 	report, err := a.verify(t, verifyCommand{All: true})
 	require.NoError(t, err)
 	require.Equal(t, int64(60), report.Covered)
-	report, err = a.verify(t, verifyCommand{Parent: strings.ToUpper(auditedAgencies[0])})
+	report, err = a.verify(t, parsed(t, "verify", "--parent", strings.ToUpper(auditedAgencies[0])).Verify)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), report.Agencies)
 
