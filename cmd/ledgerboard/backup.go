@@ -66,9 +66,6 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Finished})
 	}
 	fmt.Fprintf(s.Out, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n", c.To, report.Records, report.Segments, report.Bytes)
-	if m.Checkpoint == nil {
-		fmt.Fprintln(s.Out, "The log has no signed checkpoint: nothing beside the segments proves what they hold.")
-	}
 	fmt.Fprintln(s.Out, "Back up schema kept of the database and the keys too: docs/restore.md.")
 	return nil
 }

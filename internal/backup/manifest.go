@@ -29,9 +29,7 @@ type Manifest struct {
 	// Cut is when that run asked where each partition ends: later records are not here, however long the run took.
 	Cut    time.Time `json:"cut_at"`
 	Topics []Topic   `json:"topics"`
-	// Checkpoint is the newest signed checkpoint among the records; nil: there is none.
-	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
-	Sum        string      `json:"sha256"` // of this file with an empty sum; the last field
+	Sum    string    `json:"sha256"` // of this file with an empty sum; the last field
 }
 
 // Topic is one topic, by the domain's name.
@@ -64,13 +62,6 @@ type Segment struct {
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
-}
-
-// Checkpoint is a signed checkpoint as it lies on `operations`.
-type Checkpoint struct {
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Note      string `json:"note"`
 }
 
 // Topic finds a topic; nil: there is none.

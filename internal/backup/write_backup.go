@@ -3,7 +3,6 @@ package backup
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -105,7 +104,7 @@ func (r *run) open(ctx context.Context) (err error) {
 	} else if err != nil {
 		return err
 	}
-	r.next = &Manifest{Format: manifestFormat, Tool: r.Tool, Cut: r.Now().UTC(), Checkpoint: r.last.Checkpoint}
+	r.next = &Manifest{Format: manifestFormat, Tool: r.Tool, Cut: r.Now().UTC()}
 	topics := slices.Clone(r.Topics)
 	if at := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); at > 0 {
 		topics[0], topics[at] = topics[at], topics[0]
@@ -214,7 +213,7 @@ func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) er
 				return err
 			}
 		}
-		r.note(rec)
+		r.report.Records++
 		r.count(rec.Offset + 1 - counted)
 		counted = rec.Offset + 1
 		return w.add(rec)
@@ -232,17 +231,6 @@ func (r *run) count(offsets int64) {
 	r.done += offsets
 	if r.Progress != nil {
 		r.Progress(r.done, r.total)
-	}
-}
-
-// note counts a record, and remembers the newest checkpoint.
-func (r *run) note(rec eventlog.Record) {
-	r.report.Records++
-	var signed domain.CheckpointSigned
-	if rec.Topic == domain.TopicOperations && rec.Header("ce_type") == signed.EventType() && json.Unmarshal(rec.Value, &signed) == nil {
-		if r.next.Checkpoint == nil || r.next.Checkpoint.Offset < rec.Offset { // all have one key, and so one partition
-			r.next.Checkpoint = &Checkpoint{Partition: rec.Partition, Offset: rec.Offset, Note: signed.Note}
-		}
 	}
 }
 
