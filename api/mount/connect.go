@@ -65,9 +65,9 @@ func (c *Connect) into(config *assembly.Config) (err error) {
 	if fetch.Quota.Limits, err = quota.ParseLimits(c.Quotas); err != nil {
 		return err
 	}
-	config.Reach = &fetch
+	config.Platforms = &fetch
 	if c.PublicURL != "" {
-		config.Connect = &assembly.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins, Fetch: fetch}
+		config.Connect = &assembly.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins}
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
-		Streams: s.has(roleAPI), Roles: s.Roles,
+		Streams: s.has(roleAPI), Roles: s.Roles, Fetches: s.has(roleFetcher), Connect: s.connectConfig(),
 	}
 	config.Registerer = p.registry
 	if !s.has(roleAPI) {
@@ -54,24 +54,14 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
 		}
-	}
-	if config.Connect, err = s.connectConfig(); err != nil {
-		return nil, usageError{err}
-	}
-	if s.reaches() {
-		if config.Reach, err = s.fetchConfig(); err != nil {
-			return nil, usageError{err}
-		}
-	}
-	if s.has(roleFetcher) {
-		if config.Fetch, err = s.fetchConfig(); err != nil {
+		if config.Platforms, err = s.fetchConfig(); err != nil {
 			return nil, usageError{err}
 		}
 		if s.withPictures {
-			config.Fetch.Pictures = launch.PicturesOf()
+			config.Platforms.Pictures = launch.PicturesOf()
 		}
 		// What is left of the bound is for renewals of tokens, which are not cut.
-		config.Fetch.Schedule.DrainTimeout = min(p.stop.within/3, scheduler.DefaultDrainTimeout)
+		config.Platforms.Schedule.DrainTimeout = min(p.stop.within/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err

@@ -236,16 +236,12 @@ func checkPublicURL(base string) error {
 }
 
 // connectConfig is how accounts are connected; nil: they are not.
-func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
+func (s settings) connectConfig() *assembly.ConnectConfig {
 	if !s.connects() {
-		return nil, nil //nolint:nilnil // absent
-	}
-	fetch, err := s.fetchConfig()
-	if err != nil {
-		return nil, err
+		return nil
 	}
 	origins := slices.DeleteFunc(slices.Clone(s.CORSOrigins), func(origin string) bool { return strings.Contains(origin, "*") })
-	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins, Fetch: *fetch}, nil
+	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins}
 }
 
 // backends say where the log and the database are and how to reach them.

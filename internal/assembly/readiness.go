@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -65,39 +62,23 @@ const (
 
 // remembered looks once for all who ask at a time, and not again for a moment.
 func remembered(probe func(context.Context) error) func(context.Context) error {
-	var (
-		asking singleflight.Group
-		mu     sync.Mutex
-		found  error
-		at     time.Time
-	)
-	last := func() (known bool, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return !at.IsZero() && time.Since(at) < probedFor, found
-	}
+	turn := make(chan struct{}, 1)
+	var found error
+	var at time.Time
 	return func(ctx context.Context) error {
-		if known, err := last(); known {
-			return err
-		}
-		look := asking.DoChan("", func() (any, error) {
-			if known, err := last(); known { // found between the look above and this one
-				return nil, err
-			}
-			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
-			defer cancel()
-			err := probe(bounded)
-			mu.Lock()
-			defer mu.Unlock()
-			found, at = err, time.Now()
-			return nil, err
-		})
 		select {
-		case result := <-look:
-			return result.Err
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if at.IsZero() || time.Since(at) >= probedFor {
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+			defer cancel()
+			found = probe(bounded)
+			at = time.Now()
+		}
+		return found
 	}
 }
 
@@ -157,7 +138,7 @@ func (s *Service) readModel(name string) error {
 
 // reads tells whether this process reads tables for others or for itself, or makes them.
 func (s *Service) reads() bool {
-	return s.config.Streams || s.config.Fetch != nil || slices.Contains(s.config.Roles, "projector")
+	return s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
 }
 
 // answers logs what is wrong with a part, and keeps its addresses from whoever asks.

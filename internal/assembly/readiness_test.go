@@ -30,7 +30,7 @@ func TestProbesAreRemembered(t *testing.T) {
 		})
 		gone, leave := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
-		asking.Go(func() { require.ErrorIs(t, probe(gone), context.Canceled) })
+		asking.Go(func() { require.ErrorIs(t, probe(gone), broken) })
 		synctest.Wait()
 		for range 20 {
 			asking.Go(func() { require.ErrorIs(t, probe(t.Context()), broken) })

@@ -36,12 +36,10 @@ type Config struct {
 
 	// Streams says that [Service.Stream] will run: else nobody takes what is heard of figures.
 	Streams bool
-	// Fetch says how platforms are read; nil: this process reads none.
-	Fetch *FetchConfig
-	// Reach says where the platforms are, for tokens that a main application hands over and operators check; nil: this process takes and
-	// checks none. Where the process reads platforms, it is Fetch.
-	Reach *FetchConfig
-	// Connect says how pages are connected in a browser; nil: this process connects none.
+	// Platforms says where the platforms are, their quotas and how they are read; nil: this process calls none.
+	Platforms *FetchConfig
+	Fetches   bool // this process reads the platforms
+	// Connect says how pages are connected in a browser; nil: this process connects none. It needs Platforms.
 	Connect *ConnectConfig
 }
 
@@ -58,7 +56,7 @@ type Service struct {
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher         // nil without Config.Fetch
+	Fetcher    *Fetcher         // nil without Config.Fetches
 	Connect    *connect.Connect // nil without Config.Connect
 
 	stopping  atomic.Bool
@@ -69,7 +67,7 @@ type Service struct {
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
-	mainApp   *api.MainAppDeps // nil without Config.Reach
+	mainApp   *api.MainAppDeps // nil without Config.Platforms
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
@@ -95,20 +93,8 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	}
 	s.openStreams()
 	s.openUpkeep()
-	if c.Fetch != nil {
-		fetch := *c.Fetch
-		fetch.Schedule.Ready = s.fetchable
-		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
-			return nil, err
-		}
-	}
-	if c.Reach != nil {
-		if err := s.openReach(ctx, *c.Reach); err != nil {
-			return nil, err
-		}
-	}
-	if c.Connect != nil {
-		if s.Connect, err = s.newConnect(ctx, *c.Connect); err != nil {
+	if c.Platforms != nil {
+		if err := s.openPlatforms(ctx, *c.Platforms); err != nil {
 			return nil, err
 		}
 	}

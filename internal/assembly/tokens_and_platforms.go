@@ -12,12 +12,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// openReach completes what takes tokens of a main application.
-func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
+// openPlatforms completes what calls the platforms: what reads them, takes tokens of a main application, and connects pages.
+func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Collect.GrowthWindow = max(c.Collect.GrowthWindow, 1) // a main application says none: nothing is read here
+	if s.config.Fetches {
+		fetch := c
+		fetch.Schedule.Ready = s.fetchable
+		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
+			return err
+		}
+	}
 	network, err := s.network(ctx, c)
 	if err != nil {
 		return err
@@ -25,6 +31,11 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 	secrets, err := s.Secrets(ctx)
 	if err != nil {
 		return err
+	}
+	if s.config.Connect != nil {
+		if s.Connect, err = s.newConnect(*s.config.Connect, c, network.clients, secrets); err != nil {
+			return err
+		}
 	}
 	directory := readmodels.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
