@@ -2,8 +2,6 @@ package quota
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,17 +38,4 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func (c Config) validate() error {
-	var errs []error
-	refuse := func(wrong bool, format string, args ...any) {
-		if wrong {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	refuse(c.Store == nil, "Store is missing")
-	refuse(c.Share <= 0 || c.Share > DefaultShare, "the share of the quotas must be above 0 and at most %v", DefaultShare)
-	refuse(c.Patience < 0 || c.BreakerOpen < 0 || c.Speed <= 0, "Patience, BreakerOpen and Speed must not be negative")
-	return errors.Join(append(errs, check(c.Limits))...)
 }

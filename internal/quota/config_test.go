@@ -47,14 +47,6 @@ func TestParseLimitsNamesEveryWrongOne(t *testing.T) {
 	}
 }
 
-func TestNewReportsEverythingThatIsWrong(t *testing.T) {
-	t.Parallel()
-	_, err := quota.New(quota.Config{Share: 1, Patience: -1})
-	for _, want := range []string{"Store is missing", "share", "Patience"} {
-		require.ErrorContains(t, err, want)
-	}
-}
-
 func FuzzParseLimits(f *testing.F) {
 	f.Add("tiktok:operation:600/1m")
 	f.Add("linkedin:none")

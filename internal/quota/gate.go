@@ -28,12 +28,9 @@ type Gate struct {
 	holdsRead time.Time
 }
 
-// New checks the configuration and returns the gate.
+// New returns the gate.
 func New(cfg Config) (*Gate, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("configure quotas: %w", err)
-	}
 	g := &Gate{
 		cfg: cfg, breakers: map[domain.Platform]*breaker{},
 		queues: map[string]*fairQueue{}, left: map[string]float64{}, holds: map[string]time.Time{},

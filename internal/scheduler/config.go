@@ -3,8 +3,6 @@ package scheduler
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,8 +14,8 @@ import (
 const (
 	// DefaultDrainTimeout is how long readings under way have at the stop, unless [Config] says otherwise.
 	DefaultDrainTimeout = 20 * time.Second
-	// DefaultMaxWorkers is how many claims of a kind and platform a process reads at once, unless [Config] says otherwise.
-	DefaultMaxWorkers = 4
+	// maxWorkers is how many claims of a kind and platform a process reads at once.
+	maxWorkers = 4
 	// MinEvery is the shortest time between two looks at what is due.
 	MinEvery = time.Second
 	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
@@ -32,7 +30,7 @@ const (
 	looksInAClaim = 10
 )
 
-// Config is what a [Scheduler] is made of. Every, Due, Claim, Work and Release are required.
+// Config is what a [Scheduler] is made of.
 type Config struct {
 	Every     map[string]time.Duration // by kind of fetching: how often to look for what is due; a kind that is not in it does not run
 	Platforms []domain.Platform        // nil: all
@@ -51,7 +49,7 @@ type Config struct {
 	// Release gives back what of a claim has no result, so that nobody waits for the claim's end.
 	Release func(ctx context.Context, claim domain.FetchClaim) error
 
-	// Woken returns a channel that is closed when somebody has made accounts of the queue due. Nil: the next look finds them.
+	// Woken returns a channel that is closed when somebody has made accounts of the queue due.
 	Woken func(queue domain.FetchQueue) <-chan struct{}
 
 	// Ready is asked before anything: until it is true nothing is claimed. When it turns false later, no reading begins until it is
@@ -59,15 +57,12 @@ type Config struct {
 	Ready func() bool
 
 	// Paused tells whether an operator has paused the fetching of a platform. It is asked before each claim of the platform, and
-	// every second while one is read, whose context ends then: what it did not reach is due after the pause. Nil: nothing is
-	// ever paused.
+	// every second while one is read, whose context ends then: what it did not reach is due after the pause.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
 	// Pictures takes the pictures of posts that are wanted, some at a time. The error is of our own side. Nil: this process takes none.
 	Pictures func(ctx context.Context) error
 
-	MaxWorkers   int           // claims of each kind and platform that this process reads at once; 4
-	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 1 to 5 min
 	DrainTimeout time.Duration // how long Run lets readings finish when it is to end; 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -78,38 +73,14 @@ func (c Config) withDefaults() Config {
 	if c.Platforms == nil {
 		c.Platforms = domain.Platforms()
 	}
-	if c.Woken == nil {
-		c.Woken = func(domain.FetchQueue) <-chan struct{} { return nil }
-	}
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
 	}
-	if c.Paused == nil {
-		c.Paused = func(context.Context, domain.Platform) (bool, error) { return false, nil }
-	}
-	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
+	c.Logger, c.DrainTimeout = cmp.Or(c.Logger, slog.Default()), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	return c
 }
 
-// validate reports everything that is wrong at once.
-func (c Config) validate() error {
-	var errs []error
-	refuse := func(wrong bool, format string, args ...any) {
-		if wrong {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	refuse(c.Due == nil || c.Claim == nil || c.Work == nil || c.Release == nil, "Due, Claim, Work or Release is missing")
-	refuse(c.MaxWorkers < 1, "MaxWorkers must be 1 or more")
-	refuse(len(c.Every) == 0, "no kind is scheduled")
-	for kind, every := range c.Every {
-		refuse(every < MinEvery, "kind %q: looking every %s is too often; use %s or more", kind, every, MinEvery)
-	}
-	return errors.Join(errs...)
-}
-
-// claimFor is how long claims of a kind last.
+// claimFor is how long claims of a kind last: after a crash their connections are due again then.
 func (c Config) claimFor(kind string) time.Duration {
-	return cmp.Or(c.ClaimFor, min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim))
+	return min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim)
 }

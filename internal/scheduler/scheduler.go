@@ -33,12 +33,9 @@ type Scheduler struct {
 	metrics *metrics
 }
 
-// New checks the configuration and registers the metrics.
+// New registers the metrics.
 func New(cfg Config) (*Scheduler, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("check scheduler config: %w", err)
-	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("register scheduler metrics: %w", err)
@@ -125,7 +122,7 @@ func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
-	free := make(chan struct{}, s.cfg.MaxWorkers)
+	free := make(chan struct{}, maxWorkers)
 	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
 		woken := s.cfg.Woken(queue) // before the look: what is made due meanwhile is not missed
 		for some := range slices.Chunk(s.due(ctx, queue), ClaimSize) {

@@ -131,6 +131,8 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config
 	cfg := scheduler.Config{
 		Every: map[string]time.Duration{kind: time.Second}, Platforms: []domain.Platform{domain.TikTok},
 		Due: q.list, Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
+		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
+		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
 	}
 	for _, change := range configure {
 		change(&cfg)
@@ -308,7 +310,6 @@ func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
 			again = time.Now()
 			return q.read(claim)
 		}, func(c *scheduler.Config) {
-			c.ClaimFor = time.Minute
 			c.Release = func(context.Context, domain.FetchClaim) error { return nil } // as a process that was killed
 		})
 		pass(2 * time.Minute)
@@ -332,7 +333,7 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 			}
 			return q.read(claim)
 		}, func(c *scheduler.Config) {
-			c.MaxWorkers, c.DrainTimeout, c.Platforms = 1, time.Millisecond, nil
+			c.DrainTimeout, c.Platforms = time.Millisecond, nil
 			c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
 				if of.Platform == domain.Instagram {
 					panic("no directory")

@@ -73,7 +73,7 @@ const patience = 5 * time.Minute
 // fetchEverySecond reads all accounts of a world each second until the test ends.
 func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
 	t.Helper()
-	cfg.Dir, cfg.DatabaseURL, cfg.Clock, cfg.Workers = t.TempDir(), pgtest.New(t).URL, soak.NewClock(time.Now(), 1), 1
+	cfg.Dir, cfg.DatabaseURL, cfg.Clock = t.TempDir(), pgtest.New(t).URL, soak.NewClock(time.Now(), 1)
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	cfg.Collect = collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second}
 	cfg.Every = map[string]time.Duration{domain.FetchAccounts: time.Second}

@@ -182,7 +182,7 @@ func newRun(t *testing.T, what size, speed float64) *run {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
-		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4, Fetchers: 2,
+		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Fetchers: 2,
 		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2, Backfill: 7 * 24 * time.Hour},
 		Every: map[string]time.Duration{
 			domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),

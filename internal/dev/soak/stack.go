@@ -43,9 +43,8 @@ type Config struct {
 	BreakerOpen time.Duration
 	Collect     collect.Config           // its limits; the parts are filled in
 	Every       map[string]time.Duration // real time
-	Workers     int
-	Fetchers    int      // processes that fetch; 0: one
-	Projectors  []string // nil: all
+	Fetchers    int                      // processes that fetch; 0: one
+	Projectors  []string                 // nil: all
 }
 
 // Stack is the ingestion put together as the program does, by its parts.
@@ -166,7 +165,7 @@ func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base stri
 			Logger:     slog.New(slog.DiscardHandler),
 		},
 		Collect:  s.cfg.Collect,
-		Schedule: scheduler.Config{Every: s.cfg.Every, MaxWorkers: s.cfg.Workers},
+		Schedule: scheduler.Config{Every: s.cfg.Every},
 		Now:      s.cfg.Clock.Now,
 	})
 }
