@@ -35,22 +35,13 @@ var (
 // connectKept is how long it is known what came of a sign-in.
 const connectKept = 24 * time.Hour
 
-const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, ''), platform, redirect_uri, return_to, social_account,
+const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform, redirect_uri, return_to, social_account,
 	cookie, step, outcome, created_at, expires_at`
-
-func scanAttempt(row pgx.CollectableRow) (a domain.ConnectAttempt, err error) {
-	err = row.Scan(&a.ID, &a.ParentAccount, &a.AccountID, &a.UserID, &a.Role, &a.LinkID, &a.Platform, &a.RedirectURI, &a.ReturnTo, &a.SocialAccount,
-		&a.Cookie, &a.Step, &a.Outcome, &a.CreatedAt, &a.ExpiresAt)
-	return a, err
-}
 
 func (c *Connecting) attempt(ctx context.Context, query string, args ...any) (a domain.ConnectAttempt, err error) {
 	rows, _ := c.pool.Query(ctx, query, args...)
-	a, err = pgx.CollectExactlyOneRow(rows, scanAttempt)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrAttemptUnknown
-	}
-	return a, doing(err, "look up a sign-in")
+	a, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectAttempt])
+	return a, doing(orNone(err, ErrAttemptUnknown), "look up a sign-in")
 }
 
 // Begin stores an attempt whose address ends in what start is the digest of.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,21 +23,12 @@ var (
 // maxLinks bounds a list.
 const maxLinks = 500
 
-const linkColumns = `id::text, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at, cookie is not null, cookie`
-
-func scanLink(row pgx.CollectableRow) (l domain.ConnectLink, err error) {
-	err = row.Scan(&l.ID, &l.ParentAccount, &l.AccountID, &l.Platforms, &l.MadeBy, &l.MadeRole, &l.MadeAt, &l.ExpiresAt, &l.RevokedAt, &l.Followed, &l.Cookie)
-	l.MadeAt, l.ExpiresAt = l.MadeAt.UTC(), l.ExpiresAt.UTC()
-	return l, err
-}
+const linkColumns = `id::text as id, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at, cookie is not null as followed, cookie`
 
 func (c *Connecting) link(ctx context.Context, query string, args ...any) (domain.ConnectLink, error) {
 	rows, _ := c.pool.Query(ctx, query, args...)
-	l, err := pgx.CollectExactlyOneRow(rows, scanLink)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrLinkUnknown
-	}
-	return l, doing(err, "look up a link for connecting")
+	l, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectLink])
+	return l, doing(orNone(err, ErrLinkUnknown), "look up a link for connecting")
 }
 
 // MakeLink stores a link whose address ends in what token is the digest of.
@@ -54,11 +44,8 @@ func (c *Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token [
 func (c *Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
 	rows, _ := c.pool.Query(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
 		order by made_at desc, id limit $3`, parent, account, maxLinks)
-	links, err := pgx.CollectRows(rows, scanLink)
-	if err != nil {
-		return nil, fmt.Errorf("list links for connecting: %w", err)
-	}
-	return links, nil
+	links, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.ConnectLink])
+	return links, doing(err, "list links for connecting")
 }
 
 // Link returns a link by what its address ends in. Errors: [ErrLinkUnknown].

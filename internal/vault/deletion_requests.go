@@ -38,15 +38,10 @@ func (c *Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) 
 
 const deletionColumns = `code, platform, person, asked_at, done_at`
 
-func scanDeletion(row pgx.CollectableRow) (r domain.DeletionRequest, err error) {
-	err = row.Scan(&r.Code, &r.Platform, &r.Person, &r.AskedAt, &r.DoneAt)
-	return r, err
-}
-
 // Deletion returns what is known under a code, of all apps that were asked.
 func (c *Connecting) Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error) {
 	rows, _ := c.pool.Query(ctx, `select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
-	found, err := pgx.CollectRows(rows, scanDeletion)
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.DeletionRequest])
 	return found, doing(err, "look up a request for deletion")
 }
 
@@ -58,7 +53,7 @@ func (c *Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain
 		  select code, platform from deletion_requests where done_at is null and (claimed_until is null or claimed_until <= $1)
 		  order by asked_at, code, platform limit 1 for update skip locked)
 		returning `+deletionColumns, now, now.Add(deletionClaimed))
-	r, err = pgx.CollectExactlyOneRow(rows, scanDeletion)
+	r, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.DeletionRequest])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, false, nil
 	}

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,25 +45,16 @@ func some(list []string) []string { return append([]string{}, list...) }
 
 // HangingOn returns the connections of all agencies that hang on a grant, by id.
 func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
-	rows, _ := c.pool.Query(ctx, `select connection_id, parent_account, reads, token_of, secret_ref from granted_connections
+	rows, _ := c.pool.Query(ctx, `select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
-	hanging, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h domain.GrantedConnection, err error) {
-		err = row.Scan(&h.ConnectionID, &h.ParentAccount, &h.Platform, &h.TokenOf, &h.SecretRef)
-		return h, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read what hangs on a grant: %w", err)
-	}
-	return hanging, nil
+	hanging, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.GrantedConnection])
+	return hanging, doing(err, "read what hangs on a grant")
 }
 
 // ConsentOf is when a person's consent hung a connection on its grant last; zero: it hangs on nothing.
 func (c *Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
 	err = c.pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	return at, doing(err, "look when connection %d was agreed to", connection)
+	return at, doing(orNone(err, nil), "look when connection %d was agreed to", connection)
 }
 
 // Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless a consent has hung it there since the one that

@@ -27,10 +27,7 @@ func NewIdentities(pool *pgxpool.Pool) *Identities { return &Identities{pool} }
 // UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
 func (i *Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
 	err = i.pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNotLinked
-	}
-	return user, doing(err, "look up whom an identity provider knows")
+	return user, doing(orNone(err, ErrNotLinked), "look up whom an identity provider knows")
 }
 
 // Link links a subject of an issuer to a user. Of several at once one is linked. Error: [ErrLinkedElsewhere], also when the subject has become
@@ -51,10 +48,7 @@ func (i *Identities) Link(ctx context.Context, issuer, subject, user string, now
 // LinkedTo returns the issuer that knows a user. Error: [ErrNotLinked].
 func (i *Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
 	err = i.pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNotLinked
-	}
-	return issuer, doing(err, "look up who is linked to a user")
+	return issuer, doing(orNone(err, ErrNotLinked), "look up who is linked to a user")
 }
 
 // Unlink takes a user's link off and ends its sessions. Error: [ErrNotLinked].

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,8 +43,5 @@ func (p *Pauses) List(ctx context.Context) ([]domain.Pause, error) {
 		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)
 		return pause, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list pauses: %w", err)
-	}
-	return pauses, nil
+	return pauses, doing(err, "list pauses")
 }

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -80,18 +79,11 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 	err := p.pool.QueryRow(ctx, `
 		select key_id, sealed from pictures where parent_account = $1 and social_account_id = $2 and external_id = $3 and sealed is not null`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID).Scan(&row.KeyID, &row.Sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, ErrNoPicture
-	}
 	if err != nil {
-		return nil, fmt.Errorf("read picture: %w", err)
+		return nil, doing(orNone(err, ErrNoPicture), "read picture")
 	}
-	at := slices.Index(p.keys.ids(), row.KeyID)
-	if at < 0 {
-		return nil, ErrNoPicture
-	}
-	picture, err := p.keys[at].open(row.Ref, row.Sealed)
-	if err != nil { // the row was changed: it is no picture of ours
+	picture, err := p.keys.open(row)
+	if err != nil { // under a key that is gone, or the row was changed: it is no picture of ours
 		return nil, ErrNoPicture
 	}
 	return picture, nil

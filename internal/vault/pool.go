@@ -2,8 +2,10 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -27,4 +29,12 @@ func doing(err error, what string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(what+": %w", append(args, err)...)
+}
+
+// orNone is another error where a query found no row.
+func orNone(err, none error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return none
+	}
+	return err
 }

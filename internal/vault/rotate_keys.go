@@ -63,7 +63,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) 
 	var refs []string
 	var before, after [][]byte
 	for _, row := range rows {
-		secret, err := s.open(row)
+		secret, err := s.keys.open(row)
 		if err != nil {
 			if len(done.Unreadable) < maxNamed {
 				done.Unreadable = append(done.Unreadable, row.Ref)

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -126,13 +125,10 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	}
 	row := sealedRow{Ref: ref}
 	err := s.pool.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1`, ref).Scan(&row.KeyID, &row.Sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNoSecret
-	}
 	if err != nil {
-		return nil, fmt.Errorf("get secret %q: %w", ref, err)
+		return nil, doing(orNone(err, ErrNoSecret), "get secret %q", ref)
 	}
-	secret, err := s.open(row)
+	secret, err := s.keys.open(row)
 	return secret, doing(err, "get secret %q", ref)
 }
 
@@ -146,7 +142,7 @@ func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte
 	}
 	secrets := make(map[string][]byte, len(found))
 	for _, row := range found {
-		if secret, err := s.open(row); err == nil {
+		if secret, err := s.keys.open(row); err == nil {
 			secrets[row.Ref] = secret
 		}
 	}
@@ -160,12 +156,12 @@ type sealedRow struct {
 	Sealed []byte
 }
 
-func (s *Secrets) open(row sealedRow) ([]byte, error) {
-	at := slices.Index(s.keys.ids(), row.KeyID)
+func (k Keys) open(row sealedRow) ([]byte, error) {
+	at := slices.Index(k.ids(), row.KeyID)
 	if at < 0 {
 		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
 	}
-	secret, err := s.keys[at].open(row.Ref, row.Sealed)
+	secret, err := k[at].open(row.Ref, row.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
 	}

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -57,12 +56,6 @@ func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(cha
 
 const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
 
-func scanSession(row pgx.CollectableRow) (s Session, err error) {
-	err = row.Scan(&s.ID, &s.UserID, &s.AccountID, &s.Role, &s.Way, &s.BegunAt, &s.SeenAt, &s.ExpiresAt)
-	s.BegunAt, s.SeenAt, s.ExpiresAt = s.BegunAt.UTC(), s.SeenAt.UTC(), s.ExpiresAt.UTC()
-	return s, err
-}
-
 // Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it, and so are all others of
 // the user: who is signed in needs none. Sessions that have ended go. Record puts the sign-in on record, nil for one that has none: it is called
 // last, and if it fails nothing was stored or used up. Errors: [ErrNoSignInLink], that of record.
@@ -101,21 +94,18 @@ func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte
 // Find returns the session that lasts at now, and notes when it was seen. Error: [ErrNoSession].
 func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (Session, error) {
 	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
-	found, err := pgx.CollectExactlyOneRow(rows, scanSession)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		err = ErrNoSession
-	case err == nil && now.Sub(found.SeenAt) >= seenEvery:
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Session])
+	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
 		_, err = s.pool.Exec(ctx, `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 	}
-	return found, doing(err, "look up a session")
+	return found, doing(orNone(err, ErrNoSession), "look up a session")
 }
 
 // Of returns the sessions of a user that last at now, the newest first.
 func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]Session, error) {
 	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
 		order by begun_at desc, id limit 100`, user, now)
-	list, err := pgx.CollectRows(rows, scanSession)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Session])
 	return list, doing(err, "list the sessions of a user")
 }
 
@@ -136,10 +126,8 @@ func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) er
 
 // Link returns a link that works at now. Error: [ErrNoSignInLink].
 func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (l SignInLink, err error) {
-	err = s.pool.QueryRow(ctx, `select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
-		where digest = $1 and expires_at > $2`, digest, now).Scan(&l.UserID, &l.AccountID, &l.Role, &l.MadeBy, &l.MadeAt, &l.ExpiresAt)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNoSignInLink
-	}
-	return l, doing(err, "look up a link that signs in")
+	rows, _ := s.pool.Query(ctx, `select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
+		where digest = $1 and expires_at > $2`, digest, now)
+	l, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[SignInLink])
+	return l, doing(orNone(err, ErrNoSignInLink), "look up a link that signs in")
 }

@@ -112,7 +112,7 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 		if err != nil {
 			return fmt.Errorf("read the present one: %w", err)
 		}
-		opened, err := s.open(present)
+		opened, err := s.keys.open(present)
 		if err != nil {
 			return fmt.Errorf("open the present one: %w", err)
 		}
