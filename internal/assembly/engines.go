@@ -19,11 +19,18 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	if _, err := p.Log(ctx); err != nil {
 		return nil, err
 	}
-	return p.enginesAsIs(ctx, only...)
+	all, err := p.enginesAsIs(ctx)
+	return slices.DeleteFunc(slices.Clone(all), func(e *projections.Engine) bool {
+		return len(only) > 0 && !slices.Contains(only, e.Name())
+	}), err
 }
 
-// enginesAsIs are engines over whatever log there is: to look with, and for what operators do to single events.
-func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections.Engine, error) {
+// enginesAsIs are those of all projections over whatever log there is: to look with, and for what operators do to single events.
+func (p *Parts) enginesAsIs(ctx context.Context) ([]*projections.Engine, error) {
+	return p.engines.get(func() ([]*projections.Engine, error) { return p.newEngines(ctx) })
+}
+
+func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
 	log, err := p.logAsIs(ctx)
 	if err != nil {
 		return nil, err
@@ -39,9 +46,6 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
 	var engines []*projections.Engine
 	for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
-		if len(only) > 0 && !slices.Contains(only, projector.Name()) {
-			continue
-		}
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,

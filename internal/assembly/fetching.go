@@ -48,9 +48,33 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	claims := vault.NewFetching(states)
-	c.Collect.Observe = newFetchMetrics(p.registered)
-	collector, err := p.newCollector(ctx, c)
+	log, kept, err := p.logAndVault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := p.Secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	network, err := p.network(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := vault.NewPictures(states, p.settings.SecretsKeys)
+	if err != nil {
+		return nil, err
+	}
+	claims, pauses := vault.NewFetching(states), vault.NewPauses(kept)
+	c.Collect.Observe, c.Collect.Clients, c.Collect.Budget = newFetchMetrics(p.registered), network.clients, network.gate
+	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
+	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
+	c.Collect.Metrics, c.Collect.Operations = &collect.Metrics{Log: log, Now: c.Now}, log
+	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
+	collector, err := collect.New(c.Collect)
 	if err != nil {
 		return nil, err
 	}
@@ -64,19 +88,11 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	f.schedule.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Moved(vault.WakeName(queue), pg.AnyKey)
 	}
-	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
-	kept, err := p.Vault(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pauses := vault.NewPauses(kept)
 	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
 		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
 	}
-	job, err := p.newPictureJob(ctx, c, f.schedule.Paused)
-	if err != nil {
-		return nil, err
-	}
+	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
+	job := &pictureJob{shown, readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), f.schedule.Paused, c.Now, p.settings.Logger}
 	f.schedule.Pictures = job.take
 	return f, nil
 }
@@ -108,36 +124,6 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 		p.Add(func() error { n.clients.Close(); return nil })
 		return n, nil
 	})
-}
-
-// newCollector completes what reads with what it stores in and appends to.
-func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Collector, error) {
-	states, err := p.fetchStates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	network, err := p.network(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	c.Collect.Clients, c.Collect.Budget = network.clients, network.gate
-	c.Collect.States, c.Collect.Marks = vault.NewFetching(states), vault.NewMarks(states)
-	secrets, err := p.Secrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tables, err := p.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	log, err := p.Log(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
-	c.Collect.Metrics, c.Collect.Operations = &collect.Metrics{Log: log, Now: c.Now}, log
-	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
-	return collect.New(c.Collect)
 }
 
 // Run reads what is due until ctx is done.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -38,9 +37,7 @@ type Parts struct {
 	log                    part[*eventlog.Log]
 	unsafe                 error // what the check of the log found at its opening
 	tables                 part[*pgxpool.Pool]
-	looks                  part[*desk.Looks]
 	platforms              part[network]
-	desk                   part[*desk.Desk]
 	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }

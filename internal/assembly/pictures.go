@@ -30,22 +30,6 @@ type pictureJob struct {
 	log      *slog.Logger
 }
 
-func (p *Parts) newPictureJob(ctx context.Context, c FetchConfig, paused func(context.Context, domain.Platform) (bool, error)) (*pictureJob, error) {
-	states, err := p.fetchStates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := vault.NewPictures(states, p.settings.SecretsKeys)
-	if err != nil {
-		return nil, err
-	}
-	tables, err := p.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &pictureJob{kept, readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), paused, c.Now, p.settings.Logger}, nil
-}
-
 // take deletes what was erased or is old, then takes what is wanted, the newest posts first. A picture that cannot be taken costs nothing
 // but itself.
 func (j *pictureJob) take(ctx context.Context) error {

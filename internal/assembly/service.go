@@ -124,7 +124,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.operators, err = s.Desk(ctx); err != nil {
 		return err
 	}
-	if s.engines, err = s.deskEngines(ctx); err != nil {
+	if s.engines, err = s.enginesAsIs(ctx); err != nil {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
