@@ -302,6 +302,10 @@ func TestLocalDirectory(t *testing.T) {
 	require.Equal(t, id, person["account_id"])
 	_, same := post("/api/users", invite, "Idempotency-Key: k2")
 	require.Equal(t, person, same)
+	for path, key := range map[string]string{"/api/accounts": "k1", "/api/users": "k2"} {
+		a, _ := post(path, `{"name":"Mill","email":"office@mill.example.com"}`, "Idempotency-Key: "+key)
+		require.Equal(t, http.StatusUnprocessableEntity, a.status, "another request had the key: %s", a.body)
+	}
 	for body, status := range map[string]int{
 		`{"name":"J","email":"jonas@BAKERY.example.com"}`:                      http.StatusConflict,
 		`{"name":"J","email":"j@example.com","account":"` + otherClient + `"}`: http.StatusUnprocessableEntity,
@@ -328,6 +332,14 @@ func TestLocalDirectory(t *testing.T) {
 	)
 	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.body)
 	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
+
+	told := setupFed(t)
+	before := len(told.facts.Records(domain.TopicDirectory))
+	for _, path := range []string{"/api/accounts", "/api/users"} {
+		a := told.ask(http.MethodPost, path, `{"name":"Mill","email":"office@mill.example.com"}`, "Authorization: Bearer "+told.agencyToken())
+		require.Equal(t, http.StatusConflict, a.status, "a main application tells both: %s", a.body)
+	}
+	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
 }
 
 // A page that hangs on a connection made here is not erased by the main application, under whatever id it stands, until it is disconnected here.
