@@ -1,7 +1,7 @@
 // Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// It checks three things: the imports that the design forbids, the marks of go.mod, and what may lie at
-// the root. It reads every file that is not a test, whatever its build tags; tests may import anything.
+// It checks the imports that the design forbids and what may lie at the root. It reads every file that
+// is not a test, whatever its build tags; tests may import anything.
 //
 // # Non-obvious
 //

@@ -20,27 +20,12 @@ type Import struct {
 	Module  bool   // whether the imported package is of the module
 }
 
-// standard tells whether the import is of the standard library: those paths have no dot in their first element.
-func (i Import) standard() bool {
-	first, _, _ := strings.Cut(i.Path, "/")
-	return !i.Module && !strings.Contains(first, ".")
-}
-
 // Imports reads the import statements of all Go files below root that are no tests. Build tags hide
 // no file.
 func Imports(root, module string) ([]Import, error) {
-	return readImports(root, module, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
-}
-
-// AllImports is [Imports] with the tests.
-func AllImports(root, module string) ([]Import, error) {
-	return readImports(root, module, func(string) bool { return true })
-}
-
-func readImports(root, module string, wanted func(name string) bool) ([]Import, error) {
 	var imports []Import
 	err := walkFiles(root, func(name string) error {
-		if !strings.HasSuffix(name, ".go") || !wanted(name) {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
 		found, err := importsOf(root, name, module)
