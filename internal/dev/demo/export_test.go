@@ -7,9 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Silent tells whether a social account could not be read at an instant of the history.
-func (w *World) Silent(account int64, at time.Time) bool { return w.silent(w.channelOf(account), at) }
-
 // ReadUntil is when readings of a social account ended; zero: they go on.
 func (w *World) ReadUntil(account int64) time.Time { return w.readUntil(w.channelOf(account)) }
 

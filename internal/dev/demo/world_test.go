@@ -3,29 +3,16 @@ package demo_test
 import (
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
-
-func TestSameConfigSameWorld(t *testing.T) {
-	t.Parallel()
-	a, b := world(), world()
-	require.Equal(t, slices.Collect(a.Drafts()), slices.Collect(b.Drafts()))
-	require.Equal(t, a.Changes(), b.Changes())
-	require.Equal(t, a.IDs(), b.IDs())
-	require.Equal(t, a.Secrets(), b.Secrets())
-
-	other := demo.New(demo.Config{Seed: seed + 1, Anchor: anchor})
-	require.NotEqual(t, a.IDs().ParentAccount, other.IDs().ParentAccount)
-	require.NotEqual(t, a.IDs().Posts, other.IDs().Posts)
-}
 
 // A profile bears the name of the person or team that has its posts.
 func TestProfilesAreNamedAfterTheirMembers(t *testing.T) {
@@ -52,4 +39,46 @@ func TestNamesNothingReal(t *testing.T) {
 			require.True(t, strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org"), "address %s", found[0])
 		}
 	}
+}
+
+// TestDraftsAreEventsOfTheLog: every payload validates and survives the registry's round trip, every
+// envelope is complete, and the directory comes first.
+func TestDraftsAreEventsOfTheLog(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *demo.World, cfg demo.Config) {
+		registry := domain.NewRegistry()
+		ids := map[string]bool{}
+		n, inDirectory := 0, true
+		rank, types := 0, map[string]int{
+			"metrics.post_registered.v1": 1, "contents.post.v1": 1, "metrics.account_read.v1": 2, "metrics.post_read.v1": 3,
+			"operations.connection_state_changed.v1": 4,
+		}
+		for d := range w.Drafts() {
+			n++
+			if d.Topic != domain.TopicDirectory {
+				inDirectory = false
+			}
+			require.Equal(t, inDirectory, d.Topic == domain.TopicDirectory, "the directory comes first")
+			require.GreaterOrEqual(t, types[d.Envelope.Type], rank)
+			rank = types[d.Envelope.Type]
+
+			require.False(t, ids[d.Envelope.ID], "event id %s is there twice", d.Envelope.ID)
+			ids[d.Envelope.ID] = true
+			require.NotEmpty(t, d.Key)
+			require.Equal(t, d.Key, d.Envelope.Subject)
+			require.Equal(t, demo.Source, d.Envelope.Source)
+			require.Equal(t, d.Data.EventType(), d.Envelope.Type)
+			require.False(t, d.Envelope.Time.After(cfg.Anchor), "an event after the anchor")
+			require.Equal(t, d.Envelope.Time.UTC().Truncate(time.Microsecond), d.Envelope.Time)
+
+			raw, err := json.Marshal(d.Data)
+			require.NoError(t, err)
+			require.NotContains(t, string(raw), "Simacc", "a token")
+			require.NotContains(t, string(raw), "Simref", "a token")
+			back, err := registry.Decode(d.Envelope.Type, raw)
+			require.NoError(t, err)
+			require.Equal(t, d.Data, back)
+		}
+		require.Equal(t, n, w.Count())
+	})
 }

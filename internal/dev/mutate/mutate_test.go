@@ -39,25 +39,6 @@ func TestTheListIsOfThisTree(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
-	t.Parallel()
-	const good = "what: w\nfile: f\nold: o\nnew:\ntest: ./p TestT\n"
-	list, err := parse("l", good+"\n\n"+good+"needs: postgresql")
-	require.NoError(t, err)
-	require.Len(t, list, 2)
-	require.Equal(t, mutation{what: "w", file: "f", old: "o", pkg: "./p", test: "TestT", needs: "postgresql", at: "l:8"}, list[1])
-	for name, text := range map[string]string{
-		"no test":          strings.Replace(good, "test: ./p TestT\n", "", 1),
-		"no such field":    good + "who: me",
-		"twice":            good + "what: else",
-		"no such need":     good + "needs: luck",
-		"a test of nobody": strings.Replace(good, "./p TestT", "TestT", 1),
-	} {
-		_, err := parse("l", text)
-		require.Error(t, err, name)
-	}
-}
-
 func TestBreakLine(t *testing.T) {
 	t.Parallel()
 	m := mutation{old: "b()", new: "c()"}
