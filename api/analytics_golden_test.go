@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -25,6 +26,119 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
+
+func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
+	t.Parallel()
+	const path = "/getAccountInsights/2026-01-01/2026-01-31/3"
+	b := setup(t)
+	for _, prefix := range []string{"", "/auth"} {
+		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken())
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		body := answer.object(t)
+		require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
+		require.NotNil(t, body["data"])
+		meta := body["meta"].(map[string]any)
+		require.Equal(t, "2025-12-31T23:00:00Z", meta["from"])
+		require.Equal(t, "2026-01-31T23:00:00Z", meta["to"])
+		require.Equal(t, "Europe/Berlin", meta["time_zone"])
+		require.Contains(t, meta, "as_of")
+	}
+	require.Equal(t, []domain.Platform{domain.Instagram}, b.queries[0].Platforms)
+	mounted := setup(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = false })
+	require.Equal(t, http.StatusNotFound, mounted.get(path, mounted.agencyToken()).status)
+	require.Equal(t, http.StatusOK, mounted.get("/auth"+path, mounted.agencyToken()).status)
+}
+
+func TestEncodedParametersAreDecodedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	answer := b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00%2B02%3A00/2026-01-01T02:00:00+02:00/0", b.agencyToken())
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC), b.queries[0].Range.From)
+	require.Equal(t, 2*time.Hour, b.queries[0].Range.To.Sub(b.queries[0].Range.From))
+	require.Equal(t, http.StatusBadRequest, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/%2531", b.agencyToken()).status,
+		"%2531 is %31, not 1")
+}
+
+func TestBadParametersAreNamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	answer := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", b.agencyToken())
+	require.Equal(t, http.StatusBadRequest, answer.status)
+	f := answer.failure(t)
+	require.Equal(t, "invalid", f.Code)
+	require.Len(t, f.Errors, 4)
+	require.Empty(t, b.scopes)
+	require.Empty(t, b.queries)
+}
+
+func TestWhoseFigures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
+	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).status)
+	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).status)
+	require.Equal(t, []readmodels.ScopeRequest{
+		{ParentAccount: agency, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{RowID: 17}}}},
+		{ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client2}}}},
+	}, b.scopes)
+	b.scopeErr = readmodels.ErrAccountNotFound
+	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).status)
+	b.scopeErr = readmodels.ErrNoOpenDashboard
+	require.Equal(t, http.StatusForbidden, b.get(path, b.token(client1, "client")).status)
+	require.Len(t, b.queries, 2)
+}
+
+func TestAnalyticsAsCSV(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.meta = analytics.Meta{NextCursor: "x y"}
+	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
+	for _, accept := range []string{"text/csv", "text/csv, application/json;q=0.5"} {
+		answer := b.get(path, b.agencyToken(), "Accept: "+accept)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		require.Equal(t, "text/csv; charset=utf-8; header=present", answer.header.Get("Content-Type"))
+		require.Equal(t, `attachment; filename="getAccountInsights.csv"`, answer.header.Get("Content-Disposition"))
+		require.Equal(t, `<?cursor=x+y>; rel="next"`, answer.header.Get("Link"))
+		columns, _, _ := strings.Cut(answer.body, "\n")
+		require.Contains(t, strings.Split(columns, ","), "total.followers.value")
+	}
+	for _, accept := range []string{"*/*", "text/csv;q=0.1, application/json", "text/html"} {
+		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
+	}
+	b.meta.Sources = []analytics.Source{{
+		SocialAccount: 7, Status: analytics.SourcePartial, Reason: "3 of 31 days were read.",
+		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}}, Paused: "An operator has paused it.",
+	}}
+	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
+	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
+	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,reason,last_read_at,paused\n"+
+		"0,,7,,,,partial,3 of 31 days were read.,,An operator has paused it.\n", ofSources.body, "why a cell is empty")
+	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
+		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
+	}
+	for query, accept := range map[string]string{"table=meta.sources": "application/json", "meta=brief": "text/csv", "meta=brief&table=data": "*/*"} {
+		field, _, _ := strings.Cut(query, "=")
+		refused := b.get(path+"?"+query, b.agencyToken(), "Accept: "+accept)
+		refused.requireNamed(t, field, query)
+	}
+	refused := b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv")
+	refused.requireNamed(t, "table")
+}
+
+// asked notes a query, and answers with no figures.
+func asked[R any](f fakeAnalytics, query analytics.RangeQuery) (data R, meta analytics.Meta, err error) {
+	_, meta, err = f.AccountInsights(context.Background(), readmodels.Scope{}, query)
+	return data, meta, err
+}
+
+func (f fakeAnalytics) AccountFollowers(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error) {
+	return asked[analytics.AccountFollowers](f, q)
+}
+
+func (f fakeAnalytics) RoiViews(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error) {
+	return asked[analytics.RoiViews](f, q)
+}
 
 var update = flag.Bool("update", false, "write the golden answers")
 

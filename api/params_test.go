@@ -1,6 +1,11 @@
 package api_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +15,218 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
+
+// addressOf is a request of an operation with examples for what must be given, and one value of a known parameter.
+func addressOf(op api.Operation, name, value string) string {
+	path, query := op.Pattern, url.Values{}
+	for _, declared := range op.Takes {
+		given := fmt.Sprint(declared.Example)
+		if declared.Name == "activityId" {
+			given = "70:p" // which is there
+		}
+		if declared.Name == name {
+			given = value
+		}
+		inPath := strings.Contains(op.Pattern, "{"+declared.Name+"}")
+		switch {
+		case declared.Header:
+		case inPath:
+			path = strings.ReplaceAll(path, "{"+declared.Name+"}", url.PathEscape(given))
+		case declared.Required || declared.Name == name:
+			query.Set(declared.Name, given)
+		}
+	}
+	if !strings.Contains(op.Pattern, "{"+name+"}") && name != "" {
+		query.Set(name, value)
+	}
+	return path + "?" + query.Encode()
+}
+
+// reads are the operations that read parameters by their declarations and answer at once.
+func reads(t *testing.T) (operations []api.Operation) {
+	t.Helper()
+	for _, op := range api.Describe().Operations {
+		stream := op.ID == "getNotices" || op.ID == "getLive" || op.ID == "getOpsRebuildEvents"
+		if op.Roles != nil && !stream && op.ID != "getDashboard" && op.ID != "putDashboard" && op.ID != "postNoticesTicket" {
+			operations = append(operations, op)
+		}
+	}
+	require.Greater(t, len(operations), 70)
+	return operations
+}
+
+func roleFor(op api.Operation) string { return string(op.Roles[0]) }
+
+// malformed has for each kind of parameter values that none of them takes.
+var malformed = map[api.Kind][]string{
+	api.KindTime: {
+		"soon", "2026-02-30", "2026-13-01", "2026-1-1", "20260101", "0000-00-00", "-1", "1e9", "١٧٦٧٢٢٥٦٠٠", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00",
+		"2026-01-01'--", "99999999999999999999", "9223372036854775807", "10000-01-01", "1969-12-30", "2026-01-01\x00", "\xff\xfe", strings.Repeat("9", 5000),
+		"2026-01-01T00:00:00+99:99", "NaN", "now()",
+	},
+	api.KindZone:     {"Mars/Olympus", "Local", "localtime", "posix/UTC", "right/UTC", "../etc/localtime", "UTC\x00", "UTC'; set timezone to 'x", "+02:00", "\xff", "/UTC"},
+	api.KindPlatform: {"2", "5", "-1", "01", "1,3", "1 or 1=1", "facebook", "+1", "1\x00", "\xff", "１", strings.Repeat("1", 4000), "9223372036854775808"},
+	api.KindCategory: {"x", "-1", "1.5", "0x1", "01", "1\x00", "\xff", "9223372036854775808", "' or ''='"},
+	api.KindRowID:    {"0", "-7", "007", "x", "7.0", "7 ", "7\x00", "\xff", "9223372036854775808", "7;8", "7'--", strings.Repeat("7", 3000)},
+	api.KindHexID:    {"zz", "7\x00", "\xff", strings.Repeat("a", 23), strings.Repeat("a", 25), strings.Repeat("g", 24)},
+	api.KindAccount:  {"x!", "0", "-7", "\xff", "9223372036854775808", "../../etc/passwd"},
+	api.KindAccounts: {"11,x", "0", "-7", "7\x00", strings.Repeat("g", 24), strings.Repeat("a", 25), "9223372036854775808"},
+	api.KindLimit:    {"0", "-1", "501", "1e2", "+5", "0x10", "5.0", "99999999999999999999", "\xff"},
+	api.KindCursor:   {"a b", "\x00", "é", strings.Repeat("a", 20_000)},
+	api.KindText:     {strings.Repeat("x", 201), "\x00", "\xff"},
+	api.KindWord:     {"nonsense", "\xff", "none'--"}, api.KindGranularity: {"hour", "DAY", "day,week", "\xff"}, api.KindActivity: {"70", "70:\x00"},
+	api.KindActor: {"\x01"}, api.KindChanges: {"nonsense"}, api.KindMoment: {"soon"}, api.KindVersion: {"0"}, api.KindOrder: {"sideways"},
+	api.KindFormat: {"xml"}, api.KindDigest: {"abc"}, api.KindParked: {"none"},
+}
+
+// A malformed parameter is a 400 that names it, at every route that declares it.
+func TestEveryDeclaredParameterIsJudged(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	judged, names := 0, map[string]bool{}
+	for _, op := range reads(t) {
+		for _, declared := range op.Takes {
+			if declared.Header {
+				continue
+			}
+			values, ok := malformed[declared.Kind]
+			require.True(t, ok, "say what is no %s", declared.Kind)
+			if names[declared.Name] {
+				values = values[:1]
+			}
+			names[declared.Name] = true
+			for _, value := range values {
+				address := addressOf(op, declared.Name, value)
+				answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op)))
+				require.Equal(t, http.StatusBadRequest, answer.status, "%s %.300q: %.300s", op.Method, address, answer.body)
+				f := answer.failure(t)
+				require.Equal(t, "invalid", f.Code)
+				require.True(t, slices.ContainsFunc(f.Errors, func(e domain.FieldError) bool { return e.Field == declared.Name && e.Detail != "" }),
+					"%s %.300q: %s", op.Method, address, answer.body)
+				require.Less(t, len(answer.body), 2000, "what was sent is not sent back")
+				judged++
+			}
+		}
+	}
+	require.Greater(t, judged, 500)
+}
+
+// The newer reads refuse a name that nobody knows; the analytics ignore it, and say so.
+func TestUnknownParametersAtEveryRoute(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	for _, op := range reads(t) {
+		for _, name := range []string{"xyz", "_"} {
+			address := addressOf(op, name, "1")
+			answer := b.ask(op.Method, address, `{"reason":"test:T-1","report":"r2"}`, "Authorization: Bearer "+b.tokenOf(roleFor(op)))
+			if strings.HasPrefix(op.Pattern, "/api/") {
+				answer.requireNamed(t, name, "%s: %s", address, answer.body)
+				continue
+			}
+			require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, answer.status, "%s: %s", address, answer.body)
+			if answer.status == http.StatusOK {
+				require.Equal(t, []any{name}, metaOf(t, answer)["ignored"], address)
+			}
+		}
+	}
+	ofOthers := metaOf(t, b.get("/auth/getRoiViews?granularity=3", b.agencyToken()))
+	require.Equal(t, []any{"granularity"}, ofOthers["ignored"])
+	require.NotContains(t, b.get("/auth/getRoiViews?tz=UTC", b.agencyToken()).body, `"ignored"`)
+	b.views[agency+"/"+client1] = view(client1, 3)
+	for _, path := range []string{dashboardPath + client1, "/healthz", "/readyz"} {
+		require.Equal(t, http.StatusOK, b.get(path+"?xyz=1&acount=2&_=3", b.agencyToken()).status, path)
+	}
+	put := b.ask(http.MethodPut, dashboardPath+client1+"?xyz=1", "{}", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, put.status, put.body)
+}
+
+// What looks like the ends of a range, and is not one here, would give figures of other days.
+func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	for path, said := range map[string]string{
+		insightsPath: "startTime and endTime, in the path", "/auth/getRoiViews": "startTime and endTime, in the query",
+		"/auth/membersSocialGrowth/7/2026-01-01/2026-01-31": "fromDate and toDate, in the path",
+	} {
+		for _, name := range []string{"start", "end", "from", "to"} {
+			answer := b.get(path+"?"+name+"=2025-01-01", b.agencyToken())
+			require.Equal(t, http.StatusBadRequest, answer.status, "%s?%s: %s", path, name, answer.body)
+			f := answer.failure(t).Errors[0]
+			require.Equal(t, name, f.Field)
+			require.Contains(t, f.Detail, said)
+		}
+	}
+}
+
+// A main application's own names pass wherever no endpoint takes them.
+func TestIgnoredParameters(t *testing.T) {
+	t.Parallel()
+	own := func(d *api.Deps) { d.Config.IgnoreParams = []string{"accounts", "theme", "version"} }
+	b := setupTenants(t, own)
+	for _, path := range []string{insightsPath, "/api/users", "/api/stats", "/api/audit/history"} {
+		answer := b.get(path+"?theme=dark&accounts=x&version=3", b.agencyToken())
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		require.NotContains(t, answer.body, `"ignored"`)
+	}
+	state := b.get("/api/projects/dashboard/"+client1+"/state?version=0", b.agencyToken())
+	require.Equal(t, http.StatusBadRequest, state.status, "who takes it reads it")
+}
+
+// What a parameter of a figure or list does when it is right: the answer is another one.
+var changing = map[string][]string{
+	"startTime": {"2026-01-03", "2026-01-05"}, "endTime": {"2026-01-03", "2026-01-01"}, "fromDate": {"2026-01-03"}, "toDate": {"2026-01-03"}, "tz": {"America/New_York"},
+	"pId": {"3", "1"}, "cId": {"77"}, "limit": {"1"}, "account": {client2}, "accountId": {"12"}, "memberId": {"9", "7"},
+	"granularity": {"month"}, "platformId": {"90"}, "q": {"zzz"}, "role": {"zzz"}, "active": {"false"}, "type": {"reel", "users_set"}, "state": {"blocked", "scheduled"}, "compare": {"year"},
+	"userId": {bob}, "exists": {"false"}, "dashboard": {client2}, "meta": {"brief"}, "by": {"total"}, "activityId": {"90:p"}, "attempt": {"another"}, "table": nil, "cursor": nil, // of CSV and of pages: tests of their own
+}
+
+// Every parameter of figures and entities changes the answer.
+func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	tried := 0
+	for _, op := range reads(t) {
+		audit := slices.Contains(op.Roles, api.RoleAuditor)
+		if op.Method != http.MethodGet || roleFor(op) != "agency" || audit {
+			continue
+		}
+		ask := func(name, value, more string) answer {
+			return b.get(addressOf(op, name, value)+more, b.agencyToken())
+		}
+		without := map[string]answer{} // the parameter
+		for _, declared := range op.Takes {
+			values, known := changing[declared.Name]
+			if declared.Header {
+				continue
+			}
+			require.True(t, known, "say a value of %s that changes an answer", declared.Name)
+			if values == nil || declared.Name == "limit" && (op.Answer.CSV != "" || oneEntry[op.ID]) {
+				continue // lists with nothing to cut here; the golden answers of rankings have
+			}
+			more := beside[op.ID+" "+declared.Name]
+			plain, asked := without[more]
+			if !asked {
+				plain = ask("", "", more)
+				without[more] = plain
+			}
+			changed := slices.ContainsFunc(values, func(v string) bool {
+				other := ask(declared.Name, v, more)
+				return other.status != plain.status || other.body != plain.body
+			})
+			require.True(t, changed, "%s: %s does nothing: %s", op.ID, declared.Name, plain.body)
+			tried++
+		}
+	}
+	require.Greater(t, tried, 150)
+}
+
+// oneEntry are the lists that have one entry in this world.
+var oneEntry = map[string]bool{"getUsersPlatforms": true, "getPlatformsActivities": true}
+
+// beside is what a parameter needs to be asked with: a zone is of days.
+var beside = map[string]string{
+	"getActivities tz": "&endTime=2026-01-01", "getPlatformsActivities tz": "&endTime=2026-01-01", "getActivitiesStats tz": "&endTime=2026-01-04",
+}
 
 var paramsNow = time.Date(2026, 7, 15, 22, 30, 0, 0, time.UTC)
 
