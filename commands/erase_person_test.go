@@ -116,3 +116,228 @@ func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 	require.ErrorContains(t, err, "repeating the command is safe")
 	require.Len(t, log.drafts, 1)
 }
+
+// What was written or captured before its erasure does not come back; what is newer is new.
+func TestWhatIsErasedIsRefused(t *testing.T) {
+	t.Parallel()
+	erased := day0.Add(time.Hour)
+	list := domain.NewErasures([]domain.ErasedID{
+		{Kind: domain.KindUser, ID: nina, Agency: agency, At: erased},
+		{Kind: domain.KindSocialAccount, ID: "7", Agency: agency, At: erased},
+	})
+	user := func(id string) domain.DirectoryUser { return domain.DirectoryUser{ID: id} }
+	read := func(account int64, at time.Time) domain.Draft {
+		return commands.NewDraft(domain.TopicMetrics, "7", domain.AccountRead{
+			Tenant: domain.Tenant{ParentAccount: agency, SocialAccount: account}, CapturedAt: at,
+		}, day0.Add(2*time.Hour))
+	}
+	now := day0.Add(2 * time.Hour)
+	for name, c := range map[string]struct {
+		draft   domain.Draft
+		refused bool
+	}{
+		"a user of before":               {commands.EntityDraft(user(nina), day0), true},
+		"a user that does not say when":  {commands.EntityDraft(user(nina), now), true},
+		"a user who came back":           {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew)), false},
+		"a user of a clock ahead":        {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew-time.Second)), true},
+		"another user":                   {commands.EntityDraft(user(sam), day0), false},
+		"a reading of before":            {read(7, day0), true},
+		"a reading of after":             {read(7, erased.Add(commands.MaxSkew)), false},
+		"a reading of another account":   {read(8, day0), false},
+		"a tombstone, which erases more": {commands.EraseDraft(domain.KindUser, nina, day0), false},
+	} {
+		err := commands.RefuseErased(list, []domain.Draft{c.draft}, now)
+		require.Equal(t, c.refused, err != nil, "%s: %v", name, err)
+		if c.refused {
+			require.ErrorContains(t, err, "was erased on")
+		}
+	}
+}
+
+func (s *erasedKept) DeleteStale(_ context.Context, gone []int64, refs []string, _ time.Time) (int, error) {
+	for _, ref := range refs {
+		s.deleted = append(s.deleted, fmt.Sprint(ref, gone))
+	}
+	return len(refs), s.err
+}
+
+func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
+	for _, d := range drafts {
+		if err := l.Append(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What was written before the instant is erased again, at that instant; what came since, is another agency's, or is erased already stays as it
+// is; of the person's own profiles the texts of every agency go. The last record of a key counts. Each erasure is recorded again.
+func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
+	t.Parallel()
+	at := auditNow.UTC().Truncate(time.Microsecond)
+	agency, other := reader.ParentAccount, "bbbbbbbbbbbbbbbbbbbbbbbb"
+	recorded := func(key string, data domain.Data, when time.Time) domain.Recorded {
+		return domain.Recorded{Key: key, Data: data, Envelope: domain.Envelope{Time: when}}
+	}
+	entity := func(e domain.DirectoryEntity, when time.Time) domain.Recorded {
+		return recorded(domain.EntityKey(e), e, when)
+	}
+	said := func(parent string, social int64, id string, when time.Time) domain.Recorded {
+		c := domain.PostContent{PostRef: domain.PostRef{ParentAccount: parent, SocialAccount: social, ExternalID: id}, Origin: domain.OriginListing}
+		return recorded(c.Key(), c, when)
+	}
+	before, since := at.Add(-time.Hour), at.Add(time.Hour)
+	erased := func(r domain.Recorded) domain.Recorded {
+		r.Data = nil
+		return r
+	}
+	scan := func(records ...domain.Recorded) func(context.Context, func(domain.Recorded, error)) error {
+		return func(_ context.Context, each func(domain.Recorded, error)) error {
+			for _, r := range records {
+				each(r, nil)
+			}
+			return nil
+		}
+	}
+	log, kept := &takingLog{}, &erasedKept{}
+	again := commands.EraseAgain{
+		List: domain.NewErasures([]domain.ErasedID{
+			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at},
+			{Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "gone", Agency: agency, At: at},
+			{Kind: domain.KindConnection, ID: "70", Agency: agency, At: at},
+			{Kind: domain.KindConnection, ID: "71", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "back late", Agency: agency, At: at},
+			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
+			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
+			{Kind: domain.KindSocialAccount, ID: "900", Agency: agency, At: at, Platform: domain.LinkedIn, Own: true},
+		}),
+		Log: log, Kept: kept, Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "OPS-1"}, Now: func() time.Time { return since },
+		Directory: scan(
+			entity(domain.DirectoryUser{ID: "u"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
+			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
+			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since),
+			entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, since),
+			entity(domain.DirectoryConnection{ID: 71, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 72, SecretRef: "shared"}, before),
+			entity(domain.DirectoryUser{ID: "v"}, before), entity(domain.DirectoryUser{ID: "gone"}, before),
+			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), erased(entity(domain.DirectoryUser{ID: "back late"}, before)),
+			entity(domain.DirectoryUser{ID: "back late"}, before.Add(-time.Hour)),
+			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
+		),
+		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before),
+			erased(said(agency, 700, "gone", before)), said(other, 900, "d", before), said(other, 900, "e", before), said(other, 900, "f", since)),
+		Figures: func(context.Context) (map[domain.PostRef]time.Time, error) {
+			return map[domain.PostRef]time.Time{{ParentAccount: agency, SocialAccount: 800}: since, {ParentAccount: agency, SocialAccount: 900}: at}, nil
+		},
+	}
+	appended, err := again.Erase(t.Context())
+	require.NoError(t, err)
+	var keys []string
+	var lines []domain.ErasedID
+	for _, d := range log.drafts {
+		keys = append(keys, d.Topic+" "+d.Key)
+		switch d.Topic {
+		case domain.TopicMetrics:
+			require.Equal(t, domain.AccountErased{ParentAccount: agency, SocialAccount: 700, Platform: domain.LinkedIn, ErasedAt: at}, d.Data)
+		case domain.TopicOperations:
+			require.Equal(t, at, d.Envelope.Time)
+			lines = append(lines, d.Data.(domain.PersonErased).ErasedIDs(d.Key, d.Envelope.Time)...)
+		case domain.TopicContents, domain.TopicDirectory:
+			require.Equal(t, at, d.Envelope.Time, "what is said or written later stays")
+		}
+	}
+	require.Equal(t, len(keys), appended)
+	require.Equal(t, again.List, domain.NewErasures(lines), "each erasure is on record again")
+	require.ElementsMatch(t, []string{
+		"operations " + agency, "operations " + agency, "operations " + agency, "operations " + agency, "contents " + agency + ":listing:700:a", "metrics 700",
+		"contents " + other + ":listing:900:d", "contents " + other + ":listing:900:e",
+		"directory user:u", "directory user:back late", "directory session:old", "directory social_account:700", "directory connection:71",
+	}, keys)
+	require.ElementsMatch(t, []string{"shared[71]"}, kept.deleted, "a connection that is back is not taken off its grant")
+	require.ElementsMatch(t, []string{"u", "back late"}, kept.cursors)
+}
+
+type staleSecrets struct {
+	gone   []int64
+	refs   []string
+	before time.Time
+}
+
+func (s *staleSecrets) DeleteStale(_ context.Context, gone []int64, refs []string, before time.Time) (int, error) {
+	s.gone, s.refs, s.before = gone, refs, before
+	return len(refs), nil
+}
+
+// A secret is deleted for a tombstone that is the last word about its owner, and for nothing else.
+func TestSecretsOfWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	connection := func(id int64, ref string) domain.Recorded {
+		data := domain.DirectoryConnection{ID: id, SecretRef: ref}
+		return domain.Recorded{Key: domain.EntityKey(data), Data: data}
+	}
+	tombstone := func(key string) domain.Recorded { return domain.Recorded{Key: key} }
+	unreadable := func(r domain.Recorded) domain.Recorded {
+		r.Offset = -1
+		return r
+	}
+	for name, c := range map[string]struct {
+		log  []domain.Recorded
+		want []string
+	}{
+		"nothing is there":                    {},
+		"it lives":                            {[]domain.Recorded{connection(7, "a")}, nil},
+		"it is deleted":                       {[]domain.Recorded{connection(7, "a"), tombstone("connection:7")}, []string{"a", "connection/7"}},
+		"under every name that it had":        {[]domain.Recorded{connection(7, "a"), connection(7, "b"), tombstone("connection:7")}, []string{"a", "b", "connection/7"}},
+		"the record that named it is gone":    {[]domain.Recorded{tombstone("connection:7")}, []string{"connection/7"}},
+		"it has come back":                    {[]domain.Recorded{connection(7, "a"), tombstone("connection:7"), connection(7, "a")}, nil},
+		"it may have come back":               {[]domain.Recorded{connection(7, "a"), tombstone("connection:7"), unreadable(tombstone("connection:7"))}, nil},
+		"the tombstone cannot be read":        {[]domain.Recorded{connection(7, "a"), unreadable(tombstone("connection:7"))}, nil},
+		"another uses it":                     {[]domain.Recorded{connection(7, "a"), connection(8, "a"), tombstone("connection:7")}, []string{"connection/7"}},
+		"something else is deleted":           {[]domain.Recorded{connection(7, "a"), tombstone("social_account:7"), tombstone("member:7")}, nil},
+		"an operator's word changes nothing":  {[]domain.Recorded{connection(7, "a"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, nil},
+		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, []string{"connection/7"}},
+		"a key of nobody":                     {[]domain.Recorded{tombstone("connection")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var secrets staleSecrets
+			forget := commands.ForgetSecrets{Secrets: &secrets, Now: func() time.Time { return auditNow }}
+			forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
+				for i, r := range c.log {
+					if r.Envelope.Time.IsZero() {
+						r.Envelope.Time = auditNow.Add(time.Duration(i) * time.Second)
+					}
+					var err error
+					if r.Offset < 0 {
+						err = errors.New("cannot be decoded")
+					}
+					each(r, err)
+				}
+				return nil
+			}
+			deleted, err := forget.Forget(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, c.want, secrets.refs)
+			require.Equal(t, len(c.want), deleted)
+			if c.want != nil {
+				for _, connection := range secrets.gone {
+					require.EqualValues(t, 7, connection, "no other connection is gone")
+				}
+				require.Equal(t, auditNow.Add(-time.Hour), secrets.before, "one that an import has just stored stays")
+			}
+		})
+	}
+	t.Run("half a directory says nothing", func(t *testing.T) {
+		t.Parallel()
+		var secrets staleSecrets
+		forget := commands.ForgetSecrets{Secrets: &secrets, Now: time.Now}
+		forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
+			each(connection(7, "a"), nil)
+			each(tombstone("connection:7"), nil)
+			return errors.New("the brokers are away")
+		}
+		_, err := forget.Forget(t.Context())
+		require.ErrorContains(t, err, "brokers are away")
+		require.Nil(t, secrets.refs)
+	})
+}

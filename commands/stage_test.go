@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
 const (
@@ -268,3 +269,5 @@ func asError(t require.TestingT, err error) *domain.Error {
 	require.ErrorAs(t, err, &e)
 	return e
 }
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -90,3 +90,13 @@ func TestNoticesOfAClosedDashboard(t *testing.T) {
 	}, fold(closing), "who came with the change has lost nothing")
 	require.Empty(t, fold(set(false, nina, wes, sam)), "once per change")
 }
+
+func TestLinkIsOpenUntilItsEnd(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC)
+	link := domain.ConnectLink{ExpiresAt: end}
+	require.True(t, link.Open(end.Add(-time.Microsecond)))
+	require.False(t, link.Open(end))
+	link.RevokedAt = new(end.Add(-time.Hour))
+	require.False(t, link.Open(end.Add(-time.Minute)))
+}

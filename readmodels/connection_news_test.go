@@ -68,3 +68,24 @@ func TestConnectionNews(t *testing.T) {
 	}
 	require.Equal(t, []string{"104 refused", "101 14 days", "101 7 days", "102 7 days", "101 1 days", "102 1 days"}, told)
 }
+
+// Notices of who lost access are found by agency and by user; listeners begin at the newest record.
+func TestNoticesOfAccess(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	for _, users := range [][]string{{nina, sam}, {sam}} {
+		require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &users, AllowClientDashboard: new(true)}))
+	}
+	notices := readmodels.Notices{Pool: p.DB.ReadOnly}
+	head, err := notices.Head(t.Context(), agencyA)
+	require.NoError(t, err)
+	scanned, err := notices.Scan(t.Context(), []stream.Span{{ParentAccount: agencyA}, {ParentAccount: agencyB}}, time.Time{}, 10)
+	require.NoError(t, err)
+	require.Len(t, scanned, 1)
+	require.Equal(t, []any{nina, head}, []any{scanned[0].UserID, scanned[0].Version})
+	for user, want := range map[string]int{nina: 1, sam: 0} {
+		since, err := notices.Since(t.Context(), stream.Cursor{ParentAccount: agencyA, UserID: user, Version: head - 1}, time.Time{}, 10)
+		require.NoError(t, err)
+		require.ElementsMatch(t, scanned[:want], since, user)
+	}
+}

@@ -14,8 +14,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -237,3 +239,15 @@ func (p *past) hashOf(agency string, version int64) string {
 	}
 	return ""
 }
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	agencyA = foldtest.AgencyA
+	agencyB = foldtest.AgencyB
+	clientA = foldtest.ClientA
+	clientB = foldtest.ClientB
+	clientC = foldtest.ClientC
+)
+
+type world = foldtest.World

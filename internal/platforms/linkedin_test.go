@@ -1,6 +1,8 @@
 package platforms_test
 
 import (
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -127,4 +129,148 @@ func TestLinkedInPosts(t *testing.T) {
 	// A profile's posts cannot be listed.
 	none := client.posts(profileTarget(addProfile(b, simulator.Traps{})), "")
 	require.Empty(t, none)
+}
+
+func TestLinkedInErrors(t *testing.T) {
+	t.Parallel()
+	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202301" })
+	page := addCompanyPage(old, simulator.Traps{})
+	e := requireClass(t, platforms.ClassInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
+	require.Equal(t, 426, e.Status)
+	require.Equal(t, "NONEXISTENT_VERSION", e.Code)
+
+	b := setup(t)
+	page = b.sim.AddCompanyPage(simulator.Account{ID: "5502", AccessToken: "Tok3nShort", AccessExpires: testNow.Add(time.Hour)})
+	client := b.client(t, domain.LinkedIn)
+	try := func(traps simulator.Traps) error {
+		b.sim.SetTraps(domain.LinkedIn, page.ID, traps)
+		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+		return err
+	}
+	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NotAdmin: true}))
+	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
+	// 429 without Retry-After: the quota is the day's, noon is twelve hours from midnight UTC.
+	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
+	require.NoError(t, try(simulator.Traps{}))
+	b.advance(time.Hour)
+	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, try(simulator.Traps{})).Code)
+
+	for _, at := range []platforms.Target{
+		{AccessToken: "Tok3n", ExternalID: "1"}, {AccessToken: "Tok3n", ExternalID: "a/b", AccountType: domain.LinkedInCompanyPage},
+	} {
+		requireClass(t, platforms.ClassInvalid, client.accountErr(at))
+	}
+	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
+	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
+}
+
+// LinkedIn's clock is behind ours: what it refuses after our midnight is of its day before. Its next day is not waited away.
+func TestLinkedInDayBeginsByItsOwnClock(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	ahead := time.Duration(0)
+	b = setup(t, func(s *simulator.Config, c *platforms.Config) {
+		s.LinkedInPerUser = 2
+		c.Now = func() time.Time { return b.clock().Add(ahead) }
+	})
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	refused := func() time.Duration {
+		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+		requireClass(t, platforms.ClassThrottled, err)
+		return platforms.RetryAfter(err)
+	}
+	ahead = 20 * time.Second
+	client.account(pageTarget(page))
+	require.Equal(t, 12*time.Hour-ahead, refused())
+	b.advance(12*time.Hour - ahead)
+	wait := refused()
+	require.Equal(t, 10*time.Minute, wait, "it is midnight here, and not there")
+	b.advance(wait)
+	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	require.NoError(t, err, "and now there, too")
+	b.advance(50 * time.Minute)
+	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
+}
+
+func TestLinkedInRefresh(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	for range 2 { // the refresh token stays
+		tokens := client.refresh(platforms.RefreshRequest{Target: pageTarget(page), RefreshToken: page.RefreshToken})
+		require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
+		require.Equal(t, testNow.Add(200*24*time.Hour), tokens.RefreshExpiresAt)
+		require.Equal(t, page.RefreshToken, tokens.RefreshToken)
+		client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage})
+	}
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{RefreshToken: "Tok3nUnknown"}))
+	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{})
+	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may live on for weeks")
+}
+
+// Rest.li's structure must travel raw, with only the URNs inside encoded.
+func TestLinkedInEncoding(t *testing.T) {
+	t.Parallel()
+	var seen, versions []string
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
+		versions = append(versions, r.Header.Get("LinkedIn-Version")+" "+r.Header.Get("X-Restli-Protocol-Version"))
+		_, _ = w.Write([]byte(`{"elements":[]}`))
+	})
+	client := b.client(t, domain.LinkedIn)
+	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
+	client.account(page)
+	client.metrics(page, []platforms.Post{{ID: "urn:li:share:1"}, {ID: "urn:li:ugcPost:2"}, {ID: "urn:li:share:3"}})
+	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
+	client.metrics(me, []platforms.Post{{ID: "urn:li:ugcPost:2"}})
+	client.account(me)
+	for _, v := range versions {
+		require.Equal(t, "202608 2.0.0", v)
+	}
+	const shares = "/linkedin/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A9"
+	require.Equal(t, "/linkedin/rest/networkSizes/urn%3Ali%3Aorganization%3A9?edgeType=COMPANY_FOLLOWED_BY_MEMBER", seen[0])
+	require.Equal(t, shares, seen[1])
+	require.Equal(t, shares+"&timeIntervals=(timeRange:(start:1794787200000,end:1795132800000),timeGranularityType:DAY)", seen[2])
+	require.Equal(t, shares+"&shares=List(urn%3Ali%3Ashare%3A1,urn%3Ali%3Ashare%3A3)&ugcPosts=List(urn%3Ali%3AugcPost%3A2)", seen[3])
+	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(ugc:urn%3Ali%3AugcPost%3A2)&queryType=REACTION&aggregation=TOTAL")
+	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
+}
+
+// Neither a draft nor an advertisement is a post.
+func TestGoldenLinkedInPosts(t *testing.T) {
+	t.Parallel()
+	b, _ := wired(t, map[string][]string{"GET /linkedin/rest/posts": {"linkedin_posts"}})
+	page := b.client(t, domain.LinkedIn).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, "")
+	const at = "https://www.linkedin.com/feed/update/"
+	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
+		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: at + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
+		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: at + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
+	}}, page)
+}
+
+// Saves of a profile's post are one call, from version 202604 on; from 202605 on the metric is told by a plain string. The
+// samples are as of 2026-11-21.
+func TestGoldenLinkedInSaves(t *testing.T) {
+	t.Parallel()
+	for version, sample := range map[string]string{"202604": "linkedin_member_saves_202604", "202608": "linkedin_member_saves"} {
+		raw, err := os.ReadFile("testdata/" + sample + ".json")
+		require.NoError(t, err)
+		var seen []string
+		answer := func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.RawQuery, "queryType=POST_SAVE") {
+				seen = append(seen, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
+				_, _ = w.Write(raw)
+				return
+			}
+			_, _ = w.Write([]byte(`{"elements":[]}`))
+		}
+		b := canned(t, answer, func(c *platforms.Config) { c.LinkedIn.Version = version })
+		snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
+			platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
+		require.NoError(t, err)
+		require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
+		require.Equal(t, []string{version + " q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
+	}
 }

@@ -3,10 +3,16 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -170,4 +176,158 @@ func traceOf(r eventlog.Record) string {
 		return ""
 	}
 	return parts[1]
+}
+
+// What the run looks for is found where it is planted.
+func TestJudgeFindsLies(t *testing.T) {
+	t.Parallel()
+	const agency, board = "a", "b"
+	attempted := func(trace string, got answer) *attempt { return &attempt{trace: trace, answer: got} }
+	yes, no, lost := answer{status: 200, version: 1}, answer{status: 503}, answer{err: errors.New("no answer")}
+	for name, c := range map[string]struct {
+		attempts []*attempt
+		log      []string // traces of the effective records
+		finding  string   // "" for none
+	}{
+		"acknowledged, and recorded":                  {[]*attempt{attempted("1", yes)}, []string{"1"}, ""},
+		"without an answer, then acknowledged":        {[]*attempt{attempted("1", lost), attempted("2", yes)}, []string{"1"}, ""},
+		"without an answer, and not recorded":         {[]*attempt{attempted("1", lost)}, nil, ""},
+		"refused, and not recorded":                   {[]*attempt{attempted("1", no)}, nil, ""},
+		"acknowledged, and not recorded":              {[]*attempt{attempted("1", yes)}, nil, "lost"},
+		"recorded twice":                              {[]*attempt{attempted("1", lost), attempted("2", yes)}, []string{"1", "2"}, "doubled"},
+		"one request recorded twice":                  {[]*attempt{attempted("1", lost)}, []string{"1", "1"}, "doubled"},
+		"refused, and recorded":                       {[]*attempt{attempted("1", no)}, []string{"1"}, "was refused"},
+		"acknowledged as another version":             {[]*attempt{attempted("1", answer{status: 200, version: 7})}, []string{"1"}, "as version 7"},
+		"recorded, and nobody has asked for it":       {nil, []string{"9"}, "nobody has asked"},
+		"open, and recorded: that is what open means": {[]*attempt{attempted("1", answer{status: 503, command: "c"})}, []string{"1"}, ""},
+	} {
+		one := &command{agency: agency, board: board, users: []string{"u" + strconv.Itoa(len(c.log))}, attempts: c.attempts}
+		by := map[string]*command{}
+		for _, a := range c.attempts {
+			by[a.trace] = one
+			if a.acknowledged() {
+				one.acknowledged = a
+			}
+		}
+		var records []eventlog.Record
+		for _, trace := range c.log {
+			records = append(records, eventlog.Record{Headers: []eventlog.Header{{Key: "ce_traceparent", Value: []byte("00-" + trace + "-00-01")}}})
+		}
+		truth := newTruth()
+		truth.fold(agency, records, by)
+		truth.hold(one)
+		if c.finding == "" {
+			require.Empty(t, truth.found, name)
+		} else {
+			require.Len(t, truth.found, 1, name)
+			require.Contains(t, truth.found[0], c.finding, name)
+		}
+	}
+	j := &journal{commands: []*command{{key: "answered", acknowledged: &attempt{}}, {key: "open"}}}
+	require.Len(t, j.unanswered(), 1, "one got no outcome")
+	require.Contains(t, j.unanswered()[0], "open")
+	l := &listener{user: "u", agency: agency}
+	for _, id := range []string{"a.1", "a.3", "a.3"} {
+		l.heard("client_access_removed", id)
+	}
+	require.Len(t, l.judge([]int64{1, 3}), 1, "one came twice")
+	require.Len(t, l.judge([]int64{1, 2, 3, 3}), 1, "one did not come")
+	require.Empty(t, l.judge([]int64{1, 3, 3}))
+}
+
+// command is one change as a client means it, however often it is sent.
+type command struct {
+	agency, board string
+	users         []string
+	key           string
+	attempts      []*attempt
+	acknowledged  *attempt
+	took          time.Duration // from the first sending until it was acknowledged
+}
+
+// attempt is one sending. Its trace id stands in the record that it made, if any.
+type attempt struct {
+	trace string
+	at    string // the process
+	sent  time.Time
+	answer
+}
+
+// refused: the answer says that nothing was changed.
+func (a *attempt) refused() bool {
+	return a.err == nil && (a.status >= 400 && a.status < 500 || a.status == 503 && a.command == "")
+}
+
+func (a *attempt) acknowledged() bool { return a.err == nil && a.status == 200 }
+
+type seen struct {
+	agency, board string
+	version       int64
+	users         []string
+}
+
+type journal struct {
+	mu       sync.Mutex
+	seed     uint64
+	numbers  uint64
+	commands []*command
+	seen     []seen
+	// strange are answers that no client should get: other than success, a refusal that says that nothing was changed, and 503.
+	strange []string
+}
+
+func (j *journal) begin(c *command, at string) *attempt {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(c.attempts) == 0 {
+		j.commands = append(j.commands, c)
+	}
+	j.numbers++
+	a := &attempt{trace: fmt.Sprintf("c4a05%011x%016x", j.seed&(1<<44-1), j.numbers), at: at, sent: time.Now()}
+	c.attempts = append(c.attempts, a)
+	return a
+}
+
+func (j *journal) end(c *command, a *attempt, got answer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	a.answer = got
+	switch {
+	case a.acknowledged():
+		c.acknowledged, c.took = a, time.Since(c.attempts[0].sent)
+	case got.err != nil || got.status == 409:
+	case got.status != 503 || got.retryAfter == "":
+		j.strange = append(j.strange, fmt.Sprintf("%s answered a change with %d, Retry-After %q: %s", a.at, got.status, got.retryAfter, got.body))
+	}
+}
+
+// longest is the longest that a change waited of those that were under way in a span.
+func (j *journal) longest(from, until time.Time) (most time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.commands {
+		sent := c.attempts[0].sent
+		if c.acknowledged != nil && sent.Before(until) && sent.Add(c.took).After(from) {
+			most = max(most, c.took)
+		}
+	}
+	return most
+}
+
+func (j *journal) saw(s seen) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seen = append(j.seen, s)
+}
+
+// unanswered are the changes whose outcome nobody was told, however long they were sent again.
+func (j *journal) unanswered() (found []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.commands {
+		if c.acknowledged == nil {
+			found = append(found, fmt.Sprintf("%s got no outcome in %d attempts", c.key, len(c.attempts)))
+		}
+	}
+	return found
 }

@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
@@ -128,3 +131,133 @@ func serveFiles(t *testing.T, files map[string]string) (origin string) {
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // an origin that the demo allows
 }
+
+// keyboard is a window that is used by the keyboard alone.
+type keyboard struct {
+	*browserPage
+
+	looked func() // judges each page that was gone to
+}
+
+// openWindow opens a window with cookies of its own, so wide, in the light or the dark.
+func openWindow(in *browserPage, width int64, scheme string) *keyboard {
+	ctx, leave := chromedp.NewContext(in.ctx, chromedp.WithNewBrowserContext())
+	in.t.Cleanup(leave)
+	const height = 800
+	prefers := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	require.NoError(in.t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, prefers)
+		return err
+	})))
+	return &keyboard{browserPage: &browserPage{t: in.t, ctx: ctx, console: in.console}, looked: func() {}}
+}
+
+func (v *keyboard) open(address string) (status int64) {
+	v.stay()
+	return v.goes(chromedp.Navigate(address))
+}
+
+// stay leaves a page that loads again by itself for one that does not: what it loads could else be taken for what is opened next.
+func (v *keyboard) stay() {
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+		var again bool
+		v.eval(`!!document.querySelector("meta[http-equiv=refresh]")`, &again)
+		if !again {
+			return
+		}
+		err := chromedp.Do(v.ctx, chromedp.Navigate("about:blank"))
+		require.True(v.t, time.Now().Before(deadline), "the page cannot be left: %v", err)
+	}
+}
+
+// goes does what leads to another page, waits for it, and looks at it.
+func (v *keyboard) goes(steps ...chromedp.Action[chromedp.Void]) (status int64) {
+	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.RunResponse(ctx, steps...)
+	require.NoError(v.t, err, "%s", v.console.String())
+	v.looked()
+	return answer.Status
+}
+
+// focused is what has the focus, as it is labelled.
+const focused = `(() => {
+	const at = document.activeElement;
+	const text = at === document.body ? "" : at.labels?.[0]?.innerText ?? (at.innerText || at.value || "");
+	return { text: text.replace(/\s+/g, " ").trim(), checked: !!at.checked, ring: getComputedStyle(at).outlineStyle !== "none" };
+})()`
+
+// to moves the focus to what is labelled so.
+func (v *keyboard) to(label string) (checked bool) {
+	v.t.Helper()
+	var passed []string
+	const most = 60
+	for range most {
+		require.NoError(v.t, chromedp.Do(v.ctx, chromedp.KeyEvent(kb.Tab)))
+		var at struct {
+			Text          string
+			Checked, Ring bool
+		}
+		v.eval(focused, &at)
+		if at.Text != "" {
+			require.True(v.t, at.Ring, "it is not seen that %q has the focus", at.Text)
+		}
+		if strings.Contains(at.Text, label) {
+			return at.Checked
+		}
+		passed = append(passed, at.Text)
+	}
+	v.t.Fatalf("the keyboard does not reach %q, but %q\n%s", label, passed, v.text())
+	return false
+}
+
+func (v *keyboard) follow(label string) (status int64) {
+	v.to(label)
+	return v.goes(chromedp.KeyEvent(kb.Enter))
+}
+
+func (v *keyboard) tick(label string, on bool) {
+	if v.to(label) != on {
+		require.NoError(v.t, chromedp.Do(v.ctx, chromedp.KeyEvent(" ")))
+	}
+}
+
+func (v *keyboard) text() (text string) {
+	v.eval(`document.body.innerText.replace(/\s+/g, " ")`, &text)
+	return text
+}
+
+func (v *keyboard) says(sentences ...string) {
+	text := v.text()
+	for _, sentence := range sentences {
+		require.Contains(v.t, text, sentence)
+	}
+}
+
+// ours judges a page of the service: what somebody who sees badly, has a small window or hears the page needs.
+const ours = `(() => {
+	const wrong = [];
+	const say = (what) => wrong.push(what);
+	if (document.title === "" || !document.title.startsWith(document.querySelector("h1")?.innerText)) say("title " + document.title);
+	if (document.documentElement.lang !== "en") say("no language");
+	if (document.documentElement.scrollWidth > innerWidth) say("wider than the window: " + document.documentElement.scrollWidth);
+	for (const box of document.querySelectorAll("input:not([type=hidden])")) if (!box.labels?.length) say("no label: " + box.outerHTML);
+	const light = (text) => {
+		const [r, g, b] = text.match(/[\d.]+/g).map((n) => n / 255).map((n) => n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const behind = (at) => {
+		for (; at; at = at.parentElement) {
+			const color = getComputedStyle(at).backgroundColor;
+			if (!color.endsWith(", 0)")) return color;
+		}
+		return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)"; // the browser's own
+	};
+	for (const at of document.querySelectorAll("body *")) {
+		if (![...at.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+		const [a, b] = [light(getComputedStyle(at).color), light(behind(at))];
+		const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (contrast < 4.5) say("contrast " + contrast.toFixed(1) + ": " + at.innerText);
+	}
+	return wrong;
+})()`
