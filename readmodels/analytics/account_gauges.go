@@ -128,37 +128,27 @@ func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to t
 }
 
 // beforePeriods are probes for the last readings before what is read of days begins, however old, of accounts that were not
-// read in the few days before; the first reading of the first day may be a baseline then. Of a stock also for the last one that
+// read in the few days before; then the first reading of the first day may be a baseline. Of a stock also for the last one that
 // the scope sees, if it was another one's by then.
 func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
-	r := qc.query.Range
-	before := func(at time.Time, known day) {
-		i := g.search(at)
-		if i > 0 && !(*g)[i-1].at.Before(known.utc()) {
+	before := func(at time.Time, known day, seen bool) {
+		if g.last(known.utc(), at, func(p *sample) bool { return !seen || qc.sees(p.owner) }) != nil {
 			return
 		}
-		probes = append(probes, probe{s, key, time.Time{}, at, false, false})
-		if i < len(*g) {
+		probes = append(probes, probe{s, key, time.Time{}, at, false, seen})
+		if i := g.search(at); i < len(*g) && !seen {
 			probes = append(probes, probe{s, key, later(at, dayOf((*g)[i].at).utc()), (*g)[i].at, true, false})
 		}
 	}
-	before(qc.begins(), loaded.first)
+	before(qc.begins(), loaded.first, false)
 	if isGained(s.metric) && loaded.between.first < loaded.between.end {
-		before(r.From, loaded.between.end)
+		before(qc.query.Range.From, loaded.between.end, false)
 	}
-	if key.kind != domain.Stock || !qc.narrowed() {
-		return probes
-	}
-	ends := []time.Time{r.From}
-	if qc.query.seriesCompared() {
-		ends = append(ends, qc.compared.From)
-	}
-	if qc.query.Compare == CompareYear {
-		ends = append(ends, qc.compared.To)
-	}
-	for _, at := range ends {
-		if g.last(time.Time{}, at, func(p *sample) bool { return qc.sees(p.owner) }) == nil {
-			probes = append(probes, probe{s, key, time.Time{}, at, false, true})
+	if key.kind == domain.Stock && qc.narrowed() {
+		before(qc.query.Range.From, loaded.first, true)
+		if qc.query.seriesCompared() {
+			before(qc.compared.From, loaded.first, true)
+			before(qc.compared.To, loaded.first, true)
 		}
 	}
 	return probes
