@@ -1,13 +1,6 @@
 package analytics
 
-import (
-	"cmp"
-	"context"
-	"maps"
-	"slices"
-
-	"github.com/ledgerboard/ledgerboard/domain"
-)
+import "context"
 
 // stepped is the CTE "stepped": what posts gained in a range, or have gathered by its end, each post of a member once, where
 // the engagement is known.
@@ -80,33 +73,16 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []RankedMember, 
 func (qc *queryContext) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	before := *qc
 	before.query.Range = qc.query.Range.Previous()
-	engagement := map[int64]int64{}
+	gains, args := before.gainParts(qc.platformIDs(), gainQuery{from: before.query.Range.From})
+	gains = "select member_id, engagement from (" + gains + ") g where engagement_n > 0"
 	if qc.rankedBy == RankByTotal || qc.query.Category != 0 {
-		with, args := before.stepped(before.query.Range)
-		var member, sum int64
-		rows, _ := qc.tx.Query(ctx, with+" select member_id, sum_bigint(engagement) from stepped group by member_id", args...)
-		if err := forEach(rows, "rank members before", []any{&member, &sum}, func() { engagement[member] = sum }); err != nil {
-			return nil, err
-		}
-	} else {
-		query := gainQuery{metrics: []string{domain.MetricEngagement}, from: before.query.Range.From}
-		gains, err := before.gainRows(ctx, qc.platformIDs(), query, gainSets{"true", "(member_id, p_id)"})
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range gains {
-			if sum := g.engagement.value(); sum != nil {
-				engagement[*g.member] += *sum
-			}
-		}
+		gains, args = before.stepped(before.query.Range)
+		gains += " select member_id, engagement from stepped"
 	}
-	best := slices.SortedFunc(maps.Keys(engagement), func(a, b int64) int { return cmp.Compare(engagement[b], engagement[a]) })
-	ranks := make(map[int64]int64, len(best))
-	for i, member := range best {
-		ranks[member] = int64(i + 1)
-		if i > 0 && engagement[best[i-1]] == engagement[member] {
-			ranks[member] = ranks[best[i-1]]
-		}
-	}
-	return ranks, nil
+	rows, _ := qc.queryGrouped(ctx, `
+		select member_id, rank() over (order by sum_bigint(engagement) desc) from (`+gains+`) g group by member_id`, args...)
+	ranks := map[int64]int64{}
+	var member, rank int64
+	err := forEach(rows, "rank members before", []any{&member, &rank}, func() { ranks[member] = rank })
+	return ranks, err
 }
