@@ -1,7 +1,10 @@
 package analytics
 
 import (
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -83,42 +86,39 @@ type listedPost struct {
 	Post
 	registered string // under which sub-account
 
-	now      postReading
-	gained   domain.Counts
-	partial  bool
-	several  bool       // readings in the range
-	first    *time.Time // of these
-	previous *time.Time // the one before them
-	began    bool       // the first reading of all is in the range
-	fromZero bool       // and its figures were gained
+	counts PostCounts
+	growth PostGrowth
 }
 
-func (p *listedPost) counts() PostCounts {
-	c := PostCounts{
-		CapturedAt: p.now.at, Likes: p.now.Likes, Comments: p.now.Comments, Shares: p.now.Shares, Views: p.now.Views,
-		Impressions: p.now.Impressions, Reach: p.now.Reach, Clicks: p.now.Clicks,
-		Saves: p.now.Saves, AvgWatch: p.now.AvgWatch,
+// scanPost reads a row of [queryContext.queryPosts].
+func (qc *queryContext) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
+	c, g := &p.counts, &p.growth
+	var at owner // at the reading
+	var several, began, fromZero bool
+	var first, previous *time.Time
+	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
+		&p.Content, &p.MediaURL, &p.Permalink,
+		&c.CapturedAt, &at.account, &at.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach, &c.Clicks, &c.Saves, &c.AvgWatch,
+		&several, &first, &previous, &began, &fromZero,
+		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
+	if c.CapturedAt != nil {
+		c.Engagement, c.EngagementPartial = domain.Counts{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares}.Engagement()
 	}
-	if p.now.at != nil {
-		c.Engagement, c.EngagementPartial = p.now.Engagement()
-	}
-	return c
-}
-
-func (p *listedPost) growth() PostGrowth {
-	engagement, _ := p.gained.Engagement()
-	g := PostGrowth{
-		Likes: p.gained.Likes, Comments: p.gained.Comments, Shares: p.gained.Shares, Views: p.gained.Views,
-		Impressions: p.gained.Impressions, Clicks: p.gained.Clicks, Saves: p.gained.Saves, Engagement: engagement, EngagementPartial: p.partial,
-	}
+	g.Engagement, _ = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 	switch {
-	case !p.began:
-		g.Since = p.previous
-	case p.fromZero:
-	case p.several:
-		g.Since = p.first
+	case !began:
+		g.Since = previous
+	case fromZero:
+	case several:
+		g.Since = first
 	default:
 		g.NoBaseline = true
 	}
-	return g
+	p.registered = p.AccountID
+	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
+		p.AccountID, p.MemberID = at.account, at.member
+		p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
+	}
+	p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
+	return p, err
 }

@@ -39,7 +39,7 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 				return err
 			}
 			for _, p := range posts {
-				c, g := p.counts(), p.growth()
+				c, g := p.counts, p.growth
 				data.Posts = append(data.Posts, PostEngagement{
 					Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
 					EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,

@@ -32,7 +32,7 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 			return err
 		}
 		for _, p := range posts {
-			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts(), p.growth()})
+			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts, p.growth})
 		}
 		return qc.classifyPostSources(ctx)
 	})

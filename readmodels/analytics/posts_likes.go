@@ -61,8 +61,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 				return err
 			}
 			for _, p := range posts {
-				growth := p.growth()
-				data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
+				data.Posts = append(data.Posts, PostLikes{p.Post, p.counts.Likes, p.growth.Likes, p.growth.NoBaseline})
 			}
 			g, before, err := qc.gainSeries(ctx, qc.metrics)
 			if err != nil {

@@ -3,23 +3,14 @@ package analytics
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// postReading is a reading of a post.
-type postReading struct {
-	owner
-	at *time.Time // nil: there is none
-	domain.Counts
-}
 
 // postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
 // time of publication stands last.
@@ -252,27 +243,12 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 				order by i.captured_at limit 2) i) f
 		cross join lateral `+gains+` g
 		order by p.place`, all...)
-	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
-		e, g := &p.now, &p.gained
-		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
-			&p.Content, &p.MediaURL, &p.Permalink,
-			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
-			&e.Saves, &e.AvgWatch,
-			&p.several, &p.first, &p.previous, &p.began, &p.fromZero,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &p.partial)
-		p.registered = p.AccountID
-		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
-			p.AccountID, p.MemberID = e.account, e.member
-			p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
-		}
-		p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
-		return p, err
-	})
+	posts, err := pgx.CollectRows(rows, qc.scanPost)
 	if err != nil {
 		return nil, fmt.Errorf("read posts: %w", err)
 	}
 	for _, p := range posts {
-		qc.noteCapture(p.now.at)
+		qc.noteCapture(p.counts.CapturedAt)
 	}
 	return posts, nil
 }

@@ -66,7 +66,7 @@ func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked, membe
 	}
 	top := make([]RankedPost, len(posts))
 	for i, p := range posts {
-		top[i] = RankedPost{Rank: ranking[i].Rank, Post: p.Post, Latest: p.counts(), Growth: p.growth()}
+		top[i] = RankedPost{Rank: ranking[i].Rank, Post: p.Post, Latest: p.counts, Growth: p.growth}
 	}
 	names, young, err := qc.readNames(ctx, top, members)
 	qc.offerTotal(young)
