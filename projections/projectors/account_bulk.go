@@ -52,7 +52,7 @@ func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, a
 				readings = append(readings, row)
 			}
 			if second && f.erased.any(r.Tenant) {
-				continue // see [accountFold.loadPresent]
+				continue // see [accountFold.renewed]
 			}
 			key := newestKeyOf(r.Tenant)
 			newestOf[key] = newestOf[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})

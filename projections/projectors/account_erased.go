@@ -1,15 +1,6 @@
 package projectors
 
-import (
-	"context"
-	"fmt"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/write"
-)
+import "github.com/jackc/pgx/v5"
 
 var accountErasures = newErasuresTable("account_erasures")
 
@@ -40,54 +31,18 @@ const renewNewest = `
 		window owner as (partition by i.account_id, i.member_id)
 		order by i.account_id, i.member_id, i.captured_at desc) n`
 
-// Of an account of which something is erased, account_newest is made of the readings that count alone: what shares its instant with one
-// of a smaller id is stored nowhere, so that an erasure that comes later could not tell what it said.
-
-// loadPresent reads which readings are stored at the instants of the batch, of accounts of which something is erased.
-func (f *accountFold) loadPresent(ctx context.Context, tx pgx.Tx, events []fold.Event) error {
-	var keys []readingKey
-	for _, ev := range events {
-		if read, ok := ev.Data.(domain.AccountRead); ok && f.erased.any(read.Tenant) {
-			keys = append(keys, readingKey{read.SocialAccount, read.ParentAccount, instant(read.CapturedAt)})
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	rows, _ := tx.Query(ctx, `
-		select distinct social_account_id, parent_account, captured_at, event_id
-		from tSAccountIns join unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, captured_at)
-			using (social_account_id, parent_account, captured_at)`,
-		write.Arrays(keys, func(k readingKey) []any { return []any{k.account, k.parent, k.at} })...)
-	var key readingKey
-	var id string
-	f.present = map[readingKey]string{}
-	_, err := pgx.ForEachRow(rows, []any{&key.account, &key.parent, &key.at, &id}, func() error {
-		f.present[readingKey{key.account, key.parent, instant(key.at)}] = id
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read readings of erased accounts: %w", err)
-	}
-	return nil
-}
-
-// renewed are the accounts whose rows in account_newest are made anew: by an erasure, or because a reading takes the place of another.
-func (f *accountFold) renewed(readings map[readingKey]accountRow) erasedUntil {
+// renewed are the accounts whose rows in account_newest are made of their stored readings: those that the batch erases something
+// of, and those that it reads and something of which was erased. What shares its instant with a reading of a smaller id is stored
+// nowhere, so that an erasure that comes later could not tell what it said.
+func (f *accountFold) renewed() erasedUntil {
 	renewed := f.erased.later(f.erased.applied)
-	for key, row := range readings {
-		if id, there := f.present[key]; there && row.eventID < id {
-			account := accountSeries{key.account, key.parent}
+	for _, e := range f.events {
+		if f.erased.any(e.Tenant) {
+			account := accountSeries{e.SocialAccount, e.ParentAccount}
 			renewed[account] = erasure{at: f.erased.until(account)}
 		}
 	}
 	return renewed
-}
-
-// counts tells whether a reading is the one of its instant.
-func (f *accountFold) counts(key readingKey, row accountRow) bool {
-	id, there := f.present[key]
-	return !there || row.eventID <= id
 }
 
 // queueErased takes what the batch erases out of the stored rows. It comes before anything is written.
@@ -107,7 +62,7 @@ func (f *accountFold) queueErased(batch *pgx.Batch) {
 	accountErasures.Queue(batch, erased.rows())
 }
 
-// queueRenewed makes rows of account_newest anew. It comes after everything is written.
+// queueRenewed makes the rows of accounts in account_newest again. It comes after everything is written.
 func queueRenewed(batch *pgx.Batch, accounts erasedUntil) {
 	if len(accounts) > 0 {
 		batch.Queue(`delete from account_newest t using `+erasedKeys+` where `+ofErased, accounts.keys()...)

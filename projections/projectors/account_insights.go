@@ -70,10 +70,9 @@ type accountRow struct {
 // accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
 // statements decide.
 type accountFold struct {
-	erased  erasures
-	present map[readingKey]string // event ids of stored readings, see [accountFold.loadPresent]
-	events  []accountEvent
-	packed  *packedAccounts // in a rebuild
+	erased erasures
+	events []accountEvent
+	packed *packedAccounts // in a rebuild
 }
 
 // newestKey is a social account as one member of one tenant has it.
@@ -140,9 +139,7 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 }
 
 // LoadMore implements [fold.Fold].
-func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx, events []fold.Event) error {
-	return f.loadPresent(ctx, tx, events)
-}
+func (*accountFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
 
 func newAccountRow(read accountEvent) (accountRow, error) {
 	row := accountRow{accountEvent: read, columns: map[string]int64{}}
@@ -245,16 +242,10 @@ func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 		}
 		months.add(&e.AccountRead, e.eventID)
 	}
-	for key, row := range readings {
-		if f.erased.any(row.Tenant) && f.counts(key, row) {
-			owner := newestKeyOf(row.Tenant)
-			newest[owner] = newest[owner].with(row)
-		}
-	}
 	f.queueErased(last)
 	accountReadings.Queue(last, slices.Collect(maps.Values(readings)))
 	months.queue(last)
 	accountNewest.Queue(last, slices.Collect(maps.Values(newest)))
-	queueRenewed(last, f.renewed(readings))
+	queueRenewed(last, f.renewed())
 	return nil
 }
