@@ -11,7 +11,6 @@ import (
 	"strings"
 )
 
-// accessCommand asks a service who had access.
 type accessCommand struct {
 	remote
 	At        string `placeholder:"TIME" help:"The instant: a day (the end of it, UTC), RFC 3339, or a version (v12). None of --at, --from, --to: now."`
@@ -44,7 +43,6 @@ func (c accessCommand) Run(ctx context.Context, s streams) error {
 	return interrupted(ctx, err, "what was printed is not whole")
 }
 
-// lastLine passes on what is written, and keeps the last line.
 type lastLine struct {
 	out  io.Writer
 	last []byte

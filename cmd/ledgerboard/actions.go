@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// actionsCommand shows what operators did.
 type actionsCommand struct {
 	storage
 	logging
@@ -40,7 +39,6 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// reasonInWords says why something was done.
 func reasonInWords(a operator.Action) string {
 	if a.Role == "agency" {
 		return "by the agency itself"
@@ -48,7 +46,6 @@ func reasonInWords(a operator.Action) string {
 	return plain(strings.TrimSuffix(strings.ReplaceAll(string(a.Reason.Code), "_", " ")+", "+a.Reason.Ticket, ", "))
 }
 
-// targetInWords says what an action is on, in one line.
 func targetInWords(t domain.OperatorTarget) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {

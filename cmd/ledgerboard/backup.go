@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 )
 
-// backupCommand copies the log into files.
 type backupCommand struct {
 	storage
 	logging
@@ -30,7 +29,6 @@ const (
 	restoreCut = "the log is incomplete. Delete the topics and restore again; start no service before that"
 )
 
-// backupReport is the answer of --json.
 type backupReport struct {
 	backup.Report
 
@@ -70,7 +68,6 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	return nil
 }
 
-// checkReport is the answer of --check --json.
 type checkReport struct {
 	FinishedAt time.Time `json:"finished_at"`
 	Records    int64     `json:"records"`

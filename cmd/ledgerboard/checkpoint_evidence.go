@@ -44,7 +44,6 @@ func (e evidence) keys() ([]string, error) {
 	return keys, nil
 }
 
-// named returns the named keys, or nil.
 func (e evidence) named() (note.Verifiers, error) {
 	keys, err := e.keys()
 	if err != nil {

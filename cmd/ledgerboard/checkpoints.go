@@ -11,7 +11,6 @@ import (
 	"strings"
 )
 
-// checkpointsCommand prints what a service has published.
 type checkpointsCommand struct{ remote }
 
 // Run implements the command. It prints the signed notes, newest first, each followed by an empty line.

@@ -33,10 +33,8 @@ func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	return f.ask(s, bufio.NewReader(os.Stdin), what)
 }
 
-// asksOn reports whether a person at a terminal can answer.
 func asksOn(s streams) bool { return isTerminal(os.Stdin) && isTerminal(s.Err) }
 
-// missing names the flags that were not given.
 func (f actionFlags) missing() string {
 	var missing []string
 	if !f.Yes {
@@ -48,7 +46,6 @@ func (f actionFlags) missing() string {
 	return strings.Join(missing, " and ")
 }
 
-// ask asks for what was not given.
 func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason domain.Reason, err error) {
 	if !f.Yes || f.Reason == "" {
 		fmt.Fprintf(s.Err, "This will %s.\n", what)

@@ -9,13 +9,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// connectionsCommand groups what operators do with connections.
 type connectionsCommand struct {
 	List connectionsListCommand `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
 	Read connectionsReadCommand `cmd:"" help:"Make the accounts of a connection due now, so that the fetchers read them as far as the quota has room."`
 }
 
-// connectionsListCommand shows how connected accounts are read.
 type connectionsListCommand struct {
 	storage
 	logging
@@ -37,7 +35,6 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// momentOr shows a time, or what stands for none.
 func momentOr(at *time.Time, none string) string {
 	if at == nil {
 		return none
@@ -45,7 +42,6 @@ func momentOr(at *time.Time, none string) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// connectionsReadCommand makes the accounts of a connection due now.
 type connectionsReadCommand struct {
 	storage
 	logging

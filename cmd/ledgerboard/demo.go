@@ -104,7 +104,6 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	})
 }
 
-// logFile opens the file that log lines go to.
 func (c *demoCommand) logFile() (*slog.Logger, func() error, error) {
 	file, err := os.OpenFile(filepath.Join(c.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -83,7 +83,6 @@ func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 	return order, refused(order.Validate())
 }
 
-// erasure is the command at work.
 type erasure struct {
 	eraseCommand
 
@@ -114,7 +113,6 @@ func (e *erasure) open(ctx context.Context) error {
 	return err
 }
 
-// run finds, shows, erases, and waits until the tables show it.
 func (e *erasure) run(ctx context.Context, s streams) error {
 	if err := e.await(ctx, folded(e.held, "", "nothing was erased. Is a service with the role projector running?")); err != nil {
 		return err
@@ -229,7 +227,6 @@ func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person
 	}
 }
 
-// shown says that the tables still show the person.
 func (e *erasure) shown(ctx context.Context) (string, error) {
 	_, err := e.find(ctx)
 	if errors.Is(err, readmodels.ErrPersonNotFound) {
@@ -263,7 +260,6 @@ func (e *erasure) await(ctx context.Context, look func(context.Context) (reason 
 	}
 }
 
-// erasureReport is the answer of --json.
 type erasureReport struct {
 	domain.PersonErased
 

@@ -68,7 +68,6 @@ func union(a, b []int64) []int64 {
 	return slices.Compact(all)
 }
 
-// isOf tells whether the record is about the person.
 func isOf(r domain.PersonErased, p domain.Person) bool {
 	if r.User != "" && p.User != "" {
 		return r.User == p.User

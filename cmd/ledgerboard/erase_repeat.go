@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// list prints the recorded erasures.
 func (c eraseCommand) list(ctx context.Context, s streams) error {
 	return c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
 		lines, err := assembly.Erasures(ctx, log)

@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// exportCommand writes the proof bundle of one agency.
 type exportCommand struct {
 	storage
 	logging
@@ -86,7 +85,6 @@ func (c exportCommand) write(content func(io.Writer) error) error {
 	return writeNew(c.Bundle, "--bundle", content)
 }
 
-// explainProof says what to do about errors of package proof.
 func explainProof(err error) error {
 	switch {
 	case errors.Is(err, proof.ErrKeyNeeded):

@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
-// exportPersonCommand writes everything that is known of a person (GDPR article 15) into a file.
 type exportPersonCommand struct {
 	storage
 	logging
@@ -64,7 +63,6 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.D
 	return nil
 }
 
-// thereAlready refuses to write over a file that a flag names.
 func thereAlready(name, flag string) error {
 	return usageError{fmt.Errorf("%s %s is there already; name a file that is not", flag, name)}
 }

@@ -84,10 +84,8 @@ func (c importCommand) legacy() bool {
 	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth) > 0
 }
 
-// secret tells whether there is anything to seal.
 func (c importCommand) secret() bool { return len(c.MemberAuth) > 0 }
 
-// check judges the arguments.
 func (i *importing) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
 		return usageError{errors.New("name what to import: files of entities, or " +

@@ -26,7 +26,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// importing is the command at work: what is given, what is open, and what is in the log.
 type importing struct {
 	importCommand
 
@@ -235,7 +234,6 @@ func (i *importing) appendAll(ctx context.Context, checked importReport) (import
 	return i.pass(ctx, i.out.Err, true)
 }
 
-// importedFile reads a file's size and digest.
 func importedFile(path string) (domain.ImportedFile, error) {
 	file, err := os.Open(path)
 	if err != nil {

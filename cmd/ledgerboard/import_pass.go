@@ -114,7 +114,6 @@ func (p *importPass) file(ctx context.Context, in importer, path string, bar *pr
 	return nil
 }
 
-// countingReader moves a progress bar by what is read.
 type countingReader struct {
 	in  io.Reader
 	bar *progress

@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// importReport says what an import did, or would do.
 type importReport struct {
 	DryRun   bool         `json:"dry_run"`
 	Imported importCounts `json:"imported"` // with DryRun: what would be
@@ -26,7 +25,6 @@ type importReport struct {
 	Refused        []importRefusal `json:"refused"`
 }
 
-// importCounts counts by kind.
 type importCounts struct {
 	Entities        int `json:"entities"`
 	Connections     int `json:"connections"`
@@ -43,13 +41,11 @@ type importRepair struct {
 	domain.ImportNote
 }
 
-// importRefusal is a row that is not imported.
 type importRefusal struct {
 	place
 	Reason string `json:"reason"`
 }
 
-// place is where in the files something stands.
 type place struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -67,7 +63,6 @@ func (r importRepair) String() string {
 	return text + " " + r.Reason
 }
 
-// refuse ends an import that changed nothing.
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
 	if asJSON {
 		r.Imported = importCounts{}
@@ -80,7 +75,6 @@ func (r importReport) refuse(asJSON bool, out io.Writer) error {
 // maxListed is how many refused rows, and how many repairs, are listed one by one for people; --json lists all.
 const maxListed = 50
 
-// listed is the beginning of a list, a line each, and how many there are more.
 func listed[T fmt.Stringer](list []T, indent, hint string) string {
 	var text strings.Builder
 	for _, row := range list[:min(len(list), maxListed)] {

@@ -19,7 +19,6 @@ type importer struct {
 	row   func(place, *legacy.Row) (drafted, error) // the error refuses the row
 }
 
-// drafted is what a row becomes.
 type drafted struct {
 	domain.Draft                // without a key: nothing by itself
 	contents     []domain.Draft // what a post says; of an erased account tombstones of what its posts say

@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// initCommand makes an agency and its first person, who then adds clients and invites people.
 type initCommand struct {
 	storage
 	logging
@@ -30,7 +29,6 @@ type initCommand struct {
 // initActor is who records name for an init: the command line knows no user.
 const initActor = "system:init"
 
-// begun is what init has made.
 type begun struct {
 	Agency    string    `json:"parent_account"`
 	User      string    `json:"user_id"`

@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// keygenCommand makes a key pair for checkpoints.
 type keygenCommand struct {
 	JSON bool `name:"json" help:"Print a JSON object with private_key and public_key."`
 }

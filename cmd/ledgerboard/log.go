@@ -10,14 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// logCommand shows the topics of the log.
 type logCommand struct {
 	storage
 	logging
 	JSON bool `name:"json" help:"Print a JSON object, with all settings."`
 }
 
-// logReport is the answer of --json.
 type logReport struct {
 	Topics []operator.Topic `json:"topics"`
 }
@@ -35,7 +33,6 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// printTopics shows the topics, a line each, and then what is wrong with any.
 func printTopics(s streams, topics []operator.Topic) error {
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tSTATE")

@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
-// cli is the command line.
 type cli struct {
 	Serve        serveCommand        `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
 	Init         initCommand         `cmd:"" help:"Make an agency and its first person, and print a token: how an empty service begins, or gets a further agency."`

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// parkedCommand shows events that are in the log and were not folded, and acts on them.
 type parkedCommand struct {
 	List  parkedListCommand  `cmd:"" default:"withargs" help:"List parked events, with the reason."`
 	Show  parkedShowCommand  `cmd:"" help:"Show one event as it stands in the log; it is recorded that you looked."`
@@ -141,7 +140,6 @@ func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// told says what became of the events.
 func (c parkedSkipCommand) told(s streams, result operator.SkipResult) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(result)

@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// pauseCommand pauses read models, or the reading of platforms or connections.
 type pauseCommand struct {
 	storage
 	logging
@@ -43,12 +42,10 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// pauseInWords says since when something is paused, by whom and why.
 func pauseInWords(p domain.Pause) string {
 	return fmt.Sprintf("paused since %s, by %s, %s", p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
 }
 
-// resumeCommand ends pauses.
 type resumeCommand struct {
 	storage
 	logging
@@ -60,7 +57,6 @@ func (c resumeCommand) Run(ctx context.Context, s streams) error {
 	return pausing{c.actionFlags, "resume", false}.each(ctx, s, c.storage, c.logger(s), c.Names)
 }
 
-// pausing is what is done to each name: pause or resume.
 type pausing struct {
 	actionFlags
 
@@ -68,7 +64,6 @@ type pausing struct {
 	paused bool // that it shall be
 }
 
-// pausable is something that can be paused.
 type pausable struct {
 	kind domain.PauseKind
 	name string

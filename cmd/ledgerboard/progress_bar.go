@@ -38,7 +38,6 @@ func isTerminal(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// add notes n more pieces of work.
 func (p *progress) add(n int) {
 	p.done += n
 	every := lineEvery
@@ -59,7 +58,6 @@ func (p *progress) say(text string) {
 	fmt.Fprintln(p.out, text)
 }
 
-// end draws the last state.
 func (p *progress) end() {
 	p.draw()
 	if p.terminal {

@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// rebuildCommand rebuilds read models from the log, next to the ones in use.
 type rebuildCommand struct {
 	storage
 	logging
@@ -163,7 +162,6 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// readModels checks and completes the names.
 func readModels(names []string, all bool) ([]string, error) {
 	var known []string
 	for _, p := range projectors.All(0) {
@@ -286,7 +284,6 @@ func (r rebuilding) follow(ctx context.Context, rebuild operator.Rebuild) error 
 	return r.told(rebuild)
 }
 
-// told says how a rebuild ended.
 func (r rebuilding) told(rebuild operator.Rebuild) error {
 	if r.json {
 		if err := json.NewEncoder(r.Out).Encode(rebuild); err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// replayCommand prints the changes of one agency from the log itself, or from a proof bundle.
 type replayCommand struct {
 	storage
 	logging

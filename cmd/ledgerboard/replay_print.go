@@ -51,7 +51,6 @@ func plain(s string) string {
 	}, s)
 }
 
-// inWords says what a change did, in one line.
 func inWords(c proof.Change) string {
 	if c.Problem != "" {
 		return "CANNOT BE READ: " + c.Problem
@@ -80,7 +79,6 @@ func inWords(c proof.Change) string {
 	return strings.Join(parts, "; ")
 }
 
-// state prints every dashboard after the last change.
 func (p *replayPrinter) state(done proof.Replayed) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(done)

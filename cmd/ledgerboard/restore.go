@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// restoreCommand writes a backup into brokers that have no log.
 type restoreCommand struct {
 	storage
 	logging
@@ -22,7 +21,6 @@ type restoreCommand struct {
 	From string `required:"" placeholder:"DIR" help:"Directory of the backup."`
 }
 
-// restoring is a restore under way.
 type restoring struct {
 	restoreCommand
 

@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// process is the service with the settings of the program.
 type process struct {
 	settings
 	*assembly.Service
@@ -130,7 +129,6 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	return p.stop.wait(group.Wait)
 }
 
-// startFolding starts what follows the log.
 func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run := func(name string, part func(context.Context) error) {
 		p.stop.run(group, name, func() error { return part(ctx) })
@@ -152,7 +150,6 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 // alone tells whether no other process can take the requests: log or database are inside this one.
 func (p *process) alone() bool { return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == "" }
 
-// metrics serves what the process counts.
 func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})
 }

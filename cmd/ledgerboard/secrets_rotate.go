@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// secretsCommand is what concerns the sealed tokens.
 type secretsCommand struct {
 	Rotate rotateCommand `cmd:"" help:"Reseal all stored tokens with the first key of LEDGERBOARD_SECRETS_KEY."`
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 )
 
-// serveCommand runs the service.
 type serveCommand struct {
 	settings
 	Addr string `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address to listen on."`

@@ -51,7 +51,6 @@ type storage struct {
 	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
 }
 
-// logging says how the program logs.
 type logging struct {
 	LogLevel  string `env:"LEDGERBOARD_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least severity that is logged."`
 	LogFormat string `env:"LEDGERBOARD_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of log lines."`
@@ -67,7 +66,6 @@ func (l logging) logger(s streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.Err, options))
 }
 
-// tokens says which tokens are believed.
 type tokens struct {
 	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
 	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
@@ -92,7 +90,6 @@ type dashboardSettings struct {
 	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
 }
 
-// settings are all that a running service needs.
 type settings struct {
 	storage
 	logging
@@ -122,7 +119,6 @@ type settings struct {
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
-// faults are what is wrong with the settings.
 type faults []error
 
 func (f *faults) add(err error) {
@@ -218,7 +214,6 @@ func isOrigin(origin string) bool {
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }
 
-// jwt is how tokens are verified.
 func (t tokens) jwt() bearer.Config {
 	return bearer.Config{Secret: t.JWTSecret, Keys: t.JWTKeys, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
@@ -235,7 +230,6 @@ func checkPublicURL(base string) error {
 	return named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(base))
 }
 
-// connectConfig is how accounts are connected; nil: they are not.
 func (s settings) connectConfig() *assembly.ConnectConfig {
 	if !s.connects() {
 		return nil
@@ -244,7 +238,6 @@ func (s settings) connectConfig() *assembly.ConnectConfig {
 	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins}
 }
 
-// backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
 	at.NoSubscriptions = s.Subscriptions == subscriptionsNone

@@ -6,7 +6,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// checkpointing says how the history is signed.
 type checkpointing struct {
 	// CheckpointEvery is how often a checkpoint is signed; also at the start and at a graceful stop if there is something new. The
 	// demo signs more often.
@@ -17,7 +16,6 @@ type checkpointing struct {
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
 }
 
-// validate returns every fault.
 func (c checkpointing) validate() (wrong faults) {
 	if c.CheckpointKey != "" {
 		_, _, err := proof.ParseKey(c.CheckpointKey)

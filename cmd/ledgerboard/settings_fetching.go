@@ -43,7 +43,6 @@ const (
 	refreshEvery = 5 * time.Minute
 )
 
-// validate reports every wrong setting.
 func (f fetching) validate() (wrong faults) {
 	_, err := quota.ParseLimits(f.Quotas)
 	wrong.add(named("LEDGERBOARD_QUOTAS", err))
@@ -94,7 +93,6 @@ func named(setting string, err error) error {
 	return fmt.Errorf("%s: %w", setting, err)
 }
 
-// platforms is where the platforms are and who we are there.
 func (f fetching) platforms() platforms.Config {
 	at := func(p domain.Platform, id, secret string) platforms.Endpoint {
 		e := platforms.Endpoint{ClientID: id, ClientSecret: secret}
@@ -113,7 +111,6 @@ func (f fetching) platforms() platforms.Config {
 	return c
 }
 
-// fetchConfig is what the fetchers are made of.
 func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	limits, err := quota.ParseLimits(f.Quotas)
 	if err != nil {

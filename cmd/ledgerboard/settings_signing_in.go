@@ -31,7 +31,6 @@ func (s signingIn) validate(publicURL string) (wrong faults) {
 	return wrong
 }
 
-// signIns are the provider and the list of the settings.
 func (s settings) signIns() (in *assembly.SignIns, err error) {
 	in = &assembly.SignIns{PublicURL: s.PublicURL}
 	if s.OIDCIssuer == "" {

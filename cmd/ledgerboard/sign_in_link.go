@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
-// signInLinkCommand makes a link that signs a user in to the console once.
 type signInLinkCommand struct {
 	storage
 	logging

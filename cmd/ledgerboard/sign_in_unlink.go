@@ -7,7 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
-// signInUnlinkCommand takes a user's link to a person of the identity provider off.
 type signInUnlinkCommand struct {
 	storage
 	logging

@@ -58,7 +58,6 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 }
 
-// ask returns what /readyz answers.
 func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err error) {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
@@ -84,7 +83,6 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 	return body, response.StatusCode, nil
 }
 
-// readiness is the answer of /readyz.
 type readiness api.HealthBody
 
 // print shows the answer; without all, only partitions that are behind or stand still.
@@ -104,7 +102,6 @@ func (r readiness) print(out io.Writer, all bool) {
 	r.printNotes(out)
 }
 
-// printPartitions shows how far partitions are.
 func (r readiness) printPartitions(out io.Writer, all bool) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
@@ -128,7 +125,6 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 	}
 }
 
-// printNotes says what is read how often, paused, parked and being made.
 func (r readiness) printNotes(out io.Writer) {
 	for _, p := range r.Readings {
 		more := ""

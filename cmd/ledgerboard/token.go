@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// tokenCommand signs a token with the HS256 secret of the configuration.
 type tokenCommand struct {
 	tokens
 	User    string        `required:"" help:"User id (sub), 24 hex digits; of an operator or a main application alone any name."`
@@ -61,7 +60,6 @@ func (c tokenCommand) judgeUser() error {
 	return nil
 }
 
-// sign makes a token that this configuration believes.
 func (t tokens) sign(user, account string, roles []string, expires time.Time) (string, error) {
 	claims := jwt.MapClaims{
 		"sub": user, "account_id": account, "role": roles,

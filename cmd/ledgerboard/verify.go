@@ -16,12 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// bundleTrust says whether a bundle is believed about its own key.
 type bundleTrust struct {
 	TrustBundleKey bool `help:"With --bundle and without --key: check with the key that the bundle itself names. That shows whether the bundle is whole, and not who signed it."`
 }
 
-// verifyCommand proves that nothing in the history was changed, or names the first offset that does not fit.
 type verifyCommand struct {
 	storage
 	logging
@@ -57,7 +55,6 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	return interrupted(ctx, run(ctx, s), nothingVerified)
 }
 
-// log verifies the log and prints the report.
 func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	cfg := proof.VerifyConfig{Parent: c.Parent}
 	if cfg.Known, err = c.verifiers(c.storage); err != nil {
@@ -94,7 +91,6 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// readLog verifies with a progress bar.
 func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
 	log, err := parts.Log(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
@@ -129,7 +125,6 @@ func noLog(err error) string {
 	return fmt.Sprintf("the brokers do not hold the whole log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)
 }
 
-// bundle verifies a bundle.
 func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 // -ldflags "-X main.version=… -X main.commit=…". Else the go command writes both into the program.
 var version, commit string
 
-// versionCommand says what this program is.
 type versionCommand struct {
 	JSON bool `name:"json" help:"Print a JSON object."`
 }

@@ -14,7 +14,6 @@ type ConnectConfig struct {
 	ReturnOrigins []string // that a result page may lead back to, beside our own
 }
 
-// newConnect completes what connects with what it stores in and appends to.
 func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) (*connect.Connect, error) {
 	at := fetch.Platforms
 	config := connect.Config{

@@ -35,7 +35,6 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 	return console.Handler(deps)
 }
 
-// signIns has people sign in to the console itself.
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
 	kept, known := vault.NewIdentities(s.KeptPool), s.people()

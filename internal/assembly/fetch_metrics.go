@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// observeCalls counts the calls to the platforms.
 func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	calls := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ledgerboard_platform_call_seconds", Help: "Duration of calls to the platforms.",
@@ -49,7 +48,6 @@ func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// fetchMetrics shows what is due and what became of it.
 type fetchMetrics struct {
 	connections, posts      *prometheus.CounterVec
 	due, left, lag, signIns *prometheus.GaugeVec

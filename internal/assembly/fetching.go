@@ -147,7 +147,6 @@ func (s *Service) fetchable() bool {
 	return s.Monitor.MayCommand(names...) == nil
 }
 
-// wakeFetchers has the fetchers look at once for what is due.
 func (s *Service) wakeFetchers(ctx context.Context, queue domain.FetchQueue) error {
 	return vault.Wake(ctx, s.KeptPool, queue)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// observe registers what the service shows of itself.
 func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",

@@ -20,7 +20,6 @@ const (
 	picturesAtOnce = 500
 )
 
-// pictureJob takes the pictures of posts.
 type pictureJob struct {
 	kept     *vault.Pictures
 	contents readmodels.Contents

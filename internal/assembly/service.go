@@ -148,7 +148,6 @@ func (s *Service) openCommands() (err error) {
 	return err
 }
 
-// openUpkeep puts together what keeps log and vault in order.
 func (s *Service) openUpkeep() {
 	s.Upkeep = upkeep.New(upkeep.Config{
 		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor, Moved: s.progress.Moved,

@@ -46,7 +46,6 @@ type Partition struct {
 	Segments []Segment `json:"segments"` // each begins where the one before it ends, the first at 0
 }
 
-// next is where the last segment ends.
 func (p Partition) next() int64 {
 	if len(p.Segments) == 0 {
 		return 0
@@ -182,7 +181,6 @@ func lock(dir string) (release func(), err error) {
 	}, nil
 }
 
-// partitionDir is the directory of a partition's segments.
 func partitionDir(topic string, partition int32) string {
 	return fmt.Sprintf("%s-%03d", topic, partition)
 }

@@ -87,7 +87,6 @@ func (w *segmentWriter) close(next int64) (Segment, error) {
 	return w.segment, syncDir(w.dir)
 }
 
-// abandon leaves nothing behind.
 func (w *segmentWriter) abandon() {
 	_ = w.file.Close()
 	_ = os.Remove(w.file.Name())

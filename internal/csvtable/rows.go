@@ -7,7 +7,6 @@ import (
 	"strings"
 )
 
-// rows writes the rows of an answer.
 type rows struct {
 	plan *Plan
 	pick string // one table; "": all of them

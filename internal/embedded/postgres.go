@@ -135,7 +135,6 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 	return os.Rename(staging, p.path("data"))
 }
 
-// own gives a file or directory to the server's account.
 func (p *Postgres) own(path string) error {
 	if p.account == nil {
 		return nil

@@ -102,7 +102,6 @@ func (p *Postgres) watch(server *exec.Cmd) error {
 	return nil
 }
 
-// logTail returns the last lines of the server's log.
 func (p *Postgres) logTail() string {
 	lines := strings.Split(readLine(p.path("postgres.log")), "\n")
 	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")

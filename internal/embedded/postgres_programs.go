@@ -23,7 +23,6 @@ const (
 	downloadVersion = embeddedpostgres.V17
 )
 
-// programs is a directory with postgres and initdb.
 type programs struct {
 	dir     string
 	version string // as 15.18

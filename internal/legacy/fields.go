@@ -67,7 +67,6 @@ func field[T any](r *Row, parse parser[T], names ...string) *T {
 	return nil
 }
 
-// optional is a field, or the zero value.
 func optional[T any](r *Row, parse parser[T], names ...string) (value T) {
 	if v := field(r, parse, names...); v != nil {
 		value = *v
@@ -134,10 +133,8 @@ func scalar(v any) (text string, ok bool) {
 	}
 }
 
-// asIs takes any text.
 func asIs(text, _ string) (string, error) { return text, nil }
 
-// filled is a text that is there.
 func filled(text, _ string) (string, error) {
 	if text == "" {
 		return "", errMissing
@@ -166,7 +163,6 @@ func positive(text, shown string) (int64, error) {
 	return n, err
 }
 
-// hexID reads an id of 24 hex digits, in lower case.
 func hexID(text, shown string) (string, error) {
 	id, ok := domain.HexID(strings.TrimSpace(text))
 	if !ok {
@@ -175,7 +171,6 @@ func hexID(text, shown string) (string, error) {
 	return id, nil
 }
 
-// truth reads true, false, 1 or 0.
 func truth(text, shown string) (bool, error) {
 	b, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
 	if err != nil {

@@ -39,7 +39,6 @@ func (r reader) array(skipped int) {
 	}
 }
 
-// object hands one JSON object over.
 func (r reader) object(line int, raw []byte) bool {
 	if !utf8.Valid(raw) {
 		return r.bad(line, errNotUTF8)

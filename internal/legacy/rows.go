@@ -114,7 +114,6 @@ func (r reader) lines(skipped int, take func(line int, raw []byte) bool) {
 	}
 }
 
-// row hands over what was read of a row.
 func (r reader) row(line int, fields iter.Seq2[string, any]) bool {
 	row := &Row{Line: line, zone: r.zone, fields: map[string]any{}}
 	for name, value := range fields {

@@ -31,7 +31,6 @@ func (r *Row) accountType() domain.AccountType {
 	return optional(r, accountType, "aType", "accountType")
 }
 
-// captured reads when a row was read at its platform.
 func (r *Row) captured() time.Time {
 	return required(r, r.time, "capturedAt", "createdAt", "readAt", "date")
 }
@@ -43,7 +42,6 @@ func (r *Row) externalID() string { return required(r, filled, "externalId", "po
 
 func (r *Row) figure(names ...string) *int64 { return field(r, integer, names...) }
 
-// needFigures refuses a row without any figure.
 func (r *Row) needFigures(none bool) {
 	if none && len(r.faults) == 0 {
 		r.fault("the row", errors.New("holds no figure at all"))

@@ -36,7 +36,6 @@ const (
 	ClassProblem     Class = "problem"      // a session of this process cannot run
 )
 
-// classes are all there are.
 func classes() []Class {
 	return []Class{
 		ClassDatabase, ClassBrokers, ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill, ClassLagging,
@@ -65,7 +64,6 @@ func unfit(f Fault) bool {
 	return slices.Contains([]Class{ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill}, f.Class)
 }
 
-// awayFor says who does not answer.
 func (m *Monitor) awayFor(err error) *Fault {
 	switch {
 	case errors.Is(err, m.config.NoLog):

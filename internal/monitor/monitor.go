@@ -63,7 +63,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// place is a partition of a generation.
 type place struct {
 	generation string
 	partition  int32
@@ -143,7 +142,6 @@ func (m *Monitor) Look(ctx context.Context) {
 	}
 }
 
-// ask asks the database and the log.
 func (m *Monitor) ask(ctx context.Context) (statuses []operator.Projection, folded []string, err error) {
 	for _, model := range m.models {
 		status, err := model.Status(ctx)

@@ -46,7 +46,6 @@ func (b backlog) look(s operator.Projection, now time.Time) {
 	}
 }
 
-// waits is how long the oldest record has waited.
 func (b backlog) waits(now time.Time) (longest time.Duration) {
 	for _, marks := range b {
 		if len(marks) > 0 {

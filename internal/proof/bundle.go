@@ -63,7 +63,6 @@ type bundleEnd struct {
 	Records int64 `json:"records"`
 }
 
-// writeLine writes one line of a bundle.
 func writeLine(out io.Writer, v any) error {
 	if err := json.NewEncoder(out).Encode(v); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
@@ -142,7 +141,6 @@ func (b *bundleReader) errorf(format string, args ...any) error {
 	return fmt.Errorf("%w: line %d: %w", errBundle, b.line, fmt.Errorf(format, args...))
 }
 
-// next returns a line without its end.
 func (b *bundleReader) next() ([]byte, error) {
 	b.line++
 	var line []byte

@@ -76,7 +76,6 @@ func newestOf(list []*signed) (newest *signed) {
 	return newest
 }
 
-// exporter writes one bundle.
 type exporter struct {
 	cfg        ExportConfig
 	id         eventlog.TopicID
@@ -137,7 +136,6 @@ func (e *exporter) uncovered(ctx context.Context) error {
 	return cmp.Or(err, why)
 }
 
-// write writes the agency's effective records with their proofs.
 func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (Exported, error) {
 	done := Exported{Agency: e.cfg.Parent, Checkpoint: e.signed.Checkpoint}
 	w := bufio.NewWriterSize(out, 64<<10)

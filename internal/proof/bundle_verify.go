@@ -28,7 +28,6 @@ type BundleReport struct {
 // OK reports whether everything in the bundle is proved.
 func (r BundleReport) OK() bool { return len(r.Findings) == 0 }
 
-// bundleCheck is one run of [VerifyBundle].
 type bundleCheck struct {
 	in         *bundleReader
 	partitions int32

@@ -48,7 +48,6 @@ type partition struct {
 	more     int64 // findings beyond maxFindings
 }
 
-// stream is one agency's.
 type stream struct {
 	head    domain.StreamHead
 	leaf    tlog.Hash // of the head
@@ -59,7 +58,6 @@ type stream struct {
 // maxFindings bounds the findings of a partition; the others are counted.
 const maxFindings = 100
 
-// newReader returns a reader that has read nothing.
 func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	r := &reader{source: source, topicID: id}
 	for i := range partitions {
@@ -175,7 +173,6 @@ func (p *partition) keys() []string {
 	return keys
 }
 
-// add takes a record.
 func (p *partition) add(r eventlog.Record) {
 	p.pass(r.Offset)
 	p.next = r.Offset + 1

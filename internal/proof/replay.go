@@ -71,7 +71,6 @@ type Replayed struct {
 // errEnough ends a scan early.
 var errEnough = errors.New("enough")
 
-// replayer folds one stream.
 type replayer struct {
 	ReplayConfig
 
@@ -104,7 +103,6 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	return p.end(), nil
 }
 
-// decoder is [eventlog.Codec.Decode].
 type decoder = func(eventlog.Record) (domain.Recorded, error)
 
 // ReplayBundle folds a bundle instead of the log. It proves nothing: [VerifyBundle] does. known are the keys of

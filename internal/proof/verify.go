@@ -147,7 +147,6 @@ func keptNotes(text string, known note.Verifiers) (list []*signed) {
 	return list
 }
 
-// take fills in what was read.
 func take(r *Report, log *reader, list []*signed) {
 	for _, p := range log.parts {
 		r.Records += p.records

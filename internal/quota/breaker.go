@@ -53,7 +53,6 @@ func (b *breaker) allow() (done func(error), refusal error) {
 	return done, nil
 }
 
-// room is how many calls the breaker lets through at once.
 func (b *breaker) room() float64 {
 	switch b.State() {
 	case gobreaker.StateOpen:
@@ -65,7 +64,6 @@ func (b *breaker) room() float64 {
 	}
 }
 
-// verdict is what a call says about its platform.
 func verdict(s platforms.CallStats) error {
 	switch {
 	case s.Code == platforms.CodeCancelled:

@@ -63,7 +63,6 @@ func shortest(budgets []budget, left []Left, now time.Time) (at int, wait time.D
 	return at, wait
 }
 
-// name is the budget that a call counts against.
 func name(platform domain.Platform, scope platforms.Scope, op, account string) string {
 	switch scope {
 	case platforms.ScopeOperation:

@@ -38,7 +38,6 @@ type fairQueue struct {
 	waiting [priorities][]chan struct{}
 }
 
-// enter waits to be let through.
 func (q *fairQueue) enter(ctx context.Context, p priority) error {
 	q.mu.Lock()
 	if !q.taken {
@@ -66,7 +65,6 @@ func (q *fairQueue) enter(ctx context.Context, p priority) error {
 	return ctx.Err()
 }
 
-// leave lets the next one through.
 func (q *fairQueue) leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

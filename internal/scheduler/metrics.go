@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// outcome is how the reading of a claim ended.
 type outcome string
 
 const (

@@ -47,7 +47,6 @@ type key struct{ parent, user string }
 
 func (l Listener) key() key { return key{l.ParentAccount, l.UserID} }
 
-// registry holds who listens to one source.
 type registry struct {
 	done    <-chan struct{} // closed when the hub ends
 	tooMany *domain.Error
@@ -118,7 +117,6 @@ func (r *registry) remove(p *place) {
 	r.count--
 }
 
-// wake wakes the streams that it concerns.
 func (r *registry) wake(concerned func(Listener) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +129,6 @@ func (r *registry) wake(concerned func(Listener) bool) {
 	}
 }
 
-// parents are the agencies where somebody listens.
 func (r *registry) parents() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

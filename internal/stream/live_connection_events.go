@@ -48,7 +48,6 @@ type connectionKey struct {
 
 func (c ConnectionNews) key() connectionKey { return connectionKey{c.AccountID, c.ConnectionID} }
 
-// refusalOf is what a change to [domain.NeedsSignIn] says.
 func refusalOf(c domain.FigureChange) ConnectionNews {
 	return ConnectionNews{
 		ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,

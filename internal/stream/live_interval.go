@@ -35,7 +35,6 @@ type figures struct {
 	refused map[connectionKey]time.Time // connections that need a sign-in, and since when: each is told once. As far back as looks reach
 }
 
-// step is what was told at once.
 type step struct {
 	number  int64
 	all     bool
@@ -78,7 +77,6 @@ func (f *figures) accessMoved(parent string) {
 	kick(f.kick)
 }
 
-// run tells what is pending until ctx ends.
 func (f *figures) run(ctx context.Context) {
 	look := time.NewTicker(connectionsEvery)
 	defer look.Stop()

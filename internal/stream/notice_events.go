@@ -52,7 +52,6 @@ func (n Notice) event() event {
 	return e
 }
 
-// placeEvent tells a stream where it begins.
 func placeEvent(parent string, version int64) event {
 	return event{name: NoticeCursorEvent, id: FormatID(parent, version), data: map[string]any{}}
 }

@@ -35,7 +35,6 @@ import (
 
 type engineKey struct{}
 
-// engineRequest is a request in the engine.
 type engineRequest struct {
 	arm     func()
 	met     bool          // by our middleware, in the goroutine that serves it
@@ -78,7 +77,6 @@ func (w *heldWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return &heldConn{conn, w.heard}, buffered, nil
 }
 
-// heldConn is a connection whose bytes wait for the engine.
 type heldConn struct {
 	net.Conn
 

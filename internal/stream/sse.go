@@ -36,7 +36,6 @@ func Later(w http.ResponseWriter, wait time.Duration, reason string) {
 	_ = begin(w, max(wait, comeBack)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n") // nobody may be there any more
 }
 
-// openEventStream begins the answer of a stream.
 func openEventStream(w http.ResponseWriter) *eventStream { return begin(w, comeBack) }
 
 // begin begins an answer with the time after which the client comes back when it ends.

@@ -103,7 +103,6 @@ func whenMoved(ctx context.Context, moved func(projection, key string) <-chan st
 	}
 }
 
-// erasing is what pursues one request.
 func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{

@@ -98,7 +98,6 @@ func (c *Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now 
 	return nil
 }
 
-// whyNot says why the attempt of a digest does not go on.
 func (c *Connecting) whyNot(ctx context.Context, column string, digest, cookie []byte, now time.Time) error {
 	a, err := c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where `+column+` = $1`, digest)
 	switch {

@@ -14,7 +14,6 @@ const sealVersion = 1
 
 var errForm = errors.New("is not in a sealed form that this version knows")
 
-// seal closes a secret under the key for one ref.
 func (k Key) seal(ref string, secret []byte) ([]byte, error) {
 	const head = 1 + chacha20poly1305.NonceSizeX
 	sealed := make([]byte, head, head+len(secret)+k.aead().Overhead())

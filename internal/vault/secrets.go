@@ -149,7 +149,6 @@ func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte
 	return secrets, nil
 }
 
-// sealedRow is a row of table secrets.
 type sealedRow struct {
 	Ref    string
 	KeyID  string
