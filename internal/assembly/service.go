@@ -150,7 +150,7 @@ func (s *Service) openCommands() (err error) {
 
 func (s *Service) openUpkeep() {
 	s.Upkeep = upkeep.New(upkeep.Config{
-		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor, Moved: s.progress.Moved,
+		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, s.Log, each)
 		},

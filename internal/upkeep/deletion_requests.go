@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -18,10 +17,8 @@ import (
 const (
 	// askedEvery is how often requests for deletion that nobody ends are taken up again.
 	askedEvery = time.Minute
-	// furtherApart is the least time between two looks whether the tables show what was erased, and furtherEvery the longest where
-	// they do not move: looking computes ids of all accounts.
-	furtherApart = 500 * time.Millisecond
-	furtherEvery = 15 * time.Second
+	// furtherEvery is the time between two looks whether the tables show what was erased: looking computes ids of all accounts.
+	furtherEvery = 2 * time.Second
 	// furtherFor is how long a request is pursued at a time: less than others leave it alone for.
 	furtherFor = 4 * time.Minute
 )
@@ -63,7 +60,14 @@ func (u *Upkeep) eraseAsked(ctx context.Context, kept *vault.Connecting, request
 	ctx, cancel := context.WithTimeout(ctx, furtherFor)
 	defer cancel()
 	erasing := u.erasing(kept)
-	err := whenMoved(ctx, u.config.Moved, func() (bool, error) { return erasing.Further(ctx, request) })
+	done, err := erasing.Further(ctx, request)
+	for err == nil && !done {
+		if !pause(ctx, furtherEvery) {
+			err = fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
+		} else {
+			done, err = erasing.Further(ctx, request)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("request for deletion %s: %w", request.Code, err)
 	}
@@ -72,36 +76,6 @@ func (u *Upkeep) eraseAsked(ctx context.Context, kept *vault.Connecting, request
 
 // ofPeople are the projections that show who was erased, and with them what their posts say.
 var ofPeople = []string{projectors.Directory{}.Name(), projectors.Contents{}.Name(), projectors.Operations{}.Name()}
-
-// whenMoved goes further whenever the tables of people have moved, as [pg.Progress.Moved] tells, until it is done.
-func whenMoved(ctx context.Context, moved func(projection, key string) <-chan struct{}, further func() (done bool, err error)) error {
-	for {
-		moves := make([]<-chan struct{}, len(ofPeople)) // taken before looking: none is missed
-		for i, projection := range ofPeople {
-			moves[i] = moved(projection, pg.AnyKey)
-		}
-		if done, err := further(); err != nil || done {
-			return err
-		}
-		if pause(ctx, furtherApart) {
-			waiting, wake := context.WithTimeout(ctx, furtherEvery-furtherApart)
-			for _, move := range moves {
-				go func() {
-					select {
-					case <-move:
-						wake()
-					case <-waiting.Done():
-					}
-				}()
-			}
-			<-waiting.Done()
-			wake()
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
-		}
-	}
-}
 
 func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {

@@ -22,8 +22,6 @@ type Config struct {
 	Engines []*projections.Engine
 	Monitor *monitor.Monitor
 
-	// Moved returns a channel that is closed when tables move next, see [pg.Progress.Moved].
-	Moved func(projection, key string) <-chan struct{}
 	// Directory hands over every record of the directory, one at a time and those of a key in their order.
 	Directory func(ctx context.Context, each func(domain.Recorded, error)) error
 	// Covers is [connect.Connect.Covers]; it is asked in [Upkeep.EraseAsked] alone.
