@@ -29,12 +29,6 @@ const (
 	restoreCut = "the log is incomplete. Delete the topics and restore again; start no service before that"
 )
 
-type backupReport struct {
-	backup.Report
-
-	FinishedAt time.Time `json:"finished_at"`
-}
-
 func (c backupCommand) Run(ctx context.Context, s streams) error {
 	if c.Check != "" {
 		return interrupted(ctx, c.check(ctx, s), nothingDone)
@@ -56,12 +50,8 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
-	m, err := backup.Load(c.To)
-	if err != nil {
-		return err
-	}
 	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Finished})
+		return json.NewEncoder(s.Out).Encode(report)
 	}
 	fmt.Fprintf(s.Out, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n", c.To, report.Records, report.Segments, report.Bytes)
 	fmt.Fprintln(s.Out, "Back up schema kept of the database and the keys too: docs/restore.md.")

@@ -12,13 +12,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/bearer"
+	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -250,4 +254,16 @@ func (s storage) backends(logger *slog.Logger) assembly.Settings {
 // embedded keeps, in the data directory, what is not configured.
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
+}
+
+// fewReadConns are enough where no requests are served.
+const fewReadConns = 8
+
+// defaults are those of the packages that the settings are for, by the names that the flags have for them.
+func defaults() kong.Vars {
+	return kong.Vars{
+		"addr":            ":6001",
+		"client_scopes":   strings.Join(mount.Config{}.WithDefaults().ClientScopes, ","),
+		"linkedin_scopes": strings.Join(platforms.Config{}.WithDefaults().LinkedIn.Scopes, ","),
+	}
 }

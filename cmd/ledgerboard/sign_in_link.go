@@ -18,7 +18,7 @@ type signInLinkCommand struct {
 	actionFlags
 	User      string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
 	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
-	ValidFor  string `default:"${sign_in_link_for}" help:"How long the link works: 15m to 168h (7 days)."`
+	ValidFor  string `default:"24h" help:"How long the link works: 15m to 168h (7 days)."`
 	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Identity provider, as the service has it: with one, links sign nobody in."`
 	JSON      bool   `name:"json" help:"Print a JSON object."`
 }
@@ -54,6 +54,31 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 			return json.NewEncoder(s.Out).Encode(map[string]any{"url": address, "user_id": link.UserID, "role": link.Role, "expires_at": until})
 		}
 		fmt.Fprintf(s.Out, "It signs in once, until %s. Send it to that person alone:\n%s\n", until.Format(time.RFC3339), address)
+		return nil
+	})
+}
+
+type signInUnlinkCommand struct {
+	storage
+	logging
+	actionFlags
+	User string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
+}
+
+func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
+		issuer, err := desk.SignInLinkedTo(ctx, c.User)
+		if err != nil {
+			return refused(err)
+		}
+		reason, err := c.confirm(s, fmt.Sprintf("take the link of user %s to a person of %s off, and end its sessions", c.User, issuer))
+		if err != nil {
+			return err
+		}
+		if err := desk.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
+			return refused(err)
+		}
+		fmt.Fprintln(s.Out, "The link is off. The next sign-in with the user's verified e-mail address links it again.")
 		return nil
 	})
 }

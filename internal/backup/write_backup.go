@@ -40,6 +40,8 @@ type Report struct {
 	Records  int64 `json:"records"`  // that were read and written
 	Segments int   `json:"segments"` // of the whole backup now
 	Bytes    int64 `json:"bytes"`    // of the whole backup now
+
+	FinishedAt time.Time `json:"finished_at"`
 }
 
 // run is one run: it makes the next manifest from the last one.
@@ -88,6 +90,7 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 		}
 	}
 	r.next.Finished = r.Now().UTC()
+	r.report.FinishedAt = r.next.Finished
 	if err := r.next.save(r.Dir); err != nil {
 		return report, err
 	}

@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -135,4 +136,67 @@ func (r *Row) Post() (Post, error) {
 		p.CategoryID = nil // the legacy "no category"
 	}
 	return p, r.err()
+}
+
+// Preference is one document of the legacy dashboard preferences.
+type Preference struct {
+	ParentAccount string
+	domain.ImportedDashboard
+}
+
+// Preference reads a document. The lists are as they were written: repairs are the domain's matter.
+func (r *Row) Preference() (p Preference, err error) {
+	p.ParentAccount = required(r, hexID, "parent_account")
+	p.DocumentID = required(r, hexID, "_id", "id")
+	p.SubAccountID = required(r, hexID, "sub_account_id")
+	p.SubAccountIDs = list(r, hexID, "sub_account_ids")
+	p.Users = list(r, hexID, "users")
+	p.MainPOC = list(r, hexID, "main_poc")
+	p.Scopes = list(r, asIs, "scopes")
+	p.AllowClientDashboard = optional(r, truth, "allow_client_dashboard")
+	created, updated := field(r, r.time, "created_at"), field(r, r.time, "updated_at")
+	if err := r.err(); err != nil {
+		return p, err
+	}
+	made := madeAt(p.DocumentID)
+	p.CreatedAt = *cmp.Or(created, &made)
+	p.UpdatedAt = *cmp.Or(updated, &p.CreatedAt)
+	return p, nil
+}
+
+// Secret is a token. It prints, logs and marshals as nothing.
+type Secret string
+
+const notShown = "(not shown)"
+
+// String hides the secret.
+func (Secret) String() string { return notShown }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return notShown }
+
+// MarshalText hides the secret, in JSON and logs too.
+func (Secret) MarshalText() ([]byte, error) { return []byte(notShown), nil }
+
+// MemberAuth is a row of tMemberAuth.
+type MemberAuth struct {
+	Connection   domain.DirectoryConnection // without a SecretRef
+	AccessToken  Secret
+	RefreshToken Secret
+	// InstagramLogin says that the token is of Instagram login, not of Facebook login. Instagram only.
+	InstagramLogin bool
+}
+
+// MemberAuth reads a row of tMemberAuth. Its error quotes no value of the row.
+func (r *Row) MemberAuth() (MemberAuth, error) {
+	r.secret = true
+	return MemberAuth{
+		AccessToken: Secret(optional(r, asIs, "accessToken", "token")), RefreshToken: Secret(optional(r, asIs, "refreshToken")),
+		Connection: domain.DirectoryConnection{
+			ID: required(r, positive, "id"), MemberID: required(r, positive, "memberId"), Platform: r.platform(), AccountType: r.accountType(),
+			ExpiresAt: field(r, r.time, "expiresAt", "expiryDate", "expiry", "tokenExpiry"),
+			CreatedAt: optional(r, r.time, "createdAt"), UpdatedAt: optional(r, r.time, "updatedAt"),
+		},
+		InstagramLogin: optional(r, truth, "instagramLogin"),
+	}, r.err()
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -245,4 +246,18 @@ func (g *Gate) queue(budget string) *fairQueue {
 		g.queues[budget] = q
 	}
 	return q
+}
+
+// Meter counts the calls that were let through under a context.
+type Meter struct{ calls atomic.Int64 }
+
+// Calls is the count so far.
+func (m *Meter) Calls() int { return int(m.calls.Load()) }
+
+type meterKey struct{}
+
+// WithMeter returns a context whose calls are counted.
+func WithMeter(ctx context.Context) (context.Context, *Meter) {
+	m := new(Meter)
+	return context.WithValue(ctx, meterKey{}, m), m
 }
