@@ -34,9 +34,9 @@ func (v *visit) colleagues() (view, error) { return v.showColleagues(newInvitati
 func (v *visit) showColleagues(entered invitation) (view, error) {
 	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
-	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
+	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, v.taken(madeCookie)
 	for _, u := range users {
-		if v.added(u) {
+		if u.ID == added {
 			shown.Added = &u
 		}
 	}
@@ -52,5 +52,6 @@ func (v *visit) inviteColleague() (view, error) {
 	if made == "" {
 		return v.showColleagues(entered)
 	}
-	return redirect(colleaguesPath + "?" + url.Values{"added": {made}}.Encode()), nil
+	v.setCookie(madeCookie, made, 60)
+	return redirect(colleaguesPath), nil
 }

@@ -18,6 +18,7 @@ const maxConnectionsShown = 200
 // platformsView is how the platforms are read.
 type platformsView struct {
 	Platforms []platformRow
+	Connected int // accounts, of all platforms
 	NotWell   []readmodels.ConnectionReading
 	Left      int // that are not well and not shown
 	Held      int // that are well, and yet not read: their platform is paused
@@ -54,7 +55,7 @@ func (v *visit) platforms() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := platformsView{}
+	shown := platformsView{Connected: len(connections)}
 	for _, p := range domain.Platforms() {
 		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
 	}

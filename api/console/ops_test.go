@@ -258,16 +258,24 @@ func TestPlatformsAreShownByState(t *testing.T) {
 			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
 		},
 		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, State: "ok", CallsADay: 12},
+		{PlatformName: "instagram", ConnectionID: 33, SocialAccount: 72, State: "failing"},
+		{PlatformName: "instagram", ConnectionID: 34, SocialAccount: 73, State: "unsubscribed"},
 	}, nil)
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
 	}, nil)
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day, for totals and posts", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
-		`href="/console/ops/do/read-connection/31"`,
+		`href="/console/ops/do/read-connection/33"`,
 		"incident, OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
-	require.Equal(t, 1, strings.Count(page.Body.String(), "being read"), "the others have no accounts")
+	require.NotContains(t, page.Body.String(), "read-connection/31", "the API refuses it: a person must sign in first")
+	require.NotContains(t, page.Body.String(), "read-connection/34", "the API refuses it: no subscription runs")
+	require.Equal(t, 2, strings.Count(page.Body.String(), "being read"), "the others have no accounts")
+	s.answer("GET /api/ops/connections", []any{}, nil)
+	page = b.get("/console/ops/platforms")
+	page.says(http.StatusOK, "No account is connected yet.")
+	require.NotContains(t, page.Body.String(), "connected account is read")
 }
 
 // The accounts of a paused platform are not read: they are shown as such, and not as connections that are to be resumed one by one.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -54,10 +53,11 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 		return nil, err
 	}
 	shown := peopleView{invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != ""}
+	added := v.r.URL.Query().Get("added")
 	for _, u := range users {
 		row := board.row(u, client.ID)
 		shown.People = append(shown.People, row)
-		if v.added(u) && !row.OnList {
+		if u.ID == added && !row.OnList && !entered.Faults.Any() {
 			shown.Added = nameOr(u.Name, u.ID)
 			shown.AddedID = u.ID
 		}
@@ -70,11 +70,6 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 		}
 	}
 	return shown, nil
-}
-
-// added tells whether somebody was added just now, by the form that led here.
-func (v *visit) added(u readmodels.User) bool {
-	return v.r.Method == http.MethodGet && u.ID == v.r.URL.Query().Get("added")
 }
 
 // row says what somebody sees by the board.

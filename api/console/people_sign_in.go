@@ -105,8 +105,18 @@ type signInLinkView struct {
 
 func (signInLinkView) template() (name, title string) { return "link-made", "A link to sign in" }
 
-// madeCookie carries a link from its form to the page that shows it, so that a reload makes no other link.
+// madeCookie carries what a form made to the page that shows it, once: a reload neither makes nor says it again.
 const madeCookie = "__Host-lb_link_made"
+
+// taken is the value of a cookie, which it takes away; "": there is none.
+func (v *visit) taken(cookie string) string {
+	cookies := v.r.CookiesNamed(cookie)
+	if len(cookies) == 0 {
+		return ""
+	}
+	v.setCookie(cookie, "", -1)
+	return cookies[0].Value
+}
 
 // makeSignInLink makes a link for a person, or says why not.
 func (v *visit) makeSignInLink() (view, error) {
@@ -136,11 +146,8 @@ func (v *visit) madeSignInLink() (view, error) {
 		return nil, err
 	}
 	shown := signInLinkView{User: of}
-	for _, cookie := range v.r.CookiesNamed(madeCookie) {
-		raw, _ := base64.RawURLEncoding.DecodeString(cookie.Value)
-		_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
-	}
-	v.setCookie(madeCookie, "", -1)
+	raw, _ := base64.RawURLEncoding.DecodeString(v.taken(madeCookie))
+	_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
 	if shown.Made.UserID != of.ID {
 		return redirect(peoplePath + of.ID + "/sign-in"), nil
 	}

@@ -78,11 +78,7 @@ func (v *visit) comeFromProvider() (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	word, to := "", ""
-	if cookies := v.r.CookiesNamed(flowCookie); len(cookies) > 0 {
-		word, to, _ = strings.Cut(cookies[0].Value, ".")
-		v.setCookie(flowCookie, "", -1)
-	}
+	word, to, _ := strings.Cut(v.taken(flowCookie), ".")
 	came, flow := v.r.URL.Query(), identity.FlowOf(word)
 	var err error
 	switch {
