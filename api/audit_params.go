@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
 
 func (p *Params) changes() readmodels.HistoryQuery {
 	q := readmodels.HistoryQuery{
-		ParentAccount: p.agency, Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser),
+		ParentAccount: p.caller.AccountID, Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser),
 		Account: p.hex(paramChangedAccount), Named: strings.TrimSpace(p.text(paramNamed)),
 	}
 	q.From, q.To = p.edges()
@@ -58,7 +59,7 @@ func (p *Params) changes() readmodels.HistoryQuery {
 
 // parseState reads when: ?at= or ?version=; without either, now.
 func parseState(p *Params) readmodels.StateQuery {
-	return readmodels.StateQuery{ParentAccount: p.agency, Dashboard: p.dashboard(), At: p.oneMoment()}
+	return readmodels.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
 // parseDiff reads between what: after ?from= up to ?to=, each an instant or a version; without ?to=, up to now.
@@ -66,7 +67,7 @@ func parseDiff(p *Params) readmodels.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
 	return readmodels.DiffQuery{
-		ParentAccount: p.agency, Dashboard: dashboard, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
+		ParentAccount: p.caller.AccountID, Dashboard: dashboard, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 	}
 }
 
@@ -74,32 +75,25 @@ func parseDiffs(p *Params) readmodels.DiffsQuery {
 	page := p.Page()
 	p.required(paramFromMoment)
 	return readmodels.DiffsQuery{
-		ParentAccount: p.agency, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false), Limit: page.Limit, Cursor: page.Cursor,
+		ParentAccount: p.caller.AccountID, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false), Limit: page.Limit, Cursor: page.Cursor,
 	}
 }
 
 func parseAccess(p *Params) readmodels.AccessQuery {
 	dashboard := p.dashboard()
 	p.required(paramAccessUser)
-	return readmodels.AccessQuery{ParentAccount: p.agency, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
+	return readmodels.AccessQuery{ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
 }
 
 func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
 	page := p.Page()
-	q := readmodels.AuditReadsQuery{ParentAccount: p.agency, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
+	q := readmodels.AuditReadsQuery{ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
 	q.From, q.To = p.edges()
 	return q
 }
 
 // dashboard reads the sub-account whose dashboard the path names.
-func (p *Params) dashboard() string {
-	value, _ := p.value(paramDashboard)
-	id, ok := domain.HexID(value)
-	if !ok {
-		p.bad.Addf(paramDashboard.Name, "is not an account id: use 24 hex digits")
-	}
-	return id
-}
+func (p *Params) dashboard() string { return p.requiredHex(paramDashboard) }
 
 // eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
 // ones between "dashboard." and the version, which stand for all versions.
@@ -130,11 +124,20 @@ func (p *Params) eventTypes() []string {
 
 // hex reads an optional id of 24 hex digits.
 func (p *Params) hex(declared Param) string {
-	value, present := p.value(declared)
-	if !present {
+	if _, present := p.value(declared); !present {
 		return ""
 	}
-	return p.bad.HexID(declared.Name, value)
+	return p.requiredHex(declared)
+}
+
+// requiredHex reads an id of 24 hex digits.
+func (p *Params) requiredHex(declared Param) string {
+	value, _ := p.value(declared)
+	id, ok := domain.HexID(value)
+	if !ok {
+		p.bad.Addf(declared.Name, "%s", cmp.Or(declared.wrong, "is not an id: use 24 hex digits"))
+	}
+	return id
 }
 
 // person reads who is meant: a user's id, part of a person's name, or what the program calls itself ("system:fetcher").

@@ -15,11 +15,12 @@ import (
 // else the one that the authenticator finds.
 func (s *Server) principal(r *http.Request) (Principal, error) {
 	p, ok := PrincipalFrom(r.Context())
-	if !ok {
-		var err error
-		if p, err = s.deps.Authenticator.Authenticate(r); err != nil {
-			return Principal{}, s.authenticationError(err)
-		}
+	if ok {
+		return s.admitted(r.Context(), p)
+	}
+	p, err := s.deps.Authenticator.Authenticate(r)
+	if err != nil {
+		return Principal{}, s.authenticationError(err)
 	}
 	return s.admitted(r.Context(), p)
 }
@@ -69,10 +70,10 @@ func (s *Server) authorise(roles []Role, next endpointFunc) endpointFunc {
 var errWrongRole = domain.NewError(domain.CodeForbidden,
 	"Your role does not allow this. Sign in with an account that has the right, or ask your agency.")
 
-// parentOf returns the agency that a caller belongs to.
+// parentOf returns the agency that a caller belongs to. Of a client user only the directory knows it.
 func (s *Server) parentOf(ctx context.Context, p Principal) (string, error) {
-	if parent, ok := p.ParentID(); ok {
-		return parent, nil
+	if p.Roles.Has(RoleAgency, RoleAuditor) {
+		return p.AccountID, nil
 	}
 	return s.deps.Accounts.ParentAccount(ctx, p.AccountID)
 }

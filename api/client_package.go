@@ -3,6 +3,7 @@ package api
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -36,10 +37,7 @@ var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 // where the version is another, and else says "up to date".
 // Its README names the address that it was served at.
 func packClient(base string) ([]byte, error) {
-	files, err := fs.Sub(clientFiles, "typescript")
-	if err != nil {
-		return nil, fmt.Errorf("open client: %w", err)
-	}
+	files, _ := fs.Sub(clientFiles, "typescript") // the name is a valid one
 	version, err := clientVersion(files)
 	if err != nil {
 		return nil, err
@@ -68,13 +66,7 @@ func packClient(base string) ([]byte, error) {
 		_, err = archive.Write(content)
 		return err
 	})
-	if err == nil {
-		err = archive.Close()
-	}
-	if err == nil {
-		err = zipped.Close()
-	}
-	if err != nil {
+	if err = cmp.Or(err, archive.Close(), zipped.Close()); err != nil {
 		return nil, fmt.Errorf("pack client: %w", err)
 	}
 	return packed.Bytes(), nil
@@ -99,7 +91,7 @@ func clientVersion(files fs.FS) (string, error) {
 }
 
 // getClientPackage answers the package that npm installs.
-func (s *Server) getClientPackage(w http.ResponseWriter, r *http.Request) error {
+func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 	scheme := "http"
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
@@ -114,7 +106,7 @@ func (s *Server) getClientPackage(w http.ResponseWriter, r *http.Request) error 
 }
 
 // getClientScript answers the client as one module, for pages without a build.
-func (s *Server) getClientScript(w http.ResponseWriter, _ *http.Request) error {
+func getClientScript(w http.ResponseWriter, _ *http.Request) error {
 	script, err := clientFiles.ReadFile("typescript/index.js")
 	if err != nil {
 		return fmt.Errorf("read client: %w", err)

@@ -152,7 +152,7 @@ func dashboardID(r *http.Request) (string, error) {
 	raw, _ := pathParam(r, paramDashboard.Name)
 	id, ok := domain.HexID(raw)
 	if !ok {
-		return "", domain.InvalidField(paramDashboard.Name, "is not an account id: use 24 hex digits")
+		return "", domain.InvalidField(paramDashboard.Name, paramDashboard.wrong)
 	}
 	return id, nil
 }

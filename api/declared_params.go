@@ -17,7 +17,7 @@ type Param struct {
 	Words    []string // all that it takes
 	Example  any
 
-	wrong string // what is said of another word; %s: all words
+	wrong string // what is said of another value; %s: all words
 }
 
 func (d Param) same(other Param) bool { return d.Name == other.Name }
@@ -122,7 +122,7 @@ var (
 			"cell is empty. 400 where Accept names application/json and does not prefer text/csv.",
 	}
 
-	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser}
+	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: "is not a user id: use 24 hex digits"}
 	paramPlatformID = Param{
 		Name: "platformId", Kind: KindRowID, Text: "Connected profile or page, by the main application's id: a positive integer.", Example: 70,
 	}
@@ -152,6 +152,7 @@ var (
 var (
 	paramDashboard = Param{
 		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount,
+		wrong: "is not an account id: use 24 hex digits",
 	}
 	paramChanges = Param{
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",

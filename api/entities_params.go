@@ -15,6 +15,7 @@ import (
 func parseUsers(p *Params) readmodels.UsersQuery {
 	return readmodels.UsersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
+		OfDashboards: isClient(p.caller),
 	}
 }
 
@@ -25,6 +26,7 @@ func parseAccounts(p *Params) readmodels.AccountsQuery {
 func parseMembers(p *Params) readmodels.MembersQuery {
 	return readmodels.MembersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive), User: p.hex(paramOfUser),
+		OfDashboards: isClient(p.caller),
 	}
 }
 
@@ -42,14 +44,7 @@ func parseReadings(p *Params) analytics.ReadingsQuery {
 	return q
 }
 
-func parseUserID(p *Params) string {
-	value, _ := p.value(paramUserID)
-	id, ok := domain.HexID(value)
-	if !ok {
-		p.bad.Addf(paramUserID.Name, "is not a user id: use 24 hex digits")
-	}
-	return id
-}
+func parseUserID(p *Params) string { return p.requiredHex(paramUserID) }
 
 func parsePlatforms(p *Params) readmodels.PlatformsQuery {
 	return readmodels.PlatformsQuery{

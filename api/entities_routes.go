@@ -20,30 +20,23 @@ func (s *Server) entityRoutes() []Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
 	}
 	everybody := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
+	user := func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
+		p, _ := PrincipalFrom(ctx)
+		return entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(p)}, id)
+	}
 	return []Operation{
 		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, s.me)},
 		{http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor}, listing(parseDashboards, s.dashboards)},
 		get("/api/accounts", "getAccounts", narrowed(s, parseAccounts, entities.Accounts)),
-		get("/api/members", "getMembers", narrowed(s, parseMembers,
-			func(ctx context.Context, scope readmodels.Scope, q readmodels.MembersQuery) ([]readmodels.Member, readmodels.ListMeta, error) {
-				q.OfDashboards = isClient(ctx)
-				return entities.Members(ctx, scope, q)
-			})),
+		get("/api/members", "getMembers", narrowed(s, parseMembers, entities.Members)),
 		get("/api/categories", "getCategories", scoped(s, parseCategories, entities.Categories)),
-		get("/api/users", "getUsers", narrowed(s, parseUsers,
-			func(ctx context.Context, scope readmodels.Scope, q readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error) {
-				q.OfDashboards = isClient(ctx)
-				return entities.Users(ctx, scope, q)
-			})),
-		get("/api/users/{userId}", "getUsersByUserId", one(s, parseUserID,
-			func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
-				return entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(ctx)}, id)
-			})),
+		get("/api/users", "getUsers", narrowed(s, parseUsers, entities.Users)),
+		get("/api/users/{userId}", "getUsersByUserId", one(s, parseUserID, user)),
 		get("/api/users/{userId}/platforms", "getUsersPlatforms", narrowed(s, parsePlatformsOfUser,
 			func(ctx context.Context, scope readmodels.Scope, q readmodels.PlatformsQuery) (
 				[]readmodels.ConnectedPlatform, readmodels.ListMeta, error,
 			) {
-				if _, err := entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(ctx)}, q.User); err != nil {
+				if _, err := user(ctx, scope, q.User); err != nil {
 					return nil, readmodels.ListMeta{}, err
 				}
 				return entities.Platforms(ctx, scope, q)
@@ -86,10 +79,7 @@ func (s *Server) statsOfAccount(
 }
 
 // isClient tells whether the caller has no more than a client user's rights.
-func isClient(ctx context.Context) bool {
-	p, _ := PrincipalFrom(ctx)
-	return !p.Roles.Has(RoleAgency)
-}
+func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 
 // listFunc reads a page of a list.
 type listFunc[Q, E any] func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error)
@@ -128,4 +118,79 @@ func one[I, E any](s *Server, parse func(*Params) I, query func(context.Context,
 		}
 		return query(r.Context(), scope, id)
 	})
+}
+
+// me answers who is calling and what is open to it.
+func (s *Server) me(r *http.Request, _ none) (readmodels.Me, error) {
+	p, _ := PrincipalFrom(r.Context())
+	request := readmodels.MeRequest{
+		User: p.UserID, Account: p.AccountID,
+		Client: p.Roles.Has(RoleClient) && !p.Roles.Has(RoleAgency), // an auditor may be one as well
+	}
+	var err error
+	if p.AccountID != "" {
+		if request.Parent, err = s.parentOf(r.Context(), p); err != nil {
+			return readmodels.Me{}, err
+		}
+	}
+	me, err := s.deps.Entities.Me(r.Context(), request)
+	me.Roles = texts(p.Roles)
+	if !p.ExpiresAt.IsZero() {
+		me.ExpiresAt = new(p.ExpiresAt.UTC())
+	}
+	me.Opens.AllDashboards = p.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.ChangesDashboards = p.Roles.Has(RoleAgency)
+	me.Opens.Figures = me.Opens.Figures || p.Roles.Has(RoleAgency)
+	me.Opens.Audit = s.deps.Audit != nil && p.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.Operators = s.deps.Operators != nil && p.Roles.Has(RoleOperator)
+	return me, err
+}
+
+// dashboards answers every client of the agency with what its dashboard is. An auditor sees them all, too; a client
+// user those that it may open, whatever they show.
+func (s *Server) dashboards(r *http.Request, q readmodels.DashboardsQuery) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
+	p, _ := PrincipalFrom(r.Context())
+	parent, err := s.parentOf(r.Context(), p)
+	if err != nil {
+		return nil, meta, err
+	}
+	if !p.Roles.Has(RoleAgency, RoleAuditor) {
+		q.ClientAccount, q.ClientUser = p.AccountID, p.UserID
+	}
+	return s.deps.Entities.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
+}
+
+// PictureReader reads the copies of posts' pictures.
+type PictureReader interface {
+	// Picture returns the picture of a post as a JPEG, or an error with the code not_found.
+	Picture(ctx context.Context, post domain.PostRef) ([]byte, error)
+}
+
+// mediaJPEG is the type of all pictures: they are of our own encoding.
+const mediaJPEG = "image/jpeg"
+
+var errNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
+
+// getPicture answers the picture of a post to callers who may see the post. A post with erased texts has no picture, even if one is stored.
+func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
+	scope, err := s.scope(r.Context(), readmodels.Narrowing{})
+	if err != nil {
+		return err
+	}
+	post, err := s.deps.Analytics.Activity(r.Context(), scope, id)
+	if err != nil {
+		return err
+	}
+	if post.MediaURL == nil || s.deps.Pictures == nil {
+		return errNoPicture
+	}
+	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
+	picture, err := s.deps.Pictures.Picture(r.Context(), of)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", mediaJPEG)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	writeTagged(w, r, picture)
+	return nil
 }

@@ -180,16 +180,14 @@ func runCheck(ctx context.Context, check Check, writes bool) CheckResult {
 	case <-ctx.Done():
 		err = errors.New("did not answer in time")
 	}
-	var known *domain.Error
-	var degraded *DegradedError
-	switch {
-	case err == nil:
+	if err == nil {
 		return CheckResult{Name: check.Name, OK: true}
-	case errors.As(err, &degraded):
-		return CheckResult{Name: check.Name, Degraded: degraded.Writes || !writes, Reason: degraded.Reason}
-	case errors.As(err, &known):
-		return CheckResult{Name: check.Name, Reason: known.Message}
-	default:
-		return CheckResult{Name: check.Name, Reason: err.Error()}
 	}
+	result := CheckResult{Name: check.Name, Reason: err.Error()}
+	if degraded, ok := errors.AsType[*DegradedError](err); ok {
+		result.Degraded, result.Reason = degraded.Writes || !writes, degraded.Reason
+	} else if known, ok := errors.AsType[*domain.Error](err); ok {
+		result.Reason = known.Message
+	}
+	return result
 }

@@ -14,19 +14,16 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Params reads the declared parameters of a request, from the path first and then from the query.
 // Its methods never fail one by one: they return a harmless value and note what is wrong, so that
-// [Params.Err] names every bad parameter at once. They look at nothing but the request and the time.
+// [Params.Err] names every bad parameter at once. They look at nothing but the request, its caller and the time.
 type Params struct {
-	get func(name string) (value string, present bool)
-	now time.Time
-	// agency is the caller's, or the sub-account of a client user; the roles of auditors' routes always name the agency.
-	agency string
-
-	bad domain.FieldErrors
+	get    func(name string) (value string, present bool)
+	now    time.Time
+	caller Principal
+	bad    domain.FieldErrors
 
 	takes   []Param  // what the route declares
 	asked   []Param  // what was read
@@ -57,7 +54,7 @@ var stands = map[Kind]int{KindZone: 1, KindAccounts: 2}
 func requestParams(r *http.Request, now time.Time, of Operation, own []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	caller, _ := PrincipalFrom(r.Context())
-	p := &Params{now: now, takes: of.Takes, agency: caller.AccountID}
+	p := &Params{now: now, takes: of.Takes, caller: caller}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
@@ -137,11 +134,6 @@ func (p *Params) optionalID(declared Param) int64 {
 		return 0
 	}
 	return p.ID(declared)
-}
-
-// Granularity reads `granularity`: day (also when absent), week or month.
-func (p *Params) Granularity() analytics.Granularity {
-	return cmp.Or(analytics.Granularity(p.word(paramGranularity)), analytics.ByDay)
 }
 
 // plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.

@@ -39,9 +39,9 @@ func (p *Params) Zone() *time.Location {
 		zone, err := loadZone(name)
 		if err != nil {
 			p.bad.Addf(paramZone.Name, "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
-		} else {
-			p.zone = zone
+			zone = time.UTC
 		}
+		p.zone = zone
 	}
 	return p.zone
 }
@@ -119,7 +119,12 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 		return time.Time{}, errors.New("is a day without its hyphens: use YYYY-MM-DD")
 	}
 	if number, ok := plainNumber(text); ok {
-		return unixInstant(number), nil
+		// 1e11 seconds are the year 5138, and 1e11 milliseconds are 1973, before any capture.
+		const milliseconds = 100_000_000_000
+		if number >= milliseconds {
+			return time.UnixMilli(number), nil
+		}
+		return time.Unix(number, 0), nil
 	}
 	// Go takes a lower-case t and z, and some clients send a space for T: RFC 3339 allows all of it. A space before
 	// the zone is a plus that was not escaped in a query.
@@ -134,16 +139,6 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 		return time.Time{}, errors.New("has no zone: add Z or an offset like +02:00, or use a day (YYYY-MM-DD), which is one of ?tz=")
 	}
 	return time.Time{}, errors.New("is not a time: use YYYY-MM-DD, RFC 3339 like 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
-}
-
-// unixInstant tells seconds from milliseconds by size: 1e11 seconds are the year 5138, and 1e11
-// milliseconds are 1973, before any capture.
-func unixInstant(number int64) time.Time {
-	const milliseconds = 100_000_000_000
-	if number >= milliseconds {
-		return time.UnixMilli(number)
-	}
-	return time.Unix(number, 0)
 }
 
 // dayStart is the start of the day that lies offset days after the one of at, in at's zone.

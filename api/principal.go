@@ -19,15 +19,6 @@ type Principal struct {
 	ExpiresAt time.Time // when the credentials end and streams are cut; zero: not known, streams are opened again every 5 minutes
 }
 
-// ParentID returns the agency that the caller acts for, and false when only the directory knows it
-// (a client user's account is a sub-account).
-func (p Principal) ParentID() (string, bool) {
-	if p.Roles.Has(RoleAgency, RoleAuditor) {
-		return p.AccountID, true
-	}
-	return "", false
-}
-
 // isPerson tells whether the directory must know the caller: one with a role besides those of auditors, operators and main
 // applications.
 func (p Principal) isPerson() bool {

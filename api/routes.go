@@ -63,8 +63,8 @@ func (s *Server) routes() []Operation {
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
 		{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: s.getDocs}},
-		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: s.getClientPackage}},
-		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: s.getClientScript}},
+		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
+		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
 
 		{http.MethodGet, patternDashboard, "getDashboard", dashboards, operation{
 			serve: s.getDashboard, Takes: []Param{paramDashboard}, Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},

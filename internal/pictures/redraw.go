@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/gif"
+	_ "image/gif" // the kinds of pictures that platforms have
 	"image/jpeg"
-	"image/png"
+	_ "image/png"
 	"io"
-	"net/http"
 
 	"golang.org/x/image/draw"
-	"golang.org/x/image/webp"
+	_ "golang.org/x/image/webp"
 )
 
 const (
@@ -27,34 +26,16 @@ const (
 	quality = 75
 )
 
-// codec decodes one kind of pictures.
-type codec struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-}
-
-// codecs are the kinds of pictures that platforms have, by what their content looks like. Of a GIF the first picture counts.
-var codecs = map[string]codec{
-	"image/jpeg": {jpeg.DecodeConfig, jpeg.Decode},
-	"image/png":  {png.DecodeConfig, png.Decode},
-	"image/gif":  {gif.DecodeConfig, gif.Decode},
-	"image/webp": {webp.DecodeConfig, webp.Decode},
-}
-
 // redraw makes a small JPEG of a picture.
 func redraw(ctx context.Context, raw []byte) ([]byte, error) {
-	of, known := codecs[http.DetectContentType(raw)]
-	if !known {
-		return nil, fmt.Errorf("%w: it is of another type", ErrNoImage)
-	}
-	config, err := of.config(bytes.NewReader(raw))
+	config, _, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoImage, err)
 	}
 	if config.Width < 1 || config.Height < 1 || int64(config.Width)*int64(config.Height) > maxPixels {
 		return nil, fmt.Errorf("%w: it is %d by %d pixels", ErrNoImage, config.Width, config.Height)
 	}
-	full, err := of.decode(ending{ctx, bytes.NewReader(raw)})
+	full, _, err := image.Decode(ending{ctx, bytes.NewReader(raw)}) // of a GIF, the first picture
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoImage, err)
 	}
