@@ -69,7 +69,6 @@ func (s *Server) asyncAPIServed() (document, error) {
 	return doc, errors.Join(doc.set("channels", channels), doc.set("operations", operations))
 }
 
-// readDocument decodes a document and some of its members.
 func readDocument(raw []byte, members map[string]any) (doc document, err error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
@@ -104,7 +103,6 @@ func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "Where this document was read."}})
 }
 
-// getAsyncAPI answers the document of topics and streams.
 func (s *Server) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
 	doc, err := s.asyncAPI()
 	if err != nil {
@@ -118,7 +116,6 @@ func (s *Server) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// write answers the document with its servers.
 func (d document) write(w http.ResponseWriter, servers any) error {
 	whole := maps.Clone(d) // others read it at the same time
 	if err := whole.set("servers", servers); err != nil {
@@ -157,7 +154,6 @@ var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
 	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
 }).Parse(docsPageText))
 
-// docsGroup is a tag of the API document with its operations, by path.
 type docsGroup struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
@@ -226,7 +222,6 @@ func (s *Server) docsRendered() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// getDocs answers the API reference as a page.
 func (s *Server) getDocs(w http.ResponseWriter, _ *http.Request) error {
 	body, err := s.docs()
 	if err != nil {

@@ -37,7 +37,6 @@ type exportTrailer struct {
 	NamesProven bool `json:"names_proven"`
 }
 
-// export is one export of the audit trail.
 type export[E any] struct {
 	format  string
 	name    string // of the file, without agency, version and ending
@@ -62,7 +61,6 @@ func (s *Server) exportHistory(w http.ResponseWriter, r *http.Request, e exportQ
 	})
 }
 
-// sendExport records the export and writes it.
 func sendExport[E any](s *Server, w http.ResponseWriter, r *http.Request, e export[E]) error {
 	e.record.Format, e.record.AsOf = e.format, e.meta.StandsFor()
 	contentType := contentNDJSON

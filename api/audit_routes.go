@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// auditRoutes are the auditors' rows of the route table.
 func (s *Server) auditRoutes() []Operation {
 	if s.deps.Audit == nil {
 		return nil

@@ -90,7 +90,6 @@ func clientVersion(files fs.FS) (string, error) {
 	return "c" + hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
-// getClientPackage answers the package that npm installs.
 func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 	scheme := "http"
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {

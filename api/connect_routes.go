@@ -31,7 +31,6 @@ var (
 	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1}
 )
 
-// connectRoutes are the rows of connecting.
 func (s *Server) connectRoutes() []Operation {
 	if s.deps.Connect == nil {
 		return nil

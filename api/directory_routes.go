@@ -43,7 +43,6 @@ var (
 	paramEntityID = Param{Name: "entityId", Kind: KindText, Text: "The entity's id.", Example: exampleAccount}
 )
 
-// directoryRoutes are the rows of the directory in the route table.
 func (s *Server) directoryRoutes() []Operation {
 	if s.deps.Directory == nil {
 		return nil

@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// entityRoutes are the rows of the four entities in the route table.
 func (s *Server) entityRoutes() []Operation {
 	entities, figures := s.deps.Entities, s.deps.Analytics
 	if entities == nil {

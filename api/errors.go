@@ -20,25 +20,23 @@ const (
 )
 
 // statuses is the one table from codes to statuses.
-func statuses() map[domain.Code]int {
-	return map[domain.Code]int{
-		domain.CodeInvalid:            http.StatusBadRequest,
-		domain.CodeUnauthenticated:    http.StatusUnauthorized,
-		domain.CodeForbidden:          http.StatusForbidden,
-		domain.CodeNotFound:           http.StatusNotFound,
-		codeMethodNotAllowed:          http.StatusMethodNotAllowed,
-		domain.CodeConflict:           http.StatusConflict,
-		domain.CodePreconditionFailed: http.StatusPreconditionFailed,
-		domain.CodeTooLarge:           http.StatusRequestEntityTooLarge,
-		codeUnsupportedMediaType:      http.StatusUnsupportedMediaType,
-		domain.CodeUnprocessable:      http.StatusUnprocessableEntity,
-		domain.CodeRateLimited:        http.StatusTooManyRequests,
-		domain.CodeUnavailable:        http.StatusServiceUnavailable,
-	}
+var statuses = map[domain.Code]int{
+	domain.CodeInvalid:            http.StatusBadRequest,
+	domain.CodeUnauthenticated:    http.StatusUnauthorized,
+	domain.CodeForbidden:          http.StatusForbidden,
+	domain.CodeNotFound:           http.StatusNotFound,
+	codeMethodNotAllowed:          http.StatusMethodNotAllowed,
+	domain.CodeConflict:           http.StatusConflict,
+	domain.CodePreconditionFailed: http.StatusPreconditionFailed,
+	domain.CodeTooLarge:           http.StatusRequestEntityTooLarge,
+	codeUnsupportedMediaType:      http.StatusUnsupportedMediaType,
+	domain.CodeUnprocessable:      http.StatusUnprocessableEntity,
+	domain.CodeRateLimited:        http.StatusTooManyRequests,
+	domain.CodeUnavailable:        http.StatusServiceUnavailable,
 }
 
 // statusOf is 500 for internal and what is not known here.
-func statusOf(code domain.Code) int { return cmp.Or(statuses()[code], http.StatusInternalServerError) }
+func statusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusInternalServerError) }
 
 // defaultRetryAfter, in seconds, goes with a 503 or 429 that gives no advice of its own.
 const defaultRetryAfter = 1

@@ -84,8 +84,7 @@ type Deps struct {
 
 	Figures   FigureScopes
 	Analytics Analytics
-
-	Pictures PictureReader // nil: no post has a picture
+	Pictures  PictureReader // nil: no post has a picture
 
 	// The routes of those that are nil do not exist.
 	Entities  *readmodels.Entities // users, platforms, activities and stats
@@ -166,7 +165,7 @@ type Server struct {
 	tickets    *ticketSeal
 	paths      pathFolder
 
-	closing chan struct{} // closed by Close: progress of rebuilds ends
+	closing <-chan struct{} // closed by close: progress of rebuilds ends
 	close   func()
 
 	// The documents are read once, when they are first asked for: routes do not change.
@@ -174,11 +173,8 @@ type Server struct {
 	docs              func() ([]byte, error) // the page
 }
 
-// Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
-// application mounts under its own router, under Config.Prefix if that does not take the prefix off; for
-// that, package mount gives what Deps need. Its
-// callers are those that a middleware has left with [WithPrincipal], else those that deps.Authenticator
-// finds. Every missing dependency is named at once.
+// Handler makes the HTTP layer. Its callers are those that a middleware has left with [WithPrincipal], else those
+// that deps.Authenticator finds. Every missing dependency is named at once.
 func Handler(deps Deps) (*Server, error) {
 	deps = deps.withDefaults()
 	if err := deps.validate(); err != nil {
@@ -188,11 +184,11 @@ func Handler(deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
+	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
 		deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), doorkeeper: newDoorkeeper(deps),
-		closing: make(chan struct{}),
+		closing: closing.Done(), close: stop,
 	}
-	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
 		return nil, err
 	}
@@ -220,8 +216,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves, and the progress of
-// rebuilds.
-// Streams end with the [stream.Hub]. Call both before http.Server.Shutdown, which waits for them.
+// rebuilds. Streams end with the [stream.Hub]. Call both before http.Server.Shutdown, which waits for them.
 func (s *Server) Close() {
 	s.close()
 	if s.socketIO != nil {

@@ -16,7 +16,6 @@ type MainAppDeps struct {
 	Tokens   collect.HandOverTokens
 }
 
-// mainAppRoutes are the rows of a main application that signs people in itself.
 func (s *Server) mainAppRoutes() []Operation {
 	if s.deps.MainApp == nil {
 		return nil

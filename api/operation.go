@@ -82,7 +82,6 @@ func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]
 	return op
 }
 
-// accepting adds the type of the request's body.
 func (o operation) accepting(body reflect.Type) operation {
 	o.Body = body
 	return o

@@ -76,13 +76,8 @@ func (s *Server) routes() []Operation {
 		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency},
 			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]())},
 	}
-	table = append(table, s.entityRoutes()...)
-	table = append(table, s.directoryRoutes()...)
-	table = append(table, s.signInRoutes()...)
-	table = append(table, s.auditRoutes()...)
-	table = append(table, s.opsRoutes()...)
-	table = append(table, s.connectRoutes()...)
-	table = append(table, s.mainAppRoutes()...)
+	table = slices.Concat(table, s.entityRoutes(), s.directoryRoutes(), s.signInRoutes(), s.auditRoutes(), s.opsRoutes(), s.connectRoutes(),
+		s.mainAppRoutes())
 	if s.deps.Metrics != nil {
 		table = append(table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}
@@ -94,14 +89,11 @@ func (s *Server) routes() []Operation {
 			}},
 			Operation{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
 			Operation{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
-			Operation{
-				http.MethodGet, patternLive, "getLive", nil, // likewise
-				operation{read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent}},
-			},
-			Operation{
-				http.MethodPost, patternTicket, "postNoticesTicket", listeners,
-				answering(func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket),
-			},
+			Operation{http.MethodGet, patternLive, "getLive", nil, operation{ // likewise
+				read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
+			}},
+			Operation{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
+				func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket)},
 		)
 	}
 	for _, r := range s.analyticsRoutes() {
@@ -122,15 +114,14 @@ func (s *Server) whenReady(r Operation, next endpointFunc) endpointFunc {
 	byPeople := slices.Contains(r.Roles, RoleAgency) || slices.Contains(r.Roles, RoleClient)
 	sensitive := r.Method == http.MethodPut || r.audit || r.Method == http.MethodPost && byPeople && r.Pattern != patternTicket
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.deps.Ready(); err != nil {
-			return err
+		err := s.deps.Ready()
+		if err == nil && sensitive {
+			err = s.deps.PeopleKnown()
 		}
-		if sensitive {
-			if err := s.deps.PeopleKnown(); err != nil {
-				return err
-			}
+		if err == nil {
+			err = next(w, r)
 		}
-		return next(w, r)
+		return err
 	}
 }
 

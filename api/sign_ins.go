@@ -39,7 +39,6 @@ var paramSession = Param{
 	Name: "session", Kind: KindText, Text: "The id of a session, as GET /api/users/{userId}/sessions answers it.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
 }
 
-// signInRoutes are the rows by which an agency looks after the sign-ins of its people.
 func (s *Server) signInRoutes() []Operation {
 	if s.deps.SignIns == nil {
 		return nil
@@ -72,7 +71,6 @@ func (s *Server) getSessions(r *http.Request, user string) ([]SignInSession, err
 	return s.sessions(r.Context(), of)
 }
 
-// sessionOfUser names a session of a user.
 type sessionOfUser struct{ user, session string }
 
 func parseSession(p *Params) sessionOfUser {

@@ -2,6 +2,7 @@ package pictures
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image"
@@ -37,7 +38,7 @@ func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	}
 	full, _, err := image.Decode(ending{ctx, bytes.NewReader(raw)}) // of a GIF, the first picture
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoImage, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoImage, cmp.Or(ctx.Err(), err))
 	}
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, small(full), &jpeg.Options{Quality: quality}); err != nil {
