@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type discovered struct {
 
 	keys       oidc.KeySet
 	algorithms []string
+	style      oauth2.AuthStyle // not tried out: a provider may take a code for used that came with the wrong one
 }
 
 // CheckIssuer refuses what is no issuer: over HTTPS only; on this machine without, for trying.
@@ -168,26 +170,51 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	var said struct {
 		Keys       string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+		Methods    []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := provider.Claims(&said); err != nil {
 		return nil, err
 	}
-	return &discovered{provider, oidc.NewRemoteKeySet(ctx, said.Keys), believed(said.Algorithms)}, nil
+	// None that is believed: RS256, which every provider has.
+	algorithms := slices.DeleteFunc(said.Algorithms, func(named string) bool { return !slices.Contains(signatures, named) })
+	style := oauth2.AuthStyleInHeader
+	if slices.Contains(said.Methods, "client_secret_post") && !slices.Contains(said.Methods, "client_secret_basic") {
+		style = oauth2.AuthStyleInParams
+	}
+	return &discovered{provider, oidc.NewRemoteKeySet(ctx, said.Keys), algorithms, style}, nil
 }
 
 // oauth is the part that OAuth 2.0 has in it.
 func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	endpoint := found.Endpoint()
-	var offers struct {
-		Methods []string `json:"token_endpoint_auth_methods_supported"`
-	}
-	// Not tried out: a provider may take a code for used that came with the wrong one.
-	endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if found.Claims(&offers) == nil && slices.Contains(offers.Methods, "client_secret_post") && !slices.Contains(offers.Methods, "client_secret_basic") {
-		endpoint.AuthStyle = oauth2.AuthStyleInParams
-	}
+	endpoint.AuthStyle = found.style
 	return &oauth2.Config{
 		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: endpoint, RedirectURL: p.config.RedirectURL,
 		Scopes: []string{oidc.ScopeOpenID, "email"},
 	}
+}
+
+// signatures are the algorithms by which a provider signs that we believe: of a key that it alone has.
+var signatures = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+}
+
+// askedKeys are the provider's keys for one token. The verifier says of every failure that the signature is wrong; this tells those apart in which
+// there was no key to hold against it.
+type askedKeys struct {
+	oidc.KeySet
+
+	away error // why the keys could not be had; nil: they were
+}
+
+// notFetched is how [oidc.RemoteKeySet] begins to say that it has not got the keys.
+const notFetched = "fetching keys "
+
+// VerifySignature implements [oidc.KeySet].
+func (k *askedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	payload, err := k.KeySet.VerifySignature(ctx, jwt)
+	if err != nil && strings.HasPrefix(err.Error(), notFetched) {
+		k.away = err
+	}
+	return payload, err
 }
