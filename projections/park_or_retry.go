@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// How long a batch waits for the database.
 // databaseBackoff bounds the wait between tries while the database is away.
 const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
 
@@ -50,10 +49,8 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		}
 		f.setProblem(err.Error())
 		f.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(backoff):
+		if err := pause(ctx, backoff); err != nil {
+			return err
 		}
 		backoff = min(backoff*2, databaseBackoffMax)
 	}

@@ -123,7 +123,7 @@ func (r *running) run(ctx context.Context) {
 		if ctx.Err() == nil {
 			logger.Warn("rebuild is tried again", "error", err)
 			r.tell(ctx, "it is tried again: "+err.Error())
-			_ = r.pause(ctx, r.every.look) // the loop looks at ctx
+			_ = pause(ctx, r.every.look) // the loop looks at ctx
 		}
 	}
 	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // else the lease ends by itself
@@ -240,16 +240,6 @@ func (r *running) tell(ctx context.Context, what string) {
 	}
 }
 
-// pause waits, or returns why it must not.
-func (r *running) pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}
-
 const (
 	// behindSeconds is from which lag on the live generation goes first.
 	behindSeconds = 2
@@ -277,7 +267,7 @@ func (r *running) throttle(ctx context.Context, told string) string {
 // yield lets the live generation go first while it is behind.
 func (r *running) yield(ctx context.Context) error {
 	for began := time.Now(); r.behind.Load() && time.Since(began) < yieldAtMost; {
-		if err := r.pause(ctx, stepAgain); err != nil {
+		if err := pause(ctx, stepAgain); err != nil {
 			return err
 		}
 	}

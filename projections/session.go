@@ -65,10 +65,7 @@ func (f *session) run(ctx context.Context) {
 		}
 		f.setProblem(err.Error())
 		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
-		select {
-		case <-ctx.Done():
-		case <-time.After(backoff):
-		}
+		_ = pause(ctx, backoff) // the loop looks at ctx
 		backoff = min(backoff*2, databaseBackoffMax)
 	}
 }

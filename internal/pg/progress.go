@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,13 +45,16 @@ const reconnectAfter = 500 * time.Millisecond
 // again when woken, and also now and then when not.
 type Progress struct {
 	mu      sync.Mutex
-	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
+	waiters map[waiter]chan struct{} // closed and forgotten at a move
 	figures func(payload string)
 }
 
+// waiter is what is waited for: a move of a projection that may be of a key.
+type waiter struct{ projection, key string }
+
 // NewProgress returns a Progress that no one feeds yet; see Listen.
 func NewProgress() *Progress {
-	return &Progress{waiters: map[string]map[string]chan struct{}{}, figures: func(string) {}}
+	return &Progress{waiters: map[waiter]chan struct{}{}, figures: func(string) {}}
 }
 
 // HearFigures hands what is told on [FiguresChannel] to hear, in order, and [AnyFigure] whenever the
@@ -64,15 +69,10 @@ const AnyKey = "any"
 func (p *Progress) Moved(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keys, ok := p.waiters[projection]
-	if !ok {
-		keys = map[string]chan struct{}{}
-		p.waiters[projection] = keys
-	}
-	ch, ok := keys[key]
+	ch, ok := p.waiters[waiter{projection, key}]
 	if !ok {
 		ch = make(chan struct{})
-		keys[key] = ch
+		p.waiters[waiter{projection, key}] = ch
 	}
 	return ch
 }
@@ -81,33 +81,21 @@ func (p *Progress) Moved(projection, key string) <-chan struct{} {
 func (p *Progress) wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiting := p.waiters[projection]
-	if len(keys) == 0 {
-		for _, ch := range waiting {
-			close(ch)
-		}
-		delete(p.waiters, projection)
-		return
-	}
-	for _, key := range keys {
-		if ch, ok := waiting[key]; ok {
-			close(ch)
-			delete(waiting, key)
-		}
-	}
+	p.wakeWhere(func(w waiter) bool {
+		return w.projection == projection && (len(keys) == 0 || slices.Contains(keys, w.key))
+	})
 }
 
-func (p *Progress) wakeAll() {
+func (p *Progress) wakeWhere(concerned func(waiter) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, keys := range p.waiters {
-		for _, ch := range keys {
-			close(ch)
+	maps.DeleteFunc(p.waiters, func(w waiter, ch chan struct{}) bool {
+		if !concerned(w) {
+			return false
 		}
-	}
-	clear(p.waiters)
+		close(ch)
+		return true
+	})
 }
 
 // Listen feeds p from the database until ctx is done. A lost connection is made again, and everyone
@@ -142,7 +130,7 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 			return fmt.Errorf("listen: %w", err)
 		}
 	}
-	p.wakeAll()
+	p.wakeWhere(func(waiter) bool { return true })
 	p.figures(AnyFigure)
 	for {
 		n, err := conn.WaitForNotification(ctx)

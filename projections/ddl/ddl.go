@@ -1,7 +1,7 @@
 package ddl
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"regexp"
 	"slices"
@@ -56,28 +56,16 @@ var (
 	keyedTable = regexp.MustCompile(`^\s*(?:alter table|create (?:unique )?index \w+ on|delete from) (\w+)`)
 )
 
-// The definitions, one for each projection.
-var (
-	//go:embed dashboards.sql
-	dashboards string
-	//go:embed account_insights.sql
-	accountInsights string
-	//go:embed post_insights.sql
-	postInsights string
-	//go:embed contents.sql
-	contents string
-	//go:embed directory.sql
-	directory string
-	//go:embed operations.sql
-	operations string
-)
+//go:embed *.sql
+var files embed.FS
 
-// All are the definitions by the name of their projection.
-func All() map[string]Definition {
-	return map[string]Definition{
-		"dashboards": Definition(dashboards), "account_insights": Definition(accountInsights), "post_insights": Definition(postInsights),
-		"contents": Definition(contents), "directory": Definition(directory), "operations": Definition(operations),
+// Of is the definition of a projection.
+func Of(projection string) Definition {
+	sql, err := files.ReadFile(projection + ".sql")
+	if err != nil {
+		panic(fmt.Sprintf("ddl: %v", err)) // a mistake in a projector
 	}
+	return Definition(sql)
 }
 
 // Schema is the name of the schema in which a generation of a projection has its tables.

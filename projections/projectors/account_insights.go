@@ -43,7 +43,7 @@ func (AccountInsights) Types() []string {
 }
 
 // Definition implements [fold.Projector].
-func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p AccountInsights) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (AccountInsights) Begin(int) fold.Fold { return &accountFold{erased: newErasures()} }

@@ -38,7 +38,7 @@ func (Contents) Tables() []string { return []string{"post_contents"} }
 func (Contents) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
-func (p Contents) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p Contents) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (Contents) Begin(int) fold.Fold { return &contentFold{last: map[contentKey]contentState{}} }

@@ -39,7 +39,7 @@ func (Dashboards) Tables() []string {
 func (Dashboards) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
-func (p Dashboards) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p Dashboards) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (d Dashboards) Begin(generation int) fold.Fold {

@@ -45,7 +45,7 @@ var _ fold.Compacted = Directory{}
 func (Directory) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
-func (p Directory) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p Directory) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (Directory) Begin(int) fold.Fold { return &directoryFold{last: map[string]entityState{}} }

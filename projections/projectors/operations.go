@@ -40,7 +40,7 @@ func (Operations) Tables() []string { return []string{"operations_trail", "conne
 func (Operations) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
-func (p Operations) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p Operations) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (Operations) Begin(int) fold.Fold {

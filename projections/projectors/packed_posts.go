@@ -118,98 +118,65 @@ func (p *packedPosts) add(r *reading) {
 // of them, and unpacking costs as much as the rows of a table.
 const unpackedTogether = 16 << 10
 
-// unpacked is room for the readings of some series.
-type unpacked struct {
-	readings  []reading
-	figures   [][9]int64
-	published []time.Time
-	ends      []int // of the series, among the readings
-	sorted    []*reading
-	series    [][]*reading
-}
-
 // each unpacks the series in the order of their keys, some at a time, without what is erased, each sorted, each instant once, with its
-// steps. They are good until the next ones.
+// steps.
 func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	return func(yield func([][]*reading) bool) {
-		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b agencyPost) int {
-			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.external, b.external), cmp.Compare(a.parent, b.parent))
-		})
-		var room unpacked
-		for i, key := range keys {
-			begin, until := len(room.readings), erased.until(accountSeries{key.account, key.parent})
-			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
-				p.unpackOne(key, until, &packed, &room)
+		var together [][]*reading
+		readings := 0
+		for _, key := range slices.SortedFunc(maps.Keys(p.series), agencyPost.compare) {
+			if series := p.unpack(key, erased.until(accountSeries{key.account, key.parent})); len(series) > 0 {
+				together, readings = append(together, series), readings+len(series)
 			}
-			if len(room.readings) > begin {
-				room.ends = append(room.ends, len(room.readings))
+			if readings >= unpackedTogether {
+				if !yield(together) {
+					return
+				}
+				together, readings = nil, 0
 			}
-			if len(room.readings) < unpackedTogether && i+1 < len(keys) {
-				continue
-			}
-			if !yield(room.steps()) {
-				return
-			}
-			room.readings, room.figures, room.published, room.ends = room.readings[:0], room.figures[:0], room.published[:0], room.ends[:0]
 		}
+		yield(together)
 	}
 }
 
-// steps makes the series of what is unpacked, now that it stays where it is.
-func (u *unpacked) steps() [][]*reading {
-	u.sorted, u.series = u.sorted[:0], u.series[:0]
-	for i := range u.readings {
-		r, f := &u.readings[i], &u.figures[i]
-		for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch} {
-			if *to != nil {
-				*to = &f[n]
-			}
+// unpack is one series, from an instant on.
+func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading) {
+	for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
+		if r := p.unpackOne(key, &packed); !r.at.Before(from) {
+			series = append(series, r)
 		}
-		if r.published != nil {
-			r.published = &u.published[i]
-		}
-		u.sorted = append(u.sorted, r)
 	}
-	begin := 0
-	for _, end := range u.ends {
-		series := u.sorted[begin:end]
-		slices.SortFunc(series, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
-		series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
-		var w walk
-		for _, r := range series {
-			w.step(r)
-		}
-		u.series, begin = append(u.series, series), end
+	slices.SortFunc(series, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
+	series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
+	var w walk
+	for _, r := range series {
+		w.step(r)
 	}
-	return u.series
+	return series
 }
 
-// present marks a figure that a reading has until it is known where it stands.
-var present = new(int64)
-
-func (p *packedPosts) unpackOne(key agencyPost, until time.Time, packed *unpacking, room *unpacked) {
+func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking) *reading {
 	flags, has := packed.byte(), packed.uvarint()
-	at := time.UnixMicro(packed.varint()).UTC()
-	owner := p.owners.list[packed.uvarint()]
-	id := packed.id()
-	r := reading{
+	at, owner := time.UnixMicro(packed.varint()).UTC(), p.owners.list[packed.uvarint()]
+	unpacked := struct { // one allocation
+		reading
+		figures     [9]int64
+		publishedAt time.Time
+	}{reading: reading{
 		Tenant:   domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account},
-		platform: owner.platform, accountType: owner.accountType, external: key.external, at: at, eventID: id,
+		platform: owner.platform, accountType: owner.accountType, external: key.external, at: at, eventID: packed.id(),
 		backfilled: flags&packedBackfilled != 0, eligible: flags&packedEligible != 0, fromZero: flags&packedFromZero != 0,
-	}
-	var published time.Time
+	}}
+	r := &unpacked.reading
 	if flags&packedPublished != 0 {
-		published = time.UnixMicro(packed.varint()).UTC()
-		r.published = &published
+		unpacked.publishedAt = time.UnixMicro(packed.varint()).UTC()
+		r.published = &unpacked.publishedAt
 	}
-	var figures [9]int64
 	for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch} {
 		if has&(1<<n) != 0 {
-			figures[n], *to = packed.varint(), present
+			unpacked.figures[n] = packed.varint()
+			*to = &unpacked.figures[n]
 		}
 	}
-	if at.Before(until) {
-		return
-	}
-	room.readings, room.figures, room.published = append(room.readings, r), append(room.figures, figures), append(room.published, published)
+	return r
 }

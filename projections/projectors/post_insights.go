@@ -34,7 +34,7 @@ func (PostInsights) Tables() []string {
 }
 
 // Definition implements [fold.Projector].
-func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+func (p PostInsights) Definition() ddl.Definition { return ddl.Of(p.Name()) }
 
 // Begin implements [fold.Projector].
 func (PostInsights) Begin(int) fold.Fold {

@@ -46,10 +46,10 @@ func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 		return values
 	})
 	var ends []string
-	for _, figure := range []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"} {
+	for _, figure := range stepFigures {
 		ends = append(ends, fmt.Sprintf(`case when k.%[1]s then coalesce((
 				select p.captured_at from tSPostInsights p where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
-				order by p.captured_at limit 1), 'infinity') end`, figure, ofSeries))
+				order by p.captured_at limit 1), 'infinity') end`, figure.name, ofSeries))
 	}
 	rows, err := tx.Query(ctx, `
 		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[],
@@ -85,8 +85,8 @@ func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	after := s.readings[i:]
 	end, _ := slices.BinarySearchFunc(after, l.from, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 	after = after[:end]
-	for n, of := range stepFigures {
-		has := func(c domain.Counts) bool { return of(c) != nil }
+	for n, figure := range stepFigures {
+		has := func(c domain.Counts) bool { return figure.of(c) != nil }
 		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
 	}
 	return l, len(after) == 0 || l.needs != [7]bool{}

@@ -47,24 +47,10 @@ const (
 	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
 )
 
-// monthFigures are the figures of post_months, in the order in which the sums of a day stand.
-var monthFigures = []struct {
-	name string
-	of   func(domain.Counts) *int64
-}{
-	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
-	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
-	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
-	{"views", func(c domain.Counts) *int64 { return c.Views }},
-	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
-	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
-	{"saves", func(c domain.Counts) *int64 { return c.Saves }},
-}
-
 // eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
 func eachMonthFigure(format string) string {
 	var parts []string
-	for _, figure := range monthFigures {
+	for _, figure := range stepFigures {
 		parts = append(parts, fmt.Sprintf(format, figure.name))
 	}
 	return strings.Join(parts, ", ")
@@ -134,20 +120,20 @@ func appendDaysSQL(days int) string {
 	var places, sums, next []string
 	for n := range days {
 		places = append(places, column(fmt.Sprintf("day_%d", n+1), "smallint"))
-		for i, figure := range monthFigures {
+		for i, figure := range stepFigures {
 			sums = append(sums, column(fmt.Sprintf("%s_%d", figure.name, n+1), "bigint"))
 			next = append(next, fmt.Sprintf("coalesce(post_months.gained[%d * (%s - 1) + %d], 0) + excluded.gained[%d]",
-				len(monthFigures), daysBefore, i+1, len(sums)))
+				len(stepFigures), daysBefore, i+1, len(sums)))
 		}
 	}
 	values := []string{keyOfPostMonths, "p_id", "array[" + strings.Join(places, ", ") + "]"}
 	sets := []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
-	for _, figure := range monthFigures {
+	for _, figure := range stepFigures {
 		values, sets = append(values, column(figure.name+"_days", "integer")), append(sets, fmt.Sprintf(daysKept, figure.name))
 	}
 	values = append(values, column("partial_days", "integer"), "array["+strings.Join(sums, ", ")+"]")
 	sets = append(sets, fmt.Sprintf(daysKept, "partial"),
-		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(monthFigures), daysBefore, strings.Join(next, ", ")))
+		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(stepFigures), daysBefore, strings.Join(next, ", ")))
 	return insertMonths + " select " + strings.Join(values, ", ") +
 		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
@@ -189,8 +175,8 @@ func daysWhere(condition string) string {
 type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
-	gained   []int64  // for each day those of monthFigures
-	known    [7]int32 // by monthFigures
+	gained   []int64  // for each day those of stepFigures
+	known    [7]int32 // by stepFigures
 	partial  int32
 }
 
@@ -201,9 +187,9 @@ func (m *postMonthRow) add(d *dayRow) {
 	if d.partial {
 		m.partial |= 1 << (day - 1)
 	}
-	for i, figure := range monthFigures {
+	for i, figure := range stepFigures {
 		var sum int64
-		if n := len(m.gained) - len(monthFigures); n >= 0 {
+		if n := len(m.gained) - len(stepFigures); n >= 0 {
 			sum = m.gained[n]
 		}
 		if v := figure.of(d.sums); v != nil {
@@ -219,7 +205,7 @@ func (m *postMonthRow) each(key postMonth) []any {
 	values := append(key.values(), int16(m.platform))
 	for n, day := range m.days {
 		values = append(values, day)
-		for _, sum := range m.gained[n*len(monthFigures):][:len(monthFigures)] {
+		for _, sum := range m.gained[n*len(stepFigures):][:len(stepFigures)] {
 			values = append(values, sum)
 		}
 	}

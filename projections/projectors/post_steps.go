@@ -98,8 +98,8 @@ func gainedCounts(g domain.Gain) domain.Counts {
 }
 
 func sameCounts(a, b domain.Counts) bool {
-	for _, of := range stepFigures {
-		x, y := of(a), of(b)
+	for _, figure := range stepFigures {
+		x, y := figure.of(a), figure.of(b)
 		if (x == nil) != (y == nil) || x != nil && *x != *y {
 			return false
 		}
@@ -107,13 +107,16 @@ func sameCounts(a, b domain.Counts) bool {
 	return true
 }
 
-// stepFigures are the figures that have steps, in the order of their columns.
-var stepFigures = []func(domain.Counts) *int64{
-	func(c domain.Counts) *int64 { return c.Likes },
-	func(c domain.Counts) *int64 { return c.Comments },
-	func(c domain.Counts) *int64 { return c.Shares },
-	func(c domain.Counts) *int64 { return c.Views },
-	func(c domain.Counts) *int64 { return c.Impressions },
-	func(c domain.Counts) *int64 { return c.Clicks },
-	func(c domain.Counts) *int64 { return c.Saves },
+// stepFigures are the figures that have steps, in the order of their columns, and in which the sums of a day of post_months stand.
+var stepFigures = []struct {
+	name string
+	of   func(domain.Counts) *int64
+}{
+	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
+	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
+	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
+	{"views", func(c domain.Counts) *int64 { return c.Views }},
+	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
+	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
+	{"saves", func(c domain.Counts) *int64 { return c.Saves }},
 }

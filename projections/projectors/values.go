@@ -50,3 +50,9 @@ func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
 // LoadMore implements [fold.Fold].
 func (loadsNothing) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+
+// All are the projectors of this program, one for each projection. dashboardPartitions is the partition
+// count of the topic dashboards; it does nothing to names and versions.
+func All(dashboardPartitions int32) []fold.Projector {
+	return []fold.Projector{Dashboards{Partitions: dashboardPartitions}, AccountInsights{}, PostInsights{}, Contents{}, Directory{}, Operations{}}
+}
