@@ -166,8 +166,7 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		for j, ev := range s.events {
-			skip, ok := ev.Data.(domain.ParkedSkipped)
-			if !ok || !f.chained {
+			if _, ok := ev.Data.(domain.ParkedSkipped); !ok || !f.chained {
 				continue
 			}
 			at := ev.Raw.Offset
@@ -175,7 +174,7 @@ func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 			if err := f.fold(ctx, nonEmpty(before)); err != nil {
 				return err
 			}
-			if err := f.foldSkip(ctx, s.part(at, at+1, s.events[j:j+1]), skip.Position); err != nil {
+			if err := f.fold(ctx, []step{s.part(at, at+1, s.events[j:j+1])}); err != nil {
 				return err
 			}
 			after := append([]step{s.part(at+1, s.to, s.events[j+1:])}, steps[i+1:]...)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (s step) eventTime() *time.Time {
 // queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
 // a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
 // commits; and against one that has read them before a restore (see [otherTopic]). The transaction must be rolled back unless it has
-// moved as many rows as there are steps; see [whyNotMoved].
+// moved as many rows as there are steps; else it was [errOtherTopic] or [errMoved].
 func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
 	return batch.Queue(`
 		update checkpoints c
@@ -62,14 +63,6 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 		append([]any{projection, generation}, write.Arrays(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
 		})...)...)
-}
-
-// whyNotMoved is [errOtherTopic] if a step was read from another topic, and else [errMoved].
-func whyNotMoved(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
-	if err := otherTopic(ctx, q, projection, generation, steps); err != nil {
-		return err
-	}
-	return errMoved
 }
 
 // transaction begins one that moves the steps' checkpoints, reads what load queues, and runs f in it. That is one round
@@ -95,7 +88,7 @@ func (f *session) transaction(
 	tx := results.Tx()
 	err = results.Close()
 	if err == nil && moved != int64(len(steps)) {
-		err = whyNotMoved(ctx, tx, f.projector.Name(), generation, steps)
+		err = cmp.Or(otherTopic(ctx, tx, f.projector.Name(), generation, steps), errMoved)
 	}
 	if err == nil {
 		err = fold(tx, &last)

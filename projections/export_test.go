@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,6 @@ func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil || moved == 1 {
 			return err
 		}
-		return whyNotMoved(ctx, tx, projection, number, steps)
+		return cmp.Or(otherTopic(ctx, tx, projection, number, steps), errMoved)
 	})
 }

@@ -8,8 +8,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // databaseBackoff bounds the wait between tries while the database is away.
@@ -79,13 +81,34 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 		}
 		f.queueParked(last, g, parked)
 		f.queueOvertaken(last, g.Number, events)
-		return f.queueProgress(last, g, state, events)
+		if err := f.queueProgress(last, g, state, events); err != nil || len(parked)+stale > 0 {
+			return err
+		}
+		return f.skipNamed(ctx, tx, last, g, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)
 	}
-	f.countStale(stale)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stale += int64(stale)
 	return nil
+}
+
+// skipNamed carries out a skip, which is folded alone and was effective.
+func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g generation, events []fold.Event) error {
+	if len(events) != 1 || !f.chained {
+		return nil
+	}
+	skip, ok := events[0].Data.(domain.ParkedSkipped)
+	if !ok {
+		return nil
+	}
+	if err := write.Send(ctx, tx, last); err != nil { // what is folded again must find the head
+		return err
+	}
+	*last = pgx.Batch{}
+	return f.skip(ctx, tx, g, events[0], skip.Position)
 }
 
 // apply folds the events in order and collects those that are parked.
@@ -106,10 +129,4 @@ func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked [
 		}
 	}
 	return parked, stale
-}
-
-func (f *session) countStale(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.stale += int64(n)
 }

@@ -14,51 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// foldSkip folds one skip: it moves the checkpoint over it, leaves out the parked event that it names, and folds
-// again what stands behind that in its stream.
-func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) error {
-	g := f.current()
-	stale := 0
-	err := f.transaction(ctx, g.Number, []step{s}, func(*pgx.Batch) {}, func(tx pgx.Tx, _ *pgx.Batch) (err error) {
-		var effective bool
-		if effective, stale, err = f.foldRecord(ctx, tx, g, s.events[0]); err != nil {
-			return err
-		}
-		if effective {
-			if err := f.skip(ctx, tx, g, s.events[0], at); err != nil {
-				return err
-			}
-		}
-		return f.notifyAll(ctx, tx)
-	})
-	if errors.Is(err, errMoved) {
-		_, err := f.whereMoved(ctx, g.Number, []step{s})
-		return err // another process folded it; the rest of the batch finds out by its own step
-	}
-	if pg.IsDataError(err) { // of the record itself: those behind the skipped one are folded in savepoints
-		return f.transact(ctx, []step{s}, &fold.ParkError{Reason: fold.ReasonWrite, Detail: fold.WithoutValues(err)})
-	}
-	if err != nil {
-		return fmt.Errorf("fold skip at %s/%d/%d: %w", f.projector.Topic(), s.partition, s.from, err)
-	}
-	f.countStale(stale)
-	return nil
-}
-
-// foldRecord folds the skip itself: the chain judges it, and only an effective one has an effect.
-func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, g generation, record fold.Event) (effective bool, stale int, err error) {
-	state := f.projector.Begin(g.Number)
-	if err := fold.LoadAll(ctx, tx, state, []fold.Event{record}); err != nil {
-		return false, 0, err
-	}
-	parked, stale := apply(state, []fold.Event{record}, nil)
-	if err := fold.WriteAll(ctx, tx, state); err != nil {
-		return false, 0, err
-	}
-	return len(parked) == 0 && stale == 0, stale, f.insertParked(ctx, tx, g, parked)
-}
-
-// skip leaves out what an effective skip names, if that is a link of the same chain which is parked.
+// skip leaves out what an effective skip names, if that is a link of the same chain which is parked, and folds again what stands behind
+// it in its stream.
 func (f *session) skip(ctx context.Context, tx pgx.Tx, g generation, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic() || at.Partition != partition {
