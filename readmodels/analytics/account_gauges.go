@@ -9,14 +9,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// gauge are readings of a figure that has some value whenever it is read: stock, cumulative or rolling. They are in order of
-// capture, each instant once: the last one of each UTC day and owner, and those that [queryContext.readUnknown] adds. What a
-// reading gained is the difference from the one before it, and belongs to its owner. Nothing lies before the first one if that is
-// not earlier than [queryContext.begins].
+// gauge lists the readings of a stock, cumulative or rolling figure in order of capture, one per
+// instant: the last reading of each UTC day and owner, and those that [queryContext.readUnknown]
+// adds. A reading gained the difference from the reading before it, and the gain belongs to its
+// owner. If the first reading is not before [queryContext.begins], it is the first one ever.
 type gauge []*sample
 
-// sort puts the readings in order. They are tied when only the ids of their events, which were not read, could tell which of
-// two at one instant counts.
+// sort puts the readings in order. They are tied when only the ids of their events, which were not
+// read, could tell which of two at one instant counts.
 func (g *gauge) sort() (tied bool) {
 	if !slices.IsSortedFunc(*g, (*sample).compare) {
 		slices.SortFunc(*g, (*sample).compare)
@@ -58,16 +58,18 @@ func (g *gauge) steps(from, to time.Time, each func(before, p *sample)) {
 	}
 }
 
-// longStep is the longest time between two readings whose difference is not named: what was gained in more counts at the
-// later reading, but nobody knows when it came about.
+// longStep is the longest time between two readings whose difference is not named: what was gained
+// in more counts at the later reading, but nobody knows when it came about.
 const longStep = 35 * 24 * time.Hour
 
-// latest is the last reading in the range that the scope sees, whether days count next to it or not; nil without one.
+// latest is the last reading in the range that the scope sees, also on a day that has a day flow;
+// nil without one.
 func (qc *queryContext) latest(g *gauge) *sample {
 	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
 }
 
-// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means ever.
+// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means
+// ever.
 type probe struct {
 	series   *metricSeries
 	key      gaugeKey
@@ -76,10 +78,10 @@ type probe struct {
 	seen     bool // only readings that the scope sees count
 }
 
-// readUnknown adds what the gauges had where parts of the answer begin and end, and where the owner changes. Roll-ups know the
-// last reading of each whole UTC day; only where a part ends inside of one that has a later reading, on days with readings of
-// several owners, and for accounts that were not read in the days before a period, are raw readings looked up: one index probe
-// each, all in one statement.
+// readUnknown adds the readings that the roll-ups do not hold and the answer needs. Roll-ups hold
+// the last reading of each UTC day and owner. Raw readings are looked up where a part of the answer
+// ends before the last reading of a day, on days with readings of several owners, and for accounts
+// that were not read in the days before a period: one index probe each, all in one statement.
 func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries, buckets []bucket) error {
 	cuts := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
 	if !qc.uncompared {
@@ -113,8 +115,9 @@ func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes
 	return probes
 }
 
-// withinDays are probes for all readings of the days on which the owner changes, of those of which only the first one tells
-// whether it came after more than [longStep], and of all days of a counter next to which day flows count.
+// withinDays are probes for all readings of some days: those on which the owner changes, those
+// whose first reading decides whether a step was longer than [longStep], and each day of a counter
+// that also has day flows.
 func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
 	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
 	g.steps(time.Time{}, to, func(before, p *sample) {
@@ -127,9 +130,10 @@ func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to t
 	return probes
 }
 
-// beforePeriods are probes for the last readings before what is read of days begins, however old, of accounts that were not
-// read in the few days before; then the first reading of the first day may be a baseline. Of a stock also for the last one that
-// the scope sees, if it was another one's by then.
+// beforePeriods are probes for the last reading before a period, however old, of accounts without
+// one in the few days before it. Then the first reading of the first day may be the baseline, and
+// is looked up too. Stocks also need the last reading that the scope sees, if the last one of all
+// is another owner's.
 func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
 	before := func(at time.Time, known day, seen bool) {
 		if g.last(known.utc(), at, func(p *sample) bool { return !seen || qc.sees(p.owner) }) != nil {
@@ -155,7 +159,8 @@ func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, l
 }
 
 // nearBefore is how far back a reading is looked for first. Without it every probe would open every
-// monthly partition; only for the few accounts that were not read for so long is it gone further back.
+// monthly partition; only for the few accounts that were not read for so long is it gone further
+// back.
 const nearBefore = 40 * 24 * time.Hour
 
 // probe adds the readings that probes find to their gauges.
@@ -179,7 +184,8 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
 				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
 				order by f.day desc nulls last, f.source, f."window" limit 1) f
-			where r.social_account_id = p.social and r.captured_at >= ` + lower + ` and r.captured_at < ` + upper + ` and r.parent_account = $1
+			where r.social_account_id = p.social and r.parent_account = $1
+			  and r.captured_at >= ` + lower + ` and r.captured_at < ` + upper + `
 			  and (not p.seen or ($9::text[] is null or r.account_id = any($9)) and ($10::bigint = 0 or r.member_id = $10))
 			order by r.captured_at desc limit p.most)`
 	}
@@ -194,7 +200,9 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 	var at int
 	var found sample
 	var of origin
-	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &of.source, &of.owner.account, &of.owner.member}, func() {
+	return forEach(rows, "read last readings", []any{
+		&at, &found.value, &found.at, &of.source, &of.owner.account, &of.owner.member,
+	}, func() {
 		p := found
 		p.origin, p.at = new(of), found.at.UTC()
 		probes[at-1].series.gauges[probes[at-1].key].insert(&p)

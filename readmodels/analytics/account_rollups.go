@@ -26,13 +26,14 @@ type owner struct {
 	member  int64
 }
 
-// metricSeries is everything found of one metric of one social account, whoever of the agency had it.
+// metricSeries is everything found of one metric of one social account, from all its owners in the
+// agency.
 type metricSeries struct {
 	seriesKey
 
 	owners    []owner             // who have figures of it here
 	flows     byDay               // day flows by the platform's day, of the range and of the period before
-	dayOwners []ownerSince        // who had the account when a day ended; nil: whoever read it
+	dayOwners []ownerSince        // who had the account when a day ended; nil: the answer does not tell its owners apart
 	windows   map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
 	gauges    map[gaugeKey]*gauge // what else is read and not summed
 	tied      bool                // only the ids of events tell which of two readings of one instant counts
@@ -53,8 +54,9 @@ type figureKey struct {
 	source, window string
 }
 
-// figures reads the figures of accounts in the range and in the period before it. Buckets are the parts of both that the answer
-// shows. The series are ordered by platform, social account and metric.
+// figures reads the figures of accounts in the range and in the period before it. Buckets are the
+// parts of both that the answer shows. The series are ordered by platform, social account and
+// metric.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
 	series, err := qc.readSeries(ctx, nil)
 	if err != nil {
@@ -77,15 +79,17 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 	return series, qc.readUnknown(ctx, series, buckets)
 }
 
-// readSeries reads account_months: day flows by the platform's days of the range and of the period before, everything else by
-// the UTC days of both, and a few days before them; of what lies between them see [figureSpan]. Of a social account it reads
-// all owners in the agency: a step counts from the last reading before it, whose ever that was. A reading tells who has an
-// account, whatever figures it has. Only the social accounts withIDs get the ids of their events: they take more space than all
-// else, and only readings of one instant are told apart by them.
+// readSeries reads account_months: day flows by the platform's days of the range and of the period
+// before, everything else by the UTC days of both, and a few days before them; of what lies between
+// them see [figureSpan]. Of a social account it reads all owners in the agency: a step counts from
+// the last reading before it, by any owner. Any reading of an account makes its reader an owner.
+// Only the social accounts withIDs get the ids of their events: they take more space than
+// everything else, and only order readings of one instant.
 func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series []*metricSeries, err error) {
 	span := qc.figureSpan()
 	args := arguments{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics, span.first.month().utc(), span.end.utc(), withIDs,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics,
+		span.first.month().utc(), span.end.utc(), withIDs,
 	}
 	where := "$2::text[] is null and $4::bigint = 0"
 	if qc.narrowed() {
@@ -100,7 +104,8 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	if between := span.between; between.first < between.end {
 		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
 		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), isGained), "text[]")
-		months = `(metric = any($5) and month >= $6::date and month < ` + from + ` or metric = any($5) and month >= ` + to + ` and month < $7::date
+		months = `(metric = any($5) and month >= $6::date and month < ` + from + `
+			or metric = any($5) and month >= ` + to + ` and month < $7::date
 			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
 	}
 	rows, _ := qc.tx.Query(ctx, `
@@ -207,8 +212,8 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	}
 }
 
-// lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly every
-// account has its last reading before.
+// lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly
+// every account has its last reading before.
 const lookBack = 3
 
 // days is a span of days, its end left out.
@@ -216,12 +221,12 @@ type days struct{ first, end day }
 
 func (s days) has(d day) bool { return d >= s.first && d < s.end }
 
-// figureSpan are the days of which figures are read: those, of the platforms and of UTC, that the range and the period before
-// touch, and a few days before them.
+// figureSpan are the days whose figures are read: the platforms' days and the UTC days that the
+// range and the period before touch, and a few days before them.
 type figureSpan struct {
 	days
-	// between are the months, by their days, that lie between the period before and what is read of the range: only of what there
-	// is, like followers, are they read, as its change counts over them.
+	// between are the months between the period before and what is read of the range. They are read
+	// for stocks only, whose change counts over them.
 	between days
 }
 

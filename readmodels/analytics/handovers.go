@@ -10,7 +10,7 @@ import (
 // narrowed reports whether the answer is about some owners only.
 func (qc *queryContext) narrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
 
-// tellsOwners reports whether it matters to the answer whose a reading is.
+// tellsOwners reports whether the answer depends on the owners of readings.
 func (qc *queryContext) tellsOwners() bool { return qc.narrowed() || qc.byAccount }
 
 // sees reports whether an owner's readings are in the answer.
@@ -24,9 +24,9 @@ type ownerSince struct {
 	from time.Time
 }
 
-// readDayOwners finds out, where the answer tells owners apart, who had accounts of several and with day flows when each day
-// ended: as the last reading before tells, else the first one. A back-fill does not tell it, unless there is nothing else: it is of
-// days that were another one's.
+// readDayOwners finds out who had an account at the end of each day, for accounts that had several
+// owners and have day flows: the owner of the last reading before, else of the first one.
+// Back-fills are ignored, unless there is nothing else: they bring days of earlier owners.
 func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSeries) error {
 	var of []int64
 	for _, s := range series {

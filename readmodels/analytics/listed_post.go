@@ -98,7 +98,8 @@ func (qc *queryContext) scanPost(row pgx.CollectableRow) (p listedPost, err erro
 	var first, previous *time.Time
 	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 		&p.Content, &p.MediaURL, &p.Permalink,
-		&c.CapturedAt, &at.account, &at.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach, &c.Clicks, &c.Saves, &c.AvgWatch,
+		&c.CapturedAt, &at.account, &at.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach,
+		&c.Clicks, &c.Saves, &c.AvgWatch,
 		&several, &first, &previous, &began, &fromZero,
 		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
 	if c.CapturedAt != nil {

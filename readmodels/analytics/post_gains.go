@@ -138,7 +138,6 @@ func bucketOf(at time.Time, buckets []bucket) int {
 type gainRow struct {
 	social   *int64
 	account  *string
-	member   *int64
 	platform domain.Platform
 	current  *bool // in the range; else in the period before it
 	bucket   *int  // from 1 on; 0 is the period before
@@ -177,7 +176,7 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
 }
 
-// gainSets are grouping sets over social_account_id, account_id, member_id, p_id, current and bucket, and which readings they are of.
+// gainSets are grouping sets over social_account_id, account_id, p_id, current and bucket, and which readings they are of.
 type gainSets struct{ where, by string }
 
 // gainRows sums what readings gained, by grouping sets.
@@ -196,7 +195,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		)`+strings.Join(sums, `
 		union all`), append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
-		err = row.Scan(&r.social, &r.account, &r.member, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
+		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
 			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
 		return r, err
@@ -212,7 +211,7 @@ func groupedBy(sets string) string {
 	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
 	var cols []string
 	for _, c := range []struct{ name, kind string }{
-		{"social_account_id", "bigint"}, {"account_id", "text"}, {"member_id", "bigint"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
+		{"social_account_id", "bigint"}, {"account_id", "text"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
 	} {
 		if slices.Contains(grouping, c.name) {
 			cols = append(cols, c.name)

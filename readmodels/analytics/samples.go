@@ -16,22 +16,23 @@ type sample struct {
 	eventID string    // breaks ties; "" as long as no tie needs it
 }
 
-// origin is what the samples of one month of a figure have in common: thousands are in memory at once.
+// origin is what the samples of one month of a figure have in common: thousands are in memory at
+// once.
 type origin struct {
 	owner  owner  // whose readings they are
 	source string // the platform's name for it
 	window string // breaks ties
 }
 
-// compare is the order of capture. At one instant the reading that counts comes first: that of the smaller event id, within
-// one event of the later day, then of the first source and window by name.
+// compare is the order of capture. At one instant the reading that counts comes first: the smaller
+// event id, then the later day, then the first source and window by name.
 func (p *sample) compare(q *sample) int {
 	return cmp.Or(p.at.Compare(q.at), cmp.Compare(p.eventID, q.eventID), cmp.Compare(q.day, p.day),
 		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
 }
 
-// replaces reports whether a reading of the same day counts instead of the present one: a later one, or of one instant the first
-// in order.
+// replaces reports whether a reading of the same day counts instead of the present one: the later
+// reading, or at one instant the first in order.
 func (p *sample) replaces(present *sample) bool {
 	if p.at.Equal(present.at) {
 		return p.compare(present) < 0
@@ -70,8 +71,8 @@ func (d byDay) all(of days) []*sample {
 	return d.samples[from:to]
 }
 
-// put keeps a sample unless one is there that it does not replace. They are tied when only the ids of their events,
-// which were not read, could tell.
+// put keeps a sample unless one is there that it does not replace. They are tied when only the ids
+// of their events, which were not read, could tell.
 func (d byDay) put(of day, p *sample) (tied bool) {
 	i := of - d.first
 	if i < 0 || int(i) >= len(d.samples) {

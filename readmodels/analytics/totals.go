@@ -77,13 +77,13 @@ type metricValue struct {
 
 // stockValue is the value of a metric of which the last reading counts; nil when it was not read in
 // the range.
-func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
+func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
 	if g == nil {
 		return nil
 	}
 	r := qc.query.Range
-	v := &metricValue{metricSeries: s, of: of, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
+	v := &metricValue{metricSeries: s, of: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
 	last := g.last(r.From, r.To, v.counts)
 	if last == nil {
 		return nil
@@ -211,7 +211,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 }
 
-// counts reports whether a reading is the owners', on a day of which no day flow counts.
+// counts reports whether a reading belongs to the owners, on a day without a day flow.
 func (v *metricValue) counts(p *sample) bool {
 	return v.of(p.owner) && (len(v.flows.samples) == 0 || v.flows.of(dayOf(p.at.In(v.zone))) == nil)
 }
@@ -296,7 +296,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 		if isGained(metric) {
 			v = qc.gainedValue(s, buckets, qc.sees)
 		} else {
-			v = qc.stockValue(s, buckets, qc.sees)
+			v = qc.stockValue(s, buckets)
 		}
 		if v != nil {
 			out = append(out, v)
