@@ -84,7 +84,7 @@ func (s *Server) parentOf(ctx context.Context, p Principal) (string, error) {
 func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
 	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
 		var t ticket
-		if t, err = s.tickets.open(text, pattern, r, s.deps.Now()); err != nil {
+		if t, err = openTicket(s.tickets, text, pattern, r, s.deps.Now()); err != nil {
 			return Principal{}, "", err
 		}
 		ticketID = t.ID

@@ -155,12 +155,8 @@ func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, err
 }
 
 func dashboardID(r *http.Request) (string, error) {
-	raw, _ := pathParam(r, paramDashboard.Name)
-	id, ok := domain.HexID(raw)
-	if !ok {
-		return "", domain.InvalidField(paramDashboard.Name, paramDashboard.wrong)
-	}
-	return id, nil
+	p := &Params{get: func(name string) (string, bool) { return pathParam(r, name) }}
+	return p.dashboard(), p.Err()
 }
 
 // caller is what a record will say about who asked for it, in a role. Operators and main applications act for no agency.

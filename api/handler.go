@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -162,7 +163,7 @@ type Server struct {
 	socketIO   *stream.SocketIO
 	limits     *rateLimits
 	doorkeeper *doorkeeper
-	tickets    *ticketSeal
+	tickets    cipher.AEAD // seals tickets of streams
 	paths      pathFolder
 
 	closing <-chan struct{} // closed by close: progress of rebuilds ends

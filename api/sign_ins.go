@@ -49,8 +49,8 @@ func (s *Server) signInRoutes() []Operation {
 	link.BodyOptional = true
 	return []Operation{
 		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
-		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUserID, s.getSessions)},
-		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, answering(parseSession, s.endSession)},
+		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUser, s.sessions)},
+		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, answering(parseSession, s.sessions)},
 	}
 }
 
@@ -63,35 +63,25 @@ func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, e
 	return s.deps.Entities.User(ctx, scope, readmodels.UsersQuery{}, id)
 }
 
-func (s *Server) getSessions(r *http.Request, user string) ([]SignInSession, error) {
-	of, err := s.agencysUser(r.Context(), user)
-	if err != nil {
-		return nil, err
-	}
-	return s.sessions(r.Context(), of)
-}
-
 type sessionOfUser struct{ user, session string }
+
+func parseUser(p *Params) sessionOfUser { return sessionOfUser{user: parseUserID(p)} }
 
 func parseSession(p *Params) sessionOfUser {
 	return sessionOfUser{parseUserID(p), p.text(paramSession)}
 }
 
-// endSession answers the sessions that are left.
-func (s *Server) endSession(r *http.Request, ended sessionOfUser) ([]SignInSession, error) {
-	of, err := s.agencysUser(r.Context(), ended.user)
-	if err == nil {
-		err = s.deps.SignIns.EndSession(r.Context(), of, ended.session)
+// sessions answers where a user is signed in, after the named session, if one is named, has ended.
+func (s *Server) sessions(r *http.Request, named sessionOfUser) ([]SignInSession, error) {
+	of, err := s.agencysUser(r.Context(), named.user)
+	if err == nil && named.session != "" {
+		err = s.deps.SignIns.EndSession(r.Context(), of, named.session)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.sessions(r.Context(), of)
-}
-
-func (s *Server) sessions(ctx context.Context, of readmodels.User) ([]SignInSession, error) {
-	sessions, err := s.deps.SignIns.Sessions(ctx, of)
-	return append([]SignInSession{}, sessions...), err
+	list, err := s.deps.SignIns.Sessions(r.Context(), of)
+	return append([]SignInSession{}, list...), err
 }
 
 // SignInLinkFor is how long a [SignInLink] works unless its maker chooses otherwise.

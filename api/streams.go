@@ -149,7 +149,7 @@ func (s *Server) postTicket(r *http.Request, path string) (ticketBody, error) {
 	if ends := s.believedUntil(p); ends.Before(t.Until) {
 		t.Until = ends
 	}
-	sealed, err := s.tickets.seal(t)
+	sealed, err := t.seal(s.tickets)
 	return ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, err
 }
 
@@ -164,11 +164,8 @@ type ticket struct {
 	Until     time.Time `json:"e"`
 }
 
-// ticketSeal seals tickets and opens them.
-type ticketSeal struct{ aead cipher.AEAD }
-
 // newTicketSeal takes a key of 32 bytes; nil: one that only this process has.
-func newTicketSeal(key []byte) (*ticketSeal, error) {
+func newTicketSeal(key []byte) (cipher.AEAD, error) {
 	if key == nil {
 		key = make([]byte, 32)
 		_, _ = rand.Read(key) // never fails
@@ -177,33 +174,29 @@ func newTicketSeal(key []byte) (*ticketSeal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key of tickets: %w", err)
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("key of tickets: %w", err)
-	}
-	return &ticketSeal{aead}, nil
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 // ticketUse keeps a ticket from being taken for anything else that the key may seal some day.
 const ticketUse = "ledgerboard stream ticket 1"
 
-func (t *ticketSeal) seal(content ticket) (string, error) {
-	raw, err := json.Marshal(content)
+func (t ticket) seal(by cipher.AEAD) (string, error) {
+	raw, err := json.Marshal(t)
 	if err != nil {
 		return "", fmt.Errorf("encode ticket: %w", err)
 	}
-	sealed := t.aead.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it makes its nonce itself, a random one
+	sealed := by.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it makes its nonce itself, a random one
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// open returns what a ticket holds, if it opens this stream now.
-func (t *ticketSeal) open(text, path string, r *http.Request, now time.Time) (ticket, error) {
+// openTicket returns what a ticket holds, if it opens this stream now.
+func openTicket(sealedBy cipher.AEAD, text, path string, r *http.Request, now time.Time) (ticket, error) {
 	again := "Get a new one from POST /api/notices/ticket?path=" + path + "."
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return ticket{}, unauthenticated("The ticket is not one of this service. %s", again)
+	var raw []byte
+	if err == nil {
+		raw, err = sealedBy.Open(nil, nil, sealed, []byte(ticketUse))
 	}
-	raw, err := t.aead.Open(nil, nil, sealed, []byte(ticketUse))
 	if err != nil {
 		return ticket{}, unauthenticated("The ticket is not one of this service. %s", again)
 	}
