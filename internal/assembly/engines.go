@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -83,4 +84,33 @@ func (s *Service) Fold(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
+}
+
+// Looks opens the engine's tables and the vault, for operators who look at the database alone.
+func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
+	pool, err := p.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := p.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return desk.NewLooks(desk.LooksConfig{Engine: pool, Vault: kept, Tables: p.Tables}), nil
+}
+
+// Desk opens what operators need: what [Parts.Looks] opens, and the log, whatever is wrong with its topics.
+func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
+	engines, err := p.enginesAsIs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	looks, err := p.Looks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log, logger := p.log.value, p.settings.Logger // the engines have opened it
+	changes := dashboardCommands(log, p.brokers.value.topics)
+	changes.Logger = logger
+	return desk.New(desk.Config{Looks: looks, Log: log, Engines: engines, Changes: changes, Logger: logger}), nil
 }
