@@ -87,37 +87,31 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	if known, err := e.named(); err != nil || known != nil {
 		return known, err
 	}
-	raw, err := publicKeys(s.DataDir)
-	if err != nil || raw == nil {
+	beside, err := publicKeys(s.DataDir)
+	if err != nil || len(beside) == 0 {
 		return nil, err
 	}
-	known, err := proof.ParseVerifiers(strings.Fields(string(raw))...)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", checkpointPublic, err)
-	}
-	return known, nil
+	known, err := proof.ParseVerifiers(beside...)
+	return known, named("read "+checkpointPublic, err)
 }
 
-// publicKeys are those in the data directory; nil when there is no file of them.
-func publicKeys(dir string) ([]byte, error) {
+// publicKeys are those in the data directory.
+func publicKeys(dir string) ([]string, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, checkpointPublic))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read public key: %w", err)
-	default:
-		return raw, nil
 	}
+	return strings.Fields(string(raw)), named("read public key", err)
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
 func (p *process) keepPublicKey(public string) error {
-	raw, err := publicKeys(p.DataDir)
-	if err != nil || slices.Contains(strings.Fields(string(raw)), public) {
+	keys, err := publicKeys(p.DataDir)
+	if err != nil || slices.Contains(keys, public) {
 		return err
 	}
-	return backup.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
+	text := strings.Join(append(keys, public), "\n") + "\n"
+	return backup.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), []byte(text), 0o644)
 }
 
 type checkpointing struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -80,7 +79,7 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 		return nil, err
 	}
 	beside, err := publicKeys(p.DataDir)
-	if keys = append(keys, strings.Fields(string(beside))...); err != nil || len(keys) == 0 {
+	if keys = append(keys, beside...); err != nil || len(keys) == 0 {
 		return nil, err
 	}
 	return proof.ParseVerifiers(keys...)

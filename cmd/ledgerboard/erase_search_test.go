@@ -288,9 +288,7 @@ func picturesOf(t *testing.T, a *process) *vault.Pictures {
 	t.Helper()
 	keys, err := vault.ParseKeys(strings.Repeat("5a", 32))
 	require.NoError(t, err)
-	pictures, err := vault.NewPictures(a.KeptPool, keys)
-	require.NoError(t, err)
-	return pictures
+	return vault.NewPictures(a.KeptPool, keys)
 }
 
 func requirePictures(t *testing.T, a *process, people int) {

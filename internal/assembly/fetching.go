@@ -64,10 +64,6 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := vault.NewPictures(states, p.settings.SecretsKeys)
-	if err != nil {
-		return nil, err
-	}
 	claims, pauses := vault.NewFetching(states), vault.NewPauses(kept)
 	c.Collect.Observe, c.Collect.Clients, c.Collect.Budget = newFetchMetrics(p.registered), network.clients, network.gate
 	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
@@ -92,7 +88,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
 	}
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
-	job := &pictureJob{shown, readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), f.schedule.Paused, c.Now, p.settings.Logger}
+	job := &pictureJob{vault.NewPictures(states, p.settings.SecretsKeys), readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), f.schedule.Paused, c.Now, p.settings.Logger}
 	f.schedule.Pictures = job.take
 	return f, nil
 }

@@ -82,12 +82,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			PublicURL: in.PublicURL, Provider: in.Provider != nil,
 		}
 	}
-	kept, err := s.keptPictures()
-	if err != nil {
-		return nil, err
-	}
-	if kept != nil {
-		deps.Pictures = kept
+	if keys := s.settings.SecretsKeys; len(keys) > 0 { // else this process opens no picture
+		deps.Pictures = vault.NewPictures(s.KeptPool, keys)
 	}
 	return api.Handler(deps)
 }

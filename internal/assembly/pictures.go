@@ -104,11 +104,3 @@ func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (
 	}
 	return false, nil
 }
-
-// keptPictures are the pictures that the HTTP layer shows; nil: this process has no key that opens them.
-func (s *Service) keptPictures() (*vault.Pictures, error) {
-	if len(s.settings.SecretsKeys) == 0 {
-		return nil, nil
-	}
-	return vault.NewPictures(s.KeptPool, s.settings.SecretsKeys)
-}

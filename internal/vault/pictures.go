@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,12 +27,7 @@ type Pictures struct {
 }
 
 // NewPictures returns the pictures of a pool that [Open] or [OpenFetching] made. The first key seals, all open.
-func NewPictures(pool *pgxpool.Pool, keys Keys) (*Pictures, error) {
-	if err := keys.validate(); err != nil {
-		return nil, fmt.Errorf("check keys of pictures: %w", err)
-	}
-	return &Pictures{pool, slices.Clone(keys)}, nil
-}
+func NewPictures(pool *pgxpool.Pool, keys Keys) *Pictures { return &Pictures{pool, keys} }
 
 // KeyIDs name the keys that open pictures: one under another key counts as none.
 func (p *Pictures) KeyIDs() []string { return p.keys.ids() }

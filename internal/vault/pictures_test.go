@@ -19,9 +19,7 @@ type picturesWith struct{ *vault.Pictures }
 
 func newPictures(t *testing.T, pool *pgxpool.Pool, keys ...vault.Key) picturesWith {
 	t.Helper()
-	p, err := vault.NewPictures(pool, keys)
-	require.NoError(t, err)
-	return picturesWith{p}
+	return picturesWith{vault.NewPictures(pool, keys)}
 }
 
 func (p picturesWith) begins(t *testing.T, post domain.PostRef, at time.Time) bool {
