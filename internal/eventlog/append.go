@@ -114,19 +114,70 @@ func (l *Log) producerOf(topic string) *producer {
 	return l.others
 }
 
-// maxHandedOver bounds the appends whose publisher has not answered, per producer: while brokers are
-// away, callers give up at their deadlines and their publishes would pile up behind them.
+// openAppends are the records that were handed over to a client and not answered.
+type openAppends struct {
+	slots  chan struct{} // one for each: while brokers are away, callers give up at their deadlines and their records would pile up
+	mu     sync.RWMutex  // held for reading while a record is handed over: close waits for none and misses none
+	closed bool
+	open   sync.WaitGroup
+}
+
+func newOpenAppends(most int) *openAppends { return &openAppends{slots: make(chan struct{}, most)} }
+
+// begin hands a record over once there is room; whoever hears the answer calls answered. Its error means that nothing was handed over.
+func (o *openAppends) begin(ctx context.Context, handOver func()) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	select {
+	case o.slots <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%d records wait for the brokers: %w", cap(o.slots), context.Cause(ctx))
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if o.closed {
+		<-o.slots
+		return ErrClosed
+	}
+	o.open.Add(1)
+	handOver()
+	return nil
+}
+
+func (o *openAppends) answered() {
+	<-o.slots
+	o.open.Done()
+}
+
+// close refuses new records, waits for those under way, but not longer than patience, and disconnects then: without brokers a client
+// tries for minutes.
+func (o *openAppends) close(patience time.Duration, disconnect func() error) error {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		o.open.Wait()
+		done <- disconnect()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("close: %d records were not answered within %s: %w", len(o.slots), patience, ErrOutcomeUnknown)
+	}
+}
+
+// maxHandedOver bounds the appends whose publisher has not answered, per producer.
 const maxHandedOver = 4096
 
 // producer is one watermill publisher: one sarama producer.
 type producer struct {
+	*openAppends
+
 	publisher *kafka.Publisher
 	wireName  func(topic string) string
-	slots     chan struct{}
-
-	mu     sync.RWMutex // held for reading while an append starts: close waits for none and misses none
-	closed bool
-	open   sync.WaitGroup
 }
 
 func newProducer(cfg Config) (*producer, error) {
@@ -136,51 +187,17 @@ func newProducer(cfg Config) (*producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect producer: %w", err)
 	}
-	return &producer{publisher: publisher, wireName: cfg.wireName, slots: make(chan struct{}, maxHandedOver)}, nil
+	return &producer{newOpenAppends(maxHandedOver), publisher, cfg.wireName}, nil
 }
 
 // publish begins to publish, in a goroutine of its own, so that the caller's deadline does not wait for Publish, which retries
 // for as long as the brokers are away. Its error means that nothing was begun.
 func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%d appends wait for the brokers: %w", maxHandedOver, context.Cause(ctx))
-	}
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	if p.closed {
-		<-p.slots
-		return nil, ErrClosed
-	}
-	p.open.Add(1)
 	done := make(chan error, 1)
-	go func() {
-		defer p.open.Done()
-		done <- p.publisher.Publish(p.wireName(r.Topic), messageOf(context.WithoutCancel(ctx), r))
-		<-p.slots
-	}()
-	return done, nil
-}
-
-// close refuses new appends and waits for those under way, but not longer than patience: without
-// brokers the publisher tries for minutes.
-func (p *producer) close(patience time.Duration) error {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	done := make(chan error, 1)
-	go func() {
-		p.open.Wait()
-		done <- p.publisher.Close()
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(patience):
-		return fmt.Errorf("close producer: %d appends were not answered within %s: %w", len(p.slots), patience, ErrOutcomeUnknown)
-	}
+	return done, p.begin(ctx, func() {
+		go func() {
+			defer p.answered()
+			done <- p.publisher.Publish(p.wireName(r.Topic), messageOf(context.WithoutCancel(ctx), r))
+		}()
+	})
 }

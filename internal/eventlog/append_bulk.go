@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// maxBulk bounds the records that were handed to kgo and not answered. While brokers are away, callers
-	// give up at their deadlines and their records would pile up behind them.
+	// maxBulk bounds the records that were handed to kgo and not answered.
 	maxBulk = 16_384
 	// bulkLinger is how long a partition's request waits for more records: callers then share requests.
 	bulkLinger = 2 * time.Millisecond
@@ -127,13 +126,12 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		if b.errs[i] != nil {
 			continue
 		}
-		err := l.takeSlot(ctx)
-		if err == nil {
-			err = l.handOver(handedOver, r, func(_ *kgo.Record, err error) {
-				<-l.slots
+		err := l.bulk.begin(ctx, func() {
+			l.client.Produce(handedOver, r, func(_ *kgo.Record, err error) {
+				l.bulk.answered()
 				answers <- answer{i, err}
 			})
-		}
+		})
 		if err != nil {
 			b.fail(i, false, err)
 			continue
@@ -158,18 +156,6 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 	}
 }
 
-// handOver gives a record to kgo, unless the log is closed: kgo would never answer for it. The caller holds a slot.
-func (l *Log) handOver(ctx context.Context, r *kgo.Record, answered func(*kgo.Record, error)) error {
-	l.handing.RLock()
-	defer l.handing.RUnlock()
-	if l.closing.Load() {
-		<-l.slots
-		return ErrClosed
-	}
-	l.client.Produce(ctx, r, answered)
-	return nil
-}
-
 func (b *batch) answered(a answer) {
 	b.open[a.at] = false
 	switch {
@@ -187,31 +173,4 @@ func (b *batch) leaveOpen(cause error) {
 			b.fail(i, true, cause)
 		}
 	}
-}
-
-// takeSlot waits for room for a record; its error says that the record was not handed over.
-func (l *Log) takeSlot(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if l.closing.Load() {
-		return ErrClosed
-	}
-	select {
-	case l.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%d records wait for the brokers: %w", maxBulk, context.Cause(ctx))
-	}
-}
-
-// closeBulk waits for the answers to what was handed over, but not longer than patience, and disconnects.
-func (l *Log) closeBulk(patience time.Duration) error {
-	defer l.client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if l.client.Flush(ctx) != nil {
-		return fmt.Errorf("close: %d records were not answered within %s: %w", len(l.slots), patience, ErrOutcomeUnknown)
-	}
-	return nil
 }

@@ -36,17 +36,17 @@ const (
 // max.message.bytes. All findings are joined;
 // each wraps [ErrUnsafeTopic] and names the command that fixes it. Other errors mean that the
 // brokers could not be asked.
-func (l *Log) Check(ctx context.Context) error {
+func (cl *cluster) Check(ctx context.Context) error {
 	var errs []error
-	for _, spec := range l.codec.Topics() {
-		errs = append(errs, l.checkTopic(ctx, spec))
+	for _, spec := range cl.codec.Topics() {
+		errs = append(errs, cl.checkTopic(ctx, spec))
 	}
 	return errors.Join(errs...)
 }
 
 // RunChecks runs [Log.Check] every interval until ctx ends and hands each result
 // to report, nil included. It does not check at once: [Open] did.
-func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
+func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -54,7 +54,7 @@ func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(er
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			err := l.Check(ctx)
+			err := cl.Check(ctx)
 			if ctx.Err() != nil {
 				return
 			}
@@ -63,21 +63,21 @@ func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(er
 	}
 }
 
-func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
-	described, err := l.describe(ctx, spec.Name)
+func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec) error {
+	described, err := cl.describe(ctx, spec.Name)
 	if err != nil {
 		return err
 	}
-	name := l.cfg.wireName(spec.Name)
-	settings, err := l.settings(ctx, name)
+	name := cl.cfg.wireName(spec.Name)
+	settings, err := cl.settings(ctx, name)
 	if err != nil {
 		return err
 	}
-	brokers, err := l.admin.ListBrokers(ctx)
+	brokers, err := cl.admin.ListBrokers(ctx)
 	if err != nil {
 		return fmt.Errorf("list brokers: %w", err)
 	}
-	t := topicCheck{name: name, bootstrap: strings.Join(l.cfg.Brokers, ","), spec: spec, settings: settings}
+	t := topicCheck{name: name, bootstrap: strings.Join(cl.cfg.Brokers, ","), spec: spec, settings: settings}
 	for _, p := range described.partitions {
 		if t.replicas == 0 || len(p.Replicas) < t.replicas { // of the partition that has the fewest
 			t.replicas = len(p.Replicas)
@@ -91,8 +91,8 @@ func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
 	return errors.Join(t.errs...)
 }
 
-func (l *Log) settings(ctx context.Context, name string) (map[string]string, error) {
-	configs, err := l.admin.DescribeTopicConfigs(ctx, name)
+func (cl *cluster) settings(ctx context.Context, name string) (map[string]string, error) {
+	configs, err := cl.admin.DescribeTopicConfigs(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
 	}

@@ -29,21 +29,21 @@ var ErrNoTopic = errors.New("the log is not there yet")
 
 // createMissing creates the topics that are not there, unless none is to be created. A topic that exists is left
 // as it is: what is wrong with it is for [Log.Check] to say and for an operator to mend.
-func (l *Log) createMissing(ctx context.Context) error {
+func (cl *cluster) createMissing(ctx context.Context) error {
 	brokers := 0 // not counted yet
-	for _, spec := range l.codec.Topics() {
-		_, err := l.describe(ctx, spec.Name)
+	for _, spec := range cl.codec.Topics() {
+		_, err := cl.describe(ctx, spec.Name)
 		switch {
 		case !errors.Is(err, errTopicMissing):
-		case l.cfg.Existing:
-			err = fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
+		case cl.cfg.Existing:
+			err = fmt.Errorf("topic %s: %w", cl.cfg.wireName(spec.Name), ErrNoTopic)
 		default:
 			err = nil
 			if brokers == 0 {
-				brokers, err = l.awaitBrokers(ctx)
+				brokers, err = cl.awaitBrokers(ctx)
 			}
 			if err == nil {
-				err = l.create(ctx, spec, brokers)
+				err = cl.create(ctx, spec, brokers)
 			}
 		}
 		if err != nil {
@@ -53,8 +53,8 @@ func (l *Log) createMissing(ctx context.Context) error {
 	return nil
 }
 
-func (l *Log) create(ctx context.Context, spec TopicSpec, brokers int) error {
-	name := l.cfg.wireName(spec.Name)
+func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int) error {
+	name := cl.cfg.wireName(spec.Name)
 	replicas := min(spec.ReplicationFactor, int16(brokers))
 	configs := map[string]*string{}
 	for key, value := range spec.Configs {
@@ -62,27 +62,27 @@ func (l *Log) create(ctx context.Context, spec TopicSpec, brokers int) error {
 	}
 	insync := strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
 	configs["min.insync.replicas"] = &insync
-	_, err := l.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
+	_, err := cl.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another process may be starting too
 		return fmt.Errorf("create topic %s with %d partitions, %d replicas: %w", name, spec.Partitions, replicas, err)
 	}
 	if replicas < spec.ReplicationFactor {
-		l.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
+		cl.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
 			"topic", name, "replicas", replicas, "defined", spec.ReplicationFactor)
 	}
-	l.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
-	return l.awaitLeaders(ctx, spec)
+	cl.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
+	return cl.awaitLeaders(ctx, spec)
 }
 
 // awaitBrokers counts the brokers, and waits a while until as many are there as topics have replicas, or as are named: they come up one after the
 // other, and a topic keeps for ever the replicas that it was made with. There is one at least, or an error.
-func (l *Log) awaitBrokers(ctx context.Context) (there int, err error) {
+func (cl *cluster) awaitBrokers(ctx context.Context) (there int, err error) {
 	want := 0
-	for _, spec := range l.codec.Topics() {
-		want = max(want, min(int(spec.ReplicationFactor), len(l.cfg.Brokers)))
+	for _, spec := range cl.codec.Topics() {
+		want = max(want, min(int(spec.ReplicationFactor), len(cl.cfg.Brokers)))
 	}
 	return countBrokers(ctx, want, func(ctx context.Context) (int, error) {
-		brokers, err := l.admin.ListBrokers(ctx)
+		brokers, err := cl.admin.ListBrokers(ctx)
 		return len(brokers), err
 	})
 }
@@ -109,9 +109,9 @@ func countBrokers(ctx context.Context, want int, list func(context.Context) (int
 
 // awaitLeaders waits until the topic can be written to: brokers answer the creation before all of
 // them know the topic.
-func (l *Log) awaitLeaders(ctx context.Context, spec TopicSpec) error {
+func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		described, err := l.describe(ctx, spec.Name)
+		described, err := cl.describe(ctx, spec.Name)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -123,7 +123,7 @@ func (l *Log) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 		return struct{}{}, nil
 	}, backoff.WithMaxElapsedTime(topicReadyTime))
 	if err != nil {
-		return fmt.Errorf("await topic %s: %w", l.cfg.wireName(spec.Name), err)
+		return fmt.Errorf("await topic %s: %w", cl.cfg.wireName(spec.Name), err)
 	}
 	return nil
 }

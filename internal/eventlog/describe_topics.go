@@ -24,16 +24,16 @@ type topicState struct {
 
 // describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
 // deleted and created again would be the old one, and a checkpoint of another log would pass.
-func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
-	if _, err := l.spec(topic); err != nil {
+func (cl *cluster) describe(ctx context.Context, topic string) (topicState, error) {
+	if _, err := cl.spec(topic); err != nil {
 		return topicState{}, err
 	}
-	d := topicState{name: l.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
+	d := topicState{name: cl.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
 	req := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
 	asked.Topic = new(d.name)
 	req.Topics = append(req.Topics, asked)
-	resp, err := req.RequestWith(ctx, l.client)
+	resp, err := req.RequestWith(ctx, cl.client)
 	if err == nil && len(resp.Topics) != 1 {
 		err = errTopicMissing
 	}
@@ -73,27 +73,27 @@ const leaderAnswersWithin = time.Second
 
 // TakesRecords asks the leader of each partition of a topic where it ends: an error means that one does not answer now, so that
 // changes wait or fail.
-func (l *Log) TakesRecords(ctx context.Context, topic string) error {
+func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeout(ctx, leaderAnswersWithin)
 	defer cancel()
-	described, err := l.describe(ctx, topic)
+	described, err := cl.describe(ctx, topic)
 	if err != nil {
 		return err
 	}
-	_, err = offsets(ctx, described, l.admin.ListEndOffsets)
+	_, err = offsets(ctx, described, cl.admin.ListEndOffsets)
 	return err
 }
 
 // Describe returns the topics of the log as the brokers describe them now, for operators. What is wrong with the
 // settings of one stands in its Problem.
-func (l *Log) Describe(ctx context.Context) ([]operator.Topic, error) {
+func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	var topics []operator.Topic
-	for _, spec := range l.codec.Topics() {
-		topic, err := l.describeTopic(ctx, spec)
+	for _, spec := range cl.codec.Topics() {
+		topic, err := cl.describeTopic(ctx, spec)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.checkTopic(ctx, spec); errors.Is(err, ErrUnsafeTopic) {
+		if err := cl.checkTopic(ctx, spec); errors.Is(err, ErrUnsafeTopic) {
 			topic.Problem = err.Error()
 		} else if err != nil {
 			return nil, err
@@ -103,15 +103,15 @@ func (l *Log) Describe(ctx context.Context) ([]operator.Topic, error) {
 	return topics, nil
 }
 
-func (l *Log) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
+func (cl *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
 	topic := operator.Topic{Name: spec.Name, Partitions: []operator.TopicPartition{}}
-	described, err := l.describe(ctx, spec.Name)
+	described, err := cl.describe(ctx, spec.Name)
 	if err == nil {
-		topic.Settings, err = l.settings(ctx, described.name)
+		topic.Settings, err = cl.settings(ctx, described.name)
 	}
 	var ranges []PartitionRange
 	if err == nil {
-		ranges, err = l.ranges(ctx, described)
+		ranges, err = cl.ranges(ctx, described)
 	}
 	for _, r := range ranges {
 		p := described.partitions[r.Partition]
@@ -124,8 +124,8 @@ func (l *Log) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic
 
 // DeleteGroup deletes a consumer group. One that is not there is deleted already; of one whose members are about to leave,
 // brokers forget the positions by themselves.
-func (l *Log) DeleteGroup(ctx context.Context, group string) error {
-	answers, err := l.admin.DeleteGroups(ctx, group)
+func (cl *cluster) DeleteGroup(ctx context.Context, group string) error {
+	answers, err := cl.admin.DeleteGroups(ctx, group)
 	if err == nil {
 		err = answers[group].Err
 	}

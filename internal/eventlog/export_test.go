@@ -48,7 +48,7 @@ func (c Config) WithPrefix(prefix string) Config {
 func (c Config) WireName(topic string) string { return c.wireName(topic) }
 
 // HandedOver is how many records of batches wait for answers.
-func (l *Log) HandedOver() int { return len(l.slots) }
+func (l *Log) HandedOver() int { return len(l.bulk.slots) }
 
 // MaxBulk is how many records of batches may wait for answers.
 const MaxBulk = maxBulk

@@ -27,7 +27,7 @@ var errNoPartition = errors.New("the broker's answer holds no partition (a quota
 // which is how a scan knows that compaction left nothing up to its end, and it names the topic by its
 // id, so that a topic created again under the same name is an error and not other data.
 type fetcher struct {
-	log       *Log
+	cluster   *cluster
 	topic     string // the domain's name
 	id        TopicID
 	partition int32
@@ -38,8 +38,8 @@ type fetcher struct {
 	leader int32 // -1: not known
 }
 
-func (l *Log) newFetcher(topic string, id TopicID, partition, maxBytes int32) *fetcher {
-	return &fetcher{log: l, topic: topic, id: id, partition: partition, maxBytes: maxBytes, leader: -1}
+func (cl *cluster) newFetcher(topic string, id TopicID, partition, maxBytes int32) *fetcher {
+	return &fetcher{cluster: cl, topic: topic, id: id, partition: partition, maxBytes: maxBytes, leader: -1}
 }
 
 // fetchRetryTime bounds how long a fetch rides out a leader election or a broker's restart.
@@ -75,7 +75,7 @@ func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
 	if err := f.findLeader(ctx); err != nil {
 		return fetched{}, err
 	}
-	response, err := f.log.client.Broker(int(f.leader)).Request(ctx, f.request(offset))
+	response, err := f.cluster.client.Broker(int(f.leader)).Request(ctx, f.request(offset))
 	if err != nil {
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
 	}
@@ -97,7 +97,7 @@ func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
 	req.SessionEpoch = -1 // no fetch session: every answer names the partition
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 0, 0, f.maxBytes
 	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic, topic.TopicID = f.log.cfg.wireName(f.topic), f.id
+	topic.Topic, topic.TopicID = f.cluster.cfg.wireName(f.topic), f.id
 	partition := kmsg.NewFetchRequestTopicPartition()
 	partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = f.partition, offset, f.maxBytes
 	topic.Partitions = append(topic.Partitions, partition)
@@ -107,7 +107,7 @@ func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
 
 func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetched, error) {
 	opts := kgo.ProcessFetchPartitionOpts{Offset: offset, Topic: f.topic, Partition: f.partition, KeepControlRecords: true}
-	part, next := kgo.ProcessFetchPartition(opts, p, f.log.decompressor, nil)
+	part, next := kgo.ProcessFetchPartition(opts, p, f.cluster.decompressor, nil)
 	if errors.Is(part.Err, kerr.OffsetOutOfRange) {
 		return fetched{}, fmt.Errorf("%w: %s/%d at %d", ErrOutOfRange, f.topic, f.partition, offset)
 	}
@@ -124,7 +124,7 @@ func (f *fetcher) findLeader(ctx context.Context) error {
 	if f.leader >= 0 {
 		return nil
 	}
-	described, err := f.log.describe(ctx, f.topic)
+	described, err := f.cluster.describe(ctx, f.topic)
 	if err != nil {
 		return err
 	}

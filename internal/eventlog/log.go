@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -21,8 +20,8 @@ var ErrUnknownTopic = errors.New("unknown topic")
 // ErrClosed says that the log was closed before the call; nothing was appended.
 var ErrClosed = errors.New("the log is closed")
 
-// Log is the event log on a Kafka cluster. It is safe for concurrent use.
-type Log struct {
+// cluster is what a log and a restore know of the brokers and do with their topics: it describes, checks, makes and reads them.
+type cluster struct {
 	cfg   Config
 	codec Codec
 	log   *slog.Logger
@@ -31,37 +30,42 @@ type Log struct {
 	admin  *kadm.Client
 	// decompressor is client's, with its bound: raw fetches are unpacked by themselves.
 	decompressor kgo.Decompressor
+}
+
+// Log is the event log on a Kafka cluster. It is safe for concurrent use.
+type Log struct {
+	*cluster
+
 	// One producer of its own for `dashboards`, so that a command never waits behind a batch of
 	// readings; one for all other topics.
 	dashboards, others *producer
 
-	slots chan struct{} // one for each record that was handed to client and not answered
+	bulk *openAppends // in client
 
-	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
-	closing atomic.Bool  // nothing is handed over any more
-	close   sync.Once
-	closed  error
+	close  sync.Once
+	closed error
 }
 
-// Open connects both clients, creates the topics that are missing, and runs [Log.Check]. Its error
+// Open connects both clients, creates the topics that are missing, and runs Check. Its error
 // says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("open event log: %w", err)
-	}
-	l, err := newLog(ctx, cfg, bulkOptions(cfg))
+	cl, err := newCluster(ctx, cfg, bulkOptions(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
+	l := &Log{cluster: cl, bulk: newOpenAppends(maxBulk)}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
 	}
 	return l, nil
 }
 
-// newLog is a log whose brokers nobody has spoken to yet. It warns when nothing will encrypt what is said to them.
-func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) {
+// newCluster is one whose brokers nobody has spoken to yet. It warns when nothing will encrypt what is said to them.
+func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
 	if open := cfg.inTheOpen(); len(open) > 0 {
 		cfg.Logger.WarnContext(ctx, "brokers are spoken to without TLS: whoever is on the way reads the log and the password, and can write; "+
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
@@ -70,18 +74,15 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{
-		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger,
-		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
-	}
-	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	return l, nil
+	cl := &cluster{cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger, client: client, admin: kadm.NewClient(client)}
+	cl.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	return cl, nil
 }
 
 // reach asks whether a broker answers.
-func (l *Log) reach(ctx context.Context) error {
-	if err := l.client.Ping(ctx); err != nil {
-		return fmt.Errorf("no broker answers (%s): %w", l.cfg.lookAt(err), err)
+func (cl *cluster) reach(ctx context.Context) error {
+	if err := cl.client.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker answers (%s): %w", cl.cfg.lookAt(err), err)
 	}
 	return nil
 }
@@ -118,38 +119,36 @@ func (l *Log) Close() error { return l.closeWithin(closePatience) }
 
 func (l *Log) closeWithin(patience time.Duration) error {
 	l.close.Do(func() {
-		l.handing.Lock()
-		l.closing.Store(true)
-		l.handing.Unlock()
 		errs := make([]error, 3)
 		var ended sync.WaitGroup
 		for i, p := range []*producer{l.dashboards, l.others} {
 			if p != nil {
-				ended.Go(func() { errs[i] = p.close(patience) })
+				ended.Go(func() { errs[i] = p.close(patience, p.publisher.Close) })
 			}
 		}
-		ended.Go(func() { errs[2] = l.closeBulk(patience) })
+		ended.Go(func() { errs[2] = l.bulk.close(patience, func() error { return nil }) })
 		ended.Wait()
+		l.client.Close()
 		l.closed = errors.Join(errs...)
 	})
 	return l.closed
 }
 
 // Codec returns the log's codec.
-func (l *Log) Codec() Codec { return l.codec }
+func (cl *cluster) Codec() Codec { return cl.codec }
 
 // Decode reads a record strictly, as [Codec.Decode] does; one that lies in another partition than its key's is [ErrMalformed].
-func (l *Log) Decode(r Record) (domain.Recorded, error) {
-	e, err := l.codec.Decode(r)
-	if home := PartitionOf(r.Key, l.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
+func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
+	e, err := cl.codec.Decode(r)
+	if home := PartitionOf(r.Key, cl.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
 		err = fmt.Errorf("%w: its key belongs to partition %d", ErrMalformed, home)
 	}
 	return e, err
 }
 
 // spec returns the definition of a topic, or [ErrUnknownTopic].
-func (l *Log) spec(topic string) (TopicSpec, error) {
-	spec, ok := l.codec.topics[topic]
+func (cl *cluster) spec(topic string) (TopicSpec, error) {
+	spec, ok := cl.codec.topics[topic]
 	if !ok {
 		return TopicSpec{}, fmt.Errorf("%w %q", ErrUnknownTopic, topic)
 	}

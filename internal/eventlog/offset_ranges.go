@@ -39,21 +39,21 @@ func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 
 // Ranges returns what each partition of the topic holds, in the order of the partitions, and the
 // topic's id.
-func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
-	described, err := l.describe(ctx, topic)
+func (cl *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
+	described, err := cl.describe(ctx, topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
-	ranges, err := l.ranges(ctx, described)
+	ranges, err := cl.ranges(ctx, described)
 	return ranges, described.id, err
 }
 
-func (l *Log) ranges(ctx context.Context, described topicState) ([]PartitionRange, error) {
-	starts, err := offsets(ctx, described, l.admin.ListStartOffsets)
+func (cl *cluster) ranges(ctx context.Context, described topicState) ([]PartitionRange, error) {
+	starts, err := offsets(ctx, described, cl.admin.ListStartOffsets)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := offsets(ctx, described, l.admin.ListEndOffsets)
+	ends, err := offsets(ctx, described, cl.admin.ListEndOffsets)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +66,12 @@ func (l *Log) ranges(ctx context.Context, described topicState) ([]PartitionRang
 
 // ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it
 // is not written yet, [ErrOutOfRange] that the log does not reach there.
-func (l *Log) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
-	described, err := l.describe(ctx, at.Topic)
+func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
+	described, err := cl.describe(ctx, at.Topic)
 	if err != nil {
 		return Record{}, err
 	}
-	got, err := l.newFetcher(at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
+	got, err := cl.newFetcher(at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
 	if err != nil {
 		return Record{}, err
 	}

@@ -11,24 +11,20 @@ import (
 )
 
 // Target is where a backup is restored to.
-type Target struct{ log *Log }
+type Target struct{ *cluster }
 
 // OpenTarget connects and does nothing more.
 func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
-	}
-	l, err := newLog(ctx, cfg, targetOptions())
+	cl, err := newCluster(ctx, cfg, targetOptions())
 	if err == nil {
-		if err = l.reach(ctx); err != nil {
-			l.client.Close()
+		if err = cl.reach(ctx); err != nil {
+			cl.client.Close()
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
 	}
-	return &Target{log: l}, nil
+	return &Target{cl}, nil
 }
 
 const (
@@ -59,16 +55,16 @@ func targetOptions() []kgo.Opt {
 }
 
 // Close disconnects.
-func (t *Target) Close() { t.log.client.Close() }
+func (t *Target) Close() { t.client.Close() }
 
 // Topics are the definitions of the topics.
-func (t *Target) Topics() []TopicSpec { return t.log.codec.Topics() }
+func (t *Target) Topics() []TopicSpec { return t.codec.Topics() }
 
 // Held returns the ranges of the topics that exist there.
 func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) {
 	held := map[string][]PartitionRange{}
 	for _, spec := range t.Topics() {
-		ranges, _, err := t.log.Ranges(ctx, spec.Name)
+		ranges, _, err := t.Ranges(ctx, spec.Name)
 		switch {
 		case errors.Is(err, errTopicMissing):
 		case err != nil:
@@ -82,15 +78,15 @@ func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) 
 
 // Create makes the topics that are absent, as a start does, and checks the settings of all.
 func (t *Target) Create(ctx context.Context) error {
-	if err := settled(ctx, t.log.log, t.log.createMissing); err != nil {
+	if err := settled(ctx, t.log, t.createMissing); err != nil {
 		return err
 	}
-	return settled(ctx, t.log.log, t.log.Check)
+	return settled(ctx, t.log, t.Check)
 }
 
 // TargetAppender appends to one partition of a target, which was empty. Its methods are for one goroutine.
 type TargetAppender struct {
-	log       *Log
+	cluster   *cluster
 	spec      TopicSpec
 	partition int32
 	next      int64
@@ -101,8 +97,8 @@ type TargetAppender struct {
 
 // AppendTo begins at the start of a partition.
 func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error) {
-	spec, err := t.log.spec(topic)
-	return &TargetAppender{log: t.log, spec: spec, partition: partition}, err
+	spec, err := t.spec(topic)
+	return &TargetAppender{cluster: t.cluster, spec: spec, partition: partition}, err
 }
 
 // Add hands over the next record and does not wait for the answer. A record keeps its offset ([ErrGap] if that is not the next one); only on
@@ -119,7 +115,7 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 
 // End waits until all is answered, and returns where the partition ends.
 func (a *TargetAppender) End(ctx context.Context) (int64, error) {
-	if err := a.log.client.Flush(ctx); err != nil {
+	if err := a.cluster.client.Flush(ctx); err != nil {
 		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
 	}
 	return a.next, a.fault()
@@ -135,8 +131,8 @@ func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 	if now := time.Now(); r.Timestamp.After(now) {
 		r.Timestamp = now
 	}
-	a.log.client.Produce(context.WithoutCancel(ctx), &kgo.Record{ // taken back, it would leave a gap before what follows
-		Topic: a.log.cfg.wireName(a.spec.Name), Partition: a.partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
+	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{ // taken back, it would leave a gap before what follows
+		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}, func(done *kgo.Record, err error) {
 		if err == nil && done.Offset != want {
 			err = fmt.Errorf("the record for offset %d got %d: something else writes there. Stop it, delete the topics, and restore again", want, done.Offset)

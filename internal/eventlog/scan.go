@@ -37,8 +37,8 @@ type ScanConfig struct {
 // partition was handled up to To, also when no record is left just before it. Memory is bounded. On a
 // topic that is not compacted a missing offset is [ErrGap] or [ErrBelowStart]: a rebuild must not
 // take a log without its beginning for the whole.
-func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
-	parts, id, err := l.scanParts(ctx, cfg)
+func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
+	parts, id, err := cl.scanParts(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("scan %s: %w", cfg.Topic, err)
 	}
@@ -49,7 +49,7 @@ func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return l.scanPartition(ctx, cfg, id, part)
+			return cl.scanPartition(ctx, cfg, id, part)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -59,15 +59,15 @@ func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
 }
 
 // scanParts settles what to read: Start is where to begin, End where to stop.
-func (l *Log) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
-	spec, err := l.spec(cfg.Topic)
+func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
+	spec, err := cl.spec(cfg.Topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
 	if cfg.Handle == nil {
 		return nil, TopicID{}, errors.New("no Handle is given")
 	}
-	ranges, id, err := l.Ranges(ctx, cfg.Topic)
+	ranges, id, err := cl.Ranges(ctx, cfg.Topic)
 	if err != nil {
 		return nil, id, err
 	}
@@ -115,12 +115,12 @@ func (c ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRang
 }
 
 // scanPartition fetches one answer ahead of the one being handled.
-func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
+func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
 	group, ctx := errgroup.WithContext(ctx)
 	answers := make(chan fetched)
 	group.Go(func() error {
 		defer close(answers)
-		return l.newFetcher(cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
+		return cl.newFetcher(cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
 			select {
 			case answers <- got:
 				return nil
@@ -132,7 +132,7 @@ func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, par
 	group.Go(func() error {
 		for got := range answers {
 			run := Run{Partition: part.Partition, Next: got.next, Records: make([]Record, 0, len(got.records))}
-			err := l.inOrder(cfg.Topic, got, func(r *kgo.Record) error {
+			err := cl.inOrder(cfg.Topic, got, func(r *kgo.Record) error {
 				if cfg.Key == "" || cfg.Key == string(r.Key) {
 					run.add(cfg.Topic, r)
 				}
@@ -171,8 +171,8 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 }
 
 // inOrder goes over the records of an answer. Where a topic is not compacted, none is missing.
-func (l *Log) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
-	at, compacted := got.from, l.codec.topics[topic].Compacted
+func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
+	at, compacted := got.from, cl.codec.topics[topic].Compacted
 	for _, r := range got.records {
 		if r.Offset != at && !compacted {
 			return fmt.Errorf("%w: %s/%d has offset %d after %d", ErrGap, topic, r.Partition, r.Offset, at-1)
@@ -195,13 +195,13 @@ const standIn = "the marker of a transaction lay here, or a record too large to 
 // Where a marker lies on a topic that is not compacted, or a record that no restore could append (it was compressed), a small
 // invalid record takes its offset; on a compacted topic the offset is left out. Else a missing offset is [ErrGap].
 // An error of yield ends it.
-func (l *Log) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
-	spec, err := l.spec(topic)
+func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
+	spec, err := cl.spec(topic)
 	if err != nil {
 		return err
 	}
-	return l.newFetcher(topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
-		return l.inOrder(topic, got, func(raw *kgo.Record) error {
+	return cl.newFetcher(topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
+		return cl.inOrder(topic, got, func(raw *kgo.Record) error {
 			r := fromKgo(topic, raw)
 			if !raw.Attrs.IsControl() && sizeOf(r) <= maxRestored {
 				return yield(r)

@@ -54,7 +54,7 @@ var walks = []walk{
 	{"a reading, from the platform's answer to the log", []string{
 		"commands/collect.Collector.accountReading", "commands/collect.Metrics.Record", "commands/collect.Metrics.draft",
 		"internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.newBatch", "internal/eventlog.Log.encodeBatch", "internal/eventlog.Log.encode",
-		"internal/eventlog.Log.produce", "internal/eventlog.Log.handOver",
+		"internal/eventlog.Log.produce", "internal/eventlog.openAppends.begin",
 	}},
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
