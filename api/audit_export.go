@@ -71,8 +71,8 @@ func sendExport[E any](s *Server, w http.ResponseWriter, r *http.Request, e expo
 	return s.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(s, e, out) })
 }
 
-// sendFile records that a file is taken and sends it, however long that takes. Once the status is sent, what goes wrong can only be said in the
-// file's last line.
+// sendFile records that a file is taken and sends it, however long that takes. Once the status is sent, what goes
+// wrong can only be said in the file's last line.
 func (s *Server) sendFile(
 	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
 ) error {

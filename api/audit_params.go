@@ -75,7 +75,8 @@ func parseDiffs(p *Params) readmodels.DiffsQuery {
 	page := p.Page()
 	p.required(paramFromMoment)
 	return readmodels.DiffsQuery{
-		ParentAccount: p.caller.AccountID, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false), Limit: page.Limit, Cursor: page.Cursor,
+		ParentAccount: p.caller.AccountID, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
+		Limit: page.Limit, Cursor: page.Cursor,
 	}
 }
 

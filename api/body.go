@@ -48,8 +48,9 @@ const (
 	malformedMember = "must be %s; leave it out to keep the present value"
 )
 
-// readBody reads what a body has of the fields of B, by their names in JSON; body is what they are else. What B does not have is refused with the text unknown, because it
-// would change nothing; what does not fit, with the text malformed, in which %s is the form of the field: both are in bad.
+// readBody reads what a body has of the fields of B, by their names in JSON; body is what they are else. What B does
+// not have is refused with the text unknown, because it would change nothing; what does not fit, with the text
+// malformed, in which %s is the form of the field. Both are in bad.
 func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, bad domain.FieldErrors, err error) {
 	members, err := readObject(r)
 	if err != nil {

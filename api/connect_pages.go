@@ -89,9 +89,10 @@ type readingProgress struct {
 // pageFunc serves a page of what the path names.
 type pageFunc func(w http.ResponseWriter, r *http.Request, named string) error
 
-// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for. One that closes does so while
-// it is not known who has left, before anything is taken: the same address works later, until the sign-in expires (10 minutes after it was asked
-// for, 15 after its choice was offered) or the link does. [Server.getConnectBack] judges by itself.
+// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for. One
+// that closes does so while it is not known who has left, before anything is taken: the same address works later, until
+// the sign-in expires (10 minutes after it was asked for, 15 after its choice was offered) or the link does.
+// [Server.getConnectBack] judges by itself.
 func (s *Server) browserPage(closes bool, named Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
 		for name := range w.Header() { // no page of another origin may read these, whatever is configured for answers

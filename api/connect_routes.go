@@ -47,7 +47,8 @@ func (s *Server) connectRoutes() []Operation {
 			})},
 		{http.MethodPost, "/api/connect/links", "postConnectLinks", who,
 			answering(nothing, s.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]())},
-		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who, asking(s, textOf(paramLinkID), connects.RevokeLink)},
+		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
+			asking(s, textOf(paramLinkID), connects.RevokeLink)},
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(s, textOf(paramAttempt),
 			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
 				return connects.Status(ctx, asks, id)

@@ -246,13 +246,15 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 	return values
 }
 
-// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body, which two bodies have in common that ask for the
-// same: the known members only, in the order of their names (as [updateBody] has them), ids in lower case, lists as the sets that they are. The path
-// is ours, without a prefix that a main application mounts us under, so that the same request under
-// another mount prefix counts as a repetition. If-Match is a condition on the request and no part of it.
+// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body. That is what two bodies have
+// in common that ask for the same: the known members only, in the order of their names (as [updateBody] has them), ids
+// in lower case, lists as the sets that they are. The path is ours, without a prefix that a main application mounts us
+// under, so that the same request under another mount prefix counts as a repetition. If-Match is a condition on the
+// request and no part of it.
 func updateDigest(c domain.UpdateDashboard) string {
 	canonical := updateBody{
-		AllowClientDashboard: c.AllowClientDashboard, Scopes: sortedSet(c.Scopes), SubAccountIDs: sortedSet(c.SubAccountIDs), Users: sortedSet(c.Users),
+		AllowClientDashboard: c.AllowClientDashboard,
+		Scopes:               sortedSet(c.Scopes), SubAccountIDs: sortedSet(c.SubAccountIDs), Users: sortedSet(c.Users),
 	}
 	if c.Unlink {
 		canonical.Unlink = &c.Unlink

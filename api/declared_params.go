@@ -61,6 +61,7 @@ const (
 	exampleUser    = "a11ce0000000000000000000"
 	exampleStart   = "2026-01-01"
 	exampleEnd     = "2026-01-31"
+	notAUser       = "is not a user id: use 24 hex digits"
 )
 
 // The parameters of figures and entities.
@@ -122,7 +123,7 @@ var (
 			"cell is empty. 400 where Accept names application/json and does not prefer text/csv.",
 	}
 
-	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: "is not a user id: use 24 hex digits"}
+	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: notAUser}
 	paramPlatformID = Param{
 		Name: "platformId", Kind: KindRowID, Text: "Connected profile or page, by the main application's id: a positive integer.", Example: 70,
 	}

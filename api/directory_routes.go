@@ -172,7 +172,8 @@ const brokenOff = "The body could not be read to its end: it broke off, or is no
 
 // postDirectory takes entities, erasures and posts of a main application, a line of JSON each.
 func (s *Server) postDirectory() operation {
-	of := answering(func(p *Params) bool { return p.word(paramAtomic) == "true" }, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
+	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
+	of := answering(parse, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
 		lines, err := readLines(r)
 		if err != nil {
 			return fed, err

@@ -25,7 +25,8 @@ func (s *Server) entityRoutes() []Operation {
 	}
 	return []Operation{
 		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, s.me)},
-		{http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor}, listing(parseDashboards, s.dashboards)},
+		{http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor},
+			listing(parseDashboards, s.dashboards)},
 		get("/api/accounts", "getAccounts", narrowed(s, parseAccounts, entities.Accounts)),
 		get("/api/members", "getMembers", narrowed(s, parseMembers, entities.Members)),
 		get("/api/categories", "getCategories", scoped(s, parseCategories, entities.Categories)),
@@ -147,7 +148,9 @@ func (s *Server) me(r *http.Request, _ none) (readmodels.Me, error) {
 
 // dashboards answers every client of the agency with what its dashboard is. An auditor sees them all, too; a client
 // user those that it may open, whatever they show.
-func (s *Server) dashboards(r *http.Request, q readmodels.DashboardsQuery) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
+func (s *Server) dashboards(
+	r *http.Request, q readmodels.DashboardsQuery,
+) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
 	p, _ := PrincipalFrom(r.Context())
 	parent, err := s.parentOf(r.Context(), p)
 	if err != nil {

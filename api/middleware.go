@@ -90,7 +90,8 @@ type pathFolder map[int][][]string
 func newPathFolder(routes []Operation) pathFolder {
 	f := pathFolder{}
 	parameters := func(r Operation) int { return strings.Count(r.Pattern, "{") }
-	for _, r := range slices.SortedStableFunc(slices.Values(routes), func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }) {
+	fewest := func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }
+	for _, r := range slices.SortedStableFunc(slices.Values(routes), fewest) {
 		if segments := strings.Split(r.Pattern, "/"); !strings.HasPrefix(r.Pattern, prefixSocketIO) { // its protocol says what its address is
 			f[len(segments)] = append(f[len(segments)], segments)
 		}

@@ -17,8 +17,8 @@ type RateLimit struct {
 	Window   time.Duration // default one minute
 }
 
-// maxCallers bounds the memory that counting takes. Beyond it, all are forgotten: a count too low for a while is better than a process
-// without memory.
+// maxCallers bounds the memory that counting takes. Beyond it, all are forgotten: a count too low for a while is better
+// than a process without memory.
 const maxCallers = 100_000
 
 // rateLimits counts the requests of each caller in windows that begin with a caller's first request, so
