@@ -142,8 +142,7 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	for _, change := range []func(*domain.OperatorActed){
-		func(a *domain.OperatorActed) { a.Action = "platform.sold" },
-		func(a *domain.OperatorActed) { a.Target = domain.OperatorTarget{} },
+		func(a *domain.OperatorActed) { a.Target.User = "ada@example.com" },
 		func(a *domain.OperatorActed) { a.Reason.Ticket = "it was late" },
 	} {
 		act := pausing
@@ -195,7 +194,6 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 			acted, finished := log.drafts[0], log.drafts[1]
 			c.want.Of, c.want.Action = acted.Envelope.ID, pausing.Action
 			require.Equal(t, c.want, finished.Data)
-			require.NoError(t, c.want.Validate())
 			require.Equal(t, acted.Key, finished.Key)
 			require.Equal(t, acted.Envelope.Audit, finished.Envelope.Audit)
 		})

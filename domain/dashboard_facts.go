@@ -53,3 +53,13 @@ type Settlement struct {
 func PointOfContactProducts(managed []string) []string {
 	return slices.DeleteFunc(slices.Clone(managed), func(product string) bool { return product == "site" || product == "listings" })
 }
+
+// CommandMemory is how long an idempotency key is remembered, in the time of an agency's records.
+const CommandMemory = 24 * time.Hour
+
+// EarlierCommand is a remembered command.
+type EarlierCommand struct {
+	RequestDigest string
+	SubAccount    string
+	Version       int64
+}

@@ -1,11 +1,8 @@
 package domain
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -63,100 +60,81 @@ type OperatorTarget struct {
 // EventType implements [Data].
 func (OperatorActed) EventType() string { return "operations.operator_acted.v1" }
 
-// targetRule is what an action must name, of what it must name at least one, and what it may name.
-type targetRule struct{ must, anyOf, may []string }
-
-var targetRules = func() map[OperatorAction]targetRule {
-	projection, platform := targetRule{must: []string{"projection"}}, targetRule{must: []string{"p_id"}}
-	connection := targetRule{must: []string{"connection_id"}, may: []string{"p_id"}}
-	generation := targetRule{must: []string{"projection", "generation"}}
-	parked := targetRule{must: []string{"projection", "position"}, may: []string{"count"}}
-	return map[OperatorAction]targetRule{
-		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
-		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
-		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
-		ActionConnectionRead:     connection,
-		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "generation"}},
-		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
-		ActionGenerationPrepared: {must: projection.must, may: []string{"generation"}},
-		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation,
-		ActionParkedInspected: {must: []string{"projection", "position"}},
-		ActionParkedRetried:   parked, ActionParkedSkipped: parked,
-		ActionPersonExported: {anyOf: []string{"user", "member"}},
-		ActionSignInLinkMade: {must: []string{"user"}},
-		ActionSignInUnlinked: {must: []string{"user"}},
-		ActionLogRestored:    {must: []string{"until"}},
-	}
-}()
-
-// Validate checks that the action is known, names what it must and nothing else, and has a reason.
-func (e OperatorActed) Validate() error {
-	rule, known := targetRules[e.Action]
-	if !known {
-		return fmt.Errorf("action %.40q is none", string(e.Action))
-	}
-	given := e.Target.given()
-	for _, name := range rule.must {
-		if !slices.Contains(given, name) {
-			return fmt.Errorf("%s names no %s", e.Action, name)
-		}
-	}
-	if len(rule.anyOf) > 0 && !slices.ContainsFunc(rule.anyOf, func(name string) bool { return slices.Contains(given, name) }) {
-		return fmt.Errorf("%s names none of %s", e.Action, strings.Join(rule.anyOf, ", "))
-	}
-	for _, name := range given {
-		if !slices.Contains(slices.Concat(rule.must, rule.anyOf, rule.may), name) {
-			return fmt.Errorf("%s takes no %s", e.Action, name)
-		}
-	}
-	return errors.Join(e.Target.validate(), e.Reason.Validate())
-}
-
-// given returns the names of what is not zero, as in JSON.
-func (t OperatorTarget) given() (names []string) {
-	for _, field := range []struct {
-		name  string
-		given bool
-	}{
-		{"projection", t.Projection != ""},
-		{"generation", t.Generation != 0},
-		{"rebuild", t.Rebuild != ""},
-		{"until", t.Until != nil},
-		{"p_id", t.Platform != 0},
-		{"connection_id", t.Connection != 0},
-		{"position", t.Position != nil},
-		{"count", t.Count != 0},
-		{"user", t.User != ""},
-		{"member", t.Member != 0},
-	} {
-		if field.given {
-			names = append(names, field.name)
-		}
-	}
-	return names
-}
-
 var targetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// validate keeps free text and impossible numbers out.
-func (t OperatorTarget) validate() error {
-	names := []string{t.Projection, t.Rebuild, t.User}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Member, t.Connection}
-	if p := t.Position; p != nil {
-		if p.Topic == "" {
-			return errors.New("the position names no topic")
-		}
-		names, numbers = append(names, p.Topic), append(numbers, int64(p.Partition), p.Offset)
-	}
-	for _, name := range names {
+// Validate keeps free text out, and asks for a reason.
+func (e OperatorActed) Validate() error {
+	for _, name := range []string{e.Target.Projection, e.Target.Rebuild, e.Target.User} {
 		if name != "" && !targetName.MatchString(name) {
 			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
 		}
 	}
-	for _, n := range numbers {
-		if n < 0 {
-			return fmt.Errorf("the number %d is negative", n)
-		}
-	}
-	return checkPlatform(t.Platform)
+	return e.Reason.Validate()
 }
+
+// OperatorOutcome is what came of an operator's action.
+type OperatorOutcome string
+
+// The outcomes of an action. Without one in the log the action is under way, or its process ended before it could tell:
+// nobody knows then whether it was done.
+const (
+	OutcomeDone    OperatorOutcome = "done"    // what was asked for is done, or, of a rebuild, taken on
+	OutcomeRefused OperatorOutcome = "refused" // nothing was done
+	OutcomeFailed  OperatorOutcome = "failed"  // it ended with an error: nothing, a part or all of it may have been done
+)
+
+// OperatorFinished says what came of an action that [OperatorActed] announced. It is appended behind it under the same key.
+type OperatorFinished struct {
+	Of      string          `json:"of"`                // id of the event that announced it
+	Action  OperatorAction  `json:"action"`            // as announced
+	Outcome OperatorOutcome `json:"outcome"`           // one of the Outcome… constants
+	Code    Code            `json:"code,omitempty"`    // refused or failed: the class of why
+	Why     string          `json:"why,omitempty"`     // refused: the sentence that the operator was told; never what an operator wrote
+	Rebuild string          `json:"rebuild,omitempty"` // id of the rebuild that was taken on; how that ended it tells itself
+	Count   int             `json:"count,omitempty"`   // parked records that were folded
+	Left    int             `json:"left,omitempty"`    // parked records that were tried in vain
+}
+
+// EventType implements [Data].
+func (OperatorFinished) EventType() string { return "operations.operator_finished.v1" }
+
+// MaxWhy is the length of [OperatorFinished].Why in characters.
+const MaxWhy = 300
+
+// PauseKind is what an operator may pause.
+type PauseKind string
+
+// The kinds of pauses.
+const (
+	PauseProjection PauseKind = "projection" // its folding; the name is the projection's
+	PausePlatform   PauseKind = "platform"   // its fetching; the name is that of [Platform.String]
+	PauseConnection PauseKind = "connection" // the reading of its accounts; the name is its id in decimal digits
+)
+
+// Pause is one that holds now.
+type Pause struct {
+	Kind   PauseKind `json:"kind"`  // projection, platform or connection
+	Name   string    `json:"name"`  // of the projection or platform; the id of the connection
+	Since  time.Time `json:"since"` // UTC
+	Actor  string    `json:"actor"` // who paused it
+	Reason Reason    `json:"reason"`
+}
+
+// ProjectionPaused says that an operator made a projection stand still. Nothing writes it: pauses are recorded
+// by [OperatorActed].
+type ProjectionPaused struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionPaused) EventType() string { return "operations.projection_paused.v1" }
+
+// ProjectionResumed ends a pause; it is written as [ProjectionPaused] is.
+type ProjectionResumed struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionResumed) EventType() string { return "operations.projection_resumed.v1" }
