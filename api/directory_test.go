@@ -30,10 +30,10 @@ func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	told := readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
 	return &api.DirectoryDeps{
 		Feed: commands.FeedDirectory{
-			Log: log, Told: told, Registry: registry, Local: local, Now: time.Now,
+			Append: log.AppendBatch, Told: told, Registry: registry, Local: local, Now: time.Now,
 		},
 		Told:  told,
-		Local: commands.LocalDirectory{Log: log, Told: told, People: told, Local: local, Now: time.Now},
+		Local: commands.LocalDirectory{Log: log, Told: told, Local: local, Now: time.Now},
 	}
 }
 

@@ -19,27 +19,36 @@ const (
 	retryAfter = 2
 )
 
-// run carries a change through load, decide, append and wait, from the load again after a lost race.
-func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
+// run carries a change through load, decide, append and wait.
+func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
+	c = d.begin(c)
+	err = d.inTurn(ctx, c.ParentAccount, "changed", "The dashboard is being changed by many at once. Nothing was changed; read it again and repeat your change.",
+		func(ctx context.Context) (settled bool, err error) {
+			r, settled, err = d.attempt(ctx, c)
+			return settled, err
+		})
+	return r, err
+}
+
+// inTurn makes attempts until one has not lost its race, while no other command of the agency runs in this process. done and lost are words
+// for people: what is done here, and what to do after too many lost races.
+func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, attempt func(context.Context) (settled bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()
 	if err := d.Gate(); err != nil {
-		return Result{}, err
+		return err
 	}
-	unlock, err := d.locks.Lock(ctx, c.ParentAccount)
+	unlock, err := d.locks.Lock(ctx, parent)
 	if err != nil {
-		return Result{}, unavailable("Too many changes of this agency are waiting. Nothing was changed; try again.")
+		return unavailable("Too many changes of this agency are waiting. Nothing was %s; try again.", done)
 	}
 	defer unlock()
-	c = d.begin(c)
 	for range d.Attempts {
-		result, settled, err := d.attempt(ctx, c)
-		if err != nil || settled {
-			return result, err
+		if settled, err := attempt(ctx); err != nil || settled {
+			return err
 		}
 	}
-	return Result{}, domain.NewError(domain.CodeConflict,
-		"The dashboard is being changed by many at once. Nothing was changed; read it again and repeat your change.")
+	return domain.NewError(domain.CodeConflict, "%s", lost)
 }
 
 // begin names the command, and the partition that it is about.

@@ -10,26 +10,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// StaleEraser deletes what is kept of people who are erased, as far as it was stored before the instant.
-type StaleEraser interface {
-	// DeleteStale is [StaleSecrets.DeleteStale].
-	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
-	ForgetUser(ctx context.Context, user string) error
-	ForgetReads(ctx context.Context, gone, stay []int64) error
-}
-
-// BulkAppender appends many drafts. After an error some of them may be in the log.
-type BulkAppender interface {
-	AppendBulk(ctx context.Context, drafts []domain.Draft) error
-}
-
 // EraseAgain erases what the list of erasures says and a log or a database that was set back still holds. It may be repeated: what is
 // erased already, or was written since, stays as it is.
 type EraseAgain struct {
 	List   domain.Erasures
 	Reason domain.Reason
-	Log    BulkAppender
-	Kept   StaleEraser
+	// Append appends many drafts. After an error some of them may be in the log.
+	Append func(ctx context.Context, drafts []domain.Draft) error
+	Kept   KeptEraser
 	// Directory and Contents hand over every record of the topic, those of a key in their order; the error is of one that cannot be decoded.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
 	// Figures are the erasures of figures that the tables know, by agency and social account; what they do not know yet is said again.
@@ -58,7 +46,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 		if len(of) == 0 {
 			continue
 		}
-		if err := e.Log.AppendBulk(ctx, of); err != nil {
+		if err := e.Append(ctx, of); err != nil {
 			return appended, fmt.Errorf("erase again (repeating the command is safe): %w", err)
 		}
 		appended += len(of)

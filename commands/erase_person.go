@@ -13,8 +13,6 @@ import (
 
 // KeptEraser deletes what is kept beside the log; deleting what is not there is no error.
 type KeptEraser interface {
-	// Delete deletes a secret.
-	Delete(ctx context.Context, ref string) error
 	// DeleteConnection deletes what is kept of a connection, its secret too unless connections of others hang on the same.
 	DeleteConnection(ctx context.Context, connection int64, ref string) error
 	// Reading reports whether any of the social accounts is being read.
@@ -24,6 +22,9 @@ type KeptEraser interface {
 	ForgetReads(ctx context.Context, gone, stay []int64) error
 	// ForgetUser deletes how far a user has seen notices, and its sessions.
 	ForgetUser(ctx context.Context, user string) error
+	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how
+	// many there were.
+	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
 }
 
 // ErasePerson erases a person from the directory, and the figures of the social accounts that go with it (GDPR): the log of dashboards

@@ -212,7 +212,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "900", Agency: agency, At: at, Platform: domain.LinkedIn, Own: true},
 		}),
-		Log: log, Kept: kept, Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "OPS-1"}, Now: func() time.Time { return since },
+		Append: log.AppendBulk, Kept: kept, Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "OPS-1"}, Now: func() time.Time { return since },
 		Directory: scan(
 			entity(domain.DirectoryUser{ID: "u"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
 			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
@@ -301,7 +301,7 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var secrets staleSecrets
-			forget := commands.ForgetSecrets{Secrets: &secrets, Now: func() time.Time { return auditNow }}
+			forget := commands.ForgetSecrets{Delete: secrets.DeleteStale, Now: func() time.Time { return auditNow }}
 			forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
 				for i, r := range c.log {
 					if r.Envelope.Time.IsZero() {
@@ -330,7 +330,7 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	t.Run("half a directory says nothing", func(t *testing.T) {
 		t.Parallel()
 		var secrets staleSecrets
-		forget := commands.ForgetSecrets{Secrets: &secrets, Now: time.Now}
+		forget := commands.ForgetSecrets{Delete: secrets.DeleteStale, Now: time.Now}
 		forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
 			each(connection(7, "a"), nil)
 			each(tombstone("connection:7"), nil)

@@ -20,37 +20,33 @@ const sourceFeed = "/ledgerboard/directory"
 // MaxFedLine is the longest line, in bytes: whatever it becomes fits into a record.
 const MaxFedLine = 128 << 10
 
-// FeedLog appends what is taken.
-type FeedLog interface {
-	// AppendBatch tells what became of each draft; nil: all in-sync replicas have it.
-	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
-}
-
-// ToldEntities is what the tables hold of what was told.
-type ToldEntities interface {
+// DirectoryTables are what the tables hold of the directory.
+type DirectoryTables interface {
 	// Told returns the entities of keys of topic `directory`; a key without one is absent.
 	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
+	// Moved returns a channel that is closed when the tables have moved. Take it before looking at them.
+	Moved() <-chan struct{}
 	// ContentsOf returns what the posts say of social accounts, and of all of agencies.
 	ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error)
+	// Erasures are the recorded erasures of people: what they name and was written before is refused.
+	Erasures(ctx context.Context) (domain.Erasures, error)
+	// HasAccount tells whether the account is the agency, or one of its clients.
+	HasAccount(ctx context.Context, agency, account string) (bool, error)
+	// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
+	HasEmail(ctx context.Context, agency, email string) (bool, error)
 }
 
 // FeedDirectory takes what a main application tells of its directory and of the posts that it published. An entity that is not
 // newer than the stored one is not appended. It answers once the tables show what was taken, so that the next request compares
 // with it. If two requests send one entity at the same moment, the last record in the log counts.
 type FeedDirectory struct {
-	Log      FeedLog
-	Told     FedEntities
+	// Append tells what became of each draft; nil: all in-sync replicas have it.
+	Append   func(ctx context.Context, drafts []domain.Draft) []error
+	Told     DirectoryTables
 	Registry *domain.Registry
 	// Local says that accounts and users are made here, LEDGERBOARD_DIRECTORY=local: the main application's are refused.
 	Local bool
 	Now   func() time.Time
-}
-
-// FedEntities is what the tables hold, and what was erased.
-type FedEntities interface {
-	ToldDirectory
-	// Erasures are the recorded erasures of people: what they name and was written before is refused.
-	Erasures(ctx context.Context) (domain.Erasures, error)
 }
 
 // FedOutcome is what became of a line.
@@ -123,7 +119,7 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	if err != nil {
 		return Fed{}, err
 	}
-	for _, err := range f.Log.AppendBatch(ctx, drafts) {
+	for _, err := range f.Append(ctx, drafts) {
 		if err != nil {
 			return Fed{}, fmt.Errorf("%w (%w)", ErrNotAppended, err)
 		}

@@ -14,20 +14,14 @@ import (
 // imported again, and an import stores the token just before it appends the connection.
 const secretRest = time.Hour
 
-// StaleSecrets deletes secrets that nobody uses any more.
-type StaleSecrets interface {
-	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how
-	// many there were.
-	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
-}
-
 // ForgetSecrets deletes the tokens of connections that the main application has deleted. Only a tombstone in the log counts as deleted; a missing record or row does not.
 type ForgetSecrets struct {
 	// Directory hands over the records of topic directory, those of one key in their order. The error is of one
 	// that cannot be decoded; its key is there all the same.
 	Directory func(ctx context.Context, each func(domain.Recorded, error)) error
-	Secrets   StaleSecrets
-	Now       func() time.Time
+	// Delete is [KeptEraser.DeleteStale].
+	Delete func(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
+	Now    func() time.Time
 }
 
 // secretOwner is a connection.
@@ -64,7 +58,7 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	slices.Sort(refs)
-	deleted, err := f.Secrets.DeleteStale(ctx, gone, slices.Compact(refs), f.Now().Add(-secretRest))
+	deleted, err := f.Delete(ctx, gone, slices.Compact(refs), f.Now().Add(-secretRest))
 	if err != nil {
 		return deleted, fmt.Errorf("delete secrets of what was deleted: %w", err)
 	}

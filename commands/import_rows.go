@@ -38,11 +38,6 @@ type Import struct {
 	Now             time.Time
 }
 
-// Refusals of rows whose owner nobody knows.
-var (
-	ErrNoMember = errors.New("memberId: the directory does not know this member; import the members first")
-)
-
 // AccountReading makes the event of a row of tSAccountIns.
 func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err error) {
 	read := row.AccountRead
@@ -124,7 +119,7 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 		return domain.Draft{}, err
 	}
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
-		return domain.Draft{}, ErrNoMember
+		return domain.Draft{}, errors.New("memberId: the directory does not know this member; import the members first")
 	}
 	c.SecretRef = importedRef(c.EntityID())
 	if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID); ok && known.SecretRef != "" {

@@ -204,7 +204,7 @@ func TestImportConnections(t *testing.T) {
 
 	row.Connection.MemberID = 8
 	_, err := use.Connection(row)
-	require.ErrorIs(t, err, commands.ErrNoMember)
+	require.ErrorContains(t, err, "the directory does not know this member")
 }
 
 // The pass before says what the one that stores does, row by row, and keeps no secret.

@@ -8,8 +8,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -28,28 +30,12 @@ var (
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
 )
 
-// AgencyPeople knows what belongs to an agency.
-type AgencyPeople interface {
-	// HasAccount tells whether the account is the agency, or one of its clients.
-	HasAccount(ctx context.Context, agency, account string) (bool, error)
-	// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
-	HasEmail(ctx context.Context, agency, email string) (bool, error)
-}
-
-// ToldDirectory is [ToldEntities] that can be waited for.
-type ToldDirectory interface {
-	ToldEntities
-	// Moved returns a channel that is closed when the tables have moved. Take it before looking at them.
-	Moved() <-chan struct{}
-}
-
 // LocalDirectory adds clients and people where the directory is made here, LEDGERBOARD_DIRECTORY=local.
 type LocalDirectory struct {
-	Log    Appender
-	Told   ToldDirectory
-	People AgencyPeople
-	Local  bool // false: everything is refused, [ErrDirectoryElsewhere]
-	Now    func() time.Time
+	Log   Appender
+	Told  DirectoryTables
+	Local bool // false: everything is refused, [ErrDirectoryElsewhere]
+	Now   func() time.Time
 }
 
 // NewClient is a client to add.
@@ -121,7 +107,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		return user
 	}
 	err := d.add(ctx, c, user, again, func() error {
-		taken, err := d.People.HasEmail(ctx, c.ParentAccount, user.Email)
+		taken, err := d.Told.HasEmail(ctx, c.ParentAccount, user.Email)
 		if err == nil && taken {
 			err = errEmailTaken
 		}
@@ -132,7 +118,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 
 // ofAgency refuses an account that is neither the caller's agency nor one of its clients.
 func (d LocalDirectory) ofAgency(ctx context.Context, c Caller, id string) error {
-	its, err := d.People.HasAccount(ctx, c.ParentAccount, id)
+	its, err := d.Told.HasAccount(ctx, c.ParentAccount, id)
 	if err == nil && !its {
 		err = errNotOfAgency
 	}
@@ -201,4 +187,26 @@ func newHexID(now time.Time, kind, agency, key string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{"ledgerboard", kind, agency, key}, "\x00")))
 	copy(id[:], sum[:])
 	return hex.EncodeToString(id[:])
+}
+
+// MaxName bounds names, addresses and the like, in characters.
+const MaxName = 200
+
+// checkName trims a text and refuses one that no person could have meant.
+func checkName(bad *domain.FieldErrors, field string, text *string, wanted bool) {
+	*text = strings.TrimSpace(*text)
+	switch {
+	case *text == "" && wanted:
+		bad.Addf(field, "is missing; give one")
+	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
+		bad.Addf(field, "is not a text of at most %d characters on one line", MaxName)
+	}
+}
+
+// checkEmail refuses what is not an e-mail address. The case of letters stays as given.
+func checkEmail(bad *domain.FieldErrors, email *string, wanted bool) {
+	checkName(bad, "email", email, wanted)
+	if parsed, err := mail.ParseAddress(*email); *email != "" && (err != nil || parsed.Address != *email) {
+		bad.Addf("email", "is not an e-mail address, like jonas@example.com")
+	}
 }

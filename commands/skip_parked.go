@@ -28,16 +28,6 @@ type SkipParked struct {
 // answer says so. The process ends after the append: whoever asks again finds it skipped, or appends a second skip that is
 // stale or has no effect.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
-	defer cancel()
-	if err := d.Gate(); err != nil {
-		return false, err
-	}
-	unlock, err := d.locks.Lock(ctx, s.ParentAccount)
-	if err != nil {
-		return false, unavailable("Too many changes of this agency are waiting. Nothing was skipped; try again.")
-	}
-	defer unlock()
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),
 		need: domain.FactsNeed{ParentAccount: s.ParentAccount, Partition: s.Position.Partition, Skip: &s.Position},
@@ -45,14 +35,14 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 			return domain.DecideSkip(*view.Parked, s.ParentAccount, s.Position, s.Reason)
 		},
 	}
-	for attempt := range d.Attempts {
-		settled, appended, err := d.trySkip(ctx, c)
-		if err != nil || settled {
-			return attempt == 0 && !appended, err
-		}
-	}
-	return false, domain.NewError(domain.CodeConflict,
-		"The stream is being changed by many at once. Nothing was skipped; try again.")
+	already = true
+	err = d.inTurn(ctx, s.ParentAccount, "skipped", "The stream is being changed by many at once. Nothing was skipped; try again.",
+		func(ctx context.Context) (settled bool, err error) {
+			settled, appended, err := d.trySkip(ctx, c)
+			already = already && !appended
+			return settled, err
+		})
+	return already && err == nil, err
 }
 
 // trySkip is one round. Settled is false after a lost race.

@@ -54,7 +54,7 @@ func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason dom
 		return 0, err
 	}
 	return commands.EraseAgain{
-		List: list, Reason: reason, Log: log, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased,
+		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, log, each)
 		},

@@ -59,10 +59,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
-				Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
+				Append: s.Log.AppendBatch, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
 			},
 			Told:  told,
-			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
+			Local: commands.LocalDirectory{Log: s.Log, Told: told, Local: c.LocalDirectory, Now: time.Now},
 		},
 		MainApp:    s.mainApp,
 		Connect:    s.Connect,

@@ -54,7 +54,7 @@ func (u *Upkeep) ForgetSecrets(ctx context.Context) (int, error) {
 		return 0, problem
 	}
 	return commands.ForgetSecrets{
-		Directory: u.config.Directory, Secrets: vault.NewEraser(u.config.Vault), Now: time.Now,
+		Directory: u.config.Directory, Delete: vault.NewEraser(u.config.Vault).DeleteStale, Now: time.Now,
 	}.Forget(ctx)
 }
 
