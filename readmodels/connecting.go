@@ -39,10 +39,9 @@ const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connec
 	coalesce(s.updated_at, '0001-01-01 00:00+00') as updated_at`
 
 func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
-	rows, _ := c.Pool.Query(ctx, `select `+pageColumns+`, coalesce(a.name, '') as account_name
+	return read(ctx, c.Pool, "read connected pages", pgx.RowToStructByName[domain.ConnectedPage], `
+		select `+pageColumns+`, coalesce(a.name, '') as account_name
 		from tSAccounts s left join accounts a on a.id = s.account_id`+query, args...)
-	pages, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.ConnectedPage])
-	return pages, wrapped("read connected pages", err)
 }
 
 // PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first. The refs have plain ids; the
@@ -94,15 +93,13 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 	}); err != nil {
 		return nil, wrapped(doing, err)
 	}
-	rows, _ = c.Pool.Query(ctx, `select id from members where id = any($1) order by id`, ids)
-	members, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-	return members, wrapped(doing, err)
+	return read(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
 // FirstReadings tells how far the first readings of an agency's pages came since they were connected last: what was read before, and why that
 // failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
-	rows, _ := c.Pool.Query(ctx, `
+	return read(ctx, c.Pool, "read how far first readings came", pgx.RowToStructByPos[domain.FirstReading], `
 		select s.id, r.read_at, coalesce(w.paused, case when w.failed then f.reason else '' end),
 		       case when w.paused is not null then '`+string(PlatformPaused)+`' when w.failed then f.class else '' end
 		from tSAccounts s
@@ -112,8 +109,6 @@ func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int6
 		cross join lateral (
 			select r.read_at is null and f.updated_at >= s.told_at as failed, case when r.read_at is null then `+Paused+` end as paused) w
 		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
-	readings, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.FirstReading])
-	return readings, wrapped("read how far first readings came", err)
 }
 
 // connectScope is the dashboard scope that lets client users connect their own account's pages.
@@ -121,10 +116,9 @@ const connectScope = "connect"
 
 // ClientMayConnect tells whether a client user may connect pages for its account: that account's dashboard is open, has the scope connect, and
 // lists the user.
-func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (may bool, err error) {
-	err = c.Pool.QueryRow(ctx, `
-		select exists (select from dashboard_preferences d
-		  where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes))`,
-		parent, account, user, connectScope).Scan(&may)
-	return may, wrapped("look whether a client may connect", err)
+func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error) {
+	return found(c.Pool.QueryRow(ctx, `
+		select from dashboard_preferences d
+		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
+		parent, account, user, connectScope), "look whether a client may connect")
 }

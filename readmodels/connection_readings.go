@@ -60,7 +60,7 @@ type ReadingsQuery struct {
 
 // Readings lists how the connected accounts of all agencies are read at a time, by platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
-	rows, _ := c.Pool.Query(ctx, `
+	return read(ctx, c.Pool, "list how connections are read", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
 		            else coalesce(nullif(f.class, ''), 'ok') end,
@@ -85,14 +85,14 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
-	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {
-		var platform domain.Platform
-		var granted *string
-		err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
-			&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
-		r.PlatformName = platform.String()
-		r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)
-		return r, err
-	})
-	return readings, wrapped("list how connections are read", err)
+}
+
+func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
+	var platform domain.Platform
+	var granted *string
+	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
+		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
+	r.PlatformName = platform.String()
+	r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)
+	return r, err
 }

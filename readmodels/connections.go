@@ -29,31 +29,23 @@ const connectionJoins = `
 // Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is
 // known of them or their token was replaced. The most overdue come first.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
-	rows, _ := c.Pool.Query(ctx, `select s.id, f.due_at`+worthReading+`
+	return read(ctx, c.Pool, fmt.Sprintf("read due accounts of %s", queue.Platform), pgx.RowToStructByPos[domain.DueAccount],
+		`select s.id, f.due_at`+worthReading+`
 		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at and k.updated_at <= $4 or f.updated_at > $4)
 		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
 		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
-	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
-	return due, wrapped(fmt.Sprintf("read due accounts of %s", queue.Platform), err)
 }
 
 // Paused returns the connections that an operator has paused.
 func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
-	rows, _ := c.Pool.Query(ctx, `select name::bigint from kept.pauses where kind = $1`, domain.PauseConnection)
-	paused := map[int64]bool{}
-	var id int64
-	_, err := pgx.ForEachRow(rows, []any{&id}, func() error { paused[id] = true; return nil })
-	return paused, wrapped("list paused connections", err)
+	rows, _ := c.Pool.Query(ctx, `select name::bigint, true from kept.pauses where kind = $1`, domain.PauseConnection)
+	return mapped[int64, bool](rows, "list paused connections")
 }
 
 // Counts returns how many social accounts of a platform are read, by type.
 func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error) {
 	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`, int(queue.Platform), queue.Kind, now)
-	counts := map[domain.AccountType]int{}
-	var kind domain.AccountType
-	var n int
-	_, err := pgx.ForEachRow(rows, []any{&kind, &n}, func() error { counts[kind] = n; return nil })
-	return counts, wrapped(fmt.Sprintf("count accounts of %s", queue.Platform), err)
+	return mapped[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
 }
 
 // ReadTogether returns how many social accounts of a platform each stored token reads, by its reference and their type.
@@ -107,17 +99,14 @@ func (c Connections) Task(ctx context.Context, queue domain.FetchQueue, socialAc
 }
 
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
-	rows, _ := c.Pool.Query(ctx, query, args...)
-	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
-		err = row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
+	return read(ctx, c.Pool, "read accounts to fetch", func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
+		return t, row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
 			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
 			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
-		return t, err
-	})
-	return tasks, wrapped("read accounts to fetch", err)
+	}, query, args...)
 }
 
 // SignInsDue counts the accounts that are read now, and those of them whose tokens end, or cannot be renewed any more,
@@ -157,7 +146,7 @@ const maxKnownPosts = 20_000
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
-	rows, _ := c.Pool.Query(ctx, `
+	return read(ctx, c.Pool, fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), pgx.RowToStructByPos[domain.KnownPost], `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
 		       (select d.captured_at from post_daily d
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
@@ -168,8 +157,6 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
 		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
-	posts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.KnownPost])
-	return posts, wrapped(fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), err)
 }
 
 // ListedTexts returns what the listing last said of posts of a tenant's social account, by their ids. What it never said, said under

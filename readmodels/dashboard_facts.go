@@ -203,17 +203,10 @@ func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 		group by buyer`, f.need.ParentAccount, f.named, f.products)
 }
 
-// queueMap asks for a map: two columns, of the key and of its value.
 func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, args ...any) {
-	batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
-		*into = map[string]V{}
-		var key string
-		var value V
-		_, err := pgx.ForEachRow(rows, []any{&key, &value}, func() error {
-			(*into)[key] = value
-			return nil
-		})
-		return wrapped(doing, err)
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*into, err = mapped[string, V](rows, doing)
+		return err
 	})
 }
 

@@ -157,26 +157,24 @@ func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, 
 // linkedAccounts returns the accounts of the set in its order; one that the directory does not hold
 // any more, or holds as another agency's, is shown by its id alone.
 func linkedAccounts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]LinkedAccount, error) {
-	rows, _ := tx.Query(ctx, `
+	return read(ctx, tx, "read linked accounts", pgx.RowToStructByPos[LinkedAccount], `
 		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
 		from unnest($1::text[]) with ordinality as s(id, n) left join accounts a on a.id = s.id and a.parent_account = $2
 		order by s.n`, document.SubAccountIDs, document.ParentAccount)
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[LinkedAccount])
 }
 
 func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]DashboardUser, error) {
-	rows, _ := tx.Query(ctx, `
+	return read(ctx, tx, "read listed users", pgx.RowToStructByPos[DashboardUser], `
 		select u.id, u.name, u.email, u.image, u.account_id, u.is_owner, not u.reset_pending,
 		       (select max(login_at) from sessions s where s.user_id = u.id)
 		from users u join accounts a on a.id = u.account_id
 		where u.id = any($1) and u.account_id = any($2) and u.active and a.parent_account = $3
 		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[DashboardUser])
 }
 
 // usersNotShown are those of the list whom listedUsers leaves out.
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
-	rows, _ := tx.Query(ctx, `
+	hidden, err := read(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
 		                  when u.account_id = $3 then 'agency_staff'
 		                  when u.account_id <> all($2) then 'other_account'
@@ -185,7 +183,6 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 		left join (users u join accounts a on a.id = u.account_id and (a.id = $3 or a.parent_account = $3)) on u.id = l.id
 		where a.id is null or not u.active or u.account_id <> all($2) or a.id = $3
 		order by l.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
-	hidden, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UserNotShown])
 	if hidden == nil {
 		hidden = []UserNotShown{}
 	}
@@ -195,11 +192,10 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 // contacts returns the points of contact in their order; one that is not of the agency, or not any more,
 // is shown by its id alone.
 func contacts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]POC, error) {
-	rows, _ := tx.Query(ctx, `
+	return read(ctx, tx, "read points of contact", pgx.RowToStructByPos[POC], `
 		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),
 		       coalesce(u.image, ''), coalesce(u.meeting_link, '')
 		from unnest($1::text[]) with ordinality as p(id, n)
 		left join (users u join accounts a on a.id = u.account_id and (a.id = $2 or a.parent_account = $2)) on u.id = p.id
 		order by p.n`, document.MainPOC, document.ParentAccount)
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[POC])
 }

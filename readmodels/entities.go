@@ -26,7 +26,7 @@ var (
 
 // AccountsQuery asks for accounts.
 type AccountsQuery struct {
-	Page   Page
+	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
 	Search string // part of the name or e-mail address, whatever its case; "": all
 	Active *bool  // nil: both
 }
@@ -51,10 +51,8 @@ type nameKey struct {
 
 // Accounts lists the accounts of the scope, by name: for agency staff the agency itself, too.
 func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([]Account, ListMeta, error) {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[Account, nameKey]{
-		List: "accounts", Scope: scope, Page: page, Filters: q,
+		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select id, row_id, name, email, phone, address, parent_account is null, active from accounts
@@ -71,7 +69,7 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 
 // CategoriesQuery asks for categories of posts.
 type CategoriesQuery struct {
-	Page   Page
+	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
 	Search string // part of the name, whatever its case; "": all
 }
 
@@ -83,10 +81,8 @@ type Category struct {
 
 // Categories lists the categories, by name.
 func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery) ([]Category, ListMeta, error) {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[Category, memberKey]{
-		List: "categories", Scope: scope, Page: page, Filters: q,
+		List: "categories", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after memberKey, limit int) (string, []any) {
 			return `
 				select id, name from tDefaultCategories

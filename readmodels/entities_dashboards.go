@@ -9,7 +9,7 @@ import (
 
 // DashboardsQuery asks for the dashboards of an agency's clients.
 type DashboardsQuery struct {
-	Page   Page
+	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
 	Search string // part of the client's name or e-mail address, whatever its case; "": all
 	Exists *bool  // nil: both
 	// ClientAccount and ClientUser are set for a client user, for whom only the dashboards exist that it may open (rule 11).
@@ -39,10 +39,8 @@ type AccountName struct {
 
 // Dashboards lists every client of the agency, by name, with what its dashboard is; for a client user those that it may open.
 func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery) ([]DashboardSummary, ListMeta, error) {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[DashboardSummary, nameKey]{
-		List: "dashboards", Scope: scope, Page: page, Filters: q,
+		List: "dashboards", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select c.id, coalesce(a.row_id, 0), c.name, d.document_id is not null, d.document_id,

@@ -8,7 +8,7 @@ import (
 
 // MembersQuery asks for members.
 type MembersQuery struct {
-	Page   Page
+	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
 	Search string // part of the name or e-mail address, whatever its case; "": all
 	Active *bool  // nil: both
 	User   string // whose members alone; "": everybody's
@@ -38,10 +38,8 @@ type memberKey struct {
 // Members lists the members of the scope's accounts, by name. A user who has another account than the member by now is
 // that account's to show.
 func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]Member, ListMeta, error) {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[Member, memberKey]{
-		List: "members", Scope: scope, Page: page, Filters: q,
+		List: "members", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after memberKey, limit int) (string, []any) {
 			return `
 				select m.id, m.name, m.user_id, coalesce(u.email, ''), coalesce(u.image, ''), m.account_id, a.name, m.active,

@@ -11,7 +11,7 @@ import (
 
 // PlatformsQuery asks for connected accounts.
 type PlatformsQuery struct {
-	Page      Page
+	Page      Page              `json:"-"` // no part of the filters that a cursor goes with
 	Platforms []domain.Platform // never empty
 	Member    int64             // owner; 0: any
 	State     PlatformState     // "": any
@@ -148,10 +148,8 @@ const platformsSQL = `
 	order by p.p_id, p.id limit $9`
 
 func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[ConnectedPlatform, platformKey] {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[ConnectedPlatform, platformKey]{
-		List: "platforms", Scope: scope, Page: page, Filters: q,
+		List: "platforms", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after platformKey, limit int) (string, []any) {
 			return platformsSQL, []any{
 				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit, q.User,

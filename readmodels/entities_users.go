@@ -12,7 +12,7 @@ import (
 
 // UsersQuery asks for users.
 type UsersQuery struct {
-	Page   Page
+	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
 	Search string // part of the name or e-mail address, whatever its case; "": all
 	Role   string // "": any
 	Active *bool  // nil: both
@@ -52,10 +52,8 @@ func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string
 }
 
 func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, nameKey] {
-	page := q.Page
-	q.Page = Page{}
 	return PageQuery[User, nameKey]{
-		List: "users", Scope: scope, Page: page, Filters: q,
+		List: "users", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,

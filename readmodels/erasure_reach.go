@@ -19,7 +19,7 @@ func (p People) Going(ctx context.Context, person *domain.Person) error {
 }
 
 func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
-	rows, _ := tx.Query(ctx, `
+	person.Had, err = read(ctx, tx, "find owners of social accounts", pgx.RowToStructByPos[domain.AccountOwner], `
 		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
 			select account_id, p_id from (
 				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts where id = k.id and parent_account = $2
@@ -31,7 +31,7 @@ func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) 
 					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
 				union all select account_id, p_id, 2, erased_at from account_erasures where social_account_id = k.id and parent_account = $2) had
 			order by rank, at desc limit 1) h order by k.id`, person.Going(), person.ParentAccount)
-	if person.Had, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.AccountOwner]); err != nil {
+	if err != nil {
 		return err
 	}
 	person.Contents, err = contentsGoing(ctx, tx, *person)
@@ -70,11 +70,6 @@ func contentsGoing(ctx context.Context, tables querier, person domain.Person) ([
 		person.Profiles, person.Named, person.ParentAccount)
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 func contentsWhere(ctx context.Context, tables querier, condition string, args ...any) (stored []domain.StoredContent, err error) {
 	rows, _ := tables.Query(ctx, `
 		select parent_account, social_account_id, external_id, origin, told_at from post_contents
@@ -91,17 +86,18 @@ func contentsWhere(ctx context.Context, tables querier, condition string, args .
 
 // connectionsOf adds what the person's members have connected.
 func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
-	person.Defaults, err = column[int64](ctx, tx,
+	person.Defaults, err = read(ctx, tx, "read default accounts", pgx.RowTo[int64],
 		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
 	if err != nil {
 		return err
 	}
-	rows, _ := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
-	if person.Connections, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PersonConnection]); err != nil {
+	person.Connections, err = read(ctx, tx, "read connections", pgx.RowToStructByPos[domain.PersonConnection],
+		`select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
+	if err != nil {
 		return err
 	}
-	rows, _ = tx.Query(ctx, `select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
-	pages, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.DirectorySocialAccount])
+	pages, err := read(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
+		`select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
 	for _, page := range pages {
 		if page.Platform == domain.LinkedIn && page.AccountType == domain.LinkedInProfile {
 			person.Profiles = append(person.Profiles, page.ID)
@@ -110,11 +106,6 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 		}
 	}
 	return err
-}
-
-func column[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]T, error) {
-	rows, _ := tx.Query(ctx, sql, args...)
-	return pgx.CollectRows(rows, pgx.RowTo[T])
 }
 
 // FiguresErased are the erasures that the tables of accounts and of posts both know, by agency and social account, with the

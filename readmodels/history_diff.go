@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -121,18 +120,15 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
 ) (page []entryKey, more bool, err error) {
-	rows, _ := tx.Query(ctx, `
+	page, err = read(ctx, tx, "find changed dashboards", pgx.RowToStructByPos[entryKey], `
 		select max(version), sub_account_id from dashboard_history
 		where parent_account = @parent and version > @from and version <= @to
 		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
 		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
 		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
 	})
-	if page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[entryKey]); err != nil {
-		return nil, false, fmt.Errorf("find changed dashboards: %w", err)
-	}
-	if len(page) == 0 {
-		return page, false, nil
+	if err != nil || len(page) == 0 {
+		return nil, false, err
 	}
 	fit, err := h.affordable(ctx, tx, q.ParentAccount, page[:min(len(page), q.Limit)])
 	return page[:fit], fit < len(page), err
@@ -141,7 +137,12 @@ func (h *History) changedBetween(
 // readDiffs reads what the dashboards of a page were at two positions, and the names of all that they mention.
 func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
 	_, subs := splitKeys(page)
-	rows, _ := tx.Query(ctx, `
+	type states struct {
+		Was     *domain.Dashboard
+		Is      domain.Dashboard
+		Records int64
+	}
+	all, err := read(ctx, tx, "read dashboards at two moments", pgx.RowToStructByPos[states], `
 		select before.after, last.after, (select count(*) from dashboard_history h where h.parent_account = $1
 			and h.sub_account_id = k.sub_account_id and h.version > $3 and h.version <= $4)
 		from unnest($2::text[]) with ordinality as k(sub_account_id, n)
@@ -150,14 +151,8 @@ func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, f
 		cross join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
 			and h.version <= $4 order by h.version desc limit 1) last
 		order by k.n`, parent, subs, from.Version, to.Version)
-	type states struct {
-		Was     *domain.Dashboard
-		Is      domain.Dashboard
-		Records int64
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[states])
 	if err != nil {
-		return nil, fmt.Errorf("read dashboards at two moments: %w", err)
+		return nil, err
 	}
 	return withNames(ctx, tx, parent, func(n names) []DiffAnswer {
 		answers := make([]DiffAnswer, len(all))

@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -35,20 +34,21 @@ type entryRow struct {
 	after  domain.Dashboard
 }
 
+func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
+	e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after)
+	return e, err
+}
+
 // readEntries reads the entries of a page in its order, and the names of all that they mention.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
-	rows, _ := tx.Query(ctx, `
+	list, err := read(ctx, tx, "read entries", scanEntry, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
 		order by k.n`, parent, versions, subs)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e entryRow, err error) {
-		e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after)
-		return e, err
-	})
 	if err != nil {
-		return nil, fmt.Errorf("read entries: %w", err)
+		return nil, err
 	}
 	return withNames(ctx, tx, parent, func(n names) []HistoryEntry {
 		entries := make([]HistoryEntry, len(list))

@@ -58,10 +58,9 @@ func findEntries(
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, _ := tx.Query(ctx, sql, args)
-	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scannedEntry])
+	entries, err := read(ctx, tx, "find entries", pgx.RowToStructByPos[scannedEntry], sql, args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("find entries: %w", err)
+		return nil, nil, err
 	}
 	for _, e := range entries {
 		key := entryKey{e.Version, e.Dashboard}
@@ -207,13 +206,12 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
 		if _, isID := domain.HexID(text); !isID && text != "" {
-			rows, _ := tx.Query(ctx, `
+			found, err := read(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
 				q.ParentAccount, containing(text), name == "named")
-			found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			if err != nil {
-				return fmt.Errorf("find people by name: %w", err)
+				return err
 			}
 			ids = append(ids, found...)
 		}

@@ -28,35 +28,28 @@ func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.T
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
 	}
-	rows, _ := n.Pool.Query(ctx, `
+	return read(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
 		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
 		cross join lateral (
 			select parent_account, version, user_id, time, kind, sub_account_ids from access_notices a
 			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user) and a.time >= $4
 			order by version, user_id limit $5) n
 		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
-	return collectNotices(rows)
 }
 
 // Since implements stream.Store.
 func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
-	rows, _ := n.Pool.Query(ctx, `
+	return read(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
 		select parent_account, version, user_id, time, kind, sub_account_ids from access_notices
 		where parent_account = $1 and user_id = $2 and version > $3 and time >= $4
 		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
-	return collectNotices(rows)
-}
-
-func collectNotices(rows pgx.Rows) ([]stream.Notice, error) {
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.Notice])
-	return list, wrapped("read notices", err)
 }
 
 // ConnectionNews implements stream.Store: connections that platforms refuse since an instant, and those that end in
 // [stream.EndsSoonDays].
 // What lies before the last sign-in is no news.
 func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
-	rows, _ := n.Pool.Query(ctx, `
+	return read(ctx, n.Pool, "read what befell connections", pgx.RowToStructByPos[stream.ConnectionNews], `
 		select s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, x.at, x.sign_in_before
 		from (select distinct parent_account, account_id, member_id, connection_id, p_id
 		      from tSAccounts where parent_account = any($1) and connected) s
@@ -72,6 +65,4 @@ func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, un
 			where st.at is null and k.renewable_until - make_interval(days => d) > k.signed_in_at) x(at, sign_in_before)
 		where x.at > $2 and x.at <= $3
 		order by x.at, s.connection_id, s.account_id`, parents, after, until, stream.EndsSoonDays())
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.ConnectionNews])
-	return list, wrapped("read what befell connections", err)
 }

@@ -73,12 +73,13 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	if err != nil {
 		return person, err
 	}
-	person.Members, err = column[int64](ctx, tx,
+	person.Members, err = read(ctx, tx, "read members", pgx.RowTo[int64],
 		`select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User)
 	if err != nil {
 		return person, err
 	}
-	if person.Sessions, err = column[string](ctx, tx, `select id from sessions where user_id = $1 order by id`, person.User); err != nil {
+	person.Sessions, err = read(ctx, tx, "read sessions", pgx.RowTo[string], `select id from sessions where user_id = $1 order by id`, person.User)
+	if err != nil {
 		return person, err
 	}
 	if !isUser && len(person.Members) == 0 && len(person.Sessions) == 0 {
@@ -123,15 +124,13 @@ func (p People) Standing(ctx context.Context, user, account string) (s Standing,
 }
 
 // HasSignedIn tells whether the directory holds a sign-in of a user, here or at the main application.
-func (p People) HasSignedIn(ctx context.Context, user string) (signedIn bool, err error) {
-	err = p.Pool.QueryRow(ctx, `select exists (select from sessions where user_id = $1)`, user).Scan(&signedIn)
-	return signedIn, wrapped("look for a sign-in of a user", err)
+func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
+	return found(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
 }
 
 // ActiveByEmail returns the active users of all agencies that have an e-mail address, whatever the case of its ASCII letters, at most two: more
 // than one is nobody. The address is given in lower case.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
-	rows, _ := p.Pool.Query(ctx, `select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
-	users, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return users, wrapped("look for the user of an e-mail address", err)
+	return read(ctx, p.Pool, "look for the user of an e-mail address", pgx.RowTo[string],
+		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
 }

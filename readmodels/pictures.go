@@ -33,7 +33,7 @@ type PictureWanted struct {
 // PicturesWanted returns the newest posts whose pictures are not kept and may be tried now. What the listing says of a picture stands first:
 // its address is the platform's.
 func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]PictureWanted, error) {
-	rows, _ := c.Pool.Query(ctx, `
+	return read(ctx, c.Pool, "look for pictures that are wanted", pgx.RowToStructByPos[PictureWanted], `
 		select p.parent_account, p.social_account_id, p.external_id, min(p.p_id),
 		       coalesce(max(c.media_url) filter (where c.origin = '`+string(domain.OriginListing)+`'), max(c.media_url))
 		from tSPosts p
@@ -45,8 +45,6 @@ func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]Pictur
 		group by p.parent_account, p.social_account_id, p.external_id
 		order by max(p.published_at) desc, p.social_account_id, p.external_id limit $5`,
 		q.Since, PlatformIDs(q.Platforms), q.Keys, q.Now, q.Limit)
-	wanted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PictureWanted])
-	return wanted, wrapped("look for pictures that are wanted", err)
 }
 
 // maxErasedPictures is how many pictures are deleted at a time.
@@ -55,7 +53,7 @@ const maxErasedPictures = 1000
 // ErasedPictures returns posts whose picture is kept and whose media address is not known any more, at most 1,000: it was
 // erased.
 func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) {
-	rows, _ := c.Pool.Query(ctx, `
+	return read(ctx, c.Pool, "look for pictures of erased posts", pgx.RowToStructByPos[domain.PostRef], `
 		select k.parent_account, k.social_account_id, k.external_id
 		from kept.pictures k
 		where not exists (
@@ -63,6 +61,4 @@ func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) 
 			where c.parent_account = k.parent_account and c.social_account_id = k.social_account_id and c.external_id = k.external_id
 			  and c.media_url <> '')
 		limit $1`, maxErasedPictures)
-	erased, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostRef])
-	return erased, wrapped("look for pictures of erased posts", err)
 }

@@ -106,18 +106,16 @@ func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, ag
 func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", pg.AnyKey) }
 
 // HasAccount tells whether the account is the agency, or one of its clients.
-func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (its bool, err error) {
-	err = e.Pool.QueryRow(ctx, `select exists (select from accounts where id = $2 and $1 in (id, parent_account))`, agency, account).Scan(&its)
-	return its, wrapped("look for an account of the agency", err)
+func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
+	return found(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
+		"look for an account of the agency")
 }
 
 // HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
-func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (taken bool, err error) {
-	err = e.Pool.QueryRow(ctx, `
-		select exists (
-			select from users u join accounts a on a.id = u.account_id
-			where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account))`, agency, email).Scan(&taken)
-	return taken, wrapped("look for an e-mail address", err)
+func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
+	return found(e.Pool.QueryRow(ctx, `
+		select from users u join accounts a on a.id = u.account_id
+		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
 }
 
 // Erasures are the recorded erasures of people, of all agencies.
