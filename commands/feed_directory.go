@@ -260,23 +260,19 @@ func (l *fedLine) news(entity domain.DirectoryEntity, before domain.ToldEntity) 
 
 // refusals is one error that names every refused line; nil: there is none.
 func refusals(lines []*fedLine) error {
-	const most = 100
-	var fields []domain.FieldError
 	refused := 0
+	err := &domain.Error{Code: domain.CodeUnprocessable}
 	for _, l := range lines {
-		if l.FedOutcome != FedRefused {
-			continue
-		}
-		if refused++; refused <= most {
-			fields = append(fields, domain.FieldError{Field: "line " + strconv.Itoa(l.number), Detail: l.reason})
+		if l.FedOutcome == FedRefused {
+			refused++
+			err = err.WithField("line "+strconv.Itoa(l.number), l.reason)
 		}
 	}
 	if refused == 0 {
 		return nil
 	}
-	err := domain.NewError(domain.CodeUnprocessable,
+	err.Message = fmt.Sprintf(
 		"Nothing was taken: %d of %d lines cannot be, see errors. Mend them, or send the others without atomic=true.", refused, len(lines))
-	err.Fields = fields
 	return err
 }
 

@@ -105,8 +105,8 @@ func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 	}
 }
 
-func newOperations(log commands.Appender) *commands.Operations {
-	return &commands.Operations{Log: log, Now: func() time.Time { return auditNow }, Logger: slog.New(slog.DiscardHandler)}
+func newOperations(log commands.Appender) *commands.Audit {
+	return &commands.Audit{Log: log, Now: func() time.Time { return auditNow }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 var (

@@ -18,7 +18,7 @@ import (
 func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
-	records := &commands.Operations{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}
+	records := &commands.Audit{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}
 	caller := commands.Caller{UserID: stan, Role: "operator", RequestID: "r1"}
 	act := func(action domain.OperatorAction, on domain.OperatorTarget, effect commands.Effect, err error) {
 		acted := domain.OperatorActed{Action: action, Target: on, Reason: domain.Reason{Code: domain.ReasonTest, Ticket: "T-1"}}

@@ -101,7 +101,7 @@ func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target dom
 	if err != nil {
 		return err
 	}
-	records := commands.Operations{Log: log, Now: time.Now, Logger: p.settings.Logger}
+	records := commands.Audit{Log: log, Now: time.Now, Logger: p.settings.Logger}
 	return records.Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
 		func(context.Context) (commands.Effect, error) { return commands.Effect{}, nil })
 }

@@ -23,7 +23,7 @@ type Desk struct {
 	log     *eventlog.Log
 	engines []*projections.Engine
 	changes commands.DashboardsConfig // of dashboards, but for the read side
-	records *commands.Operations
+	records *commands.Audit
 }
 
 // Config is what acts stand on, beside [Looks].
@@ -39,7 +39,7 @@ type Config struct {
 func New(c Config) *Desk {
 	return &Desk{
 		Looks: c.Looks, log: c.Log, engines: c.Engines, changes: c.Changes,
-		records: &commands.Operations{Log: c.Log, Now: time.Now, Logger: c.Logger},
+		records: &commands.Audit{Log: c.Log, Now: time.Now, Logger: c.Logger},
 	}
 }
 
