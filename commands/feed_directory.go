@@ -124,12 +124,13 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 			return Fed{}, fmt.Errorf("%w (%w)", ErrNotAppended, err)
 		}
 	}
-	Shown(ctx, f.Told.Moved, func(ctx context.Context) (bool, error) { return f.shown(ctx, drafts) })
+	awaitEntities(ctx, f.Told, drafts...)
 	return fedOf(read), nil
 }
 
-// shown reports whether the tables show the last of the drafts of each entity, or a later state.
-func (f FeedDirectory) shown(ctx context.Context, drafts []domain.Draft) (bool, error) {
+// awaitEntities waits until the tables show the last of the drafts of each entity, or a later state, so that the next request finds it.
+// What is in the log is taken, also where they take longer.
+func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain.Draft) {
 	last := map[string]domain.Draft{}
 	for _, draft := range drafts {
 		if draft.Topic == domain.TopicDirectory {
@@ -137,18 +138,17 @@ func (f FeedDirectory) shown(ctx context.Context, drafts []domain.Draft) (bool, 
 		}
 	}
 	if len(last) == 0 {
-		return true, nil
+		return
 	}
-	told, err := f.Told.Told(ctx, slices.Collect(maps.Keys(last)))
-	if err != nil {
-		return false, err
-	}
-	for key, draft := range last {
-		if state, known := told[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
-			return false, nil
+	Shown(ctx, tables.Moved, func(ctx context.Context) (bool, error) {
+		told, err := tables.Told(ctx, slices.Collect(maps.Keys(last)))
+		for key, draft := range last {
+			if state, known := told[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
+				return false, err
+			}
 		}
-	}
-	return true, nil
+		return true, err
+	})
 }
 
 // read checks a line by itself.

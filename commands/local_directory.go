@@ -143,21 +143,12 @@ func (d LocalDirectory) add(
 	if err := may(); err != nil {
 		return err
 	}
-	return d.append(ctx, c, entity)
-}
-
-// append appends an entity and waits until the tables show it, so that the next request finds it. It is made also where they take longer.
-func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.DirectoryEntity) error {
 	draft := EntityDraft(entity, d.Now())
 	c.sign(&draft.Envelope)
 	if err := d.Log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("%w (%w)", ErrNotAppended, err)
 	}
-	Shown(ctx, d.Told.Moved, func(ctx context.Context) (bool, error) {
-		told, err := d.Told.Told(ctx, []string{draft.Key})
-		_, shown := told[draft.Key]
-		return shown, err
-	})
+	awaitEntities(ctx, d.Told, draft)
 	return nil
 }
 

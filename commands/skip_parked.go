@@ -23,10 +23,8 @@ type SkipParked struct {
 // appended then. Errors are [domain.Error]s: conflict by the rules of [domain.DecideSkip], also where a retry folded the
 // record meanwhile, and after too many lost races; unavailable when nothing was appended, or when the outcome is open.
 //
-// What may go wrong: two operators skip at once: one record is effective, the other stale, and both find the record
-// skipped. A retry folds it between the look and the skip: the skip has no effect, live and in every rebuild, and the
-// answer says so. The process ends after the append: whoever asks again finds it skipped, or appends a second skip that is
-// stale or has no effect.
+// If two operators skip at once, one record is effective, the other stale, and both find the record skipped. If a retry folds it between the
+// look and the skip, the skip has no effect, live and in every rebuild, and the answer says so.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),

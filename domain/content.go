@@ -41,8 +41,7 @@ type PostRef struct {
 func RefOf(p PostRegistered) PostRef { return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID} }
 
 // PostContent is what one origin last said of a post's texts; the key of its record is [PostContent.Key]. Its ce_time is when the origin
-// said so. What the main application says stands
-// before what the listing says, field by field.
+// said so. What the main application says stands before what the listing says, field by field.
 type PostContent struct {
 	PostRef
 	AccountID string     `json:"account_id"` // client under whom it was said, 24 hex digits: another one who had the page is not shown it
@@ -76,10 +75,7 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 
 // Validate checks what a fold relies on.
 func (c PostContent) Validate() error {
-	if c.SocialAccount <= 0 {
-		return fmt.Errorf("social_account_id %d must be positive", c.SocialAccount)
-	}
-	return cmp.Or(checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
+	return cmp.Or(checkPositive(c.SocialAccount), checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
 }
 
 func checkOrigin(origin PostOrigin) error {

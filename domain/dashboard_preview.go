@@ -13,7 +13,6 @@ import (
 // DashboardPreview is what a change would do: decided as the change itself, and appended nowhere.
 type DashboardPreview struct {
 	ParentAccount string
-	Primary       string
 	EventType     string // of the record; "": nothing would change
 	Head          int64  // version of the agency's stream on which it was decided
 	Version       int64  // of the primary's dashboard, its ETag; 0: there is none yet
@@ -43,7 +42,7 @@ type ScopeChange struct {
 func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardPreview, error) {
 	f := view.Facts
 	p := DashboardPreview{
-		ParentAccount: f.ParentAccount, Primary: primary, Head: view.Head.Version, Version: f.Dashboards[primary].Version,
+		ParentAccount: f.ParentAccount, Head: view.Head.Version, Version: f.Dashboards[primary].Version,
 	}
 	var err error
 	if event != nil {

@@ -239,10 +239,7 @@ func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
 
 // Validate checks what a fold relies on.
 func (e PostRegistered) Validate() error {
-	if err := validateExternalID(e.ExternalID); err != nil {
-		return err
-	}
-	return cmp.Or(checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
+	return cmp.Or(validateExternalID(e.ExternalID), checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
 		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
@@ -269,13 +266,21 @@ const (
 )
 
 func validateReading(t Tenant, p Platform, at time.Time) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
+	return cmp.Or(t.Validate(), checkKnown(p), checkYear(at, minYear))
+}
+
+func checkKnown(p Platform) error {
 	if !p.Valid() {
 		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(p))
 	}
-	return checkYear(at, minYear)
+	return nil
+}
+
+func checkPositive(socialAccount int64) error {
+	if socialAccount <= 0 {
+		return fmt.Errorf("social_account_id %d must be positive", socialAccount)
+	}
+	return nil
 }
 
 func checkYear(at time.Time, earliest int) error {
@@ -303,16 +308,6 @@ func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccou
 
 // Validate checks what a fold relies on.
 func (e AccountErased) Validate() error {
-	if e.SocialAccount <= 0 {
-		return fmt.Errorf("social_account_id %d must be positive", e.SocialAccount)
-	}
-	if !e.Platform.Valid() {
-		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(e.Platform))
-	}
-	if e.AccountID != "" {
-		if err := checkHexID("account_id ", e.AccountID); err != nil {
-			return err
-		}
-	}
-	return cmp.Or(checkHexID("parent_account ", e.ParentAccount), checkYear(e.ErasedAt, minYear))
+	return cmp.Or(checkPositive(e.SocialAccount), checkKnown(e.Platform), checkHexID("parent_account ", e.ParentAccount),
+		checkHexID("account_id ", cmp.Or(e.AccountID, e.ParentAccount)), checkYear(e.ErasedAt, minYear))
 }

@@ -44,16 +44,16 @@ type Account struct {
 }
 
 // nameKey is where a list by name goes on.
-type nameKey struct {
+type nameKey[I any] struct {
 	Name string `json:"n"`
-	ID   string `json:"i"`
+	ID   I      `json:"i"`
 }
 
 // Accounts lists the accounts of the scope, by name: for agency staff the agency itself, too.
 func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([]Account, ListMeta, error) {
-	return PageQuery[Account, nameKey]{
+	return PageQuery[Account, nameKey[string]]{
 		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
-		Select: func(after nameKey, limit int) (string, []any) {
+		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
 				select id, row_id, name, email, phone, address, parent_account is null, active from accounts
 				where (parent_account = $1 or id = $1) and ($2::text[] is null or id = any($2))
@@ -63,7 +63,7 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 				[]any{scope.ParentAccount, scope.Accounts, containing(q.Search), q.Active, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Account],
-		Key:  func(a Account) nameKey { return nameKey{a.Name, a.ID} },
+		Key:  func(a Account) nameKey[string] { return nameKey[string]{a.Name, a.ID} },
 	}.Read(ctx, e.Pool)
 }
 
@@ -81,15 +81,15 @@ type Category struct {
 
 // Categories lists the categories, by name.
 func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery) ([]Category, ListMeta, error) {
-	return PageQuery[Category, memberKey]{
+	return PageQuery[Category, nameKey[int64]]{
 		List: "categories", Scope: scope, Page: q.Page, Filters: q,
-		Select: func(after memberKey, limit int) (string, []any) {
+		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
 				select id, name from tDefaultCategories
 				where ($1 = '' or name ilike $1) and ($3::bigint = 0 or (name collate "C", id) > ($2, $3))
 				order by name collate "C", id limit $4`, []any{containing(q.Search), after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Category],
-		Key:  func(c Category) memberKey { return memberKey{c.Name, c.ID} },
+		Key:  func(c Category) nameKey[int64] { return nameKey[int64]{c.Name, c.ID} },
 	}.Read(ctx, e.Pool)
 }

@@ -39,9 +39,9 @@ type AccountName struct {
 
 // Dashboards lists every client of the agency, by name, with what its dashboard is; for a client user those that it may open.
 func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery) ([]DashboardSummary, ListMeta, error) {
-	return PageQuery[DashboardSummary, nameKey]{
+	return PageQuery[DashboardSummary, nameKey[string]]{
 		List: "dashboards", Scope: scope, Page: q.Page, Filters: q,
-		Select: func(after nameKey, limit int) (string, []any) {
+		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
 				select c.id, coalesce(a.row_id, 0), c.name, d.document_id is not null, d.document_id,
 				       coalesce((select jsonb_agg(jsonb_build_object('id', l.id, 'name', coalesce(x.name, '')) order by l.n)
@@ -62,6 +62,6 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, containing(q.Search), q.Exists, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[DashboardSummary],
-		Key:  func(d DashboardSummary) nameKey { return nameKey{d.SubAccountName, d.SubAccountID} },
+		Key:  func(d DashboardSummary) nameKey[string] { return nameKey[string]{d.SubAccountName, d.SubAccountID} },
 	}.Read(ctx, e.Pool)
 }

@@ -30,17 +30,12 @@ type Member struct {
 	SocialAccounts int     `json:"social_accounts"` // how many profiles and pages it has connected
 }
 
-type memberKey struct {
-	Name string `json:"n"`
-	ID   int64  `json:"i"`
-}
-
 // Members lists the members of the scope's accounts, by name. A user who has another account than the member by now is
 // that account's to show.
 func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]Member, ListMeta, error) {
-	return PageQuery[Member, memberKey]{
+	return PageQuery[Member, nameKey[int64]]{
 		List: "members", Scope: scope, Page: q.Page, Filters: q,
-		Select: func(after memberKey, limit int) (string, []any) {
+		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
 				select m.id, m.name, m.user_id, coalesce(u.email, ''), coalesce(u.image, ''), m.account_id, a.name, m.active,
 				       (select count(*) from tSAccounts s
@@ -56,6 +51,6 @@ func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]M
 				}
 		},
 		Scan: pgx.RowToStructByPos[Member],
-		Key:  func(m Member) memberKey { return memberKey{m.Name, m.ID} },
+		Key:  func(m Member) nameKey[int64] { return nameKey[int64]{m.Name, m.ID} },
 	}.Read(ctx, e.Pool)
 }

@@ -51,10 +51,10 @@ func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string
 	return e.users(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
 }
 
-func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, nameKey] {
-	return PageQuery[User, nameKey]{
+func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, nameKey[string]] {
+	return PageQuery[User, nameKey[string]]{
 		List: "users", Scope: scope, Page: q.Page, Filters: q,
-		Select: func(after nameKey, limit int) (string, []any) {
+		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
 				       u.reset_pending and u.active, u.created_at, u.updated_at,
@@ -71,7 +71,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 				}
 		},
 		Scan: pgx.RowToStructByPos[User],
-		Key:  func(u User) nameKey { return nameKey{u.Name, u.ID} },
+		Key:  func(u User) nameKey[string] { return nameKey[string]{u.Name, u.ID} },
 	}
 }
 

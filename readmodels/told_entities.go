@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,17 +20,22 @@ type ToldEntities struct {
 	Progress *pg.Progress // tells of moves of the directory; nil where nobody waits for one
 }
 
-// entityTable is where entities of a kind are.
-type entityTable struct{ name, key, cast string }
+// entityTable is where entities of a kind are, and how $1 names them.
+type entityTable struct{ name, key, ids string }
+
+const (
+	textIDs   = `$1::text[]`
+	numberIDs = `array(select i::bigint from unnest($1::text[]) i where i ~ '^[0-9]{1,18}$')` // of no other was anything told
+)
 
 // entityTables are the tables of projection directory, by kind. Their columns are named as the members of the entities are.
 var entityTables = map[string]entityTable{
-	domain.KindAccount: {"accounts", "id", "text[]"}, domain.KindUser: {"users", "id", "text[]"},
-	domain.KindOrder: {"orders", "id", "text[]"}, domain.KindSession: {"sessions", "id", "text[]"},
-	domain.KindMember: {"members", "id", "bigint[]"}, domain.KindConnection: {"tMemberAuth", "id", "bigint[]"},
-	domain.KindDefaultAccount: {"tDefaultAccount", "member_id", "bigint[]"}, domain.KindSocialAccount: {"tSAccounts", "id", "bigint[]"},
-	domain.KindPlannedPost: {"tContentPlanner", "id", "bigint[]"}, domain.KindSubscription: {"tSubscriptions", "id", "bigint[]"},
-	domain.KindCategory: {"tDefaultCategories", "id", "bigint[]"},
+	domain.KindAccount: {"accounts", "id", textIDs}, domain.KindUser: {"users", "id", textIDs},
+	domain.KindOrder: {"orders", "id", textIDs}, domain.KindSession: {"sessions", "id", textIDs},
+	domain.KindMember: {"members", "id", numberIDs}, domain.KindConnection: {"tMemberAuth", "id", numberIDs},
+	domain.KindDefaultAccount: {"tDefaultAccount", "member_id", numberIDs}, domain.KindSocialAccount: {"tSAccounts", "id", numberIDs},
+	domain.KindPlannedPost: {"tContentPlanner", "id", numberIDs}, domain.KindSubscription: {"tSubscriptions", "id", numberIDs},
+	domain.KindCategory: {"tDefaultCategories", "id", numberIDs},
 }
 
 // Told returns the entities of keys of topic `directory`; a key without one is absent.
@@ -53,8 +57,8 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 				continue
 			}
 			rows, _ := tx.Query(ctx, fmt.Sprintf(`
-				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' from %[1]s t where %[2]s = any($1::text[]::%[3]s)`,
-				table.name, table.key, table.cast), numbersOnly(ids, table.cast))
+				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' from %[1]s t where %[2]s = any(%[3]s)`,
+				table.name, table.key, table.ids), ids)
 			if err := e.scan(kind, rows, told); err != nil {
 				return err
 			}
@@ -62,19 +66,6 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 		return nil
 	})
 	return told, wrapped("read what was told of entities", err)
-}
-
-// numbersOnly leaves out what cannot be an id of a kind whose ids are numbers: nothing was told of it.
-func numbersOnly(ids []string, cast string) (own []string) {
-	if cast == "text[]" {
-		return ids
-	}
-	for _, id := range ids {
-		if len(id) < len("9223372036854775807") && strings.Trim(id, "0123456789") == "" {
-			own = append(own, id)
-		}
-	}
-	return own
 }
 
 func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.ToldEntity) error {

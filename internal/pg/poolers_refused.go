@@ -46,37 +46,28 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 		return err
 	}
 	defer second.Close(context.WithoutCancel(ctx))
-	tx, err := second.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("look for a pooler: %w", err)
-	}
-	held, _, err := session(ctx, tx)
-	if err != nil {
+	var held, other, now, after uint32
+	if held, other, err = whileHeld(ctx, second, first); err != nil { // not that one: it is in a transaction
 		return err
 	}
-	other, _, err := session(ctx, first) // not that one: it is in a transaction
-	if err != nil {
-		return err
-	}
-	if err := tx.Rollback(ctx); err != nil {
-		return fmt.Errorf("look for a pooler: %w", err)
-	}
-	if tx, err = first.Begin(ctx); err != nil {
-		return fmt.Errorf("look for a pooler: %w", err)
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it read
-	now, _, err := session(ctx, tx)
-	if err != nil {
-		return err
-	}
-	after, _, err := session(ctx, second)
-	if err != nil {
+	if now, after, err = whileHeld(ctx, first, second); err != nil {
 		return err
 	}
 	if held == pid || other != pid || now != pid || after != held {
 		return ErrPooler
 	}
 	return nil
+}
+
+// whileHeld tells the session that one connection has in a transaction, and that of another one meanwhile.
+func whileHeld(ctx context.Context, holder, other *pgx.Conn) (held, meanwhile uint32, err error) {
+	err = pgx.BeginFunc(ctx, holder, func(tx pgx.Tx) (err error) {
+		if held, _, err = session(ctx, tx); err == nil {
+			meanwhile, _, err = session(ctx, other)
+		}
+		return err
+	})
+	return held, meanwhile, err
 }
 
 // session tells which session of the server answers, and its search path.
