@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Connecting reads what must be known before something is connected.
@@ -39,7 +40,7 @@ const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connec
 	coalesce(s.updated_at, '0001-01-01 00:00+00') as updated_at`
 
 func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
-	return read(ctx, c.Pool, "read connected pages", pgx.RowToStructByName[domain.ConnectedPage], `
+	return pg.List(ctx, c.Pool, "read connected pages", pgx.RowToStructByName[domain.ConnectedPage], `
 		select `+pageColumns+`, coalesce(a.name, '') as account_name
 		from tSAccounts s left join accounts a on a.id = s.account_id`+query, args...)
 }
@@ -93,13 +94,13 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 	}); err != nil {
 		return nil, wrapped(doing, err)
 	}
-	return read(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
+	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
 // FirstReadings tells how far the first readings of an agency's pages came since they were connected last: what was read before, and why that
 // failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
-	return read(ctx, c.Pool, "read how far first readings came", pgx.RowToStructByPos[domain.FirstReading], `
+	return pg.List(ctx, c.Pool, "read how far first readings came", pgx.RowToStructByPos[domain.FirstReading], `
 		select s.id, r.read_at, coalesce(w.paused, case when w.failed then f.reason else '' end),
 		       case when w.paused is not null then '`+string(PlatformPaused)+`' when w.failed then f.class else '' end
 		from tSAccounts s

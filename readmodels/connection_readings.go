@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // maxConnections bounds a list of the connections of all agencies.
@@ -60,7 +61,7 @@ type ReadingsQuery struct {
 
 // Readings lists how the connected accounts of all agencies are read at a time, by platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
-	return read(ctx, c.Pool, "list how connections are read", scanReading, `
+	return pg.List(ctx, c.Pool, "list how connections are read", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
 		            else coalesce(nullif(f.class, ''), 'ok') end,

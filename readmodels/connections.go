@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Connections reads what the fetchers need to know: the connections are the log's, what became of
@@ -29,7 +30,7 @@ const connectionJoins = `
 // Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is
 // known of them or their token was replaced. The most overdue come first.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
-	return read(ctx, c.Pool, fmt.Sprintf("read due accounts of %s", queue.Platform), pgx.RowToStructByPos[domain.DueAccount],
+	return pg.List(ctx, c.Pool, fmt.Sprintf("read due accounts of %s", queue.Platform), pgx.RowToStructByPos[domain.DueAccount],
 		`select s.id, f.due_at`+worthReading+`
 		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at and k.updated_at <= $4 or f.updated_at > $4)
 		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
@@ -99,7 +100,7 @@ func (c Connections) Task(ctx context.Context, queue domain.FetchQueue, socialAc
 }
 
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
-	return read(ctx, c.Pool, "read accounts to fetch", func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
+	return pg.List(ctx, c.Pool, "read accounts to fetch", func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
 		return t, row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
@@ -146,7 +147,7 @@ const maxKnownPosts = 20_000
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
-	return read(ctx, c.Pool, fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), pgx.RowToStructByPos[domain.KnownPost], `
+	return pg.List(ctx, c.Pool, fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), pgx.RowToStructByPos[domain.KnownPost], `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
 		       (select d.captured_at from post_daily d
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id

@@ -157,14 +157,14 @@ func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, 
 // linkedAccounts returns the accounts of the set in its order; one that the directory does not hold
 // any more, or holds as another agency's, is shown by its id alone.
 func linkedAccounts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]LinkedAccount, error) {
-	return read(ctx, tx, "read linked accounts", pgx.RowToStructByPos[LinkedAccount], `
+	return pg.List(ctx, tx, "read linked accounts", pgx.RowToStructByPos[LinkedAccount], `
 		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
 		from unnest($1::text[]) with ordinality as s(id, n) left join accounts a on a.id = s.id and a.parent_account = $2
 		order by s.n`, document.SubAccountIDs, document.ParentAccount)
 }
 
 func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]DashboardUser, error) {
-	return read(ctx, tx, "read listed users", pgx.RowToStructByPos[DashboardUser], `
+	return pg.List(ctx, tx, "read listed users", pgx.RowToStructByPos[DashboardUser], `
 		select u.id, u.name, u.email, u.image, u.account_id, u.is_owner, not u.reset_pending,
 		       (select max(login_at) from sessions s where s.user_id = u.id)
 		from users u join accounts a on a.id = u.account_id
@@ -174,7 +174,7 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 
 // usersNotShown are those of the list whom listedUsers leaves out.
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
-	hidden, err := read(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
+	hidden, err := pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
 		                  when u.account_id = $3 then 'agency_staff'
 		                  when u.account_id <> all($2) then 'other_account'
@@ -192,7 +192,7 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 // contacts returns the points of contact in their order; one that is not of the agency, or not any more,
 // is shown by its id alone.
 func contacts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]POC, error) {
-	return read(ctx, tx, "read points of contact", pgx.RowToStructByPos[POC], `
+	return pg.List(ctx, tx, "read points of contact", pgx.RowToStructByPos[POC], `
 		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),
 		       coalesce(u.image, ''), coalesce(u.meeting_link, '')
 		from unnest($1::text[]) with ordinality as p(id, n)

@@ -19,7 +19,7 @@ func (p People) Going(ctx context.Context, person *domain.Person) error {
 }
 
 func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
-	person.Had, err = read(ctx, tx, "find owners of social accounts", pgx.RowToStructByPos[domain.AccountOwner], `
+	person.Had, err = pg.List(ctx, tx, "find owners of social accounts", pgx.RowToStructByPos[domain.AccountOwner], `
 		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
 			select account_id, p_id from (
 				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts where id = k.id and parent_account = $2
@@ -65,12 +65,12 @@ func (p People) ContentsOf(ctx context.Context, person domain.Person) ([]domain.
 	return contentsGoing(ctx, p.Pool, person)
 }
 
-func contentsGoing(ctx context.Context, tables querier, person domain.Person) ([]domain.StoredContent, error) {
+func contentsGoing(ctx context.Context, tables pg.Querier, person domain.Person) ([]domain.StoredContent, error) {
 	return contentsWhere(ctx, tables, `social_account_id = any($1) or social_account_id = any($2) and parent_account = $3`,
 		person.Profiles, person.Named, person.ParentAccount)
 }
 
-func contentsWhere(ctx context.Context, tables querier, condition string, args ...any) (stored []domain.StoredContent, err error) {
+func contentsWhere(ctx context.Context, tables pg.Querier, condition string, args ...any) (stored []domain.StoredContent, err error) {
 	rows, _ := tables.Query(ctx, `
 		select parent_account, social_account_id, external_id, origin, told_at from post_contents
 		where `+condition+` order by 1, 2, 3, 4`, args...)
@@ -86,17 +86,17 @@ func contentsWhere(ctx context.Context, tables querier, condition string, args .
 
 // connectionsOf adds what the person's members have connected.
 func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
-	person.Defaults, err = read(ctx, tx, "read default accounts", pgx.RowTo[int64],
+	person.Defaults, err = pg.List(ctx, tx, "read default accounts", pgx.RowTo[int64],
 		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
 	if err != nil {
 		return err
 	}
-	person.Connections, err = read(ctx, tx, "read connections", pgx.RowToStructByPos[domain.PersonConnection],
+	person.Connections, err = pg.List(ctx, tx, "read connections", pgx.RowToStructByPos[domain.PersonConnection],
 		`select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
 	if err != nil {
 		return err
 	}
-	pages, err := read(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
+	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
 		`select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
 	for _, page := range pages {
 		if page.Platform == domain.LinkedIn && page.AccountType == domain.LinkedInProfile {

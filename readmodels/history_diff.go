@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // DiffQuery asks what changed on a dashboard after From up to To.
@@ -120,7 +121,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
 ) (page []entryKey, more bool, err error) {
-	page, err = read(ctx, tx, "find changed dashboards", pgx.RowToStructByPos[entryKey], `
+	page, err = pg.List(ctx, tx, "find changed dashboards", pgx.RowToStructByPos[entryKey], `
 		select max(version), sub_account_id from dashboard_history
 		where parent_account = @parent and version > @from and version <= @to
 		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
@@ -142,7 +143,7 @@ func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, f
 		Is      domain.Dashboard
 		Records int64
 	}
-	all, err := read(ctx, tx, "read dashboards at two moments", pgx.RowToStructByPos[states], `
+	all, err := pg.List(ctx, tx, "read dashboards at two moments", pgx.RowToStructByPos[states], `
 		select before.after, last.after, (select count(*) from dashboard_history h where h.parent_account = $1
 			and h.sub_account_id = k.sub_account_id and h.version > $3 and h.version <= $4)
 		from unnest($2::text[]) with ordinality as k(sub_account_id, n)

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // recordColumns are what scanRecord scans.
@@ -42,7 +43,7 @@ func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
 // readEntries reads the entries of a page in its order, and the names of all that they mention.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
-	list, err := read(ctx, tx, "read entries", scanEntry, `
+	list, err := pg.List(ctx, tx, "read entries", scanEntry, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version

@@ -58,7 +58,7 @@ func findEntries(
 	if err != nil {
 		return nil, nil, err
 	}
-	entries, err := read(ctx, tx, "find entries", pgx.RowToStructByPos[scannedEntry], sql, args)
+	entries, err := pg.List(ctx, tx, "find entries", pgx.RowToStructByPos[scannedEntry], sql, args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -206,7 +206,7 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
 		if _, isID := domain.HexID(text); !isID && text != "" {
-			found, err := read(ctx, tx, "find people by name", pgx.RowTo[string], `
+			found, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
 				q.ParentAccount, containing(text), name == "named")

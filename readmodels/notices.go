@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -28,7 +29,7 @@ func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.T
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
 	}
-	return read(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
+	return pg.List(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
 		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
 		cross join lateral (
 			select parent_account, version, user_id, time, kind, sub_account_ids from access_notices a
@@ -39,7 +40,7 @@ func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.T
 
 // Since implements stream.Store.
 func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
-	return read(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
+	return pg.List(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
 		select parent_account, version, user_id, time, kind, sub_account_ids from access_notices
 		where parent_account = $1 and user_id = $2 and version > $3 and time >= $4
 		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
@@ -49,7 +50,7 @@ func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.
 // [stream.EndsSoonDays].
 // What lies before the last sign-in is no news.
 func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
-	return read(ctx, n.Pool, "read what befell connections", pgx.RowToStructByPos[stream.ConnectionNews], `
+	return pg.List(ctx, n.Pool, "read what befell connections", pgx.RowToStructByPos[stream.ConnectionNews], `
 		select s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, x.at, x.sign_in_before
 		from (select distinct parent_account, account_id, member_id, connection_id, p_id
 		      from tSAccounts where parent_account = any($1) and connected) s

@@ -73,12 +73,12 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	if err != nil {
 		return person, err
 	}
-	person.Members, err = read(ctx, tx, "read members", pgx.RowTo[int64],
+	person.Members, err = pg.List(ctx, tx, "read members", pgx.RowTo[int64],
 		`select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User)
 	if err != nil {
 		return person, err
 	}
-	person.Sessions, err = read(ctx, tx, "read sessions", pgx.RowTo[string], `select id from sessions where user_id = $1 order by id`, person.User)
+	person.Sessions, err = pg.List(ctx, tx, "read sessions", pgx.RowTo[string], `select id from sessions where user_id = $1 order by id`, person.User)
 	if err != nil {
 		return person, err
 	}
@@ -131,6 +131,6 @@ func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 // ActiveByEmail returns the active users of all agencies that have an e-mail address, whatever the case of its ASCII letters, at most two: more
 // than one is nobody. The address is given in lower case.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
-	return read(ctx, p.Pool, "look for the user of an e-mail address", pgx.RowTo[string],
+	return pg.List(ctx, p.Pool, "look for the user of an e-mail address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Contents reads which pictures of posts to fetch and to delete.
@@ -33,7 +34,7 @@ type PictureWanted struct {
 // PicturesWanted returns the newest posts whose pictures are not kept and may be tried now. What the listing says of a picture stands first:
 // its address is the platform's.
 func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]PictureWanted, error) {
-	return read(ctx, c.Pool, "look for pictures that are wanted", pgx.RowToStructByPos[PictureWanted], `
+	return pg.List(ctx, c.Pool, "look for pictures that are wanted", pgx.RowToStructByPos[PictureWanted], `
 		select p.parent_account, p.social_account_id, p.external_id, min(p.p_id),
 		       coalesce(max(c.media_url) filter (where c.origin = '`+string(domain.OriginListing)+`'), max(c.media_url))
 		from tSPosts p
@@ -53,7 +54,7 @@ const maxErasedPictures = 1000
 // ErasedPictures returns posts whose picture is kept and whose media address is not known any more, at most 1,000: it was
 // erased.
 func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) {
-	return read(ctx, c.Pool, "look for pictures of erased posts", pgx.RowToStructByPos[domain.PostRef], `
+	return pg.List(ctx, c.Pool, "look for pictures of erased posts", pgx.RowToStructByPos[domain.PostRef], `
 		select k.parent_account, k.social_account_id, k.external_id
 		from kept.pictures k
 		where not exists (

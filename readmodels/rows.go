@@ -1,7 +1,6 @@
 package readmodels
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -25,11 +24,6 @@ func wrapped(doing string, err error) error {
 	return nil
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // mapped reads a map: two columns, of the key and of its value.
 func mapped[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 	values := map[K]V{}
@@ -40,11 +34,4 @@ func mapped[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 		return nil
 	})
 	return values, wrapped(doing, err)
-}
-
-// read returns the rows of a statement. Errors begin with what was being done.
-func read[T any](ctx context.Context, tables querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	rows, _ := tables.Query(ctx, sql, args...)
-	list, err := pgx.CollectRows(rows, scan)
-	return list, wrapped(doing, err)
 }

@@ -106,7 +106,7 @@ const notAClient = `($2 = '' and $3 = '')`
 // openAccounts returns the linked accounts of the dashboards that a client user may open with the
 // scope for figures.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
-	accounts, err := read(ctx, tx, "read open dashboards", pgx.RowTo[string], `
+	accounts, err := pg.List(ctx, tx, "read open dashboards", pgx.RowTo[string], `
 		select distinct linked
 		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
 		where d.parent_account = $1 and `+opensDashboard+` and $4::text = any(d.scopes)
