@@ -136,10 +136,10 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 	listening.Go(func() { progress.Listen(ctx, s.db.URL, quiet) })
 	s.t.Cleanup(func() { cancel(); listening.Wait() })
 	c := commands.DashboardsConfig{
-		Store: readmodels.NewDashboards(readmodels.DashboardsConfig{
+		Store: &readmodels.Dashboards{
 			Pool: s.db.ReadOnly, Progress: progress, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
 			ManagedSubscriptions: []string{"managed"},
-		}),
+		},
 		Ends: logEnds{s.log}, Log: s.log, Now: time.Now, Logger: quiet, Attempts: 100, Deadline: patience,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },

@@ -27,34 +27,22 @@ const (
 // NeedsSignIn stands for no figures: a connection cannot be read until a person signs in again.
 const NeedsSignIn Figures = "sign_in"
 
-// ChangesFigures is implemented by the events that listeners to figures hear of, with what they are told; the zero
-// value: nothing.
-type ChangesFigures interface{ FigureChange() FigureChange }
-
-// FigureChange implements [ChangesFigures].
-func (e ConnectionStateChanged) FigureChange() FigureChange {
-	if e.State != ConnectionReconnect {
-		return FigureChange{}
+// FigureChangeOf is what listeners to figures are told of an event; the zero value: nothing.
+func FigureChangeOf(event Data) FigureChange {
+	switch e := event.(type) {
+	case ConnectionStateChanged:
+		if e.State == ConnectionReconnect {
+			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
+			return FigureChange{Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC()}
+		}
+	case AccountRead:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
+	case PostRead:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
+	case PostRegistered:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
 	}
-	return FigureChange{
-		Tenant: Tenant{AccountID: e.AccountID, MemberID: e.MemberID}, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID,
-		At: e.At.UTC(),
-	}
-}
-
-// FigureChange implements [ChangesFigures].
-func (e AccountRead) FigureChange() FigureChange {
-	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
-}
-
-// FigureChange implements [ChangesFigures].
-func (e PostRead) FigureChange() FigureChange {
-	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
-}
-
-// FigureChange implements [ChangesFigures].
-func (e PostRegistered) FigureChange() FigureChange {
-	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
+	return FigureChange{}
 }
 
 // FigureChanges are distinct changes in the order in which they came first. Its zero value is empty.

@@ -139,7 +139,7 @@ func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 	refusal := func() string {
-		reads := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: pool, Progress: pg.NewProgress()})
+		reads := &readmodels.Dashboards{Pool: pool, Progress: pg.NewProgress()}
 		view, err := reads.Load(b.ctx(), domain.FactsNeed{ParentAccount: agencyA, Primary: client1, Partition: partition})
 		require.NoError(t, err)
 		return view.Refusal

@@ -85,11 +85,7 @@ func streamsOf(state fold.Fold, events []fold.Event) []string {
 func figureChanges(events []fold.Event) []domain.FigureChange {
 	var changes domain.FigureChanges
 	for _, ev := range events {
-		data, ok := ev.Data.(domain.ChangesFigures)
-		if !ok {
-			continue
-		}
-		change := data.FigureChange()
+		change := domain.FigureChangeOf(ev.Data)
 		if change == (domain.FigureChange{}) {
 			continue
 		}

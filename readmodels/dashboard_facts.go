@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DashboardsConfig is what the dashboards' queries need beside the tables.
-type DashboardsConfig struct {
+// Dashboards answers reads of dashboards and loads the facts that decisions about them need.
+type Dashboards struct {
 	// Pool reads; a read-only one will do.
 	Pool *pgxpool.Pool
 	// Progress tells of moves of the projection.
@@ -24,14 +24,8 @@ type DashboardsConfig struct {
 	ManagedSubscriptions []string
 }
 
-// Dashboards answers reads of dashboards and loads the facts that decisions about them need.
-type Dashboards struct{ DashboardsConfig }
-
 // dashboardsProjection is the name under which the tables are projected.
 const dashboardsProjection = "dashboards"
-
-// NewDashboards returns the queries.
-func NewDashboards(c DashboardsConfig) *Dashboards { return &Dashboards{c} }
 
 // Moved returns a channel that is closed when the tables of the agency's dashboards may have moved.
 func (d *Dashboards) Moved(parent string) <-chan struct{} {

@@ -174,7 +174,7 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 
 // usersNotShown are those of the list whom listedUsers leaves out.
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
-	hidden, err := pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
+	return pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
 		                  when u.account_id = $3 then 'agency_staff'
 		                  when u.account_id <> all($2) then 'other_account'
@@ -183,10 +183,6 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 		left join (users u join accounts a on a.id = u.account_id and (a.id = $3 or a.parent_account = $3)) on u.id = l.id
 		where a.id is null or not u.active or u.account_id <> all($2) or a.id = $3
 		order by l.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
-	if hidden == nil {
-		hidden = []UserNotShown{}
-	}
-	return hidden, err
 }
 
 // contacts returns the points of contact in their order; one that is not of the agency, or not any more,

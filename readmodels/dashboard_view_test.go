@@ -20,7 +20,7 @@ const (
 // view reads the dashboard of clientOwn, linked with clientTwo.
 func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 	t.Helper()
-	v, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: db.ReadOnly}).Dashboard(t.Context(),
+	v, err := (&readmodels.Dashboards{Pool: db.ReadOnly}).Dashboard(t.Context(),
 		readmodels.DashboardRequest{ParentAccount: agencyA, SubAccount: clientOwn})
 	require.NoError(t, err)
 	return v
@@ -96,7 +96,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	moveIn(t, db, agencyB, agencyB)
 	require.Contains(t, view(t, db).UsersNotShown, readmodels.UserNotShown{ID: foreman, Reason: "unknown"}, "of another agency now")
 
-	client, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: db.ReadOnly}).Dashboard(t.Context(),
+	client, err := (&readmodels.Dashboards{Pool: db.ReadOnly}).Dashboard(t.Context(),
 		readmodels.DashboardRequest{ParentAccount: agencyA, SubAccount: clientOwn, ClientAccount: clientOwn, ClientUser: user})
 	require.NoError(t, err)
 	require.Nil(t, client.UsersNotShown)
@@ -119,7 +119,7 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	link := domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}}
 	decided, err := p.updates.Preview(t.Context(), commands.UpdateDashboard{Caller: p.caller(agencyA, stella), Change: link})
 	require.NoError(t, err)
-	preview, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	preview, err := (&readmodels.Dashboards{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
 	require.NoError(t, err)
 	named := func(id, name string) readmodels.Named { return readmodels.Named{ID: id, Name: &name} }
 	ofSouth := []readmodels.Named{named(south, "South")}
@@ -141,7 +141,7 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{nina, sam, asleep}, decided.LostAccess)
-	preview, err = readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	preview, err = (&readmodels.Dashboards{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []readmodels.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
 	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})

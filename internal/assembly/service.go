@@ -132,11 +132,11 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
-	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
+	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
 		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
 		ManagedSubscriptions: domain.PointOfContactProducts(s.config.ManagedSubscriptions),
-	})
+	}
 	return nil
 }
 

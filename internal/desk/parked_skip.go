@@ -116,6 +116,6 @@ func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
 		return nil, err
 	}
 	config := d.changes
-	config.Store = readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: tables, Progress: pg.NewProgress()})
+	config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
 	return commands.NewDashboards(config)
 }

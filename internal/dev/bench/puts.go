@@ -110,7 +110,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	group.Go(func() error { progress.Listen(folding, pool.Config().ConnString(), b.logger); return nil })
 	record := &keptDrafts{Log: log}
 	updates, err := commands.NewDashboards(commands.DashboardsConfig{
-		Store: readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: pool, Progress: progress}), Log: record,
+		Store: &readmodels.Dashboards{Pool: pool, Progress: progress}, Log: record,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now, Logger: b.logger,

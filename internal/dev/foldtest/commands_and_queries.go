@@ -35,9 +35,9 @@ func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboar
 
 // Queries are the real queries over this log's tables.
 func (l *Log) Queries() *readmodels.Dashboards {
-	return readmodels.NewDashboards(readmodels.DashboardsConfig{
+	return &readmodels.Dashboards{
 		Pool: l.DB.ReadOnly, Progress: pg.NewProgress(),
 		Defaults:             domain.DashboardDefaults{Scopes: []string{"analytics", "posts"}},
 		ManagedSubscriptions: []string{"managed"},
-	})
+	}
 }
