@@ -189,13 +189,20 @@ func foldInBulk(
 
 // refusedLike refuses what [folding.write] refused live: what the fold itself refuses does not come so far.
 func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.ParkError {
-	reasons := map[string]string{}
-	type parked struct{ ID, Reason string }
-	for _, p := range collect[parked](t, live, `select event_id, reason from parked where projection = $1`, p.Name()) {
-		reasons[p.ID] = p.Reason
+	type place struct {
+		Partition int32
+		Offset    int64
+	}
+	type parked struct {
+		place
+		Reason string
+	}
+	reasons := map[place]string{} // a record and its copy have one id
+	for _, p := range collect[parked](t, live, `select partition, log_offset, reason from parked where projection = $1`, p.Name()) {
+		reasons[p.place] = p.Reason
 	}
 	return func(ev fold.Event) *fold.ParkError {
-		reason, parked := reasons[ev.Envelope.ID]
+		reason, parked := reasons[place{ev.Raw.Partition, ev.Raw.Offset}]
 		if !strings.HasSuffix(ev.Envelope.ID, "!") || parked && reason != string(fold.ReasonWrite) {
 			return nil
 		}
