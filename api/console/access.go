@@ -14,13 +14,6 @@ import (
 
 const accessPath = Path + "/access"
 
-func (c *Console) accessPages() []page {
-	return []page{
-		{pattern: "GET " + accessPath, roles: auditors, nav: "Access", views: []view{accessView{}}, open: (*visit).access},
-		{pattern: "GET " + accessPath + "/export", roles: auditors, open: (*visit).accessExport},
-	}
-}
-
 // accessView says who had access to which board at an instant: people are rows, boards columns. Of now, only active people are rows: others
 // can open nothing. For a past instant the records say nothing about it, and people who are not active today are marked.
 type accessView struct {
@@ -41,8 +34,6 @@ type accessView struct {
 	Export     string
 	History    string // address of the history at the instant
 }
-
-func (accessView) template() (name, title string) { return "access", "Who had access" }
 
 // accessRow is a person, with what it had at each board, in their order; a nil one: nothing.
 type accessRow struct {
@@ -76,10 +67,10 @@ type closedBoard struct {
 	Decision decision
 }
 
-// access shows who had access at an instant. It is one question to the API, and so one look that is recorded.
-func (v *visit) access() (view, error) {
+// openAccess shows who had access at an instant. It is one question to the API, and so one look that is recorded.
+func openAccess(v *visit) (view, error) {
 	given := v.r.URL.Query()
-	shown := accessView{Moment: v.momentOf("at", "At (UTC)"), Person: given.Get("person")}
+	shown := accessView{Moment: momentOf(v, "at", "At (UTC)"), Person: given.Get("person")}
 	if shown.Moment.Fault != "" {
 		return shown, nil
 	}
@@ -139,8 +130,8 @@ func accessQuery(at time.Time, person string) url.Values {
 	return q
 }
 
-// accessExport is the same as a table, whole.
-func (v *visit) accessExport() (view, error) {
+// openAccessExport is the same as a table, whole.
+func openAccessExport(v *visit) (view, error) {
 	_, at, err := typedInstant(v.r.URL.Query().Get("at"))
 	if err != nil {
 		return nil, err
@@ -212,4 +203,85 @@ func byName(a, b readmodels.Named) int {
 		return strings.ToLower(*n.Name)
 	}
 	return cmp.Or(strings.Compare(name(a), name(b)), strings.Compare(a.ID, b.ID))
+}
+
+const peoplePath = Path + "/people/"
+
+// personView is what a person had access to, from when to when, and the records that caused it.
+type personView struct {
+	readmodels.Named
+
+	between
+
+	Spans      []personSpan
+	Agency     bool // the visitor may see how the person signs in
+	Staff      bool // of the agency, as the directory says today
+	Inactive   bool // today
+	Incomplete string
+	More       string // address of the next page; "": this is the last one
+}
+
+// personSpan is a time without a gap in which the person had access to a board.
+type personSpan struct {
+	readmodels.AccessSpan
+
+	Shows          []string // the scopes that the board had then, each once however often it was given
+	Listed, Opened decision
+	Ended          *decision // nil: it lasts
+}
+
+// decision is a record as the reason of something.
+type decision struct {
+	Does    string // in words
+	By      readmodels.Named
+	When    time.Time
+	Address string
+}
+
+// decided is a record that decided something of a board.
+func decided(r readmodels.Record, board string) decision {
+	return decision{inWords(r.Type), r.Actor, r.Time, historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)}
+}
+
+const (
+	beforeAll    = "1970-01-01" // a day before the first record
+	spansOnAPage = "80"
+)
+
+// openPerson shows a range of a person's access, or the whole past, also if the range is wrong.
+func openPerson(v *visit) (view, error) {
+	given := v.r.URL.Query()
+	shown := personView{
+		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"), Agency: v.who.Roles.Has(api.RoleAgency),
+	}
+	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
+	if !shown.Wrong() {
+		shown.ask(q)
+	}
+	v.passOnGiven(q, "cursor")
+	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	if err != nil {
+		return nil, err
+	}
+	shown.Incomplete = meta.Incomplete
+	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)
+	if meta.User != nil {
+		shown.Named = *meta.User
+	}
+	shown.Staff = len(meta.Staff.Users) > 0 // the one who was asked for
+	for _, s := range spans {
+		shown.Inactive = !s.ActiveToday
+		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
+		for _, scope := range s.Scopes {
+			if !slices.Contains(span.Shows, scope.Scope) {
+				span.Shows = append(span.Shows, scope.Scope)
+			}
+		}
+		if s.EndedBy != nil {
+			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))
+		}
+		shown.Spans = append(shown.Spans, span)
+	}
+	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API's order is that of ids
+	return shown, nil
 }

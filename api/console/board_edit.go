@@ -88,8 +88,8 @@ func (e boardEdit) change() (c boardChange, err error) {
 	return c, nil
 }
 
-// previewView says what a change does before it is done.
-type previewView struct {
+// boardPreviewView says what a change does before it is done.
+type boardPreviewView struct {
 	Name   string
 	ID     string
 	Edit   boardEdit
@@ -97,10 +97,6 @@ type previewView struct {
 	Key    string // has a form that is sent twice do it once
 	Result readmodels.DashboardPreview
 	Does   effects
-}
-
-func (p previewView) template() (name, title string) {
-	return "board-preview", "What changes: " + p.Name
 }
 
 // boardWords are the lists of the page.
@@ -111,47 +107,40 @@ var boardWords = map[string]fieldWords{
 }
 
 // changeBoard does what a button of the board's page, or of its preview, asks for.
-func (v *visit) changeBoard() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	form, err := v.formUpTo(maxListForm)
-	if err != nil {
-		return nil, err
-	}
-	edit := readEdit(form)
+func changeBoard(v *visit, client readmodels.Account) (view, error) {
+	var err error
+	edit := readEdit(v.form)
 	var shown view
-	switch form.Get("do") {
+	switch v.form.Get("do") {
 	case "save":
-		shown, err = v.saveBoard(client, edit, form)
+		shown, err = saveBoard(v, client, edit)
 	case "preview":
-		shown, err = v.previewBoard(client, edit)
+		shown, err = previewBoard(v, client, edit)
 	default: // clients were searched for, or somebody came back from the preview
-		return v.editBoard(client, &edit, formFaults{})
+		return editBoard(v, client, &edit, formFaults{})
 	}
 	why, told := errors.AsType[*domain.Error](err)
 	if told && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
-		return v.editBoard(client, &edit, formFaults{Said: why.Message})
+		return editBoard(v, client, &edit, formFaults{Said: why.Message})
 	}
 	if told && slices.Contains([]domain.Code{
 		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
 	}, why.Code) {
 		faults, _ := faultsOf(err, boardWords)
-		return v.editBoard(client, &edit, faults)
+		return editBoard(v, client, &edit, faults)
 	}
 	return shown, err
 }
 
 // previewBoard asks what the edit would do. What it does to people is said on top of what links do to them, so that people whom a link brings along
 // stays.
-func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, error) {
+func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {
 		return nil, err
 	}
 	if edit.Users.changed() {
-		after, err := v.boardAfter(client.ID, edit.Version, change)
+		after, err := boardAfter(v, client.ID, edit.Version, change)
 		if err != nil {
 			return nil, err
 		}
@@ -161,8 +150,8 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 		}
 		change.Users = new(edit.Users.over(list))
 	}
-	shown := previewView{Name: client.Name, ID: client.ID, Edit: edit, Key: rand.Text()}
-	if shown.Result, err = v.askPreview(client.ID, edit.Version, change); err != nil {
+	shown := boardPreviewView{Name: client.Name, ID: client.ID, Edit: edit, Key: rand.Text()}
+	if shown.Result, err = askPreview(v, client.ID, edit.Version, change); err != nil {
 		return nil, err
 	}
 	shown.Does = effectsOfPreview(shown.Result.Access)
@@ -179,7 +168,7 @@ func idsOf(list []readmodels.Named) (all []string) {
 	return all
 }
 
-func (v *visit) askPreview(id, version string, change boardChange) (p readmodels.DashboardPreview, err error) {
+func askPreview(v *visit, id, version string, change boardChange) (p readmodels.DashboardPreview, err error) {
 	got, err := v.send(http.MethodPost, boardAPI(id)+"/preview", change, map[string]string{"If-Match": tag(version)})
 	if err != nil {
 		return p, err
@@ -188,8 +177,8 @@ func (v *visit) askPreview(id, version string, change boardChange) (p readmodels
 }
 
 // boardAfter is a client's board as a change would leave it; without an id if it stays as it is.
-func (v *visit) boardAfter(id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
-	p, err := v.askPreview(id, version, change)
+func boardAfter(v *visit, id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
+	p, err := askPreview(v, id, version, change)
 	for _, d := range p.Dashboards {
 		if d.Dashboard.ID == id {
 			after = d
@@ -212,13 +201,13 @@ func tag(version string) string {
 }
 
 // saveBoard does what the preview showed, or nothing.
-func (v *visit) saveBoard(client readmodels.Account, edit boardEdit, form url.Values) (view, error) {
-	body := json.RawMessage(form.Get("body"))
+func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
+	body := json.RawMessage(v.form.Get("body"))
 	if !json.Valid(body) {
 		return nil, errForm
 	}
 	saved, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
-		"If-Match": tag(edit.Version), "If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
+		"If-Match": tag(edit.Version), "If-Preview": v.form.Get("preview"), "Idempotency-Key": v.form.Get("key"),
 	})
 	if open, is := errors.AsType[*domain.Error](err); is && open.CommandID != "" {
 		open.Message = savedMaybe

@@ -158,7 +158,7 @@ func (p scopePeople) effects() (all []scopeEffect) {
 }
 
 // effectsOfSaved are those of the record that changed a board at an instant; nil where that cannot be told.
-func (v *visit) effectsOfSaved(at time.Time) *effects {
+func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
 		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostEntries)},
 	})

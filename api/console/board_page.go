@@ -19,8 +19,8 @@ const (
 	changesToExplain = 20
 )
 
-// boardPage is a board as its agency changes it.
-type boardPage struct {
+// boardEditView is a board as its agency changes it.
+type boardEditView struct {
 	Name   string
 	ID     string
 	Board  boardFacts
@@ -41,8 +41,6 @@ type boardPage struct {
 	Scopes []choice
 }
 
-func (b boardPage) template() (name, title string) { return "board-edit", "Board of " + b.Name }
-
 // choice is a box.
 type choice struct {
 	ID, Name, Note string
@@ -56,51 +54,47 @@ type peopleOf struct {
 }
 
 // clientBoard is a client's board, for its agency.
-func (v *visit) clientBoard() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	return v.editBoard(client, nil, formFaults{})
+func clientBoard(v *visit, client readmodels.Account) (view, error) {
+	return editBoard(v, client, nil, formFaults{})
 }
 
 // editBoard is the page on which a board is changed. Edit is what was entered on it, nil: nothing yet; it stays, also over what others have changed
 // meanwhile, which is shown. Faults are why it was not taken.
-func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
-	facts, version, err := v.boardAt(client.ID)
+func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
+	facts, version, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
-	shown := boardPage{
+	shown := boardEditView{
 		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
 		Names: map[string]string{},
 	}
 	if shown.Newest = shown.Saved && v.r.URL.Query().Get("saved") == version; shown.Newest {
-		shown.Does = v.effectsOfSaved(facts.UpdatedAt)
+		shown.Does = effectsOfSaved(v, facts.UpdatedAt)
 	}
 	fresh := editOf(facts, client.ID, version)
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
-			shown.Meanwhile = v.changesSince(client.ID, edit.Version)
+			shown.Meanwhile = changesSince(v, client.ID, edit.Version)
 		} else {
 			shown.Faults = faults
 		}
-		fresh = v.bringAlong(&shown, *edit, fresh)
+		fresh = bringAlong(v, &shown, *edit, fresh)
 	}
 	shown.Edit = fresh
 	shown.Scopes = scopeChoices(fresh.Scopes)
-	err = cmp.Or(v.readAccounts(&shown), v.readPeople(&shown))
+	err = cmp.Or(readAccounts(v, &shown), readPeople(v, &shown))
 	return shown, err
 }
 
 // bringAlong makes the changes of an edit to a board, and ticks the clients and people that come along with the clients to link.
-func (v *visit) bringAlong(shown *boardPage, edit, board boardEdit) boardEdit {
+func bringAlong(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
 	next := edit.on(board)
 	links := next.Accounts.added()
 	if len(links) == 0 || len(next.Accounts.removed()) > 0 {
 		return next
 	}
-	after, _ := v.boardAfter(shown.ID, board.Version, boardChange{Accounts: &links}) // a refusal is said when the change is looked at
+	after, _ := boardAfter(v, shown.ID, board.Version, boardChange{Accounts: &links}) // a refusal is said when the change is looked at
 	for _, n := range slices.Concat(after.SubAccountIDs, after.Users) {
 		if n.Name != nil {
 			shown.Names[n.ID] = *n.Name
@@ -113,7 +107,7 @@ func (v *visit) bringAlong(shown *boardPage, edit, board boardEdit) boardEdit {
 }
 
 // boardAt is a board and its version.
-func (v *visit) boardAt(id string) (facts boardFacts, version string, err error) {
+func boardAt(v *visit, id string) (facts boardFacts, version string, err error) {
 	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
 	if err != nil {
 		return facts, "", err
@@ -162,7 +156,7 @@ func (e boardEdit) on(now boardEdit) boardEdit {
 }
 
 // changesSince is what was changed on a board after a version; empty where that cannot be told.
-func (v *visit) changesSince(id, version string) (since []readmodels.HistoryEntry) {
+func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
 		return nil
@@ -175,7 +169,7 @@ func (v *visit) changesSince(id, version string) (since []readmodels.HistoryEntr
 }
 
 // readAccounts finds the clients that are linked and those that can be.
-func (v *visit) readAccounts(shown *boardPage) error {
+func readAccounts(v *visit, shown *boardEditView) error {
 	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Was), api.MaxPageLimit))}}
 	if shown.Edit.Find != "" {
 		asked.Set("q", shown.Edit.Find)
@@ -226,7 +220,7 @@ func linkNote(was, now bool) string {
 }
 
 // peopleAround are the people of the linked clients, and of those that are ticked; staff where some of them are on the list.
-func (v *visit) peopleAround(shown *boardPage) ([]readmodels.User, error) {
+func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	of := []string{shown.ID}
 	for _, a := range shown.Linked {
 		if a.Name != a.ID && len(of) < accountsToAsk { // the directory holds it
@@ -240,8 +234,8 @@ func (v *visit) peopleAround(shown *boardPage) ([]readmodels.User, error) {
 }
 
 // readPeople finds who is on the list and who can be.
-func (v *visit) readPeople(shown *boardPage) error {
-	found, err := v.peopleAround(shown)
+func readPeople(v *visit, shown *boardEditView) error {
+	found, err := peopleAround(v, shown)
 	if err != nil {
 		return err
 	}
@@ -282,7 +276,7 @@ func (v *visit) readPeople(shown *boardPage) error {
 }
 
 // addChoice puts somebody under the account's name.
-func addChoice(b *boardPage, account string, c choice) {
+func addChoice(b *boardEditView, account string, c choice) {
 	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
 	if at < 0 {
 		at = len(b.People)

@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -37,8 +37,6 @@ type boardView struct {
 	ID    string
 }
 
-func (b boardView) template() (name, title string) { return "board", b.Name }
-
 func (b boardView) watches() string { return boardPath + b.ID }
 
 // linkedName is what a board is called: by its client, and by how many others it shows.
@@ -55,9 +53,9 @@ func (b boardFacts) linkedName(id string) string {
 	return name
 }
 
-// board asks for a board and names what it links.
-func (v *visit) board(id string) (boardFacts, error) {
-	facts, _, err := v.boardAt(id)
+// boardOf asks for a board and names what it links.
+func boardOf(v *visit, id string) (boardFacts, error) {
+	facts, _, err := boardAt(v, id)
 	return facts, err
 }
 
@@ -93,19 +91,19 @@ func (v *visit) client() (readmodels.Account, error) {
 
 // ownBoard is a board that is open to the client: its figures, where its scopes open them. One that is closed says so, also where it was open a
 // moment ago.
-func (v *visit) ownBoard() (view, error) {
+func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
-	shown, err := v.openBoard(id, boardPath+url.PathEscape(id))
+	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
 	told, is := errors.AsType[*refused](err)
 	if is && told != errNoPage && (told.why.Code == domain.CodeForbidden || told.why.Code == domain.CodeNotFound) {
-		return v.closedBoard(id, told), nil
+		return openClosedBoard(v, id, told), nil
 	}
 	return shown, err
 }
 
 // openBoard is a board for the visitor; here is its address.
-func (v *visit) openBoard(id, here string) (view, error) {
-	facts, err := v.board(id)
+func openBoard(v *visit, id, here string) (view, error) {
+	facts, err := boardOf(v, id)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +111,7 @@ func (v *visit) openBoard(id, here string) (view, error) {
 	if !slices.Contains(facts.Scopes, "analytics") {
 		return boardView{Board: facts, Name: name, ID: id}, nil
 	}
-	return v.readFigures(figuresView{Name: name, ID: id, Here: here, Board: &facts}, v.figuresOf("dashboard", id, here+"/"))
+	return readFigures(v, figuresView{Name: name, ID: id, Here: here, Board: &facts}, figuresOf(v, "dashboard", id, here+"/"))
 }
 
 // boardsOf are the boards that are open to somebody, by name: the API's order is that of ids.
@@ -124,7 +122,7 @@ func boardsOf(me *readmodels.Me) []readmodels.MeDashboard {
 }
 
 // ownBoards leads a client to its board, or lets it choose.
-func (v *visit) ownBoards() (view, error) {
+func ownBoards(v *visit) (view, error) {
 	boards := boardsOf(v.me)
 	if len(boards) == 1 {
 		return redirect(boardPath + url.PathEscape(boards[0].SubAccountID)), nil
@@ -147,18 +145,16 @@ type boardsView struct {
 	Boards []readmodels.MeDashboard
 }
 
-func (boardsView) template() (name, title string) { return "boards", "Your boards" }
-
 // clientFile and ownFile are figures as files.
-func (v *visit) clientFile() (view, error) {
-	return v.file(v.figuresOf("account", v.r.PathValue("id"), ""))
+func clientFile(v *visit) (view, error) {
+	return figuresFile(v, figuresOf(v, "account", v.r.PathValue("id"), ""))
 }
 
-func (v *visit) ownFile() (view, error) {
-	return v.file(v.figuresOf("dashboard", v.r.PathValue("id"), ""))
+func ownFile(v *visit) (view, error) {
+	return figuresFile(v, figuresOf(v, "dashboard", v.r.PathValue("id"), ""))
 }
 
-func (v *visit) file(f figures) (view, error) {
+func figuresFile(v *visit, f figures) (view, error) {
 	table, isCSV := strings.CutSuffix(v.r.PathValue("table"), ".csv")
 	path, known := figurePaths[table]
 	if !known || !isCSV {
@@ -185,15 +181,59 @@ func (v *visit) file(f figures) (view, error) {
 	return sent(got.status), err
 }
 
-func (c *Console) boardPages() []page {
-	staff, client := []api.Role{api.RoleAgency}, []api.Role{api.RoleClient}
-	ofClient := clientsPath + "{id}/board"
-	return []page{
-		{pattern: "GET " + ofClient, roles: staff, views: []view{boardPage{}}, open: (*visit).clientBoard},
-		{pattern: "POST " + ofClient, roles: staff, views: []view{boardPage{}, previewView{}}, open: (*visit).changeBoard},
-		{pattern: "GET " + boardPath + "{id}", roles: client, views: []view{figuresView{}, boardView{}, closedView{}}, open: (*visit).ownBoard},
-		{pattern: "GET " + boardPath + "{id}/closed", roles: client, views: []view{closedView{}}, open: (*visit).justClosed},
-		{pattern: "GET " + boardPath + "{id}/{table}", roles: client, open: (*visit).ownFile},
-		{pattern: "GET " + Path + "/stream/notices", roles: client, open: (*visit).notices},
+// boardClosedView tells a client that a board is not open to it, or not any more.
+type boardClosedView struct {
+	Said   string // by the API
+	Agency string
+	Others []readmodels.MeDashboard // that are open
+	Just   bool                     // it was closed while the client looked at it
+
+	refused int // status of the API's answer
+}
+
+func (c boardClosedView) status() int {
+	if c.Just { // a page of its own, that is found
+		return http.StatusOK
 	}
+	return c.refused
+}
+
+// openClosedBoard says so kindly, and what else is open.
+func openClosedBoard(v *visit, id string, why *refused) boardClosedView {
+	shown := boardClosedView{Said: why.why.Message, refused: why.status}
+	if why.why.Code == domain.CodeNotFound {
+		shown.Said = "There is no such board, or it is not yours."
+	}
+	if v.me.Agency != nil {
+		shown.Agency = v.me.Agency.Name
+	}
+	for _, d := range boardsOf(v.me) {
+		if d.SubAccountID != id {
+			shown.Others = append(shown.Others, d)
+		}
+	}
+	return shown
+}
+
+// justClosed is where a board's page leads when it hears that it was closed, or that its reader was taken off a list. Is the board open all the same,
+// it leads back.
+func justClosed(v *visit) (view, error) {
+	id := v.r.PathValue("id")
+	_, err := boardOf(v, id)
+	if err == nil {
+		return redirect(boardPath + url.PathEscape(id)), nil
+	}
+	shown, err := ownBoard(v)
+	if closed, is := shown.(boardClosedView); is {
+		closed.Just = true
+		return closed, nil
+	}
+	return shown, err
+}
+
+// openNotices are what the reader of a board hears of at once. Without a known end the stream is opened again every few minutes, and ends so soon after a
+// session that somebody has ended.
+func openNotices(v *visit) (view, error) {
+	v.who.ExpiresAt = time.Time{}
+	return passOn("/api/notices"), nil
 }

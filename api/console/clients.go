@@ -3,6 +3,8 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -26,8 +28,6 @@ type clientsView struct {
 	More     string // address of the next page; "": this is the last one
 }
 
-func (clientsView) template() (name, title string) { return "clients", "Clients" }
-
 // clientRow is a client with its board and how its followers went lately.
 type clientRow struct {
 	readmodels.DashboardSummary
@@ -38,8 +38,8 @@ type clientRow struct {
 	Told       string // of the points
 }
 
-// clients is the first page of an agency.
-func (v *visit) clients() (view, error) {
+// openClients is the first page of an agency.
+func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	v.passOnGiven(asked, "q", "cursor")
 	list, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
@@ -48,14 +48,14 @@ func (v *visit) clients() (view, error) {
 	}
 	shown := clientsView{Search: asked.Get("q"), Clients: make([]clientRow, len(list))}
 	err = sideBySide(len(list), func(i int) (err error) {
-		shown.Clients[i], err = v.clientRow(list[i])
+		shown.Clients[i], err = clientRowOf(v, list[i])
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if len(list) > 0 && !asked.Has("q") && !asked.Has("cursor") {
-		if shown.NeedsYou, err = v.needsYou(); err != nil {
+		if shown.NeedsYou, err = needsYou(v); err != nil {
 			return nil, err
 		}
 		most := min(mostNeeds, len(shown.NeedsYou))
@@ -65,7 +65,7 @@ func (v *visit) clients() (view, error) {
 	return shown, nil
 }
 
-func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error) {
+func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, error) {
 	row := clientRow{DashboardSummary: summary}
 	for _, l := range summary.Linked {
 		if l.ID != summary.SubAccountID {
@@ -73,7 +73,7 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 		}
 	}
 	slices.Sort(row.LinkedWith) // the API's order is that of ids
-	from, to := v.latelyDays()
+	from, to := latelyDays(v)
 	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
 		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}})
 	if err != nil {
@@ -98,12 +98,93 @@ func nameOr(name, id string) string {
 	return name
 }
 
-func (c *Console) clientPages() []page {
-	staff := []api.Role{api.RoleAgency}
-	return []page{
-		{pattern: "GET " + Path + "/clients", roles: staff, nav: "Clients", views: []view{clientsView{}}, open: (*visit).clients},
-		{pattern: "GET " + clientsPath + "{id}/figures", roles: staff, views: []view{figuresView{}}, open: (*visit).clientFigures},
-		{pattern: "GET " + clientsPath + "{id}/figures/{table}", roles: staff, open: (*visit).clientFile},
-		{pattern: "GET " + clientsPath + "{id}/report", roles: staff, views: []view{reportView{}}, open: (*visit).clientReport},
+// mostNeeds is how many concerns stand open on an agency's first page; more are behind a click.
+const mostNeeds = 10
+
+// needsYou are what somebody of the agency has to do about any of its clients, whatever part of their list is shown: sign-ins first, then boards
+// that nobody may look at, then figures that are missing.
+func needsYou(v *visit) (all []concern, err error) {
+	boards, err := allBoards(v)
+	if err != nil {
+		return nil, err
 	}
+	from, to := latelyDays(v)
+	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
+	if err != nil {
+		return nil, err
+	}
+	sources := map[string][]analytics.Source{}
+	for _, s := range meta.Sources {
+		if s.Status != analytics.SourceDisconnected { // somebody meant it
+			sources[s.AccountID] = append(sources[s.AccountID], s)
+		}
+	}
+	var unseen, missing []concern
+	for _, board := range boards {
+		name := nameOr(board.SubAccountName, board.SubAccountID)
+		if board.Exists && board.AllowClientDashboard && board.ListedUsers == 0 {
+			unseen = append(unseen, concern{
+				name + ": no one can open the board", "It is open, but no one is on its list.", clientPath(board.SubAccountID, "board"),
+			})
+		}
+		for _, s := range analytics.Gravest(sources[board.SubAccountID]) {
+			at, gravest := network(s.PlatformName), s.Status
+			switch says := sourceSays(gravest, at); {
+			case says == "":
+			case gravest == analytics.SourceReconnect:
+				all = append(all, concern{name + ": connect " + at + " again", says, clientPath(board.SubAccountID, "connections")})
+			case gravest == analytics.SourcePartial:
+				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})
+			default:
+				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "connections")})
+			}
+		}
+	}
+	return append(append(all, unseen...), missing...), nil
+}
+
+// allBoards are those of all clients.
+func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
+	asked := url.Values{"limit": {strconv.Itoa(api.MaxPageLimit)}}
+	for {
+		boards, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
+		all = append(all, boards...)
+		if err != nil || meta.NextCursor == "" {
+			return all, err
+		}
+		asked.Set("cursor", meta.NextCursor)
+	}
+}
+
+// latelyDays are the first and the last of the days whose figures stand beside a client.
+func latelyDays(v *visit) (from, to string) {
+	until := v.console.deps.Now().UTC()
+	return until.AddDate(0, 0, 1-lately).Format(time.DateOnly), until.Format(time.DateOnly)
+}
+
+// homeView is the first page of people whose work begins at none of the others.
+type homeView struct {
+	Me    readmodels.Me
+	Links []navItem // where they can go
+}
+
+// openHome is where the work of each role begins.
+func openHome(v *visit) (view, error) {
+	switch {
+	case v.who.Roles.Has(api.RoleAgency):
+		return openClients(v)
+	case v.who.Roles.Has(api.RoleClient):
+		return ownBoards(v)
+	case v.who.Roles.Has(api.RoleAuditor):
+		return redirect(historyPath), nil
+	case v.who.Roles.Has(api.RoleOperator):
+		return redirect(opsPath), nil
+	}
+	var links []navItem
+	for _, item := range v.navigation() {
+		if item.Path != Path {
+			links = append(links, item)
+		}
+	}
+	return homeView{Me: *v.me, Links: links}, nil
 }

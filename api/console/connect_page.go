@@ -48,8 +48,6 @@ type networkChoice struct {
 	Ticked bool
 }
 
-func (connectView) template() (name, title string) { return "connect", "Connect pages and profiles" }
-
 // linkRow is a link with the names of its ids.
 type linkRow struct {
 	domain.ConnectLink
@@ -59,23 +57,21 @@ type linkRow struct {
 	Open     bool
 }
 
-// linkMadeView shows a link's address, once.
-type linkMadeView struct {
+// connectLinkMadeView shows a link's address, once.
+type connectLinkMadeView struct {
 	Made    connect.MadeLink
 	Account string
 	Back    string
 }
 
-func (linkMadeView) template() (name, title string) { return "connect-link-made", "The link is made" }
-
-func (v *visit) connecting() (view, error) {
-	return v.showConnecting(connectView{Entry: v.connectEntryOf(url.Values{
+func openConnecting(v *visit) (view, error) {
+	return showConnecting(v, connectView{Entry: connectEntryOf(v, url.Values{
 		"client": {v.r.URL.Query().Get("client")}, "days": {strconv.Itoa(linkDaysAtFirst)},
 	})})
 }
 
 // connectEntryOf reads what was entered. A client connects for its own account.
-func (v *visit) connectEntryOf(form url.Values) connectEntry {
+func connectEntryOf(v *visit, form url.Values) connectEntry {
 	e := connectEntry{Client: form.Get("client"), Days: form.Get("days")}
 	if !v.who.Roles.Has(api.RoleAgency) {
 		e.Client = v.who.AccountID
@@ -87,7 +83,7 @@ func (v *visit) connectEntryOf(form url.Values) connectEntry {
 }
 
 // showConnecting is the page with what was entered. The client that was chosen stays, wherever it stands among the clients.
-func (v *visit) showConnecting(shown connectView) (view, error) {
+func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.MaxDays, shown.Find = v.who.Roles.Has(api.RoleAgency), connect.MaxLinkDays, v.r.URL.Query().Get("q")
 	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
 	if err != nil {
@@ -108,7 +104,7 @@ func (v *visit) showConnecting(shown connectView) (view, error) {
 			names[a.ID] = nameOr(a.Name, a.ID)
 			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], Now: a.ID == shown.Entry.Client})
 		}
-		v.nameAccounts(names, append(accountsOf(links), shown.Entry.Client))
+		nameAccounts(v, names, append(accountsOf(links), shown.Entry.Client))
 		if name := names[shown.Entry.Client]; name != "" && !slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.Now }) {
 			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, Now: true})
 		}
@@ -134,7 +130,7 @@ func accountsOf(links []domain.ConnectLink) (ids []string) {
 
 // nameAccounts adds the names of those accounts that names lacks. An account that is gone stays without a name, and so do those that
 // are asked for together with it.
-func (v *visit) nameAccounts(names map[string]string, ids []string) {
+func nameAccounts(v *visit, names map[string]string, ids []string) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, isID := domain.HexID(id)
 		return !isID || names[id] != ""
@@ -161,33 +157,25 @@ var connectWords = map[string]fieldWords{
 	"days":      {"days", fmt.Sprintf("Write a whole number from 1 to %d.", connect.MaxLinkDays)},
 }
 
-// connect begins a sign-in.
-func (v *visit) connect() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
-	entered := v.connectEntryOf(form)
+// beginSignIn begins a sign-in.
+func beginSignIn(v *visit) (view, error) {
+	entered := connectEntryOf(v, v.form)
 	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}
-	asked.Platform, _ = strconv.Atoi(form.Get("platform"))
+	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
 	if v.who.Roles.Has(api.RoleAgency) {
 		asked.ReturnTo = clientPath(asked.Account, "connections")
 	}
-	begun, err := v.beginConnecting(asked)
+	begun, err := beginConnecting(v, asked)
 	if faults, taken := faultsOf(err, connectWords); taken {
-		entered = v.connectEntryOf(url.Values{"client": form["client"], "days": {strconv.Itoa(linkDaysAtFirst)}})
-		return v.showConnecting(connectView{Entry: entered, SignInFaults: faults})
+		entered = connectEntryOf(v, url.Values{"client": v.form["client"], "days": {strconv.Itoa(linkDaysAtFirst)}})
+		return showConnecting(v, connectView{Entry: entered, SignInFaults: faults})
 	}
 	return begun, err
 }
 
 // makeLink makes a link for somebody without a login, and shows it.
-func (v *visit) makeLink() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
-	entered := v.connectEntryOf(form)
+func makeLink(v *visit) (view, error) {
+	entered := connectEntryOf(v, v.form)
 	platforms := []int{}
 	for _, n := range entered.Networks {
 		if n.Ticked {
@@ -197,7 +185,7 @@ func (v *visit) makeLink() (view, error) {
 	days, _ := strconv.Atoi(strings.TrimSpace(entered.Days))
 	made, err := post[connect.MadeLink](v, "/api/connect/links", map[string]any{"account": entered.Client, "platforms": platforms, "days": days})
 	if faults, taken := faultsOf(err, connectWords); taken {
-		return v.showConnecting(connectView{Entry: entered, LinkFaults: faults})
+		return showConnecting(v, connectView{Entry: entered, LinkFaults: faults})
 	}
 	if err != nil {
 		return nil, err
@@ -206,12 +194,12 @@ func (v *visit) makeLink() (view, error) {
 	if v.me.Account != nil {
 		names[v.me.Account.ID] = v.me.Account.Name
 	}
-	v.nameAccounts(names, []string{entered.Client})
-	return linkMadeView{Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath}, nil
+	nameAccounts(v, names, []string{entered.Client})
+	return connectLinkMadeView{Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath}, nil
 }
 
 // revokeLink takes a link back.
-func (v *visit) revokeLink() (view, error) {
+func revokeLink(v *visit) (view, error) {
 	if _, err := post[domain.ConnectLink](v, "/api/connect/links/"+url.PathEscape(v.r.PathValue("link"))+"/revoke", nil); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -26,10 +25,6 @@ type connectionsView struct {
 	Fault     string // why no sign-in began
 }
 
-func (c connectionsView) template() (name, title string) {
-	return "connections", "Connections of " + c.Name
-}
-
 // connection is a page or profile with what is to be said of it.
 type connection struct {
 	readmodels.ConnectedPlatform
@@ -41,15 +36,11 @@ type connection struct {
 }
 
 // clientConnections are those of a client, for its agency.
-func (v *visit) clientConnections() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	return v.showConnections(client, "")
+func clientConnections(v *visit, client readmodels.Account) (view, error) {
+	return showConnections(v, client, "")
 }
 
-func (v *visit) showConnections(client readmodels.Account, fault string) (view, error) {
+func showConnections(v *visit, client readmodels.Account, fault string) (view, error) {
 	list, meta, err := getMeta[[]readmodels.ConnectedPlatform, readmodels.ListMeta](
 		v, "/api/platforms", url.Values{"account": {client.ID}, "limit": {connectionsOnAPage}})
 	if err != nil {
@@ -109,21 +100,13 @@ func sourceSays(status analytics.SourceStatus, network string) string {
 }
 
 // reconnect begins a sign-in for a page or profile that was connected before.
-func (v *visit) reconnect() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
+func reconnect(v *visit, client readmodels.Account) (view, error) {
 	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
-	asked.Platform, _ = strconv.Atoi(form.Get("platform"))
-	asked.SocialAccount, _ = strconv.ParseInt(form.Get("account"), 10, 64)
-	begun, err := v.beginConnecting(asked)
+	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
+	asked.SocialAccount, _ = strconv.ParseInt(v.form.Get("account"), 10, 64)
+	begun, err := beginConnecting(v, asked)
 	if faults, taken := faultsOf(err, connectWords); taken {
-		return v.showConnections(client, nameOr(faults.Beside["platform"], faults.Said))
+		return showConnections(v, client, nameOr(faults.Beside["platform"], faults.Said))
 	}
 	return begun, err
 }
@@ -139,22 +122,13 @@ type disconnectView struct {
 	Done     *connect.Disconnected // nil: it is asked
 }
 
-func (d disconnectView) template() (name, title string) {
-	if d.Done != nil {
-		return "disconnect", "Disconnected: " + nameOr(d.ProfileName, "without a name")
-	}
-	return "disconnect", "Disconnect " + nameOr(d.ProfileName, "a page without a name")
+// askToDisconnect says what is kept and what is deleted before a page or profile is disconnected.
+func askToDisconnect(v *visit, client readmodels.Account) (view, error) {
+	return connectedPage(v, client)
 }
 
-// askToDisconnect says what is kept and what is deleted before a page or profile is disconnected.
-func (v *visit) askToDisconnect() (view, error) { return v.connectedPage() }
-
 // connectedPage is the page or profile of the client that the address names.
-func (v *visit) connectedPage() (shown disconnectView, err error) {
-	client, err := v.client()
-	if err != nil {
-		return shown, err
-	}
+func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, err error) {
 	of, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
 	if err == nil && of.AccountID != client.ID {
 		err = errNoPage
@@ -163,8 +137,8 @@ func (v *visit) connectedPage() (shown disconnectView, err error) {
 }
 
 // disconnect stops the reading of a page or profile. The directory records who did it.
-func (v *visit) disconnect() (view, error) {
-	shown, err := v.connectedPage()
+func disconnect(v *visit, client readmodels.Account) (view, error) {
+	shown, err := connectedPage(v, client)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +160,7 @@ type connectRequest struct {
 }
 
 // beginConnecting has the API begin a sign-in, and leads to its page.
-func (v *visit) beginConnecting(asked connectRequest) (view, error) {
+func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	asked.ReturnTo = v.console.prefix() + asked.ReturnTo
 	begun, err := post[connect.Begun](v, "/api/connect", asked)
 	if err != nil {
@@ -202,20 +176,4 @@ func (v *visit) beginConnecting(asked connectRequest) (view, error) {
 			"Sign-ins at platforms come back to "+start.Scheme+"://"+start.Host+" alone. Open the console there, and connect again.")
 	}
 	return redirect(start.RequestURI()), nil
-}
-
-func (c *Console) connectPages() []page {
-	staff, both := []api.Role{api.RoleAgency}, []api.Role{api.RoleAgency, api.RoleClient}
-	of := clientsPath + "{id}/connections"
-	return []page{
-		{pattern: "GET " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).clientConnections},
-		{pattern: "POST " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).reconnect},
-		{pattern: "GET " + of + "/{page}/disconnect", roles: staff, views: []view{disconnectView{}}, open: (*visit).askToDisconnect},
-		{pattern: "POST " + of + "/{page}/disconnect", roles: staff, views: []view{disconnectView{}}, open: (*visit).disconnect},
-		{pattern: "GET " + connectPath, roles: both, nav: "Connect", scope: "connect", views: []view{connectView{}}, open: (*visit).connecting},
-		{pattern: "POST " + connectPath, roles: both, views: []view{connectView{}}, open: (*visit).connect},
-		{pattern: "GET " + connectPath + "/links", roles: both, views: []view{connectView{}}, open: (*visit).connecting}, // where its answer is loaded again
-		{pattern: "POST " + connectPath + "/links", roles: both, views: []view{linkMadeView{}, connectView{}}, open: (*visit).makeLink},
-		{pattern: "POST " + connectPath + "/links/{link}/revoke", roles: both, open: (*visit).revokeLink},
-	}
 }

@@ -22,10 +22,10 @@
 //
 // # To add a page
 //
-//  1. Write a struct, its view, with the method template, and pages/<template>.html with {{define "content"}}. The dot is the view.
-//  2. Add a row to a function of pages that [Console.allPages] calls: pattern, roles, name in the bar, zero values of its views.
+//  1. Write a struct, its view, and a file of pages named like it, with {{define "title"}} and {{define "content"}}. The dot is the view.
+//  2. Add a row to [Console.allPages]: pattern, roles, what opens it, zero values of its views.
 //  3. In open, ask the API: get[T](v, "/api/…", query), getMeta for data with meta, post for changes. Return its errors as they are.
-//  4. A form posts to a row of its own, which returns a redirect. Read it with v.form().
+//  4. A form posts to a row of its own, which returns a redirect. Read it with v.form.
 //  5. The every-page test executes the view, empty and filled; add a case to the tests of what it shows.
 //
 // # Non-obvious

@@ -19,7 +19,7 @@ func (c *Console) Views() map[string][]View {
 }
 
 // TemplateOf names the template of a view.
-func TemplateOf(v View) string { name, _ := v.template(); return name }
+func TemplateOf(v View) string { return templateOf(v) }
 
 // Templates are the names of all templates.
 func Templates() (names []string) {

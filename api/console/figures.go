@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -72,7 +73,7 @@ func (f figures) presets(here string) (all []preset) {
 
 // figuresOf reads the address. Without a range it is the last 28 days of the zone, today included, and
 // without a comparison they are compared with the period before. The API reports what is wrong with it.
-func (v *visit) figuresOf(by, id, files string) figures {
+func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
 	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{
 		at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare"), at.Get("platform"),
@@ -165,8 +166,6 @@ type figuresView struct {
 	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: nothing was read
 }
 
-func (f figuresView) template() (name, title string) { return "figures", f.Name }
-
 func (f figuresView) watches() string {
 	if f.Board == nil {
 		return ""
@@ -193,24 +192,20 @@ type reachShown struct {
 }
 
 // clientFigures is one client's figures, for its agency.
-func (v *visit) clientFigures() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
+func clientFigures(v *visit, client readmodels.Account) (view, error) {
 	here := clientPath(client.ID, "figures")
 	shown := figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}
-	return v.readFigures(shown, v.figuresOf("account", client.ID, here+"/"))
+	return readFigures(v, shown, figuresOf(v, "account", client.ID, here+"/"))
 }
 
 // readFigures asks the API for everything that a page of figures shows.
-func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
+func readFigures(v *visit, shown figuresView, f figures) (view, error) {
 	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
 	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
 		shown.Live = f.live()
 	}
-	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readAudience})
-	err := v.readParts(&shown, f, parts...)
+	parts := slices.Concat(overTime, []readPart{readCosts, readActivity, readLeaders, readAudience})
+	err := readParts(v, &shown, f, parts...)
 	if faults, taken := faultsOfAsked(err, rangeWords); taken {
 		shown.Faults, shown.Live = faults, ""
 		return shown, nil
@@ -236,11 +231,11 @@ type readPart func(*visit, figures) (put func(*figuresView), err error)
 
 // overTime are the parts over time, in their order on a page. Followers come first: with them comes what the accounts are called.
 var overTime = []readPart{
-	(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
+	readFollowers, readGrowth, readEngagement, readImpressions, readViews,
 }
 
 // readParts asks for the parts of a page side by side, and puts the answers there in the order of the page.
-func (v *visit) readParts(shown *figuresView, f figures, parts ...readPart) error {
+func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error {
 	puts := make([]func(*figuresView), len(parts))
 	err := sideBySide(len(parts), func(i int) (err error) {
 		puts[i], err = parts[i](v, f)
@@ -255,7 +250,7 @@ func (v *visit) readParts(shown *figuresView, f figures, parts ...readPart) erro
 	return nil
 }
 
-func (v *visit) readLeaders(f figures) (put func(*figuresView), err error) {
+func readLeaders(v *visit, f figures) (put func(*figuresView), err error) {
 	path, asked := f.asking("/auth/leaderboard/all")
 	asked.Set("limit", "10")
 	asked.Set("meta", "brief")

@@ -34,7 +34,7 @@ func series[T any](v *visit, f figures, of, meta string) (data T, told analytics
 	return getMeta[T, analytics.Meta](v, path, asked)
 }
 
-func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
+func readFollowers(v *visit, f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "")
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 		shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], data.Total.Followers, ""))
 		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
 		markJoined(series[0].Points, data.Total.Series)
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
 	}, nil
 }
 
@@ -59,7 +59,7 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	}
 }
 
-func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
+func readGrowth(v *visit, f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountNetGrowth](v, f, "net-growth", "brief")
 	if err != nil {
 		return nil, err
@@ -70,14 +70,14 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 			note = "Pages connected in this range count from their first reading."
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Others: note != ""})
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 			ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
 		}))
 	}, nil
 }
 
-func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
+func readEngagement(v *visit, f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.PostsTotalEngagements](v, f, "engagement", "brief")
 	if err != nil {
 		return nil, err
@@ -85,14 +85,14 @@ func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 	return func(shown *figuresView) {
 		shown.PostsAsOf = meta.AsOf
 		shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 			ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
 		}))
 	}, nil
 }
 
-func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
+func readImpressions(v *visit, f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountStats](v, f, "impressions", "brief")
 	if err != nil {
 		return nil, err
@@ -111,14 +111,14 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 			})
 			shown.Reach = append(shown.Reach, reachShown{r, name})
 		}
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 			ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
 		}))
 	}, nil
 }
 
-func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
+func readViews(v *visit, f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.PostsViews](v, f, "views", "brief")
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 			note = "LinkedIn counts none."
 		}
 		shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 			ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
 		}))
@@ -219,7 +219,7 @@ func begins(day time.Time) (of chart.Begins) {
 }
 
 // chartOf names what is not final: the part that now lies in, and those to come.
-func (v *visit) chartOf(f figures, meta analytics.Meta, c chart.Chart) chartShown {
+func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown {
 	c.CSV = f.file(c.ID)
 	switch {
 	case meta.From.After(v.console.deps.Now()):

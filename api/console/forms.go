@@ -3,27 +3,22 @@ package console
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// maxForm bounds a form, maxListForm one that sends whole lists: some thousands of people, as they were and as they are to be.
-const (
-	maxForm     = 64 << 10
-	maxListForm = 1 << 20
-)
+// maxForm bounds a form. That of a board sends whole lists: some thousands of people, as they were and as they are to be.
+const maxForm = 1 << 20
 
-// form reads what the page's form sent.
-func (v *visit) form() (url.Values, error) { return v.formUpTo(maxForm) }
-
-func (v *visit) formUpTo(most int64) (url.Values, error) {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
-	if err := v.r.ParseForm(); err != nil {
-		return nil, errForm
+// readForm reads what the page's form sent.
+func (v *visit) readForm() error {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if v.r.ParseForm() != nil {
+		return errForm
 	}
-	return v.r.PostForm, nil
+	v.form = v.r.PostForm
+	return nil
 }
 
 // formFaults is what is wrong with a form that was sent.

@@ -166,6 +166,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	page    page
+	form    url.Values // what the page's form sent
 
 	session Session        // zero: nobody is signed in
 	who     api.Principal  // likewise
@@ -207,7 +208,7 @@ func (v *visit) answer() int {
 	case boardStream:
 		status := v.pass(to.stream)
 		if status == http.StatusOK {
-			v.tellClosed(to.board)
+			tellClosed(v, to.board)
 		}
 		return status
 	}
@@ -237,7 +238,6 @@ func (v *visit) open() (view, error) {
 	signedIn, err := v.recognise()
 	switch {
 	case v.page.public && (err == nil || v.session.ID != ""): // also while the API cannot judge the session: it can be ended
-		return v.page.open(v)
 	case err != nil:
 		return nil, err
 	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
@@ -247,6 +247,11 @@ func (v *visit) open() (view, error) {
 	}
 	if len(v.page.roles) > 0 && !v.who.Roles.Has(v.page.roles...) {
 		return nil, errWrongRole
+	}
+	if v.r.Method == http.MethodPost {
+		if err := v.readForm(); err != nil {
+			return nil, err
+		}
 	}
 	return v.page.open(v)
 }

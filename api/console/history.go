@@ -8,24 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 const historyPath = Path + "/history"
-
-// auditors are those who may read the history.
-var auditors = []api.Role{api.RoleAuditor, api.RoleAgency}
-
-func (c *Console) historyPages() []page {
-	return []page{
-		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
-		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
-		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
-		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, views: []view{historyView{}}, open: (*visit).clientHistory},
-	}
-}
 
 // historyView is the history at an instant: one record, what stood after it, and what came before.
 type historyView struct {
@@ -53,13 +40,6 @@ type historyView struct {
 	AsOf       readmodels.StreamPosition
 	Incomplete string
 	Further    bool // nothing was found so far, and not all of the history was looked at
-}
-
-func (h historyView) template() (name, title string) {
-	if h.Client.ID != "" {
-		return "history", "History of " + h.Client.Name
-	}
-	return "history", "History"
 }
 
 // change is a record with what it changed on each dashboard.
@@ -108,22 +88,18 @@ func (h historyView) linked(more bool) historyView {
 	return h
 }
 
-// history is that of the agency.
-func (v *visit) history() (view, error) { return v.showHistory(historyView{}) }
+// openHistory is that of the agency.
+func openHistory(v *visit) (view, error) { return showHistory(v, historyView{}) }
 
 // clientHistory is that of one client's board, for its agency.
-func (v *visit) clientHistory() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	return v.showHistory(historyView{Client: client, Kept: v.keptRange()})
+func clientHistory(v *visit, client readmodels.Account) (view, error) {
+	return showHistory(v, historyView{Client: client, Kept: v.keptRange()})
 }
 
 // showHistory shows the record that was the last one at the instant, and the ways to the one before and the one after.
-func (v *visit) showHistory(shown historyView) (view, error) {
+func showHistory(v *visit, shown historyView) (view, error) {
 	given := v.r.URL.Query()
-	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), v.momentOf("at", "As it was at (UTC)")
+	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), momentOf(v, "at", "As it was at (UTC)")
 	at := shown.Moment.Ends
 	asked, fault := parseSearch(shown.Q)
 	switch {
@@ -144,14 +120,14 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 		return shown, nil
 	}
 	if after, _, err := typedInstant(given.Get("after")); err == nil && !after.IsZero() {
-		return v.newer(shown, asked, after)
+		return newer(v, shown, asked, after)
 	}
 
 	until := asked.query()
 	if !at.IsZero() {
 		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
 	}
-	entries, meta, err := v.someHistory(asked, until, listedEntries)
+	entries, meta, err := someHistory(v, asked, until, listedEntries)
 	if faults, taken := faultsOfAsked(err, searchWords); taken {
 		shown.Faults = faults
 		return shown, nil
@@ -165,7 +141,7 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 	shown.List = shown.grouped(entries)
 	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" { // one record that touches very many boards
 		next := meta.NextAt
-		if entries, meta, err = v.someHistory(asked, until, mostEntries); err != nil {
+		if entries, meta, err = someHistory(v, asked, until, mostEntries); err != nil {
 			return nil, err
 		}
 		shown.List, meta.NextAt = shown.grouped(entries), next
@@ -181,7 +157,7 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 		compared.Set("from", at.Format(time.RFC3339Nano))
 	}
 	shown.Compare = differencePath + "?" + compared.Encode()
-	shown.Slider = v.slider(meta.BeganAt, at)
+	shown.Slider = sliderOf(v, meta.BeganAt, at)
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
 		shown.Record.Cut = asked.cuts(shown.Record.Actor.Name)
@@ -196,17 +172,17 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 		last := shown.Record.Entries[0]
 		shown.Then = &readmodels.StateAnswer{Dashboard: last.Dashboard, State: last.After, ChangedBy: last.Record}
 	default:
-		shown.Then, err = v.stateThen(asked.dashboard, at)
+		shown.Then, err = stateThen(v, asked.dashboard, at)
 	}
 	return shown, err
 }
 
 // newer leads to the list that ends with the changes right after an instant.
-func (v *visit) newer(shown historyView, asked search, after time.Time) (view, error) {
+func newer(v *visit, shown historyView, asked search, after time.Time) (view, error) {
 	q := asked.query()
 	q.Set("from", after.Add(time.Microsecond).Format(time.RFC3339Nano))
 	q.Set("order", "asc")
-	entries, meta, err := v.someHistory(asked, q, listedEntries)
+	entries, meta, err := someHistory(v, asked, q, listedEntries)
 	if err != nil || len(entries) == 0 || meta.NextCursor == "" {
 		return redirect(shown.address("")), err
 	}
@@ -219,8 +195,8 @@ type slider struct{ From, To, Step, At int64 }
 // sliderSteps is how many steps a slider has, so that the keyboard comes through the whole time.
 const sliderSteps = 200
 
-// slider begins at the first record of the agency, whatever is searched for.
-func (v *visit) slider(began *time.Time, at time.Time) *slider {
+// sliderOf begins at the first record of the agency, whatever is searched for.
+func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	if began == nil {
 		return nil
 	}
@@ -235,7 +211,7 @@ func (v *visit) slider(began *time.Time, at time.Time) *slider {
 }
 
 // someHistory asks for entries until some match or the search has looked far enough. Each question is recorded as a look of its own.
-func (v *visit) someHistory(asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
+func someHistory(v *visit, asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {
 		next := meta.NextAt
@@ -254,7 +230,7 @@ func (v *visit) someHistory(asked search, q url.Values, limit int) (entries []re
 }
 
 // stateThen is a dashboard at an instant, now for the zero one.
-func (v *visit) stateThen(dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
+func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
 	q := url.Values{}
 	if !at.IsZero() {
 		q.Set("at", at.Format(time.RFC3339Nano))

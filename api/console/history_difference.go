@@ -27,8 +27,6 @@ type differenceView struct {
 	Incomplete string
 }
 
-func (differenceView) template() (name, title string) { return "difference", "Two moments compared" }
-
 // Wrong reports whether the form must be corrected first.
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
@@ -42,10 +40,10 @@ type comparedBoard struct {
 // Counted is how many changes lie in between.
 func (b comparedBoard) Counted() string { return counted(b.Records, "change", "changes") }
 
-// difference compares two moments. A day means its beginning as the first of them, and its end as the second.
-func (v *visit) difference() (view, error) {
+// openDifference compares two moments. A day means its beginning as the first of them, and its end as the second.
+func openDifference(v *visit) (view, error) {
 	given := v.r.URL.Query()
-	shown := differenceView{between: v.between("From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard"))}
+	shown := differenceView{between: betweenOf(v, "From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard"))}
 	asked := search{dashboard: shown.Dashboard}
 	var err error
 	if shown.Fault, err = asked.resolve(v); err != nil {
@@ -59,7 +57,7 @@ func (v *visit) difference() (view, error) {
 	}
 	q := url.Values{}
 	shown.ask(q)
-	diffs, meta, err := v.differences(asked.dashboard, q)
+	diffs, meta, err := differences(v, asked.dashboard, q)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +71,7 @@ func (v *visit) difference() (view, error) {
 }
 
 // differences asks the API once, for one board or for all that were changed in between: so the page is one look that is recorded.
-func (v *visit) differences(board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
+func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
 	if board != "" {
 		diffs = make([]readmodels.DiffAnswer, 1)
 		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, boardAPI(board)+"/diff", q)

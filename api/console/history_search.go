@@ -157,7 +157,7 @@ type moment struct {
 }
 
 // momentOf reads the instant of that name in the address of the page.
-func (v *visit) momentOf(name, label string) moment {
+func momentOf(v *visit, name, label string) moment {
 	m := moment{Label: label, Name: name, Day: strings.TrimSpace(v.r.URL.Query().Get(name)), Time: v.r.URL.Query().Get(name + "_time")}
 	text := m.Day
 	if m.Time != "" {
@@ -186,8 +186,8 @@ func (v *visit) momentOf(name, label string) moment {
 // between is two moments of a form. A day means its beginning as the first of them, and its end as the second.
 type between struct{ From, To moment }
 
-func (v *visit) between(from, to string) between {
-	b := between{v.momentOf("from", from), v.momentOf("to", to)}
+func betweenOf(v *visit, from, to string) between {
+	b := between{momentOf(v, "from", from), momentOf(v, "to", to)}
 	if b.From.Fault == "" && !b.To.Ends.IsZero() && b.From.Begins.After(b.To.Ends) {
 		b.From.Fault = "Choose a moment that is before the other one."
 	}

@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
 	"path"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -84,7 +87,6 @@ var templates = func() map[string]*template.Template {
 
 // frame is what the layout is made of.
 type frame struct {
-	Title string
 	Nav   []navItem
 	Tabs  []navItem      // the pages of a client, on each of them
 	Me    *readmodels.Me // nil: nobody is signed in
@@ -98,13 +100,11 @@ type frame struct {
 
 // execute makes the page of a view.
 func execute(f frame) ([]byte, error) {
-	var name string
-	name, f.Title = f.View.template()
 	if going, ok := f.View.(unfinished); ok {
 		f.Again = going.again()
 	}
 	var body bytes.Buffer
-	err := templates[name].ExecuteTemplate(&body, "layout.html", f)
+	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
 	return body.Bytes(), err
 }
 
@@ -129,4 +129,35 @@ func (v *visit) write(status int, shown view) int {
 		_, _ = w.Write(v.console.below(body))
 	})).ServeHTTP(v.w, v.r)
 	return status
+}
+
+// jitter is up to how many bytes a compressed page is longer than it must be, by a digest of what it says.
+const jitter = 64
+
+// newCompressor compresses pages, style and scripts for browsers that take gzip; streams and downloads do not go through it. A page can hold what
+// an address said beside what is secret, and its length would tell an eavesdropper how alike they are (BREACH): the jitter hides that.
+func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
+	types := make([]string, 0, len(contentTypes)+1)
+	for _, t := range contentTypes {
+		types = append(types, t)
+	}
+	return gzhttp.NewWrapper(gzhttp.ContentTypes(append(types, mediaHTML)), gzhttp.EnableZstd(false), gzhttp.RandomJitter(jitter, 0, false))
+}
+
+// refreshSeconds is how long a page that changes by itself stays before refresh.js fetches it again, by the page's template; "no script" is any
+// such page that loads again without it.
+func refreshSeconds(page string) (int, error) {
+	switch page {
+	case "ops-rebuild": // somebody waits for the end
+		return 1, nil
+	case "no script":
+		return 2, nil
+	case "connections": // the first reading is about to come
+		return 3, nil
+	case "ops-projections":
+		return 5, nil
+	case "ops-health", "ops-platforms":
+		return 10, nil
+	}
+	return 0, fmt.Errorf("page %q has no interval", page)
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -19,8 +18,8 @@ const streamFor = time.Minute
 // live is the address of the stream that tells when these figures change.
 func (f figures) live() string { return streamPath + "?" + f.of.Encode() }
 
-// stream passes the API's stream of changed figures on, as long as the session lasts.
-func (v *visit) stream() (view, error) {
+// openStream passes the API's stream of changed figures on, as long as the session lasts.
+func openStream(v *visit) (view, error) {
 	at, asked := v.r.URL.Query(), url.Values{}
 	for _, name := range []string{"account", "dashboard"} {
 		if at.Has(name) {
@@ -46,15 +45,13 @@ type boardStream struct {
 	board  string
 }
 
-func (boardStream) template() (name, title string) { return "", "" }
-
 // tellClosed says behind a stream of figures that the board is closed to its reader, in the words of the stream of notices. The API ends such a stream
 // at once; of any other end the browser comes back.
-func (v *visit) tellClosed(board string) {
+func tellClosed(v *visit, board string) {
 	if v.r.Context().Err() != nil {
 		return
 	}
-	_, err := v.board(board)
+	_, err := boardOf(v, board)
 	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeNotFound {
 		return
 	}
@@ -62,8 +59,4 @@ func (v *visit) tellClosed(board string) {
 	_ = control.SetWriteDeadline(time.Now().Add(v.console.patience))
 	_, _ = fmt.Fprintf(v.w, "event: %s\ndata: {\"sub_account_ids\":[%q]}\n\n", domain.NoticeBoardClosed, board)
 	_ = control.Flush()
-}
-
-func (c *Console) livePages() []page {
-	return []page{{pattern: "GET " + streamPath, roles: []api.Role{api.RoleAgency, api.RoleClient}, open: (*visit).stream}}
 }

@@ -33,7 +33,7 @@ type act struct {
 // acts are all of them, by their names in addresses.
 var acts = map[string]act{
 	"rebuild": {
-		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: (*visit).rebuildCosts,
+		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
 		does: "New tables are made from the log, next to those that are read, and take their place once they have caught up. " +
 			"Reads and changes go on meanwhile, and you can cancel it.",
 	},
@@ -54,7 +54,7 @@ var acts = map[string]act{
 	},
 	"cancel": {
 		title: "Cancel the %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
-		names: (*visit).rebuildNamed,
+		names: rebuildNamed,
 		does:  "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
 	},
 	"retry": {
@@ -75,34 +75,34 @@ var acts = map[string]act{
 		does: "You see the payload of this one record, which may be about people. That you looked is recorded.",
 	},
 	"pause-platform": {
-		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: (*visit).platformNamed, more: (*visit).platformAccounts,
+		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: platformNamed, more: platformAccounts,
 		kind: domain.PausePlatform, pauses: true,
 		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
 			"read stay.",
 	},
 	"resume-platform": {
-		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: (*visit).platformNamed,
+		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: platformNamed,
 		kind: domain.PausePlatform,
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
-		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: connectionNamed,
 		kind: domain.PauseConnection, pauses: true,
 		does: "None of its accounts is read until somebody resumes it. Others go on.",
 	},
 	"resume-connection": {
-		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: connectionNamed,
 		kind: domain.PauseConnection,
 		does: "Its accounts are read again, each when it is due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read it now", path: "connections/%s/read", back: platformsPath, names: (*visit).connectionNamed,
+		title: "Read connection %s now", button: "Read it now", path: "connections/%s/read", back: platformsPath, names: connectionNamed,
 		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
 	},
 }
 
-// actView asks whether to do something, and why.
-type actView struct {
+// opsActView asks whether to do something, and why.
+type opsActView struct {
 	Title  string
 	Does   string
 	More   string
@@ -116,10 +116,8 @@ type actView struct {
 	Faults formFaults    // why it was not done
 }
 
-func (a actView) template() (name, title string) { return "ops-act", a.Title }
-
-// asked is what the address names: an act, and what it is done to.
-func (v *visit) asked() (do act, of string, err error) {
+// askedAct is what the address names: an act, and what it is done to.
+func askedAct(v *visit) (do act, of string, err error) {
 	do, known := acts[v.r.PathValue("act")]
 	if !known {
 		return do, "", errNoPage
@@ -127,10 +125,10 @@ func (v *visit) asked() (do act, of string, err error) {
 	return do, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-func (v *visit) askToAct() (view, error) { return v.showAct(domain.Reason{}, formFaults{}) }
+func askToAct(v *visit) (view, error) { return showAct(v, domain.Reason{}, formFaults{}) }
 
-func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) {
-	do, of, err := v.asked()
+func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
+	do, of, err := askedAct(v)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +138,7 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 			return nil, err
 		}
 	}
-	shown := actView{
+	shown := opsActView{
 		Title: fmt.Sprintf(do.title, named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
 		Reason: entered, Faults: faults,
 	}
@@ -148,7 +146,7 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 		shown.Back = opsPath
 	}
 	if do.kind != "" {
-		if shown.So, err = v.alreadySo(do, of); err != nil {
+		if shown.So, err = alreadySo(v, do, of); err != nil {
 			return nil, err
 		}
 	}
@@ -160,21 +158,17 @@ func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) 
 	return shown, nil
 }
 
-// act does what was asked, for the reason that the form gives.
-func (v *visit) act() (view, error) {
-	do, of, err := v.asked()
+// doAct does what was asked, for the reason that the form gives.
+func doAct(v *visit) (view, error) {
+	do, of, err := askedAct(v)
 	if err != nil {
 		return nil, err
 	}
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
-	reason := formReason{domain.Reason{Code: domain.ReasonCode(form.Get("code")), Ticket: strings.TrimSpace(form.Get("ticket"))}}
+	reason := formReason{domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}}
 	body := map[string]string{"reason": reason.String()}
 	answered, err := post[json.RawMessage](v, do.address(of), body)
 	if faults, taken := faultsOf(err, reason.words()); taken {
-		return v.showAct(reason.Reason, faults)
+		return showAct(v, reason.Reason, faults)
 	}
 	if err != nil {
 		return nil, err
@@ -227,7 +221,7 @@ func (do act) after(answered json.RawMessage) (view, error) {
 }
 
 // rebuildNamed says whether a rebuild makes new tables or goes back to earlier ones, and for which read model.
-func (v *visit) rebuildNamed(id string) (string, error) {
+func rebuildNamed(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if r.Back {
 		return "way back of " + r.Projection, err
@@ -235,7 +229,7 @@ func (v *visit) rebuildNamed(id string) (string, error) {
 	return "rebuild of " + r.Projection, err
 }
 
-func (v *visit) rebuildCosts(projection string) (string, error) {
+func rebuildCosts(v *visit, projection string) (string, error) {
 	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
 	if err != nil {
 		return "", err
@@ -252,14 +246,14 @@ func (v *visit) rebuildCosts(projection string) (string, error) {
 	return "", errNoPage
 }
 
-func (v *visit) platformNamed(name string) (string, error) {
+func platformNamed(v *visit, name string) (string, error) {
 	if !slices.ContainsFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == name }) {
 		return "", errNoPage
 	}
 	return network(name), nil
 }
 
-func (v *visit) platformAccounts(platform string) (string, error) {
+func platformAccounts(v *visit, platform string) (string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	if err != nil {
 		return "", err
@@ -276,13 +270,13 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 }
 
 // connectionNamed is a connection's number with its pages. One that is paused may have none left.
-func (v *visit) connectionNamed(id string) (string, error) {
-	pages, err := v.connectionPages()
+func connectionNamed(v *visit, id string) (string, error) {
+	pages, err := connectionPages(v)
 	if err != nil {
 		return "", err
 	}
 	if _, known := pages[id]; !known {
-		pauses, err := v.pauses()
+		pauses, err := allPauses(v)
 		if err != nil {
 			return "", err
 		}
@@ -295,8 +289,8 @@ func (v *visit) connectionNamed(id string) (string, error) {
 
 // alreadySo says that something is paused already, or is not paused, where an act would pause or
 // resume it; "" where the act changes that.
-func (v *visit) alreadySo(do act, of string) (string, error) {
-	pauses, err := v.pauses()
+func alreadySo(v *visit, do act, of string) (string, error) {
+	pauses, err := allPauses(v)
 	if err != nil {
 		return "", err
 	}
@@ -312,7 +306,7 @@ func (v *visit) alreadySo(do act, of string) (string, error) {
 
 // connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out;
 // a connection that has no others is in the map without any.
-func (v *visit) connectionPages() (map[string][]string, error) {
+func connectionPages(v *visit) (map[string][]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}
 	for _, c := range connections {

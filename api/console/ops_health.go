@@ -21,24 +21,6 @@ const (
 	actionsPath     = opsPath + "/actions"
 )
 
-func (c *Console) opsPages() []page {
-	operators := []api.Role{api.RoleOperator}
-	return []page{
-		{pattern: "GET " + opsPath, roles: operators, nav: "Health", views: []view{opsHealthView{}}, open: (*visit).opsHealth},
-		{
-			pattern: "GET " + projectionsPath, roles: operators, nav: "Projections", views: []view{projectionsView{}},
-			open: (*visit).projections,
-		},
-		{pattern: "GET " + rebuildsPath + "{id}", roles: operators, views: []view{rebuildView{}}, open: (*visit).rebuild},
-		{pattern: "GET " + parkedPath, roles: operators, nav: "Parked", views: []view{parkedView{}}, open: (*visit).parked},
-		{pattern: "GET " + platformsPath, roles: operators, nav: "Platforms", views: []view{platformsView{}}, open: (*visit).platforms},
-		{pattern: "GET " + logPath, roles: operators, nav: "Log", views: []view{logView{}}, open: (*visit).opsLog},
-		{pattern: "GET " + actionsPath, roles: operators, nav: "Actions", views: []view{actionsView{}}, open: (*visit).actions},
-		{pattern: "GET " + actPath + "{act}/{of...}", roles: operators, views: []view{actView{}}, open: (*visit).askToAct},
-		{pattern: "POST " + actPath + "{act}/{of...}", roles: operators, views: []view{parkedEventView{}, actView{}}, open: (*visit).act},
-	}
-}
-
 // opsHealthView is one sentence of health, then what is not well.
 type opsHealthView struct {
 	Class    string // good, warn or bad
@@ -47,8 +29,6 @@ type opsHealthView struct {
 	UnderWay []operator.Rebuild
 	Checks   []api.CheckResult
 }
-
-func (opsHealthView) template() (name, title string) { return "ops-health", "Health" }
 
 // concern is something that is not well.
 type concern struct {
@@ -59,8 +39,8 @@ type concern struct {
 // health is what /readyz answers.
 type health api.HealthBody
 
-// health asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
-func (v *visit) health() (h health, err error) {
+// askHealth asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
+func askHealth(v *visit) (h health, err error) {
 	answered := &answer{header: http.Header{}}
 	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
 	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
@@ -69,14 +49,14 @@ func (v *visit) health() (h health, err error) {
 	return h, nil
 }
 
-func (v *visit) opsHealth() (view, error) {
-	h, err := v.health()
+func openHealth(v *visit) (view, error) {
+	h, err := askHealth(v)
 	if err != nil {
 		return nil, err
 	}
 	var pages map[string][]string
 	if len(h.Connections) > 0 {
-		if pages, err = v.connectionPages(); err != nil {
+		if pages, err = connectionPages(v); err != nil {
 			return nil, err
 		}
 	}

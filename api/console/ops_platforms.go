@@ -15,16 +15,14 @@ import (
 // maxConnectionsShown is how many connected accounts that are not well stand on a page.
 const maxConnectionsShown = 200
 
-// platformsView is how the platforms are read.
-type platformsView struct {
+// opsPlatformsView is how the platforms are read.
+type opsPlatformsView struct {
 	Platforms []platformRow
 	Connected int // accounts, of all platforms
 	NotWell   []readmodels.ConnectionReading
 	Left      int // that are not well and not shown
 	Held      int // that are well, and yet not read: their platform is paused
 }
-
-func (platformsView) template() (name, title string) { return "ops-platforms", "Platforms" }
 
 // platformRow is one platform.
 type platformRow struct {
@@ -42,20 +40,20 @@ type stateCount struct {
 	Count int
 }
 
-func (v *visit) platforms() (view, error) {
+func openPlatforms(v *visit) (view, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	if err != nil {
 		return nil, err
 	}
-	pauses, err := v.pauses()
+	pauses, err := allPauses(v)
 	if err != nil {
 		return nil, err
 	}
-	health, err := v.health()
+	health, err := askHealth(v)
 	if err != nil {
 		return nil, err
 	}
-	shown := platformsView{Connected: len(connections)}
+	shown := opsPlatformsView{Connected: len(connections)}
 	for _, p := range domain.Platforms() {
 		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
 	}
@@ -79,8 +77,8 @@ const (
 	statePaused = string(readmodels.PlatformPaused)
 )
 
-// pauses are all that hold.
-func (v *visit) pauses() ([]domain.Pause, error) {
+// allPauses are all that hold.
+func allPauses(v *visit) ([]domain.Pause, error) {
 	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
 }
 

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -9,14 +8,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// projectionsView is what is read, what is being made, and what was made before.
-type projectionsView struct {
+// opsProjectionsView is what is read, what is being made, and what was made before.
+type opsProjectionsView struct {
 	Projections []projectionRow
 	Generations []operator.Generation
 	Rebuilds    []operator.Rebuild // the newest first
 }
-
-func (projectionsView) template() (name, title string) { return "ops-projections", "Projections" }
 
 // projectionRow is a projection with what its tables are.
 type projectionRow struct {
@@ -30,12 +27,12 @@ type projectionRow struct {
 	Rebuild string           // id of the one that is under way; "": none is
 }
 
-func (v *visit) projections() (view, error) {
+func openProjections(v *visit) (view, error) {
 	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
 	if err != nil {
 		return nil, err
 	}
-	shown := projectionsView{}
+	shown := opsProjectionsView{}
 	if shown.Generations, err = get[[]operator.Generation](v, "/api/ops/generations", nil); err != nil {
 		return nil, err
 	}
@@ -66,8 +63,8 @@ func (v *visit) projections() (view, error) {
 	return shown, nil
 }
 
-// rebuildView is a rebuild on its way.
-type rebuildView struct {
+// opsRebuildView is a rebuild on its way.
+type opsRebuildView struct {
 	operator.Rebuild
 
 	Steps    []rebuildStep
@@ -77,13 +74,6 @@ type rebuildView struct {
 	Reading  bool // the log is read, or about to be
 }
 
-func (r rebuildView) template() (name, title string) {
-	if r.Back {
-		return "ops-rebuild", "The way back of " + r.Projection
-	}
-	return "ops-rebuild", "Rebuild of " + cmp.Or(r.Projection, "a projection")
-}
-
 // rebuildStep is one of the steps of a rebuild.
 type rebuildStep struct {
 	Name    string
@@ -91,7 +81,7 @@ type rebuildStep struct {
 	Current bool
 }
 
-func (v *visit) rebuild() (view, error) {
+func openRebuild(v *visit) (view, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
 		return nil, err
@@ -100,7 +90,7 @@ func (v *visit) rebuild() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := rebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
+	shown := opsRebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
 	read := slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.State == "live"
 	})

@@ -1,6 +1,13 @@
 package console
 
-import "github.com/ledgerboard/ledgerboard/api"
+import (
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
 
 // page is one row of the table of pages.
 type page struct {
@@ -10,13 +17,21 @@ type page struct {
 	nav     string     // its name in the bar; "": it does not stand there
 	scope   string     // without which it does not stand in a client's bar; "": none
 	views   []view     // zero values of all that open may return, for the test that executes every page with every view
-	open    func(*visit) (view, error)
+	open    opener
 }
 
-// view is what a page shows: a struct of its own for each template.
-type view interface {
-	// template names the template, a file of pages/ without its ending, and the title.
-	template() (name, title string)
+// opener opens a page for a visit.
+type opener = func(*visit) (view, error)
+
+// view is what a page shows: a struct of its own for each template, named like it. That of opsLogView is pages/ops-log.html.
+type view any
+
+var wordStart = regexp.MustCompile(`\B[A-Z]`)
+
+// templateOf names the template of a view.
+func templateOf(v view) string {
+	name := strings.TrimSuffix(reflect.TypeOf(v).Name(), "View")
+	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
 // unfinished is a view of something that goes on: its page loads again by itself while it does.
@@ -31,12 +46,8 @@ type answered interface{ status() int }
 // redirect is a view that leads elsewhere: what a form answers.
 type redirect string
 
-func (redirect) template() (name, title string) { return "", "" }
-
 // passOn is a view that is an answer of the API as it is: a download.
 type passOn string
-
-func (passOn) template() (name, title string) { return "", "" }
 
 // navItem is a link in the bar.
 type navItem struct {
@@ -44,16 +55,104 @@ type navItem struct {
 	Current    bool
 }
 
+// Who may open a page.
+var (
+	staff     = []api.Role{api.RoleAgency}
+	clients   = []api.Role{api.RoleClient}
+	customers = []api.Role{api.RoleAgency, api.RoleClient}
+	auditors  = []api.Role{api.RoleAuditor, api.RoleAgency}
+	operators = []api.Role{api.RoleOperator}
+)
+
+// row is a page at a path below [Path].
+func row(pattern string, roles []api.Role, open opener, views ...view) page {
+	method, path, _ := strings.Cut(pattern, " ")
+	return page{pattern: method + " " + Path + path, roles: roles, open: open, views: views}
+}
+
+func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; return p }
+
+func (p page) forAnyone() page { p.public = true; return p }
+
+// ofClient opens a page of the client that the address names.
+func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
+	return func(v *visit) (view, error) {
+		client, err := v.client()
+		if err != nil {
+			return nil, err
+		}
+		return open(v, client)
+	}
+}
+
 // allPages is the table of pages. Every address of the console stands here.
-func (c *Console) allPages() (all []page) {
-	for _, of := range [][]page{
-		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.colleaguePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
-		c.accessPages(), c.personPages(), c.personSignInPages(), c.verifyPages(), c.opsPages(),
-	} {
-		all = append(all, of...)
+func (c *Console) allPages() []page {
+	all := []page{
+		row("GET ", nil, openHome, homeView{}, clientsView{}, boardsView{}),
+		row("GET /clients", staff, openClients, clientsView{}).inBar("Clients", ""),
+		row("GET /clients/{id}/figures", staff, ofClient(clientFigures), figuresView{}),
+		row("GET /clients/{id}/figures/{table}", staff, clientFile),
+		row("GET /clients/{id}/report", staff, ofClient(clientReport), reportView{}),
+		row("GET /clients/{id}/board", staff, ofClient(clientBoard), boardEditView{}),
+		row("POST /clients/{id}/board", staff, ofClient(changeBoard), boardEditView{}, boardPreviewView{}),
+		row("GET /clients/{id}/people", staff, ofClient(openPeople), peopleView{}),
+		row("POST /clients/{id}/people", staff, ofClient(addPerson), peopleView{}),
+		row("GET /clients/{id}/people/{user}/sees", staff, ofClient(seeAs), seenView{}),
+		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(seeBoardAs), figuresView{}, boardView{}),
+		row("GET /clients/{id}/people/{user}/sees/{board}/{table}", staff, ofClient(fileAs)),
+		row("GET /clients/{id}/connections", staff, ofClient(clientConnections), connectionsView{}),
+		row("POST /clients/{id}/connections", staff, ofClient(reconnect), connectionsView{}),
+		row("GET /clients/{id}/connections/{page}/disconnect", staff, ofClient(askToDisconnect), disconnectView{}),
+		row("POST /clients/{id}/connections/{page}/disconnect", staff, ofClient(disconnect), disconnectView{}),
+		row("GET /clients/{id}/history", staff, ofClient(clientHistory), historyView{}),
+		row("GET /board/{id}", clients, ownBoard, figuresView{}, boardView{}, boardClosedView{}),
+		row("GET /board/{id}/closed", clients, justClosed, boardClosedView{}),
+		row("GET /board/{id}/{table}", clients, ownFile),
+		row("GET /colleagues", staff, openColleagues, colleaguesView{}).inBar("Colleagues", ""),
+		row("POST /colleagues", staff, inviteColleague, colleaguesView{}),
+		row("GET /connect", customers, openConnecting, connectView{}).inBar("Connect", "connect"),
+		row("POST /connect", customers, beginSignIn, connectView{}),
+		row("GET /connect/links", customers, openConnecting, connectView{}), // where its answer is loaded again
+		row("POST /connect/links", customers, makeLink, connectLinkMadeView{}, connectView{}),
+		row("POST /connect/links/{link}/revoke", customers, revokeLink),
+		row("GET /pictures/{id}", customers, openPicture),
+		row("GET /stream", customers, openStream),
+		row("GET /stream/notices", clients, openNotices),
+		row("GET /history", auditors, openHistory, historyView{}).inBar("History", ""),
+		row("GET /history/difference", auditors, openDifference, differenceView{}),
+		row("GET /history/looks", auditors, openLooks, looksView{}),
+		row("GET /access", auditors, openAccess, accessView{}).inBar("Access", ""),
+		row("GET /access/export", auditors, openAccessExport),
+		row("GET /people/{id}", auditors, openPerson, personView{}),
+		row("GET /people/{id}/sign-in", staff, personSignIn, personSignInView{}),
+		row("POST /people/{id}/sign-in", staff, makeSignInLink, personSignInView{}),
+		row("GET /people/{id}/sign-in/made", staff, madeSignInLink, linkMadeView{}),
+		row("POST /people/{id}/sign-in/end", staff, endPersonsSession),
+		row("GET /verify", auditors, openVerify, verifyView{}).inBar("Verify", ""),
+		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return passOn("/api/audit/bundle"), nil }),
+		row("GET /ops", operators, openHealth, opsHealthView{}).inBar("Health", ""),
+		row("GET /ops/projections", operators, openProjections, opsProjectionsView{}).inBar("Projections", ""),
+		row("GET /ops/projections/rebuilds/{id}", operators, openRebuild, opsRebuildView{}),
+		row("GET /ops/parked", operators, openParked, opsParkedView{}).inBar("Parked", ""),
+		row("GET /ops/platforms", operators, openPlatforms, opsPlatformsView{}).inBar("Platforms", ""),
+		row("GET /ops/log", operators, openLog, opsLogView{}).inBar("Log", ""),
+		row("GET /ops/actions", operators, openActions, opsActionsView{}).inBar("Actions", ""),
+		row("GET /ops/do/{act}/{of...}", operators, askToAct, opsActView{}),
+		row("POST /ops/do/{act}/{of...}", operators, doAct, opsParkedEventView{}, opsActView{}),
 	}
-	if c.deps.Application == nil {
-		all = append(append(all, c.signInPages()...), c.providerPages()...)
+	if c.deps.Application != nil {
+		return all
 	}
-	return all
+	return append(all,
+		row("GET /sign-in", nil, signInPage, signInView{}).forAnyone(),
+		row("POST /sign-in/demo", nil, continueAs).forAnyone(),
+		row("POST /sign-in/token", nil, useToken).forAnyone(),
+		row("GET /link/{word}", nil, linkPage, linkFollowView{}).forAnyone(),
+		row("POST /link/{word}", nil, useLink).forAnyone(),
+		row("POST /sign-out", nil, signOut).forAnyone(),
+		row("GET /sessions", nil, openSessions, sessionsView{}),
+		row("POST /sessions", nil, endSession),
+		row("GET /signin/start", nil, goToProvider).forAnyone(),
+		row("GET /signin/callback", nil, comeFromProvider).forAnyone(),
+	)
 }

@@ -1,11 +1,15 @@
 package console
 
 import (
+	"crypto/rand"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 
-	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -22,8 +26,6 @@ type peopleView struct {
 	More    bool // than People
 }
 
-func (p peopleView) template() (name, title string) { return "people", "People of " + p.Name }
-
 // personRow is somebody, and what that person sees.
 type personRow struct {
 	readmodels.User
@@ -35,15 +37,13 @@ type personRow struct {
 	As      string   // address of what the person sees; "": it opens nothing
 }
 
-// people are those of a client, and of those that are linked with it and stand on the list.
-func (v *visit) people() (view, error) { return v.showPeople(newInvitation()) }
+// openPeople are those of a client, and of those that are linked with it and stand on the list.
+func openPeople(v *visit, client readmodels.Account) (view, error) {
+	return showPeople(v, client, newInvitation())
+}
 
-func (v *visit) showPeople(entered invitation) (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	board, err := v.board(client.ID)
+func showPeople(v *visit, client readmodels.Account, entered invitation) (view, error) {
+	board, err := boardOf(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -98,30 +98,97 @@ func (b boardFacts) row(u readmodels.User, client string) personRow {
 }
 
 // addPerson makes somebody of the client.
-func (v *visit) addPerson() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	made, entered, err := v.invite(client.ID)
+func addPerson(v *visit, client readmodels.Account) (view, error) {
+	made, entered, err := invite(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
 	if made == "" {
-		return v.showPeople(entered)
+		return showPeople(v, client, entered)
 	}
 	return redirect(clientPath(client.ID, "people") + "?" + url.Values{"added": {made}}.Encode()), nil
 }
 
-func (c *Console) peoplePages() []page {
-	staff := []api.Role{api.RoleAgency}
-	people := clientsPath + "{id}/people"
-	sees := people + "/{user}/sees"
-	return []page{
-		{pattern: "GET " + people, roles: staff, views: []view{peopleView{}}, open: (*visit).people},
-		{pattern: "POST " + people, roles: staff, views: []view{peopleView{}}, open: (*visit).addPerson},
-		{pattern: "GET " + sees, roles: staff, views: []view{seenView{}}, open: (*visit).seeAs},
-		{pattern: "GET " + sees + "/{board}", roles: staff, views: []view{figuresView{}, boardView{}}, open: (*visit).seeBoardAs},
-		{pattern: "GET " + sees + "/{board}/{table}", roles: staff, open: (*visit).fileAs},
+// invitation is the form by which somebody is added, with what was entered.
+type invitation struct {
+	Entry  personEntry
+	Faults formFaults // why nobody was added
+}
+
+// personEntry is what is entered of a person. Its key has a form that is sent twice add one person.
+type personEntry struct{ Name, Email, Phone, Key string }
+
+func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
+
+// invitationWords are the fields of an invitation.
+var invitationWords = map[string]fieldWords{
+	"name": {"name", "Write a name of one line, 200 characters at most."}, "email": {"email", "Write an address like jonas@example.com."},
+	"phone": {"phone", "Write a number of one line, 200 characters at most."},
+}
+
+// invite adds whom the form names: to an account, or for "" to the agency itself. Made is the id; "": what was entered was not taken, and the
+// invitation says why.
+func invite(v *visit, account string) (made string, entered invitation, err error) {
+	entered.Entry = personEntry{Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key")}
+	body := map[string]string{"name": entered.Entry.Name, "email": entered.Entry.Email, "phone": entered.Entry.Phone}
+	if account != "" {
+		body["account"] = account
 	}
+	got, err := v.send(http.MethodPost, "/api/users", body, map[string]string{"Idempotency-Key": entered.Entry.Key})
+	if faults, taken := faultsOf(err, invitationWords); taken {
+		if domain.CodeOf(err) == domain.CodeConflict && faults.Beside["email"] != "" {
+			faults.Beside["email"] = "Somebody of the agency or of one of its clients has this address already."
+		}
+		if errors.Is(err, commands.ErrDirectoryElsewhere) {
+			faults.Said = "People come from your main application. Add them there, and they appear here."
+		}
+		entered.Faults, entered.Entry.Key = faults, rand.Text() // a corrected form is another request
+		return "", entered, nil
+	}
+	if err != nil {
+		return "", entered, err
+	}
+	var user struct {
+		ID string `json:"id"`
+	}
+	err = got.read(&user, nil)
+	return user.ID, entered, err
+}
+
+const colleaguesPath = Path + "/colleagues"
+
+// colleaguesView is the people of the agency itself.
+type colleaguesView struct {
+	invitation
+
+	People []readmodels.User
+	Added  *readmodels.User // who was added just now
+	More   bool             // than People
+}
+
+func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvitation()) }
+
+func showColleagues(v *visit, entered invitation) (view, error) {
+	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
+		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
+	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, v.taken(madeCookie)
+	for _, u := range users {
+		if u.ID == added {
+			shown.Added = &u
+		}
+	}
+	return shown, err
+}
+
+// inviteColleague makes somebody of the agency itself.
+func inviteColleague(v *visit) (view, error) {
+	made, entered, err := invite(v, "")
+	if err != nil {
+		return nil, err
+	}
+	if made == "" {
+		return showColleagues(v, entered)
+	}
+	v.setCookie(madeCookie, made, 60)
+	return redirect(colleaguesPath), nil
 }

@@ -12,17 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-func (c *Console) personSignInPages() []page {
-	staff := []api.Role{api.RoleAgency}
-	const at = peoplePath + "{id}/sign-in"
-	return []page{
-		{pattern: "GET " + at, roles: staff, views: []view{personSignInView{}}, open: (*visit).personSignIn},
-		{pattern: "POST " + at, roles: staff, views: []view{personSignInView{}}, open: (*visit).makeSignInLink},
-		{pattern: "GET " + at + "/made", roles: staff, views: []view{signInLinkView{}}, open: (*visit).madeSignInLink},
-		{pattern: "POST " + at + "/end", roles: staff, open: (*visit).endPersonsSession},
-	}
-}
-
 // linkDurations are how long a link may work, in the words of the page.
 var linkDurations = []choice{
 	{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"}, {ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
@@ -42,16 +31,12 @@ type personSignInView struct {
 	ValidFor  string // how long the link works, as chosen
 }
 
-func (p personSignInView) template() (name, title string) {
-	return "person-sign-in", "How " + nameOr(p.Name, p.ID) + " signs in"
-}
-
 // Durations are the choices of how long the link works.
 func (personSignInView) Durations() []choice { return linkDurations }
 
-func (v *visit) personSignIn() (view, error) { return v.showPersonSignIn("", "24h") }
+func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h") }
 
-func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
+func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
 	of, err := get[readmodels.User](v, user, nil)
 	if err != nil {
@@ -72,13 +57,13 @@ func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
 	if err == nil && !shown.Colleague {
 		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
 	}
-	shown.NoLink = v.noLink(shown, len(closed) > 0)
+	shown.NoLink = noLink(v, shown, len(closed) > 0)
 	return shown, err
 }
 
 // noLink says why the API would refuse to make a link, if the page can know it; the page then has no button. It
 // cannot know of a colleague whose sessions have all ended. The API refuses that link.
-func (v *visit) noLink(p personSignInView, closed bool) string {
+func noLink(v *visit, p personSignInView, closed bool) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
 	case !p.Active && !p.ResetPending:
@@ -96,14 +81,12 @@ func (v *visit) noLink(p personSignInView, closed bool) string {
 	}
 }
 
-// signInLinkView shows a link, once.
-type signInLinkView struct {
+// linkMadeView shows a link, once.
+type linkMadeView struct {
 	readmodels.User
 
 	Made api.SignInLink
 }
-
-func (signInLinkView) template() (name, title string) { return "link-made", "A link to sign in" }
 
 // madeCookie carries what a form made to the page that shows it, once: a reload neither makes nor says it again.
 const madeCookie = "__Host-lb_link_made"
@@ -119,17 +102,13 @@ func (v *visit) taken(cookie string) string {
 }
 
 // makeSignInLink makes a link for a person, or says why not.
-func (v *visit) makeSignInLink() (view, error) {
+func makeSignInLink(v *visit) (view, error) {
 	id := url.PathEscape(v.r.PathValue("id"))
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
-	validFor := form.Get("valid_for")
+	validFor := v.form.Get("valid_for")
 	made, err := post[api.SignInLink](v, "/api/users/"+id+"/sign-in-link", map[string]string{"valid_for": validFor})
 	why, refused := errors.AsType[*domain.Error](err)
 	if refused && slices.Contains([]domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}, why.Code) {
-		return v.showPersonSignIn(why.Message, validFor)
+		return showPersonSignIn(v, why.Message, validFor)
 	}
 	if err != nil {
 		return nil, err
@@ -140,12 +119,12 @@ func (v *visit) makeSignInLink() (view, error) {
 }
 
 // madeSignInLink shows the link that was just made, once.
-func (v *visit) madeSignInLink() (view, error) {
+func madeSignInLink(v *visit) (view, error) {
 	of, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
 		return nil, err
 	}
-	shown := signInLinkView{User: of}
+	shown := linkMadeView{User: of}
 	raw, _ := base64.RawURLEncoding.DecodeString(v.taken(madeCookie))
 	_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
 	if shown.Made.UserID != of.ID {
@@ -154,12 +133,8 @@ func (v *visit) madeSignInLink() (view, error) {
 	return shown, nil
 }
 
-func (v *visit) endPersonsSession() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
+func endPersonsSession(v *visit) (view, error) {
 	id := url.PathEscape(v.r.PathValue("id"))
-	_, err = post[[]api.SignInSession](v, "/api/users/"+id+"/sessions/"+url.PathEscape(form.Get("id"))+"/end", nil)
+	_, err := post[[]api.SignInSession](v, "/api/users/"+id+"/sessions/"+url.PathEscape(v.form.Get("id"))+"/end", nil)
 	return redirect(peoplePath + id + "/sign-in"), err
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-
-	"github.com/ledgerboard/ledgerboard/api"
 )
 
 const picturesPath = Path + "/pictures/"
@@ -18,15 +16,13 @@ const picturesOfPosts = "/api/activities/%s/picture"
 // sent is a view that was written already: no page.
 type sent int
 
-func (sent) template() (name, title string) { return "", "" }
-
 // pictureOf is the address of a post's picture; of names it, for the letter that is shown without one.
 func pictureOf(post, of string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(of)}}.Encode()
 }
 
-// picture passes the picture of a post on, or draws a letter where the API has none for the visitor.
-func (v *visit) picture() (view, error) {
+// openPicture passes the picture of a post on, or draws a letter where the API has none for the visitor.
+func openPicture(v *visit) (view, error) {
 	answered := &answer{header: http.Header{}}
 	path := fmt.Sprintf(picturesOfPosts, url.PathEscape(v.r.PathValue("id")))
 	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, path, nil))
@@ -51,8 +47,4 @@ func drawLetter(of string) []byte {
 	_ = xml.EscapeText(&out, []byte(of)) // into memory
 	out.WriteString(`</text></svg>`)
 	return out.Bytes()
-}
-
-func (c *Console) picturePages() []page {
-	return []page{{pattern: "GET " + picturesPath + "{id}", roles: []api.Role{api.RoleAgency, api.RoleClient}, open: (*visit).picture}}
 }

@@ -37,8 +37,6 @@ type errorView struct {
 	SignIn    string // where the visitor signs in
 }
 
-func (e errorView) template() (name, title string) { return "error", e.Heading }
-
 // heading says in a few words what kind of refusal it is.
 func heading(status int) string {
 	switch status {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -39,13 +40,6 @@ type reportView struct {
 	Missing    []string
 }
 
-func (r reportView) template() (name, title string) {
-	if r.Faults.Any() {
-		return "report", "Report of " + r.Name
-	}
-	return "report", r.Name + ", " + r.Month
-}
-
 // reportForm is what stands in the address of a report, and in those of the months beside it.
 type reportForm struct {
 	Month, Zone    string
@@ -54,11 +48,7 @@ type reportForm struct {
 }
 
 // clientReport is a month of a client, for its agency to hand on.
-func (v *visit) clientReport() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
+func clientReport(v *visit, client readmodels.Account) (view, error) {
 	given, kept := v.r.URL.Query(), v.keptRange()
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {
@@ -102,7 +92,7 @@ func (v *visit) clientReport() (view, error) {
 	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {
 		shown.Before, shown.DaysBefore = shown.Before+" to "+last.Format("2 January 2006"), fmt.Sprintf("the %.0f days before", days)
 	}
-	err = v.readReport(&shown, v.ofMonth(client.ID, month))
+	err = readReport(v, &shown, ofMonth(v, client.ID, month))
 	if _, taken := faultsOfAsked(err, rangeWords); taken { // the rest of the range is the console's own
 		return wrong("tz", wordsOfZone), nil
 	}
@@ -110,17 +100,17 @@ func (v *visit) clientReport() (view, error) {
 }
 
 // ofMonth is what is asked of the figures of a month.
-func (v *visit) ofMonth(client string, month time.Time) figures {
+func ofMonth(v *visit, client string, month time.Time) figures {
 	return figures{of: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
 		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
 	}}
 }
 
 // readReport reads a month. Its totals are those that the page of figures shows of the same days, with the same comparison.
-func (v *visit) readReport(shown *reportView, month figures) error {
+func readReport(v *visit, shown *reportView, month figures) error {
 	var now figuresView
-	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readLeaders})
-	if err := v.readParts(&now, month, parts...); err != nil {
+	parts := slices.Concat(overTime, []readPart{readCosts, readLeaders})
+	if err := readParts(v, &now, month, parts...); err != nil {
 		return err
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach

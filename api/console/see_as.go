@@ -33,8 +33,6 @@ type seenView struct {
 	Said   string // why the person cannot sign in; "": it can
 }
 
-func (s seenView) template() (name, title string) { return "seen", "What " + s.Name + " sees" }
-
 // looking is a visit with a client user's eyes. It only reads: the API is asked by GET alone, with the rights that the user has now.
 type looking struct {
 	visit
@@ -43,12 +41,8 @@ type looking struct {
 	here string
 }
 
-// look records that the visitor looks, and opens the user's eyes. Board is what is looked at; "": what the user may open.
-func (v *visit) look(board string) (*looking, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
+// lookAs records that the visitor looks, and opens the user's eyes. Board is what is looked at; "": what the user may open.
+func lookAs(v *visit, client readmodels.Account, board string) (*looking, error) {
 	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {
 		return nil, err
@@ -79,8 +73,8 @@ func (v *visit) look(board string) (*looking, error) {
 }
 
 // seeAs is what a client user finds on signing in.
-func (v *visit) seeAs() (view, error) {
-	l, err := v.look("")
+func seeAs(v *visit, client readmodels.Account) (view, error) {
+	l, err := lookAs(v, client, "")
 	if err != nil {
 		return nil, err
 	}
@@ -104,21 +98,21 @@ func (v *visit) seeAs() (view, error) {
 }
 
 // seeBoardAs is a board as a client user sees it.
-func (v *visit) seeBoardAs() (view, error) {
+func seeBoardAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
-	l, err := v.look(board)
+	l, err := lookAs(v, client, board)
 	if err != nil {
 		return nil, err
 	}
-	return l.openBoard(board, l.here+"/"+url.PathEscape(board))
+	return openBoard(&l.visit, board, l.here+"/"+url.PathEscape(board))
 }
 
 // fileAs is a table of such a board as a file.
-func (v *visit) fileAs() (view, error) {
+func fileAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
-	l, err := v.look(board)
+	l, err := lookAs(v, client, board)
 	if err != nil {
 		return nil, err
 	}
-	return l.file(l.figuresOf("dashboard", board, ""))
+	return figuresFile(&l.visit, figuresOf(&l.visit, "dashboard", board, ""))
 }

@@ -12,22 +12,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 const signInPath = Path + "/sign-in"
-
-func (c *Console) signInPages() []page {
-	return []page{
-		{pattern: "GET " + signInPath, public: true, views: []view{signInView{}}, open: (*visit).signInPage},
-		{pattern: "POST " + signInPath + "/demo", public: true, open: (*visit).continueAs},
-		{pattern: "POST " + signInPath + "/token", public: true, open: (*visit).useToken},
-		{pattern: "GET " + linkPath + "{word}", public: true, views: []view{linkView{}}, open: (*visit).linkPage},
-		{pattern: "POST " + linkPath + "{word}", public: true, open: (*visit).useLink},
-		{pattern: "POST " + Path + "/sign-out", public: true, open: (*visit).signOut},
-		{pattern: "GET " + sessionsPath, views: []view{sessionsView{}}, open: (*visit).sessions},
-		{pattern: "POST " + sessionsPath, open: (*visit).endSession},
-	}
-}
 
 // signInView says how one signs in.
 type signInView struct {
@@ -44,13 +32,11 @@ func (s signInView) status() int {
 	return http.StatusOK
 }
 
-func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
-
-func (v *visit) signInPage() (view, error) {
-	return v.showSignIn(signInView{To: v.r.URL.Query().Get("to")})
+func signInPage(v *visit) (view, error) {
+	return showSignIn(v, signInView{To: v.r.URL.Query().Get("to")})
 }
 
-func (v *visit) showSignIn(shown signInView) (view, error) {
+func showSignIn(v *visit, shown signInView) (view, error) {
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
 	}
@@ -61,17 +47,13 @@ func (v *visit) showSignIn(shown signInView) (view, error) {
 }
 
 // continueAs signs in as one of the demo's people.
-func (v *visit) continueAs() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
+func continueAs(v *visit) (view, error) {
 	if !onThisMachine(v.r) || len(v.console.deps.Demo) == 0 {
 		return nil, errNoPage
 	}
 	for _, p := range v.console.deps.Demo {
-		if p.Role == form.Get("role") {
-			return wanted(form.Get("to")), v.signIn(p, WayDemo, nil, time.Time{})
+		if p.Role == v.form.Get("role") {
+			return wanted(v.form.Get("to")), signIn(v, p, WayDemo, nil, time.Time{})
 		}
 	}
 	return nil, errNobody
@@ -101,17 +83,13 @@ func onThisMachine(r *http.Request) bool {
 
 // useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges a person who
 // has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
-func (v *visit) useToken() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
-	}
+func useToken(v *visit) (view, error) {
 	asked := v.r.Clone(v.r.Context())
-	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(form.Get("token"))}}
+	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.console.deps.Refused(v.r.Context(), RefusalError{Way: WayToken, Why: WhyToken})
-		return v.showSignIn(signInView{To: form.Get("to"), TokenFault: notLetIn[WhyToken].why.Message})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: notLetIn[WhyToken].why.Message})
 	}
 	if err != nil {
 		return nil, err
@@ -123,13 +101,13 @@ func (v *visit) useToken() (view, error) {
 		}
 	}
 	if roles == nil {
-		return v.showSignIn(signInView{To: form.Get("to"), TokenFault: "This token is of a program. The console has no page for it."})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token is of a program. The console has no page for it."})
 	}
 	person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
-	return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
+	return wanted(v.form.Get("to")), signIn(v, person, WayToken, nil, p.ExpiresAt)
 }
 
-func (v *visit) signOut() (view, error) {
+func signOut(v *visit) (view, error) {
 	if v.session.ID != "" {
 		if err := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
 			return nil, err
@@ -147,4 +125,127 @@ func wanted(to string) redirect {
 		return Path
 	}
 	return redirect(at.RequestURI())
+}
+
+const linkPath = Path + "/link/"
+
+// linkFollowView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
+type linkFollowView struct {
+	Word string
+	Name string // of the person, as the directory holds it
+	Role string
+}
+
+// linkedPerson returns whom the link of a digest signs in.
+func linkedPerson(v *visit, digest []byte) (Person, error) {
+	if v.console.deps.Provider != nil {
+		return Person{}, refuseSignIn(v, WayLink, WhyProvider, "")
+	}
+	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
+}
+
+func linkPage(v *visit) (view, error) {
+	word := v.r.PathValue("word")
+	p, err := linkedPerson(v, Digest(word))
+	if err != nil {
+		return nil, badLink(v, err)
+	}
+	judged := &visit{console: v.console, r: v.r, who: p.principal(time.Time{})}
+	me, err := get[readmodels.Me](judged, "/api/me", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := linkFollowView{Word: word, Role: p.Role}
+	if me.User != nil {
+		shown.Name = me.User.Name
+	}
+	return shown, nil
+}
+
+func useLink(v *visit) (view, error) {
+	digest := Digest(v.r.PathValue("word"))
+	p, err := linkedPerson(v, digest)
+	if err == nil {
+		err = signIn(v, p, WayLink, digest, time.Time{})
+	}
+	if err != nil {
+		return nil, badLink(v, err)
+	}
+	return redirect(Path), nil
+}
+
+// badLink refuses a link that is not valid.
+func badLink(v *visit, err error) error {
+	if domain.CodeOf(err) != domain.CodeNotFound {
+		return err
+	}
+	return refuseSignIn(v, WayLink, WhyLink, "")
+}
+
+// LinkPath is the path of a one-time link, whose word is stored by its [Digest].
+func LinkPath(word string) string { return linkPath + word }
+
+// RefusalError is a sign-in that is refused, as an error: the message follows from why.
+type RefusalError struct {
+	Way  string
+	Why  Why
+	User string // id of whom it would have signed in; "": nobody knows
+}
+
+// Error implements error.
+func (r *RefusalError) Error() string { return "sign-in refused: " + string(r.Why) }
+
+// Why says in a word why somebody is not let in.
+type Why string
+
+// Why somebody is not let in.
+const (
+	WhyLink       Why = "link"         // it was used, is too old or unknown
+	WhyToken      Why = "token"        // of the API, likewise
+	WhyEnded      Why = "ended"        // the person has no rights any more
+	WhyProvider   Why = "provider_set" // a link, and there is an identity provider
+	WhyNotBegun   Why = "not_begun"    // not in this browser, or too long ago
+	WhyDenied     Why = "denied"       // the provider says no
+	WhyCode       Why = "code"         // the provider gives nothing for the code
+	WhyClaims     Why = "claims"       // the provider's token is not for this
+	WhyUnverified Why = "email"        // the provider says of no address that it is the person's
+	WhyNobody     Why = "nobody"       // the directory holds no active user of the address
+	WhySeveral    Why = "several"      // it holds several
+	WhyLinked     Why = "linked"       // the user is linked to another person of the provider
+	WhyNarrowed   Why = "narrowed"     // the provider leaves the person no role here
+)
+
+// notLetIn are the messages for refused people, with what to do.
+var notLetIn = map[Why]*refused{
+	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
+		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
+	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
+	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),
+	WhyProvider: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"Sign-in links are disabled here, because your organisation's sign-in is used. Start on the sign-in page."),
+	WhyNotBegun: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
+	WhyDenied: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"Your organisation's sign-in failed: it was cancelled there, or it refused you. Start again, or ask its administrators."),
+	WhyCode: refusal(http.StatusForbidden, domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
+	WhyClaims: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
+	WhyUnverified: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"Your organisation's sign-in has not verified your e-mail address, and no one here is linked to your sign-in yet. Have your address verified there, "+
+			"and sign in again."),
+	WhyNobody: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"No one with your e-mail address has access here. Ask your agency to invite you with the address that you sign in with."),
+	WhySeveral: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"Your e-mail address belongs to several people here. Ask your agency to give it to one of them only."),
+	WhyLinked: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"The person with your e-mail address is linked to another sign-in of your organisation. If that was yours, ask the operator to remove the link."),
+	WhyNarrowed: refusal(http.StatusForbidden, domain.CodeForbidden,
+		"Your organisation's sign-in gives you no rights here. Ask its administrators."),
+}
+
+// refuseSignIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.
+func refuseSignIn(v *visit, way string, why Why, user string) error {
+	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
+	return notLetIn[why]
 }

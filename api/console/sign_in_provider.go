@@ -43,20 +43,13 @@ type Identities interface {
 	Listed(p Person) bool
 }
 
-func (c *Console) providerPages() []page {
-	return []page{
-		{pattern: "GET " + startPath, public: true, open: (*visit).goToProvider},
-		{pattern: "GET " + ReturnPath, public: true, open: (*visit).comeFromProvider},
-	}
-}
-
 // stillListed tells whether who was let in by the list of auditors and operators still stands on it.
 func (c *Console) stillListed(s Session) bool {
 	return s.Way != WayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
 // goToProvider begins a sign-in: the browser keeps the word that it is bound to.
-func (v *visit) goToProvider() (view, error) {
+func goToProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
@@ -74,7 +67,7 @@ func (v *visit) goToProvider() (view, error) {
 }
 
 // comeFromProvider ends a sign-in that this browser began, whatever comes of it.
-func (v *visit) comeFromProvider() (view, error) {
+func comeFromProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
@@ -87,17 +80,17 @@ func (v *visit) comeFromProvider() (view, error) {
 	case came.Get("code") == "":
 		err = &RefusalError{Why: WhyDenied}
 	default:
-		err = v.signInAs(flow, came.Get("code"), came.Get("iss"))
+		err = signInAs(v, flow, came.Get("code"), came.Get("iss"))
 	}
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
-		err = v.notLetIn(WayProvider, refused.Why, refused.User)
+		err = refuseSignIn(v, WayProvider, refused.Why, refused.User)
 	}
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // of the browser's own; what cannot be read leads to the first page
 	return wanted(string(wantedTo)), err
 }
 
 // signInAs signs in who the provider says that it is. Errors: [*RefusalError], those of the API and of the provider.
-func (v *visit) signInAs(flow identity.Flow, code, issuer string) error {
+func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
 	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
 	switch {
 	case errors.Is(err, identity.ErrCode):
@@ -117,5 +110,5 @@ func (v *visit) signInAs(flow identity.Flow, code, issuer string) error {
 		return &RefusalError{Why: WhyNarrowed, User: p.UserID}
 	}
 	p.Role = strings.Join(roles, ",")
-	return v.signIn(p, WayProvider, nil, time.Time{})
+	return signIn(v, p, WayProvider, nil, time.Time{})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -20,8 +21,6 @@ type looksView struct {
 	Looks []look
 	More  string // address of the next page; "": this is the last one
 }
-
-func (looksView) template() (name, title string) { return "looks", "Who looked" }
 
 // look is a reading or an export of the history.
 type look struct {
@@ -39,8 +38,8 @@ type lookedFor struct {
 	Path  string            // address of Of; "": it has no page
 }
 
-// looks shows who looked at the history. Looking here is not recorded: the list would grow by it.
-func (v *visit) looks() (view, error) {
+// openLooks shows who looked at the history. Looking here is not recorded: the list would grow by it.
+func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	v.passOnGiven(asked, "actor", "cursor")
 	entries, meta, err := getMeta[[]readmodels.AuditReadEntry, readmodels.AuditReadsMeta](v, "/api/audit/reads", asked)
@@ -136,4 +135,19 @@ func personPath(id string) string {
 		return ""
 	}
 	return peoplePath + id
+}
+
+// verifyView shows what a person needs to verify the history without the service.
+type verifyView struct {
+	Agency string               // id
+	Newest *api.CheckpointEntry // nil: no checkpoint is signed yet
+}
+
+func openVerify(v *visit) (view, error) {
+	shown := verifyView{Agency: v.who.AccountID}
+	list, err := get[[]api.CheckpointEntry](v, "/api/audit/checkpoints", url.Values{"limit": {"1"}})
+	if len(list) > 0 {
+		shown.Newest = &list[0]
+	}
+	return shown, err
 }

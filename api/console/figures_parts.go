@@ -2,10 +2,105 @@ package console
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
+
+// rateShown is the engagement rate of a platform in a month, or the part of it that lies in the range.
+type rateShown struct {
+	Platform, Month, Rate string
+
+	Of analytics.RateBase
+}
+
+// splitShown is what a platform says about the followers of its accounts: the largest parts of each split.
+type splitShown struct {
+	Platform, Ages, Genders, Countries, Cities string
+
+	CapturedAt time.Time
+}
+
+// readAudience asks for engagement rates and for what is known about the followers.
+func readAudience(v *visit, f figures) (put func(*figuresView), err error) {
+	path, asked := f.asking("/api/stats")
+	asked.Del("compare")
+	asked.Set("granularity", string(analytics.ByMonth))
+	asked.Set("meta", "brief")
+	data, err := get[analytics.PlatformStats](v, path, asked)
+	if err != nil {
+		return nil, err
+	}
+	return func(shown *figuresView) {
+		for _, p := range data.Platforms {
+			var split *analytics.Demographics // the newest
+			for _, period := range p.Periods {
+				if rate := rateOf(period); rate != "" {
+					shown.Rates = append(shown.Rates, rateShown{p.PlatformName, f.monthIn(period), rate, *period.EngagementRateOf})
+				}
+				if period.Demographics != nil {
+					split = period.Demographics
+				}
+			}
+			if split != nil {
+				shown.Splits = append(shown.Splits, splitShown{
+					p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
+					split.CapturedAt,
+				})
+			}
+		}
+	}, nil
+}
+
+// monthIn names a month, with its first and last day in the range if that is only a part of it.
+func (f figures) monthIn(p analytics.StatsPeriod) string {
+	zone, err := time.LoadLocation(f.Form.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	first, last := p.From.In(zone), p.To.Add(-time.Second).In(zone)
+	if first.Day() == 1 && last.AddDate(0, 0, 1).Day() == 1 {
+		return first.Format("January 2006")
+	}
+	days := last.Format("2 January 2006")
+	if first.Day() < last.Day() {
+		days = fmt.Sprintf("%d–%s", first.Day(), days)
+	}
+	return days
+}
+
+// rateOf is the engagement of a period in per cent of the people that its rate is of; "" without a rate.
+func rateOf(p analytics.StatsPeriod) string {
+	if p.EngagementRateOf == nil || p.Engagement == nil {
+		return ""
+	}
+	people := p.Followers
+	if *p.EngagementRateOf == analytics.RateOfReach {
+		people = p.Reach
+	}
+	if people == nil {
+		return ""
+	}
+	rate := analytics.Percent(*p.Engagement, *people, 1)
+	if rate == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f\u00a0%%", *rate)
+}
+
+// largest names the five largest parts of a split.
+func largest(split []analytics.AudienceShare) string {
+	split = slices.Clone(split)
+	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
+	var parts []string
+	for _, part := range split[:min(len(split), 5)] {
+		parts = append(parts, part.Name+"\u00a0"+chart.Number(part.Followers))
+	}
+	return nameOr(strings.Join(parts, "; "), unknown)
+}
 
 // costsShown is page views against what the subscriptions cost.
 type costsShown struct {
@@ -24,7 +119,7 @@ type costRow struct {
 }
 
 // readCosts asks for page views against cost. It is compared with nothing.
-func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
+func readCosts(v *visit, f figures) (put func(*figuresView), err error) {
 	path, asked := f.asking("/auth/getRoiViews")
 	asked.Del("compare")
 	data, meta, err := getMeta[analytics.RoiViews, analytics.Meta](v, path, asked)
@@ -67,7 +162,7 @@ func money(minor int64, currency string) string {
 }
 
 // readActivity asks how often and how regularly was posted. It is compared with nothing.
-func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
+func readActivity(v *visit, f figures) (put func(*figuresView), err error) {
 	f.Form.Compare = ""
 	data, meta, err := series[analytics.ActivityMeter](v, f, "activity", "brief")
 	if err != nil {
@@ -87,7 +182,7 @@ func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 		shown.Numbers = append(shown.Numbers, figureShown{
 			Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
 		})
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 			ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
 			Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
 		}))

@@ -1,0 +1,159 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// opsActionsView is what operators did, the newest first.
+type opsActionsView struct {
+	Actions []actionRow
+	You     string // id of the visitor
+	More    string // address of the next page; "": this is the last one
+}
+
+// actionRow is an action with its target in words.
+type actionRow struct {
+	operator.Action
+
+	On   string
+	Came string // what came of it
+}
+
+func openActions(v *visit) (view, error) {
+	asked := url.Values{"limit": {"50"}}
+	v.passOnGiven(asked, "cursor")
+	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
+	if err != nil {
+		return nil, err
+	}
+	var pages map[string][]string
+	if slices.ContainsFunc(actions, func(a operator.Action) bool { return a.Target.Connection != 0 }) {
+		if pages, err = connectionPages(v); err != nil {
+			return nil, err
+		}
+	}
+	shown := opsActionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
+	for _, a := range actions {
+		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target, pages), outcomeOf(a)})
+	}
+	return shown, nil
+}
+
+// targetOf names what an action was on. Operators see no names of persons.
+func targetOf(t domain.OperatorTarget, pages map[string][]string) string {
+	switch {
+	case t.Connection != 0:
+		return "connection " + withPages(strconv.FormatInt(t.Connection, 10), pages)
+	case t.Platform != 0:
+		return connect.Shown(t.Platform)
+	case t.Position != nil:
+		return fmt.Sprintf("%s-%d-%d", t.Projection, t.Position.Partition, t.Position.Offset)
+	case t.Generation != 0:
+		return fmt.Sprintf("%s, generation %d", t.Projection, t.Generation)
+	case t.Projection != "":
+		return t.Projection
+	case t.User != "":
+		return "user " + t.User
+	case t.Member != 0:
+		return "member " + strconv.FormatInt(t.Member, 10)
+	default:
+		return ""
+	}
+}
+
+// outcomeOf says what came of an action.
+func outcomeOf(a operator.Action) (text string) {
+	switch {
+	case a.Why != "":
+		text = a.Why
+	case a.Count > 0 || a.Left > 0:
+		text = operator.ParkedEvents(a.Count) + " done"
+		if a.Left > 0 {
+			text += fmt.Sprintf(", %d left", a.Left)
+		}
+	case a.RebuildState != "":
+		text = "The rebuild is " + plain(a.RebuildState)
+	}
+	return text
+}
+
+// opsLogView is the log as its brokers describe it.
+type opsLogView struct {
+	Topics []topicRow
+}
+
+// topicRow is a topic with its sums.
+type topicRow struct {
+	operator.Topic
+
+	Records    int64 // that are kept, of all partitions
+	Leaderless int   // partitions without a leader
+	Behind     int   // partitions with a replica that has not everything
+	Replicas   int   // of the partition that has fewest
+}
+
+func openLog(v *visit) (view, error) {
+	topics, err := get[[]operator.Topic](v, "/api/ops/log", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := opsLogView{}
+	for _, t := range topics {
+		row := topicRow{Topic: t}
+		for i, p := range t.Partitions {
+			row.Records += p.End - p.Start
+			if p.Leader < 0 {
+				row.Leaderless++
+			}
+			if p.InSync < p.Replicas {
+				row.Behind++
+			}
+			if i == 0 || p.Replicas < row.Replicas {
+				row.Replicas = p.Replicas
+			}
+		}
+		shown.Topics = append(shown.Topics, row)
+	}
+	return shown, nil
+}
+
+// opsParkedView lists parked events.
+type opsParkedView struct {
+	Events []operator.ParkedEvent
+	More   string // address of the next page; "": this is the last one
+}
+
+func openParked(v *visit) (view, error) {
+	asked := url.Values{}
+	v.passOnGiven(asked, "cursor")
+	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](v, "/api/ops/parked", asked)
+	if err != nil {
+		return nil, err
+	}
+	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor)}, nil
+}
+
+// opsParkedEventView is a parked event as it stands in the log.
+type opsParkedEventView struct {
+	Record  operator.ParkedRecord
+	Payload string // indented; "": none
+}
+
+func eventShown(record operator.ParkedRecord) view {
+	shown := opsParkedEventView{Record: record, Payload: string(record.Payload)}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, record.Payload, "", "  ") == nil {
+		shown.Payload = pretty.String()
+	}
+	return shown
+}
