@@ -35,9 +35,9 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 }
 
 func printTopics(s streams, topics []operator.Topic) error {
-	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tSTATE")
-	for _, t := range topics {
+	const head = "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tSTATE"
+	problems := ""
+	err := printList(s.Out, false, topics, head, func(t operator.Topic) string {
 		records, replicas, inSync := int64(0), 0, 0
 		for i, p := range t.Partitions {
 			records += p.End - p.Start
@@ -47,17 +47,12 @@ func printTopics(s streams, topics []operator.Topic) error {
 		}
 		state := "ok"
 		if t.Problem != "" {
-			state = "UNSAFE, see below"
+			state, problems = "UNSAFE, see below", problems+"\n"+t.Problem+"\n"
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", t.Name, len(t.Partitions), records, replicas, inSync,
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s", t.Name, len(t.Partitions), records, replicas, inSync,
 			t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], state)
-	}
-	err := table.Flush()
-	for _, t := range topics {
-		if t.Problem != "" {
-			fmt.Fprintf(s.Out, "\n%s\n", t.Problem)
-		}
-	}
+	})
+	fmt.Fprint(s.Out, problems)
 	return err
 }
 

@@ -93,9 +93,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 			err = json.NewEncoder(s.Out).Encode(result)
 		} else {
 			fmt.Fprintf(s.Out, "%d folded, %d still parked\n", result.Folded, len(result.Parked))
-			for _, p := range result.Parked {
-				fmt.Fprintf(s.Out, "  %s: %s: %s\n", p.ID, p.Reason, p.Detail)
-			}
+			printParked(s, result.Parked)
 		}
 		if err == nil && len(result.Parked) > 0 {
 			err = errStillParked
@@ -144,17 +142,20 @@ func (c parkedSkipCommand) told(s streams, result operator.SkipResult) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(result)
 	}
-	if result.Already {
+	switch {
+	case result.Already:
 		fmt.Fprintf(s.Out, "%s was skipped before; nothing was done\n", result.ID)
-		return nil
-	}
-	if result.Unknown {
+	case result.Unknown:
 		fmt.Fprintf(s.Out, "%s is skipped; what waited behind it could not be looked at: 'ledgerboard parked' lists what is still parked\n", result.ID)
-		return nil
+	default:
+		fmt.Fprintf(s.Out, "%s is skipped, %d behind it folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
 	}
-	fmt.Fprintf(s.Out, "%s is skipped, %d behind it folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
-	for _, p := range result.Parked {
+	printParked(s, result.Parked)
+	return nil
+}
+
+func printParked(s streams, left []operator.StillParked) {
+	for _, p := range left {
 		fmt.Fprintf(s.Out, "  %s: %s: %s\n", p.ID, p.Reason, plain(p.Detail))
 	}
-	return nil
 }

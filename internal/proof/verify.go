@@ -169,8 +169,13 @@ func take(r *Report, log *reader, list []*signed) {
 		}
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		if a.Offset == nil || b.Offset == nil {
-			return cmp.Compare(btoi(a.Offset == nil), btoi(b.Offset == nil))
+		switch {
+		case a.Offset == nil && b.Offset == nil:
+			return 0
+		case a.Offset == nil:
+			return 1
+		case b.Offset == nil:
+			return -1
 		}
 		return cmp.Or(cmp.Compare(*a.Partition, *b.Partition), cmp.Compare(*a.Offset, *b.Offset))
 	})
@@ -184,13 +189,6 @@ func take(r *Report, log *reader, list []*signed) {
 		}
 		r.Covered = max(r.Covered, c.Records())
 	}
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 const (
