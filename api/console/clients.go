@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ type clientRow struct {
 
 	LinkedWith []string // names of the others
 	Followers  analytics.Total
+	Part       string // of which accounts they are, if not of all
 	Points     []chart.Point
 	Told       string // of the points
 }
@@ -81,6 +83,9 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	}
 	if row.Followers = data.Total.Followers; row.Followers.NoBaseline {
 		row.Followers.Change = nil
+	}
+	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; partOf(read, all) != "" {
+		row.Part = fmt.Sprintf("of %d of %d accounts", read, all)
 	}
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})

@@ -65,6 +65,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	data := followers(1000, nil, 1234)
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.ChangePct, f.ComparedInPart = new(int64(-56)), new(int64(1290)), new(-4.34), true
+	f.Accounts, data.Total.SocialAccounts = 2, 3
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
 		Reason: "OAuth error 65601: the token was revoked",
@@ -73,6 +74,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
+		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
@@ -267,6 +269,26 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	page = b.get("/console/clients/" + bakery + "/figures")
 	require.NotContains(t, page.Body.String(), "Engagement rate")
 	require.NotContains(t, page.Body.String(), "Audience")
+}
+
+// Followers of accounts that were not read in the range are in no total: tile and report say how many accounts it is of.
+func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	for part, accounts := range map[string][2]int{
+		"Of 2 of 3 accounts: 1 was not read in this range.":  {2, 3},
+		"Of 1 of 3 accounts: 2 were not read in this range.": {1, 3},
+	} {
+		data := followers(46047)
+		data.Total.Followers.Accounts, data.Total.SocialAccounts = accounts[0], accounts[1]
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `46,047</span><br><small class="quiet">`+part)
+		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(s.now)})
+		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Nothing to compare it with yet. "+part)
+		data.Total.SocialAccounts = accounts[0]
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+		require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "not read in this range.")
+	}
 }
 
 // A page that is connected in the range makes the line jump, and no change has that: chart and tile say so.

@@ -180,6 +180,7 @@ type figureShown struct {
 	Change  *int64
 	Percent string // of Change; "": none is shown
 	Note    string
+	Part    string // of which accounts it is, if not of all: a sentence
 
 	Others bool // some accounts, or some days, have no counterpart before the range
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,11 +42,22 @@ func readFollowers(v *visit, f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], data.Total.Followers, ""))
+		part := partOf(data.Total.Followers.Accounts, data.Total.SocialAccounts)
+		tile := f.tile(figureNames["followers"], data.Total.Followers, part)
+		tile.Part = part
+		shown.Numbers = append(shown.Numbers, tile)
 		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
 		markJoined(series[0].Points, data.Total.Series)
 		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
 	}, nil
+}
+
+// partOf says that followers are not those of all accounts; "" if they are, and if no account was read.
+func partOf(read, all int) string {
+	if read == 0 || read >= all {
+		return ""
+	}
+	return fmt.Sprintf("Of %d of %s: %s not read in this range.", read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
 }
 
 // markJoined marks where accounts join that were not read before: the line jumps there, and no change has that.

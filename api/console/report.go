@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -164,7 +165,7 @@ func (r reportView) sentences() (said []string) {
 		default:
 			sentence += "."
 		}
-		said = append(said, sentence)
+		said = append(said, strings.TrimSpace(sentence+" "+n.Part))
 	}
 	return said
 }
