@@ -42,11 +42,11 @@ func (f *session) passLater(steps []step) bool {
 
 // goOn lets steps begin at the checkpoints, which may stand before records that were passed over.
 func (f *session) goOn(steps []step) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range steps {
-		steps[i].from = f.next[steps[i].partition]
-	}
+	f.update(func() {
+		for i := range steps {
+			steps[i].from = f.next[steps[i].partition]
+		}
+	})
 }
 
 // passIn is how long a poll may wait for records before checkpoints must move, at most so long.
@@ -63,11 +63,11 @@ func (f *session) passIn(most time.Duration) time.Duration {
 // the next process reads them again.
 func (f *session) passOver(ctx context.Context) error {
 	var steps []step
-	f.mu.Lock()
-	for partition, s := range f.passed {
-		steps = append(steps, s.part(f.next[partition], s.to, nil))
-	}
-	f.mu.Unlock()
+	f.update(func() {
+		for partition, s := range f.passed {
+			steps = append(steps, s.part(f.next[partition], s.to, nil))
+		}
+	})
 	if err := f.fold(ctx, steps); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		case time.Now().After(patience):
 			return err
 		}
-		f.setProblem(err.Error())
+		f.update(func() { f.problem = err.Error() })
 		f.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
 		if err := pause(ctx, backoff); err != nil {
 			return err
@@ -89,9 +89,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.stale += int64(stale)
+	f.update(func() { f.stale += int64(stale) })
 	return nil
 }
 

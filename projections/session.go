@@ -63,7 +63,7 @@ func (f *session) run(ctx context.Context) {
 		if time.Since(began) > databaseBackoffMax {
 			backoff = databaseBackoffMin
 		}
-		f.setProblem(err.Error())
+		f.update(func() { f.problem = err.Error() })
 		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
 		_ = pause(ctx, backoff) // the loop looks at ctx
 		backoff = min(backoff*2, databaseBackoffMax)
@@ -81,7 +81,11 @@ func (f *session) follow(ctx context.Context) error {
 	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
-	f.begin()
+	f.update(func() { // partitions are looked at again
+		clear(f.stopped)
+		clear(f.next)
+		clear(f.passed)
+	})
 	attachAt := f.attachMonths(ctx)
 	follower, err := f.log.Follow(eventlog.FollowConfig{
 		Topic: f.projector.Topic(), Group: f.group,
@@ -145,7 +149,7 @@ func (f *session) look(ctx context.Context) error {
 		if !found || !g.followed() {
 			return errRetired
 		}
-		f.setCurrent(g) // one that was retired and is wanted back catches up again
+		f.update(func() { f.gen = g }) // one that was retired and is wanted back catches up again
 	}
 	if err := f.lookBack(ctx); err != nil {
 		return err
@@ -157,9 +161,8 @@ func (f *session) look(ctx context.Context) error {
 // set back, or has failed over to one that lacked the last commits. The next session folds again from there. What this
 // process knows is read first: others only move checkpoints on.
 func (f *session) lookBack(ctx context.Context) error {
-	f.mu.Lock()
-	known := maps.Clone(f.next)
-	f.mu.Unlock()
+	var known map[int32]int64
+	f.update(func() { known = maps.Clone(f.next) })
 	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), f.current().Number)
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be read now is looked at again
@@ -239,53 +242,38 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	return out, nil
 }
 
-// note remembers where the steps have moved their checkpoints, and that the projection runs.
-func (f *session) note(steps []step) {
+// update changes what others read of the session.
+func (f *session) update(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.problem = ""
-	for _, s := range steps {
-		f.next[s.partition] = s.to
-		delete(f.passed, s.partition)
-	}
+	change()
+}
+
+// note remembers where the steps have moved their checkpoints, and that the projection runs.
+func (f *session) note(steps []step) {
+	f.update(func() {
+		f.problem = ""
+		for _, s := range steps {
+			f.next[s.partition] = s.to
+			delete(f.passed, s.partition)
+		}
+	})
 }
 
 // stop notes which partitions are not followed, and that the session works.
 func (f *session) stop(stopped map[int32]error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.problem = ""
-	for partition, reason := range stopped {
-		f.stopped[partition] = reason.Error()
-		f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
-	}
+	f.update(func() {
+		f.problem = ""
+		for partition, reason := range stopped {
+			f.stopped[partition] = reason.Error()
+			f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+		}
+	})
 }
 
-func (f *session) current() generation {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.gen
-}
-
-func (f *session) setCurrent(g generation) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gen = g
-}
-
-// begin forgets what the last follower found: partitions are looked at anew.
-func (f *session) begin() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.stopped)
-	clear(f.next)
-	clear(f.passed)
-}
-
-func (f *session) setProblem(problem string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.problem = problem
+func (f *session) current() (g generation) {
+	f.update(func() { g = f.gen })
+	return g
 }
 
 // openTables opens the pool of the generation's tables, once.

@@ -223,7 +223,7 @@ func (f *session) goLive(ctx context.Context) error {
 	}
 	if live {
 		g.State = StateLive
-		f.setCurrent(g)
+		f.update(func() { f.gen = g })
 		f.logger.Info("read model is live")
 		f.publish(ctx)
 	}

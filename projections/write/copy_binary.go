@@ -158,17 +158,6 @@ func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null b
 			b = append(b, 1) // the version of its form
 		}
 		return append(b, v...), oid == pgtype.JSONBOID || oid == pgtype.ByteaOID, false
-	case []int16:
-		return appendArray(b, pgtype.Int2OID, v, func(b []byte, n int16) []byte { return binary.BigEndian.AppendUint16(b, uint16(n)) }),
-			oid == pgtype.Int2ArrayOID && len(v) > 0, false
-	case []int64:
-		return appendArray(b, pgtype.Int8OID, v, func(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }),
-			oid == pgtype.Int8ArrayOID && len(v) > 0, false
-	case []time.Time:
-		return appendArray(b, pgtype.TimestamptzOID, v, appendInstant), oid == pgtype.TimestamptzArrayOID && len(v) > 0, false
-	case []string:
-		return appendArray(b, pgtype.TextOID, v, func(b []byte, text string) []byte { return append(b, text...) }),
-			oid == pgtype.TextArrayOID && len(v) > 0, false
 	default:
 		return b, false, false
 	}
@@ -188,17 +177,4 @@ func appendInstant(b []byte, at time.Time) []byte {
 func appendDate(b []byte, at time.Time) []byte {
 	day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
 	return binary.BigEndian.AppendUint32(b, uint32((day.Unix()-secondsToY2K)/secondsOfDay))
-}
-
-// appendArray appends an array of one dimension that has elements.
-func appendArray[V any](b []byte, element uint32, values []V, appendValue func([]byte, V) []byte) []byte {
-	for _, n := range []uint32{1, 0, element, uint32(len(values)), 1} { // dimensions, no null, type, length, first index
-		b = binary.BigEndian.AppendUint32(b, n)
-	}
-	for _, v := range values {
-		at := len(b)
-		b = appendValue(append(b, 0, 0, 0, 0), v)
-		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	}
-	return b
 }
