@@ -44,8 +44,6 @@ type Config struct {
 	Progress *pg.Progress
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
-	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
-	DeleteGroup func(ctx context.Context, group string) error
 }
 
 // foldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
@@ -68,7 +66,6 @@ var defaultIntervals = intervals{look: 2 * time.Second, caughtUp: time.Minute, t
 // session of its own.
 type Engine struct {
 	work
-	deleteGroup func(ctx context.Context, group string) error
 
 	mu       sync.Mutex
 	sessions map[int]*session // by generation, of this process
@@ -112,7 +109,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		work: w, deleteGroup: c.DeleteGroup,
+		work:     w,
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}, nil
 }

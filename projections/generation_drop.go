@@ -41,7 +41,7 @@ func (e *Engine) keepDropping(ctx context.Context) {
 	logged := ""
 	for {
 		e.publish(ctx)
-		err := errors.Join(e.dropOld(ctx), e.forgetGroups(ctx))
+		err := e.dropOld(ctx)
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
 			e.logger.Warn("old tables remain for now", "error", err)
@@ -71,7 +71,7 @@ const superseded = `
 		or state = 'dropped' and exists (
 			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))`
 
-// dropOld drops the generations that are superseded, and their consumer groups.
+// dropOld drops the generations that are superseded.
 func (e *Engine) dropOld(ctx context.Context) error {
 	numbers, err := e.numbers(ctx, e.pool, superseded, e.projector.Version(), grace, keepNewer)
 	if err != nil {
@@ -88,7 +88,7 @@ func (e *Engine) dropOld(ctx context.Context) error {
 
 func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
 	projection := e.projector.Name()
-	err := lockGenerations(ctx, e.pool, projection, func(tx pgx.Tx) error {
+	return lockGenerations(ctx, e.pool, projection, func(tx pgx.Tx) error {
 		still, err := e.numbers(ctx, tx, superseded, e.projector.Version(), grace, keepNewer)
 		if err != nil || !slices.Contains(still, number) {
 			return err
@@ -99,25 +99,6 @@ func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
 		}
 		return dropTables(ctx, tx, projection, g)
 	})
-	if err != nil {
-		return err
-	}
-	return e.forgetGroup(ctx, number)
-}
-
-// forgetGroups deletes the consumer groups of generations that were dropped a moment ago while they were followed, as those
-// of a cancelled rebuild: a group can be deleted once its members have noticed and left.
-func (e *Engine) forgetGroups(ctx context.Context) error {
-	dropped, err := e.numbers(ctx, e.pool, `state = 'dropped' and retired_at > clock_timestamp() - interval '1 minute'`)
-	if err != nil {
-		return err
-	}
-	for _, number := range dropped {
-		if err := e.forgetGroup(ctx, number); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (e *Engine) numbers(ctx context.Context, q pg.Querier, where string, args ...any) ([]int, error) {
@@ -129,22 +110,6 @@ func (e *Engine) numbers(ctx context.Context, q pg.Querier, where string, args .
 func lockedOut(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55P03"
-}
-
-// forgetGroup deletes the consumer group of a generation.
-func (e *Engine) forgetGroup(ctx context.Context, number int) error {
-	if e.deleteGroup == nil {
-		return nil
-	}
-	database, err := databaseID(ctx, e.pool)
-	if err != nil {
-		return err
-	}
-	name := generationName(e.projector.Name(), number)
-	if err := e.deleteGroup(ctx, name+"."+database); err != nil {
-		return fmt.Errorf("delete consumer group of generation %s: %w", name, err)
-	}
-	return nil
 }
 
 // dropTables drops the schema of a generation, and whatever was made on its tables; with the last generation of a version also its views.

@@ -45,7 +45,7 @@ type session struct {
 func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
-		work: w, group: generationName(w.projector.Name(), g.Number) + "." + database,
+		work: w, group: "ledgerboard." + generationName(w.projector.Name(), g.Number) + "." + database,
 		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]step{},
 	}
 }

@@ -50,7 +50,6 @@ func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
-			DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

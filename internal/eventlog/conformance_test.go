@@ -48,7 +48,7 @@ func conformance(t *testing.T, brokers []string) {
 		"stopped: positions that are not in this log":        testStoppedElsewhere,
 		"stopped: the topic is created again while followed": testStoppedRecreated,
 		"a transaction's marker is passed over":              testMarkers,
-		"committed offsets follow for lag tools":             testCommitted,
+		"nothing is left of a group without members":         testGroupGoes,
 		"check refuses unsafe settings":                      testCheckSettings,
 		"check refuses another partition count":              testCheckPartitions,
 		"invalid records stop nothing":                       testInvalid,

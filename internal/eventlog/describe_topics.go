@@ -121,16 +121,3 @@ func (cl *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.
 	}
 	return topic, err
 }
-
-// DeleteGroup deletes a consumer group. One that is not there is deleted already; of one whose members are about to leave,
-// brokers forget the positions by themselves.
-func (cl *cluster) DeleteGroup(ctx context.Context, group string) error {
-	answers, err := cl.admin.DeleteGroups(ctx, group)
-	if err == nil {
-		err = answers[group].Err
-	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.NonEmptyGroup) {
-		return fmt.Errorf("delete consumer group %s: %w", group, err)
-	}
-	return nil
-}

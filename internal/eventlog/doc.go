@@ -39,7 +39,7 @@
 //     not know that compaction left nothing before the end. The requests name the topic by id.
 //   - What a follower fetched ahead counts for nothing until a poll returns it. If its partition goes to
 //     another member, that member waits for the batch in flight (mu), and what was fetched ahead is dropped
-//     (revoked, adjust). The fold's compare-and-set finds a session that was lost unseen. Only the goroutine
+//     (lost, adjust). The fold's compare-and-set finds a session that was lost unseen. Only the goroutine
 //     that fetches tells kgo that partitions may be taken away, and never between a poll and the moment at
 //     which what was polled can be dropped.
 //   - Each Follow makes a new client: one that survives a failed batch has fetched beyond it, and rewinding

@@ -54,7 +54,7 @@ type Follower interface {
 }
 
 // Follow joins the group, whose members share the topic's partitions. Where to go on comes from Positions
-// alone: Kafka's committed offsets are written afterwards, for lag tools.
+// alone: nothing is committed to Kafka, which forgets a group without offsets once its last member has left.
 func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	f, err := l.newFollower(cfg)
 	if err != nil {
@@ -134,14 +134,11 @@ func (f *follower) Done(batch Batch) {
 	if !f.inFlight {
 		return
 	}
-	marks := make(map[int32]kgo.EpochOffset, len(batch.Runs))
 	for _, run := range batch.Runs {
 		if _, followed := f.next[run.Partition]; followed {
 			f.next[run.Partition] = run.Next
 		}
-		marks[run.Partition] = kgo.EpochOffset{Epoch: -1, Offset: run.Next}
 	}
-	f.client.MarkCommitOffsets(map[string]map[int32]kgo.EpochOffset{f.wire: marks})
 	f.land()
 }
 
@@ -164,8 +161,8 @@ func (f *follower) Close() {
 	f.fetching.Wait()
 }
 
-// lost runs when the group goes on without this member. It waits until no batch is in flight, and forgets what was fetched ahead of the
-// partitions. Nothing is stored for lag tools: the group would refuse it, and a coordinator that is away would keep this member from joining again.
+// lost runs before partitions are given to others, and when the group goes on without this member. It waits until no batch is in flight,
+// and forgets what was fetched ahead of the partitions.
 func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -173,14 +170,4 @@ func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 		delete(f.next, p)
 	}
 	f.ahead.drop(f.wire, lost[f.wire])
-}
-
-// revoked runs before partitions are given to others: as if they were lost, and what was folded is stored for lag tools; nothing depends on that.
-func (f *follower) revoked(ctx context.Context, client *kgo.Client, taken map[string][]int32) {
-	f.lost(ctx, client, taken)
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	if err := client.CommitMarkedOffsets(ctx); err != nil {
-		f.log.log.DebugContext(ctx, "commit for lag tools", "error", err)
-	}
 }

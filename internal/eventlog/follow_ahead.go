@@ -100,7 +100,7 @@ func raise(flag chan struct{}) {
 }
 
 // fetchAhead fetches until ctx is done, at most a batch ahead. The client lets no partition be taken away between a poll and
-// the next word that it may; here that is until what was polled is put where [follower.revoked] finds it.
+// the next word that it may; here that is until what was polled is put where [follower.lost] finds it.
 func (f *follower) fetchAhead(ctx context.Context) {
 	for ctx.Err() == nil {
 		if room := f.ahead.room(f.cfg.MaxRecords); room > 0 {

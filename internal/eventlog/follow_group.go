@@ -16,9 +16,8 @@ const (
 	// groupPatience is how long requests to a coordinator are sent again while there is none. A member that gave up earlier, as kgo does after
 	// groupSession, would leave its partitions unfolded until all others have joined again: nobody else may have them, and the fence of the
 	// checkpoints holds if somebody has.
-	groupPatience  = 30 * time.Second
-	commitInterval = time.Second
-	leaveTimeout   = 3 * time.Second
+	groupPatience = 30 * time.Second
+	leaveTimeout  = 3 * time.Second
 )
 
 // fetchMaxWait is how long a broker holds an empty fetch; a record ends it at once. It bounds how
@@ -32,9 +31,9 @@ func (f *follower) options() []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.KeepControlRecords(), // they take offsets: left out they would read as a gap
-		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
+		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(f.adjust),
-		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.lost),
+		kgo.OnPartitionsRevoked(f.lost), kgo.OnPartitionsLost(f.lost),
 		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
 		kgo.RetryTimeout(groupPatience), kgo.RequestTimeoutOverhead(answerWithin),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
