@@ -17,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// defaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
-const defaultMaxExport = 1_000_000
+// maxExport bounds the entries of an export. It goes on behind the cursor that its last line gives.
+const maxExport = 1_000_000
 
 const (
 	exportBuffer = 64 << 10
@@ -131,7 +131,7 @@ func writeEntries[E any](s *Server, e export[E], out *bufio.Writer) error {
 		case err != nil:
 			s.deps.Logger.Error("export ended early", logError, err.Error())
 			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
-		case trailer.Entries == cmp.Or(s.deps.Audit.MaxExport, defaultMaxExport):
+		case trailer.Entries == s.maxExport:
 			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
 		}
 		if err := write(entry); err != nil {

@@ -110,9 +110,6 @@ type AuditDeps struct {
 	History HistoryReader
 	Records AuditRecorder
 	Proofs  Prover
-
-	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
-	MaxExport int
 }
 
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in

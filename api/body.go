@@ -18,8 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DefaultMaxBody is the limit of a request's body in bytes.
-const DefaultMaxBody = 1 << 20
+// MaxBody is the limit of a request's body in bytes.
+const MaxBody = 1 << 20
 
 // readObject reads a body that is one JSON object and returns its members undecoded, so that each
 // can be checked for itself, absent told from null, and unknown ones ignored. [Server.endpoint] bounds the body.

@@ -152,7 +152,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"trailing garbage":      {`{} {}`, nil, 400, "line 1, column 4"},
 		"member given twice":    {`{"users":[],"unlink":true,"users":[]}`, nil, 400, "users stands in the body twice"},
 		"invalid UTF-8":         {"{\"users\":[\"\xff\"]}", nil, 400, "UTF-8"},
-		"too large":             {`{"scopes":["` + strings.Repeat("a", 5000) + `"]}`, nil, 413, "4096 bytes"},
+		"too large":             {`{"scopes":["` + strings.Repeat("a", api.MaxBody) + `"]}`, nil, 413, "1048576 bytes"},
 		"form":                  {`users=`, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json"},
 		"no content type":       {`{}`, []string{"Content-Type: "}, 415, "application/json"},
 		"another character set": {`{}`, []string{"Content-Type: application/json; charset=latin1"}, 415, "UTF-8"},

@@ -90,3 +90,6 @@ func SaysOf(view connect.View) (says []string, again bool) {
 	}
 	return says, again
 }
+
+// BoundExports has exports end after fewer entries than [maxExport].
+func BoundExports(s *Server, entries int) { s.maxExport = entries }

@@ -25,7 +25,6 @@ type Config struct {
 	// CORSOrigins are exact origins ("https://app.example.com"), "http://localhost:*" for any port,
 	// or "*". None: no other origin may read answers.
 	CORSOrigins []string
-	MaxBody     int64 // [DefaultMaxBody]
 	// RequestTimeout bounds every request but streams and exports; 0: one minute.
 	RequestTimeout time.Duration
 	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
@@ -116,7 +115,6 @@ type Deps struct {
 }
 
 func (d Deps) withDefaults() Deps {
-	d.Config.MaxBody = cmp.Or(d.Config.MaxBody, DefaultMaxBody)
 	d.Config.RequestTimeout = cmp.Or(d.Config.RequestTimeout, defaultRequestTimeout)
 	d.Logger = cmp.Or(d.Logger, slog.Default())
 	if d.Now == nil {
@@ -165,6 +163,7 @@ type Server struct {
 	doorkeeper *doorkeeper
 	tickets    cipher.AEAD // seals tickets of streams
 	paths      pathFolder
+	maxExport  int
 
 	closing <-chan struct{} // closed by close: progress of rebuilds ends
 	close   func()
@@ -188,7 +187,7 @@ func Handler(deps Deps) (*Server, error) {
 	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
 		deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), doorkeeper: newDoorkeeper(deps),
-		closing: closing.Done(), close: stop,
+		closing: closing.Done(), close: stop, maxExport: maxExport,
 	}
 	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
 		return nil, err

@@ -139,7 +139,7 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 		`{"access_token":"PERSONSSECRETWORD","expires_at":"tomorrow"}`:             {http.StatusBadRequest, "RFC 3339"},
 		`{"access_token":"PERSONSSECRETWORD","expires_at":"2020-01-01T00:00:00Z"}`: {http.StatusBadRequest, "in the past"},
 		`{"access_token":"PERSONSSECRETWORD","instagram_login":true}`:              {http.StatusBadRequest, "instagram_login"},
-		`{"access_token":"` + strings.Repeat("x", 8192) + `"}`:                     {http.StatusRequestEntityTooLarge, "larger than"},
+		`{"access_token":"` + strings.Repeat("x", api.MaxBody) + `"}`:              {http.StatusRequestEntityTooLarge, "larger than"},
 		`["PERSONSSECRETWORD"]`: {http.StatusBadRequest, "JSON object"},
 	} {
 		refused := b.handOver(done.ConnectionID, body)

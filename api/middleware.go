@@ -53,7 +53,7 @@ func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			// Nobody asks for it. What does not come in time, or is longer, keeps the deadline.
-			_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, DefaultMaxBody))
+			_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, MaxBody))
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -102,7 +102,7 @@ func (s *Server) endpoint(of Operation) endpointFunc {
 		return serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		r.Body = http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		return serve(w, r)
 	}
 }

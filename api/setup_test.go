@@ -84,7 +84,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	})
 	require.NoError(t, err)
 	deps := api.Deps{
-		Config:        api.Config{AnalyticsAtRoot: true, MaxBody: 4096},
+		Config:        api.Config{AnalyticsAtRoot: true},
 		Authenticator: authenticator, People: everybody{}, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return b.now },

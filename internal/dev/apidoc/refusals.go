@@ -58,7 +58,7 @@ var refusals = map[domain.Code]refusal{
 		text:    "If-Match did not hold.",
 		example: example(domain.CodePreconditionFailed, "The dashboard was changed since you read it. Read it again."),
 	},
-	domain.CodeTooLarge: {text: "The body is too large.", example: &http.MaxBytesError{Limit: api.DefaultMaxBody}},
+	domain.CodeTooLarge: {text: "The body is too large.", example: &http.MaxBytesError{Limit: api.MaxBody}},
 	codeUnsupportedMediaType: {
 		text:    "The body is not JSON in UTF-8.",
 		example: example(codeUnsupportedMediaType, "The body must be JSON in UTF-8. Send it with Content-Type: application/json."),
