@@ -66,6 +66,9 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
+	if err := checkFree(ctx, c.Addr); err != nil {
+		return err
+	}
 	p, err := c.open(ctx, logger)
 	if err != nil {
 		return err

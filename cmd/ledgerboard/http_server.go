@@ -31,6 +31,16 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
+// checkFree finds a taken address before the long part of a start. The address is given back: until the
+// service can answer, connections are refused rather than left waiting.
+func checkFree(ctx context.Context, addr string) error {
+	listener, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
 // baseURL is how a browser on this machine reaches the service.
 func baseURL(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())

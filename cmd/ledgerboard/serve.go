@@ -23,6 +23,9 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
+	if err := checkFree(ctx, c.Addr); err != nil {
+		return err
+	}
 	p, err := c.open(ctx, c.logger(s))
 	if err != nil {
 		return err
