@@ -38,8 +38,10 @@ func readAudience(v *visit, f figures) (put func(*figuresView), err error) {
 		for _, p := range data.Platforms {
 			var split *analytics.Demographics // the newest
 			for _, period := range p.Periods {
-				if rate := rateOf(period); rate != "" {
-					shown.Rates = append(shown.Rates, rateShown{p.PlatformName, f.monthIn(period), rate, *period.EngagementRateOf})
+				if rate := period.EngagementRatePct; rate != nil && period.EngagementRateOf != nil {
+					shown.Rates = append(shown.Rates, rateShown{
+						p.PlatformName, f.monthIn(period), fmt.Sprintf("%.2f\u00a0%%", *rate), *period.EngagementRateOf,
+					})
 				}
 				if period.Demographics != nil {
 					split = period.Demographics
@@ -70,25 +72,6 @@ func (f figures) monthIn(p analytics.StatsPeriod) string {
 		days = fmt.Sprintf("%d–%s", first.Day(), days)
 	}
 	return days
-}
-
-// rateOf is the engagement of a period in per cent of the people that its rate is of; "" without a rate.
-func rateOf(p analytics.StatsPeriod) string {
-	if p.EngagementRateOf == nil || p.Engagement == nil {
-		return ""
-	}
-	people := p.Followers
-	if *p.EngagementRateOf == analytics.RateOfReach {
-		people = p.Reach
-	}
-	if people == nil {
-		return ""
-	}
-	rate := analytics.Percent(*p.Engagement, *people, 1)
-	if rate == nil {
-		return ""
-	}
-	return fmt.Sprintf("%.1f\u00a0%%", *rate)
 }
 
 // largest names the five largest parts of a split.

@@ -6237,7 +6237,7 @@ export interface components {
             engagement_rate_of: "reach" | "followers" | null;
             /**
              * Format: double
-             * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of `followers`, with two decimals; `engagement_rate_of` says which. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
+             * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of the followers, with two decimals; `engagement_rate_of` says which. Of followers, it is of the accounts that have both figures in the period, above and below: `followers` may be of more. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
              */
             engagement_rate_pct: number | null;
             /**

@@ -195,12 +195,36 @@ func wantStats(w *world, q question) cells {
 	q.wantSeries(want, "periods", "engagement", q.ofAccounts(w, domain.MetricEngagement))
 	q.wantSeries(want, "periods", "impressions", q.ofAccounts(w, domain.MetricImpressions))
 	q.wantRecorded(w, want)
+	q.wantRates(w, want)
 	for path := range want {
 		if strings.HasPrefix(path, "total") {
 			delete(want, path)
 		}
 	}
 	return want
+}
+
+// wantRates fills the engagement of each part in per cent of followers: a page is in neither unless both are known of it. No
+// page of these worlds has a reach.
+func (q question) wantRates(w *world, want cells) {
+	all := q.ofAccounts(w, domain.MetricEngagement)
+	for _, p := range q.Platforms {
+		of := []domain.Platform{p}
+		for _, in := range q.periods() {
+			var engaged, people int64
+			for page, followers := range q.stock(w, domain.MetricFollowers, time.Time{}, in.to, of) {
+				its := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
+				if gain := its.in(in.from, in.to, p); gain != nil {
+					engaged, people = engaged+*gain, people+followers
+				}
+			}
+			path := fmt.Sprintf("platforms[%d].periods[%s].engagement_rate_pct", int(p), in.name)
+			want[path] = nil
+			if people > 0 && q.stock(w, domain.MetricFollowers, in.from, in.to, of) != nil {
+				want[path] = new(int64(math.Round(float64(engaged) * 10000 / float64(people))))
+			}
+		}
+	}
 }
 
 // wantRecorded fills when what counts in each part was read: first and last.

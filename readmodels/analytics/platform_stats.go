@@ -66,9 +66,10 @@ type StatsPeriod struct {
 	// Reach is how many people saw contents in exactly this period, as the platform counted them. Null when it has
 	// no window of exactly this length, and whenever there is more than one social account: people are never summed.
 	Reach *int64 `json:"reach"`
-	// EngagementRatePct is `engagement` in per cent of `reach` where that is positive, else of `followers`, with two decimals;
-	// `engagement_rate_of` says which. Null where neither is positive, and without `engagement`. Rates of periods or of platforms
-	// are never added.
+	// EngagementRatePct is `engagement` in per cent of `reach` where that is positive, else of the followers, with two decimals;
+	// `engagement_rate_of` says which. Of followers, it is of the accounts that have both figures in the period, above and below:
+	// `followers` may be of more. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are
+	// never added.
 	EngagementRatePct *float64  `json:"engagement_rate_pct"`
 	EngagementRateOf  *RateBase `json:"engagement_rate_of"` // reach or followers; null without a rate
 	// RecordedAt is the oldest capture behind `followers`, `engagement` and `impressions` of this period: of each account its last
@@ -175,6 +176,10 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 	periods, on := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
 	engagement, impressions, reach := s.on(domain.MetricEngagement, on), s.on(domain.MetricImpressions, on), s.onlyReach(s.reach, on)
 	recorded := s.recorded(slices.Concat(s.on(domain.MetricFollowers, on), engagement, impressions))
+	stocks := map[int64]*metricValue{}
+	for _, v := range s.on(domain.MetricFollowers, on) {
+		stocks[v.social] = v
+	}
 	for i, followers := range s.followerDays(p) {
 		b, at := s.buckets[i], platformPeriod{p, i}
 		period := StatsPeriod{
@@ -187,13 +192,39 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 		if reach != nil {
 			period.Reach = reach.Series[i].Value
 		}
-		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period)
+		engaged, people := rated(i, engagement, stocks)
+		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period, engaged, people)
 		if s.postsKnown[p] {
 			period.Posts = new(s.posts[at])
 		}
 		periods[i] = period
 	}
 	return periods
+}
+
+// rated are the engagement in a bucket and the followers at its end, of the accounts that have both.
+func rated(bucket int, engagement []*metricValue, stocks map[int64]*metricValue) (engaged, followers tally) {
+	for _, v := range engagement {
+		stock := stocks[v.social]
+		if stock == nil || v.gained[bucket] == nil {
+			continue
+		}
+		if standing := stock.standingAt(bucket); standing != nil {
+			engaged.addKnown(v.gained[bucket])
+			followers.addKnown(standing)
+		}
+	}
+	return engaged, followers
+}
+
+// standingAt is a stock at the end of a bucket: its last reading in it or before; nil without one.
+func (v *metricValue) standingAt(bucket int) *int64 {
+	for _, standing := range slices.Backward(v.standing[:bucket+1]) {
+		if standing != nil {
+			return standing
+		}
+	}
+	return v.before
 }
 
 // captures are the oldest and the newest capture of some figures; nil without any.

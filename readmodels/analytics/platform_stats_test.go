@@ -255,6 +255,16 @@ func TestEngagementRate(t *testing.T) {
 	w.Fold(t, db)
 	q.Granularity = analytics.ByDay
 	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added: 31 of 400")
+	ungranted := read(domain.Facebook, at("2026-06-01 12:00"), people(400))
+	ungranted.SocialAccount = 12
+	w.Add("f", ungranted)
+	w.Fold(t, db)
+	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "the engagement of page 12 is not known: 31 of 400, not of 800")
+	engagedToo := read(domain.Facebook, at("2026-06-02 12:00"), people(500), engaged("2026-06-01", 9))
+	engagedToo.SocialAccount = 12
+	w.Add("g", engagedToo)
+	w.Fold(t, db)
+	require.Equal(t, rate{new(5.0), &followers}, rates()[0], "40 of 800")
 }
 
 // Places are added up by their ids, under their newest names; answers hold the 25 largest.

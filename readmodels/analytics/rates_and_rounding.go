@@ -11,17 +11,19 @@ const (
 	RateOfFollowers RateBase = "followers" // of the followers at the end
 )
 
-// engagementRate is a period's engagement in per cent of people, and of whom.
-func engagementRate(of StatsPeriod) (*float64, *RateBase) {
-	for _, base := range []struct {
-		people *int64
-		name   RateBase
-	}{{of.Reach, RateOfReach}, {of.Followers, RateOfFollowers}} {
-		if of.Engagement != nil && base.people != nil && *base.people > 0 {
-			return Percent(*of.Engagement, *base.people, 2), &base.name
-		}
+// engagementRate is a period's engagement in per cent of people, and of whom. engaged and followers are of the accounts of
+// which both are known.
+func engagementRate(of StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
+	switch {
+	case of.Engagement == nil:
+		return nil, nil
+	case of.Reach != nil && *of.Reach > 0: // of one account
+		return Percent(*of.Engagement, *of.Reach, 2), new(RateOfReach)
+	case of.Followers != nil && followers.sum > 0:
+		return Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
+	default:
+		return nil, nil
 	}
-	return nil, nil
 }
 
 // Percent is part in per cent of whole with some decimals, rounded once, half away from zero; nil if
