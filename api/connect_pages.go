@@ -273,7 +273,7 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, id string, s
 	}
 	page.Title = "Choose what is connected"
 	for _, offer := range view.Choice.Pages {
-		if wrong == nil && (offer.Present || len(view.Choice.Pages) == 1) {
+		if wrong == nil && offer.Ticked {
 			page.Ticked.Add("page", offer.Key)
 		}
 	}

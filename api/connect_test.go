@@ -188,6 +188,11 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	off := b.ask(http.MethodPost, "/api/platforms/"+strconv.FormatInt(number, 10)+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
 	require.Equal(t, http.StatusOK, off.status, off.body)
 	require.Equal(t, true, off.object(t)["data"].(map[string]any)["given_back"])
+	start2, _ := b.begun("agency", strings.Replace(forClient1, "{", `{"social_account":`+strconv.FormatInt(number, 10)+",", 1))
+	choose = mine.visit(atPlatform(t, mine.visit(start2, nil)), nil).header.Get("Location")
+	page = mine.visit(choose, nil)
+	require.Regexp(t, `value="1.0.1001"[^>]* checked>`, page.body, "the page to connect again")
+	require.NotRegexp(t, `value="1.0.1002"[^>]* checked>`, page.body)
 
 	word := start[strings.LastIndex(start, "/")+1:]
 	for _, secret := range []string{"SECRETCODE", "SECRETMORE", "TOKEN", word, strings.ToLower(word), mine.cookie} {

@@ -254,6 +254,34 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	}
 }
 
+// The page that is to be connected again is ticked, also while it is disconnected; of the others those that this person's sign-in reads.
+func TestThePageAskedForIsTicked(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.log.Put(t, domain.DirectorySocialAccount{
+		ID: 7, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1003", Name: "Page 1003", Connected: true,
+	})
+	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"))
+	s.connects(facebook(north), "1.0.1001", "1.0.1002")
+	again := facebook(north)
+	again.SocialAccount = domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	_, err := s.Disconnect(t.Context(), ofAgency(""), again.SocialAccount, s.still)
+	require.NoError(t, err)
+
+	id, view := s.signIn(again)
+	var ticked []string
+	for _, offer := range view.Choice.Pages {
+		if offer.Ticked {
+			ticked = append(ticked, offer.Key)
+		}
+	}
+	require.Equal(t, []string{"1.0.1001", "1.0.1002"}, ticked)
+	without := connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1002"}}
+	require.ErrorContains(t, s.Choose(t.Context(), id, without, s.still), "Nothing was connected")
+	require.Len(t, s.choose(id, view, ticked...).Connected, 2)
+	require.Contains(t, s.due(domain.Facebook), again.SocialAccount)
+}
+
 // A page that the main application connected keeps its id; one that another client has moves only after asking, and only for agency staff.
 func TestPageThatTheDirectoryHolds(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,7 @@ type Offer struct {
 	Present  bool   // it is this account's already, and is renewed
 	HeldBy   string // the client who has it now, for agency staff; for others what to do; "": nobody else
 	MayMove  bool   // whether the choice may move it here
+	Ticked   bool   // it is chosen unless the person unticks it
 }
 
 // Errors of choices.
@@ -172,6 +173,13 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	var named []string
 	for _, o := range w.Offered {
 		offer := offerOf(o, p.known, a, byAgency)
+		page := p.known[o.ref()]
+		renewed := slices.ContainsFunc(p.hanging, func(h domain.GrantedConnection) bool { return h.ConnectionID == page.ConnectionID })
+		if a.SocialAccount == 0 {
+			offer.Ticked = offer.Present || len(w.Offered) == 1
+		} else { // what somebody else's sign-in reads keeps that one
+			offer.Ticked = page.ID == a.SocialAccount || offer.Present && renewed
+		}
 		p.Pages = append(p.Pages, offer)
 		if offer.HeldBy != "" {
 			named = append(named, "held "+offer.Key+" "+offer.HeldBy)
