@@ -65,6 +65,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		seen = of.sight()
 	}
 	s.Problem, s.Stale = seen.problem, seen.stale
+	if s.Problem == errPaused.Error() && !s.Paused { // it was resumed since its session looked
+		s.Problem = ""
+	}
 	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
