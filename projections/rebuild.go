@@ -144,7 +144,12 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return domain.NewError(domain.CodeConflict, "rebuild %s has ended already: it is %s", id, rebuild.State)
+	return AlreadyEnded(rebuild)
+}
+
+// AlreadyEnded (conflict): nothing is left of a rebuild that could be cancelled.
+func AlreadyEnded(r Rebuild) error {
+	return domain.NewError(domain.CodeConflict, "The rebuild of %s has ended already: it is %s. Nothing was canceled.", r.Projection, r.State)
 }
 
 // lockGenerations runs f while it holds what everyone holds who makes, switches, retires or drops a generation of a projection.

@@ -145,10 +145,8 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
 	}
-	if do.kind != "" {
-		if shown.So, err = alreadySo(v, do, of); err != nil {
-			return nil, err
-		}
+	if shown.So, err = alreadySo(v, do, of); err != nil {
+		return nil, err
 	}
 	if do.more != nil {
 		if shown.More, err = do.more(v, of); err != nil {
@@ -288,8 +286,18 @@ func connectionNamed(v *visit, id string) (string, error) {
 }
 
 // alreadySo says that something is paused already, or is not paused, where an act would pause or
-// resume it; "" where the act changes that.
+// resume it, or that a rebuild to be canceled has ended; "" where the act changes that.
 func alreadySo(v *visit, do act, of string) (string, error) {
+	switch {
+	case do.path == acts["cancel"].path:
+		r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(of), nil)
+		if err != nil || !r.Ended() {
+			return "", err
+		}
+		return "It has ended already: it is " + plain(r.State) + ".", nil
+	case do.kind == "":
+		return "", nil
+	}
 	pauses, err := allPauses(v)
 	if err != nil {
 		return "", err

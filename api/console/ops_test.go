@@ -224,6 +224,11 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the way back of post_insights</h1>", "On a way back nothing is removed.")
 	r.State = operator.RebuildDone
 	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
+	s.refuse("POST /api/ops/rebuilds/r1/cancel", http.StatusConflict, domain.CodeConflict, "Words of the API.")
+	late := b.post("/console/ops/do/cancel/r1", url.Values{"code": {"test"}})
+	late.says(http.StatusOK, "It has ended already: it is done.")
+	require.NotContains(t, late.Body.String(), "Words of the API.")
+	require.NotContains(t, late.Body.String(), "<form class=\"row\"", "there is nothing to cancel")
 }
 
 // While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.

@@ -154,11 +154,14 @@ func (d *Desk) earlierGeneration(ctx context.Context, projection string, version
 	return number, err
 }
 
-// CancelRebuild stops a rebuild; what serves stays as it is.
+// CancelRebuild stops a rebuild; what serves stays as it is. CodeConflict: it has ended already.
 func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	rebuild, err := d.rebuilds.Get(ctx, id)
 	if err != nil {
 		return err
+	}
+	if rebuild.Ended() {
+		return projections.AlreadyEnded(rebuild)
 	}
 	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
 	return d.act(ctx, c, domain.ActionRebuildCancelled, on, reason, simply(func(ctx context.Context) error {

@@ -5,10 +5,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// As all that is refused at once, canceling a rebuild that has ended is no action: it needs no record, and so no log.
+func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const id = "40943a44-0000-4000-8000-000000000000"
+	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at)
+		values ($1, 'contents', 2, 'done', 'ops', 'test', now())`, id)
+	require.NoError(t, err)
+	d := desk.New(desk.Config{Looks: desk.NewLooks(desk.LooksConfig{Engine: db.Pool})})
+	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+	require.ErrorContains(t, err, "The rebuild of contents has ended already: it is done. Nothing was canceled.")
+}
 
 // A rebuild is refused beside one of the same projection and version, and beside no other.
 func TestASecondRebuildIsRefused(t *testing.T) {
