@@ -130,7 +130,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 		}
 	}
 	preview := b.post(edits, form)
-	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with",
+	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Who keeps what they see", "Jonas Weber", "Linked with",
 		"2 people gain access:")
 	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth now sees"), strings.Index(preview.Body.String(), "Clara Holm now sees"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
@@ -297,6 +297,27 @@ func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 	require.Empty(t, again["was_account"])
 }
 
+// A colleague whom an edit puts on the list is shown with the agency, also where the board does not list that colleague.
+func TestAColleagueIsShownWithTheAgency(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	b.answer("GET /api/me", readmodels.Me{Roles: []string{"agency"}, Agency: &readmodels.MeAgency{AccountName: readmodels.AccountName{ID: agency, Name: "North Star"}}}, nil)
+	b.view.UsersNotShown = nil
+	b.answers["GET /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
+		users := []readmodels.User{{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}}
+		if strings.Contains(r.URL.Query().Get("account"), agency) {
+			users = append(users, readmodels.User{ID: alice, Name: "Alice Long", AccountID: agency, AccountName: "North Star", Active: true})
+		}
+		return http.StatusOK, map[string]any{"data": users}
+	}
+	form := fields(t, b.get(edits).Body.String())
+	form.Add("user", alice)
+	form.Set("do", "back")
+	page := b.post(edits, form)
+	page.says(http.StatusOK, "<h3>North Star</h3>", "Alice Long")
+	require.NotContains(t, page.Body.String(), "<h3>Others</h3>")
+}
+
 // What the API refuses stands on the page, with what was entered.
 func TestARefusedChangeIsExplained(t *testing.T) {
 	t.Parallel()
@@ -317,6 +338,7 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
 	page = b.post(edits, form)
 	page.says(http.StatusOK, "Changes are not taken now.", "What you entered is shown below")
+	require.NotContains(t, page.Body.String(), "Nothing was changed", "the API says what was changed")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	form.Add("was_account", "c0ffee000000000000000000")

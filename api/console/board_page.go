@@ -219,7 +219,8 @@ func linkNote(was, now bool) string {
 	}
 }
 
-// peopleAround are the people of the linked clients, and of those that are ticked; staff where some of them are on the list.
+// peopleAround are the people of the linked clients, and of those that are ticked; staff where somebody is listed whom
+// the board does not show.
 func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	of := []string{shown.ID}
 	for _, a := range shown.Linked {
@@ -227,7 +228,10 @@ func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 			of = append(of, a.ID)
 		}
 	}
-	if slices.ContainsFunc(shown.Board.UsersNotShown, func(u readmodels.UserNotShown) bool { return u.Reason == "agency_staff" }) && v.me.Agency != nil {
+	notOnBoard := func(id string) bool {
+		return !slices.ContainsFunc(shown.Board.Users, func(u readmodels.DashboardUser) bool { return u.ID == id })
+	}
+	if slices.ContainsFunc(slices.Concat(shown.Edit.Users.Was, shown.Edit.Users.Now), notOnBoard) && v.me.Agency != nil {
 		of = append(of, v.me.Agency.ID)
 	}
 	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
