@@ -80,7 +80,7 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 		case !live:
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
-			f.view.Refusal = "an operator has paused its projection"
+			f.view.Refusal = "an operator has paused them"
 		case parked && f.need.Skip == nil: // a skip is what lifts it
 			f.view.Refusal = "a record of its stream is parked and waits for an operator"
 		}
