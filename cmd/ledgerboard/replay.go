@@ -72,7 +72,8 @@ func (c replayCommand) summary(s streams, done proof.Replayed) {
 		fmt.Fprintf(s.Err, "The log has nothing of agency %s up to there.\n", done.Agency)
 		return
 	}
-	fmt.Fprintf(s.Err, "%d changes up to version %d of %s; the chain holds up to there.\n", done.Changes, done.Version, done.Time.Format(time.RFC3339))
+	fmt.Fprintf(s.Err, "%d changes of single dashboards, made by the records up to version %d of %s; the chain holds up to there.\n",
+		done.Changes, done.Version, done.Time.Format(time.RFC3339))
 }
 
 func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
