@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -217,42 +218,23 @@ func nextPage(path string, asked url.Values, cursor string) string {
 const atOnce = 4
 
 // sideBySide asks the questions 0 to n-1 of a page, in their order, a few at a time. Once one has failed, no other is begun. It returns the error of
-// the first one that failed in the order of the page, whichever did so sooner: the visitor sees the same error each time.
+// the first one that failed in the order of the page, whichever did so sooner: the visitor sees the same error each time. A panic is an error, too:
+// net/http looks after that of a request's own goroutine alone, and any other would end the process.
 func sideBySide(n int, ask func(i int) error) error {
-	var (
-		errs   = make([]error, n)
-		places = make(chan struct{}, atOnce)
-		failed atomic.Bool
-		asking sync.WaitGroup
-	)
-	for i := range n {
-		places <- struct{}{}
-		if failed.Load() { // those before i have begun, so theirs is the error
-			break
-		}
-		asking.Go(func() {
-			defer func() { <-places }()
-			if errs[i] = unharmed(i, ask); errs[i] != nil {
-				failed.Store(true)
-			}
+	errs := make([]error, n)
+	asking, ctx := errgroup.WithContext(context.Background())
+	asking.SetLimit(atOnce)
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		asking.Go(func() error {
+			defer func() {
+				if fault := recover(); fault != nil {
+					errs[i] = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+				}
+			}()
+			errs[i] = ask(i)
+			return errs[i]
 		})
 	}
-	asking.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unharmed asks a question. A panic is an error of the page: net/http looks after that of a request's own goroutine alone, and any other would end
-// the process.
-func unharmed(i int, ask func(i int) error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
-		}
-	}()
-	return ask(i)
+	_ = asking.Wait() // it knows the error that came first
+	return cmp.Or(errs...)
 }

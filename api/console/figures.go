@@ -205,7 +205,7 @@ func readFigures(v *visit, shown figuresView, f figures) (view, error) {
 	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
 		shown.Live = f.live()
 	}
-	parts := slices.Concat(overTime, []readPart{readCosts, readActivity, readLeaders, readAudience})
+	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
 	err := readParts(v, &shown, f, parts...)
 	if faults, taken := faultsOfAsked(err, rangeWords); taken {
 		shown.Faults, shown.Live = faults, ""
@@ -230,10 +230,29 @@ const wordsOfZone = "Write a time zone like Europe/Berlin, or UTC."
 // readPart asks the API for a part of a page of figures, and returns what puts the answer there.
 type readPart func(*visit, figures) (put func(*figuresView), err error)
 
-// overTime are the parts over time, in their order on a page. Followers come first: with them comes what the accounts are called.
-var overTime = []readPart{
-	readFollowers, readGrowth, readEngagement, readImpressions, readViews,
+// part asks at a path, with parameters of its own. One of them without a value takes that of the page away.
+func part[T any](path string, own url.Values, put func(*visit, figures, *figuresView, T, analytics.Meta)) readPart {
+	return func(v *visit, f figures) (func(*figuresView), error) {
+		path, asked := f.asking(path)
+		maps.Copy(asked, own)
+		data, meta, err := getMeta[T, analytics.Meta](v, path, asked)
+		return func(shown *figuresView) { put(v, f, shown, data, meta) }, err
+	}
 }
+
+// overTime are the parts over time, in their order on a page. Followers come first: with them comes what the accounts are called.
+var (
+	brief    = url.Values{"meta": {"brief"}}
+	overTime = []readPart{
+		part(figurePaths["followers"], nil, putFollowers), part(figurePaths["net-growth"], brief, putGrowth),
+		part(figurePaths["engagement"], brief, putEngagement), part(figurePaths["impressions"], brief, putImpressions),
+		part(figurePaths["views"], brief, putViews),
+	}
+	costs    = part("/auth/getRoiViews", url.Values{"compare": nil}, putCosts)
+	activity = part(figurePaths["activity"], url.Values{"meta": {"brief"}, "compare": nil}, putActivity)
+	leaders  = part("/auth/leaderboard/all", url.Values{"limit": {"10"}, "meta": {"brief"}, "compare": nil}, putLeaders)
+	audience = part("/api/stats", url.Values{"granularity": {string(analytics.ByMonth)}, "meta": {"brief"}, "compare": nil}, putAudience)
+)
 
 // readParts asks for the parts of a page side by side, and puts the answers there in the order of the page.
 func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error {
@@ -251,14 +270,6 @@ func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error
 	return nil
 }
 
-func readLeaders(v *visit, f figures) (put func(*figuresView), err error) {
-	path, asked := f.asking("/auth/leaderboard/all")
-	asked.Set("limit", "10")
-	asked.Set("meta", "brief")
-	asked.Del("compare")
-	board, err := get[analytics.Leaderboard](v, path, asked)
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) { shown.Members, shown.Posts = board.Members, board.Posts }, nil
+func putLeaders(_ *visit, _ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
+	shown.Members, shown.Posts = data.Members, data.Posts
 }

@@ -26,30 +26,15 @@ var reachWindows = []string{"day", "week", "days_28", "months_12"}
 // chartShown is a chart that the template draws.
 type chartShown struct{ chart.Chart }
 
-// series asks for one of the figures over time.
-func series[T any](v *visit, f figures, of, meta string) (data T, told analytics.Meta, err error) {
-	path, asked := f.asking(figurePaths[of])
-	if meta != "" {
-		asked.Set("meta", meta)
-	}
-	return getMeta[T, analytics.Meta](v, path, asked)
-}
-
-func readFollowers(v *visit, f figures) (put func(*figuresView), err error) {
-	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "")
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
-		part := partOf(data.Total.Followers.Accounts, data.Total.SocialAccounts)
-		tile := f.tile(figureNames["followers"], data.Total.Followers, part)
-		tile.Part = part
-		shown.Numbers = append(shown.Numbers, tile)
-		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
-		markJoined(series[0].Points, data.Total.Series)
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
-	}, nil
+func putFollowers(v *visit, f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
+	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
+	part := partOf(data.Total.Followers.Accounts, data.Total.SocialAccounts)
+	tile := f.tile(figureNames["followers"], data.Total.Followers, part)
+	tile.Part = part
+	shown.Numbers = append(shown.Numbers, tile)
+	series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
+	markJoined(series[0].Points, data.Total.Series)
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
 }
 
 // partOf says that followers are not those of all accounts; "" if they are, and if no account was read.
@@ -71,81 +56,57 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	}
 }
 
-func readGrowth(v *visit, f figures) (put func(*figuresView), err error) {
-	data, meta, err := series[analytics.AccountNetGrowth](v, f, "net-growth", "brief")
-	if err != nil {
-		return nil, err
+func putGrowth(v *visit, f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
+	note := ""
+	if data.Total.NoBaseline || data.Total.ComparedInPart {
+		note = "Pages connected in this range count from their first reading."
 	}
-	return func(shown *figuresView) {
-		note := ""
-		if data.Total.NoBaseline || data.Total.ComparedInPart {
-			note = "Pages connected in this range count from their first reading."
-		}
-		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Others: note != ""})
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-			ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
-			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
-		}))
-	}, nil
+	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Others: note != ""})
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
+	}))
 }
 
-func readEngagement(v *visit, f figures) (put func(*figuresView), err error) {
-	data, meta, err := series[analytics.PostsTotalEngagements](v, f, "engagement", "brief")
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		shown.PostsAsOf = meta.AsOf
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-			ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
-			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
-		}))
-	}, nil
+func putEngagement(v *visit, f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
+	shown.PostsAsOf = meta.AsOf
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
+	}))
 }
 
-func readImpressions(v *visit, f figures) (put func(*figuresView), err error) {
-	data, meta, err := series[analytics.AccountStats](v, f, "impressions", "brief")
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
-		for _, r := range data.Reach {
-			name := strconv.FormatInt(r.SocialAccount, 10)
-			for _, source := range shown.Sources {
-				if source.SocialAccount == r.SocialAccount {
-					name = nameOr(string(source.Name), name)
-				}
+func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
+	for _, r := range data.Reach {
+		name := strconv.FormatInt(r.SocialAccount, 10)
+		for _, source := range shown.Sources {
+			if source.SocialAccount == r.SocialAccount {
+				name = nameOr(string(source.Name), name)
 			}
-			slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API's order is that of names
-				return slices.Index(reachWindows, a.Window) - slices.Index(reachWindows, b.Window)
-			})
-			shown.Reach = append(shown.Reach, reachShown{r, name})
 		}
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-			ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
-			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
-		}))
-	}, nil
+		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API's order is that of names
+			return slices.Index(reachWindows, a.Window) - slices.Index(reachWindows, b.Window)
+		})
+		shown.Reach = append(shown.Reach, reachShown{r, name})
+	}
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
+	}))
 }
 
-func readViews(v *visit, f figures) (put func(*figuresView), err error) {
-	data, meta, err := series[analytics.PostsViews](v, f, "views", "brief")
-	if err != nil {
-		return nil, err
+func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
+	note := ""
+	if f.Form.Platform == "" || f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
+		note = "LinkedIn counts none."
 	}
-	return func(shown *figuresView) {
-		note := ""
-		if f.Form.Platform == "" || f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
-			note = "LinkedIn counts none."
-		}
-		shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-			ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true,
-			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
-		}))
-	}, nil
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
+	}))
 }
 
 // tile is a total as a page shows it; what says what it counts. What a stock gained since its first reading, in the range, is not a

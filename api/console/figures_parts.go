@@ -24,37 +24,27 @@ type splitShown struct {
 	CapturedAt time.Time
 }
 
-// readAudience asks for engagement rates and for what is known about the followers.
-func readAudience(v *visit, f figures) (put func(*figuresView), err error) {
-	path, asked := f.asking("/api/stats")
-	asked.Del("compare")
-	asked.Set("granularity", string(analytics.ByMonth))
-	asked.Set("meta", "brief")
-	data, err := get[analytics.PlatformStats](v, path, asked)
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		for _, p := range data.Platforms {
-			var split *analytics.Demographics // the newest
-			for _, period := range p.Periods {
-				if rate := period.EngagementRatePct; rate != nil && period.EngagementRateOf != nil {
-					shown.Rates = append(shown.Rates, rateShown{
-						p.PlatformName, f.monthIn(period), fmt.Sprintf("%.2f\u00a0%%", *rate), *period.EngagementRateOf,
-					})
-				}
-				if period.Demographics != nil {
-					split = period.Demographics
-				}
-			}
-			if split != nil {
-				shown.Splits = append(shown.Splits, splitShown{
-					p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
-					split.CapturedAt,
+// putAudience puts engagement rates there, and what is known about the followers.
+func putAudience(_ *visit, f figures, shown *figuresView, data analytics.PlatformStats, _ analytics.Meta) {
+	for _, p := range data.Platforms {
+		var split *analytics.Demographics // the newest
+		for _, period := range p.Periods {
+			if rate := period.EngagementRatePct; rate != nil && period.EngagementRateOf != nil {
+				shown.Rates = append(shown.Rates, rateShown{
+					p.PlatformName, f.monthIn(period), fmt.Sprintf("%.2f\u00a0%%", *rate), *period.EngagementRateOf,
 				})
 			}
+			if period.Demographics != nil {
+				split = period.Demographics
+			}
 		}
-	}, nil
+		if split != nil {
+			shown.Splits = append(shown.Splits, splitShown{
+				p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
+				split.CapturedAt,
+			})
+		}
+	}
 }
 
 // monthIn names a month, with its first and last day in the range if that is only a part of it.
@@ -101,30 +91,22 @@ type costRow struct {
 	Thousand string // likewise, of a thousand views
 }
 
-// readCosts asks for page views against cost. It is compared with nothing.
-func readCosts(v *visit, f figures) (put func(*figuresView), err error) {
-	path, asked := f.asking("/auth/getRoiViews")
-	asked.Del("compare")
-	data, meta, err := getMeta[analytics.RoiViews, analytics.Meta](v, path, asked)
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		shown.Costs.sources = meta.Sources
-		shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
-		for _, p := range data.Platforms {
-			if p.Views != nil {
-				shown.Costs.Rows = append(shown.Costs.Rows, costOf(p.PlatformName, p.Roi))
-			}
+// putCosts puts page views against cost there. They are compared with nothing.
+func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
+	shown.Costs.sources = meta.Sources
+	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
+	for _, p := range data.Platforms {
+		if p.Views != nil {
+			shown.Costs.Rows = append(shown.Costs.Rows, costOf(p.PlatformName, p.Roi))
 		}
-		shown.Costs.Why = map[analytics.PriceStatus]string{
-			analytics.PriceKnownInPart:       "The price is known of some of these page views only; the cost stands against those.",
-			analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
-			analytics.PriceNoSubscription:    "No subscription ran when these page views were gained.",
-			analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
-			analytics.PriceNoViews:           "No page views were read in this range.",
-		}[data.Total.Price]
-	}, nil
+	}
+	shown.Costs.Why = map[analytics.PriceStatus]string{
+		analytics.PriceKnownInPart:       "The price is known of some of these page views only; the cost stands against those.",
+		analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
+		analytics.PriceNoSubscription:    "No subscription ran when these page views were gained.",
+		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
+		analytics.PriceNoViews:           "No page views were read in this range.",
+	}[data.Total.Price]
 }
 
 func costOf(platform string, r analytics.Roi) costRow {
@@ -144,30 +126,24 @@ func money(minor int64, currency string) string {
 	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
 }
 
-// readActivity asks how often and how regularly was posted. It is compared with nothing.
-func readActivity(v *visit, f figures) (put func(*figuresView), err error) {
+// putActivity puts there how often and how regularly was posted. It is compared with nothing.
+func putActivity(v *visit, f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	data, meta, err := series[analytics.ActivityMeter](v, f, "activity", "brief")
-	if err != nil {
-		return nil, err
+	if shown.AsOf == nil && shown.PostsAsOf == nil { // nothing was read in the range: that nothing was published is not known
+		data.Total.Posts, data.Total.Frequency = nil, nil
+		for i := range data.Total.Series {
+			data.Total.Series[i].Posts = nil
+		}
 	}
-	return func(shown *figuresView) {
-		if shown.AsOf == nil && shown.PostsAsOf == nil { // nothing was read in the range: that nothing was published is not known
-			data.Total.Posts, data.Total.Frequency = nil, nil
-			for i := range data.Total.Series {
-				data.Total.Series[i].Posts = nil
-			}
-		}
-		note := "No post is known."
-		if data.Total.Frequency != nil && data.Total.Regularity != nil {
-			note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
-		}
-		shown.Numbers = append(shown.Numbers, figureShown{
-			Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
-		})
-		shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-			ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
-			Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
-		}))
-	}, nil
+	note := "No post is known."
+	if data.Total.Frequency != nil && data.Total.Regularity != nil {
+		note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
+	}
+	shown.Numbers = append(shown.Numbers, figureShown{
+		Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
+	})
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
+		Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
+	}))
 }

@@ -110,7 +110,7 @@ func ofMonth(v *visit, client string, month time.Time) figures {
 // readReport reads a month. Its totals are those that the page of figures shows of the same days, with the same comparison.
 func readReport(v *visit, shown *reportView, month figures) error {
 	var now figuresView
-	parts := slices.Concat(overTime, []readPart{readCosts, readLeaders})
+	parts := slices.Concat(overTime, []readPart{costs, leaders})
 	if err := readParts(v, &now, month, parts...); err != nil {
 		return err
 	}

@@ -49,8 +49,6 @@ var words = template.FuncMap{
 		return slices.SortedStableFunc(slices.Values(list), byName)
 	},
 	"list": func(entries ...string) []string { return entries },
-
-	"refreshSeconds": refreshSeconds,
 }
 
 // unknown stands where a figure is not known.

@@ -3,11 +3,15 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // InspectParked shows a parked event as it stands in the log, which is recorded.
@@ -71,4 +75,111 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 		}))
 	}
 	return all, errors.Join(failed...)
+}
+
+// SkipParked leaves a parked event out. One of an agency's dashboards is left out for good, by a record of the agency's own
+// stream: the result tells what became of those that waited behind it. One that holds up no other is left out in its row. To
+// skip it again does nothing, and says so.
+func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
+	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
+	event, err := d.parkedEvent(ctx, id)
+	if err != nil {
+		return result, err
+	}
+	if event.State == projections.ParkedSkipped {
+		result.Already = true
+		return result, nil
+	}
+	at := event.Position()
+	on := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
+	if !holdsUp(event) || event.Reason == fold.ReasonChainBroken { // it may lie in a wrong partition
+		e, err := d.projection(event.Projection)
+		if err != nil {
+			return result, err
+		}
+		return result, d.act(ctx, c, domain.ActionParkedSkipped, on, reason, simply(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
+	}
+	if err := d.folded(ctx, event); err != nil {
+		return result, err
+	}
+	waiting, err := d.waiting(ctx, event)
+	if err != nil {
+		return result, err
+	}
+	updates, err := d.skipper(ctx)
+	if err != nil {
+		return result, err
+	}
+	err = d.act(ctx, c, domain.ActionParkedSkipped, on, reason, func(ctx context.Context) (commands.Effect, error) {
+		c.ParentAccount = event.Stream
+		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Reason: reason})
+		if err != nil {
+			return commands.Effect{}, err
+		}
+		result.Already = already
+		left, err := d.waiting(ctx, event)
+		return behindSkip(&result, waiting, left, err), nil
+	})
+	return result, err
+}
+
+// behindSkip tells what became of the events that waited behind one that is skipped. That they could not be looked at is no failure
+// of the skip, which stands in the log and has taken effect.
+func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
+	if unread != nil {
+		result.Unknown = true
+		return commands.Effect{}
+	}
+	for _, p := range left {
+		result.Parked = append(result.Parked, operator.StillParked{ID: p.ID, Reason: p.Reason, Detail: p.Detail})
+	}
+	for _, p := range before {
+		if !slices.ContainsFunc(left, func(l operator.ParkedEvent) bool { return l.ID == p.ID }) {
+			result.Folded++
+		}
+	}
+	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
+}
+
+// holdsUp reports whether later events of the same stream wait for an event: on dashboards, in the stream of an agency.
+func holdsUp(event operator.ParkedEvent) bool {
+	stream, ok := domain.HexID(event.Stream)
+	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
+}
+
+// folded refuses a skip that no process would carry out.
+func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
+	e, err := d.projection(event.Projection)
+	if err != nil {
+		return err
+	}
+	status, err := e.Status(ctx)
+	if err != nil {
+		return err
+	}
+	folded, err := projections.Folded(ctx, d.engine)
+	if err == nil && !slices.Contains(folded, status.GenerationName()) {
+		err = domain.NewError(domain.CodeUnavailable,
+			"No process folds %s, so the skip would not take effect. Start a service with the role projector, then skip again.", event.Projection)
+	}
+	return err
+}
+
+// waiting are the events of the same stream that are parked and not skipped, but for the event itself.
+func (d *Desk) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
+	list, err := d.Parked(ctx, operator.ParkedFilter{Projection: event.Projection, Stream: event.Stream})
+	return slices.DeleteFunc(list, func(p operator.ParkedEvent) bool {
+		return p.State == projections.ParkedSkipped || p.ID == event.ID || p.Partition != event.Partition
+	}), err
+}
+
+// skipper are the commands of dashboards as an operator needs them. Nothing tells it when tables move: it looks.
+func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
+	tables, err := d.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config := d.changes
+	config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
+	return commands.NewDashboards(config)
 }

@@ -94,3 +94,69 @@ type TopicPartition struct {
 	Start     int64 `json:"start_offset"`     // first offset that is kept
 	End       int64 `json:"end_offset"`       // exclusive
 }
+
+// State is a generation's place in its life: copying, building, live, retired or dropped.
+type State string
+
+// Prepared is what came of the wish for a generation of this program's version.
+type Prepared struct {
+	Projection string `json:"projection"`           // its name
+	Version    int    `json:"version"`              // of this program's projector
+	Generation int    `json:"generation,omitempty"` // that readers of this version use; 0 until it is made
+	Already    bool   `json:"already"`              // it is there and was there before: nothing was done
+	// Rebuild makes it; absent when it is there already.
+	Rebuild *Rebuild `json:"rebuild,omitempty"`
+}
+
+// Generation is one set of tables of a projection, made by one version of its projector.
+type Generation struct {
+	Projection string     `json:"projection"`           // whose tables they are
+	Generation int        `json:"generation"`           // its number
+	Version    int        `json:"version"`              // of the projector that made it
+	State      State      `json:"state"`                // copying, building, live, retired or dropped
+	Bytes      int64      `json:"bytes"`                // of tables and indexes
+	CreatedAt  time.Time  `json:"created_at"`           // UTC
+	LiveAt     *time.Time `json:"live_at,omitempty"`    // when readers used it first
+	RetiredAt  *time.Time `json:"retired_at,omitempty"` // when another one replaced it
+	Folded     bool       `json:"folded"`               // a process folds it now
+}
+
+// RebuildState is how far a rebuild has come.
+type RebuildState string
+
+// The states of a rebuild, in their order; the last three are ends.
+const (
+	RebuildRequested  RebuildState = "requested"   // no process has taken it yet
+	RebuildCopying    RebuildState = "copying"     // the log is folded in bulk
+	RebuildIndexing   RebuildState = "indexing"    // keys and indexes are made
+	RebuildCatchingUp RebuildState = "catching_up" // what came meanwhile is followed
+	RebuildSwitching  RebuildState = "switching"   // it waits for the moment at which readers can be switched
+	RebuildDone       RebuildState = "done"
+	RebuildCancelled  RebuildState = "cancelled"
+	RebuildFailed     RebuildState = "failed"
+)
+
+// Rebuild is the making of a generation, or the way back to one.
+type Rebuild struct {
+	ID          string       `json:"id"`                    // of the rebuild
+	Projection  string       `json:"projection"`            // that is made anew
+	Version     int          `json:"version"`               // of the projector
+	Generation  int          `json:"generation,omitempty"`  // 0 until it is made
+	Back        bool         `json:"back,omitempty"`        // to a generation that was made before
+	State       RebuildState `json:"state"`                 // how far it is
+	RequestedBy string       `json:"requested_by"`          // id of the user, or who else asked
+	Reason      string       `json:"reason"`                // CODE or CODE:TICKET
+	RequestedAt time.Time    `json:"requested_at"`          // UTC
+	StartedAt   *time.Time   `json:"started_at,omitempty"`  // when a process took it; absent before
+	FinishedAt  *time.Time   `json:"finished_at,omitempty"` // absent until it has ended
+	EventsDone  int64        `json:"events_done"`           // records of the topic that were folded in bulk
+	EventsTotal int64        `json:"events_total"`          // records of the topic at its start
+	Rate        float64      `json:"events_per_second"`     // of late
+	ETASeconds  *float64     `json:"eta_seconds,omitempty"` // until the bulk is folded; absent while unknown
+	Error       string       `json:"error,omitempty"`       // why it failed, or what it waits for
+}
+
+// Ended tells whether nothing more happens to it.
+func (r Rebuild) Ended() bool {
+	return r.State == RebuildDone || r.State == RebuildCancelled || r.State == RebuildFailed
+}
