@@ -78,9 +78,7 @@ func openAccess(v *visit) (view, error) {
 	q := accessQuery(at, shown.Person)
 	shown.Instant, shown.At = at, formInstant(at)
 	export := url.Values{"person": {shown.Person}, "at": {""}}
-	if !at.IsZero() {
-		export.Set("at", at.Format(time.RFC3339Nano))
-	}
+	setInstant(export, "at", at)
 	shown.Export = accessPath + "/export?" + export.Encode()
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
@@ -121,9 +119,7 @@ func activeRows(rows []accessRow) (active []accessRow, inactive []readmodels.Nam
 // accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".
 func accessQuery(at time.Time, person string) url.Values {
 	q := url.Values{}
-	if !at.IsZero() {
-		q.Set("at", at.Format(time.RFC3339Nano))
-	}
+	setInstant(q, "at", at)
 	if person != "" {
 		q.Set("user_id", person)
 	}

@@ -245,7 +245,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 	}
 	notes := map[string]string{} // of those on the list now
 	for _, u := range shown.Board.UsersNotShown {
-		notes[u.ID] = notShown(u.Reason)
+		notes[u.ID] = cmp.Or(notShown[u.Reason], "is not known any more, and opens nothing")
 	}
 	for _, u := range shown.Board.Users {
 		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name
@@ -289,16 +289,8 @@ func addChoice(b *boardEditView, account string, c choice) {
 	b.People[at].People = append(b.People[at].People, c)
 }
 
-// notShown says why somebody on the list does not stand on the client's board.
-func notShown(reason string) string {
-	switch reason {
-	case "inactive":
-		return "is not active, and opens nothing"
-	case "agency_staff":
-		return "of your agency, and opens every board by role"
-	case "other_account":
-		return "of a client that is not linked here"
-	default:
-		return "is not known any more, and opens nothing"
-	}
+// notShown says why somebody on the list does not stand on the client's board, by the API's reason.
+var notShown = map[string]string{
+	"inactive": "is not active, and opens nothing", "agency_staff": "of your agency, and opens every board by role",
+	"other_account": "of a client that is not linked here",
 }

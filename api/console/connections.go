@@ -1,10 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -48,7 +50,8 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	}
 	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms(), Fault: fault}
 	for _, p := range list {
-		c := connection{ConnectedPlatform: p, Says: stateSays(p.State, connect.Shown(p.Platform)), Well: p.State == readmodels.PlatformOK}
+		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", connect.Shown(p.Platform))
+		c := connection{ConnectedPlatform: p, Says: says, Well: p.State == readmodels.PlatformOK}
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
@@ -59,30 +62,18 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	return shown, nil
 }
 
-// stateSays is how a connected account is, and what to do, in our words: those of the platform stand behind it.
-func stateSays(state readmodels.PlatformState, network string) string {
-	switch state {
-	case readmodels.PlatformDisconnected:
-		return "It is not connected, and nothing new is read. Connect it again to have it read."
-	case readmodels.PlatformReconnect:
-		return network + " does not let us in any more. Someone must sign in there again. Figures that were read stay."
-	case readmodels.PlatformPaused:
-		return "It is not read from " + network + " at the moment: the operator of this service has paused it. Figures that were read stay."
-	case readmodels.PlatformUnsubscribed:
-		return "It is not read, because no subscription runs."
-	case readmodels.PlatformBlocked:
-		return network + " gives no figures of it, by rules of its own. Look at the account there."
-	case readmodels.PlatformPermission:
-		return "A permission is missing. Connect it again, and leave everything ticked at " + network + "."
-	case readmodels.PlatformThrottled:
-		return network + " answers no more questions for now. It is read again by itself."
-	case readmodels.PlatformFailing:
-		return "It could not be read the last time. It is tried again by itself."
-	case readmodels.PlatformWaiting:
-		return "Its first reading is about to come."
-	default:
-		return "It is read."
-	}
+// stateWords are how a connected account is, and what to do, in our words: those of the platform stand behind it. %s: the platform.
+var stateWords = map[readmodels.PlatformState]string{
+	readmodels.PlatformDisconnected: "It is not connected, and nothing new is read. Connect it again to have it read.",
+	readmodels.PlatformReconnect:    "%s does not let us in any more. Someone must sign in there again. Figures that were read stay.",
+	readmodels.PlatformPaused: "It is not read from %s at the moment: the operator of this service has paused it. " +
+		"Figures that were read stay.",
+	readmodels.PlatformUnsubscribed: "It is not read, because no subscription runs.",
+	readmodels.PlatformBlocked:      "%s gives no figures of it, by rules of its own. Look at the account there.",
+	readmodels.PlatformPermission:   "A permission is missing. Connect it again, and leave everything ticked at %s.",
+	readmodels.PlatformThrottled:    "%s answers no more questions for now. It is read again by itself.",
+	readmodels.PlatformFailing:      "It could not be read the last time. It is tried again by itself.",
+	readmodels.PlatformWaiting:      "Its first reading is about to come.",
 }
 
 // sourceSays is why figures of a network are missing, and what to do.

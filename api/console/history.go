@@ -153,9 +153,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		shown.Newest = shown.address("")
 	}
 	compared := url.Values{"dashboard": {asked.dashboard}}
-	if !at.IsZero() {
-		compared.Set("from", at.Format(time.RFC3339Nano))
-	}
+	setInstant(compared, "from", at)
 	shown.Compare = differencePath + "?" + compared.Encode()
 	shown.Slider = sliderOf(v, meta.BeganAt, at)
 	if len(shown.List) > 0 {
@@ -232,9 +230,7 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (entries []rea
 // stateThen is a dashboard at an instant, now for the zero one.
 func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
 	q := url.Values{}
-	if !at.IsZero() {
-		q.Set("at", at.Format(time.RFC3339Nano))
-	}
+	setInstant(q, "at", at)
 	state, err := get[readmodels.StateAnswer](v, boardAPI(dashboard)+"/state", q)
 	return &state, err
 }

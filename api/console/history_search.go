@@ -202,10 +202,13 @@ func (b between) Given() bool { return !b.From.Begins.IsZero() || !b.To.Ends.IsZ
 
 // ask adds those that were given to a question to the API, which leaves out the end.
 func (b between) ask(q url.Values) {
-	if !b.From.Begins.IsZero() {
-		q.Set("from", b.From.Begins.Format(time.RFC3339Nano))
-	}
-	if !b.To.Ends.IsZero() {
-		q.Set("to", b.To.Ends.Format(time.RFC3339Nano))
+	setInstant(q, "from", b.From.Begins)
+	setInstant(q, "to", b.To.Ends)
+}
+
+// setInstant asks for an instant; the zero one is not asked for.
+func setInstant(q url.Values, name string, at time.Time) {
+	if !at.IsZero() {
+		q.Set(name, at.Format(time.RFC3339Nano))
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,24 +38,10 @@ type errorView struct {
 	SignIn    string // where the visitor signs in
 }
 
-// heading says in a few words what kind of refusal it is.
-func heading(status int) string {
-	switch status {
-	case http.StatusNotFound:
-		return "Nothing is here"
-	case http.StatusForbidden:
-		return "This is not open to you"
-	case http.StatusUnauthorized:
-		return "Sign in first"
-	case http.StatusTooManyRequests:
-		return "One moment"
-	case http.StatusServiceUnavailable:
-		return "Not now"
-	case http.StatusInternalServerError:
-		return "This is our fault"
-	default:
-		return "This did not work"
-	}
+// headings say in a few words what kind of refusal it is.
+var headings = map[int]string{
+	http.StatusNotFound: "Nothing is here", http.StatusForbidden: "This is not open to you", http.StatusUnauthorized: "Sign in first",
+	http.StatusTooManyRequests: "One moment", http.StatusServiceUnavailable: "Not now", http.StatusInternalServerError: "This is our fault",
 }
 
 // refuse answers with what went wrong.
@@ -85,7 +72,7 @@ func (v *visit) refuse(err error) int {
 	}
 	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
 	return v.write(told.status, errorView{
-		Heading: heading(told.status), Said: said, RequestID: told.requestID, SignedIn: v.me != nil,
+		Heading: cmp.Or(headings[told.status], "This did not work"), Said: said, RequestID: told.requestID, SignedIn: v.me != nil,
 		SignIn: string(v.console.signInAddress("")),
 	})
 }

@@ -95,7 +95,7 @@ func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return desk.NewLooks(desk.LooksConfig{Engine: pool, Vault: kept, Tables: p.Tables}), nil
+	return desk.NewLooks(pool, kept, p.Tables), nil
 }
 
 // Desk opens what operators need: what [Parts.Looks] opens, and the log, whatever is wrong with its topics.

@@ -79,14 +79,6 @@ func simply(do func(context.Context) error) func(context.Context) (commands.Effe
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
 }
 
-// asked is an action that asks for a rebuild.
-func asked(into *operator.Rebuild, ask func(context.Context) (operator.Rebuild, error)) func(context.Context) (commands.Effect, error) {
-	return func(ctx context.Context) (_ commands.Effect, err error) {
-		*into, err = ask(ctx)
-		return commands.Effect{Rebuild: into.ID}, err
-	}
-}
-
 // Projections tells how each projection stands.
 func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection

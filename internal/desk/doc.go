@@ -13,5 +13,5 @@
 //
 //   - It is a package of its own because it has rules of its own, one for every act; internal/assembly only opens and wires.
 //   - A process that answers people may lack the right to change tables: then the same is done on the command line, by another login.
-//   - Read models are opened when a look needs them ([LooksConfig].Tables): operators must see what is wrong before there are any.
+//   - Read models are opened when a look needs them ([NewLooks]): operators must see what is wrong before there are any.
 package desk

@@ -20,12 +20,20 @@ func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection
 	if err != nil {
 		return rebuild, err
 	}
-	on := domain.OperatorTarget{Projection: projection}
-	err = d.act(ctx, c, domain.ActionRebuildRequested, on, reason, asked(&rebuild, func(ctx context.Context) (operator.Rebuild, error) {
-		return d.rebuilds.Request(ctx, projections.RebuildRequest{
-			Projection: projection, Version: version, By: c.UserID, Reason: reason.String(),
+	return d.ask(ctx, c, domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, version, reason, d.rebuilds.Request)
+}
+
+// ask has somebody make a generation, or go back to one, and records it.
+func (d *Desk) ask(
+	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
+	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
+) (rebuild operator.Rebuild, err error) {
+	err = d.act(ctx, c, action, on, reason, func(ctx context.Context) (_ commands.Effect, err error) {
+		rebuild, err = request(ctx, projections.RebuildRequest{
+			Projection: on.Projection, Version: version, By: c.UserID, Reason: reason.String(),
 		})
-	}))
+		return commands.Effect{Rebuild: rebuild.ID}, err
+	})
 	return rebuild, err
 }
 
@@ -40,10 +48,7 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 		return rebuild, err
 	}
 	on := domain.OperatorTarget{Projection: projection, Generation: number}
-	err = d.act(ctx, c, domain.ActionGenerationSwitchedBack, on, reason, asked(&rebuild, func(ctx context.Context) (operator.Rebuild, error) {
-		return d.rebuilds.SwitchBack(ctx, projections.RebuildRequest{Projection: projection, Version: version, By: c.UserID, Reason: reason.String()})
-	}))
-	return rebuild, err
+	return d.ask(ctx, c, domain.ActionGenerationSwitchedBack, on, version, reason, d.rebuilds.SwitchBack)
 }
 
 // sound refuses what would put into new tables too what is wrong with the log.
@@ -131,11 +136,9 @@ func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, project
 	if _, err := d.free(ctx, projection); err != nil {
 		return p, err
 	}
-	p.Rebuild = &operator.Rebuild{}
 	on := domain.OperatorTarget{Projection: projection}
-	err = d.act(ctx, c, domain.ActionGenerationPrepared, on, reason, asked(p.Rebuild, func(ctx context.Context) (operator.Rebuild, error) {
-		return d.rebuilds.Request(ctx, projections.RebuildRequest{Projection: projection, Version: p.Version, By: c.UserID, Reason: reason.String()})
-	}))
+	rebuild, err := d.ask(ctx, c, domain.ActionGenerationPrepared, on, p.Version, reason, d.rebuilds.Request)
+	p.Rebuild = &rebuild
 	return p, err
 }
 

@@ -25,20 +25,10 @@ type Looks struct {
 	pauses   *vault.Pauses
 }
 
-// LooksConfig is what looks stand on.
-type LooksConfig struct {
-	Engine *pgxpool.Pool // schema lb_engine
-	Vault  *pgxpool.Pool // schema kept
-	// Tables opens the read models: they may not be there, and most looks need none.
-	Tables func(context.Context) (*pgxpool.Pool, error)
-}
-
-// NewLooks opens nothing.
-func NewLooks(c LooksConfig) *Looks {
-	return &Looks{
-		engine: c.Engine, kept: c.Vault, tables: c.Tables,
-		rebuilds: projections.NewRebuilds(c.Engine), pauses: vault.NewPauses(c.Vault),
-	}
+// NewLooks opens nothing. Engine and kept are pools of the schemas lb_engine and kept; tables opens the read
+// models: they may not be there, and most looks need none.
+func NewLooks(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Looks {
+	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.NewPauses(kept)}
 }
 
 // Generations lists the generations that have tables.
