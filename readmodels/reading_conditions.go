@@ -37,7 +37,9 @@ const (
 	// agencies and clients; null: none of these.
 	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
 	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
-	    when not ` + subscribed + ` then 'No subscription runs, and without one nothing is read.' end`
+	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `' end`
+	// NoSubscriptionRuns is what it says then.
+	NoSubscriptionRuns = "No subscription runs, and without one nothing is read."
 )
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a sign-in here was disconnected here, all else by the

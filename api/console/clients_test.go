@@ -134,7 +134,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
 	open.says(http.StatusOK, "Compared with 28 September 2026 to 29 September 2026", "This range is not over: its figures still change, and only its days so far are",
-		"This range has not begun. Choose an earlier one.", "Nothing was read in this range. Readings begin when an account is connected.")
+		"This range has not begun. Choose an earlier one.", "Nothing was read in this range. See below why figures are missing.")
 	require.NotContains(t, page.Body.String(), "This range is not over", "it ends today")
 
 	// What stands in the address is what is asked.
@@ -226,7 +226,7 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
 	}
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
-	page.says(http.StatusOK, `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
+	page.says(http.StatusOK, "LinkedIn counts no video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
 	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
 		return !strings.Contains(call, "2026-09-04") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
 	}), "each question is about the platform")
@@ -269,6 +269,32 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	page = b.get("/console/clients/" + bakery + "/figures")
 	require.NotContains(t, page.Body.String(), "Engagement rate")
 	require.NotContains(t, page.Body.String(), "Audience")
+}
+
+// The table of sources says what any of the page's figures lacks, not its followers alone.
+func TestSourcesAreThoseOfAllFigures(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reason string, missing ...domain.MissingFigure) analytics.Source {
+		return analytics.Source{
+			PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: social, Status: status, Reason: domain.OptionalText(reason), Missing: missing,
+		}
+	}
+	answer := func(at string, data any, sources ...analytics.Source) {
+		s.answer("GET "+at, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources})
+	}
+	const ok, partial, unsupported = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported
+	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."))
+	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
+		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", domain.MissingFigure{Name: "reach", Reason: "unsupported"}),
+		of(domain.Instagram, 8, partial, "Of impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
+	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
+		of(domain.Instagram, 8, partial, "Of views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."))
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, ">Of impressions, 20 of 24 days were read. Of views, 22 of 24 days were read.<", ">It was late.<")
+	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
+	require.NotContains(t, page.Body.String(), "unsupported")
+	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
 }
 
 // Followers of accounts that were not read in the range are in no total: tile and report say how many accounts it is of.
@@ -365,6 +391,12 @@ func TestFiguresSayWhatIsNotRead(t *testing.T) {
 		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 7, Name: "Harbour on LinkedIn", Status: analytics.SourceOK, Paused: "An operator has paused it."},
 		{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 8, Name: "Harbour on TikTok", Status: analytics.SourceOK},
 	}}
+	subscriptionEnded := analytics.Source{
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourcePartial, Paused: readmodels.NoSubscriptionRuns, Reason: analytics.NoSubscriptionRan,
+	}
+	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}})
+	ended := b.get("/console/clients/" + bakery + "/figures").Body.String()
+	require.Equal(t, 1, strings.Count(ended, "without one nothing is read."), "once is enough")
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "Newer figures appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")

@@ -245,7 +245,7 @@ var (
 	brief    = url.Values{"meta": {"brief"}}
 	overTime = []readPart{
 		part(figurePaths["followers"], nil, putFollowers), part(figurePaths["net-growth"], brief, putGrowth),
-		part(figurePaths["engagement"], brief, putEngagement), part(figurePaths["impressions"], brief, putImpressions),
+		part(figurePaths["engagement"], brief, putEngagement), part(figurePaths["impressions"], nil, putImpressions),
 		part(figurePaths["views"], brief, putViews),
 	}
 	costs    = part("/auth/getRoiViews", url.Values{"compare": nil}, putCosts)

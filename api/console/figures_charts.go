@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -78,6 +79,7 @@ func putEngagement(v *visit, f figures, shown *figuresView, data analytics.Posts
 }
 
 func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
 	for _, r := range data.Reach {
 		name := strconv.FormatInt(r.SocialAccount, 10)
@@ -98,15 +100,51 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 }
 
 func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
-	note := ""
-	if f.Form.Platform == "" || f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
+	note, empty := "", ""
+	if slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Platform == domain.LinkedIn }) {
 		note = "LinkedIn counts none."
+	}
+	if f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
+		empty = "LinkedIn counts no video views."
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
-		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true,
+		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
 	}))
+}
+
+// addSources adds what another answer of a page lacks to the page's sources. What a platform does not count is not missing: that is
+// said where the figure is.
+func addSources(sources, more []analytics.Source) []analytics.Source {
+	sources = slices.Clone(sources)
+	for _, s := range more {
+		notCounted := func(m domain.MissingFigure) bool { return m.Reason == "unsupported" }
+		if s.Status == analytics.SourceUnsupported || slices.ContainsFunc(s.Missing, notCounted) {
+			continue
+		}
+		at := slices.IndexFunc(sources, func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount })
+		if at < 0 {
+			sources = append(sources, s)
+			continue
+		}
+		known := &sources[at]
+		if known.Status == analytics.SourceOK {
+			known.Status = s.Status
+		}
+		if !strings.Contains(string(known.Reason), string(s.Reason)) {
+			known.Reason = domain.OptionalText(strings.TrimSpace(string(known.Reason) + " " + string(s.Reason)))
+		}
+	}
+	return sources
+}
+
+// whyMissing says why nothing new comes of a source, and why figures of it are missing; "" if nothing is missing.
+func whyMissing(s analytics.Source) string {
+	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
+		return s.Paused
+	}
+	return strings.TrimSpace(s.Paused + " " + string(s.Reason))
 }
 
 // tile is a total as a page shows it; what says what it counts. What a stock gained since its first reading, in the range, is not a
@@ -195,10 +233,11 @@ func begins(day time.Time) (of chart.Begins) {
 func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown {
 	c.CSV = f.file(c.ID)
 	switch {
+	case c.Empty != "": // whatever was read
 	case meta.From.After(v.console.deps.Now()):
 		c.Empty = "This range has not begun. Choose an earlier one."
 	case meta.AsOf == nil:
-		c.Empty = "Nothing was read in this range. Readings begin when an account is connected."
+		c.Empty = "Nothing was read in this range. See below why figures are missing."
 	default:
 		c.Empty = "This figure is not known for this range. Choose a longer one, or see below why figures are missing."
 	}

@@ -79,8 +79,6 @@ func largest(split []analytics.AudienceShare) string {
 type costsShown struct {
 	Rows []costRow // the whole, then each platform with views
 	Why  string    // a price stands against no views, or against some only
-
-	sources []analytics.Source // say what the views lack
 }
 
 // costRow is one line of it.
@@ -93,7 +91,7 @@ type costRow struct {
 
 // putCosts puts page views against cost there. They are compared with nothing.
 func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
-	shown.Costs.sources = meta.Sources
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
 		if p.Views != nil {

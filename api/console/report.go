@@ -30,7 +30,7 @@ type reportView struct {
 	Form       reportForm
 	Faults     formFaults // why there is no report
 	Open       bool       // its figures may still change
-	Today      string     // in an open month: 24 November 2026
+	AsOf       string     // of when its followers are: at the end of October 2026, on 24 November 2026
 	Begun      bool
 	Said       []string
 	Numbers    []figureShown
@@ -78,8 +78,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
 		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"), Begun: !now.Before(month),
-		Today: now.Format("2 January 2006"),
-		Form:  reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
+		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
 	}
 	if v.me.Agency != nil {
 		shown.Agency, shown.Colour = v.me.Agency.Name, v.me.Agency.Colour
@@ -93,7 +92,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {
 		shown.Before, shown.DaysBefore = shown.Before+" to "+last.Format("2 January 2006"), fmt.Sprintf("the %.0f days before", days)
 	}
-	err = readReport(v, &shown, ofMonth(v, client.ID, month))
+	err = readReport(v, &shown, month)
 	if _, taken := faultsOfAsked(err, rangeWords); taken { // the rest of the range is the console's own
 		return wrong("tz", wordsOfZone), nil
 	}
@@ -101,18 +100,24 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 }
 
 // ofMonth is what is asked of the figures of a month.
-func ofMonth(v *visit, client string, month time.Time) figures {
+func ofMonth(client string, month time.Time) figures {
 	return figures{of: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
 		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
 	}}
 }
 
 // readReport reads a month. Its totals are those that the page of figures shows of the same days, with the same comparison.
-func readReport(v *visit, shown *reportView, month figures) error {
+func readReport(v *visit, shown *reportView, month time.Time) error {
 	var now figuresView
-	parts := slices.Concat(overTime, []readPart{costs, leaders})
-	if err := readParts(v, &now, month, parts...); err != nil {
+	asked, parts := ofMonth(shown.ID, month), slices.Concat(overTime, []readPart{costs, leaders})
+	if err := readParts(v, &now, asked, parts...); err != nil {
 		return err
+	}
+	toTheEnd := func(read *time.Time) bool {
+		return !now.Open && read != nil && read.In(month.Location()).Format(time.DateOnly) == asked.Form.To
+	}
+	if shown.AsOf = "at the end of " + shown.Month; now.AsOf != nil && !toTheEnd(now.AsOf) {
+		shown.AsOf = "on " + now.AsOf.In(month.Location()).Format("2 January 2006")
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
@@ -122,10 +127,16 @@ func readReport(v *visit, shown *reportView, month figures) error {
 			shown.Charts = append(shown.Charts, c)
 		}
 	}
-	for _, source := range slices.Concat(now.Sources, now.Costs.sources) {
-		why := network(source.PlatformName) + ", " + nameOr(string(source.Name), "a page whose name is not known here") + ": " + string(source.Reason)
-		if source.Reason != "" && source.Status != analytics.SourceUnsupported && !slices.Contains(shown.Missing, why) {
-			shown.Missing = append(shown.Missing, why)
+	for _, source := range now.Sources {
+		at, why := network(source.PlatformName), whyMissing(source)
+		switch over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected; {
+		case over && toTheEnd(source.LastRead): // what came after the month is no matter of its report
+			continue
+		case source.Status == analytics.SourceReconnect: // the platform's own words are for the agency
+			why = sourceSays(source.Status, at)
+		}
+		if why != "" {
+			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "a page whose name is not known here")+": "+why)
 		}
 	}
 	shown.Said = shown.sentences()
@@ -134,12 +145,12 @@ func readReport(v *visit, shown *reportView, month figures) error {
 
 // sentences say in words what the numbers say.
 func (r reportView) sentences() (said []string) {
-	asOf, sofar := "at the end of "+r.Month, ""
+	sofar := ""
 	if r.Open {
-		asOf, sofar = "on "+r.Today, " so far"
+		sofar = " so far"
 	}
 	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
-		figureNames["followers"]:  {r.Name + " had ", " followers " + asOf, " at the end of " + r.Earlier},
+		figureNames["followers"]:  {r.Name + " had ", " followers " + r.AsOf, " at the end of " + r.Earlier},
 		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
 		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,8 +19,8 @@ import (
 func reportStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s, b := figuresStage(t, "agency")
-	over := analytics.Meta{TimeZone: "UTC", Complete: true, Sources: []analytics.Source{{
-		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: "reconnect", Reason: "A person has to connect it again.",
+	over := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30)), Sources: []analytics.Source{{
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 1, Name: "The page", Status: "reconnect", Reason: "HTTP 400, code 190/463.",
 	}}}
 	data := analytics.AccountFollowers{}
 	data.Total.Followers = analytics.Total{Value: new(int64(12340)), Previous: new(int64(12000)), Change: new(int64(340)), ChangePct: new(2.83)}
@@ -38,11 +39,36 @@ func reportStage(t *testing.T) (*stage, *browser) {
 		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Name: "Harbour", Reason: "Of views, 4 of 30 days were read.",
-	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: analytics.SourceUnsupported, Reason: "It gives none."},
-		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour", Reason: "Of views, 4 of 30 days were read.",
+	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reason: "It gives none."},
+		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b
+}
+
+func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
+
+// A report names the day of which its followers are, and what is not read; it is silent about what came after the month.
+func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	data := followers(63281)
+	source := analytics.Source{
+		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 9, Name: "Marrow", Status: analytics.SourceOK,
+		LastRead: new(september(2)), Paused: readmodels.NoSubscriptionRuns,
+	}
+	shown := func() page {
+		meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: source.LastRead, Sources: []analytics.Source{source}}
+		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
+		return b.get("/console/clients/" + bakery + "/report")
+	}
+	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+readmodels.NoSubscriptionRuns)
+	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
+	shown().says(http.StatusOK, "TikTok, Marrow: TikTok does not let us in any more.")
+	source.LastRead = new(september(30))
+	complete := shown()
+	complete.says(http.StatusOK, "had 63,281 followers at the end of September 2026.")
+	require.NotContains(t, complete.Body.String(), "TikTok does not let us in any more.", "the sign-in was lost later")
 }
 
 func TestAMonthAsAPageForTheClient(t *testing.T) {
@@ -56,10 +82,11 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"Posts gained 70 video views. Nothing to compare it with yet.", "Pages connected in this range count from their first reading.",
 		"Facebook, Harbour: Of views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "the full prices of the clients that have it", "No page views are read from LinkedIn, so it has no row.",
-		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
+		"LinkedIn, The page: LinkedIn does not let us in any more. Someone must sign in there again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
-	require.Equal(t, 1, strings.Count(page.Body.String(), "A person has to connect it again."))
+	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in there again."))
+	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
 	b.get("/console/clients/"+bakery+"/report?month=2026-09&from=2026-09-01&to=2026-09-07").says(http.StatusOK, "Harbour Bakery, September 2026",
@@ -111,7 +138,7 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 		before := s.answers["GET /auth/"+path+"/2026-09-01/2026-09-30/all"]
 		s.answers["GET /auth/"+path+"/2026-10-01/2026-10-31/all"] = func(p api.Principal, r *http.Request) (int, any) {
 			status, body := before(p, r)
-			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC"}}
+			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}}
 		}
 	}
 	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month is not over",

@@ -28,6 +28,7 @@ var words = template.FuncMap{
 	"seconds":    lasting,
 	"capital":    capital,
 	"plain":      plain,
+	"missing":    whyMissing,
 	"reason":     reasonWords,
 	"counted":    func(n any, one, many string) string { return counted(whole(n), one, many) },
 	"scopes":     func(ids []string) string { return strings.Join(scopeNames(ids), ", ") },

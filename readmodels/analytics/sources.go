@@ -315,7 +315,7 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 	case !f.connected:
 		s.Status, why = SourceDisconnected, f.notConnected
 	case f.state == domain.ConnectionReconnect:
-		s.Status, why = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
+		s.Status, why = SourceReconnect, sentence("Its connection must be authorized again", f.stateReason)
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, why = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
@@ -335,9 +335,12 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 	return s
 }
 
+// NoSubscriptionRan is the reason where no subscription ran in the whole range.
+const NoSubscriptionRan = "No subscription ran in this range, and without one nothing is read."
+
 func (f sourceFacts) unsubscribedOr(reason string) string {
 	if !f.subscribed {
-		return "No subscription ran in this range, and without one nothing is read."
+		return NoSubscriptionRan
 	}
 	return reason
 }

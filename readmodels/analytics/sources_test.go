@@ -124,7 +124,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"token refused": {
 			reads:  whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
-			status: analytics.SourceReconnect, reason: "Its connection must be authorised again: password changed.",
+			status: analytics.SourceReconnect, reason: "Its connection must be authorized again: password changed.",
 		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
 			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
