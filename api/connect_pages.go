@@ -299,7 +299,9 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 			case reading.Class == string(readmodels.PlatformPaused):
 				says, soon = "not read yet. "+string(reading.Reason), false
 			case reading.Reason != "":
-				says, soon = notRead(platforms.Class(reading.Class), connect.Shown(page.PID))
+				words, known := notRead[platforms.Class(reading.Class)]
+				words = cmp.Or(words, "not read yet: something went wrong on the way. It is tried again by itself.")
+				says, soon = strings.ReplaceAll(words, "%s", connect.Shown(page.PID)), !known
 			}
 		}
 		waits = waits || soon
@@ -309,24 +311,15 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 }
 
 // notRead tells the person who connected a page why it was not read and what to do, in plain words: the codes of the platform are for those
-// who run the service. Soon: it may be read by itself in a moment.
-func notRead(class platforms.Class, network string) (says string, soon bool) {
-	switch class {
-	case platforms.ClassReconnect:
-		return "not read: " + network + " did not let us in. Start again, and sign in there once more.", false
-	case platforms.ClassPermission:
-		return "not read: a permission is missing. Start again, and leave everything ticked at " + network + ". At a page you must be one of its administrators.", false
-	case platforms.ClassThrottled:
-		return "not read yet: " + network + " answers no more questions for now. It is read by itself as soon as it does. You need not do anything.", false
-	case platforms.ClassNotFound:
-		return "not read: " + network + " does not show it to you. Look there whether it still exists, and whether you may see its figures.", false
-	case platforms.ClassBlocked:
-		return "not read: " + network + " gives no figures of it, by rules of its own. Look at the account there.", false
-	case platforms.ClassInvalid:
-		return "not read: " + network + " did not understand us. Tell the person who sent you here: you cannot fix this yourself.", false
-	default:
-		return "not read yet: something went wrong on the way. It is tried again by itself.", true
-	}
+// who run the service. %s: the platform. A page of another class may be read by itself in a moment.
+var notRead = map[platforms.Class]string{
+	platforms.ClassReconnect: "not read: %s did not let us in. Start again, and sign in there once more.",
+	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything ticked at %s. " +
+		"At a page you must be one of its administrators.",
+	platforms.ClassThrottled: "not read yet: %s answers no more questions for now. It is read by itself as soon as it does. You need not do anything.",
+	platforms.ClassNotFound:  "not read: %s does not show it to you. Look there whether it still exists, and whether you may see its figures.",
+	platforms.ClassBlocked:   "not read: %s gives no figures of it, by rules of its own. Look at the account there.",
+	platforms.ClassInvalid:   "not read: %s did not understand us. Tell the person who sent you here: you cannot fix this yourself.",
 }
 
 // maxConnectForm bounds a choice: a thousand keys of pages.
