@@ -3,10 +3,13 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // Due names the accounts of a queue that are due and that the platform's quota has room for until the next look, the most
@@ -83,4 +86,97 @@ func opOf(queue domain.FetchQueue) string {
 		return "video_list"
 	}
 	return "user_info"
+}
+
+// countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
+const countedFor = 10 * time.Second
+
+// countedDemand is a demand and when it was counted.
+type countedDemand struct {
+	Demand
+	at time.Time
+}
+
+// demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
+// maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
+func (c *Collector) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
+	last, ok := c.demands.Load(platform)
+	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
+		last := last.(countedDemand) //nolint:forcetypeassert // demandNow stores these
+		if age := now.Sub(last.at); age >= 0 && age < countedFor && last.total() >= len(tasks) {
+			return last.Demand, nil
+		}
+	}
+	return c.demandNow(ctx, platform, now)
+}
+
+// total is how many connections there are of all types.
+func (d Demand) total() (n int) {
+	for _, connections := range d.Connections {
+		n += connections
+	}
+	return n
+}
+
+// demandNow is what reads a platform now.
+func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
+	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}
+	if err == nil && platform == domain.LinkedIn && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
+		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+	}
+	if err == nil {
+		c.demands.Store(platform, countedDemand{demand, now})
+	}
+	return demand, err
+}
+
+func ofAccount(q quota.Rate) bool { return q.Scope == platforms.ScopeAccount }
+
+// slowest is the pace of the accounts of a type that are read least often.
+func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Rate) Pace {
+	slowest := PaceOf(kind, account, d, quotas)
+	for _, d.Together = range d.members {
+		if pace := PaceOf(kind, account, d, quotas); d.Together[account] > 0 && pace.Every > slowest.Every {
+			slowest = pace
+		}
+	}
+	return slowest
+}
+
+// tellPaces says, in the log, how often connections are read, at the start and when it changes.
+func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
+	for account, n := range d.Connections {
+		key := paceKey{queue, account}
+		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
+		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
+			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
+			if pace.Quota.Assumed {
+				logger.WarnContext(ctx, "connections are read as seldom as an app in development must: the platform publishes no quota, "+
+					"and none is set. An approved app has more: set what its page there says", "pace", pace.String(),
+					"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
+				continue
+			}
+			logger.InfoContext(ctx, "connections are read", "pace", pace.String())
+		}
+	}
+}
+
+type paceKey struct {
+	domain.FetchQueue
+	account domain.AccountType
+}
+
+// Slowest returns, of each kind of fetching and platform that has connections, the pace of those that are read least often, as it was
+// when this process looked last.
+func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
+	slowest := map[domain.FetchQueue]Pace{}
+	c.paceSaid.Range(func(key, said any) bool {
+		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
+		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
+			slowest[queue] = pace
+		}
+		return true
+	})
+	return slowest
 }

@@ -1,10 +1,8 @@
 package collect
 
 import (
-	"context"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strconv"
 	"time"
 
@@ -165,95 +163,89 @@ func mixed(h uint64) uint64 {
 // CallsADay is what readings of this pace cost.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
-const countedFor = 10 * time.Second
+// callsOfMemberPost is how many calls a post of a LinkedIn profile takes: there is no batch, and no half reading.
+const callsOfMemberPost = 7
 
-// countedDemand is a demand and when it was counted.
-type countedDemand struct {
-	Demand
-	at time.Time
+var callsOf = map[string]map[source]int{
+	domain.FetchAccounts: {
+		{domain.Facebook, 0}: 2, {domain.Instagram, 0}: 5, {domain.LinkedIn, domain.LinkedInProfile}: 7,
+		{domain.LinkedIn, domain.LinkedInCompanyPage}: 3, {domain.TikTok, 0}: 1,
+	},
+	domain.FetchPosts: {
+		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 35,
+		{domain.LinkedIn, domain.LinkedInCompanyPage}: 2, {domain.TikTok, 0}: 2,
+	},
 }
 
-// demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
-// maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
-func (c *Collector) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
-	last, ok := c.demands.Load(platform)
-	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
-		last := last.(countedDemand) //nolint:forcetypeassert // demandNow stores these
-		if age := now.Sub(last.at); age >= 0 && age < countedFor && last.total() >= len(tasks) {
-			return last.Demand, nil
-		}
-	}
-	return c.demandNow(ctx, platform, now)
+// CallsOf is how many calls a reading takes, as measured (a test measures them again): of an account's totals
+// without its demographics, and of its posts where five are due.
+func CallsOf(kind string, platform domain.Platform, account domain.AccountType) int {
+	return callsOf[kind][source{platform, account}]
 }
 
-// total is how many connections there are of all types.
-func (d Demand) total() (n int) {
-	for _, connections := range d.Connections {
-		n += connections
-	}
-	return n
+type source struct {
+	platform domain.Platform
+	account  domain.AccountType // LinkedIn only
 }
 
-// demandNow is what reads a platform now.
-func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
-	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
-	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}
-	if err == nil && platform == domain.LinkedIn && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
-		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
+func (p Pace) String() string {
+	reading := " a reading"
+	switch p.Account {
+	case domain.LinkedInProfile:
+		reading += " of a profile"
+	case domain.LinkedInCompanyPage:
+		reading += " of a company page"
 	}
-	if err == nil {
-		c.demands.Store(platform, countedDemand{demand, now})
+	if p.Quota.Calls == 0 {
+		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+reading)
 	}
-	return demand, err
+	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
+	if p.Sharing > 1 {
+		quota += fmt.Sprintf(" for %d connections", p.Sharing)
+	}
+	if p.Quota.Assumed {
+		quota += " (taken for an app in development, as LEDGERBOARD_QUOTAS sets none)"
+	}
+	return fmt.Sprintf("every %s: %s, %d%s", spoken(p.Every), quota, p.Calls, reading)
 }
 
-func ofAccount(q quota.Rate) bool { return q.Scope == platforms.ScopeAccount }
-
-// slowest is the pace of the accounts of a type that are read least often.
-func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Rate) Pace {
-	slowest := PaceOf(kind, account, d, quotas)
-	for _, d.Together = range d.members {
-		if pace := PaceOf(kind, account, d, quotas); d.Together[account] > 0 && pace.Every > slowest.Every {
-			slowest = pace
-		}
-	}
-	return slowest
-}
-
-// tellPaces says, in the log, how often connections are read, at the start and when it changes.
-func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
-	for account, n := range d.Connections {
-		key := paceKey{queue, account}
-		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
-		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
-			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
-			if pace.Quota.Assumed {
-				logger.WarnContext(ctx, "connections are read as seldom as an app in development must: the platform publishes no quota, "+
-					"and none is set. An approved app has more: set what its page there says", "pace", pace.String(),
-					"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
-				continue
-			}
-			logger.InfoContext(ctx, "connections are read", "pace", pace.String())
-		}
+func perWindow(window time.Duration) string {
+	switch window {
+	case day:
+		return "a day"
+	case time.Hour:
+		return "an hour"
+	case time.Minute:
+		return "a minute"
+	default:
+		return "in " + spoken(window)
 	}
 }
 
-type paceKey struct {
-	domain.FetchQueue
-	account domain.AccountType
+// spoken is a time in its largest unit that leaves little away.
+func spoken(d time.Duration) string {
+	switch {
+	case d%day == 0:
+		return counted(int(d/day), "day")
+	case d >= 6*time.Hour:
+		return counted(int((d+time.Hour/2)/time.Hour), "hour")
+	case d%time.Hour == 0:
+		return counted(int(d/time.Hour), "hour")
+	case d%time.Minute == 0 || d > 10*time.Minute:
+		return counted(int((d+time.Minute/2)/time.Minute), "minute")
+	default:
+		return counted(int((d+time.Second/2)/time.Second), "second")
+	}
 }
 
-// Slowest returns, of each kind of fetching and platform that has connections, the pace of those that are read least often, as it was
-// when this process looked last.
-func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
-	slowest := map[domain.FetchQueue]Pace{}
-	c.paceSaid.Range(func(key, said any) bool {
-		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
-		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
-			slowest[queue] = pace
-		}
-		return true
-	})
-	return slowest
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits + " " + what + "s"
 }

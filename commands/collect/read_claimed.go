@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -165,4 +166,50 @@ func (r *round) flush(ctx context.Context) error {
 func (r *round) store(ctx context.Context) {
 	err := r.States.Record(context.WithoutCancel(ctx), r.claim, r.results)
 	r.results, r.stored = r.results[:0], errors.Join(r.stored, err)
+}
+
+// defaultParallel is that of [Config].Parallel.
+const defaultParallel = 32
+
+// parallel is how many of a claim's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
+// Begun together, each would get some of its calls, and none would be whole.
+func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
+	calls := 0
+	for _, task := range tasks {
+		calls = max(calls, CallsOf(queue.Kind, queue.Platform, task.AccountType))
+	}
+	for _, q := range c.Budget.Rates(queue.Platform) {
+		if q.Scope == platforms.ScopeApp && q.AtOnce < calls*min(c.Parallel, len(tasks)) {
+			return 1
+		}
+	}
+	return c.Parallel
+}
+
+// lookForPauses is how often work that runs looks whether an operator has paused a connection.
+const lookForPauses = time.Second
+
+// pausedConnections remembers for a moment what is paused: claims with many connections ask before each one.
+type pausedConnections struct {
+	mu      sync.Mutex
+	asked   time.Time
+	present map[int64]bool
+}
+
+// held tells whether an operator has paused a connection. What is claimed already is left alone too; a reading that has begun
+// comes to its end. While pauses cannot be asked for, the last answer holds.
+func (c *Collector) held(ctx context.Context, connection int64) bool {
+	p := &c.paused
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.asked) >= lookForPauses {
+		present, err := c.Connections.Paused(ctx)
+		if err != nil {
+			c.Logger.WarnContext(ctx, "it is not known which connections are paused", "error", err)
+		} else {
+			p.present = present
+		}
+		p.asked = now
+	}
+	return p.present[connection]
 }

@@ -2,6 +2,8 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -150,4 +152,144 @@ func (c *Collector) swap(held context.Context, ref string, u pendingRotation, se
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
 	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
+}
+
+// SecretStore keeps sealed secrets; it is never the log.
+type SecretStore interface {
+	Get(ctx context.Context, ref string) ([]byte, error)
+	// GetMany returns those of the refs that are there and open.
+	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
+	// Lease keeps other processes away from the secret until release. Held does not end with ctx: it ends at
+	// the release, or before when others may not be kept away any more.
+	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
+	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
+	// there, and stays. With a zero times.Taken it counts as taken when the old one was.
+	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
+}
+
+// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the readings of tokens
+// come too late.
+const lastMoment = 5 * time.Minute
+
+// alone keeps others away from a connection's tokens until release, in the process by a lock and among
+// processes by a lease, because TikTok's refresh token works once: two renewals at a time would lose the
+// connection. Held is as with [SecretStore].
+func (c *Collector) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
+	unlock, err := c.locks.Lock(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, end, err := c.Secrets.Lease(ctx, ref)
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return held, func() { end(); unlock() }, nil
+}
+
+// access returns the tokens to read the account with: those that were read with those of the whole claim, or they are
+// read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
+// renewed.
+func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+	var stored commands.StoredTokens
+	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
+		var err error
+		if stored, _, err = c.load(ctx, f.SecretRef); err != nil {
+			return stored, err
+		}
+	}
+	if stored.ExpiresAt.IsZero() || c.Now().Add(lastMoment).Before(stored.ExpiresAt) {
+		return stored, nil
+	}
+	renewed, err := c.renew(ctx, f, stored)
+	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || c.Now().Before(stored.ExpiresAt)) {
+		return stored, nil // it is good until it is refused, and what is wrong may pass until then
+	}
+	return renewed, err
+}
+
+func (c *Collector) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
+	if ref == "" {
+		return stored, nil, errNoToken
+	}
+	raw, err = c.Secrets.Get(ctx, ref)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return stored, nil, errors.Join(errNoToken, err)
+	}
+	if err != nil {
+		return stored, nil, fmt.Errorf("read tokens of connection: %w", err)
+	}
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		return stored, nil, errors.New("read tokens of connection: the stored secret is not one of ours")
+	}
+	return stored, raw, nil
+}
+
+// verified notes with the stored tokens whose they are. If that fails they are asked again the next time.
+func (c *Collector) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
+	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
+}
+
+// annotate notes with the stored tokens what the platform has said of them. It waits for renewals of the same tokens: a
+// note that came between what a renewal replaces and its storing would pass for a sign-in, and the renewed token be lost.
+func (c *Collector) annotate(ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens)) {
+	held, release, err := c.alone(ctx, f.SecretRef)
+	if err != nil {
+		c.Logger.WarnContext(ctx, "what a platform said of a token was not noted", "connection", f.ConnectionID, "error", err)
+		return
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(held, storeTry)
+	defer cancel()
+	stored, raw, err := c.load(ctx, f.SecretRef)
+	if err != nil || stored.AccessToken != tokens.AccessToken {
+		return // somebody else's by now
+	}
+	note(&stored)
+	sealed, err := commands.EncodeTokens(stored)
+	if err == nil {
+		err = c.Secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
+	}
+	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
+		c.Logger.WarnContext(ctx, "what a platform said of a token was not noted", "connection", f.ConnectionID, "error", err)
+	}
+}
+
+// newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
+func (c *Collector) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	stored, _, err := c.load(ctx, f.SecretRef)
+	if err == nil && stored.AccessToken == failed.AccessToken {
+		err = platforms.ErrNoRefresh
+	}
+	return stored, err
+}
+
+// inspect asks what tokens may do and until when, and notes it with them; they come back with it. A platform that does not say
+// is not asked.
+func (c *Collector) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+	at := target(f.ConnectedAccount, stored)
+	inspector, ok := f.client.(platforms.Inspector)
+	if !ok || !inspector.Inspects(at) {
+		return stored, nil
+	}
+	facts, err := inspector.Inspect(ctx, at)
+	if err != nil {
+		return stored, err
+	}
+	note := func(t *commands.StoredTokens) {
+		t.Granted, t.DataAccessUntil = facts.Granted, facts.DataAccessUntil
+		if !facts.ExpiresAt.IsZero() {
+			t.ExpiresAt = facts.ExpiresAt
+		}
+	}
+	c.annotate(ctx, f, stored, note)
+	note(&stored)
+	return stored, nil
+}
+
+// inspects tells whether a platform says what tokens may do, whose tokens are looked at every day then although none is renewed.
+func (c *Collector) inspects(platform domain.Platform) bool {
+	client, err := c.Clients.For(platform)
+	inspector, ok := client.(platforms.Inspector)
+	return err == nil && ok && inspector.Inspects(platforms.Target{})
 }
