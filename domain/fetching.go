@@ -126,6 +126,9 @@ const (
 	ConnectionReconnect = "reconnect" // the platform refused the token for good; a person must sign in again
 )
 
+// ActorMeta is who the trail names for what Meta has us do: a person removed our app there, or wants to be forgotten.
+const ActorMeta = "system:meta"
+
 // ConnectionStateChanged says that a connection began or ceased to work. It is appended once per
 // change, on `operations` under the agency's key.
 type ConnectionStateChanged struct {

@@ -126,7 +126,7 @@ const platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then ''
+		       case when not s.connected then coalesce(` + endedAtPlatform + `, '')
 		            when ` + awaitsSignIn + ` then st.reason
 		            else coalesce(` + Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
@@ -161,7 +161,7 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
 				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
-			if p.State == PlatformDisconnected {
+			if p.State == PlatformDisconnected && p.Reason == "" {
 				p.Reason = domain.OptionalText(NotConnected(domain.DirectorySocialAccount{
 					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
 				}))

@@ -165,7 +165,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	const told, here = "It is not connected in the main application.", "It was disconnected here. Connect it again to have it read."
+	const told, here = "It is not connected in the main application.", "It is not connected here any more. Connect it again to have it read."
 	registered := domain.RegisteredConnection(agencyA, domain.Facebook, 0, "ext")
 	for connection, want := range map[domain.DirectoryConnection]string{
 		{ID: 105, SecretRef: "connection/105"}:                                     told,
@@ -187,6 +187,20 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		erased := commands.EraseDraft(domain.KindConnection, strconv.FormatInt(connection.ID, 10), time.Now().Add(time.Hour))
 		require.NoError(t, log.Append(t.Context(), erased))
 		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
+
+		// That the person had removed our app is the reason, what a fetcher met is not. Only sign-ins here are of our app.
+		if want == told {
+			continue
+		}
+		const removed = "The person who connected this page removed our app at Facebook. Connect it again."
+		for at, actor := range []string{"system:fetcher", domain.ActorMeta} {
+			state := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+				ConnectionID: connection.ID, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: removed, At: entityDay.Add(time.Duration(at) * time.Second),
+			}, entityDay)
+			state.Envelope.Audit.Actor = actor
+			require.NoError(t, log.Append(t.Context(), state))
+			require.Equal(t, actor == domain.ActorMeta, why() == removed, "connection %d, %s", connection.ID, actor)
+		}
 	}
 }
 

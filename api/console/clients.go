@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -120,9 +121,7 @@ func needsYou(v *visit) (all []concern, err error) {
 	}
 	sources := map[string][]analytics.Source{}
 	for _, s := range meta.Sources {
-		if s.Status != analytics.SourceDisconnected { // somebody meant it
-			sources[s.AccountID] = append(sources[s.AccountID], s)
-		}
+		sources[s.AccountID] = append(sources[s.AccountID], s)
 	}
 	var unseen, missing []concern
 	for _, board := range boards {
@@ -132,7 +131,13 @@ func needsYou(v *visit) (all []concern, err error) {
 				name + ": no one can open the board", "It is open, but no one is on its list.", clientPath(board.SubAccountID, "board"),
 			})
 		}
-		for _, s := range analytics.Gravest(sources[board.SubAccountID]) {
+		ofClient := sources[board.SubAccountID]
+		if why := whyUnread(ofClient); why != "" {
+			missing = append(missing, concern{name + ": nothing is read any more", why, clientPath(board.SubAccountID, "connections")})
+			continue
+		}
+		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { return s.Status == analytics.SourceDisconnected }) // somebody meant it
+		for _, s := range analytics.Gravest(ofClient) {
 			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
 			case says == "":
@@ -146,6 +151,21 @@ func needsYou(v *visit) (all []concern, err error) {
 		}
 	}
 	return append(append(all, unseen...), missing...), nil
+}
+
+// whyUnread says why none of a client's accounts is read; "": some are, there are none, or a sign-in is awaited.
+func whyUnread(sources []analytics.Source) (why string) {
+	for _, s := range sources {
+		switch {
+		case s.Status == analytics.SourceDisconnected:
+			why = cmp.Or(why, "None of its pages and profiles is connected any more. The page of its connections says why.")
+		case s.Paused == "":
+			return ""
+		default:
+			why = s.Paused
+		}
+	}
+	return why
 }
 
 // allBoards are those of all clients.

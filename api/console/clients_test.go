@@ -84,6 +84,24 @@ func TestClientsStandAsRows(t *testing.T) {
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
+	// A client of whom nothing is read any more is among them, with why, and once.
+	source := func(client string, status analytics.SourceStatus, paused string) analytics.Source {
+		return analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
+	}
+	const unpaid = "No subscription runs, and without one nothing is read."
+	for why, sources := range map[string][]analytics.Source{
+		unpaid: {source(bakery, analytics.SourceOK, unpaid), source(bakery, analytics.SourcePartial, unpaid), source(bakery, analytics.SourceDisconnected, "")},
+		"None of its pages and profiles is connected any more.": {source(bakery, analytics.SourceDisconnected, "")},
+		"": {source(bakery, analytics.SourceDisconnected, ""), source(bakery, analytics.SourceOK, "")},
+	} {
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: append(sources, source(mill, analytics.SourceOK, ""))})
+		home := b.get("/console")
+		home.says(http.StatusOK, why)
+		require.Equal(t, why != "", strings.Contains(home.Body.String(), "Harbour Bakery: nothing is read any more"), why)
+		require.NotContains(t, home.Body.String(), "figures are missing")
+		require.NotContains(t, home.Body.String(), "Old Mill: ")
+	}
+
 	later := b.get("/console?q=mill&cursor=c")
 	later.says(http.StatusOK, `value="mill"`)
 	require.NotContains(t, later.Body.String(), "Needs you")

@@ -51,6 +51,9 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms(), Fault: fault}
 	for _, p := range list {
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", connect.Shown(p.Platform))
+		if p.State == readmodels.PlatformDisconnected {
+			says = string(p.Reason) // in our words, too
+		}
 		c := connection{ConnectedPlatform: p, Says: says, Well: p.State == readmodels.PlatformOK}
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
@@ -64,8 +67,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 
 // stateWords are how a connected account is, and what to do, in our words: those of the platform stand behind it. %s: the platform.
 var stateWords = map[readmodels.PlatformState]string{
-	readmodels.PlatformDisconnected: "It is not connected, and nothing new is read. Connect it again to have it read.",
-	readmodels.PlatformReconnect:    "%s does not let us in any more. Someone must sign in there again. Figures that were read stay.",
+	readmodels.PlatformReconnect: "%s does not let us in any more. Someone must sign in there again. Figures that were read stay.",
 	readmodels.PlatformPaused: "It is not read from %s at the moment: the operator of this service has paused it. " +
 		"Figures that were read stay.",
 	readmodels.PlatformUnsubscribed: "It is not read, because no subscription runs.",

@@ -47,6 +47,11 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	page.says(http.StatusOK, "LinkedIn does not let us in any more.", "A permission is missing.", "It is not read from LinkedIn at the moment: the operator of this service has paused it.", "It is read.",
 		"Its first reading is about to come.", `data-refresh="3"`, "&lt;b onclick=")
 	require.NotContains(t, page.Body.String(), "<b onclick", "a page's name is no markup")
+	all = []readmodels.ConnectedPlatform{{State: readmodels.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
+	s.answer("GET /api/platforms", all, nil)
+	gone := b.get(linked)
+	gone.says(http.StatusOK, "</span> The person removed our app at Facebook.")
+	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)

@@ -14,9 +14,6 @@ type MetaCalls interface {
 	Signed(raw string) ([]platforms.SignedRequest, error)
 }
 
-// metaActor is who the trail names for what Meta has us do.
-const metaActor = "system:meta"
-
 // HearsMeta tells whether Meta may call: the secret of one of its apps is configured.
 func (c *Connect) HearsMeta() bool { return c.Meta != nil }
 
@@ -80,7 +77,7 @@ func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) e
 			continue
 		}
 		draft := awaitsSignIn(page.DirectorySocialAccount, now, reason)
-		draft.Envelope.Audit.Actor = metaActor
+		draft.Envelope.Audit.Actor = domain.ActorMeta
 		if err := c.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("record that a consent was taken back: %w", err)
 		}

@@ -119,7 +119,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
-			status: analytics.SourceDisconnected, reason: "It was disconnected here. Connect it again to have it read.",
+			status: analytics.SourceDisconnected, reason: "It is not connected here any more. Connect it again to have it read.",
 		},
 		"token refused": {
 			reads:  whole,
