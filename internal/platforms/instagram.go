@@ -2,8 +2,11 @@ package platforms
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -71,4 +74,246 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	return g.tokens(ctx, req, classifyGraph, call{
 		url: i.baseURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
 	})
+}
+
+// maxInstagramDays is the longest range of one Account call: each day costs a call.
+const maxInstagramDays = 92
+
+const (
+	edgeAccountInsights = "ig_user_insights"
+	maxReachDays        = 30 // one call's longest window
+	igWindow            = 28 // days of the long reach
+)
+
+// igTotals are the metrics that come as one total per window, and the names of their figures. Views
+// stand in for impressions, which are gone since 2025.
+var igTotals = []struct {
+	metric string
+	names  []string
+}{
+	{"views", []string{domain.MetricViews, domain.MetricImpressions}},
+	{"total_interactions", []string{domain.MetricEngagement}},
+	{"likes", []string{domain.MetricLikes}},
+	{"comments", []string{domain.MetricComments}},
+	{"shares", []string{domain.MetricShares}},
+}
+
+// igReading is one account reading in the making.
+type igReading struct {
+	*graph
+	reading
+	days []time.Time // Pacific midnights, oldest first
+
+	answered bool     // some total has a value
+	unknown  []string // metrics that the platform does not know
+}
+
+// setDays: without a range yesterday and today; today's totals are replaced by later readings.
+func (r *igReading) setDays() error {
+	today := r.dayOf(r.now())
+	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
+	if !r.req.Since.IsZero() {
+		first, end = r.req.days(r.now(), r.dayOf)
+	}
+	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
+		if len(r.days) == maxInstagramDays {
+			return invalid(r.platform, "ig_user", "a range of more than %d days must be asked for in slices", maxInstagramDays)
+		}
+		r.days = append(r.days, day)
+	}
+	return nil
+}
+
+func (r *igReading) node(ctx context.Context) error {
+	fields := "id,followers_count,media_count"
+	if r.t.InstagramLogin {
+		fields = "user_id," + fields
+	}
+	var user struct {
+		ID        text  `json:"id"`
+		UserID    text  `json:"user_id"`
+		Followers count `json:"followers_count"`
+		Media     count `json:"media_count"`
+	}
+	if err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user); err != nil {
+		return err
+	}
+	if err := about(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
+		return err
+	}
+	r.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
+	r.total(domain.MetricPosts, domain.Stock, "media_count", user.Media)
+	return nil
+}
+
+func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
+	return r.insights(ctx, insightCall{op: op, edge: edgeAccountInsights, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
+}
+
+// series asks for daily values of the days from first to last, now at the latest.
+func (r *igReading) series(first, last time.Time) url.Values {
+	end := last.AddDate(0, 0, 1)
+	if now := r.now(); end.After(now) {
+		end = now
+	}
+	return url.Values{"period": {"day"}, "since": {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)}}
+}
+
+// window asks for one total of those days. metric_type must be named: without it the answer is empty, not an error.
+func (r *igReading) window(first, last time.Time) url.Values {
+	q := r.series(first, last)
+	q.Set("metric_type", "total_value")
+	return q
+}
+
+// dailyReach reads the only daily series there is.
+func (r *igReading) dailyReach(ctx context.Context) error {
+	for from := 0; from < len(r.days); from += maxReachDays {
+		days := r.days[from:min(from+maxReachDays, len(r.days))]
+		first, last := days[0], days[len(days)-1]
+		answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.series(first, last))
+		r.unknown = append(r.unknown, answer.refused...)
+		for _, i := range answer.data {
+			for _, v := range i.Values {
+				day, dated := r.pacificDay(v.EndTime)
+				asked := !day.Before(first) && !day.After(last)
+				if value := v.Value.total(); dated && asked && value.ok && i.Name == "reach" {
+					r.got.add(reachFigure(value.n, "day", day))
+				}
+			}
+		}
+		if err != nil {
+			return r.snap.absorb(err, domain.MetricReach)
+		}
+	}
+	return nil
+}
+
+// windowReach reads the people reached in 28 days: the platform's own number, never a sum.
+func (r *igReading) windowReach(ctx context.Context) error {
+	last := r.days[len(r.days)-1]
+	answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.window(last.AddDate(0, 0, 1-igWindow), last))
+	for _, i := range answer.data {
+		if value := totalValue(i); i.Name == "reach" && value.ok {
+			r.got.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
+		}
+	}
+	if err != nil {
+		return r.snap.absorb(err, domain.MetricReach)
+	}
+	return nil
+}
+
+func reachFigure(value int64, window string, day time.Time) domain.Figure {
+	return domain.Figure{
+		Name: domain.MetricReach, Kind: domain.Rolling, Source: "reach", Window: window, Day: day.Format(time.DateOnly), Value: value,
+	}
+}
+
+// totals reads each day's totals with a call of its own.
+func (r *igReading) totals(ctx context.Context) error {
+	var metrics, names []string
+	for _, m := range igTotals {
+		metrics, names = append(metrics, m.metric), append(names, m.names...)
+	}
+	for _, day := range slices.Backward(r.days) { // newest first: when quota ends, the old days are missing
+		answer, err := r.ask(ctx, "ig_totals", metrics, r.window(day, day))
+		r.unknown = append(r.unknown, answer.refused...)
+		for _, i := range answer.data {
+			r.dayTotal(i, day)
+		}
+		if err != nil {
+			if r.answered {
+				names = nil // the metrics are there, for fewer days
+			}
+			return r.snap.absorb(err, names...)
+		}
+	}
+	return nil
+}
+
+func (r *igReading) dayTotal(i insight, day time.Time) {
+	value := totalValue(i)
+	if !value.ok {
+		return
+	}
+	for _, m := range igTotals {
+		if m.metric != string(i.Name) {
+			continue
+		}
+		r.answered = true
+		for _, name := range m.names {
+			r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: m.metric, Day: day.Format(time.DateOnly), Value: value.n})
+		}
+	}
+}
+
+// totalValue is the total of an answer; a single value stands in where there is none. They are never
+// added: some answers carry both.
+func totalValue(i insight) count {
+	if i.TotalValue.ok && i.TotalValue.v.Value.ok {
+		return i.TotalValue.v.Value
+	}
+	if len(i.Values) == 1 {
+		return i.Values[0].Value.total()
+	}
+	return count{}
+}
+
+// missMetric names what a metric should have given and is in no figure.
+func (r *igReading) missMetric(metric string, names ...string) {
+	if slices.Contains(r.unknown, metric) {
+		r.missRest(ReasonUnsupported, "the platform does not know "+metric, names...)
+		return
+	}
+	r.missRest(ReasonEmpty, metric+" came without a value", names...)
+}
+
+const edgeDemographics = "ig_demographics"
+
+// demographics reads the followers' splits, one call each. They are withheld below about 100
+// followers. Newer versions may refuse the timeframe; it is left out then, and that is remembered.
+func (r *igReading) demographics(ctx context.Context) error {
+	if !r.req.Demographics {
+		return nil
+	}
+	for _, facet := range []string{"age", "gender", "city", "country"} {
+		answer, err := r.facet(ctx, facet)
+		if err != nil {
+			return r.snap.absorb(err, "demographics")
+		}
+		r.snap.split(facet, facetValues(answer.data))
+	}
+	r.snap.missSplits("withheld: has the account 100 followers?")
+	return nil
+}
+
+func (r *igReading) facet(ctx context.Context, facet string) (insightAnswer, error) {
+	const timeframe = "timeframe"
+	metrics := []string{"follower_demographics"}
+	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
+	if r.refused.allows(edgeDemographics, r.t.ExternalID, timeframe) {
+		q.Set(timeframe, "this_month")
+		answer, err := r.ask(ctx, "ig_demographics", metrics, q)
+		if ClassOf(err) != ClassInvalid {
+			return answer, err
+		}
+		q.Del(timeframe)
+		r.refused.refuse(edgeDemographics, timeframe, r.t.ExternalID)
+	}
+	return r.ask(ctx, "ig_demographics", metrics, q)
+}
+
+func facetValues(data []insight) map[string]int64 {
+	out := map[string]int64{}
+	for _, i := range data {
+		for _, b := range i.TotalValue.v.Breakdowns {
+			for _, result := range b.Results {
+				if len(result.DimensionValues) == 1 && result.Value.ok {
+					out[string(result.DimensionValues[0])] = result.Value.n
+				}
+			}
+		}
+	}
+	return out
 }

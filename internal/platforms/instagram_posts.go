@@ -1,7 +1,12 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
+	"net/url"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // The lists of an account. Stories live for 24 hours only.
@@ -39,4 +44,114 @@ func mediaType(product, media text, otherwise string) string {
 	default:
 		return otherwise
 	}
+}
+
+// Metrics that are called otherwise here.
+const (
+	mediaSaves   = "saved"
+	reelAvgWatch = "ig_reels_avg_watch_time" // milliseconds
+)
+
+// figureOfMedia is what a metric of a media object is called here.
+func figureOfMedia(metric string) string {
+	switch metric {
+	case mediaSaves:
+		return domain.MetricSaves
+	case reelAvgWatch:
+		return domain.MetricAvgWatch
+	default:
+		return metric
+	}
+}
+
+// mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.
+// A story has no likes and comments, its replies are neither, and nobody can save it. What a kind does not know all the same is found out
+// and remembered.
+func mediaMetrics(kind string) []string {
+	switch kind {
+	case TypeReel:
+		return []string{"views", "reach", "likes", "comments", "shares", mediaSaves, reelAvgWatch}
+	case TypePhoto, TypeCarousel, TypeVideo, TypeAd:
+		return []string{"views", "reach", "likes", "comments", "shares", mediaSaves}
+	case TypeStory:
+		return []string{"views", "reach", "shares"}
+	default:
+		return nil
+	}
+}
+
+// PostMetrics implements [Client], with a call per media object: Instagram offers no batch. A type
+// that is not known is asked for first.
+func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	g := i.host(t)
+	if err := g.check("media_insights", t); err != nil {
+		return nil, err
+	}
+	return eachPost(ctx, t, posts, g.media)
+}
+
+// mediaNode is what the object itself tells.
+type mediaNode struct {
+	MediaType   text  `json:"media_type"`
+	ProductType text  `json:"media_product_type"`
+	Likes       count `json:"like_count"` // absent when the owner hides likes
+	Comments    count `json:"comments_count"`
+}
+
+// media reads one media object. Likes and comments are also on the object: they stay there when insights are
+// refused. Views stand in for impressions, clicks do not exist.
+func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
+	if !plainID(p.ID, "_") {
+		return failed(p, invalid(g.platform, "media_insights", "id is not a Graph id"))
+	}
+	var node mediaNode
+	readNode := func() error {
+		q := url.Values{"fields": {"id,media_type,media_product_type,like_count,comments_count"}}
+		return g.get(ctx, "media", t, p.ID, q, &node)
+	}
+	typed := mediaMetrics(p.Type) != nil
+	if !typed {
+		if err := readNode(); err != nil {
+			return failed(p, err)
+		}
+		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
+	}
+	asked := mediaMetrics(p.Type)
+	answer, refusal := g.insights(ctx, insightCall{
+		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
+	}, asked)
+	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
+		return failed(p, refusal)
+	}
+	values := map[string]*int64{}
+	for _, metric := range asked {
+		values[metric] = lifetimeTotal(answer.data, metric)
+	}
+	if p.Type != TypeStory && (values["likes"] == nil || values["comments"] == nil) {
+		if typed {
+			if err := readNode(); err != nil {
+				return failed(p, err)
+			}
+		}
+		values["likes"] = cmp.Or(values["likes"], node.Likes.ptr())
+		values["comments"] = cmp.Or(values["comments"], node.Comments.ptr())
+	}
+	snap := PostSnapshot{Post: p}
+	for _, metric := range asked {
+		reason, detail := ReasonEmpty, metric+" came without a value"
+		switch {
+		case refusal != nil:
+			reason, detail = reasonOf(ClassOf(refusal)), asError(refusal).detail()
+		case slices.Contains(answer.refused, metric):
+			reason, detail = ReasonUnsupported, "the platform does not know "+metric
+		}
+		snap.put(figureOfMedia(metric), values[metric], reason, detail)
+		if metric == domain.MetricViews {
+			snap.put(domain.MetricImpressions, values[metric], reason, detail)
+		}
+	}
+	if snap.Counts == (domain.Counts{}) && refusal != nil {
+		return failed(p, refusal)
+	}
+	return snap, nil
 }

@@ -1,8 +1,14 @@
 package platforms
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -114,4 +120,104 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
 		classifyLinkedInOAuth)
+}
+
+// Rest.li 2.0 query values: parentheses, commas and colons of the structure stay as
+// they are, only URNs inside are percent-encoded. url.Values would encode everything, so these build
+// raw query text.
+
+// urnIn is a URN inside of a path or a structure.
+func urnIn(urn string) string { return url.QueryEscape(urn) }
+
+// listOf is List(urn,urn).
+func listOf(urns []string) string {
+	encoded := make([]string, len(urns))
+	for i, urn := range urns {
+		encoded[i] = urnIn(urn)
+	}
+	return "List(" + strings.Join(encoded, ",") + ")"
+}
+
+// dateRange is (start:(…),end:(…)); the end day is not included.
+func dateRange(start, end time.Time) string {
+	return fmt.Sprintf("(start:%s,end:%s)", restliDay(start), restliDay(end))
+}
+
+func restliDay(t time.Time) string {
+	return fmt.Sprintf("(day:%d,month:%d,year:%d)", t.Day(), int(t.Month()), t.Year())
+}
+
+// timeIntervals asks for one element per day of [start, end).
+func timeIntervals(start, end time.Time) string {
+	return fmt.Sprintf("(timeRange:(start:%d,end:%d),timeGranularityType:DAY)", start.UnixMilli(), end.UnixMilli())
+}
+
+// isURN accepts urn:li:<kind>:<id>, the only kind of text that is put into a structure.
+func isURN(s string) bool {
+	return strings.HasPrefix(s, "urn:li:") && strings.Count(s, ":") == 3 && plainID(s, ":_-")
+}
+
+// linkedInError is LinkedIn's error body; `code` is not always there.
+type linkedInError struct {
+	Status      count `json:"status"`
+	ServiceCode count `json:"serviceErrorCode"`
+	Code        text  `json:"code"`
+	Message     text  `json:"message"`
+}
+
+// classifyLinkedIn classifies an answer: by the word in `code` first (the numbers are contradictory),
+// then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
+func classifyLinkedIn(ans answer) *Error {
+	good := ans.status >= 200 && ans.status < 300
+	if good && !bytes.Contains(ans.body, []byte(`"status"`)) {
+		return nil
+	}
+	var body linkedInError
+	said := json.Unmarshal(ans.body, &body) == nil && (body.Code != "" || body.Message != "")
+	switch {
+	case good && (!said || body.Status.n < http.StatusBadRequest):
+		return nil
+	case good: // an error that a gateway wrapped into a success
+		ans.status = int(body.Status.n)
+	case !said:
+		e := byStatus(ans)
+		if e.Class == ClassThrottled {
+			e.RetryAfter = cmp.Or(e.RetryAfter, proxyWait)
+		}
+		return e
+	}
+	return &Error{Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Words: string(body.Message)}
+}
+
+func (e linkedInError) class(status int) Class {
+	switch e.Code {
+	case "EXPIRED_ACCESS_TOKEN", "REVOKED_ACCESS_TOKEN", "INVALID_ACCESS_TOKEN":
+		return ClassReconnect
+	case "ACCESS_DENIED":
+		return ClassPermission
+	case "VERSION_MISSING", "NONEXISTENT_VERSION":
+		return ClassInvalid
+	}
+	switch status {
+	case http.StatusUnauthorized:
+		return ClassReconnect
+	case http.StatusForbidden:
+		return ClassPermission
+	case http.StatusNotFound:
+		return ClassNotFound // or a product that was not granted: the answer does not tell
+	default:
+		return statusClass(status)
+	}
+}
+
+// classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.
+func classifyLinkedInOAuth(ans answer) *Error {
+	var body struct {
+		Error       text `json:"error"`
+		Description text `json:"error_description"`
+	}
+	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
+		return classifyLinkedIn(ans)
+	}
+	return &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Words: string(body.Description)}
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const linkedInPage = 100 // posts to a page, the most there is
@@ -84,4 +87,127 @@ func (e linkedInPost) post() (Post, bool) {
 		p.Type = TypePhoto
 	}
 	return p, true
+}
+
+// memberPostMetrics are asked for of each post.
+var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves, since: "202604"})
+
+// maxShares is how many posts one call names: their URNs make the address long.
+const maxShares = 40
+
+// PostMetrics implements [Client].
+func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	urn, err := l.who("post_metrics", t)
+	if err != nil {
+		return nil, err
+	}
+	if urn == "" {
+		return eachPost(ctx, t, posts, l.memberPost)
+	}
+	return l.pagePosts(ctx, t, urn, posts)
+}
+
+// pagePosts reads posts of a company page. A post with no activity is left out of the answer and has
+// zeros: one of the two exceptions. A deleted post cannot be told from it.
+func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
+	var out []PostSnapshot
+	var good []Post
+	for _, p := range posts {
+		if _, ok := unionKey(p.ID); !ok {
+			out = append(out, PostSnapshot{Post: p, Err: invalid(l.platform, "page_posts", "id is not the URN of a share or ugcPost")})
+			continue
+		}
+		good = append(good, p)
+	}
+	r := liReading{linkedIn: l, reading: reading{t: t}, urn: urn}
+	for chunk := range slices.Chunk(good, maxShares) {
+		reply, err := r.shares(ctx, "page_posts", postLists(chunk))
+		if err != nil {
+			return out, err
+		}
+		byURN := map[string]shareElement{}
+		complete := reply.Elements.ok && !reply.cut()
+		for _, e := range reply.Elements.list {
+			id := string(e.Share + e.UGCPost)
+			complete = complete && id != "" // else it may have been one of those that were asked for
+			if !r.mine(e) {
+				e.Total = maybe[shareCounts]{} // it is named, so it has had activity, which is not told
+			}
+			byURN[id] = e
+		}
+		for _, p := range chunk {
+			out = append(out, sharePost(p, byURN, complete))
+		}
+	}
+	return out, nil
+}
+
+// postLists names shares and ugcPosts in their own lists.
+func postLists(posts []Post) string {
+	kinds := map[string][]string{}
+	for _, p := range posts {
+		key, _ := unionKey(p.ID)
+		kinds[key] = append(kinds[key], p.ID)
+	}
+	query := ""
+	if len(kinds["share"]) > 0 {
+		query += "&shares=" + listOf(kinds["share"])
+	}
+	if len(kinds["ugc"]) > 0 {
+		query += "&ugcPosts=" + listOf(kinds["ugc"])
+	}
+	return query
+}
+
+// sharePost reads a post out of an answer; complete tells that the answer is well-formed and holds
+// everything, so that a post that it leaves out has had no activity.
+func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
+	s := PostSnapshot{Post: p}
+	e, active := byURN[p.ID]
+	for _, m := range shareMetrics {
+		switch {
+		case m.name == domain.MetricEngagement: // it follows from its parts
+		case !active && complete:
+			*s.place(m.name) = new(int64)
+		default:
+			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty, "answered without a value")
+		}
+	}
+	return s
+}
+
+// memberPost reads a post of a profile, with a call per metric.
+func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
+	snap := PostSnapshot{Post: p}
+	key, ok := unionKey(p.ID)
+	if !ok {
+		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
+		return snap, nil
+	}
+	for _, m := range memberPostMetrics {
+		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
+		switch class := ClassOf(err); {
+		case err == nil:
+			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" came without a value")
+		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
+			return failed(p, err)
+		default:
+			snap.put(m.name, nil, reasonOf(class), asError(err).detail())
+		}
+	}
+	return snap, nil
+}
+
+// unionKey is how Rest.li names the kind of a post in a union: ugcPost is called ugc there.
+func unionKey(urn string) (string, bool) {
+	switch {
+	case !isURN(urn):
+		return "", false
+	case strings.HasPrefix(urn, "urn:li:share:"):
+		return "share", true
+	case strings.HasPrefix(urn, "urn:li:ugcPost:"):
+		return "ugc", true
+	default:
+		return "", false
+	}
 }

@@ -1,9 +1,14 @@
 package platforms
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -90,4 +95,184 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key",
 		classifyTikTok)
+}
+
+// tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
+// and the flat error of OAuth, where `error` is a word.
+type tikTokEnvelope struct {
+	Error       json.RawMessage `json:"error"`
+	Description text            `json:"error_description"`
+	Code        text            `json:"code"`
+	Message     text            `json:"message"`
+}
+
+// classifyTikTok classifies an answer of the API. A success is HTTP 200 and the code "ok"; `error` is
+// always there, so an answer without one is not TikTok's.
+func classifyTikTok(ans answer) *Error {
+	var envelope tikTokEnvelope
+	if json.Unmarshal(ans.body, &envelope) != nil {
+		return cmp.Or(byStatus(ans), malformed())
+	}
+	code, message := envelope.say()
+	switch {
+	case code == "ok" && ans.status == http.StatusOK:
+		return nil
+	case code == "" || code == "ok":
+		return cmp.Or(byStatus(ans), malformed())
+	default:
+		return &Error{Class: tikTokClass(code, ans.status), Code: code, Words: message}
+	}
+}
+
+func (e tikTokEnvelope) say() (code, message string) {
+	raw := bytes.TrimSpace(e.Error)
+	switch {
+	case len(raw) > 0 && raw[0] == '{':
+		var nested struct {
+			Code    text `json:"code"`
+			Message text `json:"message"`
+		}
+		if json.Unmarshal(raw, &nested) == nil {
+			return string(nested.Code), string(nested.Message)
+		}
+	case len(raw) > 0 && raw[0] == '"':
+		var word text
+		_ = word.UnmarshalJSON(raw)
+		return string(word), string(e.Description)
+	}
+	return string(e.Code), string(e.Message)
+}
+
+func tikTokClass(code string, status int) Class {
+	switch code {
+	case "access_token_invalid", "access_token_expired":
+		return ClassReconnect
+	case "scope_not_authorized", "scope_permission_missed":
+		return ClassPermission
+	case "rate_limit_exceeded":
+		return ClassThrottled
+	case "internal_error":
+		return ClassRetry
+	default:
+		return oauthClass(code, status)
+	}
+}
+
+const (
+	tikTokListFields = "id,create_time,title,video_description,share_url,cover_image_url"
+	maxTikTokVideos  = 20 // to a page and to a query
+)
+
+// tikTokVideos is the answer of both video calls.
+type tikTokVideos struct {
+	Data struct {
+		Videos  list[tikTokVideo] `json:"videos"`
+		Cursor  count             `json:"cursor"` // UTC milliseconds
+		HasMore flag              `json:"has_more"`
+	} `json:"data"`
+}
+
+type tikTokVideo struct {
+	ID          text  `json:"id"`          // digits beyond 2^53
+	Created     count `json:"create_time"` // UTC seconds, unlike the cursor
+	Title       text  `json:"title"`
+	Description text  `json:"video_description"`
+	ShareURL    text  `json:"share_url"`
+	Cover       text  `json:"cover_image_url"`
+	Likes       count `json:"like_count"`
+	Comments    count `json:"comment_count"`
+	Shares      count `json:"share_count"`
+	Views       count `json:"view_count"`
+}
+
+// Posts implements [Client]: public videos, newest first. The cursor is a time in milliseconds.
+func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
+	const op = "video_list"
+	if err := k.needToken(op, t.AccessToken); err != nil {
+		return PostsPage{}, err
+	}
+	body := map[string]int64{"max_count": maxTikTokVideos}
+	if cursor != "" {
+		at, err := strconv.ParseInt(cursor, 10, 64)
+		if err != nil || at <= 0 {
+			return PostsPage{}, invalid(k.platform, op, "cursor is not one of a listing")
+		}
+		body["cursor"] = at
+	}
+	var reply tikTokVideos
+	if err := k.do(ctx, k.request(op, t, "/video/list/", tikTokListFields, body), &reply); err != nil {
+		return PostsPage{}, err
+	}
+	var page PostsPage
+	for _, v := range reply.Data.Videos {
+		if plainID(string(v.ID), "") {
+			page.add(v.post())
+		}
+	}
+	next := strconv.FormatInt(reply.Data.Cursor.n, 10)
+	// A cursor that does not move would list the same page for ever.
+	if bool(reply.Data.HasMore) && reply.Data.Cursor.n > 0 && next != cursor {
+		page.Next = next
+	}
+	return page, nil
+}
+
+func (v tikTokVideo) post() Post {
+	p := Post{
+		ID: string(v.ID), Type: TypeVideo, Content: string(v.Description), MediaURL: string(v.Cover),
+		Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
+	}
+	if p.Content == "" {
+		p.Content = string(v.Title)
+	}
+	return p
+}
+
+const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
+
+// PostMetrics implements [Client], 20 videos to a call. Ids that are unknown, foreign or private are
+// silently left out by the platform: their snapshots say not found. The counters are lifetime
+// totals; impressions, reach, clicks and saves do not exist here.
+func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	const op = "video_query"
+	if err := k.needToken(op, t.AccessToken); err != nil {
+		return nil, err
+	}
+	var out []PostSnapshot
+	for chunk := range slices.Chunk(posts, maxTikTokVideos) {
+		ids := make([]string, len(chunk))
+		for i, p := range chunk {
+			ids[i] = p.ID
+		}
+		body := map[string]any{"filters": map[string]any{"video_ids": ids}}
+		var reply tikTokVideos
+		if err := k.do(ctx, k.request(op, t, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
+			return out, err
+		}
+		byID := map[string]tikTokVideo{}
+		for _, v := range reply.Data.Videos {
+			byID[string(v.ID)] = v
+		}
+		for _, p := range chunk {
+			v, ok := byID[p.ID]
+			if !ok {
+				out = append(out, PostSnapshot{Post: p, Err: &Error{
+					Class: ClassNotFound, Platform: k.platform, Op: op, Message: "unknown, private or of another account",
+				}})
+				continue
+			}
+			out = append(out, v.snapshot(p))
+		}
+	}
+	return out, nil
+}
+
+func (v tikTokVideo) snapshot(p Post) PostSnapshot {
+	s := PostSnapshot{Post: p}
+	const detail = "was not in the answer"
+	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty, "like_count "+detail)
+	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty, "comment_count "+detail)
+	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty, "share_count "+detail)
+	s.put(domain.MetricViews, v.Views.ptr(), ReasonEmpty, "view_count "+detail)
+	return s
 }
