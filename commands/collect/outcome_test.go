@@ -264,7 +264,7 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	clients, err := platforms.New(platforms.Config{
 		Facebook:   platforms.Endpoint{BaseURL: s.base + simulator.PathFacebook},
 		Instagram:  platforms.Endpoint{BaseURL: s.base + simulator.PathInstagram},
-		LinkedIn:   platforms.Endpoint{BaseURL: s.base + simulator.PathLinkedIn, AuthURL: s.base + simulator.PathLinkedIn},
+		LinkedIn:   platforms.Endpoint{BaseURL: s.base + simulator.PathLinkedIn},
 		TikTok:     platforms.Endpoint{BaseURL: s.base + simulator.PathTikTok},
 		HTTPClient: &http.Client{Transport: plant{&http.Transport{}}}, Now: s.clock.Now, Logger: logger,
 	})

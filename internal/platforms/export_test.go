@@ -1,11 +1,22 @@
 package platforms
 
 import (
+	"time"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // LimitBodies shortens what may be read of one answer.
 func LimitBodies(c *Config, most int64) { c.maxBodyBytes = most }
+
+// LimitTime shortens how long one call may take.
+func LimitTime(c *Config, most time.Duration) { c.timeout = most }
+
+// AskVersion asks for another version of a platform's API.
+func AskVersion(e *Endpoint, version string) { e.version = version }
+
+// Hosts are where calls, tokens and dialogs go, and the version of the API.
+func Hosts(e Endpoint) []string { return []string{e.BaseURL, e.authURL, e.dialogURL, e.version} }
 
 // PutMetric puts a number for a metric of a post, and returns the counts; placed is false where the metric has no place among them.
 func PutMetric(metric string) (counts domain.Counts, placed bool) {

@@ -3,7 +3,6 @@ package platforms
 import (
 	"context"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,10 +13,6 @@ import (
 
 // facebook reads Facebook pages.
 type facebook struct{ *graph }
-
-func newFacebook(cfg Config, client *http.Client, pacific *time.Location) *facebook {
-	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific)}
-}
 
 // Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.
 func (f *facebook) Refresh(context.Context, RefreshRequest) (Tokens, error) {

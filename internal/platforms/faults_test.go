@@ -88,7 +88,7 @@ func TestFaultSlow(t *testing.T) {
 		cancel()
 		_, err := c.Account(ctx, at, platforms.AccountRequest{})
 		require.ErrorIs(t, err, context.Canceled)
-	}, func(_ *simulator.Config, c *platforms.Config) { c.Timeout = 50 * time.Millisecond })
+	}, func(_ *simulator.Config, c *platforms.Config) { platforms.LimitTime(c, 50*time.Millisecond) })
 }
 
 // Absent stays absent: nothing is 0 that was not given.

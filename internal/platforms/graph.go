@@ -21,10 +21,8 @@ import (
 // graph speaks Meta's Graph API: what Facebook pages and Instagram accounts have in common.
 type graph struct {
 	*httpClient
-	root        string // base URL and version
-	version     string
-	clientID    string // of our app; "": tokens cannot be asked about
-	secret      string // of our app; "": calls are made without a proof
+	endpoint    Endpoint // without a client id tokens cannot be asked about, without a secret calls have no proof
+	root        string   // base URL and version
 	otherSaid   sync.Map
 	pacific     *time.Location
 	refused     *negativeCache // metrics that Meta does not know (any more)
@@ -35,8 +33,7 @@ type graph struct {
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
 	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
 	g := &graph{
-		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, version: endpoint.Version,
-		clientID: endpoint.ClientID, secret: endpoint.ClientSecret, pacific: pacific,
+		httpClient: c, endpoint: endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
 		refused:     newNegativeCache(RefusedFor, cfg.Now, true),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false), single: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
@@ -48,22 +45,22 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 // and metrics come and go with it.
 func (g *graph) noteVersion(h http.Header) {
 	got := h.Get("Facebook-Api-Version")
-	if got == "" || got == g.version || !plainID(got, ".") {
+	if got == "" || got == g.endpoint.version || !plainID(got, ".") {
 		return
 	}
 	if _, said := g.otherSaid.LoadOrStore(got, true); !said {
 		g.log.Warn("another version of the Graph API answers than was asked: upgrade ledgerboard",
-			"platform", g.platform.String(), "asked", g.version, "answers", got)
+			"platform", g.platform.String(), "asked", g.endpoint.version, "answers", got)
 	}
 }
 
 // proven adds the proof that our app makes the call: apps that require it have every other call refused, and to the
 // others it does no harm.
 func (g *graph) proven(query url.Values, token string) url.Values {
-	if g.secret == "" {
+	if g.endpoint.ClientSecret == "" {
 		return query
 	}
-	mac := hmac.New(sha256.New, []byte(g.secret))
+	mac := hmac.New(sha256.New, []byte(g.endpoint.ClientSecret))
 	mac.Write([]byte(token))
 	query = maps.Clone(query)
 	query.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))

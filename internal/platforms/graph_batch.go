@@ -45,7 +45,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	if err != nil {
 		return nil, err
 	}
-	req.form = g.proven(batchForm(t, g.version, paths[:may]), t.AccessToken)
+	req.form = g.proven(batchForm(t, g.endpoint.version, paths[:may]), t.AccessToken)
 	var entries []maybe[batchEntry]
 	stats, failure := g.made(ctx, req, &entries)
 	stats.Requests = may

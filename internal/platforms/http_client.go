@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// defaultTimeout is that of [Config].
+// defaultTimeout is that of one call including its body.
 const defaultTimeout = 15 * time.Second
 
 // maxBodyBytes bounds one answer after decompression.
@@ -70,7 +70,7 @@ func newHTTPClient(
 	p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error, wait func(time.Duration, http.Header) time.Duration,
 ) *httpClient {
 	return &httpClient{
-		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.maxBodyBytes,
+		platform: p, client: client, timeout: cfg.timeout, maxBody: cfg.maxBodyBytes,
 		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify, wait: wait,
 	}
 }

@@ -39,7 +39,9 @@ func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 }
 
 // Inspects implements [Inspector]: tokens are asked about in our app's own name.
-func (g *graph) Inspects(Target) bool { return g.clientID != "" && g.secret != "" }
+func (g *graph) Inspects(Target) bool {
+	return g.endpoint.ClientID != "" && g.endpoint.ClientSecret != ""
+}
 
 // debuggedToken is what Meta says of a token to the app that it was given to.
 type debuggedToken struct {
@@ -61,10 +63,10 @@ func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedT
 	var reply struct {
 		Data debuggedToken `json:"data"`
 	}
-	app := g.clientID + "|" + g.secret
+	app := g.endpoint.ClientID + "|" + g.endpoint.ClientSecret
 	query := g.proven(url.Values{"input_token": {token}}, app)
 	err := g.do(ctx, call{
-		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app, secrets: []string{token, g.secret},
+		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app, secrets: []string{token, g.endpoint.ClientSecret},
 	}, &reply)
 	return reply.Data, err
 }
@@ -128,19 +130,6 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return TokenFacts{Granted: append([]string{}, splitScopes(string(reply.Scope))...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
-// Inspects implements [Inspector]: scopes come with the token, and with each renewal.
-func (k *tikTok) Inspects(Target) bool { return false }
-
-// Inspect implements [Inspector].
-func (k *tikTok) Inspect(context.Context, Target) (TokenFacts, error) {
-	return TokenFacts{}, invalid(k.platform, opInspect, "TikTok does not say what a token may do")
-}
-
-// holder asks what a token gives that somebody else's dialog brought.
-type holder interface {
-	holds(ctx context.Context, t Target) (Consent, error)
-}
-
 // Holds asks whose a token is and what it reads, without the tokens that it was asked with: for a main application that signs people in
 // itself. Of Facebook, and of Instagram without [Target.InstagramLogin], it is the token of a person or of a page, of which only that page
 // and the Instagram account behind it are offered. Granted is nil where the platform did not say. An Error of ClassReconnect says that the
@@ -153,7 +142,7 @@ func (s *Set) Holds(ctx context.Context, p domain.Platform, t Target) (Consent, 
 	if !ok {
 		return Consent{}, fmt.Errorf("%w: %s", ErrNoHandler, p)
 	}
-	return dialog.holder.holds(ctx, t)
+	return dialog.signIn.holds(ctx, t)
 }
 
 func (f facebookSignIn) holds(ctx context.Context, t Target) (c Consent, err error) {

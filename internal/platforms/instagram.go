@@ -3,7 +3,6 @@ package platforms
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,15 +15,6 @@ import (
 // Instagram login speak to different hosts.
 type instagram struct {
 	facebookLogin, instagramLogin *graph
-	baseURL                       string // of Instagram login, without the version
-}
-
-func newInstagram(cfg Config, client *http.Client, pacific *time.Location) *instagram {
-	return &instagram{
-		facebookLogin:  newGraph(domain.Instagram, cfg.Facebook, cfg, client, pacific),
-		instagramLogin: newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific),
-		baseURL:        cfg.Instagram.BaseURL,
-	}
 }
 
 func (i *instagram) host(t Target) *graph {
@@ -72,7 +62,7 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	}
 	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}, req.Target.AccessToken)
 	return g.tokens(ctx, req, classifyGraph, call{
-		url: i.baseURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
+		url: g.endpoint.BaseURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
 	})
 }
 

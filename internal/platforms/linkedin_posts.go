@@ -90,7 +90,7 @@ func (e linkedInPost) post() (Post, bool) {
 }
 
 // memberPostMetrics are asked for of each post.
-var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves, since: "202604"})
+var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves})
 
 // maxShares is how many posts one call names: their URNs make the address long.
 const maxShares = 40

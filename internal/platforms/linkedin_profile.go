@@ -11,7 +11,6 @@ import (
 type memberMetric struct {
 	query string
 	name  string
-	since string // first version that has it; "" all
 }
 
 var memberMetrics = []memberMetric{
@@ -19,7 +18,7 @@ var memberMetrics = []memberMetric{
 	{query: "REACTION", name: domain.MetricLikes},
 	{query: "COMMENT", name: domain.MetricComments},
 	{query: "RESHARE", name: domain.MetricShares},
-	{query: "LINK_CLICKS", name: domain.MetricClicks, since: "202604"},
+	{query: "LINK_CLICKS", name: domain.MetricClicks},
 }
 
 // memberReach has no daily series.
@@ -31,21 +30,24 @@ const resourceAnalytics = "memberCreatorPostAnalytics"
 func (l *linkedIn) analytics(
 	ctx context.Context, op string, t Target, m memberMetric, of, aggregation string,
 ) (reply analytics, err error) {
-	if l.endpoint.Version < m.since {
-		detail := m.query + " exists from version " + m.since + " on"
-		return reply, &Error{Class: ClassUnsupportedMetric, Platform: l.platform, Op: op, Message: detail}
-	}
 	err = l.get(ctx, op, t, resourceAnalytics, "q="+of+"&queryType="+m.query+"&aggregation="+aggregation, &reply)
 	return reply, err
 }
 
 // analytics is an answer of memberCreatorPostAnalytics.
 type analytics struct {
-	Elements list[struct {
-		Count      count      `json:"count"`
-		MetricType metricType `json:"metricType"`
-		DateRange  dayRange   `json:"dateRange"`
-	}] `json:"elements"`
+	Elements list[memberCount] `json:"elements"`
+}
+
+type memberCount struct {
+	Count      count    `json:"count"`
+	MetricType text     `json:"metricType"`
+	DateRange  dayRange `json:"dateRange"`
+}
+
+// counts tells whether the element counts what was asked for.
+func (c memberCount) counts(query string) bool {
+	return c.Count.ok && (c.MetricType == "" || string(c.MetricType) == query)
 }
 
 // dayRange is the day that an element of a daily series is of.
@@ -69,25 +71,6 @@ func (r dayRange) day() string {
 	}
 	return day.Format(time.DateOnly)
 }
-
-// metricType is a plain string from version 202605 on, before that an object with one long key.
-type metricType string
-
-// UnmarshalJSON never fails.
-func (m *metricType) UnmarshalJSON(raw []byte) error {
-	var word text
-	_ = word.UnmarshalJSON(raw)
-	*m = metricType(word)
-	var wrapped maybe[map[string]text]
-	_ = wrapped.UnmarshalJSON(raw)
-	for _, value := range wrapped.v {
-		*m = metricType(value)
-	}
-	return nil
-}
-
-// is reports whether an element is about the metric that was asked for.
-func (m metricType) is(query string) bool { return m == "" || string(m) == query }
 
 // memberFollowers is an answer of memberFollowersCount.
 type memberFollowers struct {
@@ -195,7 +178,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 func (a analytics) days(query string) map[string]int64 {
 	out := map[string]int64{}
 	for _, e := range a.Elements {
-		if day := e.DateRange.day(); day != "" && e.Count.ok && e.MetricType.is(query) {
+		if day := e.DateRange.day(); day != "" && e.counts(query) {
 			out[day] += e.Count.n
 		}
 	}
@@ -206,7 +189,7 @@ func (a analytics) days(query string) map[string]int64 {
 func (a analytics) total(query string) count {
 	var sum count
 	for _, e := range a.Elements {
-		if !e.Count.ok || !e.MetricType.is(query) {
+		if !e.counts(query) {
 			continue
 		}
 		if sum = bounded(sum.n + e.Count.n); !sum.ok {

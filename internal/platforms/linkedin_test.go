@@ -66,20 +66,6 @@ func TestLinkedInProfileHistory(t *testing.T) {
 	require.Equal(t, simulator.FollowersAt(seed, me.ID, testNow), figure(t, snap, "followers", "", "").Value, "and the present number")
 }
 
-func TestLinkedInMetricOfALaterVersionIsNotAsked(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202603" })
-	me := addProfile(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	snap := client.account(profileTarget(me))
-	require.Equal(t, map[string]string{"clicks": "unsupported"}, reasons(snap.Missing))
-	require.Len(t, b.ops(), 6)
-	snaps := client.metrics(profileTarget(me), somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:1])
-	require.Equal(t, map[string]string{"clicks": "unsupported", "saves": "unsupported"}, reasons(snaps[0].Missing))
-	require.Nil(t, snaps[0].Counts.Saves)
-	require.Len(t, b.ops(), 5)
-}
-
 // One refused metric costs itself only; a token without the product costs one call an hour.
 func TestLinkedInAnalyticsRefused(t *testing.T) {
 	t.Parallel()
@@ -133,7 +119,7 @@ func TestLinkedInPosts(t *testing.T) {
 
 func TestLinkedInErrors(t *testing.T) {
 	t.Parallel()
-	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202301" })
+	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { platforms.AskVersion(&c.LinkedIn, "202301") })
 	page := addCompanyPage(old, simulator.Traps{})
 	e := requireClass(t, platforms.ClassInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
 	require.Equal(t, 426, e.Status)
@@ -250,27 +236,23 @@ func TestGoldenLinkedInPosts(t *testing.T) {
 	}}, page)
 }
 
-// Saves of a profile's post are one call, from version 202604 on; from 202605 on the metric is told by a plain string. The
-// samples are as of 2026-11-21.
+// Saves of a profile's post are one call. The sample is as of 2026-11-21.
 func TestGoldenLinkedInSaves(t *testing.T) {
 	t.Parallel()
-	for version, sample := range map[string]string{"202604": "linkedin_member_saves_202604", "202608": "linkedin_member_saves"} {
-		raw, err := os.ReadFile("testdata/" + sample + ".json")
-		require.NoError(t, err)
-		var seen []string
-		answer := func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.URL.RawQuery, "queryType=POST_SAVE") {
-				seen = append(seen, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
-				_, _ = w.Write(raw)
-				return
-			}
-			_, _ = w.Write([]byte(`{"elements":[]}`))
+	raw, err := os.ReadFile("testdata/linkedin_member_saves.json")
+	require.NoError(t, err)
+	var seen []string
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.RawQuery, "queryType=POST_SAVE") {
+			seen = append(seen, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
+			_, _ = w.Write(raw)
+			return
 		}
-		b := canned(t, answer, func(c *platforms.Config) { c.LinkedIn.Version = version })
-		snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
-			platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
-		require.NoError(t, err)
-		require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
-		require.Equal(t, []string{version + " q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
-	}
+		_, _ = w.Write([]byte(`{"elements":[]}`))
+	})
+	snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
+		platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
+	require.NoError(t, err)
+	require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
+	require.Equal(t, []string{"202608 q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
 }

@@ -20,7 +20,7 @@ func (c *httpClient) refresh(
 		return Tokens{}, ErrNoRefresh // the access token may live on for weeks
 	}
 	return c.tokens(ctx, req, classify, call{
-		url: endpoint.AuthURL + path, whole: true,
+		url: endpoint.authURL + path, whole: true,
 		form: url.Values{
 			"grant_type": {"refresh_token"}, "refresh_token": {req.RefreshToken},
 			clientID: {endpoint.ClientID}, "client_secret": {endpoint.ClientSecret},

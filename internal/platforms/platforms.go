@@ -40,40 +40,40 @@ type Identifier interface {
 
 // Endpoint says where a platform is and who we are there.
 type Endpoint struct {
-	BaseURL      string // scheme, host and optional path prefix, without the version
-	AuthURL      string // host of the token endpoint; BaseURL when empty
-	DialogURL    string // host of the page where a person consents; BaseURL when empty
-	Version      string // API version as the platform spells it
+	BaseURL      string // scheme, host and optional path prefix, without the version; "": the real one
 	ClientID     string // app id, client key
 	ClientSecret string `json:"-"` // never logged; Meta: proves that calls are our app's
 
-	// Scopes are what a sign-in asks for, all of them each time; empty: what our readings need. LinkedIn refuses the whole
-	// dialog for one scope that the app does not have.
+	// Scopes are what a sign-in asks for, all of them each time; empty: what our readings need.
+	// LinkedIn refuses the whole dialog for one scope that the app does not have.
 	Scopes []string
-	// ConfigID is the configuration of Facebook Login for Business, whose scopes stand at Meta; empty: Facebook Login.
+	// ConfigID is the configuration of Facebook Login for Business, which holds the scopes; empty: Facebook Login.
 	ConfigID string
+
+	authURL, dialogURL string // hosts of the token endpoint, and of the page where a person consents
+	version            string // of the API, as the platform spells it
 }
 
 // Format hides the secret, whatever the verb.
 func (e Endpoint) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
+	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.version, e.ClientID)
 }
 
 // Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {
-	Facebook  Endpoint // https://graph.facebook.com, v26.0; also serves Instagram accounts of Facebook login
-	Instagram Endpoint // https://graph.instagram.com, codes at https://api.instagram.com, v26.0; accounts of Instagram login
-	LinkedIn  Endpoint // https://api.linkedin.com, tokens at https://www.linkedin.com, 202608
-	TikTok    Endpoint // https://open.tiktokapis.com, v2
+	Facebook  Endpoint // also serves Instagram accounts of Facebook login
+	Instagram Endpoint // accounts of Instagram login
+	LinkedIn  Endpoint
+	TikTok    Endpoint
 
 	HTTPClient *http.Client     // default: one of our own; redirects are never followed
-	Timeout    time.Duration    // of one call including its body; default 15 s
 	Logger     *slog.Logger     // default: discards
 	Observe    func(CallStats)  // called once per call, from the calling goroutine; may be nil
 	Admit      Admit            // asked before each call; nil: every call is made
 	Now        func() time.Time // default time.Now
 
-	maxBodyBytes int64 // tests shorten it
+	timeout      time.Duration // tests shorten it
+	maxBodyBytes int64         // tests shorten it
 }
 
 // Admit decides whether a call may be made now, and may wait for that. A refusal, made with [Refuse], is
@@ -92,58 +92,50 @@ type Call struct {
 // WithDefaults returns c with every empty setting filled in.
 func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults(Endpoint{
-		BaseURL: "https://graph.facebook.com", DialogURL: "https://www.facebook.com", Version: "v26.0", Scopes: facebookScopes(),
+		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com", dialogURL: "https://www.facebook.com",
+		version: "v26.0", Scopes: facebookScopes(),
 	})
 	c.Instagram = c.Instagram.withDefaults(Endpoint{
-		BaseURL: "https://graph.instagram.com", AuthURL: "https://api.instagram.com", DialogURL: "https://www.instagram.com",
-		Version: "v26.0", Scopes: instagramScopes(),
+		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com", dialogURL: "https://www.instagram.com",
+		version: "v26.0", Scopes: []string{"instagram_business_basic", "instagram_business_manage_insights"},
 	})
 	c.LinkedIn = c.LinkedIn.withDefaults(Endpoint{
-		BaseURL: "https://api.linkedin.com", AuthURL: "https://www.linkedin.com", DialogURL: "https://www.linkedin.com",
-		Version: "202608", Scopes: linkedInScopes(),
+		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com", dialogURL: "https://www.linkedin.com",
+		version: "202608", Scopes: linkedInScopes(),
 	})
 	c.TikTok = c.TikTok.withDefaults(Endpoint{
-		BaseURL: "https://open.tiktokapis.com", DialogURL: "https://www.tiktok.com", Version: "v2", Scopes: tikTokScopes(),
+		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com", dialogURL: "https://www.tiktok.com",
+		version: "v2", Scopes: []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"},
 	})
-	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
-	c.maxBodyBytes, c.Logger = cmp.Or(c.maxBodyBytes, maxBodyBytes), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
 }
 
-// withDefaults fills in what is empty. The other hosts of a platform that is elsewhere than the real one are its own too:
-// a mock's tokens do not come from the real host.
+// withDefaults fills in what is empty. A simulated platform has one host: its tokens do not come from the real one.
 func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
-	if e.BaseURL != "" {
-		actual.AuthURL, actual.DialogURL = "", ""
+	if at := strings.TrimSuffix(e.BaseURL, "/"); at != "" && at != actual.BaseURL {
+		actual.BaseURL, actual.authURL, actual.dialogURL = at, at, at
 	}
-	e.BaseURL, e.Version = strings.TrimSuffix(cmp.Or(e.BaseURL, actual.BaseURL), "/"), cmp.Or(e.Version, actual.Version)
-	e.AuthURL = strings.TrimSuffix(cmp.Or(e.AuthURL, actual.AuthURL, e.BaseURL), "/")
-	e.DialogURL = strings.TrimSuffix(cmp.Or(e.DialogURL, actual.DialogURL, e.BaseURL), "/")
 	if len(e.Scopes) == 0 {
 		e.Scopes = actual.Scopes
 	}
+	e.BaseURL, e.authURL, e.dialogURL = actual.BaseURL, actual.authURL, actual.dialogURL
+	e.version = cmp.Or(e.version, actual.version)
 	return e
 }
 
-// validate reports every wrong setting at once.
+// validate reports every wrong address at once.
 func (c Config) validate() error {
 	var errs []error
 	for name, e := range map[string]Endpoint{"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok} {
-		for setting, raw := range map[string]string{"base URL": e.BaseURL, "auth URL": e.AuthURL, "dialog URL": e.DialogURL} {
-			u, err := url.Parse(raw)
-			if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-				errs = append(errs, fmt.Errorf("%s %s must be http(s)://host[/prefix] without user, query or fragment", name, setting))
-			}
+		u, err := url.Parse(e.BaseURL)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			errs = append(errs, fmt.Errorf("%s base URL must be http(s)://host[/prefix] without user, query or fragment", name))
 		}
-		if !plainID(e.Version, "._-") {
-			errs = append(errs, fmt.Errorf("%s version %q must be letters, digits and dots", name, e.Version))
-		}
-	}
-	if c.Timeout < 0 {
-		errs = append(errs, errors.New("the timeout must not be negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -154,8 +146,8 @@ type Set struct {
 	dialogs map[domain.Platform]dialog
 	http    *http.Client
 
-	metaApps []metaApp
-	now      func() time.Time
+	meta []*graph // the apps that Meta calls us about
+	now  func() time.Time
 }
 
 // New checks the configuration and builds the clients; every wrong setting is in the one error.
@@ -169,10 +161,27 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := hardened(cfg.HTTPClient)
-	return &Set{http: client, metaApps: metaApps(cfg), now: cfg.Now, dialogs: dialogs(cfg, client, pacific), clients: map[domain.Platform]Client{
-		domain.Facebook: newFacebook(cfg, client, pacific), domain.Instagram: newInstagram(cfg, client, pacific),
-		domain.LinkedIn: newLinkedIn(cfg, client), domain.TikTok: newTikTok(cfg, client),
-	}}, nil
+	graphOf := func(p domain.Platform, e Endpoint) *graph { return newGraph(p, e, cfg, client, pacific) }
+	pages, instagramLogin := graphOf(domain.Facebook, cfg.Facebook), graphOf(domain.Instagram, cfg.Instagram)
+	members, tiktok := newLinkedIn(cfg, client), newTikTok(cfg, client)
+	return &Set{
+		http: client, meta: []*graph{pages, instagramLogin}, now: cfg.Now,
+		clients: map[domain.Platform]Client{
+			domain.Facebook:  &facebook{pages},
+			domain.Instagram: &instagram{graphOf(domain.Instagram, cfg.Facebook), instagramLogin},
+			domain.LinkedIn:  members, domain.TikTok: tiktok,
+		},
+		dialogs: map[domain.Platform]dialog{
+			domain.Facebook: newDialog(facebookSignIn{pages}, cfg.Facebook,
+				"LEDGERBOARD_FACEBOOK_APP_ID", "LEDGERBOARD_FACEBOOK_APP_SECRET"),
+			domain.Instagram: newDialog(instagramSignIn{instagramLogin}, cfg.Instagram,
+				"LEDGERBOARD_INSTAGRAM_APP_ID", "LEDGERBOARD_INSTAGRAM_APP_SECRET"),
+			domain.LinkedIn: newDialog(linkedInSignIn{members}, cfg.LinkedIn,
+				"LEDGERBOARD_LINKEDIN_CLIENT_ID", "LEDGERBOARD_LINKEDIN_CLIENT_SECRET"),
+			domain.TikTok: newDialog(tikTokSignIn{tiktok}, cfg.TikTok,
+				"LEDGERBOARD_TIKTOK_CLIENT_KEY", "LEDGERBOARD_TIKTOK_CLIENT_SECRET"),
+		},
+	}, nil
 }
 
 // For returns the client of a platform; the error of a platform without one wraps [ErrNoHandler].

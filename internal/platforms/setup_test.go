@@ -88,12 +88,12 @@ func (b *bundle) lastCall() platforms.CallStats {
 
 // config points every platform at one address.
 func (b *bundle) config(root string) platforms.Config {
-	endpoint := func(path, version string) platforms.Endpoint {
-		return platforms.Endpoint{BaseURL: root + path, Version: version, ClientID: "app", ClientSecret: clientSecret}
+	endpoint := func(path string) platforms.Endpoint {
+		return platforms.Endpoint{BaseURL: root + path, ClientID: "app", ClientSecret: clientSecret}
 	}
 	return platforms.Config{
-		Facebook: endpoint(simulator.PathFacebook, ""), Instagram: endpoint(simulator.PathInstagram, ""),
-		LinkedIn: endpoint(simulator.PathLinkedIn, ""), TikTok: endpoint(simulator.PathTikTok, ""),
+		Facebook: endpoint(simulator.PathFacebook), Instagram: endpoint(simulator.PathInstagram),
+		LinkedIn: endpoint(simulator.PathLinkedIn), TikTok: endpoint(simulator.PathTikTok),
 		Logger: slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: b.observe, Now: b.clock,
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,28 +43,17 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 
 // dialog is the way to sign in at a platform, or the settings that are missing for it.
 type dialog struct {
-	signIn  SignIn
-	holder  holder
+	signIn  holder
 	missing string
 }
 
-func dialogs(cfg Config, client *http.Client, pacific *time.Location) map[domain.Platform]dialog {
-	return map[domain.Platform]dialog{
-		domain.Facebook: newDialog(facebookSignIn{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), cfg.Facebook}, cfg.Facebook,
-			"LEDGERBOARD_FACEBOOK_APP_ID", "LEDGERBOARD_FACEBOOK_APP_SECRET"),
-		domain.Instagram: newDialog(instagramSignIn{newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific), cfg.Instagram}, cfg.Instagram,
-			"LEDGERBOARD_INSTAGRAM_APP_ID", "LEDGERBOARD_INSTAGRAM_APP_SECRET"),
-		domain.LinkedIn: newDialog(linkedInSignIn{newLinkedIn(cfg, client)}, cfg.LinkedIn,
-			"LEDGERBOARD_LINKEDIN_CLIENT_ID", "LEDGERBOARD_LINKEDIN_CLIENT_SECRET"),
-		domain.TikTok: newDialog(tikTokSignIn{newTikTok(cfg, client)}, cfg.TikTok,
-			"LEDGERBOARD_TIKTOK_CLIENT_KEY", "LEDGERBOARD_TIKTOK_CLIENT_SECRET"),
-	}
+// holder is a dialog that also asks what a token gives that somebody else's dialog brought.
+type holder interface {
+	SignIn
+	holds(ctx context.Context, t Target) (Consent, error)
 }
 
-func newDialog[S interface {
-	SignIn
-	holder
-}](s S, e Endpoint, id, secret string) dialog {
+func newDialog(s holder, e Endpoint, id, secret string) dialog {
 	var missing []string
 	if e.ClientID == "" {
 		missing = append(missing, id)
@@ -73,14 +61,14 @@ func newDialog[S interface {
 	if e.ClientSecret == "" {
 		missing = append(missing, secret)
 	}
-	return dialog{signIn: s, holder: s, missing: strings.Join(missing, " and ")}
+	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
 }
 
 // address is a dialog's page: what all platforms are told, and what each is told besides.
 func (e Endpoint) address(path, clientID, state, redirectURI string, more url.Values) string {
 	q := url.Values{"response_type": {"code"}, clientID: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
 	maps.Copy(q, more)
-	return e.DialogURL + path + "?" + q.Encode()
+	return e.dialogURL + path + "?" + q.Encode()
 }
 
 // redeem exchanges a code at a token endpoint, by a form. A call that was sent is not cut by its caller's end: the code is

@@ -13,10 +13,7 @@ import (
 )
 
 // facebookSignIn is Facebook Login, or Facebook Login for Business: pages, and the Instagram accounts behind them.
-type facebookSignIn struct {
-	*graph
-	endpoint Endpoint
-}
+type facebookSignIn struct{ *graph }
 
 // scopeInstagram is wanted for the Instagram account behind a page to be told.
 const scopeInstagram = "instagram_basic"
@@ -38,7 +35,7 @@ func (f facebookSignIn) Address(state, redirectURI string) string {
 	} else {
 		more.Set("scope", strings.Join(f.endpoint.Scopes, ","))
 	}
-	return f.endpoint.address("/"+f.version+"/dialog/oauth", "client_id", state, redirectURI, more)
+	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", "client_id", state, redirectURI, more)
 }
 
 // Redeem implements [SignIn] with six calls, and one more for every further page of the list: the code, the long-lived
@@ -81,7 +78,7 @@ func (f facebookSignIn) exchanged(ctx context.Context, op, secret string, classi
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", f.endpoint.ClientSecret)
 	return f.tokenReply(ctx, classify, call{
-		op: op, url: f.endpoint.AuthURL + "/" + f.version + "/oauth/access_token?" + query.Encode(),
+		op: op, url: f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode(),
 		whole: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
 	})
 }

@@ -11,15 +11,7 @@ import (
 )
 
 // instagramSignIn is Instagram login: one account.
-type instagramSignIn struct {
-	*graph
-	endpoint Endpoint
-}
-
-// instagramScopes are what readings of an account of Instagram login need.
-func instagramScopes() []string {
-	return []string{"instagram_business_basic", "instagram_business_manage_insights"}
-}
+type instagramSignIn struct{ *graph }
 
 // Address implements [SignIn].
 func (i instagramSignIn) Address(state, redirectURI string) string {
@@ -30,7 +22,7 @@ func (i instagramSignIn) Address(state, redirectURI string) string {
 // first answer. The person is known by the id that is the app's own (`id`), which is what Meta's call-backs name; the
 // account is `user_id`.
 func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	short, err := i.redeem(ctx, i.endpoint, i.endpoint.AuthURL+"/oauth/access_token", "client_id", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
+	short, err := i.redeem(ctx, i.endpoint, i.endpoint.authURL+"/oauth/access_token", "client_id", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
 	if err != nil {
 		return Consent{}, err
 	}

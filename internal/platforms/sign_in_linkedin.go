@@ -36,7 +36,7 @@ func (l linkedInSignIn) Address(state, redirectURI string) string {
 
 // Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each hundred pages.
 func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	reply, err := l.redeem(ctx, l.endpoint, l.endpoint.AuthURL+"/oauth/v2/accessToken", "client_id", code, redirectURI, classifyLinkedInCode)
+	reply, err := l.redeem(ctx, l.endpoint, l.endpoint.authURL+"/oauth/v2/accessToken", "client_id", code, redirectURI, classifyLinkedInCode)
 	if err != nil {
 		return Consent{}, err
 	}
@@ -86,7 +86,7 @@ func (l *linkedIn) inOurName(ctx context.Context, op, path, token string, out an
 	c := *l.httpClient
 	c.classify = classifyLinkedInOAuth
 	return c.do(ctx, call{
-		op: op, url: l.endpoint.AuthURL + path, whole: true, secrets: []string{token, l.endpoint.ClientSecret},
+		op: op, url: l.endpoint.authURL + path, whole: true, secrets: []string{token, l.endpoint.ClientSecret},
 		form: url.Values{"client_id": {l.endpoint.ClientID}, "client_secret": {l.endpoint.ClientSecret}, "token": {token}},
 	}, out)
 }

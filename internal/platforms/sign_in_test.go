@@ -279,5 +279,7 @@ func TestLinkedInTellsWhatATokenMayDo(t *testing.T) {
 		Granted: []string{"r_basicprofile", "rw_organization_admin"}, ExpiresAt: time.Unix(1803859200, 0).UTC(),
 	}, facts)
 	require.Equal(t, "Tok3n", (*asked)[0].PostForm.Get("token"))
-	require.False(t, inspector(t, set, domain.TikTok).Inspects(platforms.Target{}))
+	tiktok, err := set.For(domain.TikTok)
+	require.NoError(t, err)
+	require.NotImplements(t, (*platforms.Inspector)(nil), tiktok)
 }

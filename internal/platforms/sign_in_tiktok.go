@@ -15,14 +15,9 @@ type tikTokSignIn struct{ *tikTok }
 // scopeHandle is wanted for the account's handle.
 const scopeHandle = "user.info.profile"
 
-// tikTokScopes are what our readings need.
-func tikTokScopes() []string {
-	return []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"}
-}
-
 // Address implements [SignIn].
 func (k tikTokSignIn) Address(state, redirectURI string) string {
-	return k.endpoint.address("/"+k.endpoint.Version+"/auth/authorize/", "client_key", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
+	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", "client_key", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
 }
 
 // Redeem implements [SignIn] with two calls: the code, and the account's name. A code holds characters that TikTok encodes;
@@ -59,7 +54,7 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 }
 
 func (k *tikTok) tokenAddress(what string) string {
-	return k.endpoint.AuthURL + "/" + k.endpoint.Version + "/oauth/" + what + "/"
+	return k.endpoint.authURL + "/" + k.endpoint.version + "/oauth/" + what + "/"
 }
 
 // GiveBack implements [SignIn]: the person's consent to the whole app.

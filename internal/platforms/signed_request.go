@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,23 +32,10 @@ const (
 var ErrNotSigned = domain.NewError(domain.CodeInvalid,
 	"This is no request that Meta signed for our app. Nothing was done. Check that the app's secret is the one that stands in its settings.")
 
-// metaApp is an app that Meta calls us about.
-type metaApp struct {
-	platform domain.Platform
-	secret   string
-}
-
-func metaApps(cfg Config) (apps []metaApp) {
-	for _, app := range []metaApp{{domain.Facebook, cfg.Facebook.ClientSecret}, {domain.Instagram, cfg.Instagram.ClientSecret}} {
-		if app.secret != "" {
-			apps = append(apps, app)
-		}
-	}
-	return apps
-}
-
 // HearsMeta tells whether the secret of an app is configured by which Meta's calls are known.
-func (s *Set) HearsMeta() bool { return len(s.metaApps) > 0 }
+func (s *Set) HearsMeta() bool {
+	return slices.ContainsFunc(s.meta, func(app *graph) bool { return app.endpoint.ClientSecret != "" })
+}
 
 // Signed reads a `signed_request`: base64url of an HMAC-SHA-256 by the app's secret, a dot, base64url of a JSON object. It returns it once
 // for each app whose secret has signed it, which is one unless two have the same. Error: [ErrNotSigned].
@@ -60,11 +48,11 @@ func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 	if err != nil {
 		return nil, ErrNotSigned
 	}
-	for _, app := range s.metaApps {
-		mac := hmac.New(sha256.New, []byte(app.secret))
+	for _, app := range s.meta {
+		mac := hmac.New(sha256.New, []byte(app.endpoint.ClientSecret))
 		mac.Write([]byte(payload))
 		sum := mac.Sum(nil)
-		if !hmac.Equal(given, sum) {
+		if app.endpoint.ClientSecret == "" || !hmac.Equal(given, sum) {
 			continue
 		}
 		request, ok := openSigned(payload, s.now())

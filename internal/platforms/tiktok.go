@@ -23,7 +23,7 @@ type tikTok struct {
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
 		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok, tikTokWait), endpoint: cfg.TikTok,
-		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.Version,
+		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
 	}
 }
 
@@ -93,7 +93,7 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 // of one account must not run side by side, and the new refresh token must be stored first.
 // Lifetimes are what the answer says, never assumed.
 func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key",
+	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.version+"/oauth/token/", "client_key",
 		classifyTikTok)
 }
 

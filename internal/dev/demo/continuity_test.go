@@ -36,7 +36,7 @@ func setup(t *testing.T, w *demo.World, seed uint64, now time.Time) *bundle {
 		Now:       clock,
 		Facebook:  platforms.Endpoint{BaseURL: server.URL + simulator.PathFacebook},
 		Instagram: platforms.Endpoint{BaseURL: server.URL + simulator.PathInstagram},
-		LinkedIn:  platforms.Endpoint{BaseURL: linkedIn, AuthURL: linkedIn},
+		LinkedIn:  platforms.Endpoint{BaseURL: linkedIn},
 		TikTok:    platforms.Endpoint{BaseURL: server.URL + simulator.PathTikTok},
 	})
 	require.NoError(t, err)

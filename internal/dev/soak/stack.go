@@ -159,7 +159,7 @@ func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base stri
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
 			Instagram:  platforms.Endpoint{BaseURL: base + simulator.PathInstagram},
-			LinkedIn:   platforms.Endpoint{BaseURL: base + simulator.PathLinkedIn, AuthURL: base + simulator.PathLinkedIn},
+			LinkedIn:   platforms.Endpoint{BaseURL: base + simulator.PathLinkedIn},
 			TikTok:     platforms.Endpoint{BaseURL: base + simulator.PathTikTok},
 			HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096}},
 			Logger:     slog.New(slog.DiscardHandler),
