@@ -60,9 +60,7 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(held, cancel)()
-	fresh, err := f.client.Refresh(ctx, platforms.RefreshRequest{
-		Target: target(f.ConnectedAccount, stored), RefreshToken: stored.RefreshToken,
-	})
+	fresh, err := f.client.Refresh(ctx, target(f.ConnectedAccount, stored), stored.RefreshToken)
 	if err != nil {
 		return stored, err
 	}
@@ -72,8 +70,8 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 	}
 	renewed.Granted, renewed.DataAccessUntil, renewed.HandedOver = stored.Granted, stored.DataAccessUntil, stored.HandedOver
 	renewed.Pages = stored.Pages
-	if scopes := fresh.Scopes(); len(scopes) > 0 {
-		renewed.Granted = scopes
+	if len(fresh.Scopes) > 0 {
+		renewed.Granted = fresh.Scopes
 	}
 	if fresh.ExternalID != "" && fresh.ExternalID == f.ExternalID {
 		renewed.VerifiedAs = f.ExternalID

@@ -76,7 +76,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 type renewing struct {
 	collect.Clients
 	platforms.Client
-	refresh func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error)
+	refresh func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error)
 }
 
 func (r renewing) For(p domain.Platform) (platforms.Client, error) {
@@ -84,8 +84,8 @@ func (r renewing) For(p domain.Platform) (platforms.Client, error) {
 	return renewing{Client: c, refresh: r.refresh}, err
 }
 
-func (r renewing) Refresh(ctx context.Context, request platforms.RefreshRequest) (platforms.Tokens, error) {
-	return r.refresh(ctx, r.Client, request)
+func (r renewing) Refresh(ctx context.Context, at platforms.Target, token string) (platforms.Tokens, error) {
+	return r.refresh(ctx, r.Client, at, token)
 }
 
 // The lease may fail to keep another process away, or the answer of an earlier call was lost on its way.
@@ -94,11 +94,11 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	s.collect = s.process(func(c *collect.Config) {
-		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
-			got, err := inner.Refresh(ctx, r)
+		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
+			got, err := inner.Refresh(ctx, at, token)
 			require.NoError(t, err)
 			s.store(user, commands.StoredTokens{AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ExpiresAt: got.ExpiresAt})
-			return inner.Refresh(ctx, r) // with the token that is used up
+			return inner.Refresh(ctx, at, token) // with the token that is used up
 		}}
 	})
 	s.round(domain.FetchAccounts, domain.TikTok)
@@ -116,12 +116,12 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 			lose()
 			return lost, nil
 		}}
-		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
 			<-ctx.Done() // as the gate does that waits for room
 			if !errors.Is(ctx.Err(), context.Canceled) {
 				t.Error("it waits on although others may renew by now")
 			}
-			return inner.Refresh(ctx, r)
+			return inner.Refresh(ctx, at, token)
 		}}
 	})
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))

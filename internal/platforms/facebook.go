@@ -15,7 +15,7 @@ import (
 type facebook struct{ *graph }
 
 // Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.
-func (f *facebook) Refresh(context.Context, RefreshRequest) (Tokens, error) {
+func (f *facebook) Refresh(context.Context, Target, string) (Tokens, error) {
 	return Tokens{}, ErrNoRefresh
 }
 

@@ -112,7 +112,7 @@ func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {
 	snaps, err := client.PostMetrics(ctx, at, posts)
 	check(err)
 	require.LessOrEqual(t, len(snaps), len(posts))
-	tokens, err := client.Refresh(ctx, platforms.RefreshRequest{Target: at, RefreshToken: "Tok3n"})
+	tokens, err := client.Refresh(ctx, at, "Tok3n")
 	if err == nil {
 		require.NotEmpty(t, tokens.AccessToken)
 	}

@@ -153,7 +153,7 @@ func TestMetaCallsAreProven(t *testing.T) {
 	require.Error(t, err, "no answer of a batch")
 	at.InstagramLogin = true
 	b.client(t, domain.Instagram).account(at)
-	b.client(t, domain.Instagram).refresh(platforms.RefreshRequest{Target: at})
+	b.client(t, domain.Instagram).refresh(at, "")
 	require.Len(t, seen, 2+1+5+1)
 	for i, got := range seen {
 		require.Equal(t, proof, got, i)

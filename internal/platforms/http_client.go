@@ -37,6 +37,8 @@ type call struct {
 	form    url.Values        // body of a form post
 	json    any               // body of a JSON post
 	secrets []string          // besides the token
+
+	classify func(answer) *Error // nil: as all answers of the platform
 	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
 	// the platform would be changed all the same, and the answer that says how would be lost.
 	whole       bool
@@ -116,7 +118,9 @@ func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *E
 	}
 	started := time.Now()
 	ans, failure := c.exchange(ctx, req)
-	if failure == nil {
+	if failure == nil && req.classify != nil {
+		failure = req.classify(ans)
+	} else if failure == nil {
 		failure = c.classify(ans)
 	}
 	if failure == nil && out != nil && json.Unmarshal(ans.body, out) != nil {

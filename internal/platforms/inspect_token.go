@@ -127,7 +127,7 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if !bool(reply.Active) {
 		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
 	}
-	return TokenFacts{Granted: append([]string{}, splitScopes(string(reply.Scope))...), ExpiresAt: unixTime(reply.Expires)}, nil
+	return TokenFacts{Granted: append([]string{}, reply.Scope...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
 // Holds asks whose a token is and what it reads, without the tokens that it was asked with: for a main application that signs people in

@@ -52,17 +52,18 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 // Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
 // and still alive; Facebook login has none. The platform wants the token in the
 // address, which is why no error ever quotes an address.
-func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
+func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, error) {
 	g := i.instagramLogin
-	if !req.Target.InstagramLogin {
+	if !t.InstagramLogin {
 		return Tokens{}, ErrNoRefresh
 	}
-	if err := g.needToken(opRefresh, req.Target.AccessToken); err != nil {
+	if err := g.needToken(opRefresh, t.AccessToken); err != nil {
 		return Tokens{}, err
 	}
-	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}, req.Target.AccessToken)
-	return g.tokens(ctx, req, classifyGraph, call{
-		url: g.endpoint.BaseURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
+	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {t.AccessToken}}, t.AccessToken)
+	return g.tokens(ctx, t, call{
+		op: opRefresh, classify: classifyGraph, url: g.endpoint.BaseURL + "/refresh_access_token?" + q.Encode(),
+		secrets: []string{t.AccessToken}, errorsFirst: true,
 	})
 }
 

@@ -98,17 +98,17 @@ func TestInstagramRefresh(t *testing.T) {
 	b := setup(t)
 	account := b.sim.AddInstagram(simulator.Account{ID: "17845", InstagramLogin: true})
 	client := b.client(t, domain.Instagram)
-	tokens := client.refresh(platforms.RefreshRequest{Target: target(account)})
+	tokens := client.refresh(target(account), "")
 	require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 	require.Empty(t, tokens.RefreshToken)
 	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", InstagramLogin: true})
 
 	// The token is in the address and in the platform's message; neither shows.
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3nDead", InstagramLogin: true}}))
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{Target: platforms.Target{InstagramLogin: true}}))
-	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3n"}})
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", InstagramLogin: true}, ""))
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{InstagramLogin: true}, ""))
+	_, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n"}, "")
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
-	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.RefreshRequest{}), platforms.ErrNoRefresh)
+	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh)
 }
 
 // What Instagram says of a renewal is by its error object: neither a token beside it, nor the status, nor the older
@@ -130,9 +130,7 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 		},
 	} {
 		client := canned(t, always(c.status, c.body)).client(t, domain.Instagram)
-		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{
-			Target: platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true},
-		})
+		tokens, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true}, "")
 		requireClass(t, c.want, err)
 		require.Zero(t, tokens)
 	}

@@ -117,9 +117,8 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 
 // Refresh implements [Client]. Only approved applications have refresh tokens; theirs lives 365 days
 // from the first consent and is not extended.
-func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
-		classifyLinkedInOAuth)
+func (l *linkedIn) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
+	return l.refresh(ctx, t, refreshToken, l.endpoint, "/oauth/v2/accessToken", classifyLinkedInOAuth)
 }
 
 // Rest.li 2.0 query values: parentheses, commas and colons of the structure stay as

@@ -185,14 +185,14 @@ func TestLinkedInRefresh(t *testing.T) {
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	for range 2 { // the refresh token stays
-		tokens := client.refresh(platforms.RefreshRequest{Target: pageTarget(page), RefreshToken: page.RefreshToken})
+		tokens := client.refresh(pageTarget(page), page.RefreshToken)
 		require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 		require.Equal(t, testNow.Add(200*24*time.Hour), tokens.RefreshExpiresAt)
 		require.Equal(t, page.RefreshToken, tokens.RefreshToken)
 		client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage})
 	}
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{RefreshToken: "Tok3nUnknown"}))
-	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{})
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{}, "Tok3nUnknown"))
+	_, err := client.Refresh(t.Context(), platforms.Target{}, "")
 	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may live on for weeks")
 }
 

@@ -11,50 +11,64 @@ import (
 
 const opRefresh = "refresh"
 
-// refresh renews tokens by the refresh token (RFC 6749 §6), at a path of the token endpoint's host. clientID is the name of
-// the field that holds ours. A refresh that was sent is not cut by its caller's end.
-func (c *httpClient) refresh(
-	ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID string, classify func(answer) *Error,
-) (Tokens, error) {
-	if req.RefreshToken == "" {
+// inOurName is a form post with our app's credentials, at a path of the token endpoint's host. Once sent, it is not cut by
+// its caller's end: a code or a refresh token is spent then, and the answer would be lost.
+func (e Endpoint) inOurName(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
+	form.Set(e.idField, e.ClientID)
+	form.Set("client_secret", e.ClientSecret)
+	return call{op: op, url: e.authURL + path, whole: true, form: form, classify: classify, secrets: append(secrets, e.ClientSecret)}
+}
+
+// refresh renews tokens by the refresh token (RFC 6749 §6).
+func (c *httpClient) refresh(ctx context.Context, t Target, token string, e Endpoint, path string, classify func(answer) *Error) (Tokens, error) {
+	if token == "" {
 		return Tokens{}, ErrNoRefresh // the access token may live on for weeks
 	}
-	return c.tokens(ctx, req, classify, call{
-		url: endpoint.authURL + path, whole: true,
-		form: url.Values{
-			"grant_type": {"refresh_token"}, "refresh_token": {req.RefreshToken},
-			clientID: {endpoint.ClientID}, "client_secret": {endpoint.ClientSecret},
-		},
-		secrets: []string{req.RefreshToken, req.Target.AccessToken, endpoint.ClientSecret},
-	})
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+	return c.tokens(ctx, t, e.inOurName(opRefresh, path, form, classify, token, t.AccessToken))
 }
 
 // tokens renews tokens at a token endpoint. Those of another account than the one asked for are an error.
-func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify func(answer) *Error, request call) (Tokens, error) {
-	request.op, request.account = opRefresh, req.Target.ExternalID
-	reply, err := c.tokenReply(ctx, classify, request)
+func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens, error) {
+	request.account = t.ExternalID
+	reply, err := c.tokenReply(ctx, request)
+	if err == nil && t.ExternalID != "" && reply.OpenID != "" {
+		err = about(c.platform, opRefresh, t.ExternalID, reply.OpenID)
+	}
 	if err != nil {
 		return Tokens{}, err
 	}
-	tokens := reply.tokens(c.now())
-	if want := req.Target.ExternalID; want != "" && tokens.ExternalID != "" && tokens.ExternalID != want {
-		return Tokens{}, about(c.platform, opRefresh, want, reply.OpenID)
+	return reply.tokens(c.now()), nil
+}
+
+// redeem exchanges a code at a token endpoint, by a form.
+func (c *httpClient) redeem(ctx context.Context, e Endpoint, path, code, redirectURI string, classify func(answer) *Error) (oauthReply, error) {
+	if err := c.needCode(code); err != nil {
+		return oauthReply{}, err
 	}
-	return tokens, nil
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}}
+	return c.tokenReply(ctx, e.inOurName(opCode, path, form, classify, code))
+}
+
+func (c *httpClient) needCode(code string) error {
+	if code == "" {
+		return &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the call-back brought no code"}
+	}
+	return nil
 }
 
 // tokenReply calls a token endpoint. A success is an answer with an access token: errors have been seen under HTTP 200. Where
 // the request says that errors come first, one beside a token is an error.
-func (c *httpClient) tokenReply(ctx context.Context, classify func(answer) *Error, request call) (oauthReply, error) {
-	endpoint, reply := *c, oauthReply{}
-	endpoint.classify = func(ans answer) *Error {
+func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthReply, err error) {
+	classify := request.classify
+	request.classify = func(ans answer) *Error {
 		var ok bool
 		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
 			return nil
 		}
 		return cmp.Or(classify(ans), malformed())
 	}
-	if err := endpoint.do(ctx, request, nil); err != nil {
+	if err := c.do(ctx, request, nil); err != nil {
 		return oauthReply{}, err
 	}
 	return reply, nil
@@ -69,7 +83,8 @@ type oauthReply struct {
 	RefreshExpiresIn      count `json:"refresh_expires_in"`       // TikTok, seconds
 	RefreshTokenExpiresIn count `json:"refresh_token_expires_in"` // LinkedIn, seconds
 	OpenID                text  `json:"open_id"`
-	Scope                 text  `json:"scope"`
+
+	Scope scopeList `json:"scope"`
 
 	UserID      text      `json:"user_id"`     // Instagram login, as the next
 	Permissions scopeList `json:"permissions"` // granted
@@ -78,7 +93,7 @@ type oauthReply struct {
 // tokens dates the lifetimes from now.
 func (r oauthReply) tokens(now time.Time) Tokens {
 	t := Tokens{
-		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scope: string(r.Scope),
+		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scopes: r.Scope,
 		ExpiresAt: expiry(now, r.ExpiresIn), RefreshExpiresAt: expiry(now, r.RefreshExpiresIn),
 	}
 	if t.RefreshExpiresAt.IsZero() {

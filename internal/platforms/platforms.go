@@ -26,8 +26,9 @@ type Client interface {
 	// PostMetrics reads the counters of posts, batched where the platform offers it. Snapshots that
 	// come together with an error are good: the error says why the rest is not there.
 	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
-	// Refresh renews the access token; [ErrNoRefresh] where there is no such thing.
-	Refresh(ctx context.Context, req RefreshRequest) (Tokens, error)
+	// Refresh renews the access token of ExternalID, if that is set: LinkedIn and TikTok by refreshToken,
+	// Instagram login by the access token itself; [ErrNoRefresh] where there is no such thing.
+	Refresh(ctx context.Context, target Target, refreshToken string) (Tokens, error)
 }
 
 // Identifier is a [Client] of a platform that goes by the token alone: what it lists is of whoever signed
@@ -52,6 +53,7 @@ type Endpoint struct {
 
 	authURL, dialogURL string // hosts of the token endpoint, and of the page where a person consents
 	version            string // of the API, as the platform spells it
+	idField            string // what the platform calls ClientID
 }
 
 // Format hides the secret, whatever the verb.
@@ -105,7 +107,7 @@ func (c Config) WithDefaults() Config {
 	})
 	c.TikTok = c.TikTok.withDefaults(Endpoint{
 		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com", dialogURL: "https://www.tiktok.com",
-		version: "v2", Scopes: []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"},
+		version: "v2", idField: "client_key", Scopes: []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"},
 	})
 	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
@@ -124,7 +126,7 @@ func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
 		e.Scopes = actual.Scopes
 	}
 	e.BaseURL, e.authURL, e.dialogURL = actual.BaseURL, actual.authURL, actual.dialogURL
-	e.version = cmp.Or(e.version, actual.version)
+	e.version, e.idField = cmp.Or(e.version, actual.version), cmp.Or(actual.idField, "client_id")
 	return e
 }
 
@@ -223,21 +225,6 @@ func (t Target) Format(f fmt.State, _ rune) {
 // MarshalText hides the token, in JSON and in logs too.
 func (t Target) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }
 
-// RefreshRequest asks for a new access token. Target.ExternalID, when set, must be whom the new
-// token belongs to.
-type RefreshRequest struct {
-	Target       Target // AccessToken is what Instagram renews
-	RefreshToken string // what LinkedIn and TikTok renew by
-}
-
-// Format hides the tokens, whatever the verb.
-func (r RefreshRequest) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s refresh token %s}", r.Target, mask(r.RefreshToken))
-}
-
-// MarshalText hides the tokens, in JSON and in logs too.
-func (r RefreshRequest) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
-
 // Tokens is what a refresh gave. AccessToken is never empty. An empty RefreshToken means: keep the
 // stored one. TikTok's refresh token rotates: store the new one before the access token is used.
 type Tokens struct {
@@ -246,11 +233,8 @@ type Tokens struct {
 	ExpiresAt        time.Time // zero: the platform did not say
 	RefreshExpiresAt time.Time // zero: the platform did not say
 	ExternalID       string    // whose tokens they are, where the platform says so (TikTok open_id)
-	Scope            string    // as the platform writes it
+	Scopes           []string  // sorted; nil: the platform named none
 }
-
-// Scopes are those of Scope, sorted; nil: the platform named none.
-func (t Tokens) Scopes() []string { return splitScopes(t.Scope) }
 
 // Format hides the tokens, whatever the verb.
 func (t Tokens) Format(f fmt.State, _ rune) {

@@ -23,7 +23,6 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	at := platforms.Target{AccessToken: secret, ExternalID: "1"}
 	for _, v := range []any{
 		at, &at,
-		platforms.RefreshRequest{Target: at, RefreshToken: secret},
 		platforms.Tokens{AccessToken: secret, RefreshToken: secret},
 		platforms.Endpoint{ClientSecret: secret},
 		platforms.Config{TikTok: platforms.Endpoint{ClientSecret: secret}},

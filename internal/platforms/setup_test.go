@@ -204,9 +204,9 @@ func (s scanning) PostMetrics(ctx context.Context, t platforms.Target, posts []p
 	return snaps, err
 }
 
-func (s scanning) Refresh(ctx context.Context, r platforms.RefreshRequest) (platforms.Tokens, error) {
-	tokens, err := s.Client.Refresh(ctx, r)
-	s.note(err, tokens, r)
+func (s scanning) Refresh(ctx context.Context, at platforms.Target, token string) (platforms.Tokens, error) {
+	tokens, err := s.Client.Refresh(ctx, at, token)
+	s.note(err, tokens, at)
 	return tokens, err
 }
 
@@ -231,9 +231,9 @@ func (s scanning) metrics(at platforms.Target, posts []platforms.Post) []platfor
 	return snaps
 }
 
-func (s scanning) refresh(r platforms.RefreshRequest) platforms.Tokens {
+func (s scanning) refresh(at platforms.Target, token string) platforms.Tokens {
 	s.t.Helper()
-	tokens, err := s.Refresh(s.t.Context(), r)
+	tokens, err := s.Refresh(s.t.Context(), at, token)
 	require.NoError(s.t, err)
 	return tokens
 }
@@ -253,8 +253,8 @@ func (s scanning) metricsErr(at platforms.Target, posts []platforms.Post) error 
 	return err
 }
 
-func (s scanning) refreshErr(r platforms.RefreshRequest) error {
-	_, err := s.Refresh(s.t.Context(), r)
+func (s scanning) refreshErr(at platforms.Target, token string) error {
+	_, err := s.Refresh(s.t.Context(), at, token)
 	return err
 }
 

@@ -65,25 +65,10 @@ func newDialog(s holder, e Endpoint, id, secret string) dialog {
 }
 
 // address is a dialog's page: what all platforms are told, and what each is told besides.
-func (e Endpoint) address(path, clientID, state, redirectURI string, more url.Values) string {
-	q := url.Values{"response_type": {"code"}, clientID: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
+func (e Endpoint) address(path, state, redirectURI string, more url.Values) string {
+	q := url.Values{"response_type": {"code"}, e.idField: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
 	maps.Copy(q, more)
 	return e.dialogURL + path + "?" + q.Encode()
-}
-
-// redeem exchanges a code at a token endpoint, by a form. A call that was sent is not cut by its caller's end: the code is
-// spent then, and the answer would be lost.
-func (c *httpClient) redeem(ctx context.Context, e Endpoint, address, clientID, code, redirectURI string, classify func(answer) *Error) (oauthReply, error) {
-	if code == "" {
-		return oauthReply{}, &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the call-back brought no code"}
-	}
-	return c.tokenReply(ctx, classify, call{
-		op: opCode, url: address, whole: true, secrets: []string{code, e.ClientSecret},
-		form: url.Values{
-			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI},
-			clientID: {e.ClientID}, "client_secret": {e.ClientSecret},
-		},
-	})
 }
 
 // The calls of a sign-in.
@@ -127,18 +112,11 @@ func (s *scopeList) UnmarshalJSON(raw []byte) error {
 	_ = names.UnmarshalJSON(raw)
 	*s = nil
 	for _, name := range append(names, joined) {
-		*s = append(*s, splitScopes(string(name))...)
+		*s = append(*s, strings.FieldsFunc(string(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })...)
 	}
 	slices.Sort(*s)
 	*s = slices.Compact(*s)
 	return nil
-}
-
-// splitScopes sorts the scopes of one text.
-func splitScopes(joined string) []string {
-	names := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // declined is what was asked for and is not among what the platform says was granted; nothing where it names no scope at

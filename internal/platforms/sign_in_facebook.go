@@ -35,7 +35,7 @@ func (f facebookSignIn) Address(state, redirectURI string) string {
 	} else {
 		more.Set("scope", strings.Join(f.endpoint.Scopes, ","))
 	}
-	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", "client_id", state, redirectURI, more)
+	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", state, redirectURI, more)
 }
 
 // Redeem implements [SignIn] with six calls, and one more for every further page of the list: the code, the long-lived
@@ -52,14 +52,14 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 			return Consent{}, err
 		}
 	}
-	c.Tokens.ExternalID, c.Tokens.Scope = c.PersonID, strings.Join(c.Granted, ",")
+	c.Tokens.ExternalID = c.PersonID
 	return c, nil
 }
 
 // redeemed is the long-lived token: of a short-lived one, the pages' tokens would end within the hour too.
 func (f facebookSignIn) redeemed(ctx context.Context, code, redirectURI string) (Tokens, error) {
-	if code == "" {
-		return Tokens{}, &Error{Class: ClassReconnect, Platform: f.platform, Op: opCode, Message: "the call-back brought no code"}
+	if err := f.needCode(code); err != nil {
+		return Tokens{}, err
 	}
 	short, err := f.exchanged(ctx, opCode, code, classifyGraphCode, url.Values{"redirect_uri": {redirectURI}, "code": {code}})
 	if err != nil {
@@ -77,8 +77,8 @@ func (f facebookSignIn) redeemed(ctx context.Context, code, redirectURI string) 
 func (f facebookSignIn) exchanged(ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values) (oauthReply, error) {
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", f.endpoint.ClientSecret)
-	return f.tokenReply(ctx, classify, call{
-		op: op, url: f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode(),
+	return f.tokenReply(ctx, call{
+		op: op, classify: classify, url: f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode(),
 		whole: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
 	})
 }

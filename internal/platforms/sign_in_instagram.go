@@ -15,21 +15,21 @@ type instagramSignIn struct{ *graph }
 
 // Address implements [SignIn].
 func (i instagramSignIn) Address(state, redirectURI string) string {
-	return i.endpoint.address("/oauth/authorize", "client_id", state, redirectURI, url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}})
+	return i.endpoint.address("/oauth/authorize", state, redirectURI, url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}})
 }
 
 // Redeem implements [SignIn] with three calls: the code, the long-lived token, the account. What was granted stands in the
 // first answer. The person is known by the id that is the app's own (`id`), which is what Meta's call-backs name; the
 // account is `user_id`.
 func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	short, err := i.redeem(ctx, i.endpoint, i.endpoint.authURL+"/oauth/access_token", "client_id", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
+	short, err := i.redeem(ctx, i.endpoint, "/oauth/access_token", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
 	if err != nil {
 		return Consent{}, err
 	}
 	token := string(short.AccessToken)
 	query := i.proven(url.Values{"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token}}, token)
-	long, err := i.tokenReply(ctx, classifyGraph, call{
-		op: opLonger, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
+	long, err := i.tokenReply(ctx, call{
+		op: opLonger, classify: classifyGraph, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
 		whole: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 	if err := i.who(ctx, short.UserID, &c); err != nil {
 		return Consent{}, err
 	}
-	c.Tokens.ExternalID, c.Tokens.Scope = c.PersonID, strings.Join(c.Granted, ",")
+	c.Tokens.ExternalID = c.PersonID
 	return c, nil
 }
 

@@ -31,12 +31,12 @@ func linkedInScopes() []string {
 // Address implements [SignIn]. The scopes are always asked for whole: another set kills all earlier tokens of the person
 // for this app.
 func (l linkedInSignIn) Address(state, redirectURI string) string {
-	return l.endpoint.address("/oauth/v2/authorization", "client_id", state, redirectURI, url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}})
+	return l.endpoint.address("/oauth/v2/authorization", state, redirectURI, url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}})
 }
 
 // Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each hundred pages.
 func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	reply, err := l.redeem(ctx, l.endpoint, l.endpoint.authURL+"/oauth/v2/accessToken", "client_id", code, redirectURI, classifyLinkedInCode)
+	reply, err := l.redeem(ctx, l.endpoint, "/oauth/v2/accessToken", code, redirectURI, classifyLinkedInCode)
 	if err != nil {
 		return Consent{}, err
 	}
@@ -53,14 +53,15 @@ func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 
 // introspected is what LinkedIn says of a token to one of our apps.
 type introspected struct {
-	Active   flag  `json:"active"`
-	Scope    text  `json:"scope"`
-	Expires  count `json:"expires_at"` // seconds
-	ClientID text  `json:"client_id"`
+	Active   flag      `json:"active"`
+	Scope    scopeList `json:"scope"`
+	Expires  count     `json:"expires_at"` // seconds
+	ClientID text      `json:"client_id"`
 }
 
 func (l *linkedIn) introspected(ctx context.Context, op, token string) (reply introspected, err error) {
-	err = l.inOurName(ctx, op, "/oauth/v2/introspectToken", token, &reply)
+	form := url.Values{"token": {token}}
+	err = l.do(ctx, l.endpoint.inOurName(op, "/oauth/v2/introspectToken", form, classifyLinkedInOAuth, token), &reply)
 	return reply, err
 }
 
@@ -73,22 +74,12 @@ func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) er
 	if !bool(reply.Active) || (reply.ClientID != "" && string(reply.ClientID) != l.endpoint.ClientID) {
 		return &Error{Class: ClassReconnect, Platform: l.platform, Op: opGranted, Message: "the platform says that the new token is not valid for our app"}
 	}
-	c.Granted = splitScopes(string(reply.Scope))
+	c.Granted = reply.Scope
 	c.Declined = declined(l.endpoint.Scopes, c.Granted)
 	if at := unixTime(reply.Expires); !at.IsZero() {
 		c.Tokens.ExpiresAt = at
 	}
 	return nil
-}
-
-// inOurName makes a call about a token with the credentials of our app.
-func (l *linkedIn) inOurName(ctx context.Context, op, path, token string, out any) error {
-	c := *l.httpClient
-	c.classify = classifyLinkedInOAuth
-	return c.do(ctx, call{
-		op: op, url: l.endpoint.authURL + path, whole: true, secrets: []string{token, l.endpoint.ClientSecret},
-		form: url.Values{"client_id": {l.endpoint.ClientID}, "client_secret": {l.endpoint.ClientSecret}, "token": {token}},
-	}, out)
 }
 
 // linkedInMember is the member of a token.
@@ -192,7 +183,8 @@ func (l linkedInSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
-	return l.inOurName(ctx, opGiveBack, "/oauth/v2/revoke", tokens.AccessToken, nil)
+	form := url.Values{"token": {tokens.AccessToken}}
+	return l.do(ctx, l.endpoint.inOurName(opGiveBack, "/oauth/v2/revoke", form, classifyLinkedInOAuth, tokens.AccessToken), nil)
 }
 
 // classifyLinkedInCode classifies a refusal of a code: LinkedIn has one word, `invalid_request`, and one sentence for a

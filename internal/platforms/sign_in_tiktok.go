@@ -17,7 +17,7 @@ const scopeHandle = "user.info.profile"
 
 // Address implements [SignIn].
 func (k tikTokSignIn) Address(state, redirectURI string) string {
-	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", "client_key", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
+	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
 }
 
 // Redeem implements [SignIn] with two calls: the code, and the account's name. A code holds characters that TikTok encodes;
@@ -26,11 +26,11 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	if plain, err := url.PathUnescape(code); err == nil {
 		code = plain
 	}
-	reply, err := k.redeem(ctx, k.endpoint, k.tokenAddress("token"), "client_key", code, redirectURI, classifyTikTok)
+	reply, err := k.redeem(ctx, k.endpoint, k.tokenPath("token"), code, redirectURI, classifyTikTok)
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: splitScopes(string(reply.Scope))}
+	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
 	c.Declined = declined(k.endpoint.Scopes, c.Granted)
 	if err := k.known(c.PersonID); err != nil {
 		return Consent{}, err
@@ -53,8 +53,8 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	return c, nil
 }
 
-func (k *tikTok) tokenAddress(what string) string {
-	return k.endpoint.authURL + "/" + k.endpoint.version + "/oauth/" + what + "/"
+func (k *tikTok) tokenPath(what string) string {
+	return "/" + k.endpoint.version + "/oauth/" + what + "/"
 }
 
 // GiveBack implements [SignIn]: the person's consent to the whole app.
@@ -62,12 +62,8 @@ func (k tikTokSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
-	revoke := *k.httpClient
-	revoke.classify = classifyTikTokRevoked
-	return revoke.do(ctx, call{
-		op: opGiveBack, url: k.tokenAddress("revoke"), whole: true, secrets: []string{tokens.AccessToken, k.endpoint.ClientSecret},
-		form: url.Values{"client_key": {k.endpoint.ClientID}, "client_secret": {k.endpoint.ClientSecret}, "token": {tokens.AccessToken}},
-	}, nil)
+	form := url.Values{"token": {tokens.AccessToken}}
+	return k.do(ctx, k.endpoint.inOurName(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken), nil)
 }
 
 // classifyTikTokRevoked: a success of this endpoint is an empty body.

@@ -92,9 +92,8 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 // Refresh implements [Client]. The refresh token rotates and the old one stops working, so refreshes
 // of one account must not run side by side, and the new refresh token must be stored first.
 // Lifetimes are what the answer says, never assumed.
-func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.version+"/oauth/token/", "client_key",
-		classifyTikTok)
+func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
+	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)
 }
 
 // tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,

@@ -53,15 +53,15 @@ func TestTikTokRefreshRefusals(t *testing.T) {
 	user := addTikTok(b, simulator.Traps{OtherAccount: true})
 	client := b.client(t, domain.TikTok)
 	for name, refresh := range map[string]string{"unknown": "Tok3nThatNobodyKnows", "of somebody else": user.RefreshToken} {
-		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user), RefreshToken: refresh})
+		tokens, err := client.Refresh(t.Context(), target(user), refresh)
 		requireClass(t, platforms.ClassReconnect, err)
 		require.Equal(t, platforms.Tokens{}, tokens, name)
 	}
-	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user)})
+	_, err := client.Refresh(t.Context(), target(user), "")
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
 	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
 	user = addTikTok(wrong, simulator.Traps{})
-	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.RefreshRequest{RefreshToken: user.RefreshToken})).Code)
+	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.Target{}, user.RefreshToken)).Code)
 }
 
 // Errors in the shapes that the simulator does not make: printed flat, and without any error object.
@@ -97,7 +97,7 @@ func TestTikTokRefreshShapes(t *testing.T) {
 		`{"data":{"error_code":10010},"message":"error"}`:                                       "",
 	} {
 		b := canned(t, always(http.StatusOK, body))
-		tokens, err := b.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: "Tok3nRefresh"})
+		tokens, err := b.client(t, domain.TikTok).Refresh(t.Context(), platforms.Target{}, "Tok3nRefresh")
 		require.Equal(t, want, tokens.AccessToken)
 		if want == "" {
 			require.Error(t, err)
