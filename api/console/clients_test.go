@@ -345,7 +345,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	f.Change, f.Previous, f.ComparedInPart = new(int64(-124)), new(int64(98000)), true
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−124", "Compared in part", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−124", "Compared in part, 97,876 with 98,000: some accounts", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too, if another page was read before, and is compared with one day.

@@ -181,8 +181,7 @@ type figureShown struct {
 	Percent string // of Change; "": none is shown
 	Note    string
 	Part    string // of which accounts it is, if not of all: a sentence
-
-	Others bool // some accounts, or some days, have no counterpart before the range
+	InPart  string // which part of it is compared, if not all: a sentence
 }
 
 // reachShown is the reach of one connected account.

@@ -62,7 +62,7 @@ func putGrowth(v *visit, f figures, shown *figuresView, data analytics.AccountNe
 	if data.Total.NoBaseline || data.Total.ComparedInPart {
 		note = "Pages connected in this range count from their first reading."
 	}
-	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Others: note != ""})
+	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
 		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
@@ -155,7 +155,7 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	}
 	return figureShown{
 		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t), Note: strings.TrimSpace(what + " " + f.noteOf(t)),
-		Others: t.NoBaseline || t.ComparedInPart,
+		InPart: inPart(t),
 	}
 }
 
@@ -167,11 +167,17 @@ func totalOf(g analytics.Gain) analytics.Total {
 	}
 }
 
-// What a figure says of its comparison.
-const (
-	nothingBefore  = "Nothing to compare it with yet."
-	comparedInPart = "Compared in part: some accounts or days have no counterpart."
-)
+// nothingBefore is what a figure says that has no comparison.
+const nothingBefore = "Nothing to compare it with yet."
+
+// inPart names the numbers that are compared where some accounts or days of either period have no counterpart; "" where all have.
+func inPart(t analytics.Total) string {
+	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
+		return ""
+	}
+	return fmt.Sprintf("Compared in part, %s with %s: some accounts or days have no counterpart.",
+		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
+}
 
 // noteOf says what a change is not.
 func (f figures) noteOf(t analytics.Total) string {
@@ -180,10 +186,8 @@ func (f figures) noteOf(t analytics.Total) string {
 		return nothingBefore
 	case t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
-	case t.ComparedInPart:
-		return comparedInPart
 	default:
-		return ""
+		return inPart(t)
 	}
 }
 

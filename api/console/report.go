@@ -171,8 +171,8 @@ func (r reportView) sentences() (said []string) {
 		switch {
 		case n.Change == nil:
 			sentence += ". " + nothingBefore
-		case n.Others:
-			sentence += ". " + comparedInPart
+		case n.InPart != "":
+			sentence += ". " + n.InPart
 		default:
 			sentence += "."
 		}

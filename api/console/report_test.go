@@ -74,7 +74,7 @@ func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
 func TestAMonthAsAPageForTheClient(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	const inPart = "Compared in part: some accounts or days have no counterpart."
+	const inPart = "Compared in part, 1,340 with 1,000: some accounts or days have no counterpart."
 	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",

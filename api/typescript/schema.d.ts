@@ -3498,7 +3498,7 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous` is not positive.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts of `value` have nothing in the period before: they are in neither `change` nor `previous`. */
+            /** @description `compared_in_part` says that accounts have a gain in one period alone: they are in neither `change` nor `previous`, which compare `previous` plus `change` with `previous`. So does an account of which no post was read in more than the first or the last two days of a period: what its posts gained in them is not in that period's gain. */
             compared_in_part: boolean;
             /** @description `no_baseline` says that there is a `value` and nothing to compare it with. */
             no_baseline: boolean;
@@ -6467,7 +6467,7 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals, both without the accounts whose stock was first read in the range; null with `no_baseline`, where that is not positive, with `gained_since`, and where a gain of the previous period took as long.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading. */
+            /** @description `compared_in_part` says that accounts or days of one period have no counterpart in the other: they are in neither `change` nor `previous`, which compare `previous` plus `change` with `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading. */
             compared_in_part: boolean;
             /**
              * Format: date-time

@@ -115,7 +115,8 @@ func (qc *queryContext) comparedGains(ctx context.Context, metrics []string, par
 		return nil, nil, err
 	}
 	for social, account := range before.accounts {
-		now.account(social, account.platform).before = account.now
+		its := now.account(social, account.platform)
+		its.before, its.beforeCut = account.now, account.nowCut
 	}
 	return now, before, nil
 }

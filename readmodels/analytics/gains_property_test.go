@@ -454,10 +454,11 @@ func addsUpTo[E any](p probe, what string, owners []E, narrow func(*question, E)
 	return p.unlike(what, p.ask(all), p.together(answers...))
 }
 
-// comparisons: where nothing is left out of a comparison, the change is the value less the previous one; without a previous
-// one there is neither change nor percentage, except that followers first read in the range have a change (rule 2).
+// comparisons: where nothing is left out of a comparison, the change is the value less the previous one, and of a gain that is all
+// that the earlier period has for whoever asks about that one; without a previous one there is neither change nor percentage,
+// except that followers first read in the range have a change (rule 2).
 func (p probe) comparisons() (lines []string) {
-	raw := p.ask(p.question)
+	raw, then := p.ask(p.question), p.ask(p.before(analytics.ComparePrevious))
 	for path, previous := range raw {
 		of, ok := strings.CutSuffix(path, ".previous")
 		if !ok || raw[of+".compared_in_part"] == nil {
@@ -471,6 +472,8 @@ func (p probe) comparisons() (lines []string) {
 		case previous == nil || value == nil || !whole:
 		case change == nil || *change != *value-*previous:
 			lines = append(lines, fmt.Sprintf("%s: %s less %s is not %s", of, text(value), text(previous), text(change)))
+		case !strings.HasSuffix(of, "followers") && text(previous) != text(then[of+".value"]):
+			lines = append(lines, fmt.Sprintf("%s is compared with %s as a whole, and before it was %s", of, text(previous), text(then[of+".value"])))
 		}
 	}
 	slices.Sort(lines)

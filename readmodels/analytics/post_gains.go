@@ -68,6 +68,8 @@ func (g *gainSums) of(metric string) *tally {
 type accountGains struct {
 	platform    domain.Platform
 	now, before gainSums
+
+	nowCut, beforeCut bool // it was not read over days at the start or the end of the period
 }
 
 // postGains are what the posts of a query gained.
@@ -120,13 +122,29 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 			g.bucket(r.platform, *r.bucket-1).add(r.gainSums)
 		case r.social == nil:
 		case *r.current:
-			g.account(*r.social, r.platform).now.add(r.gainSums)
+			account := g.account(*r.social, r.platform)
+			account.now.add(r.gainSums)
+			account.nowCut = r.readInPart(qc.query.Range)
 			qc.noteCapture(r.last)
 		default:
-			g.account(*r.social, r.platform).before.add(r.gainSums)
+			account := g.account(*r.social, r.platform)
+			account.before.add(r.gainSums)
+			account.beforeCut = r.readInPart(qc.compared)
 		}
 	}
 	return g, nil
+}
+
+// unreadDays is how long no post of an account need be read before days of a period count as not read.
+const unreadDays = 48 * time.Hour
+
+// readInPart reports whether the first or the last days of a period, as far as it has elapsed, have no reading.
+func (r gainRow) readInPart(period Range) bool {
+	end := period.To
+	if !period.Complete() {
+		end = period.Now
+	}
+	return r.first.Sub(period.From) > unreadDays || end.Sub(*r.last) > unreadDays
 }
 
 // bucketOf is the index of the bucket that an instant lies in; -1 before the first.
@@ -141,7 +159,8 @@ type gainRow struct {
 	platform domain.Platform
 	current  *bool // in the range; else in the period before it
 	bucket   *int  // from 1 on; 0 is the period before
-	last     *time.Time
+	// first is the quarter of an hour of the first reading, or when it was; last when the last one was.
+	first, last *time.Time
 	gainSums
 }
 
@@ -185,7 +204,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 	var sums []string
 	for _, s := range sets {
 		sums = append(sums, `
-		select `+groupedBy(s.by)+`, max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
+		select `+groupedBy(s.by)+`, min(at), max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
 		from part where `+s.where+`
 		group by grouping sets (`+s.by+`)`)
 	}
@@ -195,7 +214,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		)`+strings.Join(sums, `
 		union all`), append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
-		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
+		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.first, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
 			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
 		return r, err
@@ -263,8 +282,9 @@ type Gain struct {
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that there is a `value` and nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts of `value` have nothing in the period before: they are in neither
-	// `change` nor `previous`.
+	// ComparedInPart says that accounts have a gain in one period alone: they are in neither `change` nor `previous`, which
+	// compare `previous` plus `change` with `previous`. So does an account of which no post was read in more than the first
+	// or the last two days of a period: what its posts gained in them is not in that period's gain.
 	ComparedInPart bool `json:"compared_in_part"`
 	Accounts       int  `json:"accounts"` // how many social accounts `value` is made of
 }
@@ -273,8 +293,16 @@ type Gain struct {
 func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	var values []*metricValue
 	for _, account := range g.accounts {
-		if now := account.now.of(metric).value(); now != nil && slices.Contains(platforms, account.platform) {
-			values = append(values, &metricValue{value: now, compared: now, previous: account.before.of(metric).value()})
+		if !slices.Contains(platforms, account.platform) {
+			continue
+		}
+		switch now, before := account.now.of(metric).value(), account.before.of(metric).value(); {
+		case now != nil:
+			values = append(values, &metricValue{
+				value: now, compared: now, previous: before, comparedInPart: account.nowCut || account.beforeCut,
+			})
+		case before != nil:
+			values = append(values, &metricValue{comparedInPart: true})
 		}
 	}
 	t := total(values)

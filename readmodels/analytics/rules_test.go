@@ -64,6 +64,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			with("2026-06-03 10:00", flow(engagement, "2026-06-01", 5), flow(engagement, "2026-06-02", 10)),
 			with("2026-07-02 10:00", flow(engagement, "2026-06-30", 100), flow(engagement, "2026-07-01", 1000)),
 		}, want: inPart(compared(115, 7, 93, 1328.57))}, // only 30 June has its day in the period before: 31 May
+		"day flow: a day of the period before without its day in the range": {reads: readings{
+			with("2026-06-03 10:00", flow(engagement, "2026-05-02", 8), flow(engagement, "2026-05-03", 4), flow(engagement, "2026-06-01", 10)),
+		}, want: inPart(compared(10, 8, 2, 25))},
 		"day flow: no day in common is no baseline": {
 			reads: readings{with("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))}, want: alone(10),
 		},
@@ -152,6 +155,64 @@ func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
 	require.EqualValues(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
+}
+
+// Page 12 was read in May alone: what page 11 gained is compared, and not with all of May.
+func TestAnAccountOfTheEarlierPeriodAloneIsLeftOut(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
+	w.Add("a", read(domain.Facebook, at("2026-06-03 10:00"), flow(domain.MetricEngagement, "2026-05-02", 8), flow(domain.MetricEngagement, "2026-06-01", 10)))
+	other := read(domain.Facebook, at("2026-05-05 10:00"), flow(domain.MetricEngagement, "2026-05-02", 30))
+	other.SocialAccount = 12
+	w.Add("b", other)
+	w.Fold(t, db)
+	got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
+	total := got.Total.Engagement
+	require.Equal(t, []int64{10, 8, 2}, []int64{*total.Value, *total.Previous, *total.Change})
+	require.True(t, total.ComparedInPart)
+	require.Equal(t, 1, total.Accounts)
+
+	w.Events = w.Events[1:]
+	w.Fold(t, db)
+	got, _ = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
+	total = got.Total.Engagement
+	total.Kinds, total.SourceMetrics = nil, nil
+	require.Equal(t, analytics.Total{}, total, "nothing was read in June")
+}
+
+// What posts gained in the first days of June is compared with all of May in part only, unless June was read to its end.
+func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
+	readLikes := func(social int64, when string, likes int64) {
+		w.Add(fmt.Sprint(social, when), domain.PostRead{
+			Tenant: tenantOf(tenants[0], social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(when), Counts: domain.Counts{Likes: &likes},
+		})
+	}
+	likes := func(values ...int64) analytics.Gain {
+		w.Fold(t, db)
+		var got analytics.Gain
+		for _, compare := range []analytics.Compare{"", analytics.ComparePrevious} {
+			q := onFacebook(june)
+			q.Compare = compare
+			answer, _ := ask(t, db, (*analytics.Analytics).PostsLikes, wholeAgency, q)
+			got = answer.Total.Likes
+			require.Equal(t, values, []int64{*got.Value, *got.Previous, *got.Change}, compare)
+		}
+		return got
+	}
+	readLikes(11, "2026-05-01 10:00", 0)
+	readLikes(11, "2026-05-02 10:00", 100)
+	readLikes(11, "2026-05-30 10:00", 1000)
+	readLikes(11, "2026-06-02 10:00", 1064)
+	require.True(t, likes(64, 1000, -936).ComparedInPart, "June was read to the 2nd")
+	readLikes(11, "2026-06-29 10:00", 1065)
+	require.False(t, likes(65, 1000, -935).ComparedInPart)
+	readLikes(12, "2026-05-10 10:00", 5)
+	readLikes(12, "2026-05-11 10:00", 7)
+	require.True(t, likes(65, 1000, -935).ComparedInPart, "page 12 gained 2 in May")
 }
 
 // Ten days of June are compared with the ten days before it, and not with all of May.

@@ -39,9 +39,9 @@ type Total struct {
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
 	// with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
-	// in neither `change` nor `previous`. So does a stock of an account that was first read in the range:
-	// its `change` counts from that reading.
+	// ComparedInPart says that accounts or days of one period have no counterpart in the other: they are in neither `change`
+	// nor `previous`, which compare `previous` plus `change` with `previous`. So does a stock of an account that was first
+	// read in the range: its `change` counts from that reading.
 	ComparedInPart bool `json:"compared_in_part"`
 	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
 	// after it: nobody knows when that gain came about. Null: there is none.
@@ -129,18 +129,39 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 	if v.read == nil {
 		return nil
 	}
-	v.gained = v.bucketed(buckets, func(b bucket) *int64 {
-		var sum tally
-		for d := b.first; d < b.end; d++ {
-			if p := days.of(d); p != nil {
-				sum.addKnown(&p.value)
-			}
+	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedOf(b, days, g) })
+	return v
+}
+
+// gainedOf is what the owners' days and readings in a bucket gained; nil when of none it is known.
+func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
+	var sum tally
+	for d := b.first; d < b.end; d++ {
+		if p := days.of(d); p != nil {
+			sum.addKnown(&p.value)
 		}
-		if g != nil {
-			sum.addKnown(v.gainedIn(g, b.From, b.To))
-		}
-		return sum.value()
-	})
+	}
+	if g != nil {
+		sum.addKnown(v.gainedIn(g, b.From, b.To))
+	}
+	return sum.value()
+}
+
+// noteLeftOut notes that the earlier period has more of the series than v is compared with. Of a series without a figure in the
+// range v is nil, and a value that says nothing else is returned.
+func (qc *queryContext) noteLeftOut(v *metricValue, s *metricSeries, buckets []bucket) *metricValue {
+	if qc.uncompared {
+		return v
+	}
+	earlier := &metricValue{metricSeries: s, of: qc.sees, zone: qc.query.Range.Zone}
+	all := earlier.gainedOf(qc.compared.whole(), qc.flowDays(s, qc.sees), s.gauges[gaugeKey{kind: domain.Cumulative}])
+	switch {
+	case all == nil:
+	case v == nil:
+		return &metricValue{metricSeries: s, of: qc.sees, zone: earlier.zone, comparedInPart: true, gained: make([]*int64, len(buckets))}
+	case v.previous == nil || *v.previous != *all:
+		v.comparedInPart = true
+	}
 	return v
 }
 
@@ -294,7 +315,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 		}
 		var v *metricValue
 		if isGained(metric) {
-			v = qc.gainedValue(s, buckets, qc.sees)
+			v = qc.noteLeftOut(qc.gainedValue(s, buckets, qc.sees), s, buckets)
 		} else {
 			v = qc.stockValue(s, buckets)
 		}
@@ -336,7 +357,8 @@ func total(values []*metricValue) Total {
 	}
 	switch {
 	case base.n == 0:
-		t.NoBaseline, t.ComparedInPart = len(values) > 0, t.ComparedInPart && t.Previous != nil
+		t.NoBaseline = slices.ContainsFunc(values, func(v *metricValue) bool { return v.read != nil || v.value != nil })
+		t.ComparedInPart = t.ComparedInPart && t.Previous != nil
 	case !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }):
 		t.ChangePct = Percent(grown.sum, base.sum, 2)
 	}
