@@ -103,6 +103,12 @@ func testConnecting(t *testing.T, r running) {
 	for until := time.Now().Add(patience); !strings.Contains(browser.get(address[1]), "Your request is done"); time.Sleep(often) {
 		require.True(t, time.Now().Before(until), "the request is not done")
 	}
+	var left []struct {
+		State  string `json:"state"`
+		Reason string `json:"reason"`
+	}
+	require.Equal(t, http.StatusOK, ask(http.MethodGet, "/api/platforms", "", staff, &left))
+	require.Contains(t, fmt.Sprint(left), "{disconnected The person who connected this page asked Facebook to have deleted")
 
 	var page struct {
 		Connection int64 `json:"connection_id"`
