@@ -154,7 +154,7 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(body) // a caller that has gone away is not our failure
+	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a caller that has gone away is not our failure
 }
 
 // tagOf is the entity tag of an answer: of its bytes before they are compressed, and of the headers that

@@ -38,23 +38,31 @@ func (s *Server) connectRoutes() []Operation {
 	who := []Role{RoleAgency, RoleClient}
 	connects := s.deps.Connect
 	return append([]Operation{
-		{http.MethodPost, "/api/connect", "postConnect", who,
-			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]())},
+		{
+			http.MethodPost, "/api/connect", "postConnect", who,
+			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]()),
+		},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(s, nothing,
 			func(ctx context.Context, asks domain.ConnectRequester, _ none, still connect.Still) ([]domain.ConnectLink, error) {
 				links, err := connects.Links(ctx, asks, still)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
-		{http.MethodPost, "/api/connect/links", "postConnectLinks", who,
-			answering(nothing, s.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]())},
-		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
-			asking(s, textOf(paramLinkID), connects.RevokeLink)},
+		{
+			http.MethodPost, "/api/connect/links", "postConnectLinks", who,
+			answering(nothing, s.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]()),
+		},
+		{
+			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
+			asking(s, textOf(paramLinkID), connects.RevokeLink),
+		},
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(s, textOf(paramAttempt),
 			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
 				return connects.Status(ctx, asks, id)
 			})},
-		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
-			asking(s, idOf(paramConnection), connects.Disconnect)},
+		{
+			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
+			asking(s, idOf(paramConnection), connects.Disconnect),
+		},
 
 		{http.MethodGet, patternConnectStart, "getConnectStart", nil, s.browserPage(true, paramStart, s.getConnectStart)},
 		{http.MethodGet, patternConnectBack, "getConnectBack", nil, s.browserPage(false, paramCallBack, s.getConnectBack)},

@@ -25,8 +25,11 @@ func (s *Server) entityRoutes() []Operation {
 	}
 	return []Operation{
 		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, s.me)},
-		{http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor},
-			listing(parseDashboards, s.dashboards)},
+		{
+			http.MethodGet, "/api/dashboards", "getDashboards",
+			[]Role{RoleAgency, RoleClient, RoleAuditor},
+			listing(parseDashboards, s.dashboards),
+		},
 		get("/api/accounts", "getAccounts", narrowed(s, parseAccounts, entities.Accounts)),
 		get("/api/members", "getMembers", narrowed(s, parseMembers, entities.Members)),
 		get("/api/categories", "getCategories", scoped(s, parseCategories, entities.Categories)),

@@ -22,10 +22,14 @@ func (s *Server) mainAppRoutes() []Operation {
 	}
 	mainApp := []Role{RoleMainApp}
 	return []Operation{
-		{http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
-			answering(nothing, s.postPlatform).accepting(reflect.TypeFor[registrationBody]())},
-		{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
-			answering(idOf(paramConnectionID), s.putTokens).accepting(reflect.TypeFor[tokensBody]())},
+		{
+			http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
+			answering(nothing, s.postPlatform).accepting(reflect.TypeFor[registrationBody]()),
+		},
+		{
+			http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
+			answering(idOf(paramConnectionID), s.putTokens).accepting(reflect.TypeFor[tokensBody]()),
+		},
 	}
 }
 

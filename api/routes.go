@@ -73,8 +73,11 @@ func (s *Server) routes() []Operation {
 			serve: s.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
 			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
 		}},
-		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency},
-			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]())},
+		{
+			http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview",
+			[]Role{RoleAgency},
+			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]()),
+		},
 	}
 	table = slices.Concat(table, s.entityRoutes(), s.directoryRoutes(), s.signInRoutes(), s.auditRoutes(), s.opsRoutes(), s.connectRoutes(),
 		s.mainAppRoutes())

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -142,24 +143,28 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		}
 		r := rebuilding{parts: parts, desk: desk, streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
 		for _, name := range left {
-			rebuild, found, err := r.standing(ctx, name, false)
-			if err == nil && !found {
-				var prepared operator.Prepared
-				if prepared, err = desk.PrepareGeneration(ctx, operatorCaller(), name, reason); err == nil && prepared.Already {
-					continue // a process of this version has started meanwhile
-				} else if err == nil {
-					rebuild = *prepared.Rebuild
-				}
-			}
-			if err == nil {
-				err = r.follow(ctx, rebuild)
-			}
-			if err != nil {
+			if err := r.prepare(ctx, name, reason); err != nil {
 				return interrupted(ctx, refused(err), notChanged)
 			}
 		}
 		return nil
 	})
+}
+
+// prepare makes the tables of one read model, or waits for whoever makes them already.
+func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reason) error {
+	rebuild, found, err := r.standing(ctx, name, false)
+	if err != nil {
+		return err
+	}
+	if !found {
+		prepared, err := r.desk.PrepareGeneration(ctx, operatorCaller(), name, reason)
+		if err != nil || prepared.Already { // a process of this version has started meanwhile
+			return err
+		}
+		rebuild = *prepared.Rebuild
+	}
+	return r.follow(ctx, rebuild)
 }
 
 func readModels(names []string, all bool) ([]string, error) {
@@ -290,7 +295,7 @@ func (r rebuilding) told(rebuild operator.Rebuild) error {
 			return fmt.Errorf("print rebuild: %w", err)
 		}
 	}
-	text := ""
+	var text string
 	switch {
 	case rebuild.State == operator.RebuildDone:
 		text = fmt.Sprintf("%s: generation %d %s", rebuild.Projection, rebuild.Generation, r.outcome)
@@ -329,7 +334,7 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	}()
 	return func() {
 		cancel()
-		<-done
+		_ = <-done
 	}, nil
 }
 

@@ -91,12 +91,7 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics,
 		span.first.month().utc(), span.end.utc(), withIDs,
 	}
-	where := "$2::text[] is null and $4::bigint = 0"
-	if qc.narrowed() {
-		where = `social_account_id = any(array(
-			select social_account_id from account_newest
-			where parent_account = $1 and ` + qc.within("account_id") + ` and ` + qc.ofMember("member_id") + `))`
-	}
+	where := qc.seriesAccounts()
 	if qc.query.Social != 0 {
 		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
 	}
@@ -165,6 +160,16 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
 	return series, nil
+}
+
+// seriesAccounts is the condition of the social accounts that [queryContext.readSeries] reads.
+func (qc *queryContext) seriesAccounts() string {
+	if !qc.narrowed() {
+		return "$2::text[] is null and $4::bigint = 0"
+	}
+	return `social_account_id = any(array(
+		select social_account_id from account_newest
+		where parent_account = $1 and ` + qc.within("account_id") + ` and ` + qc.ofMember("member_id") + `))`
 }
 
 // sameLength is the length of the arrays of a row of account_months.
