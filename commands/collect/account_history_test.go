@@ -97,8 +97,8 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	var log *failingAt
 	s := newFetchStage(t, client.use, func(c *collect.Config) {
 		c.Backfill = 40 * 24 * time.Hour
-		log = &failingAt{BatchAppender: c.Metrics.Log, n: 10} // the reading itself and nine days
-		c.Metrics = &collect.Metrics{Log: log, Now: c.Now}
+		log = &failingAt{BatchAppender: c.Log, n: 10} // the reading itself and nine days
+		c.Log = log
 	})
 	page := s.connect(domain.Facebook, 0)
 	s.accountRounds(1, domain.Facebook)

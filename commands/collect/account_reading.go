@@ -12,9 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// defaultDemographicsEvery is that of [Config].DemographicsEvery.
-const defaultDemographicsEvery = 24 * time.Hour
-
 const (
 	day = 24 * time.Hour
 	// lateAfter is how long ago the last reading may be before the days since are asked for: without a
@@ -30,7 +27,7 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	if f.apart {
 		return c.withHistory(ctx, f, at, fetched{apart: true}) // in the place of a reading
 	}
-	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= c.DemographicsEvery}
+	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= day}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
 		request.Since = f.ReadAt.Add(-day)
 		if oldest := at.Add(-lateMost); request.Since.Before(oldest) {
@@ -41,9 +38,7 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	if err != nil {
 		return got, err
 	}
-	appending, cancel := recording(ctx)
-	defer cancel()
-	err = errors.Join(c.Metrics.Record(appending, domain.AccountRead{
+	err = errors.Join(Record(ctx, c.Log, c.Now(), domain.AccountRead{
 		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
 		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
 	})...)
@@ -121,11 +116,9 @@ func (c *Collector) historyFrom(ctx context.Context, f *fetch, since, until time
 	if err != nil {
 		return until, fmt.Errorf("read the history from %s to %s: %w", since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
 	}
-	appending, cancel := recording(ctx)
-	defer cancel()
 	from = until
 	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one: what is recorded has no gap
-		if err := errors.Join(c.Metrics.Record(appending, read)...); err != nil {
+		if err := errors.Join(Record(ctx, c.Log, c.Now(), read)...); err != nil {
 			return from, err
 		}
 		from = read.CapturedAt.Truncate(day)

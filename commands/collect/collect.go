@@ -64,8 +64,8 @@ type Clients interface {
 
 // Budget says how many calls a platform's quotas leave; *quota.Gate implements it.
 type Budget interface {
-	// Rates are the platform's quotas, spread over their windows.
-	Rates(platform domain.Platform) []quota.Rate
+	// Rates are the budgets of the platform's quotas.
+	Rates(platform domain.Platform) []quota.Budget
 	// Room is how many readings of so many calls they leave for the coming time.
 	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error)
 	// Until is how long it takes until they hold so many calls of an account, or as many as they can hold.
@@ -80,18 +80,17 @@ type Config struct {
 	Clients     Clients
 	Budget      Budget
 	Secrets     SecretStore
-	Metrics     *Metrics
+	Log         BatchAppender     // for readings and posts
 	Operations  commands.Appender // for state changes of connections
 	Now         func() time.Time
 	Logger      *slog.Logger
 
-	GrowthWindow      time.Duration              // age up to which a post's growth counts
-	AccountInterval   time.Duration              // between two readings of an account, if the quota permits
-	PostInterval      time.Duration              // the same of its posts; default [DefaultPostInterval]
-	Parallel          int                        // connections of one claim read at a time; default 32
-	Backfill          time.Duration              // history read from the first connection on, a part with each reading; 0: none
-	DemographicsEvery time.Duration              // default 24 h
-	Unkeyed           map[domain.Platform]string // platforms that renewals lack our client's key for: what to set
+	GrowthWindow    time.Duration              // age up to which a post's growth counts
+	AccountInterval time.Duration              // between two readings of an account, if the quota permits
+	PostInterval    time.Duration              // the same of its posts; default [DefaultPostInterval]
+	Parallel        int                        // connections of one claim read at a time; default 32
+	Backfill        time.Duration              // history read from the first connection on, a part with each reading; 0: none
+	Unkeyed         map[domain.Platform]string // platforms that renewals lack our client's key for: what to set
 
 	Observe FetchObserver // may be nil
 }
@@ -113,7 +112,6 @@ type FetchObserver interface {
 // holds up the others.
 type Collector struct {
 	Config
-	tiers    Tiers
 	locks    *commands.KeyedLock // by reference of tokens
 	pending  sync.Map            // pendingRotation by reference of tokens: what could not be stored
 	keySaid  sync.Map            // platforms whose client's key was found missing
@@ -125,8 +123,8 @@ type Collector struct {
 // New checks the configuration and returns the use cases.
 func New(c Config) (*Collector, error) {
 	if c.Connections == nil || c.States == nil || c.Marks == nil || c.Clients == nil || c.Budget == nil || c.Secrets == nil ||
-		c.Metrics == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
-		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, " +
+		c.Log == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
+		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Log, Operations, " +
 			"Now, Logger and GrowthWindow")
 	}
 	if c.PostInterval <= 0 {
@@ -135,13 +133,10 @@ func New(c Config) (*Collector, error) {
 	if c.Parallel <= 0 {
 		c.Parallel = defaultParallel
 	}
-	if c.DemographicsEvery <= 0 {
-		c.DemographicsEvery = defaultDemographicsEvery
-	}
 	if c.Observe == nil {
 		c.Observe = unobserved{}
 	}
-	return &Collector{Config: c, tiers: DefaultTiers(c.GrowthWindow), locks: commands.NewKeyedLock()}, nil
+	return &Collector{Config: c, locks: commands.NewKeyedLock()}, nil
 }
 
 type unobserved struct{}

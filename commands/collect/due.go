@@ -131,10 +131,10 @@ func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now
 	return demand, err
 }
 
-func ofAccount(q quota.Rate) bool { return q.Scope == platforms.ScopeAccount }
+func ofAccount(q quota.Budget) bool { return q.Scope == platforms.ScopeAccount }
 
 // slowest is the pace of the accounts of a type that are read least often.
-func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Rate) Pace {
+func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {
 	slowest := PaceOf(kind, account, d, quotas)
 	for _, d.Together = range d.members {
 		if pace := PaceOf(kind, account, d, quotas); d.Together[account] > 0 && pace.Every > slowest.Every {

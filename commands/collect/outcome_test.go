@@ -197,7 +197,7 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	claimed, end := context.WithCancel(t.Context())
-	slow := s.process(func(c *collect.Config) { c.Metrics = &collect.Metrics{Log: slowLog{s.log, end}, Now: s.clock.Now} })
+	slow := s.process(func(c *collect.Config) { c.Log = slowLog{s.log, end} })
 	require.ErrorIs(t, slow.Work(claimed, s.claim(slow, domain.FetchAccounts, domain.Facebook)), context.Canceled)
 	require.Len(t, s.readings(page), 1)
 	require.NotNil(t, s.state(domain.FetchAccounts, page).ReadAt)

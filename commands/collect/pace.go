@@ -46,24 +46,20 @@ func (d Demand) of(account domain.ConnectedAccount) Demand {
 
 // PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
 // what is left, and each connection is read as often as the others of its kind.
-func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Rate) Pace {
+func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
 	pace := Pace{Account: account, Wanted: d.wanted(kind), Calls: CallsOf(kind, d.Platform, account)}
 	pace.Every = pace.Wanted
+	other := domain.FetchPosts
+	if kind == other {
+		other = domain.FetchAccounts
+	}
 	for _, q := range quotas {
 		sharing := d.sharing(q.Scope, account)
-		accounts, posts := d.calls(domain.FetchAccounts, q.Scope, sharing), d.calls(domain.FetchPosts, q.Scope, sharing)
-		usable := q.PerSecond * (1 - leftOver)
+		asks, others := d.calls(kind, q.Scope, sharing), d.calls(other, q.Scope, sharing)
 		if q.Scope == platforms.ScopeOperation { // the kinds call different endpoints
-			if kind == domain.FetchAccounts {
-				posts = 0
-			} else {
-				accounts = 0
-			}
+			others = 0
 		}
-		asks, others := posts, accounts
-		if kind == domain.FetchAccounts {
-			asks, others = accounts, posts
-		}
+		usable := q.Rate * (1 - leftOver)
 		has := max(usable/2, usable-others)
 		every := time.Duration(float64(pace.Wanted) * asks / has)
 		if every = roundUp(every); every > pace.Every {

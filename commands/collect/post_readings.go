@@ -26,7 +26,7 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
 	if f.keeps { // it may come to the first ones only, and must come to all in time
-		slices.SortStableFunc(known, func(a, b domain.KnownPost) int { return olderTry(f.notes.lastTried(a), f.notes.lastTried(b)) })
+		slices.SortStableFunc(known, func(a, b domain.KnownPost) int { return f.notes.lastTried(a).Compare(f.notes.lastTried(b)) })
 	}
 	posts := make([]platforms.Post, 0, len(known))
 	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
@@ -57,28 +57,14 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	return got, listErr
 }
 
-// olderTry orders by when posts were last tried, those never tried first.
-func olderTry(a, b *time.Time) int {
-	switch {
-	case a == nil && b == nil:
-		return 0
-	case a == nil:
-		return -1
-	case b == nil:
-		return 1
-	default:
-		return a.Compare(*b)
-	}
-}
-
 // postDue tells whether a known post is due by its age, and was not tried by an attempt of late that did not come to its
 // end.
 func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
-	if last == nil {
+	if last.IsZero() {
 		return true
 	}
-	if now.Sub(*last) < f.pace.Every/2 {
+	if now.Sub(last) < f.pace.Every/2 {
 		return false
 	}
 	published := p.PublishedAt
@@ -88,7 +74,8 @@ func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	if published == nil {
 		return true
 	}
-	return c.tiers.due(now.Sub(*published), now.Sub(*last))
+	every := ReadAgainAfter(now.Sub(*published), c.GrowthWindow)
+	return now.Sub(last) >= every-min(early, every/10)
 }
 
 func (c *Collector) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
@@ -112,8 +99,6 @@ func aboutItsKind(e *platforms.Error) bool {
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
-	appending, cancel := recording(ctx)
-	defer cancel()
 	var read []platforms.Post
 	var readings []Fact
 	for _, s := range snapshots {
@@ -126,13 +111,13 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 		}
 		read, readings = append(read, s.Post), append(readings, c.reading(f.ConnectedAccount, s, at))
 	}
-	return errors.Join(err, c.record(appending, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
+	return errors.Join(err, c.record(ctx, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
 }
 
 // record records a fact of each of the posts; done hears of those that are in the log. What can never be
 // recorded costs that post, not the others. The error is of our own side: one stands for all.
 func (c *Collector) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
-	for i, err := range c.Metrics.Record(ctx, facts...) {
+	for i, err := range Record(ctx, c.Log, c.Now(), facts...) {
 		switch {
 		case err == nil:
 			done(i)
@@ -160,41 +145,23 @@ func (c *Collector) reading(account domain.ConnectedAccount, s platforms.PostSna
 	return r
 }
 
-// Tier is one of [Tiers]: posts up to an age are read again after Every; 0: in each round.
-type Tier struct {
-	Age   time.Duration // 0: any age
-	Every time.Duration
-}
-
-// Tiers says how often posts are read by their age: ever less often, instead of never. They are in
-// the order of their ages, the one for any age last.
-type Tiers []Tier
-
 // DefaultPostInterval is that of [Config].PostInterval.
 const DefaultPostInterval = 12 * time.Hour
-
-// DefaultTiers reads posts of the growth window in each round, up to 30 days daily, up to 90 days
-// weekly, and older ones every 30 days.
-func DefaultTiers(window time.Duration) Tiers {
-	tiers := Tiers{{Age: window}}
-	for _, tier := range []Tier{{30 * day, day}, {90 * day, 7 * day}} {
-		if tier.Age > window {
-			tiers = append(tiers, tier)
-		}
-	}
-	return append(tiers, Tier{Every: 30 * day})
-}
 
 // early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
 // and readings some time into them.
 const early = time.Hour
 
-// due tells whether a post of that age is due that long after its last reading.
-func (t Tiers) due(age, since time.Duration) bool {
-	for _, tier := range t {
-		if tier.Age == 0 || age <= tier.Age {
-			return since >= tier.Every-min(early, tier.Every/10)
-		}
+// ReadAgainAfter is how long after a reading a post of an age is read again: ever later, instead of never. 0: in each round.
+func ReadAgainAfter(age, growthWindow time.Duration) time.Duration {
+	switch {
+	case age <= growthWindow:
+		return 0
+	case age <= 30*day:
+		return day
+	case age <= 90*day:
+		return 7 * day
+	default:
+		return 30 * day
 	}
-	return true
 }

@@ -186,8 +186,7 @@ func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log := &recorder{}
-			m := &collect.Metrics{Log: log, Now: func() time.Time { return day0.Add(1500) }}
-			record := func(at time.Time) error { return m.Record(t.Context(), reading(at))[0] }
+			record := func(at time.Time) error { return collect.Record(t.Context(), log, day0.Add(1500), reading(at))[0] }
 			require.NoError(t, record(day0.Add(time.Minute)), "within the skew")
 			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
 			err := record(day0.Add(time.Minute + 2*time.Microsecond))

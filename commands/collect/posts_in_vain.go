@@ -77,11 +77,11 @@ func (n *postNotes) found(id string) {
 	}
 }
 
-// lastTried is when a post was last read or asked for in vain; nil: never.
-func (n *postNotes) lastTried(p domain.KnownPost) *time.Time {
-	note, noted := n.before[p.ExternalID]
-	if noted && (p.ReadAt == nil || note.TriedAt.After(*p.ReadAt)) {
-		return &note.TriedAt
+// lastTried is when a post was last read or asked for in vain; zero: never.
+func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
+	last := n.before[p.ExternalID].TriedAt
+	if p.ReadAt != nil && p.ReadAt.After(last) {
+		return *p.ReadAt
 	}
-	return p.ReadAt
+	return last
 }

@@ -179,7 +179,7 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 		calls = max(calls, CallsOf(queue.Kind, queue.Platform, task.AccountType))
 	}
 	for _, q := range c.Budget.Rates(queue.Platform) {
-		if q.Scope == platforms.ScopeApp && q.AtOnce < calls*min(c.Parallel, len(tasks)) {
+		if q.Scope == platforms.ScopeApp && int(q.Burst) < calls*min(c.Parallel, len(tasks)) {
 			return 1
 		}
 	}

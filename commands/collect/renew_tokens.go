@@ -64,23 +64,19 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 	if err != nil {
 		return stored, err
 	}
-	renewed := commands.StoredTokens{
-		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
-		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin, VerifiedAs: stored.VerifiedAs,
+	renewed := stored
+	renewed.AccessToken, renewed.ExpiresAt = fresh.AccessToken, fresh.ExpiresAt
+	switch rotated := fresh.RefreshToken != "" && fresh.RefreshToken != stored.RefreshToken; {
+	case rotated:
+		renewed.RefreshToken, renewed.RefreshExpiresAt = fresh.RefreshToken, fresh.RefreshExpiresAt
+	case !fresh.RefreshExpiresAt.IsZero():
+		renewed.RefreshExpiresAt = fresh.RefreshExpiresAt
 	}
-	renewed.Granted, renewed.DataAccessUntil, renewed.HandedOver = stored.Granted, stored.DataAccessUntil, stored.HandedOver
-	renewed.Pages = stored.Pages
 	if len(fresh.Scopes) > 0 {
 		renewed.Granted = fresh.Scopes
 	}
 	if fresh.ExternalID != "" && fresh.ExternalID == f.ExternalID {
 		renewed.VerifiedAs = f.ExternalID
-	}
-	if renewed.RefreshToken == "" {
-		renewed.RefreshToken = stored.RefreshToken
-	}
-	if renewed.RefreshExpiresAt.IsZero() && renewed.RefreshToken == stored.RefreshToken {
-		renewed.RefreshExpiresAt = stored.RefreshExpiresAt
 	}
 	return renewed, nil
 }

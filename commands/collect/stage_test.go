@@ -125,8 +125,7 @@ func limits(t require.TestingT, texts ...string) []quota.Limit {
 
 func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	gate, err := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
-	require.NoError(s.t, err)
+	gate := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
 	at := func(path string) platforms.Endpoint {
 		return platforms.Endpoint{BaseURL: s.base + path, ClientID: s.app, ClientSecret: s.app}
 	}
@@ -137,10 +136,9 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
 	s.set = clients
-	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
 	c := collect.Config{
 		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool), Marks: vault.NewMarks(s.pool),
-		Clients: clients, Budget: gate, Secrets: s.secrets, Metrics: metrics, Operations: s.log,
+		Clients: clients, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
 		Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
 	for _, f := range change {
@@ -335,7 +333,7 @@ func (s *fetchStage) registerPost(c connected, id string, published ...time.Time
 	if len(published) > 0 {
 		post.PublishedAt = &published[0]
 	}
-	require.NoError(s.t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(s.t.Context(), post)...))
+	require.NoError(s.t, errors.Join(collect.Record(s.t.Context(), s.log, s.clock.Now(), post)...))
 }
 
 // connectWithPosts connects an account with posts of two days; those of a profile, which nobody can list, the main application registers.

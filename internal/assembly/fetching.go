@@ -68,7 +68,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	c.Collect.Observe, c.Collect.Clients, c.Collect.Budget = newFetchMetrics(p.registered), network.clients, network.gate
 	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
 	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
-	c.Collect.Metrics, c.Collect.Operations = &collect.Metrics{Log: log, Now: c.Now}, log
+	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
 	collector, err := collect.New(c.Collect)
 	if err != nil {
@@ -107,9 +107,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 			return n, err
 		}
 		c.Quota.Store, c.Quota.Registerer = vault.NewBudgets(states), p.registered
-		if n.gate, err = quota.New(c.Quota); err != nil {
-			return n, err
-		}
+		n.gate = quota.New(c.Quota)
 		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
 		if c.Platforms.Logger == nil {
 			c.Platforms.Logger = p.settings.Logger

@@ -20,25 +20,27 @@ const readingBurst = 10
 // slowWindow: a budget of such a window takes longer to give the next call than a reading can wait.
 const slowWindow = 12 * time.Hour
 
-// budget is the token bucket of a quota, which the store keeps.
-type budget struct {
-	Budget
-	limit Limit
+// Budget is the token bucket of a limit, which the store keeps.
+type Budget struct {
+	Limit
+	Name  string
+	Rate  float64 // calls a second
+	Burst float64 // calls that it holds when full
 }
 
-func newBudget(l Limit, share float64, call platforms.Call) budget {
+func newBudget(l Limit, share float64, call platforms.Call) Budget {
 	calls := float64(l.Calls)
 	burst := max(1, math.Round(calls*(1-share)/2))
 	if l.Scope != platforms.ScopeOperation && l.Window >= slowWindow {
 		burst = max(burst, min(readingBurst, math.Floor(calls/5)))
 	}
 	rate := min(share*calls, (calls-burst)/1.05) / l.Window.Seconds()
-	return budget{Budget{Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}, l}
+	return Budget{Limit: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}
 }
 
 // budgets are those that a call counts against. One of no account, as a sign-in's are, counts against none of an account: all of them
 // together are not one account's.
-func (g *Gate) budgets(call platforms.Call) (all []budget) {
+func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == call.Platform && (l.Scope != platforms.ScopeAccount || call.Account != "") {
 			all = append(all, newBudget(l, g.cfg.Share, call))
@@ -48,7 +50,7 @@ func (g *Gate) budgets(call platforms.Call) (all []budget) {
 }
 
 // until is how long it takes until the budget holds so many calls, or as many as it can hold.
-func (b budget) until(calls float64, left Left, now time.Time) time.Duration {
+func (b Budget) until(calls float64, left Left, now time.Time) time.Duration {
 	wait := max(0, left.HeldUntil.Sub(now))
 	if lacks := min(calls, b.Burst) - left.Calls; lacks > 1e-6 { // what is left of adding parts of calls up
 		wait = max(wait, time.Duration(lacks/b.Rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
@@ -58,7 +60,7 @@ func (b budget) until(calls float64, left Left, now time.Time) time.Duration {
 
 // shortest is the budget that takes longest until it gives a call. It takes a millisecond at least: where the store's clock is behind this
 // process's, a hold that is over here is not over there.
-func shortest(budgets []budget, left []Left, now time.Time) (at int, wait time.Duration) {
+func shortest(budgets []Budget, left []Left, now time.Time) (at int, wait time.Duration) {
 	wait = time.Millisecond
 	for i, b := range budgets {
 		if w := b.until(1, left[i], now); w > wait {
@@ -101,13 +103,6 @@ func (l Limit) String() string {
 		}
 	}
 	return fmt.Sprintf("%s:%s:%d/%s", l.Platform, l.Scope, l.Calls, window)
-}
-
-// Rate is a quota and what of it is used, spread evenly over its window.
-type Rate struct {
-	Limit
-	PerSecond float64 // calls
-	AtOnce    int     // calls that a full budget holds
 }
 
 // DefaultLimits are the quotas that hold where the configuration says nothing:

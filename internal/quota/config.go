@@ -53,13 +53,6 @@ type Store interface {
 	Holds(ctx context.Context, now time.Time) (map[string]time.Time, error)
 }
 
-// Budget is a budget of calls and how it grows.
-type Budget struct {
-	Name  string
-	Rate  float64 // calls a second
-	Burst float64 // calls that it holds when full
-}
-
 // Left is what a budget has.
 type Left struct {
 	Calls     float64

@@ -23,29 +23,23 @@ type Gate struct {
 
 	mu     sync.Mutex
 	queues map[string]*fairQueue
-	left   map[string]float64   // of budgets that many accounts share, when they were last looked at
 	holds  map[string]time.Time // of budgets that a platform closed, also of those that have no limit here
 	// holdsRead is when those of other processes were last read, in real time.
 	holdsRead time.Time
 }
 
 // New returns the gate.
-func New(cfg Config) (*Gate, error) {
+func New(cfg Config) *Gate {
 	cfg = cfg.withDefaults()
 	g := &Gate{
 		cfg: cfg, breakers: map[domain.Platform]*breaker{},
-		queues: map[string]*fairQueue{}, left: map[string]float64{}, holds: map[string]time.Time{},
+		queues: map[string]*fairQueue{}, holds: map[string]time.Time{},
 	}
 	for _, p := range domain.Platforms() {
 		g.breakers[p] = newBreaker(p, cfg)
 	}
-	g.metrics = newMetrics(g)
-	if cfg.Registerer != nil {
-		if err := g.metrics.register(cfg.Registerer); err != nil {
-			return nil, fmt.Errorf("register quota metrics: %w", err)
-		}
-	}
-	return g, nil
+	g.metrics = newMetrics(cfg.Registerer, g.breakers)
+	return g
 }
 
 // Admit implements [platforms.Admit]. A batch is cut to what there is room for now: it does not wait for more.
@@ -84,7 +78,7 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	queue, mine := g.queue(budgets[shared].Name), priorityOf(ctx)
 	for {
 		if queue.enter(ctx, mine) != nil {
-			return 0, noRoom(budgets[shared].limit.String(), 0)
+			return 0, noRoom(budgets[shared].String(), 0)
 		}
 		requests, at, wait, err := g.takeInTurn(ctx, want, budgets, shared)
 		queue.leave()
@@ -92,14 +86,14 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 			return requests, err
 		}
 		if g.sleep(ctx, wait) != nil {
-			return 0, noRoom(budgets[at].limit.String(), wait)
+			return 0, noRoom(budgets[at].String(), wait)
 		}
 	}
 }
 
 // takeInTurn takes calls, waiting while the budget that callers share is short. Without calls and error, the one at that place gives some
 // after the wait.
-func (g *Gate) takeInTurn(ctx context.Context, want int, budgets []budget, shared int) (requests, at int, wait time.Duration, err error) {
+func (g *Gate) takeInTurn(ctx context.Context, want int, budgets []Budget, shared int) (requests, at int, wait time.Duration, err error) {
 	for {
 		now := g.cfg.Now()
 		requests, left, err := g.draw(ctx, want, budgets, now)
@@ -111,33 +105,27 @@ func (g *Gate) takeInTurn(ctx context.Context, want int, budgets []budget, share
 		}
 		at, wait := shortest(budgets, left, now)
 		short := budgets[at]
-		if left[at].HeldUntil.After(now) || short.limit.Scope != platforms.ScopeOperation && wait > g.cfg.Patience {
-			return 0, at, wait, noRoom(short.limit.String(), wait)
+		if left[at].HeldUntil.After(now) || short.Scope != platforms.ScopeOperation && wait > g.cfg.Patience {
+			return 0, at, wait, noRoom(short.String(), wait)
 		}
 		if at != shared {
 			return 0, at, wait, nil
 		}
 		if g.sleep(ctx, wait) != nil {
-			return 0, at, wait, noRoom(short.limit.String(), wait)
+			return 0, at, wait, noRoom(short.String(), wait)
 		}
 	}
 }
 
 // draw takes calls out of budgets, or with 0 looks at them.
-func (g *Gate) draw(ctx context.Context, want int, budgets []budget, now time.Time) (granted int, left []Left, err error) {
-	from := make([]Budget, len(budgets))
-	for i, b := range budgets {
-		from[i] = b.Budget
-	}
-	granted, left, err = g.cfg.Store.Draw(ctx, want, from, g.storeTime(now))
+func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Time) (granted int, left []Left, err error) {
+	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, g.storeTime(now))
 	if err != nil {
 		return 0, nil, fmt.Errorf("draw from the budgets of calls: %w", err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	for i, b := range budgets {
-		if b.limit.Scope != platforms.ScopeAccount {
-			g.left[b.Name] = left[i].Calls
+		if b.Scope != platforms.ScopeAccount { // there may be a hundred thousand of these
+			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left[i].Calls)
 		}
 	}
 	return granted, left, nil
@@ -185,7 +173,7 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 // Who begins what takes that many has room for them, unless somebody else is quicker.
 func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
 	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
-		func(b budget) bool { return b.limit.Scope == platforms.ScopeOperation })
+		func(b Budget) bool { return b.Scope == platforms.ScopeOperation })
 	if len(budgets) == 0 {
 		return 0, nil
 	}
@@ -200,12 +188,11 @@ func (g *Gate) Until(ctx context.Context, platform domain.Platform, account stri
 	return wait, nil
 }
 
-// Rates are the quotas of a platform, spread over their windows.
-func (g *Gate) Rates(platform domain.Platform) (rates []Rate) {
+// Rates are the budgets of a platform's quotas, whatever account or endpoint they are of.
+func (g *Gate) Rates(platform domain.Platform) (rates []Budget) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == platform {
-			b := newBudget(l, g.cfg.Share, platforms.Call{})
-			rates = append(rates, Rate{Limit: l, PerSecond: b.Rate, AtOnce: int(b.Burst)})
+			rates = append(rates, newBudget(l, g.cfg.Share, platforms.Call{}))
 		}
 	}
 	return rates
@@ -233,8 +220,8 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 }
 
 // sharedOf is the place of the budget whose callers queue up: that of most of them.
-func sharedOf(budgets []budget) int {
-	return max(0, slices.IndexFunc(budgets, func(b budget) bool { return b.limit.Scope != platforms.ScopeAccount }))
+func sharedOf(budgets []Budget) int {
+	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != platforms.ScopeAccount }))
 }
 
 func (g *Gate) queue(budget string) *fairQueue {

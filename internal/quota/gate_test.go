@@ -282,8 +282,7 @@ func TestStoreWhoseClockIsBehindIsNotAskedWithoutAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{opens: time.Now().Add(5 * time.Millisecond)}
-		g, err := quota.New(quota.Config{Store: store})
-		require.NoError(t, err)
+		g := quota.New(quota.Config{Store: store})
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
 		require.Equal(t, 6, store.draws)
 	})
@@ -294,8 +293,7 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
 	require.NoError(t, err)
 	pool.Close() // as a database that does not answer
-	g, err := quota.New(quota.Config{Store: vault.NewBudgets(pool)})
-	require.NoError(t, err)
+	g := quota.New(quota.Config{Store: vault.NewBudgets(pool)})
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
 	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second, 1)

@@ -47,7 +47,7 @@ func (g *Gate) holdAll(ctx context.Context, p domain.Platform, scope platforms.S
 		of = []domain.Platform{domain.Facebook, domain.Instagram}
 	}
 	for _, p := range of {
-		g.hold(ctx, name(p, scope, op, account), until)
+		g.hold(ctx, p, name(p, scope, op, account), until)
 	}
 }
 
@@ -93,7 +93,7 @@ func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Durat
 	return wait
 }
 
-func (g *Gate) hold(ctx context.Context, key string, until time.Time) {
+func (g *Gate) hold(ctx context.Context, p domain.Platform, key string, until time.Time) {
 	g.mu.Lock()
 	if until.After(g.holds[key]) {
 		g.holds[key] = until
@@ -101,5 +101,5 @@ func (g *Gate) hold(ctx context.Context, key string, until time.Time) {
 	g.mu.Unlock()
 	// The budget itself still protects the platform if this cannot be stored.
 	_ = g.cfg.Store.Hold(ctx, key, until)
-	g.metrics.held.WithLabelValues(platformOf(key)).Inc()
+	g.metrics.held.WithLabelValues(p.String()).Inc()
 }

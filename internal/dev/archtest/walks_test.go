@@ -52,7 +52,7 @@ var walks = []walk{
 		"internal/platforms.tikTok.Account",
 	}},
 	{"a reading, from the platform's answer to the log", []string{
-		"commands/collect.Collector.accountReading", "commands/collect.Metrics.Record", "commands/collect.Metrics.draft",
+		"commands/collect.Collector.accountReading", "commands/collect.Record",
 		"internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.newBatch", "internal/eventlog.Log.encodeBatch", "internal/eventlog.Log.encode",
 		"internal/eventlog.Log.produce", "internal/eventlog.openAppends.begin",
 	}},

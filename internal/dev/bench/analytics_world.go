@@ -29,18 +29,17 @@ type figureWorld struct {
 	name  string // of its measurements
 	posts int    // of an agency
 	slots int    // of 12 hours, from [firstReading] on
-	// ladder: posts appear all the time and are read ever less often, by the default tiers of the fetcher. Without,
+	// ladder: posts appear all the time and are read ever less often, as the fetcher does. Without,
 	// all of them are older than the first reading and read in every slot.
-	ladder collect.Tiers
+	ladder bool
 }
 
 // figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, and that of an agency that
 // uses the service with its defaults for a year.
 func figureWorlds() []figureWorld {
-	tiers := collect.DefaultTiers(figureWindow)
 	return []figureWorld{
 		crowded(),
-		{name: "analytics_year", posts: 4400, slots: 730, ladder: tiers},
+		{name: "analytics_year", posts: 4400, slots: 730, ladder: true},
 	}
 }
 
@@ -57,7 +56,7 @@ func (w figureWorld) now() time.Time {
 // published spreads the posts over the time of the readings, by the ladder, or over the 50 days before them. Posts of an
 // account are evenly apart.
 func (w figureWorld) published(post int) time.Time {
-	if w.ladder == nil {
+	if !w.ladder {
 		return firstReading.Add(-time.Duration(post%600+1) * 2 * time.Hour)
 	}
 	whole := time.Duration(w.slots-1) * figureEvery
@@ -67,7 +66,7 @@ func (w figureWorld) published(post int) time.Time {
 // readIn are the slots in which a post is read.
 func (w figureWorld) readIn(post int) (slots []int) {
 	first := int(w.published(post).Sub(firstReading)/figureEvery) + 1
-	if w.ladder == nil {
+	if !w.ladder {
 		first = 0
 	}
 	last := -1
@@ -82,12 +81,10 @@ func (w figureWorld) readIn(post int) (slots []int) {
 
 // interval is how long after a reading a post of an age is read again.
 func (w figureWorld) interval(age time.Duration) time.Duration {
-	for _, tier := range w.ladder {
-		if tier.Age == 0 || age <= tier.Age {
-			return tier.Every
-		}
+	if !w.ladder {
+		return 0
 	}
-	return 0
+	return collect.ReadAgainAfter(age, figureWindow)
 }
 
 // readings are those of an agency's posts.
@@ -112,7 +109,7 @@ func (w figureWorld) plan() [][]int {
 // counted is how far a post's counters have come in a slot: in the crowded world they never rest, else most comes in
 // the first weeks.
 func (w figureWorld) counted(post, slot int) int64 {
-	if w.ladder == nil {
+	if !w.ladder {
 		return int64(slot)
 	}
 	return min(60, int64(slot)-int64(w.published(post).Sub(firstReading)/figureEvery))
@@ -274,7 +271,7 @@ func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Ev
 		if read.Platform == domain.Instagram {
 			read.Saves, read.AvgWatch = &comments, new(2_000+int64(post%9)*700)
 		}
-		if w.ladder != nil {
+		if w.ladder {
 			read.GrowthEligible = captured.Sub(published) <= figureWindow
 			read.TrackedSince = new(firstReading)
 			read.FromZero = domain.BeganAtZero(read.PublishedAt, read.TrackedSince)

@@ -8,7 +8,7 @@
 //   - verify and replay: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     A statement that reads a reading table from end to end fails the run. Two worlds: each post read
-//     every 12 hours for 50 days, and an agency's year with the fetcher's default tiers.
+//     every 12 hours for 50 days, and an agency's year with the fetcher's intervals.
 //     -run '^analytics$' -agencies 5 measures a million readings, -run 'analytics_0[178]' three endpoints.
 //     With -keep DIR the filled databases stay in DIR.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many

@@ -72,8 +72,7 @@ func TestLinkedInProfile(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_profile", domain.LinkedIn, domain.LinkedInProfile, "abcDEF")
 	published := now.AddDate(0, 0, -2)
-	metrics := &collect.Metrics{Log: s, Now: s.clock}
-	require.NoError(t, errors.Join(metrics.Record(t.Context(), domain.PostRegistered{
+	require.NoError(t, errors.Join(collect.Record(t.Context(), s, s.clock(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:7001", Origin: domain.OriginMainApp,
 		RegisteredAt: published, PublishedAt: &published, PostType: "post",

@@ -109,10 +109,9 @@ func (s *stage) connect() {
 	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	metrics := &collect.Metrics{Log: s, Now: s.clock}
 	s.collect, err = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
-		Clients: clients, Budget: plenty{}, Secrets: secrets, Metrics: metrics, Operations: s,
+		Clients: clients, Budget: plenty{}, Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
 	require.NoError(s.t, err)
@@ -120,7 +119,7 @@ func (s *stage) connect() {
 
 type plenty struct{}
 
-func (plenty) Rates(domain.Platform) []quota.Rate { return nil }
+func (plenty) Rates(domain.Platform) []quota.Budget { return nil }
 
 func (plenty) Room(context.Context, domain.Platform, string, time.Duration, int) (int, error) {
 	return math.MaxInt32, nil

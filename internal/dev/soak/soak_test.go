@@ -358,8 +358,7 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 
 // pace is what the platform's connections are read at, the slowest of them.
 func (r *run) pace(p domain.Platform) (slowest time.Duration) {
-	gate, err := quota.New(quota.Config{Store: unasked{}, Limits: r.limits, Share: share})
-	require.NoError(r, err)
+	gate := quota.New(quota.Config{Store: unasked{}, Limits: r.limits, Share: share})
 	demand := collect.Demand{Platform: p, Connections: map[domain.AccountType]int{}, Accounts: r.interval, Posts: r.lasts / 2}
 	for _, a := range r.world.Of(p) {
 		demand.Connections[a.Type]++
