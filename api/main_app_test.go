@@ -64,7 +64,7 @@ func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
 	secrets, directory := secretsOf(t, log), readmodels.Connecting{Pool: log.DB.ReadOnly}
 	return &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, Told: readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}, Secrets: secrets, Log: log,
+			Directory: directory, Told: readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.Told, Secrets: secrets, Log: log,
 			Moved: func() <-chan struct{} { return nil }, Now: time.Now,
 		},
 		Tokens: collect.HandOverTokens{

@@ -62,23 +62,13 @@ type Clients interface {
 	For(p domain.Platform) (platforms.Client, error)
 }
 
-// Budget says how many calls a platform's quotas leave; *quota.Gate implements it.
-type Budget interface {
-	// Rates are the budgets of the platform's quotas.
-	Rates(platform domain.Platform) []quota.Budget
-	// Room is how many readings of so many calls they leave for the coming time.
-	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error)
-	// Until is how long it takes until they hold so many calls of an account, or as many as they can hold.
-	Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error)
-}
-
 // Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.
 type Config struct {
 	Connections Connections
 	States      FetchStates
 	Marks       StateMarks
 	Clients     Clients
-	Budget      Budget
+	Budget      *quota.Gate // says how many calls the platforms' quotas leave
 	Secrets     SecretStore
 	Log         BatchAppender     // for readings and posts
 	Operations  commands.Appender // for state changes of connections

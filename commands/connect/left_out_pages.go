@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -52,12 +53,13 @@ func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason stri
 
 // consentsBefore are the connections made here by which the chosen pages are read until now and no more, with the consents that they hang on.
 func (c *Connect) consentsBefore(
-	ctx context.Context, p plan, picked []offered, now map[int64]domain.GrantedConnection,
+	ctx context.Context, p plan, picked []offered, now []domain.GrantedConnection,
 ) (seen map[int64]time.Time, err error) {
 	seen = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
-		if _, used := now[before]; used || !domain.Computed(before) {
+		used := slices.ContainsFunc(now, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
+		if used || !domain.Computed(before) {
 			continue
 		}
 		if seen[before], err = c.Store.ConsentOf(ctx, before); err != nil {

@@ -54,11 +54,7 @@ func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) e
 	if stopped, err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
 		return err
 	}
-	ids := make([]int64, len(hanging))
-	for i, h := range hanging {
-		ids[i] = h.ConnectionID
-	}
-	pages, err := c.Directory.PagesOf(ctx, ids)
+	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hanging))
 	if err != nil {
 		return err
 	}

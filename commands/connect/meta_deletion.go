@@ -105,15 +105,16 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 		return false, err
 	}
 	_, covers, err := e.Covers(ctx, r)
+	var members []int64
+	if err == nil && covers {
+		members, err = e.Members(ctx, r.Platform, r.Person)
+	}
 	if err != nil {
 		return false, err
 	}
-	if !covers {
-		return e.end(ctx, r)
-	}
-	members, err := e.Members(ctx, r.Platform, r.Person)
-	if err != nil {
-		return false, err
+	if len(members) == 0 {
+		err = e.Done(ctx, r)
+		return err == nil, err
 	}
 	for _, member := range members {
 		person, err := e.Person(ctx, member)
@@ -127,16 +128,7 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 			return false, err
 		}
 	}
-	if len(members) > 0 {
-		return false, nil
-	}
-	return e.end(ctx, r)
-}
-
-// end ends a request whose people are erased.
-func (e Erasing) end(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
-	err = e.Done(ctx, r)
-	return err == nil, err
+	return false, nil
 }
 
 // orderOf is what the records of an erasure say of a request; its ticket finds them.

@@ -104,11 +104,7 @@ func (c *Connect) waiting(ctx context.Context, a domain.ConnectAttempt) (waiting
 }
 
 func (c *Connect) readings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error) {
-	ids := make([]int64, len(a.Outcome.Connected))
-	for i, page := range a.Outcome.Connected {
-		ids[i] = page.SocialAccountID
-	}
-	return c.Directory.FirstReadings(ctx, a.ParentAccount, ids)
+	return c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(*a.Outcome))
 }
 
 // Status is a sign-in as whoever asked for it sees it, in whatever session.
@@ -252,11 +248,7 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 			covered[o.ref()] = true
 		}
 	}
-	ids := make([]int64, len(p.hanging))
-	for i, h := range p.hanging {
-		ids[i] = h.ConnectionID
-	}
-	pages, err := c.Directory.PagesOf(ctx, ids)
+	pages, err := c.Directory.PagesOf(ctx, connectionsOf(p.hanging))
 	for _, page := range pages {
 		if !covered[page.Ref()] {
 			p.lost = append(p.lost, page)

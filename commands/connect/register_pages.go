@@ -14,31 +14,14 @@ import (
 // Registrations takes up pages and profiles whose people a main application signs in itself. Each gets a connection of its own, so that a
 // token that dies takes no other down; the tokens come afterwards, by PUT /api/connections/{id}/tokens.
 type Registrations struct {
-	Directory RegisterDirectory
-	Told      ToldDirectory
-	Secrets   SecretEraser
-	Log       commands.Appender
+	Directory Directory
+	// Told reads back what was told of entities, by their keys.
+	Told    func(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
+	Secrets Secrets
+	Log     commands.Appender
 	// Moved returns a channel that is closed when the directory's tables move next.
 	Moved func() <-chan struct{}
 	Now   func() time.Time
-}
-
-// RegisterDirectory is what must be known of pages.
-type RegisterDirectory interface {
-	ActiveNames(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
-	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
-	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
-	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
-}
-
-// ToldDirectory reads back what was told of entities.
-type ToldDirectory interface {
-	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
-}
-
-// SecretEraser deletes secrets.
-type SecretEraser interface {
-	Delete(ctx context.Context, ref string) error
 }
 
 // Registration is a page or profile of an account.
@@ -152,7 +135,7 @@ func (r Registrations) whose(ctx context.Context, reg Registration) (agency stri
 	if reg.UserID != "" {
 		keys = append(keys, ofUser)
 	}
-	told, err := r.Told.Told(ctx, keys)
+	told, err := r.Told(ctx, keys)
 	if err != nil {
 		return "", names, err
 	}

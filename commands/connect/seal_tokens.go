@@ -1,10 +1,8 @@
 package connect
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,7 +12,7 @@ import (
 
 // seal stores the person's tokens and those of pages: of what was chosen, and of all that hangs on the grant already, in whatever agency. Taken is
 // the time that it stores with them.
-func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]domain.GrantedConnection, now time.Time) (taken time.Time, err error) {
+func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.GrantedConnection, now time.Time) (taken time.Time, err error) {
 	tokens := map[string]string{} // by whose they are and what they read
 	for _, o := range w.Offered {
 		if o.AccessToken != "" {
@@ -23,7 +21,7 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]
 	}
 	taken = now
 	pages := map[string]commands.StoredTokens{}
-	for _, h := range append(values(chosen), p.hanging...) {
+	for _, h := range slices.Concat(chosen, p.hanging) {
 		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
 		if err == nil && place.Taken(now).After(taken) { // by the clock of whoever recorded that it waits
 			taken = place.Taken(now)
@@ -52,84 +50,64 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]
 
 // hold hangs and seals again what is shown to be read: whoever disconnected one of the pages meanwhile may have taken away what was sealed for it.
 // What has begun to wait for a sign-in since it was sealed stays so: its person has taken the consent back.
-func (c *Connect) hold(
-	ctx context.Context, w waiting, p plan, hang map[int64]domain.GrantedConnection, now, sealed time.Time,
-) error {
-	pages, err := c.Directory.PagesOf(ctx, slices.Collect(maps.Keys(hang)))
-	if err != nil || len(pages) == 0 {
+func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time) error {
+	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hang))
+	if err != nil {
 		return err
 	}
-	read := map[int64]domain.GrantedConnection{}
-	for _, page := range pages {
-		waits, err := c.waitsSince(ctx, page.ConnectionID, sealed)
-		if err != nil {
+	read := slices.DeleteFunc(slices.Clone(hang), func(h domain.GrantedConnection) bool {
+		return !slices.ContainsFunc(pages, func(page domain.ConnectedPage) bool { return page.ConnectionID == h.ConnectionID })
+	})
+	if read, err = c.notWaiting(ctx, read, sealed); err != nil || len(read) == 0 {
+		return err
+	}
+	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), read); err != nil {
+		return err
+	}
+	refs := []string{p.grant.SecretRef()}
+	for _, h := range read {
+		refs = append(refs, h.SecretRef)
+	}
+	for _, ref := range refs {
+		_, err := c.Secrets.Get(ctx, ref)
+		if domain.CodeOf(err) == domain.CodeNotFound { // then for all else that hangs on the grant by now, too
+			if p.hanging, err = c.Store.HangingOn(ctx, p.grant); err != nil {
+				return err
+			}
+			if p.hanging, err = c.notWaiting(ctx, p.hanging, sealed); err == nil {
+				_, err = c.seal(ctx, w, p, read, now)
+			}
 			return err
 		}
-		if !waits {
-			read[page.ConnectionID] = hang[page.ConnectionID]
-		}
-	}
-	if len(read) == 0 {
-		return nil
-	}
-	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(read)); err != nil {
-		return err
-	}
-	for _, ref := range append(refsOf(read), p.grant.SecretRef()) {
-		switch _, err := c.Secrets.Get(ctx, ref); {
-		case domain.CodeOf(err) == domain.CodeNotFound:
-			return c.sealAgain(ctx, w, p, read, now, sealed)
-		case err != nil:
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sealAgain seals for what is read, and for all else that hangs on the grant by now and has not begun to wait since.
-func (c *Connect) sealAgain(
-	ctx context.Context, w waiting, p plan, read map[int64]domain.GrantedConnection, now, sealed time.Time,
-) error {
-	hanging, err := c.Store.HangingOn(ctx, p.grant)
-	if err != nil {
-		return err
-	}
-	p.hanging = nil
-	for _, h := range hanging {
-		waits, err := c.waitsSince(ctx, h.ConnectionID, sealed)
-		if err != nil {
-			return err
+// notWaiting are those of some connections of which it was not recorded since an instant that they wait for a sign-in.
+func (c *Connect) notWaiting(
+	ctx context.Context, all []domain.GrantedConnection, since time.Time,
+) (rest []domain.GrantedConnection, err error) {
+	for _, h := range all {
+		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
+		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+			return nil, err
 		}
-		if !waits {
-			p.hanging = append(p.hanging, h)
+		if err != nil || !place.AwaitsSignIn() || !place.StateAt.After(since) {
+			rest = append(rest, h)
 		}
 	}
-	_, err = c.seal(ctx, w, p, read, now)
-	return err
+	return rest, nil
 }
 
-// waitsSince tells whether it was recorded since an instant that a connection waits for a sign-in.
-func (c *Connect) waitsSince(ctx context.Context, connection int64, since time.Time) (bool, error) {
-	place, err := c.Places.TokenPlace(ctx, connection)
-	if domain.CodeOf(err) == domain.CodeNotFound {
-		return false, nil
+func connectionsOf(hang []domain.GrantedConnection) []int64 {
+	ids := make([]int64, len(hang))
+	for i, h := range hang {
+		ids[i] = h.ConnectionID
 	}
-	return err == nil && place.AwaitsSignIn() && place.StateAt.After(since), err
-}
-
-func refsOf(hang map[int64]domain.GrantedConnection) (refs []string) {
-	for _, h := range hang {
-		refs = append(refs, h.SecretRef)
-	}
-	return refs
-}
-
-func values(hang map[int64]domain.GrantedConnection) (all []domain.GrantedConnection) {
-	for _, h := range hang {
-		all = append(all, h)
-	}
-	slices.SortFunc(all, func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) })
-	return all
+	return ids
 }
 
 // hanging is the connection by which an offer is read.

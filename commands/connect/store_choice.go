@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,17 +113,18 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered) (domain.ConnectOutcome, error) {
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{}, FellAway: append([]string{}, p.FallsAway...)}
-	hang := map[int64]domain.GrantedConnection{}
+	var hang []domain.GrantedConnection
 	for _, o := range picked {
-		h := hanging(a.ParentAccount, p.grant, o)
-		hang[h.ConnectionID] = h
+		hang = append(hang, hanging(a.ParentAccount, p.grant, o))
 	}
+	slices.SortStableFunc(hang, func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) })
+	hang = slices.CompactFunc(hang, func(x, y domain.GrantedConnection) bool { return x.ConnectionID == y.ConnectionID })
 	seen, err := c.consentsBefore(ctx, p, picked, hang)
 	if err != nil {
 		return outcome, err
 	}
 	// What hangs on the grant keeps it: nobody who lets go of the last of the rest deletes what is sealed now.
-	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(hang)); err != nil {
+	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), hang); err != nil {
 		return outcome, err
 	}
 	sealed, err := c.seal(ctx, w, p, hang, now)

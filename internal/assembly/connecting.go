@@ -90,7 +90,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	directory := readmodels.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, Told: readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}, Secrets: secrets, Log: s.Log,
+			Directory: directory, Told: readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Told, Secrets: secrets, Log: s.Log,
 			Moved: s.directoryMoved, Now: c.Now,
 		},
 		Tokens: collect.HandOverTokens{

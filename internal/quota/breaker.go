@@ -28,32 +28,20 @@ var (
 )
 
 // breaker is the circuit breaker of one platform. It runs on real time, whatever Config.Now says.
-type breaker struct {
-	*gobreaker.TwoStepCircuitBreaker[struct{}]
-	open time.Duration
-}
+type breaker = gobreaker.TwoStepCircuitBreaker[struct{}]
 
-func newBreaker(p domain.Platform, cfg Config) *breaker {
-	return &breaker{open: cfg.BreakerOpen, TwoStepCircuitBreaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: p.String(), MaxRequests: breakerProbes, Interval: breakerWindow, Timeout: cfg.BreakerOpen,
+func newBreaker(p domain.Platform, open time.Duration) *breaker {
+	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: p.String(), MaxRequests: breakerProbes, Interval: breakerWindow, Timeout: open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return c.Requests >= breakerCalls && float64(c.TotalFailures) >= breakerPart*float64(c.Requests)
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errNotMade) },
-	})}
+	})
 }
 
-// allow lets a call through, or says that the platform is left alone.
-func (b *breaker) allow() (done func(error), refusal error) {
-	done, err := b.Allow()
-	if err != nil {
-		return nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
-			"the platform has failed most calls and is left alone for a while", b.open)
-	}
-	return done, nil
-}
-
-func (b *breaker) room() float64 {
+// callsThrough is how many calls a breaker lets through.
+func callsThrough(b *breaker) float64 {
 	switch b.State() {
 	case gobreaker.StateOpen:
 		return 0

@@ -36,7 +36,7 @@ func New(cfg Config) *Gate {
 		queues: map[string]*fairQueue{}, holds: map[string]time.Time{},
 	}
 	for _, p := range domain.Platforms() {
-		g.breakers[p] = newBreaker(p, cfg)
+		g.breakers[p] = newBreaker(p, cfg.BreakerOpen)
 	}
 	g.metrics = newMetrics(cfg.Registerer, g.breakers)
 	return g
@@ -44,12 +44,13 @@ func New(cfg Config) *Gate {
 
 // Admit implements [platforms.Admit]. A batch is cut to what there is room for now: it does not wait for more.
 func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, finish func(platforms.CallStats), refusal error) {
-	done, refusal := g.breakers[call.Platform].allow()
-	if refusal != nil {
+	done, err := g.breakers[call.Platform].Allow()
+	if err != nil {
 		g.metrics.refuse(call.Platform, platforms.CodeBreaker)
-		return 0, nil, refusal
+		return 0, nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
+			"the platform has failed most calls and is left alone for a while", g.cfg.BreakerOpen)
 	}
-	requests, err := g.take(ctx, call)
+	requests, err = g.take(ctx, call)
 	if err != nil {
 		done(errNotMade)
 		g.metrics.refuse(call.Platform, platforms.CodeQuota)
@@ -144,7 +145,7 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 	calls := float64(max(each, 1))
 	room := float64(math.MaxInt32)
 	if within <= 2*g.cfg.BreakerOpen {
-		room = min(room, math.Ceil(g.breakers[platform].room()/calls)) // a probe need not be whole
+		room = min(room, math.Ceil(callsThrough(g.breakers[platform])/calls)) // a probe need not be whole
 	}
 	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
 	if len(budgets) == 0 {

@@ -1,11 +1,9 @@
 package contract_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -111,22 +109,10 @@ func (s *stage) connect() {
 	s.t.Cleanup(clients.Close)
 	s.collect, err = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
-		Clients: clients, Budget: plenty{}, Secrets: secrets, Log: s, Operations: s,
+		Clients: clients, Budget: quota.New(quota.Config{Limits: []quota.Limit{}}), Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
 	require.NoError(s.t, err)
-}
-
-type plenty struct{}
-
-func (plenty) Rates(domain.Platform) []quota.Budget { return nil }
-
-func (plenty) Room(context.Context, domain.Platform, string, time.Duration, int) (int, error) {
-	return math.MaxInt32, nil
-}
-
-func (plenty) Until(context.Context, domain.Platform, string, int) (time.Duration, error) {
-	return 0, nil
 }
 
 func (s *stage) fetch() {
