@@ -59,6 +59,7 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 		return fmt.Errorf("%w (%w)", errNotAsked, err)
 	}
 	var wrong []string
+	pageTokens := map[string]string{}
 	for _, page := range pages {
 		at := slices.IndexFunc(holds.Offered, func(o platforms.Offered) bool {
 			return o.Platform == page.Platform && o.AccountType == page.AccountType && o.ExternalID == page.Platform.PlainID(page.ExternalID)
@@ -69,7 +70,9 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 		case !holds.Offered[at].MayRead:
 			wrong = append(wrong, page.ExternalID+" (for want of "+holds.Offered[at].Missing+")")
 		default:
-			keepPage(stored, page.ExternalID, holds.Offered[at].AccessToken)
+			if own := holds.Offered[at].AccessToken; own != "" && own != stored.AccessToken {
+				pageTokens[page.ExternalID] = own
+			}
 		}
 	}
 	if len(wrong) > 0 {
@@ -77,20 +80,9 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 			"the tokens of somebody who may read all of its accounts, or give those a connection of their own.", strings.Join(wrong, ", "), place.Platform).
 			WithField("access_token", "does not read "+strings.Join(wrong, ", "))
 	}
-	stored.Granted = holds.Granted
+	stored.Granted, stored.Pages = holds.Granted, pageTokens
 	if len(pages) == 1 {
 		stored.VerifiedAs = pages[0].ExternalID
 	}
 	return nil
-}
-
-// keepPage notes the own token of a page; "", or the token itself, is none.
-func keepPage(stored *commands.StoredTokens, externalID, token string) {
-	if token == "" || token == stored.AccessToken {
-		return
-	}
-	if stored.Pages == nil {
-		stored.Pages = map[string]string{}
-	}
-	stored.Pages[externalID] = token
 }

@@ -106,7 +106,7 @@ type Collector struct {
 	pending  sync.Map            // pendingRotation by reference of tokens: what could not be stored
 	keySaid  sync.Map            // platforms whose client's key was found missing
 	paceSaid sync.Map            // what was said last of each paceKey
-	demands  sync.Map            // countedDemand by platform
+	demands  sync.Map            // Demand by platform
 	paused   pausedConnections
 }
 

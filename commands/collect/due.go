@@ -91,20 +91,14 @@ func opOf(queue domain.FetchQueue) string {
 // countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
 const countedFor = 10 * time.Second
 
-// countedDemand is a demand and when it was counted.
-type countedDemand struct {
-	Demand
-	at time.Time
-}
-
 // demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
 // maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
 func (c *Collector) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
 	last, ok := c.demands.Load(platform)
 	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
-		last := last.(countedDemand) //nolint:forcetypeassert // demandNow stores these
+		last := last.(Demand) //nolint:forcetypeassert // demandNow stores these
 		if age := now.Sub(last.at); age >= 0 && age < countedFor && last.total() >= len(tasks) {
-			return last.Demand, nil
+			return last, nil
 		}
 	}
 	return c.demandNow(ctx, platform, now)
@@ -121,12 +115,12 @@ func (d Demand) total() (n int) {
 // demandNow is what reads a platform now.
 func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
-	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}
+	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now}
 	if err == nil && platform == domain.LinkedIn && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
 		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	}
 	if err == nil {
-		c.demands.Store(platform, countedDemand{demand, now})
+		c.demands.Store(platform, demand)
 	}
 	return demand, err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -250,15 +251,7 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 
 // plainToken: what is not could not be sent in a header.
 func plainToken(token string) bool {
-	if len(token) > longestToken {
-		return false
-	}
-	for i := range len(token) {
-		if token[i] <= ' ' || token[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return len(token) <= longestToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // renewable tells whether the fetchers can renew such tokens without a person.

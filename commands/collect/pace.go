@@ -36,6 +36,7 @@ type Demand struct {
 	// Together are the accounts that a quota of the account counts as one; nil: it counts each alone.
 	Together map[domain.AccountType]int
 	members  map[string]map[domain.AccountType]int // LinkedIn's, by whom it counts them: what each one's token reads
+	at       time.Time                             // when it was counted
 }
 
 // of is the demand as an account meets it.

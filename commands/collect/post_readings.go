@@ -26,7 +26,9 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
 	if f.keeps { // it may come to the first ones only, and must come to all in time
-		slices.SortStableFunc(known, func(a, b domain.KnownPost) int { return f.notes.lastTried(a).Compare(f.notes.lastTried(b)) })
+		slices.SortStableFunc(known, func(a, b domain.KnownPost) int {
+			return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
+		})
 	}
 	posts := make([]platforms.Post, 0, len(known))
 	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
@@ -152,7 +154,7 @@ const DefaultPostInterval = 12 * time.Hour
 // and readings some time into them.
 const early = time.Hour
 
-// ReadAgainAfter is how long after a reading a post of an age is read again: ever later, instead of never. 0: in each round.
+// ReadAgainAfter is how long after a reading a post of an age is read again; 0: in each round.
 func ReadAgainAfter(age, growthWindow time.Duration) time.Duration {
 	switch {
 	case age <= growthWindow:

@@ -25,9 +25,9 @@ type Fact interface {
 	Validate() error
 }
 
-// Record appends what was read to a log that pushes back when it is full, in one call, and tells what became of each, in
-// their order: nil means that it is in the log, domain.CodeInvalid that it can never be recorded. One does not keep back the
-// others. What was answered is recorded although ctx ends meanwhile: it has cost its part of the quota.
+// Record appends what was read, in one call, and tells what became of each, in their order: nil
+// means that it is in the log, domain.CodeInvalid that it can never be recorded. One does not keep
+// back the others, and the end of ctx does not cut it: what was read has cost its part of the quota.
 func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
@@ -77,7 +77,7 @@ func check(f Fact, now time.Time) error {
 	return nil
 }
 
-// recording is the context to store in what a platform has answered, although the claim ends meanwhile.
+// recording is the context to store what a platform has answered, also when the claim ends.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 }

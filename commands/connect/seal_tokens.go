@@ -86,7 +86,7 @@ func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang []domain.Gra
 	return nil
 }
 
-// notWaiting are those of some connections of which it was not recorded since an instant that they wait for a sign-in.
+// notWaiting leaves out the connections that were recorded since an instant to wait for a sign-in.
 func (c *Connect) notWaiting(
 	ctx context.Context, all []domain.GrantedConnection, since time.Time,
 ) (rest []domain.GrantedConnection, err error) {

@@ -122,11 +122,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 
 // Run reads what is due until ctx is done.
 func (f *Fetcher) Run(ctx context.Context) error {
-	schedule, err := scheduler.New(f.schedule)
-	if err != nil {
-		return err
-	}
-	return schedule.Run(ctx)
+	return scheduler.New(f.schedule).Run(ctx)
 }
 
 // fetchable tells whether readings may begin: what is due, connected and known follows from all tables but those of

@@ -65,8 +65,9 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, fi
 	}, nil
 }
 
-// take takes the call out of every budget that it counts against, as many of its requests as all of them give, and waits for the first
-// one if need be. Who waits for a budget that callers share keeps the turn meanwhile.
+// take takes the call out of every budget that it counts against, as many of its requests as all
+// of them give, and waits for the first one if need be. It keeps its turn while it waits for the
+// budget that callers share, and leaves it to others while another budget is short.
 func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
 	if held := g.holdOf(ctx, call); held > 0 {
 		return 0, noRoom("of the platform", held)
@@ -75,45 +76,37 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	if len(budgets) == 0 {
 		return want, nil
 	}
-	shared := sharedOf(budgets)
-	queue, mine := g.queue(budgets[shared].Name), priorityOf(ctx)
+	shared, inTurn := sharedOf(budgets), false
+	queue := g.queue(budgets[shared].Name)
+	defer func() {
+		if inTurn {
+			queue.leave()
+		}
+	}()
 	for {
-		if queue.enter(ctx, mine) != nil {
+		if !inTurn && queue.enter(ctx, priorityOf(ctx)) != nil {
 			return 0, noRoom(budgets[shared].String(), 0)
 		}
-		requests, at, wait, err := g.takeInTurn(ctx, want, budgets, shared)
-		queue.leave()
-		if requests > 0 || err != nil {
-			return requests, err
-		}
-		if g.sleep(ctx, wait) != nil {
-			return 0, noRoom(budgets[at].String(), wait)
-		}
-	}
-}
-
-// takeInTurn takes calls, waiting while the budget that callers share is short. Without calls and error, the one at that place gives some
-// after the wait.
-func (g *Gate) takeInTurn(ctx context.Context, want int, budgets []Budget, shared int) (requests, at int, wait time.Duration, err error) {
-	for {
+		inTurn = true
 		now := g.cfg.Now()
 		requests, left, err := g.draw(ctx, want, budgets, now)
 		if err != nil {
-			return 0, 0, 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
+			return 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
 		}
 		if requests > 0 {
-			return requests, 0, 0, nil
+			return requests, nil
 		}
 		at, wait := shortest(budgets, left, now)
 		short := budgets[at]
 		if left[at].HeldUntil.After(now) || short.Scope != platforms.ScopeOperation && wait > g.cfg.Patience {
-			return 0, at, wait, noRoom(short.String(), wait)
+			return 0, noRoom(short.String(), wait)
 		}
 		if at != shared {
-			return 0, at, wait, nil
+			queue.leave()
+			inTurn = false
 		}
 		if g.sleep(ctx, wait) != nil {
-			return 0, at, wait, noRoom(short.String(), wait)
+			return 0, noRoom(short.String(), wait)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
 	nobody := s.Scope == platforms.ScopeAccount && s.Account == "" // one person's, in a sign-in: the next one is another
 	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !nobody {
-		g.holdAll(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
+		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
 		if u.Percent() < holdAt {
@@ -35,19 +35,35 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 		if u.Scope == "business" {
 			scope, account = platforms.ScopeAccount, u.ID
 		}
-		g.holdAll(ctx, s.Platform, scope, s.Op, account, now.Add(wait))
+		g.hold(ctx, s.Platform, scope, s.Op, account, now.Add(wait))
 	}
 	g.metrics.usage(s)
 }
 
-// holdAll holds a budget; that of Meta's app is one for both of its platforms.
-func (g *Gate) holdAll(ctx context.Context, p domain.Platform, scope platforms.Scope, op, account string, until time.Time) {
-	of := []domain.Platform{p}
+// hold holds a budget; that of Meta's app is one for both of its platforms.
+func (g *Gate) hold(ctx context.Context, p domain.Platform, scope platforms.Scope, op, account string, until time.Time) {
+	held := []domain.Platform{p}
 	if scope == platforms.ScopeApp && (p == domain.Facebook || p == domain.Instagram) {
-		of = []domain.Platform{domain.Facebook, domain.Instagram}
+		held = []domain.Platform{domain.Facebook, domain.Instagram}
 	}
-	for _, p := range of {
-		g.hold(ctx, p, name(p, scope, op, account), until)
+	for _, p := range held {
+		key := name(p, scope, op, account)
+		g.keep(map[string]time.Time{key: until})
+		// The budget itself still protects the platform if this cannot be stored.
+		_ = g.cfg.Store.Hold(ctx, key, until)
+		g.metrics.held.WithLabelValues(p.String()).Inc()
+	}
+}
+
+// keep notes holds, unless longer ones are known, and forgets those that are over.
+func (g *Gate) keep(holds map[string]time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.holds, func(_ string, until time.Time) bool { return !g.cfg.Now().Before(until) })
+	for key, until := range holds {
+		if until.After(g.holds[key]) {
+			g.holds[key] = until
+		}
 	}
 }
 
@@ -66,16 +82,8 @@ func (g *Gate) learnHolds(ctx context.Context) {
 		return
 	}
 	holds, err := g.cfg.Store.Holds(ctx, g.cfg.Now())
-	if err != nil {
-		return // without its store no budget gives anything, and what has none is told by the platform
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	maps.DeleteFunc(g.holds, func(_ string, until time.Time) bool { return !g.cfg.Now().Before(until) })
-	for key, until := range holds {
-		if until.After(g.holds[key]) {
-			g.holds[key] = until
-		}
+	if err == nil { // without its store no budget gives anything, and what has none is told by the platform
+		g.keep(holds)
 	}
 }
 
@@ -91,15 +99,4 @@ func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Durat
 		}
 	}
 	return wait
-}
-
-func (g *Gate) hold(ctx context.Context, p domain.Platform, key string, until time.Time) {
-	g.mu.Lock()
-	if until.After(g.holds[key]) {
-		g.holds[key] = until
-	}
-	g.mu.Unlock()
-	// The budget itself still protects the platform if this cannot be stored.
-	_ = g.cfg.Store.Hold(ctx, key, until)
-	g.metrics.held.WithLabelValues(p.String()).Inc()
 }

@@ -3,13 +3,13 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -36,13 +36,9 @@ type Scheduler struct {
 }
 
 // New registers the metrics.
-func New(cfg Config) (*Scheduler, error) {
+func New(cfg Config) *Scheduler {
 	cfg = cfg.withDefaults()
-	m, err := newMetrics(cfg.Registerer)
-	if err != nil {
-		return nil, fmt.Errorf("register scheduler metrics: %w", err)
-	}
-	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: m}, nil
+	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
 }
 
 // Run claims and reads until ctx is done, then lets readings finish for DrainTimeout, cancels those that did not (another
@@ -217,23 +213,19 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
-	labels := []string{"kind", "platform"}
-	m := &metrics{
-		claims: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	auto, labels := promauto.With(registerer), []string{"kind", "platform"}
+	return &metrics{
+		claims: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_fetch_claims_total",
 			Help: "Claims of due connections, by how their reading ended; what they left is due again.",
 		}, append(labels, "outcome")),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_fetch_claim_duration_seconds",
 			Help:    "Time that the reading of a claim took.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, labels),
 	}
-	if registerer == nil {
-		return m, nil
-	}
-	return m, errors.Join(registerer.Register(m.claims), registerer.Register(m.duration))
 }
 
 func (m *metrics) ended(queue domain.FetchQueue, how outcome, took time.Duration) {
