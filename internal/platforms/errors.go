@@ -51,8 +51,6 @@ type Error struct {
 	Words      string        // the platform's, tokens removed, at most 300 characters; for [Words] alone
 	RetryAfter time.Duration // from now; set for throttled, 0 elsewhere unless the platform said so
 
-	allowed []string // metrics that the platform lists as known; nil: it lists none
-
 	cause error // context.Canceled or context.DeadlineExceeded of the caller, nothing else
 }
 

@@ -28,20 +28,15 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := req.check(f.platform, "page", f.now()); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r := pageReading{facebook: f, reading: reading{t: t, req: req}}
-	for _, part := range []func(context.Context) error{r.node, r.pageInsights, r.demographics} {
-		if err := part(ctx); err != nil {
-			return AccountSnapshot{}, err
-		}
+	r := pageReading{graphReading{graph: f.graph, reading: reading{t: t, req: req}, edge: edgePageInsights, names: pageNames}}
+	if err := r.run(ctx, r.node, r.pageInsights, r.demographics); err != nil {
+		return AccountSnapshot{}, err
 	}
 	return r.done(), nil
 }
 
 // pageReading is one reading of a page in the making.
-type pageReading struct {
-	*facebook
-	reading
-}
+type pageReading struct{ graphReading }
 
 // node reads the headline number. followers_count it is; fan_count is legacy and another number,
 // so it does not stand in.
@@ -97,46 +92,24 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 	if r.req.Backfill && !r.req.Since.IsZero() {
 		metrics = append(metrics, pageFollows)
 	}
-	seen := map[string]bool{}
-	for _, w := range r.windows(r.req) {
-		answer, err := r.ask(ctx, "page_insights", metrics, w.query())
-		for _, i := range answer.data {
-			if r.pageFigures(i, w) {
-				seen[string(i.Name)] = true
-			}
-		}
-		for _, metric := range answer.refused {
-			r.missPage(metric, seen, ReasonUnsupported, "the platform does not know "+metric)
+	var names []string
+	for _, metric := range metrics {
+		names = append(names, pageNames[metric]...)
+	}
+	for _, w := range r.windows() {
+		data, err := r.ask(ctx, "page_insights", metrics, w.query())
+		for _, i := range data {
+			r.pageFigures(i, w)
 		}
 		if err != nil {
-			var names []string
-			for _, metric := range metrics {
-				if !seen[metric] {
-					names = append(names, pageNames[metric]...)
-				}
-			}
-			return r.snap.absorb(err, names...)
+			return r.snap.absorb(err, r.lacking(names)...)
 		}
 	}
 	for _, metric := range metrics {
 		// 200 with no data: the token lacks read_insights, or the page has fewer than 100 likes.
-		r.missPage(metric, seen, ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?")
+		r.missRest(ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?", pageNames[metric]...)
 	}
 	return nil
-}
-
-func (r *pageReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, insightCall{op: op, edge: edgePageInsights, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
-}
-
-func (r *pageReading) missPage(metric string, seen map[string]bool, reason, detail string) {
-	// The headline number of followers is the node's; its history is not a figure of its own.
-	if seen[metric] || metric == pageFollows {
-		return
-	}
-	for _, name := range pageNames[metric] {
-		r.snap.miss(name, reason, detail)
-	}
 }
 
 // insightWindow is one call's range of Pacific days; zero: what the platform gives by itself.
@@ -157,12 +130,12 @@ func (w insightWindow) holds(day time.Time) bool {
 	return w.first.IsZero() || (!day.Before(w.first) && day.Before(w.end))
 }
 
-func (f *facebook) windows(req AccountRequest) []insightWindow {
-	if req.Since.IsZero() {
+func (r *pageReading) windows() []insightWindow {
+	if r.req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
-	first, end := req.days(f.now(), f.dayOf)
-	if oldest := f.dayOf(f.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
+	first, end := r.req.days(r.now(), r.dayOf)
+	if oldest := r.dayOf(r.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}
 	var out []insightWindow
@@ -177,8 +150,8 @@ func (f *facebook) windows(req AccountRequest) []insightWindow {
 	return out
 }
 
-// pageFigures turns one metric of one period into figures, and reports whether there were any.
-func (r *pageReading) pageFigures(i insight, w insightWindow) (found bool) {
+// pageFigures turns one metric of one period into figures.
+func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	values := map[time.Time]int64{}
 	for _, v := range i.Values {
 		day, dated := r.pacificDay(v.EndTime)
@@ -194,11 +167,9 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) (found bool) {
 		for _, name := range pageNames[string(i.Name)] {
 			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day]); ok {
 				r.got.add(figure)
-				found = true
 			}
 		}
 	}
-	return found
 }
 
 // pageFigure gives a value its kind. Week and 28 days of anything but reach are left out: they are
@@ -224,9 +195,8 @@ func (r *pageReading) demographics(ctx context.Context) error {
 		return nil
 	}
 	facets := map[string]string{"page_follows_city": "city", "page_follows_country": "country"}
-	metrics := []string{"page_follows_city", "page_follows_country"}
-	answer, err := r.ask(ctx, "page_demographics", metrics, url.Values{"period": {"day"}})
-	for _, i := range answer.data {
+	data, err := r.ask(ctx, "page_demographics", slices.Sorted(maps.Keys(facets)), url.Values{"period": {"day"}})
+	for _, i := range data {
 		if facet, known := facets[string(i.Name)]; known && len(i.Values) > 0 {
 			r.snap.split(facet, wholeParts(i.Values[len(i.Values)-1].Value))
 		}

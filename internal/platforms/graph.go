@@ -147,9 +147,7 @@ func classifyGraph(ans answer) *Error {
 }
 
 func (e graphError) classify(status int) *Error {
-	// The list is read here: of a long message only the beginning is kept.
-	allowed := allowedMetrics(string(e.Message))
-	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Words: string(e.Message), allowed: allowed}
+	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Words: string(e.Message)}
 }
 
 // Subcodes with a meaning of their own.
@@ -190,27 +188,12 @@ func (e graphError) class(status int) Class {
 // codeWrongRequest is Meta's code for whatever is wrong with a request, an unknown metric among others.
 const codeWrongRequest = "100"
 
-// isMetricMessage knows two of the sentences for an unknown metric: the Page edge's does not name the
-// culprit, the Instagram edge's lists what is allowed.
+// isMetricMessage knows two of the sentences for an unknown metric: neither names the culprit.
 func isMetricMessage(message string) bool {
-	return strings.Contains(message, "must be a valid insights metric") || strings.Contains(message, allowedMarker)
+	return strings.Contains(message, "must be a valid insights metric") || strings.Contains(message, "must be one of the following values:")
 }
 
-const allowedMarker = "must be one of the following values:"
-
-// allowedMetrics reads the list out of Instagram's sentence; nil when there is none.
-func allowedMetrics(message string) []string {
-	_, listed, found := strings.Cut(message, allowedMarker)
-	if !found {
-		return nil
-	}
-	return metricName.FindAllString(listed, -1)
-}
-
-var (
-	metricName       = regexp.MustCompile(`[a-z0-9_]+`)
-	nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
-)
+var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
 // badField is the field that a node does not have, "" when the error is another one.
 func badField(e *Error) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -55,11 +54,6 @@ func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (
 		return out, nil
 	}
 	data, err := g.askInsights(ctx, c, ask)
-	if kept := allowedOf(ask, err); kept != nil {
-		out.refused = append(out.refused, g.refuseAll(c, without(ask, kept))...)
-		ask = kept
-		data, err = g.askInsights(ctx, c, ask)
-	}
 	if !refusesMetrics(err, ask) {
 		out.data = data
 		return out, err
@@ -79,7 +73,8 @@ func (g *graph) oneByOne(ctx context.Context, c insightCall, ask []string, out i
 		case err == nil:
 			answered, out.data = true, append(out.data, data...)
 		case ClassOf(err) == ClassUnsupportedMetric:
-			answered, out.refused = true, append(out.refused, g.refuseAll(c, []string{metric})...)
+			g.refused.refuse(c.edge, metric, c.t.ExternalID)
+			answered, out.refused = true, append(out.refused, metric)
 		case refusesMetrics(err, ask):
 			unknown, refusal = append(unknown, metric), err
 		default:
@@ -106,23 +101,21 @@ func refusesMetrics(err error, asked []string) bool {
 	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(asked) > 1)
 }
 
-// allowedOf narrows ask to what a refusal lists as allowed; nil when err is none, or is no help.
-func allowedOf(ask []string, err error) []string {
-	if ClassOf(err) != ClassUnsupportedMetric {
-		return nil
-	}
-	kept := slices.DeleteFunc(slices.Clone(ask), func(m string) bool { return !slices.Contains(asError(err).allowed, m) })
-	if len(kept) == 0 || len(kept) == len(ask) {
-		return nil
-	}
-	return kept
+// graphReading is one account reading in the making.
+type graphReading struct {
+	*graph
+	reading
+	edge  string              // what refused metrics are remembered under
+	names map[string][]string // metrics, and the names of their figures
 }
 
-func (g *graph) refuseAll(c insightCall, metrics []string) []string {
-	for _, metric := range metrics {
-		g.refused.refuse(c.edge, metric, c.t.ExternalID)
+// ask asks for metrics of the account. One that the platform does not know is missing.
+func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
+	answer, err := r.insights(ctx, insightCall{op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
+	for _, metric := range answer.refused {
+		r.missRest(ReasonUnsupported, "the platform does not know "+metric, r.names[metric]...)
 	}
-	return metrics
+	return answer.data, err
 }
 
 func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string) ([]insight, error) {

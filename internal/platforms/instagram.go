@@ -35,16 +35,15 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	if err := req.check(g.platform, "ig_user", g.now()); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r := igReading{graph: g, reading: reading{t: t, req: req}}
+	r := igReading{graphReading: graphReading{graph: g, reading: reading{t: t, req: req}, edge: edgeAccountInsights, names: igNames}}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err
 	}
 	if err := r.run(ctx, r.node, r.dailyReach, r.windowReach, r.totals, r.demographics); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r.missMetric("reach", domain.MetricReach)
-	for _, m := range igTotals {
-		r.missMetric(m.metric, m.names...)
+	for _, metric := range append([]string{igReach}, igTotals...) {
+		r.missRest(ReasonEmpty, metric+" came without a value", igNames[metric]...)
 	}
 	return r.done(), nil
 }
@@ -76,27 +75,25 @@ const (
 	igWindow            = 28 // days of the long reach
 )
 
-// igTotals are the metrics that come as one total per window, and the names of their figures. Views
-// stand in for impressions, which are gone since 2025.
-var igTotals = []struct {
-	metric string
-	names  []string
-}{
-	{"views", []string{domain.MetricViews, domain.MetricImpressions}},
-	{"total_interactions", []string{domain.MetricEngagement}},
-	{"likes", []string{domain.MetricLikes}},
-	{"comments", []string{domain.MetricComments}},
-	{"shares", []string{domain.MetricShares}},
+// igReach is the only metric with a daily series; igTotals come as one total per window.
+const igReach = "reach"
+
+var igTotals = []string{"views", "total_interactions", "likes", "comments", "shares"}
+
+// igNames are the names of the figures. Views stand in for impressions, which are gone since 2025.
+var igNames = map[string][]string{
+	igReach:              {domain.MetricReach},
+	"views":              {domain.MetricViews, domain.MetricImpressions},
+	"total_interactions": {domain.MetricEngagement},
+	"likes":              {domain.MetricLikes},
+	"comments":           {domain.MetricComments},
+	"shares":             {domain.MetricShares},
 }
 
 // igReading is one account reading in the making.
 type igReading struct {
-	*graph
-	reading
+	graphReading
 	days []time.Time // Pacific midnights, oldest first
-
-	answered bool     // some total has a value
-	unknown  []string // metrics that the platform does not know
 }
 
 // setDays: without a range yesterday and today; today's totals are replaced by later readings.
@@ -137,10 +134,6 @@ func (r *igReading) node(ctx context.Context) error {
 	return nil
 }
 
-func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, insightCall{op: op, edge: edgeAccountInsights, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
-}
-
 // series asks for daily values of the days from first to last, now at the latest.
 func (r *igReading) series(first, last time.Time) url.Values {
 	end := last.AddDate(0, 0, 1)
@@ -162,13 +155,12 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 	for from := 0; from < len(r.days); from += maxReachDays {
 		days := r.days[from:min(from+maxReachDays, len(r.days))]
 		first, last := days[0], days[len(days)-1]
-		answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.series(first, last))
-		r.unknown = append(r.unknown, answer.refused...)
-		for _, i := range answer.data {
+		data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.series(first, last))
+		for _, i := range data {
 			for _, v := range i.Values {
 				day, dated := r.pacificDay(v.EndTime)
 				asked := !day.Before(first) && !day.After(last)
-				if value := v.Value.total(); dated && asked && value.ok && i.Name == "reach" {
+				if value := v.Value.total(); dated && asked && value.ok && i.Name == igReach {
 					r.got.add(reachFigure(value.n, "day", day))
 				}
 			}
@@ -183,9 +175,9 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 // windowReach reads the people reached in 28 days: the platform's own number, never a sum.
 func (r *igReading) windowReach(ctx context.Context) error {
 	last := r.days[len(r.days)-1]
-	answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.window(last.AddDate(0, 0, 1-igWindow), last))
-	for _, i := range answer.data {
-		if value := totalValue(i); i.Name == "reach" && value.ok {
+	data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.window(last.AddDate(0, 0, 1-igWindow), last))
+	for _, i := range data {
+		if value := totalValue(i); i.Name == igReach && value.ok {
 			r.got.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
 		}
 	}
@@ -197,45 +189,35 @@ func (r *igReading) windowReach(ctx context.Context) error {
 
 func reachFigure(value int64, window string, day time.Time) domain.Figure {
 	return domain.Figure{
-		Name: domain.MetricReach, Kind: domain.Rolling, Source: "reach", Window: window, Day: day.Format(time.DateOnly), Value: value,
+		Name: domain.MetricReach, Kind: domain.Rolling, Source: igReach, Window: window, Day: day.Format(time.DateOnly), Value: value,
 	}
 }
 
 // totals reads each day's totals with a call of its own.
 func (r *igReading) totals(ctx context.Context) error {
-	var metrics, names []string
-	for _, m := range igTotals {
-		metrics, names = append(metrics, m.metric), append(names, m.names...)
+	var names []string
+	for _, metric := range igTotals {
+		names = append(names, igNames[metric]...)
 	}
 	for _, day := range slices.Backward(r.days) { // newest first: when quota ends, the old days are missing
-		answer, err := r.ask(ctx, "ig_totals", metrics, r.window(day, day))
-		r.unknown = append(r.unknown, answer.refused...)
-		for _, i := range answer.data {
+		data, err := r.ask(ctx, "ig_totals", igTotals, r.window(day, day))
+		for _, i := range data {
 			r.dayTotal(i, day)
 		}
 		if err != nil {
-			if r.answered {
-				names = nil // the metrics are there, for fewer days
-			}
-			return r.snap.absorb(err, names...)
+			return r.snap.absorb(err, r.lacking(names)...)
 		}
 	}
 	return nil
 }
 
 func (r *igReading) dayTotal(i insight, day time.Time) {
-	value := totalValue(i)
-	if !value.ok {
+	metric, value := string(i.Name), totalValue(i)
+	if !value.ok || !slices.Contains(igTotals, metric) {
 		return
 	}
-	for _, m := range igTotals {
-		if m.metric != string(i.Name) {
-			continue
-		}
-		r.answered = true
-		for _, name := range m.names {
-			r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: m.metric, Day: day.Format(time.DateOnly), Value: value.n})
-		}
+	for _, name := range igNames[metric] {
+		r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n})
 	}
 }
 
@@ -251,15 +233,6 @@ func totalValue(i insight) count {
 	return count{}
 }
 
-// missMetric names what a metric should have given and is in no figure.
-func (r *igReading) missMetric(metric string, names ...string) {
-	if slices.Contains(r.unknown, metric) {
-		r.missRest(ReasonUnsupported, "the platform does not know "+metric, names...)
-		return
-	}
-	r.missRest(ReasonEmpty, metric+" came without a value", names...)
-}
-
 const edgeDemographics = "ig_demographics"
 
 // demographics reads the followers' splits, one call each. They are withheld below about 100
@@ -269,25 +242,25 @@ func (r *igReading) demographics(ctx context.Context) error {
 		return nil
 	}
 	for _, facet := range []string{"age", "gender", "city", "country"} {
-		answer, err := r.facet(ctx, facet)
+		data, err := r.facet(ctx, facet)
 		if err != nil {
 			return r.snap.absorb(err, "demographics")
 		}
-		r.snap.split(facet, facetValues(answer.data))
+		r.snap.split(facet, facetValues(data))
 	}
 	r.snap.missSplits("withheld: has the account 100 followers?")
 	return nil
 }
 
-func (r *igReading) facet(ctx context.Context, facet string) (insightAnswer, error) {
+func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) {
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}
 	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
 	if r.refused.allows(edgeDemographics, r.t.ExternalID, timeframe) {
 		q.Set(timeframe, "this_month")
-		answer, err := r.ask(ctx, "ig_demographics", metrics, q)
+		data, err := r.ask(ctx, "ig_demographics", metrics, q)
 		if ClassOf(err) != ClassInvalid {
-			return answer, err
+			return data, err
 		}
 		q.Del(timeframe)
 		r.refused.refuse(edgeDemographics, timeframe, r.t.ExternalID)

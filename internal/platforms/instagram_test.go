@@ -45,17 +45,17 @@ func TestInstagramDemographics(t *testing.T) {
 	require.Equal(t, map[string]int{"age": 4, "gender": 3, "city": 2, "country": 2}, facets)
 }
 
-// §6.2: what has to be asked for in its own way is empty otherwise, and 30 days are the limit.
-func TestInstagramRetiredMetricIsNamedByTheRefusal(t *testing.T) {
+// One retired name rejects all metrics of a day: they are asked for one by one, once.
+func TestInstagramRetiredMetricCostsOnlyItself(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	account := addInstagram(b, simulator.Traps{RetiredMetrics: []string{"views"}})
 	client := b.client(t, domain.Instagram)
-	for _, calls := range []int{6, 5} {
+	for _, calls := range []int{5 + 5, 5} {
 		snap := client.account(target(account))
 		require.Equal(t, map[string]string{"views": "unsupported", "impressions": "unsupported"}, reasons(snap.Missing))
 		require.True(t, hasFigure(snap, "engagement"))
-		require.Len(t, b.ops(), calls, "one call too many, once")
+		require.Len(t, b.ops(), calls, "remembered")
 	}
 }
 

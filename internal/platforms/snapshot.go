@@ -266,11 +266,16 @@ func (r *reading) missRest(reason, detail string, names ...string) {
 	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
 		reason, detail = reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.detail()
 	}
-	for _, name := range names {
-		if !r.got.has(name) {
-			r.snap.miss(name, reason, detail)
-		}
+	for _, name := range r.lacking(names) {
+		r.snap.miss(name, reason, detail)
 	}
+}
+
+// lacking are the names that have no figure.
+func (r *reading) lacking(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(r.got.list, func(figure domain.Figure) bool { return figure.Name == name })
+	})
 }
 
 // figures collects the figures of a reading; of two for the same metric, day and window the later
@@ -292,8 +297,4 @@ func (f *figures) add(figure domain.Figure) {
 	}
 	f.index[key] = len(f.list)
 	f.list = append(f.list, figure)
-}
-
-func (f *figures) has(name string) bool {
-	return slices.ContainsFunc(f.list, func(figure domain.Figure) bool { return figure.Name == name })
 }
