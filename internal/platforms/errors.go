@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -175,25 +176,26 @@ func malformed() *Error {
 // about checks whom an answer is about, by the ids that it holds. One without an id is odd, and says
 // nothing about the token; one with another account's id must not be recorded.
 func about(p domain.Platform, op, want string, got ...text) error {
-	e := malformed()
-	e.Message = "the answer does not say whom it is about"
-	for _, id := range got {
-		switch string(id) {
-		case want:
-			return nil
-		case "":
-		default:
-			e = wrongAccount()
-		}
+	switch {
+	case slices.Contains(got, text(want)):
+		return nil
+	case slices.ContainsFunc(got, func(id text) bool { return id != "" }):
+		return wrongAccount(p, op)
+	default:
+		return untold(p, op, "the answer does not say whom it is about")
 	}
-	e.Platform, e.Op = p, op
-	return e
+}
+
+// untold refuses an answer that does not say what it is asked for: absent is not none.
+func untold(p domain.Platform, op, message string) *Error {
+	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
 // wrongAccount refuses an answer that is about somebody else: recording it would give an account the
 // figures of another one.
-func wrongAccount() *Error {
-	return &Error{Class: ClassReconnect, Code: codeWrongID, Message: "the token belongs to another account than the one connected"}
+func wrongAccount(p domain.Platform, op string) *Error {
+	const message = "the token belongs to another account than the one connected"
+	return &Error{Class: ClassReconnect, Code: codeWrongID, Platform: p, Op: op, Message: message}
 }
 
 // WrongAccount tells whether the token was of another account than the one it was used for.

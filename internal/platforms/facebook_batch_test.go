@@ -151,7 +151,7 @@ func TestFacebookQuotaInsideOfABatch(t *testing.T) {
 	require.Equal(t, 12*time.Minute, call.RetryAfter)
 	require.Equal(t, 3, call.Requests)
 	require.Len(t, call.Usage, 1)
-	require.Equal(t, 100, call.Usage[0].Percent())
+	require.Equal(t, 100, call.Usage[0].Percent)
 }
 
 // Where a platform takes no batches, posts are read one by one, and that is remembered.

@@ -33,7 +33,8 @@ type question struct {
 
 // nodeAnswer is what a question got.
 type nodeAnswer struct {
-	silent bool
+	question
+	silent bool // the platform ran out of time
 	err    *Error
 	node   postNode
 }
@@ -66,7 +67,7 @@ const edgeBatch = "batch"
 
 // step asks some of the questions. Those that must be asked otherwise come last.
 func (r *nodeRound) step(ctx context.Context) error {
-	answers, err := r.ask(ctx, r.open[:min(r.size, len(r.open))])
+	answers, rest, err := r.ask(ctx, r.open)
 	if err != nil {
 		if e := asError(err); e != nil && oversized(e) && r.size > 1 {
 			r.size /= 2
@@ -74,28 +75,21 @@ func (r *nodeRound) step(ctx context.Context) error {
 		}
 		return err
 	}
-	asked := r.open[:len(answers)]
-	r.open = slices.Clone(r.open[len(answers):])
+	r.open = rest
 	var whole error
 	var unknown []question
-	for i, a := range answers {
-		q := asked[i]
+	for _, a := range answers {
 		switch e := a.err; {
-		case a.silent && !q.again:
-			q.again = true
-			r.open = append(r.open, q)
-		case a.silent:
-			r.failed(q, outOfTime())
 		case e == nil:
-			if err := r.read(ctx, q, a.node); err != nil {
+			if err := r.read(ctx, a.question, a.node); err != nil {
 				return err
 			}
 		case e.Class == ClassReconnect, e.Class == ClassBlocked, e.Class == ClassThrottled:
 			whole = e // of more than this post; what else the batch brought is kept
-		case e.Class == ClassUnsupportedMetric && q.plan.why == "":
-			unknown = append(unknown, q)
+		case e.Class == ClassUnsupportedMetric && a.plan.why == "":
+			unknown = append(unknown, a.question)
 		default:
-			r.askLess(q, e)
+			r.askLess(a.question, e)
 		}
 	}
 	if whole != nil || len(unknown) == 0 {
@@ -150,34 +144,26 @@ func (r *nodeRound) refusedAlone(ctx context.Context, of question) (refused []st
 		ask = append(ask, question{post: of.post, plan: nodePlan{metrics: []string{metric}}})
 	}
 	for len(ask) > 0 {
-		answers, err := r.ask(ctx, ask)
+		answers, rest, err := r.ask(ctx, ask)
 		if err != nil {
 			return nil, nil, err
 		}
-		asked := ask[:len(answers)]
-		ask = slices.Clone(ask[len(answers):])
-		var whole error
-		for i, a := range answers {
-			q := asked[i]
+		ask = rest
+		for _, a := range answers {
 			switch {
-			case a.silent && !q.again:
-				q.again = true
-				ask = append(ask, q)
-			case a.silent:
-				unclear = outOfTime()
 			case a.err == nil:
 			case a.err.Class == ClassRetry:
 				unclear = a.err
 			case wholeConnection(a.err):
-				whole = a.err
+				err = a.err
 			case a.err.Class == ClassUnsupportedMetric:
-				metric := q.plan.metrics[0]
+				metric := a.plan.metrics[0]
 				r.refused.refuse(r.kind.edge, metric, r.t.ExternalID)
 				refused = append(refused, metric)
 			}
 		}
-		if whole != nil {
-			return nil, nil, whole
+		if err != nil {
+			return nil, nil, err
 		}
 	}
 	return refused, unclear, nil
@@ -187,8 +173,29 @@ func outOfTime() *Error {
 	return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the platform ran out of time for this post, twice"}
 }
 
-// ask asks questions by one call, as many as it can; the error is of more than one post.
-func (r *nodeRound) ask(ctx context.Context, questions []question) ([]nodeAnswer, error) {
+// ask asks questions by one call, as many as it can, and returns what is left to ask; what the platform ran out of time for
+// is asked twice. The error is of more than one post.
+func (r *nodeRound) ask(ctx context.Context, open []question) (answers []nodeAnswer, rest []question, err error) {
+	all, err := r.call(ctx, open[:min(r.size, len(open))])
+	if err != nil {
+		return nil, nil, err
+	}
+	rest = slices.Clone(open[len(all):])
+	for _, a := range all {
+		if a.silent && !a.again {
+			a.again = true
+			rest = append(rest, a.question)
+			continue
+		}
+		if a.silent {
+			a.err = outOfTime()
+		}
+		answers = append(answers, a)
+	}
+	return answers, rest, nil
+}
+
+func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswer, error) {
 	if len(questions) == 1 || r.alone {
 		return r.askOne(ctx, questions[0])
 	}
@@ -205,7 +212,7 @@ func (r *nodeRound) ask(ctx context.Context, questions []question) ([]nodeAnswer
 	}
 	out := make([]nodeAnswer, len(answers))
 	for i, a := range answers {
-		out[i] = nodeAnswer{silent: a.silent, err: a.err}
+		out[i] = nodeAnswer{question: questions[i], silent: a.silent, err: a.err}
 		if a.body != nil && json.Unmarshal(a.body, &out[i].node) != nil {
 			out[i].err = malformed()
 		}
@@ -214,7 +221,7 @@ func (r *nodeRound) ask(ctx context.Context, questions []question) ([]nodeAnswer
 }
 
 func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error) {
-	var out nodeAnswer
+	out := nodeAnswer{question: q}
 	err := r.get(ctx, r.kind.op, r.t, q.post.ID, r.query(q.plan), &out.node)
 	if out.err = asError(err); wholeConnection(err) || err != nil && out.err == nil {
 		return nil, err

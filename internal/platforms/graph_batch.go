@@ -124,7 +124,7 @@ func fuller(known, more []Usage) []Usage {
 		switch {
 		case i < 0:
 			known = append(known, u)
-		case cmp.Or(cmp.Compare(u.Percent(), known[i].Percent()), cmp.Compare(u.Regain, known[i].Regain)) > 0:
+		case cmp.Or(cmp.Compare(u.Percent, known[i].Percent), cmp.Compare(u.Regain, known[i].Regain)) > 0:
 			known[i] = u
 		}
 	}

@@ -61,17 +61,12 @@ func (e *Error) scope(op string) Scope {
 
 // Usage is one quota as the platform reports it.
 type Usage struct {
-	Scope        string // "app" or "business"
-	ID           string // page or Instagram account; business only
-	Type         string // "pages", "instagram", …; business only
-	CallCount    int    // percent of the quota
-	TotalTime    int    // percent
-	TotalCPUTime int    // percent
-	Regain       time.Duration
+	Scope   string // "app" or "business"
+	ID      string // page or Instagram account; business only
+	Type    string // "pages", "instagram", …; business only
+	Percent int    // of the fullest of calls, time and CPU time
+	Regain  time.Duration
 }
-
-// Percent is the fullest of the three quotas.
-func (u Usage) Percent() int { return max(u.CallCount, u.TotalTime, u.TotalCPUTime) }
 
 const maxUsageHeader = 32 << 10
 
@@ -87,10 +82,8 @@ type usageNumbers struct {
 }
 
 func (n usageNumbers) usage(scope, id string) Usage {
-	return Usage{
-		Scope: scope, ID: id, Type: string(n.Type), CallCount: max(percent(n.CallCount), percent(n.CallVolume)),
-		TotalTime: percent(n.TotalTime), TotalCPUTime: max(percent(n.TotalCPUTime), percent(n.CPUTime)), Regain: minutes(n.Regain),
-	}
+	fullest := max(n.CallCount.n, n.CallVolume.n, n.TotalTime.n, n.TotalCPUTime.n, n.CPUTime.n, 0)
+	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: minutes(n.Regain)}
 }
 
 // metaUsage reads Meta's usage headers; one that cannot be read is left out.
@@ -117,8 +110,6 @@ func metaUsage(h http.Header) []Usage {
 	})
 	return out
 }
-
-func percent(c count) int { return int(max(0, min(c.n, 1_000_000))) }
 
 // proxyWait is how long a 429 asks to wait that is not LinkedIn's own: it does not speak of the day's quota.
 const proxyWait = 5 * time.Minute

@@ -86,17 +86,10 @@ const (
 // endless is what is wrong with a list of more than [maxListPages].
 const endless = "the list of what there is to choose does not end"
 
-// untold refuses an answer that does not say what it is asked for: absent is not none.
-func (c *httpClient) untold(op, message string) *Error {
-	e := malformed()
-	e.Platform, e.Op, e.Message = c.platform, op, message
-	return e
-}
-
 // known refuses an answer that does not say whose it is.
 func (c *httpClient) known(id string) error {
 	if !plainID(id, "_-") {
-		return c.untold(opWho, "the answer does not say who signed in")
+		return untold(c.platform, opWho, "the answer does not say who signed in")
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) e
 		return err
 	}
 	if !permissions.Data.ok {
-		return f.untold(opGranted, "the answer does not say what was granted")
+		return untold(f.platform, opGranted, "the answer does not say what was granted")
 	}
 	for _, p := range permissions.Data.list {
 		switch p.Status {
@@ -132,9 +132,7 @@ func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
 	case !bool(token.Valid):
 		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform says that the new token is not valid"}
 	case token.AppID != "" && string(token.AppID) != f.endpoint.ClientID, token.UserID != "" && string(token.UserID) != c.PersonID:
-		e := wrongAccount()
-		e.Platform, e.Op = f.platform, opUntil
-		return e
+		return wrongAccount(f.platform, opUntil)
 	}
 	c.Tokens.ExpiresAt, c.DataAccessUntil = unixTime(token.Expires), unixTime(token.DataAccess)
 	return nil
@@ -190,7 +188,7 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return err
 		}
 		if !page.Data.ok {
-			return f.untold(opOffered, "the answer does not say which pages there are")
+			return untold(f.platform, opOffered, "the answer does not say which pages there are")
 		}
 		for _, p := range page.Data.list {
 			c.Offered = append(c.Offered, p.offered(c.Offered)...)
@@ -199,7 +197,7 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return nil
 		}
 	}
-	return f.untold(opOffered, endless)
+	return untold(f.platform, opOffered, endless)
 }
 
 // taskAnalyze is the task that a person must have on a page for its figures to be read.

@@ -67,9 +67,7 @@ func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
 		me = reply.Data[0]
 	}
 	if said != "" && said != me.ID && said != me.UserID {
-		e := wrongAccount()
-		e.Platform, e.Op = i.platform, opWho
-		return e
+		return wrongAccount(i.platform, opWho)
 	}
 	c.PersonID, c.Name = cmp.Or(string(me.ID), string(me.UserID)), cmp.Or(string(me.Name), string(me.Username))
 	c.Offered = []Offered{{

@@ -134,7 +134,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return err
 		}
 		if !page.Elements.ok {
-			return l.untold(opOffered, "the answer does not say which pages there are")
+			return untold(l.platform, opOffered, "the answer does not say which pages there are")
 		}
 		var ids []string
 		for _, element := range page.Elements.list {
@@ -151,7 +151,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return nil
 		}
 	}
-	return l.untold(opOffered, endless)
+	return untold(l.platform, opOffered, endless)
 }
 
 // named offers pages with their names; one whose name is not told is offered without.

@@ -163,7 +163,7 @@ func TestHoldOfMetasAppIsForBothPlatformsAndAllProcesses(t *testing.T) {
 func TestUsageHeadersHold(t *testing.T) {
 	t.Parallel()
 	usage := func(scope, id string, percent int, regain time.Duration) platforms.CallStats {
-		return platforms.CallStats{Usage: []platforms.Usage{{Scope: scope, ID: id, CallCount: 3, TotalTime: percent, Regain: regain}}}
+		return platforms.CallStats{Usage: []platforms.Usage{{Scope: scope, ID: id, Percent: percent, Regain: regain}}}
 	}
 	neighbour := facebook
 	neighbour.Account = "101"

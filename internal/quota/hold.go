@@ -24,7 +24,7 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
-		if u.Percent() < holdAt {
+		if u.Percent < holdAt {
 			continue
 		}
 		wait := u.Regain
