@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The lenient types: one field of an unexpected shape must cost that field, never the whole answer.
+// The lenient types: one field of an unexpected shape must cost that field, never the whole answer. Their
+// UnmarshalJSON never fails.
 
 // largest bounds a number either way: no platform counts that far, and one that says so would have its
 // whole reading refused. A few thousand such numbers can be summed within 64 bits.
@@ -25,7 +26,6 @@ type count struct {
 	ok bool
 }
 
-// UnmarshalJSON never fails.
 func (c *count) UnmarshalJSON(raw []byte) error {
 	*c = count{}
 	s := string(bytes.Trim(bytes.TrimSpace(raw), `"`))
@@ -59,7 +59,6 @@ func (c count) ptr() *int64 {
 // characters are dropped: PostgreSQL could not store them, and the reading would be parked.
 type text string
 
-// UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(raw []byte) error {
 	*t = ""
 	raw = bytes.TrimSpace(raw)
@@ -82,7 +81,6 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 // flag is true for true and "true".
 type flag bool
 
-// UnmarshalJSON never fails.
 func (f *flag) UnmarshalJSON(raw []byte) error {
 	*f = string(bytes.Trim(bytes.TrimSpace(raw), `"`)) == "true"
 	return nil
@@ -94,7 +92,6 @@ type amount struct {
 	parts  map[string]count
 }
 
-// UnmarshalJSON never fails.
 func (a *amount) UnmarshalJSON(raw []byte) error {
 	*a = amount{}
 	raw = bytes.TrimSpace(raw)
@@ -127,7 +124,6 @@ func (a amount) total() count {
 // else than an array is empty.
 type list[T any] []T
 
-// UnmarshalJSON never fails.
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	*l = nil
 	var elements []json.RawMessage
@@ -150,7 +146,6 @@ type whole[T any] struct {
 	ok   bool // it was an array, and each of its elements had the expected shape
 }
 
-// UnmarshalJSON never fails.
 func (w *whole[T]) UnmarshalJSON(raw []byte) error {
 	var elements []json.RawMessage
 	_ = w.list.UnmarshalJSON(raw)
@@ -164,7 +159,6 @@ type maybe[T any] struct {
 	ok bool
 }
 
-// UnmarshalJSON never fails.
 func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
 	*m = maybe[T]{}
 	raw = bytes.TrimSpace(raw)

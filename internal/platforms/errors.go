@@ -111,12 +111,7 @@ func ClassOf(err error) Class {
 
 // wholeConnection says that an error concerns more than the one object at hand.
 func wholeConnection(err error) bool {
-	switch ClassOf(err) {
-	case ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]Class{ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry}, ClassOf(err))
 }
 
 func asError(err error) *Error {

@@ -134,12 +134,7 @@ func fuller(known, more []Usage) []Usage {
 // refusesBatches tells whether an error means that the platform does not take a batch at all, as against a failure of
 // this one.
 func refusesBatches(err error) bool {
-	switch ClassOf(err) {
-	case ClassInvalid, ClassNotFound, ClassPermission, ClassUnsupportedMetric:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]Class{ClassInvalid, ClassNotFound, ClassPermission, ClassUnsupportedMetric}, ClassOf(err))
 }
 
 // relative is a path with its query.

@@ -28,22 +28,11 @@ func (i *instagram) Posts(ctx context.Context, t Target, cursor string) (PostsPa
 }
 
 func mediaType(product, media text, otherwise string) string {
-	switch {
-	case product == "REELS":
-		return TypeReel
-	case product == "STORY":
-		return TypeStory
-	case product == "AD":
-		return TypeAd
-	case media == "CAROUSEL_ALBUM":
-		return TypeCarousel
-	case media == "VIDEO":
-		return TypeVideo
-	case media == "IMAGE":
-		return TypePhoto
-	default:
-		return otherwise
+	types := map[text]string{
+		"REELS": TypeReel, "STORY": TypeStory, "AD": TypeAd,
+		"CAROUSEL_ALBUM": TypeCarousel, "VIDEO": TypeVideo, "IMAGE": TypePhoto,
 	}
+	return cmp.Or(types[product], types[media], otherwise)
 }
 
 // Metrics that are called otherwise here.
@@ -54,14 +43,7 @@ const (
 
 // figureOfMedia is what a metric of a media object is called here.
 func figureOfMedia(metric string) string {
-	switch metric {
-	case mediaSaves:
-		return domain.MetricSaves
-	case reelAvgWatch:
-		return domain.MetricAvgWatch
-	default:
-		return metric
-	}
+	return cmp.Or(map[string]string{mediaSaves: domain.MetricSaves, reelAvgWatch: domain.MetricAvgWatch}[metric], metric)
 }
 
 // mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.

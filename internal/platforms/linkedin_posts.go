@@ -200,14 +200,9 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 
 // unionKey is how Rest.li names the kind of a post in a union: ugcPost is called ugc there.
 func unionKey(urn string) (string, bool) {
-	switch {
-	case !isURN(urn):
-		return "", false
-	case strings.HasPrefix(urn, "urn:li:share:"):
-		return "share", true
-	case strings.HasPrefix(urn, "urn:li:ugcPost:"):
-		return "ugc", true
-	default:
+	if !isURN(urn) {
 		return "", false
 	}
+	key := map[string]string{"share": "share", "ugcPost": "ugc"}[strings.Split(urn, ":")[2]]
+	return key, key != ""
 }

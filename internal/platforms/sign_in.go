@@ -97,7 +97,6 @@ func (c *httpClient) known(id string) error {
 // scopeList is scopes as platforms write them: parted by commas, by spaces, or as a list. nil: none were named.
 type scopeList []string
 
-// UnmarshalJSON never fails.
 func (s *scopeList) UnmarshalJSON(raw []byte) error {
 	var joined text
 	var names list[text]

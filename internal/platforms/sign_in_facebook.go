@@ -140,24 +140,22 @@ func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
 
 // managedPage is a page in the list of those that a person manages.
 type managedPage struct {
-	ID          text           `json:"id"`
-	Name        text           `json:"name"`
-	Username    text           `json:"username"`
-	AccessToken text           `json:"access_token"`
-	Tasks       *list[text]    `json:"tasks"`
-	Picture     maybe[picture] `json:"picture"`
-	Instagram   maybe[struct {
+	ID          text        `json:"id"`
+	Name        text        `json:"name"`
+	Username    text        `json:"username"`
+	AccessToken text        `json:"access_token"`
+	Tasks       *list[text] `json:"tasks"`
+	Picture     maybe[struct {
+		Data struct {
+			URL text `json:"url"`
+		} `json:"data"`
+	}] `json:"picture"`
+	Instagram maybe[struct {
 		ID       text `json:"id"`
 		Username text `json:"username"`
 		Name     text `json:"name"`
 		Picture  text `json:"profile_picture_url"`
 	}] `json:"instagram_business_account"`
-}
-
-type picture struct {
-	Data struct {
-		URL text `json:"url"`
-	} `json:"data"`
 }
 
 // pages lists what there is to choose. A list may have short pages that are not the last, and pages that are too large for

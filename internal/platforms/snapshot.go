@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -128,20 +129,11 @@ const (
 	ReasonError       = "error"       // the call failed
 )
 
-// reasonOf is the reason for a metric that is missing because of err.
+// reasonOf is the reason for a metric that is missing because of an error.
 func reasonOf(class Class) string {
-	switch class {
-	case ClassUnsupportedMetric:
-		return ReasonUnsupported
-	case ClassPermission:
-		return ReasonPermission
-	case ClassThrottled:
-		return ReasonThrottled
-	case ClassNoData:
-		return ReasonEmpty
-	default:
-		return ReasonError
-	}
+	return cmp.Or(map[Class]string{
+		ClassUnsupportedMetric: ReasonUnsupported, ClassPermission: ReasonPermission, ClassThrottled: ReasonThrottled, ClassNoData: ReasonEmpty,
+	}[class], ReasonError)
 }
 
 // absorb notes a failed part of an account reading: it returns the error when the whole reading must

@@ -119,7 +119,7 @@ func classifyTikTok(ans answer) *Error {
 	case code == "" || code == "ok":
 		return cmp.Or(byStatus(ans), malformed())
 	default:
-		return &Error{Class: tikTokClass(code, ans.status), Code: code, Words: message}
+		return &Error{Class: cmp.Or(tikTokClasses[code], oauthClass(code, ans.status)), Code: code, Words: message}
 	}
 }
 
@@ -142,19 +142,10 @@ func (e tikTokEnvelope) say() (code, message string) {
 	return string(e.Code), string(e.Message)
 }
 
-func tikTokClass(code string, status int) Class {
-	switch code {
-	case "access_token_invalid", "access_token_expired":
-		return ClassReconnect
-	case "scope_not_authorized", "scope_permission_missed":
-		return ClassPermission
-	case "rate_limit_exceeded":
-		return ClassThrottled
-	case "internal_error":
-		return ClassRetry
-	default:
-		return oauthClass(code, status)
-	}
+var tikTokClasses = map[string]Class{
+	"access_token_invalid": ClassReconnect, "access_token_expired": ClassReconnect,
+	"scope_not_authorized": ClassPermission, "scope_permission_missed": ClassPermission,
+	"rate_limit_exceeded": ClassThrottled, "internal_error": ClassRetry,
 }
 
 const (
