@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/url"
@@ -22,20 +23,16 @@ func (f *facebook) Refresh(context.Context, Target, string) (Tokens, error) {
 // Account implements [Client]. Two calls: the page's node for the followers, and its insights with
 // every period at once. A range is asked for in windows, because one call takes at most 90 days.
 func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
-	if err := f.check("page", t); err != nil {
+	if err := cmp.Or(f.check("page", t), req.check(f.platform, "page", f.now())); err != nil {
 		return AccountSnapshot{}, err
 	}
-	if err := req.check(f.platform, "page", f.now()); err != nil {
-		return AccountSnapshot{}, err
-	}
-	r := pageReading{graphReading{graph: f.graph, reading: reading{t: t, req: req}, edge: edgePageInsights, names: pageNames}}
+	r := pageReading{graphReading{graph: f.graph, reading: reading{t: t, req: req}, edge: "page_insights", names: pageNames}}
 	if err := r.run(ctx, r.node, r.pageInsights, r.demographics); err != nil {
 		return AccountSnapshot{}, err
 	}
 	return r.done(), nil
 }
 
-// pageReading is one reading of a page in the making.
 type pageReading struct{ graphReading }
 
 // node reads the headline number. followers_count it is; fan_count is legacy and another number,
@@ -77,10 +74,8 @@ var pageNames = map[string][]string{
 }
 
 const (
-	edgePageInsights = "page_insights"
-	// windowDays is what one call asks for. 90 is the limit; a day is given away because `until` has
-	// been seen to be exclusive, so one day more than wanted is asked for, and another one for the
-	// 25-hour day in autumn.
+	// windowDays is what one call asks for. 90 is the limit: one day is for `until`, which has been seen to
+	// be exclusive, and one for the 25-hour day in autumn.
 	windowDays = 88
 	// historyDays is how far back page insights go: two years.
 	historyDays = 2*365 - 1

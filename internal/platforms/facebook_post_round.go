@@ -24,14 +24,12 @@ type nodeRound struct {
 	dropped map[string][]string // parts, and the posts that were read without them for lack of a permission
 }
 
-// question is a post that is to be read, and what is asked for.
 type question struct {
 	post  Post
 	plan  nodePlan
 	again bool // the platform ran out of time for it once
 }
 
-// nodeAnswer is what a question got.
 type nodeAnswer struct {
 	question
 	silent bool // the platform ran out of time
@@ -98,7 +96,6 @@ func (r *nodeRound) step(ctx context.Context) error {
 	return r.probe(ctx, unknown)
 }
 
-// askLess asks for less of a post where that may help.
 func (r *nodeRound) askLess(q question, e *Error) {
 	switch {
 	case e.Class == ClassInvalid && q.plan.why == "" && badField(e) == r.kind.insights:
@@ -245,7 +242,6 @@ func (r *nodeRound) query(plan nodePlan) url.Values {
 	return url.Values{"fields": {r.kind.fields(plan)}}
 }
 
-// read maps an answer.
 func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 	if string(node.ID) != q.post.ID {
 		r.failed(q, &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not hold this post under its id"})

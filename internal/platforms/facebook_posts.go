@@ -77,7 +77,6 @@ type insightList struct {
 	Data list[insight] `json:"data"`
 }
 
-// postNode is a post or a video with what was asked of it.
 type postNode struct {
 	ID            text               `json:"id"`
 	Insights      maybe[insightList] `json:"insights"`
@@ -115,7 +114,6 @@ var (
 	}
 )
 
-// nodePlan is what one attempt asks for.
 type nodePlan struct {
 	metrics   []string
 	refused   []string // metrics left out because the platform does not know them

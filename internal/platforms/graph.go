@@ -67,7 +67,6 @@ func (g *graph) proven(query url.Values, token string) url.Values {
 	return query
 }
 
-// get reads one path below the version.
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
 	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + relative(path, g.proven(query, t.AccessToken)), token: t.AccessToken}, out)
 }
@@ -122,7 +121,6 @@ func (g *graph) dayOf(t time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, g.pacific)
 }
 
-// graphError is Meta's error object.
 type graphError struct {
 	Message   text  `json:"message"`
 	Type      text  `json:"type"`

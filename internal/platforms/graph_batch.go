@@ -13,13 +13,11 @@ import (
 // maxBatch is how many requests one call of the Batch API may hold.
 const maxBatch = 50
 
-// batchRequest is one request of a batch.
 type batchRequest struct {
 	Method string `json:"method"`
 	URL    string `json:"relative_url"` // with the version, else the app's oldest one answers
 }
 
-// batchEntry is the answer to one request of a batch.
 type batchEntry struct {
 	Code    count `json:"code"`
 	Headers list[struct {

@@ -26,13 +26,11 @@ type insight struct {
 	}] `json:"total_value"`
 }
 
-// insightAnswer is what a call for several metrics gave.
 type insightAnswer struct {
 	data    []insight
 	refused []string // metrics that the platform does not know
 }
 
-// insightCall is a question about metrics of one object.
 type insightCall struct {
 	op    string
 	edge  string // what refusals are remembered under

@@ -26,7 +26,6 @@ const maxBodyBytes = 4 << 20
 // new one costs a handshake.
 const idleConns = 1024
 
-// call is one request to a platform.
 type call struct {
 	op      string            // our name of it, for errors and statistics
 	account string            // whom it is about, for statistics
@@ -45,7 +44,6 @@ type call struct {
 	errorsFirst bool // of a token endpoint: an error in the body counts, also beside a token
 }
 
-// answer is what came back, in full.
 type answer struct {
 	status int
 	header http.Header
@@ -92,8 +90,7 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 		return err
 	}
 	stats, failure := c.made(ctx, req, out)
-	finish(stats)
-	if failure != nil {
+	if finish(stats); failure != nil {
 		return failure
 	}
 	return nil
@@ -106,22 +103,24 @@ func (c *httpClient) admitted(ctx context.Context, req call, requests int) (may 
 	}
 	may, end, refusal := c.admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
 	if refusal != nil {
-		return 0, nil, c.refused(ctx, req, refusal)
+		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is observed
+		e.Platform, e.Op = c.platform, req.op
+		return 0, nil, &e
 	}
 	return may, func(s CallStats) { end(s); c.report(ctx, s) }, nil
 }
 
-// made makes a call that was admitted.
 func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *Error) {
 	if req.whole && ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	started := time.Now()
 	ans, failure := c.exchange(ctx, req)
-	if failure == nil && req.classify != nil {
+	if req.classify == nil {
+		req.classify = c.classify
+	}
+	if failure == nil {
 		failure = req.classify(ans)
-	} else if failure == nil {
-		failure = c.classify(ans)
 	}
 	if failure == nil && out != nil && json.Unmarshal(ans.body, out) != nil {
 		// Not the decoder's error: it may quote the body.
@@ -153,17 +152,6 @@ func (c *httpClient) complete(e *Error, req call, ans answer) {
 
 func (s *CallStats) fail(e *Error) {
 	s.Class, s.Code, s.RetryAfter, s.Scope = e.Class, e.Code, e.RetryAfter, e.scope(s.Op)
-}
-
-// refused makes the call's answer of a refusal. No call was made, so none is observed.
-func (c *httpClient) refused(ctx context.Context, req call, refusal error) error {
-	e := asError(refusal)
-	if e == nil {
-		e = networkError(ctx, refusal)
-	}
-	answer := *e
-	answer.Platform, answer.Op = c.platform, req.op
-	return &answer
 }
 
 func (c *httpClient) report(ctx context.Context, s CallStats) {

@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -29,13 +30,10 @@ func (i *instagram) host(t Target) *graph {
 // A range costs a call per day; one longer than [maxInstagramDays] is refused: ask in slices.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
-	if err := g.check("ig_user", t); err != nil {
+	if err := cmp.Or(g.check("ig_user", t), req.check(g.platform, "ig_user", g.now())); err != nil {
 		return AccountSnapshot{}, err
 	}
-	if err := req.check(g.platform, "ig_user", g.now()); err != nil {
-		return AccountSnapshot{}, err
-	}
-	r := igReading{graphReading: graphReading{graph: g, reading: reading{t: t, req: req}, edge: edgeAccountInsights, names: igNames}}
+	r := igReading{graphReading: graphReading{graph: g, reading: reading{t: t, req: req}, edge: "ig_user_insights", names: igNames}}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err
 	}
@@ -70,9 +68,8 @@ func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, er
 const maxInstagramDays = 92
 
 const (
-	edgeAccountInsights = "ig_user_insights"
-	maxReachDays        = 30 // one call's longest window
-	igWindow            = 28 // days of the long reach
+	maxReachDays = 30 // one call's longest window
+	igWindow     = 28 // days of the long reach
 )
 
 // igReach is the only metric with a daily series; igTotals come as one total per window.
@@ -90,7 +87,6 @@ var igNames = map[string][]string{
 	"shares":             {domain.MetricShares},
 }
 
-// igReading is one account reading in the making.
 type igReading struct {
 	graphReading
 	days []time.Time // Pacific midnights, oldest first
@@ -233,8 +229,6 @@ func totalValue(i insight) count {
 	return count{}
 }
 
-const edgeDemographics = "ig_demographics"
-
 // demographics reads the followers' splits, one call each. They are withheld below about 100
 // followers. Newer versions may refuse the timeframe; it is left out then, and that is remembered.
 func (r *igReading) demographics(ctx context.Context) error {
@@ -256,14 +250,14 @@ func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) 
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}
 	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
-	if r.refused.allows(edgeDemographics, r.t.ExternalID, timeframe) {
+	if r.refused.allows("ig_demographics", r.t.ExternalID, timeframe) {
 		q.Set(timeframe, "this_month")
 		data, err := r.ask(ctx, "ig_demographics", metrics, q)
 		if ClassOf(err) != ClassInvalid {
 			return data, err
 		}
 		q.Del(timeframe)
-		r.refused.refuse(edgeDemographics, timeframe, r.t.ExternalID)
+		r.refused.refuse("ig_demographics", timeframe, r.t.ExternalID)
 	}
 	return r.ask(ctx, "ig_demographics", metrics, q)
 }

@@ -72,7 +72,6 @@ func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]
 	return eachPost(ctx, t, posts, g.media)
 }
 
-// mediaNode is what the object itself tells.
 type mediaNode struct {
 	MediaType   text  `json:"media_type"`
 	ProductType text  `json:"media_product_type"`

@@ -91,7 +91,6 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	return r.done(), nil
 }
 
-// liReading is one account reading in the making.
 type liReading struct {
 	*linkedIn
 	reading

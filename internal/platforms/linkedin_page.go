@@ -12,9 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const resourceShares = "organizationalEntityShareStatistics"
-
-// shareStatistics is an answer of organizationalEntityShareStatistics.
 type shareStatistics struct {
 	Elements whole[shareElement] `json:"elements"`
 	Paging   maybe[struct {
@@ -77,7 +74,6 @@ func (r *liReading) addShares(s shareCounts, kind domain.Kind, window, day strin
 	}
 }
 
-// pageFollowers reads the headline number.
 func (r *liReading) pageFollowers(ctx context.Context) error {
 	var size struct {
 		First count `json:"firstDegreeSize"`
@@ -91,7 +87,7 @@ func (r *liReading) pageFollowers(ctx context.Context) error {
 
 func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
 	var reply shareStatistics
-	err := r.get(ctx, op, r.t, resourceShares, "q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
+	err := r.get(ctx, op, r.t, "organizationalEntityShareStatistics", "q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
 	return reply, err
 }
 
@@ -129,8 +125,6 @@ func (r *liReading) pageDays(ctx context.Context) error {
 	return nil
 }
 
-const resourceFollowers = "organizationalEntityFollowerStatistics"
-
 // followerFacets is an answer of organizationalEntityFollowerStatistics without an interval: splits only,
 // the total is not in it any more. Places are URNs; their names come of another call, see [liReading.namePlaces].
 type followerFacets struct {
@@ -153,7 +147,7 @@ type placeFollows struct {
 // All facets may be empty lists.
 func (r *liReading) pageDemographics(ctx context.Context) error {
 	var reply followerFacets
-	err := r.get(ctx, "page_demographics", r.t, resourceFollowers, "q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
+	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics", "q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
 	if err != nil {
 		return r.snap.absorb(err, "demographics")
 	}
@@ -184,6 +178,8 @@ const (
 	maxGeos = 100
 	// maxNames is how many places are remembered, about 2 MB.
 	maxNames = 20_000
+	// maxPlaceName bounds a name, in bytes.
+	maxPlaceName = 200
 )
 
 // placeNames remembers what LinkedIn calls its places. There are few for many pages, so that after the first day hardly a
@@ -202,8 +198,6 @@ type placeName struct {
 	name  string
 	again time.Time // when to ask again for what has no name
 }
-
-const edgeGeo = "geo"
 
 func newPlaceNames(cfg Config) *placeNames {
 	return &placeNames{
@@ -251,15 +245,6 @@ func (n *placeNames) of(urns map[string]int64) (names map[string]string) {
 	return names
 }
 
-// geoAnswer is an answer of BATCH_GET geo. A place that LinkedIn does not know has no result.
-type geoAnswer struct {
-	Results map[string]struct {
-		Name maybe[struct {
-			Value text `json:"value"`
-		}] `json:"defaultLocalizedName"`
-	} `json:"results"`
-}
-
 // namePlaces adds the names of the places of followers, beside their URNs: two places may have one name. What is not known
 // yet is asked for by one call at most, the places of most followers first.
 //
@@ -270,7 +255,7 @@ type geoAnswer struct {
 // A name is worth less than figures: whatever becomes of the call, the reading stands, and is complete.
 func (r *liReading) namePlaces(ctx context.Context) error {
 	facets := r.snap.Demographics
-	if ask := r.places.unknown(placesOf(facets)); len(ask) > 0 && r.places.refused.allows(edgeGeo, r.t.ExternalID, "names") {
+	if ask := r.places.unknown(placesOf(facets)); len(ask) > 0 && r.places.refused.allows("geo", r.t.ExternalID, "names") {
 		r.askPlaces(ctx, ask[:min(len(ask), maxGeos)])
 	}
 	for i := range facets {
@@ -281,7 +266,13 @@ func (r *liReading) namePlaces(ctx context.Context) error {
 
 // askPlaces makes the call. What fails is known to the quota and to the statistics of calls.
 func (r *liReading) askPlaces(ctx context.Context, ids []string) {
-	var reply geoAnswer
+	var reply struct { // a place that LinkedIn does not know has no result
+		Results map[string]struct {
+			Name maybe[struct {
+				Value text `json:"value"`
+			}] `json:"defaultLocalizedName"`
+		} `json:"results"`
+	}
 	err := r.do(ctx, call{
 		op: "geo_names", account: r.t.quotaOf(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
 		header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
@@ -294,12 +285,9 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 		}
 		r.places.learn(ids, names)
 	case ClassOf(err) == ClassPermission, ClassOf(err) == ClassNotFound:
-		r.places.refused.refuse(edgeGeo, "names", r.t.ExternalID)
+		r.places.refused.refuse("geo", "names", r.t.ExternalID)
 	}
 }
-
-// maxPlaceName bounds a name, in bytes.
-const maxPlaceName = 200
 
 // placesOf are the ids of places, those of most followers first.
 func placesOf(facets []domain.DemographicFacet) []string {

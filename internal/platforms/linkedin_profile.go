@@ -34,7 +34,6 @@ func (l *linkedIn) analytics(
 	return reply, err
 }
 
-// analytics is an answer of memberCreatorPostAnalytics.
 type analytics struct {
 	Elements list[memberCount] `json:"elements"`
 }
@@ -59,7 +58,6 @@ type dayRange struct {
 	} `json:"start"`
 }
 
-// day is the element's day as YYYY-MM-DD; "" when it has none.
 func (r dayRange) day() string {
 	at := r.Start
 	if !at.Year.ok || !at.Month.ok || !at.Day.ok {
@@ -72,7 +70,6 @@ func (r dayRange) day() string {
 	return day.Format(time.DateOnly)
 }
 
-// memberFollowers is an answer of memberFollowersCount.
 type memberFollowers struct {
 	Elements list[struct {
 		Followers count    `json:"memberFollowersCount"`
@@ -80,35 +77,24 @@ type memberFollowers struct {
 	}] `json:"elements"`
 }
 
-const resourceMemberFollowers = "memberFollowersCount"
-
-func memberFollowersFigure(value count, day string) domain.Figure {
-	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value.n, Source: resourceMemberFollowers, Day: day}
-}
-
-// profileFollowers reads the headline number.
 func (r *liReading) profileFollowers(ctx context.Context) error {
-	var reply memberFollowers
-	err := r.get(ctx, "member_followers", r.t, resourceMemberFollowers, "q=me", &reply)
-	if err == nil && len(reply.Elements) > 0 && reply.Elements[0].Followers.ok {
-		r.got.add(memberFollowersFigure(reply.Elements[0].Followers, ""))
-	}
-	return err
+	return r.memberFollowers(ctx, "member_followers", "q=me", false)
 }
 
-// profileHistory reads the followers of past days.
 func (r *liReading) profileHistory(ctx context.Context) error {
+	return r.snap.absorb(r.memberFollowers(ctx, "member_followers_days", "q=dateRange&dateRange="+dateRange(r.days[0], r.days[1]), true))
+}
+
+func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily bool) error {
+	const resource = "memberFollowersCount"
 	var reply memberFollowers
-	query := "q=dateRange&dateRange=" + dateRange(r.days[0], r.days[1])
-	if err := r.get(ctx, "member_followers_days", r.t, resourceMemberFollowers, query, &reply); err != nil {
-		return r.snap.absorb(err)
-	}
+	err := r.get(ctx, op, r.t, resource, query, &reply)
 	for _, e := range reply.Elements {
-		if day := e.DateRange.day(); day != "" && e.Followers.ok {
-			r.got.add(memberFollowersFigure(e.Followers, day))
+		if day := e.DateRange.day(); e.Followers.ok && daily == (day != "") {
+			r.got.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day})
 		}
 	}
-	return nil
+	return err
 }
 
 // mayAnalyse reports whether analytics are worth a call: without the product every call is refused,
@@ -174,7 +160,6 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	return nil
 }
 
-// days are the values of an answer by day.
 func (a analytics) days(query string) map[string]int64 {
 	out := map[string]int64{}
 	for _, e := range a.Elements {

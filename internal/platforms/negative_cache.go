@@ -40,7 +40,6 @@ func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *ne
 	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]refusal{}}
 }
 
-// refuse notes that account was refused metric on edge.
 func (c *negativeCache) refuse(edge, metric, account string) { c.note(edge, metric, account, "") }
 
 func (c *negativeCache) note(edge, metric, account, post string) {
@@ -58,14 +57,12 @@ func (c *negativeCache) note(edge, metric, account, post string) {
 
 const sweepEvery = 1024
 
-// allows tells whether one metric is worth asking for.
 func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.isRefused(edge+"|"+metric, account)
 }
 
-// usable returns the metrics worth asking for, and those that are not.
 func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
 	for _, metric := range metrics {
 		if c.allows(edge, account, metric) {
@@ -111,7 +108,6 @@ func (c *negativeCache) confirmed(edge, part, account, post string) bool {
 	return known
 }
 
-// without returns all that is not in drop.
 func without(all, drop []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(drop, s) })
 }

@@ -133,11 +133,7 @@ func oauthTokens(body []byte) (oauthReply, bool) {
 
 // oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.
 func oauthClass(word string, status int) Class {
-	switch word {
-	case "invalid_grant":
-		return ClassReconnect
-	case "server_error", "temporarily_unavailable":
-		return ClassRetry
-	}
-	return statusClass(status)
+	return cmp.Or(map[string]Class{
+		"invalid_grant": ClassReconnect, "server_error": ClassRetry, "temporarily_unavailable": ClassRetry,
+	}[word], statusClass(status))
 }

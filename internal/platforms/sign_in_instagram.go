@@ -43,7 +43,6 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 	return c, nil
 }
 
-// instagramMe is the account of a token.
 type instagramMe struct {
 	ID       text `json:"id"`
 	UserID   text `json:"user_id"`

@@ -82,7 +82,6 @@ func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) er
 	return nil
 }
 
-// linkedInMember is the member of a token.
 type linkedInMember struct {
 	ID    text `json:"id"`
 	First text `json:"localizedFirstName"`
@@ -97,7 +96,6 @@ func (l *linkedIn) me(ctx context.Context, op string, t Target) (me linkedInMemb
 	return me, err
 }
 
-// member reads who signed in, and offers the profile.
 func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error {
 	me, err := l.me(ctx, opWho, t)
 	if err != nil {

@@ -70,7 +70,6 @@ func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 	return signed, nil
 }
 
-// openSigned reads what was signed.
 func openSigned(payload string, now time.Time) (r SignedRequest, ok bool) {
 	raw, err := unpadded(payload)
 	if err != nil {

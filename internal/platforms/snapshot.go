@@ -22,18 +22,13 @@ type AccountRequest struct {
 	Demographics bool
 }
 
-// end is where the range ends: now at the latest.
-func (r AccountRequest) end(now time.Time) time.Time {
-	if r.Until.IsZero() || r.Until.After(now) {
-		return now
-	}
-	return r.Until
-}
-
-// days are the day that the range begins on and the day after the one that it ends on; dayOf is when a time's day
-// began.
+// days are the day that the range begins on and the day after the one that it ends on, now at the latest; dayOf is when a
+// time's day began.
 func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
-	first, end = dayOf(r.Since), dayOf(r.end(now).Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	if !r.Until.IsZero() && r.Until.Before(now) {
+		now = r.Until
+	}
+	first, end = dayOf(r.Since), dayOf(now.Add(-time.Nanosecond)).AddDate(0, 0, 1)
 	if !first.Before(end) { // a range that ends at the very midnight at which it begins
 		end = first.AddDate(0, 0, 1)
 	}
@@ -103,7 +98,6 @@ type PostsPage struct {
 	Skip string
 }
 
-// add adds a post, unless the page holds it already.
 func (p *PostsPage) add(post Post) {
 	if !slices.ContainsFunc(p.Posts, func(other Post) bool { return other.ID == post.ID }) {
 		p.Posts = append(p.Posts, post)
@@ -185,7 +179,6 @@ func (s *PostSnapshot) place(metric string) **int64 {
 	}[metric]
 }
 
-// put records the value of a metric, or why it has none.
 func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
 	if *s.place(metric) = value; value == nil {
 		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason, Detail: detail})
@@ -237,7 +230,6 @@ func (r *reading) run(ctx context.Context, parts ...func(context.Context) error)
 	return nil
 }
 
-// done is the reading with its figures.
 func (r *reading) done() AccountSnapshot {
 	r.snap.Figures = r.got.list
 	return r.snap

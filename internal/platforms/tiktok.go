@@ -48,7 +48,6 @@ type tikTokUser struct {
 	Avatar    text  `json:"avatar_url"`
 }
 
-// user reads the user whose token it is.
 func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser, error) {
 	var reply struct {
 		Data struct {
@@ -153,7 +152,6 @@ const (
 	maxTikTokVideos  = 20 // to a page and to a query
 )
 
-// tikTokVideos is the answer of both video calls.
 type tikTokVideos struct {
 	Data struct {
 		Videos  list[tikTokVideo] `json:"videos"`
