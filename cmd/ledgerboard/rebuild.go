@@ -328,13 +328,15 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 		return nil, err
 	}
 	running, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { // it returns nil: what is wrong stands in the rebuild
-		done <- foldWhile(running, engines, func(ctx context.Context) error { <-ctx.Done(); return nil })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// What is wrong stands in the rebuild.
+		_ = foldWhile(running, engines, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	}()
 	return func() {
 		cancel()
-		_ = <-done
+		<-done
 	}, nil
 }
 

@@ -191,7 +191,7 @@ func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 			Tenant: tenantOf(tenants[0], social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(when), Counts: domain.Counts{Likes: &likes},
 		})
 	}
-	likes := func(values ...int64) analytics.Gain {
+	likes := func(want ...int64) analytics.Gain {
 		w.Fold(t, db)
 		var got analytics.Gain
 		for _, compare := range []analytics.Compare{"", analytics.ComparePrevious} {
@@ -199,7 +199,7 @@ func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 			q.Compare = compare
 			answer, _ := ask(t, db, (*analytics.Analytics).PostsLikes, wholeAgency, q)
 			got = answer.Total.Likes
-			require.Equal(t, values, []int64{*got.Value, *got.Previous, *got.Change}, compare)
+			require.Equal(t, want, []int64{*got.Value, *got.Previous, *got.Change}, compare)
 		}
 		return got
 	}
