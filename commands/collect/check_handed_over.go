@@ -11,12 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// CheckHandedOver asks the platforms whether tokens that a main application hands over read all accounts of their connection.
-type CheckHandedOver struct {
-	Pages     ConnectionPages
-	Platforms TokenHolders
-}
-
 // ConnectionPages finds what is read by connections.
 type ConnectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
@@ -39,15 +33,15 @@ var (
 
 // fit checks every account of the connection, and notes with the tokens what the platform has said of them. On Facebook, and for Instagram
 // behind a page, a person's token brings the pages' own.
-func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, stored *commands.StoredTokens) error {
-	pages, err := c.Pages.PagesOf(ctx, []int64{place.ConnectionID})
+func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored *commands.StoredTokens) error {
+	pages, err := h.Pages.PagesOf(ctx, []int64{place.ConnectionID})
 	if err != nil {
 		return err
 	}
 	if len(pages) == 0 {
 		return errReadsNothing
 	}
-	holds, err := c.Platforms.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, InstagramLogin: stored.InstagramLogin})
+	holds, err := h.Platforms.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, InstagramLogin: stored.InstagramLogin})
 	switch platforms.ClassOf(err) {
 	case "":
 		if err != nil {

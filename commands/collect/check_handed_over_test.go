@@ -24,7 +24,7 @@ import (
 func (s *fetchStage) checked() collect.HandOverTokens {
 	s.t.Helper()
 	use := s.handOver()
-	use.Check = &collect.CheckHandedOver{Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Platforms: s.set}
+	use.Platforms = s.set
 	return use
 }
 
@@ -111,13 +111,11 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 			require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchAccounts, account), "connection %d, %s", connection, account.ExternalID)
 			require.NotEmpty(t, s.readings(account))
 		}
-		for name, use := range map[string]collect.HandOverTokens{"asked": s.checked(), "not asked": s.handOver()} {
-			before := s.tokens(accounts[0])
-			again, err := use.HandOver(t.Context(), connection, tokens)
-			require.NoError(t, err, "connection %d, %s", connection, name)
-			require.True(t, again.Unchanged, "connection %d, %s", connection, name)
-			require.Equal(t, before, s.tokens(accounts[0]), "connection %d, %s", connection, name)
-		}
+		before := s.tokens(accounts[0])
+		again, err := s.checked().HandOver(t.Context(), connection, tokens)
+		require.NoError(t, err, "connection %d", connection)
+		require.True(t, again.Unchanged, "connection %d", connection)
+		require.Equal(t, before, s.tokens(accounts[0]), "connection %d", connection)
 		if c.pages > 0 { // a page's own token reads that page
 			own := collect.NewTokens{AccessToken: s.tokens(accounts[0]).Pages[c.accounts[0]], InstagramLogin: tokens.InstagramLogin}
 			_, err := s.checked().HandOver(t.Context(), connection, own)
@@ -161,7 +159,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		require.NotContains(t, err.Error(), c.given.AccessToken, name)
 	}
 	use := s.checked()
-	use.Check.Platforms = silentPlatform{}
+	use.Platforms = silentPlatform{}
 	_, err := use.HandOver(t.Context(), 301, facebook)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.Equal(t, stored, s.tokens(mixed[0]))
@@ -211,10 +209,19 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
 }
 
+// handOver is the use case at a platform that takes every token for one of all accounts of the stage.
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
+		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Platforms: trustingPlatform{s},
+		Look: func(context.Context, domain.FetchQueue) error { return nil },
 	}
+}
+
+type trustingPlatform struct{ *fetchStage }
+
+func (s trustingPlatform) Holds(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
+	return platforms.Consent{Offered: s.offered}, nil
 }
 
 // From a dead token to figures again, by what is handed over alone.
@@ -322,28 +329,4 @@ func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	require.Equal(t, before, s.tokens(page))
 	_, err = s.secrets.Get(t.Context(), "connection:moved")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-}
-
-// The command line asks no platform: the same tokens again keep what the platform said before, also where a sign-in is waited for.
-func TestSameTokensKeepThePagesOwn(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	s.reach(t)
-	page := s.mainApps(201, domain.Facebook, 0, "90011", "90012")[0]
-	given := collect.NewTokens{AccessToken: s.signIn(domain.Facebook).Tokens.AccessToken}
-	_, err := s.checked().HandOver(t.Context(), page.ConnectionID, given)
-	require.NoError(t, err)
-	pages := s.tokens(page).Pages
-	require.Len(t, pages, 2)
-	s.clock.advance(time.Hour)
-	require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, domain.ConnectionStateChanged{
-		ConnectionID: page.ConnectionID, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: s.clock.Now(),
-	}, s.clock.Now())))
-	done, err := s.handOver().HandOver(t.Context(), page.ConnectionID, given)
-	require.NoError(t, err)
-	require.True(t, done.Awaited)
-	require.Equal(t, pages, s.tokens(page).Pages)
-	_, err = s.handOver().HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: "another"})
-	require.NoError(t, err)
-	require.Empty(t, s.tokens(page).Pages, "they are of the tokens before")
 }

@@ -19,12 +19,12 @@ import (
 // HandOverTokens stores the tokens of a sign-in that was made elsewhere. It is the way out of the state reconnect: the fetchers
 // read a connection again whose token was stored after that state.
 type HandOverTokens struct {
-	Places  commands.TokenPlaces
-	Secrets HandedOverStore
-	Now     func() time.Time
-	// Check is asked before anything is stored; nil: nobody is asked, on the command line, which may run where no platform can be reached.
-	Check *CheckHandedOver
-	// Look has the fetchers look at once for what is due; nil: they find it at their next look.
+	Places    commands.TokenPlaces
+	Secrets   HandedOverStore
+	Pages     ConnectionPages
+	Platforms TokenHolders // are asked before anything is stored
+	Now       func() time.Time
+	// Look has the fetchers look at once for what is due.
 	Look func(ctx context.Context, queue domain.FetchQueue) error
 }
 
@@ -146,15 +146,13 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	same := unread == nil && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin
 	again := same && !done.Awaited
 	// Of tokens that were renewed since the platform may take the old ones no more.
-	ask := h.Check != nil && (!again || present.AccessToken == stored.AccessToken)
-	if ask {
-		if err := h.Check.fit(ctx, place, &stored); err != nil {
+	renewed := again && present.AccessToken != stored.AccessToken
+	if !renewed {
+		if err := h.fit(ctx, place, &stored); err != nil {
 			return HandedOver{}, err
 		}
-	} else if same {
-		stored.Pages = present.Pages // what the platform said of them before
 	}
-	if again && (!ask || maps.Equal(present.Pages, stored.Pages)) {
+	if renewed || again && maps.Equal(present.Pages, stored.Pages) {
 		done.Unchanged, done.ExpiresAt, done.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
 		return done, nil
 	}
@@ -185,9 +183,7 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
 		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
-	if h.Look != nil {
-		_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // else they are found at the next look
-	}
+	_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // else they are found at the next look
 	return nil
 }
 

@@ -75,8 +75,9 @@ type fetchStage struct {
 	secrets *vault.Secrets
 	collect *collect.Collector
 	next    int64
-	set     *platforms.Set // of the newest process
-	app     string         // id and secret of our app at the platforms; "": it has none
+	offered []platforms.Offered // what has been connected
+	set     *platforms.Set      // of the newest process
+	app     string              // id and secret of our app at the platforms; "": it has none
 }
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
@@ -165,6 +166,7 @@ func (s *fetchStage) connect(p domain.Platform, aType domain.AccountType, change
 		f(&account)
 	}
 	account = s.sim.Add(p, aType, account)
+	s.offered = append(s.offered, platforms.Offered{Platform: p, AccountType: aType, ExternalID: p.PlainID(account.ID), MayRead: true})
 	c := connected{domain.DirectorySocialAccount{
 		ID: id, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 1000 + id, Platform: p, AccountType: aType,
 		ExternalID: account.ID, Connected: true,

@@ -68,10 +68,11 @@ func TestTokenIsVerifiedOnce(t *testing.T) {
 	require.Equal(t, 2, s.calls("tiktok/user_info"))
 
 	// What is handed over is asked anew.
-	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
-	_, err := s.handOver().HandOver(t.Context(), user.ConnectionID, collect.NewTokens{AccessToken: fresh.Access, RefreshToken: fresh.Refresh})
+	same := s.tokens(user)
+	_, err := s.checked().HandOver(t.Context(), user.ConnectionID, collect.NewTokens{AccessToken: same.AccessToken, RefreshToken: same.RefreshToken})
 	require.NoError(t, err)
-	require.Empty(t, s.tokens(user).VerifiedAs)
+	require.Equal(t, 3, s.calls("tiktok/user_info"))
+	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
 }
 
 // A platform that cannot be asked just now is no reason to read, and none to call the connection dead.

@@ -95,7 +95,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: s.wakeFetchers,
+			Pages: directory, Platforms: network.clients, Look: s.wakeFetchers,
 		},
 	}
 	return nil
