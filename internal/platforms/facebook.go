@@ -30,7 +30,7 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := r.run(ctx, r.node, r.pageInsights, r.demographics); err != nil {
 		return AccountSnapshot{}, err
 	}
-	return r.done(), nil
+	return r.snap, nil
 }
 
 type pageReading struct{ graphReading }
@@ -161,7 +161,7 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	for _, day := range days {
 		for _, name := range pageNames[string(i.Name)] {
 			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day]); ok {
-				r.got.add(figure)
+				r.add(figure)
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	for _, metric := range append([]string{igReach}, igTotals...) {
 		r.missRest(ReasonEmpty, metric+" came without a value", igNames[metric]...)
 	}
-	return r.done(), nil
+	return r.snap, nil
 }
 
 // Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
@@ -157,7 +157,7 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 				day, dated := r.pacificDay(v.EndTime)
 				asked := !day.Before(first) && !day.After(last)
 				if value := v.Value.total(); dated && asked && value.ok && i.Name == igReach {
-					r.got.add(reachFigure(value.n, "day", day))
+					r.add(reachFigure(value.n, "day", day))
 				}
 			}
 		}
@@ -174,7 +174,7 @@ func (r *igReading) windowReach(ctx context.Context) error {
 	data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.window(last.AddDate(0, 0, 1-igWindow), last))
 	for _, i := range data {
 		if value := totalValue(i); i.Name == igReach && value.ok {
-			r.got.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
+			r.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
 		}
 	}
 	if err != nil {
@@ -213,7 +213,7 @@ func (r *igReading) dayTotal(i insight, day time.Time) {
 		return
 	}
 	for _, name := range igNames[metric] {
-		r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n})
+		r.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n})
 	}
 }
 

@@ -88,7 +88,7 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	r.missRest(ReasonEmpty, "answered without a value",
 		domain.MetricFollowers, domain.MetricImpressions, domain.MetricReach, domain.MetricEngagement,
 		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks)
-	return r.done(), nil
+	return r.snap, nil
 }
 
 type liReading struct {
@@ -188,24 +188,15 @@ func classifyLinkedIn(ans answer) *Error {
 }
 
 func (e linkedInError) class(status int) Class {
-	switch e.Code {
-	case "EXPIRED_ACCESS_TOKEN", "REVOKED_ACCESS_TOKEN", "INVALID_ACCESS_TOKEN":
-		return ClassReconnect
-	case "ACCESS_DENIED":
-		return ClassPermission
-	case "VERSION_MISSING", "NONEXISTENT_VERSION":
-		return ClassInvalid
+	codes := map[text]Class{
+		"EXPIRED_ACCESS_TOKEN": ClassReconnect, "REVOKED_ACCESS_TOKEN": ClassReconnect, "INVALID_ACCESS_TOKEN": ClassReconnect,
+		"ACCESS_DENIED": ClassPermission, "VERSION_MISSING": ClassInvalid, "NONEXISTENT_VERSION": ClassInvalid,
 	}
-	switch status {
-	case http.StatusUnauthorized:
-		return ClassReconnect
-	case http.StatusForbidden:
-		return ClassPermission
-	case http.StatusNotFound:
-		return ClassNotFound // or a product that was not granted: the answer does not tell
-	default:
-		return statusClass(status)
+	statuses := map[int]Class{
+		http.StatusUnauthorized: ClassReconnect, http.StatusForbidden: ClassPermission,
+		http.StatusNotFound: ClassNotFound, // or a product that was not granted: the answer does not tell
 	}
+	return cmp.Or(codes[e.Code], statuses[status], statusClass(status))
 }
 
 // classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.

@@ -69,7 +69,7 @@ func (s shareCounts) value(source string) count {
 func (r *liReading) addShares(s shareCounts, kind domain.Kind, window, day string) {
 	for _, m := range shareMetrics {
 		if value := s.value(m.source); value.ok && (m.name != domain.MetricReach || kind == domain.Rolling) {
-			r.got.add(domain.Figure{Name: m.name, Kind: kind, Value: value.n, Source: m.source, Window: window, Day: day})
+			r.add(domain.Figure{Name: m.name, Kind: kind, Value: value.n, Source: m.source, Window: window, Day: day})
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (r *liReading) pageFollowers(ctx context.Context) error {
 	}
 	err := r.get(ctx, "network_size", r.t, "networkSizes/"+urnIn(r.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
 	if err == nil && size.First.ok {
-		r.got.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize"})
+		r.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize"})
 	}
 	return err
 }
@@ -187,7 +187,6 @@ const (
 // again after [RefusedFor].
 type placeNames struct {
 	refused *negativeCache // accounts that the names are refused to; after some, nobody asks for them
-	ttl     time.Duration
 	now     func() time.Time
 
 	mu    sync.Mutex
@@ -200,9 +199,7 @@ type placeName struct {
 }
 
 func newPlaceNames(cfg Config) *placeNames {
-	return &placeNames{
-		refused: newNegativeCache(RefusedFor, cfg.Now, true), ttl: RefusedFor, now: cfg.Now, known: map[string]placeName{},
-	}
+	return &placeNames{refused: newNegativeCache(RefusedFor, cfg.Now, true), now: cfg.Now, known: map[string]placeName{}}
 }
 
 // unknown returns those of the ids that are to be asked for.
@@ -226,7 +223,7 @@ func (n *placeNames) learn(asked []string, names map[string]string) {
 			}
 			delete(n.known, other) // any: who needs it asks once more
 		}
-		n.known[id] = placeName{name: names[id], again: n.now().Add(n.ttl)}
+		n.known[id] = placeName{name: names[id], again: n.now().Add(RefusedFor)}
 	}
 }
 

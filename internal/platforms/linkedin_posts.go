@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const linkedInPage = 100 // posts to a page, the most there is
+const linkedInPage = 100 // how many posts, pages or names one call asks for, the most there is
 
 // linkedInPost is an element of /rest/posts.
 type linkedInPost struct {

@@ -91,7 +91,7 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 	err := r.get(ctx, op, r.t, resource, query, &reply)
 	for _, e := range reply.Elements {
 		if day := e.DateRange.day(); e.Followers.ok && daily == (day != "") {
-			r.got.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day})
+			r.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day})
 		}
 	}
 	return err
@@ -143,7 +143,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 			continue
 		}
 		for day, value := range reply.days(m.query) {
-			r.got.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
+			r.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
 			if m.name == domain.MetricLikes || m.name == domain.MetricComments || m.name == domain.MetricShares {
 				engagement[day] = append(engagement[day], value)
 			}
@@ -151,7 +151,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	}
 	for day, parts := range engagement {
 		if len(parts) == 3 {
-			r.got.add(domain.Figure{
+			r.add(domain.Figure{
 				Name: domain.MetricEngagement, Kind: domain.DayFlow, Value: parts[0] + parts[1] + parts[2],
 				Source: "REACTION+COMMENT+RESHARE", Day: day,
 			})
@@ -202,7 +202,7 @@ func (r *liReading) profileReach(ctx context.Context) error {
 		return r.snap.absorb(err, domain.MetricReach)
 	}
 	if value := reply.total(memberReach.query); value.ok {
-		r.got.add(domain.Figure{
+		r.add(domain.Figure{
 			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: memberReach.query, Window: "days_28",
 			Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
 		})

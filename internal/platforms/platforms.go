@@ -95,7 +95,11 @@ type Call struct {
 func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults(Endpoint{
 		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com", dialogURL: "https://www.facebook.com",
-		version: "v26.0", Scopes: facebookScopes(),
+		version: "v26.0", Scopes: []string{
+			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights",
+			scopeInstagram, "instagram_manage_insights",
+			"business_management", // else the pages that belong to a business are not listed
+		},
 	})
 	c.Instagram = c.Instagram.withDefaults(Endpoint{
 		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com", dialogURL: "https://www.instagram.com",
@@ -103,7 +107,9 @@ func (c Config) WithDefaults() Config {
 	})
 	c.LinkedIn = c.LinkedIn.withDefaults(Endpoint{
 		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com", dialogURL: "https://www.linkedin.com",
-		version: "202608", Scopes: linkedInScopes(),
+		version: "202608", Scopes: []string{
+			"r_basicprofile", scopePages, "r_organization_social", "r_organization_social_feed", scopeProfile, "r_member_postAnalytics",
+		},
 	})
 	c.TikTok = c.TikTok.withDefaults(Endpoint{
 		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com", dialogURL: "https://www.tiktok.com",

@@ -83,7 +83,8 @@ type usageNumbers struct {
 
 func (n usageNumbers) usage(scope, id string) Usage {
 	fullest := max(n.CallCount.n, n.CallVolume.n, n.TotalTime.n, n.TotalCPUTime.n, n.CPUTime.n, 0)
-	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: minutes(n.Regain)}
+	regain := time.Duration(max(0, min(n.Regain.n, int64(maxWait/time.Minute)))) * time.Minute
+	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
 }
 
 // metaUsage reads Meta's usage headers; one that cannot be read is left out.
@@ -155,10 +156,6 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, int64(maxWait/time.Second))) * time.Second
-}
-
-func minutes(c count) time.Duration {
-	return time.Duration(max(0, min(c.n, int64(maxWait/time.Minute)))) * time.Minute
 }
 
 // tikTokWait is how long a throttled caller waits: a sliding minute, unless a header says more.

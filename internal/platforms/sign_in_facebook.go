@@ -18,15 +18,6 @@ type facebookSignIn struct{ *graph }
 // scopeInstagram is wanted for the Instagram account behind a page to be told.
 const scopeInstagram = "instagram_basic"
 
-// facebookScopes are what readings of pages, and of the Instagram accounts behind them, need. Without business_management
-// the pages that belong to a business are not listed.
-func facebookScopes() []string {
-	return []string{
-		"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights",
-		scopeInstagram, "instagram_manage_insights", "business_management",
-	}
-}
-
 // Address implements [SignIn]. Without auth_type, scopes once declined and new pages are never offered again.
 func (f facebookSignIn) Address(state, redirectURI string) string {
 	more := url.Values{"auth_type": {"rerequest"}}

@@ -21,13 +21,6 @@ const (
 	scopeProfile = "r_member_profileAnalytics"
 )
 
-// linkedInScopes are what readings of pages and profiles need. An app that has others says which.
-func linkedInScopes() []string {
-	return []string{
-		"r_basicprofile", scopePages, "r_organization_social", "r_organization_social_feed", scopeProfile, "r_member_postAnalytics",
-	}
-}
-
 // Address implements [SignIn]. The scopes are always asked for whole: another set kills all earlier tokens of the person
 // for this app.
 func (l linkedInSignIn) Address(state, redirectURI string) string {
@@ -113,9 +106,6 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 	return l.known(c.PersonID)
 }
 
-// organizationPages is how many pages are asked for at once, and how many names.
-const organizationPages = 100
-
 // pages lists the pages that the member administers. The short list is the last.
 func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
@@ -127,7 +117,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 				Organization text `json:"organization"`
 			}] `json:"elements"`
 		}
-		query := "q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=" + strconv.Itoa(organizationPages) + "&start=" + strconv.Itoa(n*organizationPages)
+		query := "q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=" + strconv.Itoa(linkedInPage) + "&start=" + strconv.Itoa(n*linkedInPage)
 		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
 			return err
 		}
@@ -145,7 +135,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 		if err := l.named(ctx, t, ids, c); err != nil {
 			return err
 		}
-		if len(page.Elements.list) < organizationPages {
+		if len(page.Elements.list) < linkedInPage {
 			return nil
 		}
 	}

@@ -213,7 +213,8 @@ type reading struct {
 	t    Target
 	req  AccountRequest
 	snap AccountSnapshot
-	got  figures
+
+	index map[domain.Figure]int // where a figure is in snap; its value is left out
 }
 
 // run reads one part after the other and returns what they gave. It ends early when there is no quota left: more calls
@@ -230,18 +231,13 @@ func (r *reading) run(ctx context.Context, parts ...func(context.Context) error)
 	return nil
 }
 
-func (r *reading) done() AccountSnapshot {
-	r.snap.Figures = r.got.list
-	return r.snap
-}
-
 // total adds a figure of the present moment, or says that the answer lacks it.
 func (r *reading) total(name string, kind domain.Kind, source string, value count) {
 	if !value.ok {
 		r.snap.miss(name, ReasonEmpty, source+" was not in the answer")
 		return
 	}
-	r.got.add(domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source})
+	r.add(domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source})
 }
 
 // missRest says of each name that has no figure why: the platform does not know it, or the reading is incomplete, or it
@@ -258,27 +254,22 @@ func (r *reading) missRest(reason, detail string, names ...string) {
 // lacking are the names that have no figure.
 func (r *reading) lacking(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return slices.ContainsFunc(r.got.list, func(figure domain.Figure) bool { return figure.Name == name })
+		return slices.ContainsFunc(r.snap.Figures, func(figure domain.Figure) bool { return figure.Name == name })
 	})
 }
 
-// figures collects the figures of a reading; of two for the same metric, day and window the later
-// counts (a platform may repeat a day at the seam of two answers).
-type figures struct {
-	list  []domain.Figure
-	index map[domain.Figure]int
-}
-
-func (f *figures) add(figure domain.Figure) {
+// add adds a figure; of two for the same metric, day and window the later counts (a platform may repeat a day at the seam
+// of two answers).
+func (r *reading) add(figure domain.Figure) {
 	key := figure
 	key.Value = 0
-	if i, ok := f.index[key]; ok {
-		f.list[i] = figure
+	if i, ok := r.index[key]; ok {
+		r.snap.Figures[i] = figure
 		return
 	}
-	if f.index == nil {
-		f.index = map[domain.Figure]int{}
+	if r.index == nil {
+		r.index = map[domain.Figure]int{}
 	}
-	f.index[key] = len(f.list)
-	f.list = append(f.list, figure)
+	r.index[key] = len(r.snap.Figures)
+	r.snap.Figures = append(r.snap.Figures, figure)
 }

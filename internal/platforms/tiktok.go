@@ -76,7 +76,7 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	r.total(domain.MetricPosts, domain.Stock, "video_count", user.Videos)
 	r.total(domain.MetricLikes, domain.Cumulative, "likes_count", user.Likes)
 	r.total(domain.MetricEngagement, domain.Cumulative, "likes_count", user.Likes)
-	return r.done(), nil
+	return r.snap, nil
 }
 
 // Identify implements [Identifier]: videos are listed by the token alone.
