@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Connecting keeps sign-ins under way, the links that begin them, and the grants that come of them. All that opens something is kept as its
@@ -46,7 +47,7 @@ func (c *Connecting) attempt(ctx context.Context, query string, args ...any) (a 
 
 // Begin stores an attempt whose address ends in what start is the digest of.
 func (c *Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
-	_, err := c.pool.Exec(ctx, `
+	return pg.Exec(ctx, c.pool, "begin a sign-in", `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri, return_to, social_account,
 		                              step, created_at, expires_at)
 		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect, @return, @social, 'begun', @now, @until)`,
@@ -54,7 +55,6 @@ func (c *Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start [
 			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID, "role": a.Role, "link": a.LinkID,
 			"platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo, "social": a.SocialAccount, "now": a.CreatedAt, "until": a.ExpiresAt,
 		})
-	return doing(err, "begin a sign-in")
 }
 
 // OpenAttempt binds an attempt to the browser that opens its address first, and stores what the platform must bring back. The same browser may
@@ -130,16 +130,15 @@ func (c *Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey,
 
 // FinishAttempt stores what came of an attempt and deletes the tokens that waited, whether or not [Connecting.Choosing] was told of them.
 func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {
-	_, err := c.pool.Exec(ctx, `
+	return pg.Exec(ctx, c.pool, "finish a sign-in", `
 		with done as (update connect_attempts set step = 'done', outcome = $2, expires_at = $3 where id::text = $1)
 		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
-	return doing(err, "finish a sign-in")
 }
 
 // Purge deletes the tokens whose choice did not come in time, what became of attempts a day after, links a day after their end, and grants that
 // nothing hangs on, with their tokens, and requests for deletion 90 days after they are done.
 func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
-	_, err := c.pool.Exec(ctx, `
+	return pg.Exec(ctx, c.pool, "purge sign-ins", `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),
 		gone as (delete from connect_attempts where expires_at <= $2 or step = 'done' and expires_at <= $1),
 		links as (delete from connect_links where expires_at <= $2),
@@ -149,5 +148,4 @@ func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
 		    select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))
 		  returning secret_ref)
 		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept), now.Add(-deletionKept))
-	return doing(err, "purge sign-ins")
 }

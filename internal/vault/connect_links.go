@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // What becomes of a link that cannot be followed.
@@ -33,19 +34,17 @@ func (c *Connecting) link(ctx context.Context, query string, args ...any) (domai
 
 // MakeLink stores a link whose address ends in what token is the digest of.
 func (c *Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
-	_, err := c.pool.Exec(ctx, `
+	return pg.Exec(ctx, c.pool, "make a link for connecting", `
 		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeRole, l.MadeAt, l.ExpiresAt)
-	return doing(err, "make a link for connecting")
 }
 
 // Links returns those of an agency, or of one account, the newest first; at most 500.
 func (c *Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
-	rows, _ := c.pool.Query(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
+	return pg.List(ctx, c.pool, "list links for connecting", pgx.RowToStructByName[domain.ConnectLink], `
+		select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
 		order by made_at desc, id limit $3`, parent, account, maxLinks)
-	links, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.ConnectLink])
-	return links, doing(err, "list links for connecting")
 }
 
 // Link returns a link by what its address ends in. Errors: [ErrLinkUnknown].

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 const (
@@ -31,18 +32,17 @@ func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time
 
 // AskDeletion stores what a person asked for, once.
 func (c *Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) error {
-	_, err := c.pool.Exec(ctx, `insert into deletion_requests (code, platform, person, asked_at, done_at) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+	return pg.Exec(ctx, c.pool, "store a request for deletion", `
+		insert into deletion_requests (code, platform, person, asked_at, done_at) values ($1, $2, $3, $4, $5) on conflict do nothing`,
 		r.Code, int(r.Platform), r.Person, r.AskedAt, r.DoneAt)
-	return doing(err, "store a request for deletion")
 }
 
 const deletionColumns = `code, platform, person, asked_at, done_at`
 
 // Deletion returns what is known under a code, of all apps that were asked.
 func (c *Connecting) Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error) {
-	rows, _ := c.pool.Query(ctx, `select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.DeletionRequest])
-	return found, doing(err, "look up a request for deletion")
+	return pg.List(ctx, c.pool, "look up a request for deletion", pgx.RowToStructByName[domain.DeletionRequest],
+		`select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
 }
 
 // ClaimDeletion hands over one request that is not done and nobody is at, for five minutes; found is false when there is none. Who does not end

@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Eraser deletes what is kept of a person and can do nothing else with it: it needs no key.
@@ -79,11 +81,10 @@ func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, er
 // ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, links that would sign it in, and whom the identity
 // provider knows it as.
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {
-	_, err := e.secrets.pool.Exec(ctx, `
+	return pg.Exec(ctx, e.secrets.pool, "forget the notice cursors and the sessions of a user", `
 		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1),
 		     known as (delete from identities where user_id = $1)
 		delete from notice_cursors where user_id = $1`, user)
-	return doing(err, "forget the notice cursors and the sessions of a user")
 }
 
 // DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there were. As of

@@ -219,9 +219,8 @@ const forgottenAfter = 400 * 24 * time.Hour
 
 // PostNotes returns the notes of an account's posts.
 func (f *Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
-	rows, _ := f.pool.Query(ctx, `select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
-	notes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostNote])
-	return notes, doing(err, "read notes of posts of social account %d", socialAccount)
+	return pg.List(ctx, f.pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount), pgx.RowToStructByPos[domain.PostNote],
+		`select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
 // KeepPostNotes stores notes of an account's posts and drops those of posts that were read.

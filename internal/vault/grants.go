@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another: as of
@@ -45,10 +46,9 @@ func some(list []string) []string { return append([]string{}, list...) }
 
 // HangingOn returns the connections of all agencies that hang on a grant, by id.
 func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
-	rows, _ := c.pool.Query(ctx, `select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
+	return pg.List(ctx, c.pool, "read what hangs on a grant", pgx.RowToStructByName[domain.GrantedConnection], `
+		select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
-	hanging, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.GrantedConnection])
-	return hanging, doing(err, "read what hangs on a grant")
 }
 
 // ConsentOf is when a person's consent hung a connection on its grant last; zero: it hangs on nothing.

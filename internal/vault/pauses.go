@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Pauses keeps what stands still. Who paused and resumed when belongs in topic `operations`, before it is done
@@ -38,10 +39,8 @@ func (p *Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string)
 
 // List returns all pauses that hold, by kind and name.
 func (p *Pauses) List(ctx context.Context) ([]domain.Pause, error) {
-	rows, _ := p.pool.Query(ctx, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)
-	pauses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pause domain.Pause, err error) {
+	return pg.List(ctx, p.pool, "list pauses", func(row pgx.CollectableRow) (pause domain.Pause, err error) {
 		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)
 		return pause, err
-	})
-	return pauses, doing(err, "list pauses")
+	}, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 const (
@@ -61,10 +62,9 @@ func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte
 
 // GiveUp notes that a picture was begun that cannot be taken at all.
 func (p *Pictures) GiveUp(ctx context.Context, post domain.PostRef) error {
-	_, err := p.pool.Exec(ctx, `
+	return pg.Exec(ctx, p.pool, "note that a picture cannot be taken", `
 		update pictures set next_at = 'infinity' where parent_account = $1 and social_account_id = $2 and external_id = $3`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID)
-	return doing(err, "note that a picture cannot be taken")
 }
 
 // Picture returns the picture of a post. Error: [ErrNoPicture].
@@ -97,8 +97,7 @@ func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
 
 // ForgetOld deletes what was asked for 400 days ago.
 func (p *Pictures) ForgetOld(ctx context.Context, now time.Time) error {
-	_, err := p.pool.Exec(ctx, `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
-	return doing(err, "forget old pictures")
+	return pg.Exec(ctx, p.pool, "forget old pictures", `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
 }
 
 // pictureRef is what a picture is sealed for: it opens for no other post, and for no other agency.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // rotateBatch is how many rows are re-sealed by one statement.
@@ -52,11 +54,9 @@ func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 }
 
 func (s *Secrets) outdated(ctx context.Context, after string) ([]sealedRow, error) {
-	rows, _ := s.pool.Query(ctx, `
+	return pg.List(ctx, s.pool, "read secrets under older keys", pgx.RowToStructByName[sealedRow], `
 		select ref, key_id, sealed from secrets
 		where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sealedRow])
-	return found, doing(err, "read secrets under older keys")
 }
 
 func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 var (
@@ -103,25 +104,22 @@ func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (Sess
 
 // Of returns the sessions of a user that last at now, the newest first.
 func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]Session, error) {
-	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
+	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[Session], `
+		select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
 		order by begun_at desc, id limit 100`, user, now)
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Session])
-	return list, doing(err, "list the sessions of a user")
 }
 
 // End ends one session of a user; one that is not there is ended already.
 func (s *Sessions) End(ctx context.Context, user, id string) error {
-	_, err := s.pool.Exec(ctx, `delete from sessions where user_id = $1 and id = $2`, user, id)
-	return doing(err, "end a session")
+	return pg.Exec(ctx, s.pool, "end a session", `delete from sessions where user_id = $1 and id = $2`, user, id)
 }
 
 // MakeLink stores a link that a word with the digest opens. Those of the same user work no more, and those that are too old go.
 func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) error {
-	_, err := s.pool.Exec(ctx, `
+	return pg.Exec(ctx, s.pool, "make a link that signs in", `
 		with old as (delete from sign_in_links where expires_at <= $6 or user_id = $2)
 		insert into sign_in_links (digest, user_id, account_id, role, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		digest, l.UserID, l.AccountID, l.Role, l.MadeBy, l.MadeAt, l.ExpiresAt)
-	return doing(err, "make a link that signs in")
 }
 
 // Link returns a link that works at now. Error: [ErrNoSignInLink].
