@@ -24,8 +24,7 @@ type act struct {
 	names  func(v *visit, of string) (string, error) // in words what it is done to; nil: as the address has it
 	does   string                                    // what will happen
 	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
-	kind   domain.PauseKind                          // of what it pauses or resumes; "": it does neither
-	pauses bool                                      // it pauses, else it resumes
+	idle   func(v *visit, of string) (string, error) // why there is nothing to do, "" if there is; nil: there always is
 	path   string                                    // of the API, below /api/ops/; %s: what it is done to
 	back   string                                    // the page on which one sees what came of it
 }
@@ -43,19 +42,19 @@ var acts = map[string]act{
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
-		kind: domain.PauseProjection, pauses: true,
+		idle: pausedAlready(domain.PauseProjection),
 		does: "It is not folded until somebody resumes it. Reads go on and show what was folded up to then. Nothing is lost: it catches up afterwards. " +
 			"While dashboards are paused, changes of them are refused.",
 	},
 	"resume-projection": {
 		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
-		kind: domain.PauseProjection,
+		idle: notPaused(domain.PauseProjection),
 		does: "It is folded again, and catches up with the log.",
 	},
 	"cancel": {
 		title: "Cancel the %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
-		names: rebuildNamed,
-		does:  "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
+		names: rebuildNamed, idle: rebuildEnded,
+		does: "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
 	},
 	"retry": {
 		title: "Try %s again", button: "Try again", path: "parked/%s/retry", back: actionsPath,
@@ -76,23 +75,23 @@ var acts = map[string]act{
 	},
 	"pause-platform": {
 		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: platformNamed, more: platformAccounts,
-		kind: domain.PausePlatform, pauses: true,
+		idle: pausedAlready(domain.PausePlatform),
 		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
 			"read stay.",
 	},
 	"resume-platform": {
 		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: platformNamed,
-		kind: domain.PausePlatform,
+		idle: notPaused(domain.PausePlatform),
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
 		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: connectionNamed,
-		kind: domain.PauseConnection, pauses: true,
+		idle: pausedAlready(domain.PauseConnection),
 		does: "None of its accounts is read until somebody resumes it. Others go on.",
 	},
 	"resume-connection": {
 		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: connectionNamed,
-		kind: domain.PauseConnection,
+		idle: notPaused(domain.PauseConnection),
 		does: "Its accounts are read again, each when it is due.",
 	},
 	"read-connection": {
@@ -106,7 +105,7 @@ type opsActView struct {
 	Title  string
 	Does   string
 	More   string
-	So     string // why there is nothing to do; "": there is
+	Idle   string // why there is nothing to do; empty if there is
 	Button string
 	Here   string // address that does it
 	Codes  []domain.ReasonCode
@@ -145,8 +144,10 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
 	}
-	if shown.So, err = alreadySo(v, do, of); err != nil {
-		return nil, err
+	if do.idle != nil {
+		if shown.Idle, err = do.idle(v, of); err != nil {
+			return nil, err
+		}
 	}
 	if do.more != nil {
 		if shown.More, err = do.more(v, of); err != nil {
@@ -285,30 +286,35 @@ func connectionNamed(v *visit, id string) (string, error) {
 	return withPages(id, pages), nil
 }
 
-// alreadySo says that something is paused already, or is not paused, where an act would pause or
-// resume it, or that a rebuild to be canceled has ended; "" where the act changes that.
-func alreadySo(v *visit, do act, of string) (string, error) {
-	switch {
-	case do.path == acts["cancel"].path:
-		r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(of), nil)
-		if err != nil || !r.Ended() {
-			return "", err
-		}
-		return "It has ended already: it is " + plain(r.State) + ".", nil
-	case do.kind == "":
-		return "", nil
-	}
-	pauses, err := allPauses(v)
-	if err != nil {
+// rebuildEnded says that a rebuild to be canceled has ended.
+func rebuildEnded(v *visit, id string) (string, error) {
+	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
+	if err != nil || !r.Ended() {
 		return "", err
 	}
-	switch paused := pauseOf(pauses, do.kind, of); {
-	case do.pauses && paused != nil:
+	return "It has ended already: it is " + plain(r.State) + ".", nil
+}
+
+// pausedAlready says of what is to be paused that it is.
+func pausedAlready(kind domain.PauseKind) func(v *visit, of string) (string, error) {
+	return func(v *visit, of string) (string, error) {
+		pauses, err := allPauses(v)
+		paused := pauseOf(pauses, kind, of)
+		if err != nil || paused == nil {
+			return "", err
+		}
 		return "It is paused already. " + pausedFor(paused.Since, paused.Actor, paused.Reason.String()), nil
-	case !do.pauses && paused == nil:
+	}
+}
+
+// notPaused says of what is to be resumed that it is not paused.
+func notPaused(kind domain.PauseKind) func(v *visit, of string) (string, error) {
+	return func(v *visit, of string) (string, error) {
+		pauses, err := allPauses(v)
+		if err != nil || pauseOf(pauses, kind, of) != nil {
+			return "", err
+		}
 		return "It is not paused.", nil
-	default:
-		return "", nil
 	}
 }
 
