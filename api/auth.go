@@ -185,7 +185,7 @@ func unauthenticated(format string, args ...any) *domain.Error {
 	return domain.NewError(domain.CodeUnauthenticated, "%s", fmt.Sprintf(format, args...))
 }
 
-// Role is what a caller is; what each may do stands in the route table.
+// Role says what a caller is. The route table says which roles each operation serves.
 type Role string
 
 // The roles. A token may carry several; rights add up.

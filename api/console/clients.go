@@ -36,7 +36,7 @@ type clientRow struct {
 
 	LinkedWith []string // names of the others
 	Followers  analytics.Total
-	Part       string // of which accounts they are, if not of all
+	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
 	Points     []chart.Point
 	Told       string // of the points
 }
@@ -153,7 +153,8 @@ func needsYou(v *visit) (all []concern, err error) {
 	return append(append(all, unseen...), missing...), nil
 }
 
-// whyUnread says why none of a client's accounts is read; "": some are, there are none, or a sign-in is awaited.
+// whyUnread says why no account of a client is read. It is empty if some are read, if the client has none, and if a
+// sign-in is awaited.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
 		switch {

@@ -180,8 +180,8 @@ type figureShown struct {
 	Change  *int64
 	Percent string // of Change; "": none is shown
 	Note    string
-	Part    string // of which accounts it is, if not of all: a sentence
-	InPart  string // which part of it is compared, if not all: a sentence
+	Part    string // a sentence about accounts that were not read; empty if all were
+	InPart  string // a sentence about what is not compared; empty if all is
 }
 
 // reachShown is the reach of one connected account.

@@ -143,7 +143,7 @@ func openParked(v *visit) (view, error) {
 	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor)}, nil
 }
 
-// opsParkedEventView is a parked event as it stands in the log.
+// opsParkedEventView shows the record of a parked event.
 type opsParkedEventView struct {
 	Record  operator.ParkedRecord
 	Payload string // indented; "": none

@@ -91,7 +91,7 @@ type linkMadeView struct {
 // madeCookie carries what a form made to the page that shows it, once: a reload neither makes nor says it again.
 const madeCookie = "__Host-lb_link_made"
 
-// taken is the value of a cookie, which it takes away; "": there is none.
+// taken returns the value of a cookie and deletes the cookie. It is empty if the browser sent none.
 func (v *visit) taken(cookie string) string {
 	cookies := v.r.CookiesNamed(cookie)
 	if len(cookies) == 0 {

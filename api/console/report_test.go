@@ -48,7 +48,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 
 func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
 
-// A report names the day of which its followers are, and what is not read; it is silent about what came after the month.
+// A report names the day of its last reading and what was not read, but nothing that happened after the month.
 func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)

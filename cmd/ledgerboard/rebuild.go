@@ -151,7 +151,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// prepare makes the tables of one read model, or waits for whoever makes them already.
+// prepare makes the tables of one read model. If a process makes them already, it waits for that.
 func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reason) error {
 	rebuild, found, err := r.standing(ctx, name, false)
 	if err != nil {
