@@ -29,13 +29,20 @@ const (
 // leaves a page while it loads is no outage.
 const statusClientGone = 499
 
+// accessLog tells log and metrics of every request.
+type accessLog struct {
+	metrics *requestMetrics
+	logger  *slog.Logger
+	now     func() time.Time
+}
+
 // observe writes the access log and the metrics. Neither sees a query, a header or a body: they may
 // hold tokens and tickets.
-func (s *Server) observe(next http.Handler) http.Handler {
+func (l *accessLog) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := s.deps.Now()
+		start := l.now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		s.metrics.inFlight.Inc()
+		l.metrics.inFlight.Inc()
 		defer func() {
 			pattern, status := routePattern(r), ww.Status()
 			switch {
@@ -46,15 +53,15 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
 				status = statusClientGone
 			}
-			took := s.deps.Now().Sub(start)
-			s.metrics.done(r.Method, pattern, status, took)
-			s.logAccess(r, pattern, status, ww.BytesWritten(), took)
+			took := l.now().Sub(start)
+			l.metrics.done(r.Method, pattern, status, took)
+			l.write(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
 	})
 }
 
-func (s *Server) logAccess(r *http.Request, pattern string, status, size int, took time.Duration) {
+func (l *accessLog) write(r *http.Request, pattern string, status, size int, took time.Duration) {
 	level := slog.LevelInfo
 	if isChatter(pattern) {
 		level = slog.LevelDebug
@@ -64,7 +71,7 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 		path = pattern
 	}
 	info := infoOf(r.Context())
-	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
+	l.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
 }

@@ -42,50 +42,49 @@ type Analytics interface {
 // analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are
 // served under /auth and, standalone, at the root; patterns stand here without either. What a pattern
 // does not name (startTime, endTime, pId) may come in the query.
-func (s *Server) analyticsRoutes() []Operation {
+func analyticsRoutes(door *doorkeeper, figures Analytics) []Operation {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
 	}
-	figures := s.deps.Analytics
-	netGrowth := endpoint(s, comparedSeries, figures.AccountNetGrowth)
-	membersTop := endpoint(s, ofMember(topPostsParams), figures.TopPosts)
+	netGrowth := endpoint(door, comparedSeries, figures.AccountNetGrowth)
+	membersTop := endpoint(door, ofMember(topPostsParams), figures.TopPosts)
 	return []Operation{
-		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(s, comparedTotals, figures.AccountInsights)),
+		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(door, comparedTotals, figures.AccountInsights)),
 		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
-			endpoint(s, comparedSeries, figures.AccountFollowers)),
-		get("/getRoiViews", "getRoiViews", endpoint(s, totalsParams, figures.RoiViews)),
-		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(s, comparedSeries, figures.AccountStats)),
+			endpoint(door, comparedSeries, figures.AccountFollowers)),
+		get("/getRoiViews", "getRoiViews", endpoint(door, totalsParams, figures.RoiViews)),
+		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(door, comparedSeries, figures.AccountStats)),
 		get("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", netGrowth),
 		get("/reach/getAccountNetGrowth", "getAccountNetGrowth", netGrowth),
-		get("/reach/activityMeter", "getActivityMeter", endpoint(s, seriesParams, figures.ActivityMeter)),
-		get("/leaderboard/{pId}", "getLeaderboard", endpoint(s, leaderboardParams, figures.Leaderboard)),
+		get("/reach/activityMeter", "getActivityMeter", endpoint(door, seriesParams, figures.ActivityMeter)),
+		get("/leaderboard/{pId}", "getLeaderboard", endpoint(door, leaderboardParams, figures.Leaderboard)),
 		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
-			endpoint(s, topPostsParams, figures.TopPosts)),
-		get("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", endpoint(s, postsParams, figures.PostInsights)),
-		get("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", endpoint(s, postsSeriesParams, figures.PostsLikes)),
-		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(s, comparedSeries, figures.PostsViews)),
+			endpoint(door, topPostsParams, figures.TopPosts)),
+		get("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", endpoint(door, postsParams, figures.PostInsights)),
+		get("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", endpoint(door, postsSeriesParams, figures.PostsLikes)),
+		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(door, comparedSeries, figures.PostsViews)),
 		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
-			endpoint(s, postsParams, figures.PostsEngagements)),
+			endpoint(door, postsParams, figures.PostsEngagements)),
 		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
-			endpoint(s, comparedSeries, figures.PostsTotalEngagements)),
+			endpoint(door, comparedSeries, figures.PostsTotalEngagements)),
 
 		get("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
-			endpoint(s, ofMember(comparedSeries), figures.AccountFollowers)),
+			endpoint(door, ofMember(comparedSeries), figures.AccountFollowers)),
 		get("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
-			endpoint(s, with(postsParams, paramAccountID), figures.ActiveMembers)),
+			endpoint(door, with(postsParams, paramAccountID), figures.ActiveMembers)),
 		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
-			endpoint(s, ofMember(growthParams), figures.MemberGrowth)),
+			endpoint(door, ofMember(growthParams), figures.MemberGrowth)),
 		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
-			endpoint(s, ofMember(postsParams), figures.PostInsights)),
+			endpoint(door, ofMember(postsParams), figures.PostInsights)),
 		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
-			endpoint(s, ofMember(comparedSeries), figures.AccountFollowers)),
+			endpoint(door, ofMember(comparedSeries), figures.AccountFollowers)),
 		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
-			endpoint(s, ofMember(postsSeriesParams), figures.PostsLikes)),
+			endpoint(door, ofMember(postsSeriesParams), figures.PostsLikes)),
 		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
-			endpoint(s, ofMember(comparedSeries), figures.PostsViews)),
+			endpoint(door, ofMember(comparedSeries), figures.PostsViews)),
 		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
-			endpoint(s, ofMember(postsParams), figures.PostsEngagements)),
+			endpoint(door, ofMember(postsParams), figures.PostsEngagements)),
 		// The optional segments of old: the number of segments says which they are.
 		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
 		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", membersTop),
@@ -179,7 +178,7 @@ type FigureScopes interface {
 // a table, or 304 when the caller has that already. Where the path names no account, ?account= and ?dashboard= may narrow
 // the figures.
 func endpoint[R any](
-	s *Server, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	door *doorkeeper, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
@@ -189,12 +188,12 @@ func endpoint[R any](
 	tables.Words = append(plan.Names(), csvSources)
 	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
-		whose := params.narrowing()
-		asCSV, table, form := params.formOf(r, tables)
+		whose := narrowingOf(params)
+		asCSV, table, form := formOf(params, r, tables)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		scope, err := s.scope(r.Context(), whose)
+		scope, err := door.scope(r.Context(), whose)
 		if err != nil {
 			return err
 		}
@@ -237,7 +236,7 @@ func endpoint[R any](
 }
 
 // formOf is the form of an answer: CSV with its table, or JSON with its meta.
-func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form string) {
+func formOf(p *Params, r *http.Request, tables Param) (asCSV bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
 	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
 	switch {
@@ -254,8 +253,8 @@ const csvSources = "meta.sources"
 
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
-// narrowing is what the figures are narrowed to.
-func (p *Params) narrowing() (n readmodels.Narrowing) {
+// narrowingOf is what the figures are narrowed to.
+func narrowingOf(p *Params) (n readmodels.Narrowing) {
 	if p.declares(paramAccountID) {
 		n.Accounts = []readmodels.AccountRef{p.RequiredAccount(paramAccountID)}
 		return n
@@ -267,9 +266,9 @@ func (p *Params) narrowing() (n readmodels.Narrowing) {
 	return n
 }
 
-func (s *Server) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
+func (k *doorkeeper) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	p, _ := PrincipalFrom(ctx)
-	parent, err := s.parentOf(ctx, p)
+	parent, err := k.parentOf(ctx, p)
 	if err != nil {
 		return readmodels.Scope{}, err
 	}
@@ -277,5 +276,5 @@ func (s *Server) scope(ctx context.Context, narrow readmodels.Narrowing) (readmo
 	if !p.Roles.Has(RoleAgency) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	return s.deps.Figures.Scope(ctx, request)
+	return k.scopes.Scope(ctx, request)
 }

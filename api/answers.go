@@ -54,19 +54,21 @@ const (
 func MockHeaders() map[string]string { return map[string]string{headerMock: "true"} }
 
 // withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
-func (s *Server) withHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("X-Frame-Options", "DENY")
-		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		header.Set("Referrer-Policy", "no-referrer")
-		header.Set("Cache-Control", "no-store") // answers are a tenant's; those with a tag of their own say otherwise
-		for name, value := range s.deps.Config.Headers {
-			header.Set(name, value)
-		}
-		next.ServeHTTP(w, r)
-	})
+func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			header := w.Header()
+			header.Set("X-Content-Type-Options", "nosniff")
+			header.Set("X-Frame-Options", "DENY")
+			header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+			header.Set("Referrer-Policy", "no-referrer")
+			header.Set("Cache-Control", "no-store") // answers are a tenant's; those with a tag of their own say otherwise
+			for name, value := range configured {
+				header.Set(name, value)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // envelope is the shape of every successful answer.
@@ -196,8 +198,7 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
 
-func (s *Server) cors() func(http.Handler) http.Handler {
-	origins := s.deps.Config.CORSOrigins
+func withCORS(origins []string) func(http.Handler) http.Handler {
 	return cors.Handler(cors.Options{
 		// With no origins the library would allow all of them; a function that refuses does not.
 		AllowOriginFunc: allowOrigin(origins),

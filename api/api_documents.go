@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	_ "embed" // the documents
 )
@@ -25,18 +26,34 @@ var (
 	asyncAPIDocument []byte
 )
 
+// documents serve them without what is not served here. They are read once, when they are first asked for: routes do not change.
+type documents struct {
+	routes  []Operation
+	atRoot  bool // the analytics are served at the root too
+	streams bool // notices and live updates are served
+
+	openAPI, asyncAPI func() (document, error)
+	page              func() ([]byte, error)
+}
+
+// served tells the documents which routes there are, theirs among them.
+func (d *documents) served(routes []Operation) {
+	d.routes = routes
+	d.openAPI, d.asyncAPI, d.page = sync.OnceValues(d.openAPIServed), sync.OnceValues(d.asyncAPIServed), sync.OnceValues(d.pageRendered)
+}
+
 // document is one of them, without what is not served here. Its members wait to be written.
 type document map[string]json.RawMessage
 
 // openAPIServed leaves the paths that are in the route table.
-func (s *Server) openAPIServed() (document, error) {
+func (d *documents) openAPIServed() (document, error) {
 	var paths map[string]map[string]json.RawMessage
 	doc, err := readDocument(openAPIDocument, map[string]any{"paths": &paths})
 	if err != nil {
 		return nil, err
 	}
 	served := map[string]map[string]json.RawMessage{}
-	for _, r := range s.routes() {
+	for _, r := range d.routes {
 		path, analytics := strings.CutPrefix(strings.TrimSuffix(r.Pattern, "*"), PrefixAnalytics)
 		if served[path] == nil {
 			served[path] = map[string]json.RawMessage{}
@@ -44,7 +61,7 @@ func (s *Server) openAPIServed() (document, error) {
 		method := strings.ToLower(r.Method)
 		served[path][method] = paths[path][method]
 		switch {
-		case s.deps.Config.AnalyticsAtRoot && paths[path]["servers"] != nil:
+		case d.atRoot && paths[path]["servers"] != nil:
 			served[path]["servers"] = paths[path]["servers"]
 		case analytics:
 			served[path]["servers"] = json.RawMessage(`[{"url":".` + PrefixAnalytics + `"}]`)
@@ -54,13 +71,13 @@ func (s *Server) openAPIServed() (document, error) {
 }
 
 // asyncAPIServed leaves the streams that are served.
-func (s *Server) asyncAPIServed() (document, error) {
+func (d *documents) asyncAPIServed() (document, error) {
 	var channels, operations map[string]json.RawMessage
 	doc, err := readDocument(asyncAPIDocument, map[string]any{"channels": &channels, "operations": &operations})
 	if err != nil {
 		return nil, err
 	}
-	if s.deps.Streams == nil {
+	if !d.streams {
 		for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
 			delete(channels, channel)
 			delete(operations, operation)
@@ -95,16 +112,16 @@ func (d document) set(name string, value any) error {
 }
 
 // getOpenAPI answers the API document, with the address that it was read from as the server.
-func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := s.openAPI()
+func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	doc, err := d.openAPI()
 	if err != nil {
 		return err
 	}
 	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "Where this document was read."}})
 }
 
-func (s *Server) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := s.asyncAPI()
+func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
+	doc, err := d.asyncAPI()
 	if err != nil {
 		return err
 	}
@@ -179,9 +196,9 @@ type docsOperation struct {
 	} `json:"x-codeSamples"`
 }
 
-// docsRendered is the page of everything that is served.
-func (s *Server) docsRendered() ([]byte, error) {
-	doc, err := s.openAPI()
+// pageRendered is the page of everything that is served.
+func (d *documents) pageRendered() ([]byte, error) {
+	doc, err := d.openAPI()
 	if err != nil {
 		return nil, err
 	}
@@ -222,8 +239,8 @@ func (s *Server) docsRendered() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-func (s *Server) getDocs(w http.ResponseWriter, _ *http.Request) error {
-	body, err := s.docs()
+func (d *documents) getDocs(w http.ResponseWriter, _ *http.Request) error {
+	body, err := d.page()
 	if err != nil {
 		return err
 	}

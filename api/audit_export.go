@@ -49,34 +49,34 @@ type export[E any] struct {
 }
 
 // exportHistory streams the history as CSV or JSON Lines (?format=), oldest first.
-func (s *Server) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.HistoryQuery]) error {
-	meta, entries, err := s.deps.Audit.History.Export(r.Context(), e.query)
+func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.HistoryQuery]) error {
+	meta, entries, err := a.History.Export(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
-	return sendExport(s, w, r, export[readmodels.HistoryEntry]{
+	return sendExport(a, w, r, export[readmodels.HistoryEntry]{
 		format: e.format, name: "link-history", meta: meta, entries: entries,
 		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query)},
 		columns: exportColumns, cells: historyCells, cursor: readmodels.HistoryEntry.Cursor,
 	})
 }
 
-func sendExport[E any](s *Server, w http.ResponseWriter, r *http.Request, e export[E]) error {
+func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e export[E]) error {
 	e.record.Format, e.record.AsOf = e.format, e.meta.StandsFor()
 	contentType := contentNDJSON
 	if e.format == "csv" {
 		contentType = contentCSV
 	}
 	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.StandsFor(), e.format)
-	return s.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(s, e, out) })
+	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
 }
 
 // sendFile records that a file is taken and sends it, however long that takes. Once the status is sent, what goes
 // wrong can only be said in the file's last line.
-func (s *Server) sendFile(
+func (a *audit) sendFile(
 	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
 ) error {
-	if err := s.deps.Audit.Records.RecordExport(r.Context(), auditor(r), record); err != nil {
+	if err := a.Records.RecordExport(r.Context(), auditor(r), record); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -84,7 +84,7 @@ func (s *Server) sendFile(
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
 	if err := cmp.Or(write(out), out.Flush()); err != nil { // the reader is gone, or as good as gone
-		s.deps.Logger.DebugContext(r.Context(), "export was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
+		a.logger.DebugContext(r.Context(), "export was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve further requests
 	return nil
@@ -112,7 +112,7 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 	}
 }
 
-func writeEntries[E any](s *Server, e export[E], out *bufio.Writer) error {
+func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 	write, end := e.writer(out)
 	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf}
 	var last E
@@ -129,9 +129,9 @@ func writeEntries[E any](s *Server, e export[E], out *bufio.Writer) error {
 		case errors.Is(err, context.Canceled):
 			return err
 		case err != nil:
-			s.deps.Logger.Error("export ended early", logError, err.Error())
+			a.logger.Error("export ended early", logError, err.Error())
 			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
-		case trailer.Entries == s.maxExport:
+		case trailer.Entries == cmp.Or(a.maxExport, maxExport):
 			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
 		}
 		if err := write(entry); err != nil {

@@ -106,8 +106,7 @@ func TestExportsThatAreCut(t *testing.T) {
 		"by an error, at start": {func(f *auditFake) { f.sent, f.entries = errors.New("db-7 is away"), nil }, 10, "could not be read", false},
 	} {
 		for _, format := range []string{"jsonl", "csv"} {
-			b, f := setupAudit(t)
-			api.BoundExports(b.server, test.max)
+			b, f := setupAudit(t, func(d *api.Deps) { api.BoundExports(d.Audit, test.max) })
 			f.entries = []readmodels.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
 			test.change(f)
 			answer := b.get("/api/audit/export?format="+format, b.auditorToken())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"os"
 	"reflect"
@@ -21,45 +22,49 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-func (s *Server) auditRoutes() []Operation {
-	if s.deps.Audit == nil {
-		return nil
-	}
+// audit serves auditors.
+type audit struct {
+	*AuditDeps
+
+	logger *slog.Logger
+}
+
+func (a *audit) routes() []Operation {
 	get := func(pattern, id string, op operation) Operation {
 		op.audit = true
 		return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	const dashboard = patternDashboard
-	history := s.deps.Audit.History
+	history := a.History
 	return []Operation{
-		get(dashboard+"/history", "getDashboardHistory", showing(s, parseDashboardHistory, history.Entries, readOfHistory)),
-		get(dashboard+"/state", "getDashboardState", showing(s, parseState, history.State, func(q readmodels.StateQuery) domain.AuditRead {
+		get(dashboard+"/history", "getDashboardHistory", showing(a, parseDashboardHistory, history.Entries, readOfHistory)),
+		get(dashboard+"/state", "getDashboardState", showing(a, parseState, history.State, func(q readmodels.StateQuery) domain.AuditRead {
 			return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: domain.AuditFilter{At: q.At.String()}}
 		})),
-		get(dashboard+"/diff", "getDashboardDiff", showing(s, parseDiff, history.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
+		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, history.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditDiff, Dashboard: q.Dashboard, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()},
 			}
 		})),
-		get(dashboard+"/access", "getDashboardAccess", showing(s, parseAccess, history.Access, func(q readmodels.AccessQuery) domain.AuditRead {
+		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, history.Access, func(q readmodels.AccessQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: domain.AuditFilter{User: q.User, At: q.At.String()},
 			}
 		})),
-		get("/api/audit/history", "getAuditHistory", showing(s, parseHistory, history.Entries, readOfHistory)),
-		get("/api/audit/diff", "getAuditDiff", showing(s, parseDiffs, history.Diffs, func(q readmodels.DiffsQuery) domain.AuditRead {
+		get("/api/audit/history", "getAuditHistory", showing(a, parseHistory, history.Entries, readOfHistory)),
+		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, history.Diffs, func(q readmodels.DiffsQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor},
 			}
 		})),
-		get(patternExport, "getAuditExport", reading(parseExport, s.exportHistory)),
-		get("/api/audit/access", "getAuditAccess", showing(s, parseSpans, history.Spans, func(q readmodels.SpansQuery) domain.AuditRead {
+		get(patternExport, "getAuditExport", reading(parseExport, a.exportHistory)),
+		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, history.Spans, func(q readmodels.SpansQuery) domain.AuditRead {
 			return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)}
 		})),
-		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, s.exportSpans)),
-		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, s.checkpoints)),
-		get(patternBundle, "getAuditBundle", reading(nothing, s.exportBundle)),
-		get("/api/audit/reads", "getAuditReads", listing(parseAuditReads, s.auditReads)),
+		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
+		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, a.checkpoints)),
+		get(patternBundle, "getAuditBundle", reading(nothing, a.exportBundle)),
+		get("/api/audit/reads", "getAuditReads", listing(parseAuditReads, a.auditReads)),
 	}
 }
 
@@ -74,7 +79,7 @@ func auditor(r *http.Request) commands.Caller {
 // showing is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
 // Without the record nothing is shown.
 func showing[Q, R any, M interface{ StandsFor() int64 }](
-	s *Server, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recorded func(Q) domain.AuditRead,
+	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recorded func(Q) domain.AuditRead,
 ) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		data, meta, err := query(r.Context(), q)
@@ -83,7 +88,7 @@ func showing[Q, R any, M interface{ StandsFor() int64 }](
 		}
 		record := recorded(q)
 		record.AsOf = meta.StandsFor()
-		if err := s.deps.Audit.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
+		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
 			return err
 		}
 		return writeData(w, data, meta)
@@ -98,10 +103,10 @@ func readOfHistory(q readmodels.HistoryQuery) domain.AuditRead {
 
 // auditReads answers who read or exported the audit trail, newest first. Looking here is itself not
 // recorded: the list would grow by being looked at, and it shows nothing of a dashboard.
-func (s *Server) auditReads(
+func (a *audit) auditReads(
 	r *http.Request, q readmodels.AuditReadsQuery,
 ) (entries []readmodels.AuditReadEntry, meta readmodels.AuditReadsMeta, err error) {
-	entries, meta.NextCursor, err = s.deps.Audit.History.Reads(r.Context(), q)
+	entries, meta.NextCursor, err = a.History.Reads(r.Context(), q)
 	return entries, meta, err
 }
 
@@ -110,6 +115,8 @@ type AuditDeps struct {
 	History HistoryReader
 	Records AuditRecorder
 	Proofs  Prover
+
+	maxExport int // entries of an export; 0: maxExport
 }
 
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
@@ -143,7 +150,7 @@ const spansByDashboard, spansByUser = "dashboard", "user"
 // parseSpans reads whose access and when, page by page: ?at=, or a range; without either, now.
 func parseSpans(p *Params) readmodels.SpansQuery {
 	page := p.Page()
-	q := p.spans()
+	q := spansOf(p)
 	q.Limit, q.Cursor = page.Limit, page.Cursor
 	return q
 }
@@ -151,12 +158,12 @@ func parseSpans(p *Params) readmodels.SpansQuery {
 // parseSpansExport reads the same of an export, which is whole.
 func parseSpansExport(p *Params) exportQuery[readmodels.SpansQuery] {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
-	q := p.spans()
+	q := spansOf(p)
 	q.Cursor = cursor
 	return exportQuery[readmodels.SpansQuery]{format, q}
 }
 
-func (p *Params) spans() readmodels.SpansQuery {
+func spansOf(p *Params) readmodels.SpansQuery {
 	q := readmodels.SpansQuery{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
 	q.From, q.To = p.edges()
 	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
@@ -178,12 +185,12 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 }
 
 // exportSpans streams who had access to any dashboard of the agency, from when to when, and which records decided that.
-func (s *Server) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
-	meta, spans, err := s.deps.Audit.History.ExportSpans(r.Context(), e.query)
+func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
+	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
-	return sendExport(s, w, r, export[readmodels.AccessSpan]{
+	return sendExport(a, w, r, export[readmodels.AccessSpan]{
 		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
 		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query)},
 		columns: spanColumns, cells: spanCells,
@@ -210,13 +217,13 @@ type CheckpointEntry struct {
 
 // checkpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
 // agency.
-func (s *Server) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
+func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
 	if err != nil {
 		return nil, meta, err
 	}
-	list, err := s.deps.Audit.Proofs.Checkpoints(r.Context())
+	list, err := a.Proofs.Checkpoints(r.Context())
 	if err != nil {
 		return nil, meta, err
 	}
@@ -233,7 +240,7 @@ func (s *Server) checkpoints(r *http.Request, page readmodels.Page) (entries []C
 
 // exportBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
 // which version it goes, and no slow reader holds the memory that a proof takes.
-func (s *Server) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
+func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {
 		defer file.Close()
@@ -243,7 +250,7 @@ func (s *Server) exportBundle(w http.ResponseWriter, r *http.Request, _ none) er
 		return fmt.Errorf("make room for bundle: %w", err)
 	}
 	parent := auditor(r).ParentAccount
-	exported, err := s.deps.Audit.Proofs.Bundle(r.Context(), parent, file)
+	exported, err := a.Proofs.Bundle(r.Context(), parent, file)
 	if err != nil {
 		return err
 	}
@@ -251,7 +258,7 @@ func (s *Server) exportBundle(w http.ResponseWriter, r *http.Request, _ none) er
 		return fmt.Errorf("read bundle: %w", err)
 	}
 	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
-	return s.sendFile(w, r, record, contentNDJSON, "proof-"+parent+".jsonl", func(out *bufio.Writer) error {
+	return a.sendFile(w, r, record, contentNDJSON, "proof-"+parent+".jsonl", func(out *bufio.Writer) error {
 		_, err := io.Copy(out, file) // a bundle says itself that it is cut
 		return err
 	})

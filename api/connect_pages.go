@@ -92,8 +92,8 @@ type pageFunc func(w http.ResponseWriter, r *http.Request, named string) error
 // browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for. One
 // that closes does so while it is not known who has left, before anything is taken: the same address works later, until
 // the sign-in expires (10 minutes after it was asked for, 15 after its choice was offered) or the link does.
-// [Server.getConnectBack] judges by itself.
-func (s *Server) browserPage(closes bool, named Param, serve pageFunc) operation {
+// [connecting.getConnectBack] judges by itself.
+func (c *connecting) browserPage(closes bool, named Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
 		for name := range w.Header() { // no page of another origin may read these, whatever is configured for answers
 			if strings.HasPrefix(name, "Access-Control-") {
@@ -105,10 +105,10 @@ func (s *Server) browserPage(closes bool, named Param, serve pageFunc) operation
 			err = domain.NewError(domain.CodeForbidden, "This was asked for by a page of another site. Nothing was done.")
 		}
 		if err == nil {
-			err = s.deps.Ready()
+			err = c.ready()
 		}
 		if err == nil && closes {
-			err = s.deps.PeopleKnown()
+			err = c.peopleKnown()
 		}
 		name, _ := pathParam(r, named.Name)
 		if err == nil && !storable(name) {
@@ -120,7 +120,7 @@ func (s *Server) browserPage(closes bool, named Param, serve pageFunc) operation
 		if err == nil {
 			return nil
 		}
-		public := s.told(r, err)
+		public := c.faults.told(r, err)
 		return writePage(w, statusOf(public.Code), "error", connectPage{
 			Title: "This did not work", Said: public.Message, Restart: r.PathValue("token") == "", RequestID: RequestID(r.Context()),
 		})
@@ -168,8 +168,8 @@ func seeOther(w http.ResponseWriter, path string) error {
 	return nil
 }
 
-func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
-	opened, err := s.deps.Connect.Open(r.Context(), start, holdBrowser(w, r), s.still)
+func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
+	opened, err := c.connect.Open(r.Context(), start, holdBrowser(w, r), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request, start s
 // getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them:
 // also what is refused is shown there, for a code that was refused may be good in another browser. Only where loading the same address again
 // can help, it stays.
-func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
+func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
 		return errNothingHere
@@ -187,20 +187,20 @@ func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request, text str
 	if r.URL.RawQuery == refusedElsewhere || r.URL.RawQuery == refusedUnknown {
 		return backRefusal(r)
 	}
-	id, err := s.cameBack(r, domain.Platform(number))
+	id, err := c.cameBack(r, domain.Platform(number))
 	switch domain.CodeOf(err) {
 	case domain.CodeForbidden:
-		return seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedElsewhere))
+		return seeOther(w, c.connect.Public("/connect/"+text+"?"+refusedElsewhere))
 	case domain.CodeNotFound, domain.CodeInvalid:
-		return seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedUnknown))
+		return seeOther(w, c.connect.Public("/connect/"+text+"?"+refusedUnknown))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+	return seeOther(w, c.connect.Public("/connect/choose/"+id))
 }
 
-func (s *Server) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
+func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", errBackUnknown
@@ -214,10 +214,10 @@ func (s *Server) cameBack(r *http.Request, platform domain.Platform) (id string,
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
 	}
 	// While it is not known who has left, a code waits in the address of its own browser alone.
-	if unknown := s.deps.PeopleKnown(); unknown != nil {
-		return "", cmp.Or(s.deps.Connect.WhyNotBack(r.Context(), back), unknown)
+	if unknown := c.peopleKnown(); unknown != nil {
+		return "", cmp.Or(c.connect.WhyNotBack(r.Context(), back), unknown)
 	}
-	return s.deps.Connect.CallBack(r.Context(), back, s.still)
+	return c.connect.CallBack(r.Context(), back, c.doorkeeper.still)
 }
 
 // The addresses, behind that of a call-back, that say why a sign-in does not go on.
@@ -248,13 +248,13 @@ var (
 		"This sign-in is not known here, took too long, or is long over. Nothing was connected. Start again where you began.")
 )
 
-func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
-	return s.showChoice(w, r, id, url.Values{}, nil)
+func (c *connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
+	return c.showChoice(w, r, id, url.Values{}, nil)
 }
 
 // showChoice shows how far a sign-in came, and what was wrong with a choice, which stays ticked.
-func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, id string, sent url.Values, wrong *domain.Error) error {
-	view, err := s.deps.Connect.View(r.Context(), id, browserOf(r), s.still)
+func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id string, sent url.Values, wrong *domain.Error) error {
+	view, err := c.connect.View(r.Context(), id, browserOf(r), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}
@@ -325,31 +325,31 @@ var notRead = map[platforms.Class]string{
 // maxConnectForm bounds a choice: a thousand keys of pages.
 const maxConnectForm = 128 << 10
 
-func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
+func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
 	if form.Has("again") {
-		begun, err := s.deps.Connect.BeginAgain(r.Context(), id, browserOf(r), s.still)
+		begun, err := c.connect.BeginAgain(r.Context(), id, browserOf(r), c.doorkeeper.still)
 		if err != nil {
 			return err
 		}
 		return seeOther(w, begun.StartURL)
 	}
-	err = s.deps.Connect.Choose(r.Context(), id, connect.Chosen{
+	err = c.connect.Choose(r.Context(), id, connect.Chosen{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
-	}, s.still)
+	}, c.doorkeeper.still)
 	switch {
 	case errors.Is(err, connect.ErrChangedMeanwhile):
 		form.Del("move") // it may be another client's now
 		fallthrough
 	case domain.CodeOf(err) == domain.CodeUnprocessable:
-		return s.showChoice(w, r, id, form, s.told(r, err))
+		return c.showChoice(w, r, id, form, c.faults.told(r, err))
 	case err != nil:
 		return err
 	}
-	return seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+	return seeOther(w, c.connect.Public("/connect/choose/"+id))
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
@@ -363,15 +363,15 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
-	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r), s.still)
+func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
+	link, err := c.connect.Link(r.Context(), token, browserOf(r), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}
 	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for " + link.Account, Link: link})
 }
 
-func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
+func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
@@ -380,7 +380,7 @@ func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request, token s
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")
 	}
-	begun, err := s.deps.Connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), s.still)
+	begun, err := c.connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}

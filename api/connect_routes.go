@@ -31,61 +31,67 @@ var (
 	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1}
 )
 
-func (s *Server) connectRoutes() []Operation {
-	if s.deps.Connect == nil {
-		return nil
-	}
+// connecting serves how pages and profiles are connected.
+type connecting struct {
+	connect     *connect.Connect
+	doorkeeper  *doorkeeper
+	faults      *faults
+	ready       func() error
+	peopleKnown func() error
+}
+
+func (c *connecting) routes() []Operation {
 	who := []Role{RoleAgency, RoleClient}
-	connects := s.deps.Connect
+	connects := c.connect
 	return append([]Operation{
 		{
 			http.MethodPost, "/api/connect", "postConnect", who,
-			answering(nothing, s.postConnect).accepting(reflect.TypeFor[connectBody]()),
+			answering(nothing, c.postConnect).accepting(reflect.TypeFor[connectBody]()),
 		},
-		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(s, nothing,
+		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(c, nothing,
 			func(ctx context.Context, asks domain.ConnectRequester, _ none, still connect.Still) ([]domain.ConnectLink, error) {
 				links, err := connects.Links(ctx, asks, still)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
 		{
 			http.MethodPost, "/api/connect/links", "postConnectLinks", who,
-			answering(nothing, s.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]()),
+			answering(nothing, c.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]()),
 		},
 		{
 			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
-			asking(s, textOf(paramLinkID), connects.RevokeLink),
+			asking(c, textOf(paramLinkID), connects.RevokeLink),
 		},
-		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(s, textOf(paramAttempt),
+		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(c, textOf(paramAttempt),
 			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
 				return connects.Status(ctx, asks, id)
 			})},
 		{
 			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
-			asking(s, idOf(paramConnection), connects.Disconnect),
+			asking(c, idOf(paramConnection), connects.Disconnect),
 		},
 
-		{http.MethodGet, patternConnectStart, "getConnectStart", nil, s.browserPage(true, paramStart, s.getConnectStart)},
-		{http.MethodGet, patternConnectBack, "getConnectBack", nil, s.browserPage(false, paramCallBack, s.getConnectBack)},
-		{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, s.browserPage(true, paramAttemptPage, s.getConnectChoose)},
-		{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, s.browserPage(true, paramAttemptPage, s.postConnectChoose)},
-		{http.MethodGet, patternConnectLink, "getConnectLink", nil, s.browserPage(true, paramBrowserLink, s.getConnectLink)},
-		{http.MethodPost, patternConnectLink, "postConnectLink", nil, s.browserPage(true, paramBrowserLink, s.postConnectLink)},
-	}, s.metaRoutes()...)
+		{http.MethodGet, patternConnectStart, "getConnectStart", nil, c.browserPage(true, paramStart, c.getConnectStart)},
+		{http.MethodGet, patternConnectBack, "getConnectBack", nil, c.browserPage(false, paramCallBack, c.getConnectBack)},
+		{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, c.browserPage(true, paramAttemptPage, c.getConnectChoose)},
+		{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, c.browserPage(true, paramAttemptPage, c.postConnectChoose)},
+		{http.MethodGet, patternConnectLink, "getConnectLink", nil, c.browserPage(true, paramBrowserLink, c.getConnectLink)},
+		{http.MethodPost, patternConnectLink, "postConnectLink", nil, c.browserPage(true, paramBrowserLink, c.postConnectLink)},
+	}, c.metaRoutes()...)
 }
 
 // still judges whether the person who asked for a sign-in may come in now.
-func (s *Server) still(ctx context.Context, r domain.ConnectRequester) error {
+func (k *doorkeeper) still(ctx context.Context, r domain.ConnectRequester) error {
 	p := Principal{UserID: r.UserID, AccountID: r.ParentAccount, Roles: Roles{Role(r.Role)}}
 	if p.Roles.Has(RoleClient) {
 		p.AccountID = r.AccountID
 	}
-	return s.doorkeeper.admit(ctx, p)
+	return k.admit(ctx, p)
 }
 
 // requester is the caller as it asks for an account; "": for those that it may ask for.
-func (s *Server) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
+func (k *doorkeeper) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
 	p, _ := PrincipalFrom(r.Context())
-	parent, err := s.parentOf(r.Context(), p)
+	parent, err := k.parentOf(r.Context(), p)
 	asks := domain.ConnectRequester{ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency)}
 	if p.Roles.Has(RoleAgency) || err != nil {
 		return asks, err
@@ -116,18 +122,18 @@ const connectMembers = "cannot be read: platform, social_account and days are nu
 
 // asking answers a caller as it asks for the accounts that it may ask for.
 func asking[Q, T any](
-	s *Server, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
+	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
 ) operation {
 	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
-		asks, err := s.requester(r, "")
+		asks, err := c.doorkeeper.requester(r, "")
 		if err != nil {
 			return answer, err
 		}
-		return act(r.Context(), asks, q, s.still)
+		return act(r.Context(), asks, q, c.doorkeeper.still)
 	})
 }
 
-func (s *Server) postConnect(r *http.Request, _ none) (begun connect.Begun, err error) {
+func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Begun, err error) {
 	body, bad, err := readBody(r, connectBody{}, unknownMember, connectMembers)
 	if err != nil {
 		return begun, err
@@ -139,13 +145,13 @@ func (s *Server) postConnect(r *http.Request, _ none) (begun connect.Begun, err 
 	if err := bad.Err(); err != nil {
 		return begun, err
 	}
-	asks, err := s.requester(r, account)
+	asks, err := c.doorkeeper.requester(r, account)
 	if err != nil {
 		return begun, err
 	}
-	return s.deps.Connect.Begin(r.Context(), connect.Request{
+	return c.connect.Begin(r.Context(), connect.Request{
 		ConnectRequester: asks, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
-	}, s.still)
+	}, c.doorkeeper.still)
 }
 
 // connectLinkBody is what a link is asked for with.
@@ -158,7 +164,7 @@ type connectLinkBody struct {
 	Days int `json:"days"`
 }
 
-func (s *Server) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
+func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
 	body, bad, err := readBody(r, connectLinkBody{}, unknownMember, connectMembers)
 	if err != nil {
 		return made, err
@@ -174,13 +180,13 @@ func (s *Server) postConnectLinks(r *http.Request, _ none) (made connect.MadeLin
 	if err := bad.Err(); err != nil {
 		return made, err
 	}
-	asks, err := s.requester(r, account)
+	asks, err := c.doorkeeper.requester(r, account)
 	if err != nil {
 		return made, err
 	}
-	return s.deps.Connect.MakeLink(r.Context(), connect.LinkRequest{
+	return c.connect.MakeLink(r.Context(), connect.LinkRequest{
 		ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
-	}, s.still)
+	}, c.doorkeeper.still)
 }
 
 // The addresses that stand in the settings of Meta's apps, and where a person looks after what they asked for.
@@ -195,28 +201,28 @@ var paramDeletionCode = Param{
 }
 
 // metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.
-func (s *Server) metaRoutes() []Operation {
-	connects := s.deps.Connect
+func (c *connecting) metaRoutes() []Operation {
+	connects := c.connect
 	if !connects.HearsMeta() {
 		return nil
 	}
 	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
 		return struct{}{}, connects.Deauthorized(ctx, signed)
 	}
-	deletion := operation{serve: metaCall(s, connects.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
+	deletion := operation{serve: metaCall(c, connects.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
 	return []Operation{
-		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(s, deauthorize)}},
+		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(c, deauthorize)}},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
-		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, s.browserPage(false, paramDeletionCode, s.getMetaDeletion)},
+		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, c.browserPage(false, paramDeletionCode, c.getMetaDeletion)},
 	}
 }
 
 // metaCall serves a call of Meta: it stands for itself by its signature, not by a token.
-func metaCall[T any](s *Server, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
+func metaCall[T any](c *connecting, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		form, err := readForm(w, r)
 		if err == nil {
-			err = s.deps.Ready()
+			err = c.ready()
 		}
 		if err != nil {
 			return err
@@ -230,8 +236,8 @@ func metaCall[T any](s *Server, act func(ctx context.Context, signed string) (T,
 	}
 }
 
-func (s *Server) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
-	state, err := s.deps.Connect.Deletion(r.Context(), code)
+func (c *connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
+	state, err := c.connect.Deletion(r.Context(), code)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 
@@ -36,15 +37,39 @@ type DashboardReader interface {
 	Named(ctx context.Context, preview domain.DashboardPreview) (readmodels.DashboardPreview, error)
 }
 
+// dashboards serve who sees which client's dashboard.
+type dashboards struct {
+	reader      DashboardReader
+	commands    DashboardCommands
+	doorkeeper  *doorkeeper
+	peopleKnown func() error
+}
+
+func (d *dashboards) routes() []Operation {
+	return []Operation{
+		{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, operation{
+			serve: d.getDashboard, Takes: []Param{paramDashboard}, Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
+		}},
+		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
+			serve: d.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
+			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
+		}},
+		{
+			http.MethodPost, patternDashboard + "/preview", "postDashboardPreview", []Role{RoleAgency},
+			answering((*Params).dashboard, d.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]()),
+		},
+	}
+}
+
 // getDashboard answers the dashboard of the sub-account in the path. An agency's GET creates a
 // missing one; an auditor's and a client's do not.
-func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
+func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	subAccount, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
 	p, _ := PrincipalFrom(r.Context())
-	parent, err := s.parentOf(r.Context(), p)
+	parent, err := d.doorkeeper.parentOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -52,16 +77,16 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	if !p.Roles.Has(RoleAgency, RoleAuditor) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	view, err := s.deps.Dashboards.Dashboard(r.Context(), request)
+	view, err := d.reader.Dashboard(r.Context(), request)
 	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
-		if err := s.deps.PeopleKnown(); err != nil { // to create is to change
+		if err := d.peopleKnown(); err != nil { // to create is to change
 			return err
 		}
-		_, err = s.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{
+		_, err = d.commands.Open(r.Context(), commands.OpenDashboard{
 			Caller: caller(r, RoleAgency), SubAccount: subAccount,
 		})
 		if err == nil {
-			view, err = s.deps.Dashboards.Dashboard(r.Context(), request)
+			view, err = d.reader.Dashboard(r.Context(), request)
 		}
 	}
 	if err != nil {
@@ -92,7 +117,7 @@ func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) erro
 	}
 }
 
-func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
+func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error {
 	subAccount, err := dashboardID(r)
 	if err != nil {
 		return err
@@ -110,7 +135,7 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	command.Decision = previewed
-	result, err := s.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
+	result, err := d.commands.Update(r.Context(), commands.UpdateDashboard{
 		Caller:         caller(r, RoleAgency),
 		Change:         command,
 		IdempotencyKey: key,
@@ -127,16 +152,16 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 }
 
 // postPreview answers what a PUT with the same body and the same If-Match would do. It changes nothing.
-func (s *Server) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
+func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
 	command, err := readUpdate(r, subAccount)
 	if err != nil {
 		return shown, err
 	}
-	preview, err := s.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
+	preview, err := d.commands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
 	if err != nil {
 		return shown, err
 	}
-	return s.deps.Dashboards.Named(r.Context(), preview)
+	return d.reader.Named(r.Context(), preview)
 }
 
 // readUpdate reads the change that a request asks for, and on what condition.

@@ -43,16 +43,13 @@ var (
 	paramEntityID = Param{Name: "entityId", Kind: KindText, Text: "The entity's id.", Example: exampleAccount}
 )
 
-func (s *Server) directoryRoutes() []Operation {
-	if s.deps.Directory == nil {
-		return nil
-	}
+func (d *DirectoryDeps) routes() []Operation {
 	mainApp, staff := []Role{RoleMainApp}, []Role{RoleAgency}
 	return []Operation{
-		{http.MethodPost, patternDirectory, "postDirectory", mainApp, s.postDirectory()},
-		{http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp, answering(parseEntity, s.getEntity)},
-		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(s.postAccount)},
-		{http.MethodPost, "/api/users", "postUsers", staff, making(s.postUser)},
+		{http.MethodPost, patternDirectory, "postDirectory", mainApp, d.postDirectory()},
+		{http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp, answering(parseEntity, d.getEntity)},
+		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(d.postAccount)},
+		{http.MethodPost, "/api/users", "postUsers", staff, making(d.postUser)},
 	}
 }
 
@@ -78,9 +75,9 @@ func parseEntity(p *Params) entityKey {
 	return key
 }
 
-func (s *Server) getEntity(r *http.Request, of entityKey) (answer toldEntity, err error) {
+func (d *DirectoryDeps) getEntity(r *http.Request, of entityKey) (answer toldEntity, err error) {
 	key := domain.DirectoryKey(of.kind, of.id)
-	told, err := s.deps.Directory.Told.Told(r.Context(), []string{key})
+	told, err := d.Told.Told(r.Context(), []string{key})
 	if err != nil {
 		return answer, err
 	}
@@ -113,8 +110,8 @@ type madeAccount struct {
 	Active        bool   `json:"active"`
 }
 
-func (s *Server) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
-	a, err := s.deps.Directory.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
+func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
+	a, err := d.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
 		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Key: key,
 	})
 	return madeAccount{a.ID, a.RowID, a.ParentAccount, a.Name, a.Email, a.Phone, a.Address, a.Active}, err
@@ -140,8 +137,8 @@ type madeUser struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func (s *Server) postUser(r *http.Request, add newUserBody, key string) (madeUser, error) {
-	u, err := s.deps.Directory.Local.Invite(r.Context(), caller(r, RoleAgency), commands.NewPerson{
+func (d *DirectoryDeps) postUser(r *http.Request, add newUserBody, key string) (madeUser, error) {
+	u, err := d.Local.Invite(r.Context(), caller(r, RoleAgency), commands.NewPerson{
 		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: key,
 	})
 	return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
@@ -171,14 +168,14 @@ const (
 const brokenOff = "The body could not be read to its end: it broke off, or is not what Content-Encoding says. Send it again."
 
 // postDirectory takes entities, erasures and posts of a main application, a line of JSON each.
-func (s *Server) postDirectory() operation {
+func (d *DirectoryDeps) postDirectory() operation {
 	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
 	of := answering(parse, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
 		lines, err := readLines(r)
 		if err != nil {
 			return fed, err
 		}
-		return s.deps.Directory.Feed.Feed(r.Context(), caller(r, RoleMainApp), lines, atomic)
+		return d.Feed.Feed(r.Context(), caller(r, RoleMainApp), lines, atomic)
 	}).accepting(reflect.TypeFor[string]())
 	of.BodyMedia = mediaNDJSON
 	return of

@@ -64,8 +64,15 @@ func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllow
 	}
 }
 
-// doorkeeper judges every verified caller by [whyRefused].
+// doorkeeper finds out who is calling and for which agency, judges every verified caller by [whyRefused], counts its requests,
+// and knows whose figures it may see.
 type doorkeeper struct {
+	authenticator Authenticator
+	accounts      AccountDirectory
+	scopes        FigureScopes
+	limits        *rateLimits
+	passes        func(error) bool // may pass by itself
+
 	directory      PeopleDirectory
 	unknownAllowed bool
 	withdrawn      *Withdrawn // nil: nobody
@@ -85,7 +92,9 @@ type sighting struct {
 
 func newDoorkeeper(d Deps) *doorkeeper {
 	return &doorkeeper{
-		directory: d.People, unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[string]sighting{},
+		authenticator: d.Authenticator, accounts: d.Accounts, scopes: d.Figures, passes: d.Passes,
+		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
+		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[string]sighting{},
 	}
 }
 

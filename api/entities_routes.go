@@ -9,11 +9,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func (s *Server) entityRoutes() []Operation {
-	entities, figures := s.deps.Entities, s.deps.Analytics
-	if entities == nil {
-		return nil
-	}
+// entities serve users, connections and posts, one by one.
+type entities struct {
+	rows       *readmodels.Entities
+	figures    Analytics
+	pictures   PictureReader // nil: no post has a picture
+	doorkeeper *doorkeeper
+
+	audit, operators bool // are served here
+}
+
+func (e *entities) routes() []Operation {
+	door, rows, figures := e.doorkeeper, e.rows, e.figures
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
@@ -21,57 +28,57 @@ func (s *Server) entityRoutes() []Operation {
 	everybody := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
 	user := func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
 		p, _ := PrincipalFrom(ctx)
-		return entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(p)}, id)
+		return rows.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(p)}, id)
 	}
 	return []Operation{
-		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, s.me)},
+		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, e.me)},
 		{
 			http.MethodGet, "/api/dashboards", "getDashboards",
 			[]Role{RoleAgency, RoleClient, RoleAuditor},
-			listing(parseDashboards, s.dashboards),
+			listing(parseDashboards, e.dashboards),
 		},
-		get("/api/accounts", "getAccounts", narrowed(s, parseAccounts, entities.Accounts)),
-		get("/api/members", "getMembers", narrowed(s, parseMembers, entities.Members)),
-		get("/api/categories", "getCategories", scoped(s, parseCategories, entities.Categories)),
-		get("/api/users", "getUsers", narrowed(s, parseUsers, entities.Users)),
-		get("/api/users/{userId}", "getUsersByUserId", one(s, parseUserID, user)),
-		get("/api/users/{userId}/platforms", "getUsersPlatforms", narrowed(s, parsePlatformsOfUser,
+		get("/api/accounts", "getAccounts", narrowed(door, parseAccounts, rows.Accounts)),
+		get("/api/members", "getMembers", narrowed(door, parseMembers, rows.Members)),
+		get("/api/categories", "getCategories", scoped(door, parseCategories, rows.Categories)),
+		get("/api/users", "getUsers", narrowed(door, parseUsers, rows.Users)),
+		get("/api/users/{userId}", "getUsersByUserId", one(door, parseUserID, user)),
+		get("/api/users/{userId}/platforms", "getUsersPlatforms", narrowed(door, parsePlatformsOfUser,
 			func(ctx context.Context, scope readmodels.Scope, q readmodels.PlatformsQuery) (
 				[]readmodels.ConnectedPlatform, readmodels.ListMeta, error,
 			) {
 				if _, err := user(ctx, scope, q.User); err != nil {
 					return nil, readmodels.ListMeta{}, err
 				}
-				return entities.Platforms(ctx, scope, q)
+				return rows.Platforms(ctx, scope, q)
 			})),
-		get("/api/platforms", "getPlatforms", narrowed(s, parsePlatforms, entities.Platforms)),
-		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", one(s, idOf(paramPlatformID), entities.Platform)),
-		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", narrowed(s, parseActivitiesOfPlatform,
+		get("/api/platforms", "getPlatforms", narrowed(door, parsePlatforms, rows.Platforms)),
+		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", one(door, idOf(paramPlatformID), rows.Platform)),
+		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", narrowed(door, parseActivitiesOfPlatform,
 			func(ctx context.Context, scope readmodels.Scope, q analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error) {
-				if _, err := entities.Platform(ctx, scope, q.Social); err != nil {
+				if _, err := rows.Platform(ctx, scope, q.Social); err != nil {
 					return nil, readmodels.ListMeta{}, err
 				}
 				return figures.Activities(ctx, scope, q)
 			})),
-		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(s, onePlatformParams, s.statsOfAccount)),
-		get("/api/activities", "getActivities", narrowed(s, parseActivities, figures.Activities)),
-		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(s, parseActivityID, figures.Activity)),
-		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, s.getPicture)),
-		get("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(s, parseReadings, figures.ActivityStats)),
-		get("/api/stats", "getStats", endpoint(s, with(comparedSeries, paramOwner), figures.Stats)),
+		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(door, onePlatformParams, e.statsOfAccount)),
+		get("/api/activities", "getActivities", narrowed(door, parseActivities, figures.Activities)),
+		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, figures.Activity)),
+		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, e.getPicture)),
+		get("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(door, parseReadings, figures.ActivityStats)),
+		get("/api/stats", "getStats", endpoint(door, with(comparedSeries, paramOwner), figures.Stats)),
 	}
 }
 
 // statsOfAccount answers the figures of one connected platform, or not_found.
-func (s *Server) statsOfAccount(
+func (e *entities) statsOfAccount(
 	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
 ) (of analytics.StatsOfAccount, meta analytics.Meta, err error) {
-	p, err := s.deps.Entities.Platform(ctx, scope, q.Social)
+	p, err := e.rows.Platform(ctx, scope, q.Social)
 	if err != nil {
 		return of, meta, err
 	}
 	q.Platforms = []domain.Platform{p.Platform}
-	stats, meta, err := s.deps.Analytics.Stats(ctx, scope, q)
+	stats, meta, err := e.figures.Stats(ctx, scope, q)
 	if err != nil {
 		return of, meta, err
 	}
@@ -88,23 +95,23 @@ func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 type listFunc[Q, E any] func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error)
 
 // scoped answers a page of what a caller may see.
-func scoped[Q, E any](s *Server, parse func(*Params) Q, query listFunc[Q, E]) operation {
-	return listed(s, parse, func(*Params) []readmodels.AccountRef { return nil }, query)
+func scoped[Q, E any](door *doorkeeper, parse func(*Params) Q, query listFunc[Q, E]) operation {
+	return listed(door, parse, func(*Params) []readmodels.AccountRef { return nil }, query)
 }
 
 // narrowed answers the same of a list that ?account= narrows.
-func narrowed[Q, E any](s *Server, parse func(*Params) Q, query listFunc[Q, E]) operation {
-	return listed(s, parse, func(p *Params) []readmodels.AccountRef { return p.Accounts(paramAccount) }, query)
+func narrowed[Q, E any](door *doorkeeper, parse func(*Params) Q, query listFunc[Q, E]) operation {
+	return listed(door, parse, func(p *Params) []readmodels.AccountRef { return p.Accounts(paramAccount) }, query)
 }
 
-func listed[Q, E any](s *Server, parse func(*Params) Q, accounts func(*Params) []readmodels.AccountRef, query listFunc[Q, E]) operation {
+func listed[Q, E any](door *doorkeeper, parse func(*Params) Q, accounts func(*Params) []readmodels.AccountRef, query listFunc[Q, E]) operation {
 	type asked struct {
 		query    Q
 		accounts []readmodels.AccountRef
 	}
 	return listing(func(p *Params) asked { return asked{parse(p), accounts(p)} },
 		func(r *http.Request, q asked) (entries []E, meta readmodels.ListMeta, err error) {
-			scope, err := s.scope(r.Context(), readmodels.Narrowing{Accounts: q.accounts})
+			scope, err := door.scope(r.Context(), readmodels.Narrowing{Accounts: q.accounts})
 			if err != nil {
 				return nil, meta, err
 			}
@@ -113,9 +120,9 @@ func listed[Q, E any](s *Server, parse func(*Params) Q, accounts func(*Params) [
 }
 
 // one answers an entity by its id.
-func one[I, E any](s *Server, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
+func one[I, E any](door *doorkeeper, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
 	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
-		scope, err := s.scope(r.Context(), readmodels.Narrowing{})
+		scope, err := door.scope(r.Context(), readmodels.Narrowing{})
 		if err != nil {
 			return entity, err
 		}
@@ -124,7 +131,7 @@ func one[I, E any](s *Server, parse func(*Params) I, query func(context.Context,
 }
 
 // me answers who is calling and what is open to it.
-func (s *Server) me(r *http.Request, _ none) (readmodels.Me, error) {
+func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	p, _ := PrincipalFrom(r.Context())
 	request := readmodels.MeRequest{
 		User: p.UserID, Account: p.AccountID,
@@ -132,11 +139,11 @@ func (s *Server) me(r *http.Request, _ none) (readmodels.Me, error) {
 	}
 	var err error
 	if p.AccountID != "" {
-		if request.Parent, err = s.parentOf(r.Context(), p); err != nil {
+		if request.Parent, err = e.doorkeeper.parentOf(r.Context(), p); err != nil {
 			return readmodels.Me{}, err
 		}
 	}
-	me, err := s.deps.Entities.Me(r.Context(), request)
+	me, err := e.rows.Me(r.Context(), request)
 	me.Roles = texts(p.Roles)
 	if !p.ExpiresAt.IsZero() {
 		me.ExpiresAt = new(p.ExpiresAt.UTC())
@@ -144,25 +151,25 @@ func (s *Server) me(r *http.Request, _ none) (readmodels.Me, error) {
 	me.Opens.AllDashboards = p.Roles.Has(RoleAgency, RoleAuditor)
 	me.Opens.ChangesDashboards = p.Roles.Has(RoleAgency)
 	me.Opens.Figures = me.Opens.Figures || p.Roles.Has(RoleAgency)
-	me.Opens.Audit = s.deps.Audit != nil && p.Roles.Has(RoleAgency, RoleAuditor)
-	me.Opens.Operators = s.deps.Operators != nil && p.Roles.Has(RoleOperator)
+	me.Opens.Audit = e.audit && p.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.Operators = e.operators && p.Roles.Has(RoleOperator)
 	return me, err
 }
 
 // dashboards answers every client of the agency with what its dashboard is. An auditor sees them all, too; a client
 // user those that it may open, whatever they show.
-func (s *Server) dashboards(
+func (e *entities) dashboards(
 	r *http.Request, q readmodels.DashboardsQuery,
 ) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
 	p, _ := PrincipalFrom(r.Context())
-	parent, err := s.parentOf(r.Context(), p)
+	parent, err := e.doorkeeper.parentOf(r.Context(), p)
 	if err != nil {
 		return nil, meta, err
 	}
 	if !p.Roles.Has(RoleAgency, RoleAuditor) {
 		q.ClientAccount, q.ClientUser = p.AccountID, p.UserID
 	}
-	return s.deps.Entities.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
+	return e.rows.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
 }
 
 // PictureReader reads the copies of posts' pictures.
@@ -177,20 +184,20 @@ const mediaJPEG = "image/jpeg"
 var errNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
 
 // getPicture answers the picture of a post to callers who may see the post. A post with erased texts has no picture, even if one is stored.
-func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
-	scope, err := s.scope(r.Context(), readmodels.Narrowing{})
+func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
+	scope, err := e.doorkeeper.scope(r.Context(), readmodels.Narrowing{})
 	if err != nil {
 		return err
 	}
-	post, err := s.deps.Analytics.Activity(r.Context(), scope, id)
+	post, err := e.figures.Activity(r.Context(), scope, id)
 	if err != nil {
 		return err
 	}
-	if post.MediaURL == nil || s.deps.Pictures == nil {
+	if post.MediaURL == nil || e.pictures == nil {
 		return errNoPicture
 	}
 	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
-	picture, err := s.deps.Pictures.Picture(r.Context(), of)
+	picture, err := e.pictures.Picture(r.Context(), of)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // Codes that only HTTP knows.
@@ -80,12 +82,18 @@ func publicError(err error) *domain.Error {
 		"Something went wrong on our side. Try again; if it stays, report the request id.")
 }
 
+// faults tell callers and the log what went wrong.
+type faults struct {
+	passes func(error) bool // may pass by itself
+	logger *slog.Logger
+}
+
 // told is the part of err that a caller sees; the whole of an internal error goes to the log.
-func (s *Server) told(r *http.Request, err error) *domain.Error {
+func (f *faults) told(r *http.Request, err error) *domain.Error {
 	public := publicError(err)
 	level, text := slog.LevelDebug, "request refused"
 	switch {
-	case public.Code == domain.CodeInternal && s.deps.Passes(err):
+	case public.Code == domain.CodeInternal && f.passes(err):
 		text := "The database cannot be asked now. Nothing was changed. Try again shortly."
 		if mayBeDone(r, err) {
 			text = "The database cannot be asked now. It may not have been done: read, then repeat."
@@ -95,7 +103,7 @@ func (s *Server) told(r *http.Request, err error) *domain.Error {
 	case statusOf(public.Code) == http.StatusInternalServerError:
 		level, text = slog.LevelError, "request failed"
 	}
-	s.deps.Logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
+	f.logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
 	return public
 }
 
@@ -109,9 +117,35 @@ func mayBeDone(r *http.Request, err error) bool {
 	return !ok || network.Op != "dial"
 }
 
+// handle makes a handler of an endpoint, whose error is the answer.
+func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := endpoint(w, r); err != nil {
+			f.writeError(w, r, err)
+		}
+	}
+}
+
+// reconnecting wraps a stream, so that its client comes back by itself where that can help: an EventSource gives up for
+// good after any status but 200. Other answers say that repeating the request changes nothing.
+func (f *faults) reconnecting(next endpointFunc) endpointFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := next(w, r)
+		if err == nil {
+			return nil
+		}
+		if status := statusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+			return err
+		}
+		public := f.told(r, err)
+		stream.Later(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
+		return nil
+	}
+}
+
 // writeError answers with err in the one shape.
-func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	public := s.told(r, err)
+func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	public := f.told(r, err)
 	status := statusOf(public.Code)
 	header := w.Header()
 	header.Del(headerETag)

@@ -19,7 +19,7 @@ type Route struct {
 
 // Routes returns the route table.
 func (s *Server) Routes() (routes []Route) {
-	for _, r := range s.routes() {
+	for _, r := range s.routes {
 		routes = append(routes, Route{r.Method, r.Pattern, r.Roles})
 	}
 	return routes
@@ -42,7 +42,7 @@ var (
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
-	doc, err := s.openAPI()
+	doc, err := s.documents.openAPI()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, rem
 
 // ShowsHistory tells whether a route is an auditors' one.
 func ShowsHistory(s *Server, method, pattern string) bool {
-	return slices.ContainsFunc(s.routes(), func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
+	return slices.ContainsFunc(s.routes, func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
 }
 
 // SaysOf is what the page of a sign-in says of what was connected, and whether it loads again by itself.
@@ -92,4 +92,4 @@ func SaysOf(view connect.View) (says []string, again bool) {
 }
 
 // BoundExports has exports end after fewer entries than [maxExport].
-func BoundExports(s *Server, entries int) { s.maxExport = entries }
+func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }

@@ -3,13 +3,11 @@ package api
 import (
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -156,21 +154,16 @@ func (d Deps) validate() error {
 // Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.
 type Server struct {
 	deps       Deps
-	metrics    *requestMetrics
-	mux        *chi.Mux
-	socketIO   *stream.SocketIO
-	limits     *rateLimits
 	doorkeeper *doorkeeper
-	tickets    cipher.AEAD // seals tickets of streams
+	faults     *faults
+	routes     []Operation
 	paths      pathFolder
-	maxExport  int
+	mux        *chi.Mux
+	socketIO   *stream.SocketIO // nil: there are no streams
+	documents  *documents
 
 	closing <-chan struct{} // closed by close: progress of rebuilds ends
 	close   func()
-
-	// The documents are read once, when they are first asked for: routes do not change.
-	openAPI, asyncAPI func() (document, error)
-	docs              func() ([]byte, error) // the page
 }
 
 // Handler makes the HTTP layer. Its callers are those that a middleware has left with [WithPrincipal], else those
@@ -184,25 +177,29 @@ func Handler(deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
-	closing, stop := context.WithCancel(context.Background())
-	s := &Server{
-		deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), doorkeeper: newDoorkeeper(deps),
-		closing: closing.Done(), close: stop, maxExport: maxExport,
-	}
-	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
-		return nil, err
-	}
+	s := newServer(deps)
 	if deps.Streams != nil {
-		if s.socketIO, err = stream.NewSocketIO(deps.Streams, s.socketListener); err != nil {
+		listening, err := newStreams(deps, s.doorkeeper)
+		if err != nil {
 			return nil, err
 		}
+		s.socketIO, s.routes = listening.socketIO, append(s.routes, listening.routes()...)
 	}
-	routes := s.routes()
-	s.paths = newPathFolder(routes)
-	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
-	s.docs = sync.OnceValues(s.docsRendered)
-	s.mux, err = s.router(routes)
+	s.documents.served(s.routes)
+	s.paths = newPathFolder(s.routes)
+	s.mux, err = s.router(&accessLog{metrics, deps.Logger, deps.Now})
 	return s, err
+}
+
+// newServer has every route but those of streams.
+func newServer(deps Deps) *Server {
+	closing, stop := context.WithCancel(context.Background())
+	s := &Server{
+		deps: deps, doorkeeper: newDoorkeeper(deps), faults: &faults{deps.Passes, deps.Logger}, closing: closing.Done(), close: stop,
+		documents: &documents{atRoot: deps.Config.AnalyticsAtRoot, streams: deps.Streams != nil},
+	}
+	s.routes = s.table()
+	return s
 }
 
 // ServeHTTP implements [http.Handler].

@@ -16,19 +16,16 @@ type MainAppDeps struct {
 	Tokens   collect.HandOverTokens
 }
 
-func (s *Server) mainAppRoutes() []Operation {
-	if s.deps.MainApp == nil {
-		return nil
-	}
+func (m *MainAppDeps) routes() []Operation {
 	mainApp := []Role{RoleMainApp}
 	return []Operation{
 		{
 			http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
-			answering(nothing, s.postPlatform).accepting(reflect.TypeFor[registrationBody]()),
+			answering(nothing, m.postPlatform).accepting(reflect.TypeFor[registrationBody]()),
 		},
 		{
 			http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
-			answering(idOf(paramConnectionID), s.putTokens).accepting(reflect.TypeFor[tokensBody]()),
+			answering(idOf(paramConnectionID), m.putTokens).accepting(reflect.TypeFor[tokensBody]()),
 		},
 	}
 }
@@ -47,7 +44,7 @@ type registrationBody struct {
 	Connected bool `json:"connected,omitempty"`
 }
 
-func (s *Server) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
+func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
 	body, bad, err := readBody(r, registrationBody{Connected: true}, "is not known here", malformedMember)
 	if err != nil {
 		return done, err
@@ -64,7 +61,7 @@ func (s *Server) postPlatform(r *http.Request, _ none) (done connect.Registered,
 	if err := bad.Err(); err != nil {
 		return done, err
 	}
-	return s.deps.MainApp.Register.Register(r.Context(), reg)
+	return m.Register.Register(r.Context(), reg)
 }
 
 // tokensBody is what a platform gave to the application that signed the person in. It is never logged or returned.
@@ -79,7 +76,7 @@ type tokensBody struct {
 	InstagramLogin *bool `json:"instagram_login,omitempty"`
 }
 
-func (s *Server) putTokens(r *http.Request, connection int64) (done collect.HandedOver, err error) {
+func (m *MainAppDeps) putTokens(r *http.Request, connection int64) (done collect.HandedOver, err error) {
 	members, err := readObject(r)
 	if err != nil {
 		return done, err
@@ -92,5 +89,5 @@ func (s *Server) putTokens(r *http.Request, connection int64) (done collect.Hand
 	if err := bad.Err(); err != nil {
 		return done, err
 	}
-	return s.deps.MainApp.Tokens.HandOver(r.Context(), connection, given)
+	return m.Tokens.HandOver(r.Context(), connection, given)
 }

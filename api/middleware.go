@@ -25,9 +25,8 @@ const (
 
 // bounded gives a request some time as a whole: for its answer to be found, and for that to be taken. [boundBodies] bounds
 // its body. Streams and exports are not wrapped; they bound each piece.
-func (s *Server) bounded(next http.Handler) http.Handler {
+func bounded(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limit := s.deps.Config.RequestTimeout
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		control := http.NewResponseController(w)
@@ -60,7 +59,7 @@ func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 }
 
 // recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.
-func (s *Server) recoverer(next http.Handler) http.Handler {
+func (f *faults) recoverer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { //nolint:contextcheck // r carries it
 			fault := recover()
@@ -70,10 +69,10 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 			if fault == http.ErrAbortHandler { //nolint:errorlint // a value of recover, and net/http compares so too
 				panic(fault) // the library's own way to drop a connection
 			}
-			s.deps.Logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
+			f.logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
 				"panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() == 0 && r.Header.Get("Upgrade") == "" {
-				s.writeError(w, r, fmt.Errorf("panic: %v", fault))
+				f.writeError(w, r, fmt.Errorf("panic: %v", fault))
 			}
 		}()
 		next.ServeHTTP(w, r)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -96,7 +95,7 @@ func (s *Server) endpoint(of Operation) endpointFunc {
 		}
 	}
 	if of.Pattern == patternNotices || of.Pattern == patternLive {
-		return s.reconnecting(serve)
+		return s.faults.reconnecting(serve)
 	}
 	if of.Body == nil || of.BodyMedia != "" {
 		return serve
@@ -115,13 +114,14 @@ type Description struct {
 
 // Describe returns the description. It serves no request.
 func Describe() Description {
-	s := &Server{deps: Deps{
+	s := newServer(Deps{
 		Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: &platforms.Set{}}}, MainApp: &MainAppDeps{},
-		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
-	}}
-	return Description{Operations: s.routes(), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody]()}
+		Metrics: http.NotFoundHandler(),
+	})
+	s.close()
+	return Description{Operations: append(s.routes, (&streams{}).routes()...), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody]()}
 }
 
 // Refusal returns an error as a caller reads it: its status, and the body in both shapes.

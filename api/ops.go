@@ -43,11 +43,15 @@ func networks() (names []string) {
 	return names
 }
 
-func (s *Server) opsRoutes() []Operation {
-	desk := s.deps.Operators
-	if desk == nil {
-		return nil
-	}
+// operators serve what operators see and do.
+type operators struct {
+	desk       OperatorDesk
+	doorkeeper *doorkeeper
+	closing    <-chan struct{} // progress of rebuilds ends
+}
+
+func (o *operators) routes() []Operation {
+	desk := o.desk
 	row := func(method, pattern, id string, op operation) Operation {
 		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
@@ -66,28 +70,28 @@ func (s *Server) opsRoutes() []Operation {
 			acting(textOf(paramProjection), paused(domain.PauseProjection, desk.Resume))),
 		row(http.MethodGet, "generations", "getOpsGenerations", all(desk.Generations)),
 		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(desk.Rebuilds)),
-		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(textOf(paramRebuild), s.rebuild)),
-		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(textOf(paramRebuild), s.streamRebuild)},
+		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(textOf(paramRebuild), o.rebuild)),
+		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(textOf(paramRebuild), o.streamRebuild)},
 		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel",
 			acting(textOf(paramRebuild), nothingSaid(desk.CancelRebuild))),
-		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, s.parked)),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(func(*Params) string { return "" }, s.retryParked)),
-		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting((*Params).parkedID, desk.InspectParked)),
-		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting((*Params).parkedID, s.retryParked)),
-		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting((*Params).parkedID, desk.SkipParked)),
+		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(func(*Params) string { return "" }, o.retryParked)),
+		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, desk.InspectParked)),
+		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(parkedID, o.retryParked)),
+		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(parkedID, desk.SkipParked)),
 		row(http.MethodGet, "pauses", "getOpsPauses", all(desk.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
 			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
 			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Resume))),
-		row(http.MethodGet, "connections", "getOpsConnections", all(s.connections)),
+		row(http.MethodGet, "connections", "getOpsConnections", all(o.connections)),
 		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
 			acting(connection, nothingSaid(desk.ReadConnection))),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
 			acting(connection, paused(domain.PauseConnection, desk.Pause))),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
 			acting(connection, paused(domain.PauseConnection, desk.Resume))),
-		row(http.MethodGet, "actions", "getOpsActions", listing((*Params).Page, s.actions)),
+		row(http.MethodGet, "actions", "getOpsActions", listing((*Params).Page, o.actions)),
 		row(http.MethodGet, "log", "getOpsLog", all(desk.Topics)),
 	}
 }
@@ -182,7 +186,7 @@ const ParkedForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
 
 var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
 
-func (p *Params) parkedID() string {
+func parkedID(p *Params) string {
 	id, _ := p.value(paramParked)
 	if !parkedForm.MatchString(id) {
 		p.bad.Addf(paramParked.Name, "names no parked event: write <projection>-<partition>-<offset>, as the list shows it")
@@ -203,8 +207,8 @@ type parkedMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-func (s *Server) parked(r *http.Request, filter operator.ParkedFilter) (events []operator.ParkedEvent, meta parkedMeta, err error) {
-	events, err = s.deps.Operators.Parked(r.Context(), filter)
+func (o *operators) parked(r *http.Request, filter operator.ParkedFilter) (events []operator.ParkedEvent, meta parkedMeta, err error) {
+	events, err = o.desk.Parked(r.Context(), filter)
 	if len(events) == filter.Limit {
 		meta.NextCursor = events[len(events)-1].ID
 	}
@@ -212,37 +216,37 @@ func (s *Server) parked(r *http.Request, filter operator.ParkedFilter) (events [
 }
 
 // retryParked folds one parked event again; "": all of them.
-func (s *Server) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
+func (o *operators) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
 	if id == "" {
-		return s.deps.Operators.RetryParked(ctx, c, nil, reason)
+		return o.desk.RetryParked(ctx, c, nil, reason)
 	}
-	return s.deps.Operators.RetryParked(ctx, c, []string{id}, reason)
+	return o.desk.RetryParked(ctx, c, []string{id}, reason)
 }
 
 // actions lists what operators did, and what came of it. Looking here is itself not recorded.
-func (s *Server) actions(r *http.Request, page readmodels.Page) (list []operator.Action, meta readmodels.ListMeta, err error) {
-	list, meta.NextCursor, err = s.deps.Operators.Actions(r.Context(), page.Limit, page.Cursor)
+func (o *operators) actions(r *http.Request, page readmodels.Page) (list []operator.Action, meta readmodels.ListMeta, err error) {
+	list, meta.NextCursor, err = o.desk.Actions(r.Context(), page.Limit, page.Cursor)
 	return list, meta, err
 }
 
-func (s *Server) connections(ctx context.Context) ([]readmodels.ConnectionReading, error) {
-	connections, err := s.deps.Operators.Connections(ctx, readmodels.ReadingsQuery{})
+func (o *operators) connections(ctx context.Context) ([]readmodels.ConnectionReading, error) {
+	connections, err := o.desk.Connections(ctx, readmodels.ReadingsQuery{})
 	for i := range connections {
 		connections[i].HidePerson()
 	}
 	return connections, err
 }
 
-func (s *Server) rebuild(r *http.Request, id string) (operator.Rebuild, error) {
-	return s.deps.Operators.Rebuild(r.Context(), id)
+func (o *operators) rebuild(r *http.Request, id string) (operator.Rebuild, error) {
+	return o.desk.Rebuild(r.Context(), id)
 }
 
 // progressEvery is the time between two events of a rebuild's progress.
 const progressEvery = time.Second
 
 // streamRebuild tells the progress of a rebuild as Server-Sent Events, until it has ended.
-func (s *Server) streamRebuild(w http.ResponseWriter, r *http.Request, id string) error {
-	rebuild, err := s.rebuild(r, id)
+func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id string) error {
+	rebuild, err := o.rebuild(r, id)
 	if err != nil {
 		return err
 	}
@@ -263,14 +267,14 @@ func (s *Server) streamRebuild(w http.ResponseWriter, r *http.Request, id string
 		select {
 		case <-r.Context().Done():
 			return nil
-		case <-s.closing:
+		case <-o.closing:
 			return nil
 		case <-ticker.C:
 		}
-		if s.doorkeeper.admit(r.Context(), p) != nil {
+		if o.doorkeeper.admit(r.Context(), p) != nil {
 			return nil // the next opening says why
 		}
-		if rebuild, err = s.rebuild(r, id); err != nil {
+		if rebuild, err = o.rebuild(r, id); err != nil {
 			return nil // the answer has begun; a listener connects again
 		}
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,7 +13,6 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // endpointFunc answers a request, or returns an error before anything is written.
@@ -49,59 +47,50 @@ const (
 	patternAsyncAPI = "/asyncapi.json"
 )
 
-// routes is the route table; every path that is served stands here.
-func (s *Server) routes() []Operation {
-	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
-	listeners := []Role{RoleAgency, RoleClient}
+// table is the route table, but for the streams; every other path that is served stands here or where it is called.
+func (s *Server) table() []Operation {
+	deps, door, docs := s.deps, s.doorkeeper, s.documents
 	table := []Operation{
 		{http.MethodGet, "/healthz", "getHealthz", nil, operation{
 			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: plain(http.HandlerFunc(s.deps.Health.getReady)), Takes: []Param{paramFor}, Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+			serve: plain(http.HandlerFunc(deps.Health.getReady)), Takes: []Param{paramFor}, Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
-		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
-		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
-		{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: s.getDocs}},
+		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: docs.getOpenAPI}},
+		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: docs.getAsyncAPI}},
+		{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: docs.getDocs}},
 		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
 		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
-
-		{http.MethodGet, patternDashboard, "getDashboard", dashboards, operation{
-			serve: s.getDashboard, Takes: []Param{paramDashboard}, Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
-		}},
-		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
-			serve: s.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
-			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
-		}},
-		{
-			http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview",
-			[]Role{RoleAgency},
-			answering((*Params).dashboard, s.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]()),
-		},
 	}
-	table = slices.Concat(table, s.entityRoutes(), s.directoryRoutes(), s.signInRoutes(), s.auditRoutes(), s.opsRoutes(), s.connectRoutes(),
-		s.mainAppRoutes())
-	if s.deps.Metrics != nil {
-		table = append(table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
+	table = append(table, (&dashboards{deps.Dashboards, deps.DashboardCommands, door, deps.PeopleKnown}).routes()...)
+	if rows := deps.Entities; rows != nil {
+		table = append(table, (&entities{rows, deps.Analytics, deps.Pictures, door, deps.Audit != nil, deps.Operators != nil}).routes()...)
 	}
-	if s.deps.Streams != nil {
-		table = append(
-			table,
-			Operation{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
-				serve: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
-			}},
-			Operation{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
-			Operation{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
-			Operation{http.MethodGet, patternLive, "getLive", nil, operation{ // likewise
-				read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
-			}},
-			Operation{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
-				func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket)},
-		)
+	if deps.Directory != nil {
+		table = append(table, deps.Directory.routes()...)
 	}
-	for _, r := range s.analyticsRoutes() {
+	if deps.SignIns != nil {
+		table = append(table, (&agencysSignIns{deps.SignIns, deps.Entities, door}).routes()...)
+	}
+	if deps.Audit != nil {
+		table = append(table, (&audit{deps.Audit, deps.Logger}).routes()...)
+	}
+	if deps.Operators != nil {
+		table = append(table, (&operators{deps.Operators, door, s.closing}).routes()...)
+	}
+	if deps.Connect != nil {
+		table = append(table, (&connecting{deps.Connect, door, s.faults, deps.Ready, deps.PeopleKnown}).routes()...)
+	}
+	if deps.MainApp != nil {
+		table = append(table, deps.MainApp.routes()...)
+	}
+	if deps.Metrics != nil {
+		table = append(table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(deps.Metrics)}})
+	}
+	for _, r := range analyticsRoutes(door, deps.Analytics) {
 		table = append(table, Operation{r.Method, PrefixAnalytics + r.Pattern, r.ID, r.Roles, r.operation})
-		if s.deps.Config.AnalyticsAtRoot {
+		if deps.Config.AnalyticsAtRoot {
 			table = append(table, r)
 		}
 	}
@@ -135,7 +124,7 @@ func plain(h http.Handler) endpointFunc {
 	}
 }
 
-func (s *Server) router(routes []Operation) (*chi.Mux, error) {
+func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	// Compressed by Accept-Encoding, zstd or gzip. It buffers and may hold events back, so no stream goes through it.
 	types := []string{mediaJSON, mediaProblem, mediaCSV, mediaNDJSON, mediaText}
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip))
@@ -143,18 +132,19 @@ func (s *Server) router(routes []Operation) (*chi.Mux, error) {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
 	mux := chi.NewRouter()
-	bodies := func(next http.Handler) http.Handler { return boundBodies(s.deps.Config.RequestTimeout, next) }
-	mux.Use(bodies, withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), s.paths.middleware)
-	for _, r := range routes {
-		var handler http.Handler = s.handle(s.authorise(r.Roles, s.whenReady(r, s.endpoint(r))))
-		if filter := s.deps.Config.Filter; filter != nil && !isStream(r.Pattern) {
+	config := s.deps.Config
+	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
+	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
+	for _, r := range s.routes {
+		var handler http.Handler = s.faults.handle(s.doorkeeper.authorise(r.Roles, s.whenReady(r, s.endpoint(r))))
+		if filter := config.Filter; filter != nil && !isStream(r.Pattern) {
 			handler = filter(handler)
 		}
 		if !isStream(r.Pattern) && r.Pattern != patternDashboard { // whose tag is a version and stays one
 			handler = compressed(handler)
 		}
 		if !isStream(r.Pattern) && !isLong(r.Pattern) {
-			handler = s.bounded(handler)
+			handler = bounded(config.RequestTimeout, handler)
 		}
 		mux.Method(r.Method, r.Pattern, handler)
 		// HEAD would open a stream, or record and read a whole history for nothing.
@@ -162,10 +152,10 @@ func (s *Server) router(routes []Operation) (*chi.Mux, error) {
 			mux.Method(http.MethodHead, r.Pattern, handler) // net/http leaves the body out
 		}
 	}
-	mux.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
+	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error {
 		return errNothingHere
 	}))
-	mux.MethodNotAllowed(s.handle(func(w http.ResponseWriter, r *http.Request) error {
+	mux.MethodNotAllowed(s.faults.handle(func(w http.ResponseWriter, r *http.Request) error {
 		allowed := s.allowedMethods(r)
 		w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
 		if r.Method == http.MethodOptions {
@@ -176,14 +166,6 @@ func (s *Server) router(routes []Operation) (*chi.Mux, error) {
 			clip(r.Method), strings.Join(allowed, " or "))
 	}))
 	return mux, nil
-}
-
-func (s *Server) handle(endpoint endpointFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := endpoint(w, r); err != nil {
-			s.writeError(w, r, err)
-		}
-	}
 }
 
 func (s *Server) allowedMethods(r *http.Request) []string {

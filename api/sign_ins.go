@@ -39,10 +39,14 @@ var paramSession = Param{
 	Name: "session", Kind: KindText, Text: "The id of a session, as GET /api/users/{userId}/sessions answers it.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
 }
 
-func (s *Server) signInRoutes() []Operation {
-	if s.deps.SignIns == nil {
-		return nil
-	}
+// agencysSignIns serve what an agency's staff sees and does of its people's sign-ins.
+type agencysSignIns struct {
+	signIns    SignIns
+	rows       *readmodels.Entities
+	doorkeeper *doorkeeper
+}
+
+func (s *agencysSignIns) routes() []Operation {
 	const user = "/api/users/{userId}"
 	staff := []Role{RoleAgency}
 	link := answering(parseUserID, s.postSignInLink).accepting(reflect.TypeFor[signInLinkBody]())
@@ -55,12 +59,12 @@ func (s *Server) signInRoutes() []Operation {
 }
 
 // agencysUser is a user of the caller's agency or of one of its clients.
-func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
-	scope, err := s.scope(ctx, readmodels.Narrowing{})
+func (s *agencysSignIns) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
+	scope, err := s.doorkeeper.scope(ctx, readmodels.Narrowing{})
 	if err != nil {
 		return readmodels.User{}, err
 	}
-	return s.deps.Entities.User(ctx, scope, readmodels.UsersQuery{}, id)
+	return s.rows.User(ctx, scope, readmodels.UsersQuery{}, id)
 }
 
 type sessionOfUser struct{ user, session string }
@@ -72,15 +76,15 @@ func parseSession(p *Params) sessionOfUser {
 }
 
 // sessions answers where a user is signed in, after the named session, if one is named, has ended.
-func (s *Server) sessions(r *http.Request, named sessionOfUser) ([]SignInSession, error) {
+func (s *agencysSignIns) sessions(r *http.Request, named sessionOfUser) ([]SignInSession, error) {
 	of, err := s.agencysUser(r.Context(), named.user)
 	if err == nil && named.session != "" {
-		err = s.deps.SignIns.EndSession(r.Context(), of, named.session)
+		err = s.signIns.EndSession(r.Context(), of, named.session)
 	}
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.deps.SignIns.Sessions(r.Context(), of)
+	list, err := s.signIns.Sessions(r.Context(), of)
 	return append([]SignInSession{}, list...), err
 }
 
@@ -113,7 +117,7 @@ type signInLinkBody struct {
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
-func (s *Server) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
+func (s *agencysSignIns) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
 	user, err := s.agencysUser(r.Context(), id)
 	if err != nil {
 		return made, err
@@ -130,5 +134,5 @@ func (s *Server) postSignInLink(r *http.Request, id string) (made SignInLink, er
 	if err != nil {
 		return made, domain.InvalidField("valid_for", err.Error())
 	}
-	return s.deps.SignIns.MakeLink(r.Context(), caller(r, RoleAgency), user, validFor)
+	return s.signIns.MakeLink(r.Context(), caller(r, RoleAgency), user, validFor)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -16,9 +17,45 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// streams serve notices and live updates.
+type streams struct {
+	hub        *stream.Hub
+	socketIO   *stream.SocketIO
+	doorkeeper *doorkeeper
+	tickets    cipher.AEAD // seals tickets
+	ready      func() error
+	now        func() time.Time
+}
+
+func newStreams(d Deps, door *doorkeeper) (*streams, error) {
+	tickets, err := newTicketSeal(d.TicketKey)
+	if err != nil {
+		return nil, err
+	}
+	s := &streams{hub: d.Streams, doorkeeper: door, tickets: tickets, ready: d.Ready, now: d.Now}
+	s.socketIO, err = stream.NewSocketIO(d.Streams, s.socketListener)
+	return s, err
+}
+
+func (s *streams) routes() []Operation {
+	listeners := []Role{RoleAgency, RoleClient}
+	return []Operation{
+		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
+			serve: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
+		}},
+		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
+		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
+		{http.MethodGet, patternLive, "getLive", nil, operation{ // likewise
+			read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
+		}},
+		{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
+			func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket)},
+	}
+}
+
 // getNotices streams the caller's own notices as Server-Sent Events. The caller is proven by a token
 // or by ?ticket=.
-func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
+func (s *streams) getNotices(w http.ResponseWriter, r *http.Request) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
 		return err
@@ -28,18 +65,18 @@ func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	listener.Ticket = ticketID
-	return s.deps.Streams.ServeNotices(w, r, listener)
+	return s.hub.ServeNotices(w, r, listener)
 }
 
 // noticeListener is the listener that a caller may be: itself, at its agency.
-func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
+func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return stream.Listener{}, errWrongRole
 	}
-	if err := s.deps.Streams.Ready(); err != nil {
+	if err := s.hub.Ready(); err != nil {
 		return stream.Listener{}, err
 	}
-	parent, err := s.parentOf(ctx, p)
+	parent, err := s.doorkeeper.parentOf(ctx, p)
 	if err != nil {
 		return stream.Listener{}, err
 	}
@@ -51,16 +88,16 @@ func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listen
 
 // socketListener proves the caller of a Socket.IO connection: by the token of its auth payload,
 // else as any other request (Bearer header, or a middleware of the main application).
-func (s *Server) socketListener(r *http.Request, token string) (stream.Listener, error) {
+func (s *streams) socketListener(r *http.Request, token string) (stream.Listener, error) {
 	if token != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	p, err := s.principal(r)
+	p, err := s.doorkeeper.principal(r)
 	if err != nil {
 		return stream.Listener{}, err
 	}
-	if err := s.limits.take(http.Header{}, p); err != nil {
+	if err := s.doorkeeper.limits.take(http.Header{}, p); err != nil {
 		return stream.Listener{}, err
 	}
 	return s.noticeListener(r.Context(), p)
@@ -68,9 +105,9 @@ func (s *Server) socketListener(r *http.Request, token string) (stream.Listener,
 
 // serveSocketIO serves a request of Socket.IO. Each poll and upgrade of a connection counts as a request of its user, as its
 // opening does; before it is opened nobody knows whose it is, and it is cut when that takes too long.
-func (s *Server) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
+func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	if who, known := s.socketIO.Listener(r); known {
-		if err := s.limits.take(w.Header(), Principal{UserID: who.UserID, AccountID: who.AccountID}); err != nil {
+		if err := s.doorkeeper.limits.take(w.Header(), Principal{UserID: who.UserID, AccountID: who.AccountID}); err != nil {
 			return err
 		}
 	}
@@ -80,7 +117,7 @@ func (s *Server) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 
 // getLive streams which figures of the caller's accounts changed. The caller is proven by a token or by
 // ?ticket=; ?account= and ?dashboard= narrow as they do elsewhere.
-func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
+func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
 		return err
@@ -88,30 +125,50 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params)
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return errWrongRole
 	}
-	narrow := params.narrowing()
+	narrow := narrowingOf(params)
 	if err := params.Err(); err != nil {
 		return err
 	}
-	parent, err := s.parentOf(r.Context(), p)
+	parent, err := s.doorkeeper.parentOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
-	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
+	return s.hub.ServeFigures(w, r, stream.Listener{
 		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p), Ticket: ticketID,
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }
 
 // liveAccounts are the accounts that a listener may see now; nil: all of its agency.
-func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
-	if err := s.deps.Ready(); err != nil {
+func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
+	if err := s.ready(); err != nil {
 		return nil, err
 	}
 	if err := s.doorkeeper.admit(ctx, p); err != nil {
 		return nil, err
 	}
-	scope, err := s.scope(WithPrincipal(ctx, p), narrow)
+	scope, err := s.doorkeeper.scope(WithPrincipal(ctx, p), narrow)
 	return scope.Accounts, err
+}
+
+// streamPrincipal proves the caller of the stream of a route, whose opening counts as a request, and names the ticket
+// that it came with; "": it came with a token.
+func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
+	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
+		var t ticket
+		if t, err = openTicket(s.tickets, text, pattern, r, s.now()); err != nil {
+			return Principal{}, "", err
+		}
+		ticketID = t.ID
+		p, err = s.doorkeeper.admitted(r.Context(), t.principal())
+	} else {
+		p, err = s.doorkeeper.principal(r)
+	}
+	recordUser(r.Context(), p.UserID) // also of one who is refused
+	if err != nil {
+		return Principal{}, "", err
+	}
+	return p, ticketID, s.doorkeeper.limits.take(w.Header(), p)
 }
 
 const (
@@ -123,9 +180,9 @@ const (
 )
 
 // believedUntil is when the streams of a caller end.
-func (s *Server) believedUntil(p Principal) time.Time {
+func (s *streams) believedUntil(p Principal) time.Time {
 	if p.ExpiresAt.IsZero() {
-		return s.deps.Now().Add(beliefLife)
+		return s.now().Add(beliefLife)
 	}
 	return p.ExpiresAt
 }
@@ -139,9 +196,9 @@ type ticketBody struct {
 
 // postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send
 // headers; a token there would end up in logs.
-func (s *Server) postTicket(r *http.Request, path string) (ticketBody, error) {
+func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	p, _ := PrincipalFrom(r.Context())
-	now := s.deps.Now()
+	now := s.now()
 	t := ticket{
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),

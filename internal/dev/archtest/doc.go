@@ -1,6 +1,6 @@
 // Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// It checks the imports that the design forbids and what may lie at the root. It reads every file that
+// It checks the imports that the design forbids, what may lie at the root, and how wide types are. It reads every file that
 // is not a test, whatever its build tags; tests may import anything.
 //
 // # Non-obvious

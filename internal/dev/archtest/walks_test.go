@@ -26,7 +26,7 @@ const longestWalk = 12
 
 var walks = []walk{
 	{"a PUT, from the route to the log", []string{
-		"api.Server.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
+		"api.dashboards.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
 		"commands.Dashboards.attempt", "commands.Dashboards.consider", "commands.Dashboards.load", "domain.DecideUpdate",
 		"commands.Dashboards.draft", "internal/eventlog.Log.Append", "internal/eventlog.producer.publish",
 	}},

@@ -1,0 +1,153 @@
+package archtest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The bounds of a type: what is more is another type, or a plain function with explicit inputs.
+const (
+	MaxMethods = 40
+	MaxFiles   = 6
+)
+
+// Type is a type of the module with its methods.
+type Type struct {
+	Name    string   // folder.Name
+	Methods []string // of its own, in their order
+	Files   []string // that hold them
+
+	embeds []string // the types that it embeds, as folder.Name
+	seam   bool     // an interface with methods, or a struct of functions
+}
+
+// Types reads the types of all Go files below root that are no tests, in the order of their names.
+func Types(root, module string) ([]Type, error) {
+	found := map[string]*Type{}
+	err := walkFiles(root, func(name string) error {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		readTypes(found, file, filepath.ToSlash(relative), module)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read types below %s: %w", root, err)
+	}
+	types := make([]Type, 0, len(found))
+	for _, t := range found {
+		types = append(types, *t)
+	}
+	slices.SortFunc(types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
+	return types, nil
+}
+
+func readTypes(found map[string]*Type, file *ast.File, name, module string) {
+	named := func(expr ast.Expr) string { return typeName(expr, file, path.Dir(name), module) }
+	at := func(of string) *Type {
+		if found[of] == nil {
+			found[of] = &Type{Name: of}
+		}
+		return found[of]
+	}
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			if decl.Recv == nil {
+				continue
+			}
+			t := at(named(decl.Recv.List[0].Type))
+			t.Methods = append(t.Methods, decl.Name.Name)
+			if !slices.Contains(t.Files, name) {
+				t.Files = append(t.Files, name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				if spec, ok := spec.(*ast.TypeSpec); ok {
+					at(named(spec.Name)).read(spec.Type, named)
+				}
+			}
+		}
+	}
+}
+
+// read notes what a type is made of.
+func (t *Type) read(expr ast.Expr, named func(ast.Expr) string) {
+	var fields *ast.FieldList
+	switch expr := expr.(type) {
+	case *ast.InterfaceType:
+		fields = expr.Methods
+	case *ast.StructType:
+		fields = expr.Fields
+	default:
+		return
+	}
+	var functions []string
+	onlyThese := true
+	for _, field := range fields.List {
+		if len(field.Names) == 0 {
+			t.embeds = append(t.embeds, named(field.Type))
+			onlyThese = false
+			continue
+		}
+		_, function := field.Type.(*ast.FuncType)
+		onlyThese = onlyThese && function
+		for _, name := range field.Names {
+			functions = append(functions, name.Name)
+		}
+	}
+	if _, is := expr.(*ast.InterfaceType); is {
+		t.Methods, t.seam = functions, len(functions) > 0
+		return
+	}
+	t.seam = onlyThese && len(functions) > 1
+}
+
+// typeName is the name of a type of the module as folder.Name; "" for others.
+func typeName(expr ast.Expr, file *ast.File, folder, module string) string {
+	switch expr := expr.(type) {
+	case *ast.Ident:
+		return folder + "." + expr.Name
+	case *ast.StarExpr:
+		return typeName(expr.X, file, folder, module)
+	case *ast.IndexExpr:
+		return typeName(expr.X, file, folder, module)
+	case *ast.IndexListExpr:
+		return typeName(expr.X, file, folder, module)
+	case *ast.SelectorExpr:
+		from, _ := expr.X.(*ast.Ident)
+		for _, spec := range file.Imports {
+			imported, ofModule := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module+"/")
+			if from != nil && ofModule && (spec.Name == nil && path.Base(imported) == from.Name || spec.Name != nil && spec.Name.Name == from.Name) {
+				return imported + "." + expr.Sel.Name
+			}
+		}
+	}
+	return ""
+}
+
+// Wide returns a sentence for each type that is beyond the bounds.
+func Wide(types []Type) []string {
+	var wide []string
+	for _, t := range types {
+		if !t.seam && (len(t.Methods) > MaxMethods || len(t.Files) > MaxFiles) {
+			wide = append(wide, fmt.Sprintf("%s has %d methods in %d files: a type has at most %d, in at most %d",
+				t.Name, len(t.Methods), len(t.Files), MaxMethods, MaxFiles))
+		}
+	}
+	return wide
+}

@@ -1,0 +1,77 @@
+package archtest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/archtest"
+)
+
+// stillWide are the types that are yet to be narrowed. The list only shrinks.
+var stillWide = []string{
+	"api/console.visit", "commands/collect.Collector", "commands/connect.Connect", "internal/assembly.Service", "internal/desk.Desk",
+	"internal/dev/bench.bench", "internal/dev/demo.World", "internal/dev/simulator.Server", "internal/dev/simulator.request",
+	"internal/eventlog.cluster", "projections.Engine", "projections.session", "projections.work", "projections/projectors.postFold",
+	"readmodels.History", "readmodels/analytics.Analytics", "readmodels/analytics.accountFigures", "readmodels/analytics.queryContext",
+}
+
+func TestTypesAreNarrow(t *testing.T) {
+	t.Parallel()
+	types, err := archtest.Types(root(t), module)
+	require.NoError(t, err)
+	require.Greater(t, len(types), 500)
+	var names []string
+	for _, sentence := range archtest.Wide(types) {
+		name, _, _ := strings.Cut(sentence, " ")
+		names = append(names, name)
+		require.Contains(t, stillWide, name, sentence)
+	}
+	for _, name := range stillWide {
+		require.Contains(t, names, name, "it is narrow: take it out of stillWide")
+	}
+}
+
+// plantTypes writes Go files into a module of their own and returns its types.
+func plantTypes(t *testing.T, files map[string]string) []archtest.Type {
+	t.Helper()
+	dir := t.TempDir()
+	for name, source := range files {
+		name = filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o750))
+		require.NoError(t, os.WriteFile(name, []byte("package p\n"+source), 0o600))
+	}
+	types, err := archtest.Types(dir, module)
+	require.NoError(t, err)
+	return types
+}
+
+func TestAWideTypeIsFound(t *testing.T) {
+	t.Parallel()
+	methods := func(receiver string, from, to int) (source string) {
+		for i := from; i < to; i++ {
+			source += fmt.Sprintf("func (%s) m%d() {}\n", receiver, i)
+		}
+		return source
+	}
+	spread := func(files int) map[string]string {
+		planted := map[string]string{"a/t.go": "type t[K, V any] struct{}\n"}
+		for i := range files {
+			planted[fmt.Sprintf("a/f%d.go", i)] = methods("x *t[K, V]", i, i+1)
+		}
+		return planted
+	}
+	require.Empty(t, archtest.Wide(plantTypes(t, map[string]string{"a/t.go": "type t int\n" + methods("t", 0, archtest.MaxMethods)})))
+	require.Equal(t, []string{"a.t has 41 methods in 1 files: a type has at most 40, in at most 6"},
+		archtest.Wide(plantTypes(t, map[string]string{"a/t.go": "type t int\n" + methods("t", 0, archtest.MaxMethods+1)})))
+	require.Empty(t, archtest.Wide(plantTypes(t, spread(archtest.MaxFiles))))
+	require.Equal(t, []string{"a.t has 7 methods in 7 files: a type has at most 40, in at most 6"},
+		archtest.Wide(plantTypes(t, spread(archtest.MaxFiles+1))))
+	require.Empty(t, archtest.Wide(plantTypes(t, map[string]string{
+		"a/t.go": "type t int\n" + methods("t", 0, 30), "b/t.go": "type t int\n" + methods("t", 0, 30), "a/t_test.go": methods("t", 30, 60),
+	})), "types of two packages, and what only tests have")
+}
