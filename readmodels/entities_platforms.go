@@ -126,7 +126,7 @@ const platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then coalesce(` + endedAtPlatform + `, '')
+		       case when not s.connected then coalesce(` + EndedAtPlatform + `, '')
 		            when ` + awaitsSignIn + ` then st.reason
 		            else coalesce(` + Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),

@@ -40,11 +40,17 @@ const (
 	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `' end`
 	// NoSubscriptionRuns is what it says then.
 	NoSubscriptionRuns = "No subscription runs, and without one nothing is read."
-	// endedAtPlatform says of an account that is not connected that its person removed our app at
+	// EndedAtPlatform says of an account that is not connected that its person removed our app at
 	// the platform, or asked it to have them erased, and was erased with the connection; null:
 	// neither. A sentence.
-	endedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
+	EndedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
 	    and o.actor = '` + domain.ActorMeta + `' and c.id is null and ` + awaitsSignIn + `)`
+)
+
+// What [NotConnected] says.
+const (
+	NotConnectedHere  = "It is not connected here any more. Connect it again to have it read."
+	NotConnectedThere = "It is not connected in the main application."
 )
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a
@@ -54,7 +60,7 @@ const (
 // connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
 	if domain.Computed(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
-		return "It is not connected here any more. Connect it again to have it read."
+		return NotConnectedHere
 	}
-	return "It is not connected in the main application."
+	return NotConnectedThere
 }

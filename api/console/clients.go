@@ -136,12 +136,14 @@ func needsYou(v *visit) (all []concern, err error) {
 			missing = append(missing, concern{name + ": nothing is read any more", why, clientPath(board.SubAccountID, "connections")})
 			continue
 		}
-		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { return s.Status == analytics.SourceDisconnected }) // somebody meant it
+		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // someone here or in the main application meant it
+			return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
+		})
 		for _, s := range analytics.Gravest(ofClient) {
 			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
 			case says == "":
-			case gravest == analytics.SourceReconnect:
+			case gravest == analytics.SourceReconnect, gravest == analytics.SourceDisconnected:
 				all = append(all, concern{name + ": connect " + at + " again", says, clientPath(board.SubAccountID, "connections")})
 			case gravest == analytics.SourcePartial:
 				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})
@@ -153,14 +155,14 @@ func needsYou(v *visit) (all []concern, err error) {
 	return append(append(all, unseen...), missing...), nil
 }
 
-// whyUnread says why no account of a client is read. It is empty if some are read, if the client has none, and if a
-// sign-in is awaited.
+// whyUnread says why no account of a client is read. It is empty if some are read, if the client has none, if a sign-in is awaited, and
+// if no subscription runs: that is decided in the main application.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
 		switch {
 		case s.Status == analytics.SourceDisconnected:
 			why = cmp.Or(why, "None of its pages and profiles is connected any more. The page of its connections says why.")
-		case s.Paused == "":
+		case s.Paused == "", s.Paused == readmodels.NoSubscriptionRuns:
 			return ""
 		default:
 			why = s.Paused

@@ -71,6 +71,7 @@ func TestClientsStandAsRows(t *testing.T) {
 		Reason: "OAuth error 65601: the token was revoked",
 	}, {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
+		Reason: readmodels.NotConnectedHere,
 	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
@@ -86,11 +87,15 @@ func TestClientsStandAsRows(t *testing.T) {
 
 	// A client of whom nothing is read any more is among them, with why, and once.
 	source := func(client string, status analytics.SourceStatus, paused string) analytics.Source {
-		return analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
+		s := analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
+		if status == analytics.SourceDisconnected {
+			s.Reason = readmodels.NotConnectedThere
+		}
+		return s
 	}
-	const unpaid = "No subscription runs, and without one nothing is read."
+	const paused = "An operator has paused it. Ask the operator of this service."
 	for why, sources := range map[string][]analytics.Source{
-		unpaid: {source(bakery, analytics.SourceOK, unpaid), source(bakery, analytics.SourcePartial, unpaid), source(bakery, analytics.SourceDisconnected, "")},
+		paused: {source(bakery, analytics.SourceOK, paused), source(bakery, analytics.SourcePartial, paused), source(bakery, analytics.SourceDisconnected, "")},
 		"None of its pages and profiles is connected any more.": {source(bakery, analytics.SourceDisconnected, "")},
 		"": {source(bakery, analytics.SourceDisconnected, ""), source(bakery, analytics.SourceOK, "")},
 	} {
@@ -101,6 +106,23 @@ func TestClientsStandAsRows(t *testing.T) {
 		require.NotContains(t, home.Body.String(), "figures are missing")
 		require.NotContains(t, home.Body.String(), "Old Mill: ")
 	}
+
+	// Subscriptions are the main application's: no one can do anything here.
+	unpaid := []analytics.Source{
+		source(bakery, analytics.SourceNeverRead, readmodels.NoSubscriptionRuns), source(bakery, analytics.SourcePartial, readmodels.NoSubscriptionRuns),
+	}
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: unpaid})
+	unread := b.get("/console").Body.String()
+	require.Contains(t, unread, "Harbour Bakery: no one can open the board")
+	require.NotContains(t, unread, "Harbour Bakery: nothing is read any more")
+	require.NotContains(t, unread, "figures are missing")
+
+	// Someone must sign in again where a person removed our app at the platform, and not where someone disconnected the page.
+	removed := source(bakery, analytics.SourceDisconnected, "")
+	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
+	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", "Someone removed our app at Facebook.")
 
 	later := b.get("/console?q=mill&cursor=c")
 	later.says(http.StatusOK, `value="mill"`)
@@ -145,13 +167,15 @@ func TestFiguresOfAClient(t *testing.T) {
 
 	// The range that is compared is named, and a range says why it is empty or not compared as a whole.
 	compared := followers(1000)
-	compared.Total.PreviousSeries = followers(900, 950).Total.Series
+	compared.Total.PreviousSeries = followers(900, nil, 950).Total.Series
+	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 3, 2
 	const ahead = "2026-09-28/2026-12-01"
 	s.answer("GET /auth/getPostsTotalEngagements/"+ahead+"/all", analytics.PostsTotalEngagements{}, analytics.Meta{From: s.now.Add(time.Hour)})
 	s.answer("GET /auth/getPostsViews/"+ahead+"/all", analytics.PostsViews{}, analytics.Meta{})
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
-	open.says(http.StatusOK, "Compared with 28 September 2026 to 29 September 2026", "This range is not over: its figures still change, and only its days so far are",
+	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
+		"Of the period compared with, 2 of 3 days are known; at most 2 of 3 accounts were read on a day.", "This range is not over: its figures still change, and only its days so far are",
 		"This range has not begun. Choose an earlier one.", "Nothing was read in this range. See below why figures are missing.")
 	require.NotContains(t, page.Body.String(), "This range is not over", "it ends today")
 
@@ -302,14 +326,19 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 		s.answer("GET "+at, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources})
 	}
 	const ok, partial, unsupported = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported
+	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
 	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
-		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", domain.MissingFigure{Name: "reach", Reason: "unsupported"}),
+		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", uncounted),
+		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). Of impressions, 3 of 24 days were read.", uncounted),
+		of(domain.TikTok, 6, partial, "Its newest reading lacks impressions (permission), reach (unsupported).",
+			domain.MissingFigure{Name: "impressions", Reason: "permission"}, uncounted),
 		of(domain.Instagram, 8, partial, "Of impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
 		of(domain.Instagram, 8, partial, "Of views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."))
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">Of impressions, 20 of 24 days were read. Of views, 22 of 24 days were read.<", ">It was late.<")
+	page.says(http.StatusOK, ">Of impressions, 20 of 24 days were read. Of views, 22 of 24 days were read.<", ">It was late.<",
+		">Of impressions, 3 of 24 days were read.<", ">Its newest reading lacks impressions (permission).<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
@@ -423,7 +452,9 @@ func TestFiguresSayWhatIsNotRead(t *testing.T) {
 
 	meta.Sources[0].Status, meta.Sources[0].Reason = analytics.SourcePartial, "It was not read on 30 September."
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, `<span class="badge warn">partial</span>`, "It was not read on 30 September.")
+	both := b.get("/console/clients/" + bakery + "/figures")
+	both.says(http.StatusOK, badge, ">An operator has paused it. It was not read on 30 September.<")
+	require.NotContains(t, both.Body.String(), ">partial<", "one badge says how an account is, the sentences behind it why")
 
 	meta.Sources = meta.Sources[:1]
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)

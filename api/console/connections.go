@@ -49,6 +49,13 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		return nil, err
 	}
 	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms(), Fault: fault}
+	page := func(p readmodels.ConnectedPlatform) domain.PageRef {
+		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}
+	}
+	connected := map[domain.PageRef]bool{}
+	for _, p := range list {
+		connected[page(p)] = connected[page(p)] || p.State != readmodels.PlatformDisconnected
+	}
 	for _, p := range list {
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", connect.Shown(p.Platform))
 		if p.State == readmodels.PlatformDisconnected {
@@ -58,6 +65,9 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
+		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // as another row
+			c.Again = false
+		}
 		c.Ends = domain.Computed(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
 		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
 		shown.Connected = append(shown.Connected, c)
@@ -83,6 +93,8 @@ func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
 		return network + " does not let us in any more. Someone must sign in there again."
+	case analytics.SourceDisconnected:
+		return "Someone removed our app at " + network + ". Someone must sign in there again."
 	case analytics.SourceNeverRead:
 		return "Nothing was read from " + network + " yet. See how its connection is."
 	case analytics.SourcePartial:

@@ -52,6 +52,10 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	gone := b.get(linked)
 	gone.says(http.StatusOK, "</span> The person removed our app at Facebook.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
+	require.Contains(t, gone.Body.String(), "Connect again")
+	twice := readmodels.ConnectedPlatform{State: readmodels.PlatformOK}
+	s.answer("GET /api/platforms", append(all, twice), nil)
+	require.NotContains(t, b.get(linked).Body.String(), "Connect again", "the page is connected as another row of the directory")
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)

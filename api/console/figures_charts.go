@@ -33,9 +33,12 @@ func putFollowers(v *visit, f figures, shown *figuresView, data analytics.Accoun
 	tile := f.tile(figureNames["followers"], data.Total.Followers, part)
 	tile.Part = part
 	shown.Numbers = append(shown.Numbers, tile)
-	series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
-	markJoined(series[0].Points, data.Total.Series)
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
+	c := chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers"}
+	c = withSeries(c, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
+		return d.Day, d.Followers, d.AccountsRead
+	})
+	markJoined(c.Series[0].Points, data.Total.Series)
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
 }
 
 // partOf says that followers are not those of all accounts; "" if they are, and if no account was read.
@@ -63,19 +66,17 @@ func putGrowth(v *visit, f figures, shown *figuresView, data analytics.AccountNe
 		note = "Pages connected in this range count from their first reading."
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
-	}))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) { return d.Day, d.Net, d.AccountsRead })))
 }
 
 func putEngagement(v *visit, f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
-	}))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64, int) { return d.Day, d.Engagement, 0 })))
 }
 
 func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
@@ -93,10 +94,9 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 		})
 		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
-	}))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) { return d.Day, d.Impressions, d.AccountsRead })))
 }
 
 func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
@@ -108,10 +108,9 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 		empty = "LinkedIn counts no video views."
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
-	}))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
 }
 
 // addSources adds what another answer of a page lacks to the page's sources. What a platform does not count is not missing: that is
@@ -119,10 +118,11 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 func addSources(sources, more []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for _, s := range more {
-		notCounted := func(m domain.MissingFigure) bool { return m.Reason == "unsupported" }
-		if s.Status == analytics.SourceUnsupported || slices.ContainsFunc(s.Missing, notCounted) {
+		reason := domain.OptionalText(s.ReasonOfCounted())
+		if s.Status == analytics.SourceUnsupported || s.Reason != "" && reason == "" {
 			continue
 		}
+		s.Reason = reason
 		at := slices.IndexFunc(sources, func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount })
 		if at < 0 {
 			sources = append(sources, s)
@@ -191,30 +191,46 @@ func (f figures) noteOf(t analytics.Total) string {
 	}
 }
 
-// two are the parts of a range, and what they are compared with.
-func two[D any](now, before []D, read func(D) (day string, value *int64)) []chart.Series {
-	all := []chart.Series{{Name: "This range", Points: points(now, read)}}
-	then := points(before, read)
-	if slices.ContainsFunc(then, func(p chart.Point) bool { return p.Value != nil }) {
-		name := "Compared with " + then[0].Label
-		if len(then) > 1 {
-			name += " to " + then[len(then)-1].Label
-		}
-		all = append(all, chart.Series{Name: name, Points: then})
+// withSeries gives a chart the parts of a range and what they are compared with. How many accounts were read is 0 where posts count.
+func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string, value *int64, accounts int)) chart.Chart {
+	points, accounts, _ := pointsOf(now, read)
+	c.Series = []chart.Series{{Name: "This range", Points: points}}
+	points, accountsBefore, known := pointsOf(before, read)
+	if known == 0 {
+		return c
 	}
-	return all
+	name := "Compared with " + points[0].Label
+	if len(points) > 1 {
+		name += " to " + points[len(points)-1].Label
+	}
+	c.Series = append(c.Series, chart.Series{Name: name, Points: points})
+	var lacks []string
+	if known < len(points) {
+		lacks = append(lacks, fmt.Sprintf("%d of %s known", known, counted(len(points), "day is", "days are")))
+	}
+	if accountsBefore < accounts {
+		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on a day", accountsBefore, counted(accounts, "account was", "accounts were")))
+	}
+	if len(lacks) > 0 {
+		c.Note = "Of the period compared with, " + strings.Join(lacks, "; ") + "."
+	}
+	return c
 }
 
-func points[D any](days []D, read func(D) (day string, value *int64)) []chart.Point {
-	all := make([]chart.Point, len(days))
-	for i, d := range days {
-		day, value := read(d)
-		all[i] = chart.Point{Label: day, Short: day, Value: value}
+// pointsOf are the parts of a period, the most accounts that were read in one, and in how many of them there is a value.
+func pointsOf[D any](days []D, read func(D) (day string, value *int64, accounts int)) (all []chart.Point, accounts, known int) {
+	for _, d := range days {
+		day, value, n := read(d)
+		p := chart.Point{Label: day, Short: day, Value: value}
 		if at, err := time.Parse(time.DateOnly, day); err == nil {
-			all[i].Label, all[i].Short, all[i].Begins = at.Format("2 January 2006"), at.Format("2 Jan"), begins(at)
+			p.Label, p.Short, p.Begins = at.Format("2 January 2006"), at.Format("2 Jan"), begins(at)
+		}
+		all, accounts = append(all, p), max(accounts, n)
+		if value != nil {
+			known++
 		}
 	}
-	return all
+	return all, accounts, known
 }
 
 func begins(day time.Time) (of chart.Begins) {

@@ -140,8 +140,7 @@ func putActivity(v *visit, f figures, shown *figuresView, data analytics.Activit
 	shown.Numbers = append(shown.Numbers, figureShown{
 		Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
 	})
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, chart.Chart{
+	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
-		Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
-	}))
+	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })))
 }

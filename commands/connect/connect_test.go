@@ -282,6 +282,30 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 	require.Contains(t, s.due(domain.Facebook), again.SocialAccount)
 }
 
+// Of a page with two rows in the directory either can be connected again; while one is connected, that one goes on.
+func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	row := func(id int64, isConnected bool) domain.DirectorySocialAccount {
+		return domain.DirectorySocialAccount{
+			ID: id, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Connected: isConnected,
+		}
+	}
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	again := facebook(north)
+	for _, c := range []struct {
+		first       bool // is the first row connected
+		asked, want int64
+	}{{false, 7, 7}, {false, 8, 8}, {true, 8, 7}} {
+		s.now = s.now.Add(time.Minute)
+		s.log.Put(t, row(7, c.first), row(8, false))
+		again.SocialAccount = c.asked
+		id, view := s.signIn(again)
+		require.True(t, view.Choice.Pages[0].Ticked, "%v", c)
+		require.Equal(t, c.want, s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID, "%v", c)
+	}
+}
+
 // A page that the main application connected keeps its id; one that another client has moves only after asking, and only for agency staff.
 func TestPageThatTheDirectoryHolds(t *testing.T) {
 	t.Parallel()

@@ -144,6 +144,7 @@ type plan struct {
 	grant   domain.GrantKey
 	hanging []domain.GrantedConnection              // on the grant, of all agencies
 	known   map[domain.PageRef]domain.ConnectedPage // of what is offered, in this agency's directory
+	again   domain.PageRef                          // the page that is to be connected again
 	lost    []domain.ConnectedPage                  // of all agencies
 }
 
@@ -156,7 +157,7 @@ func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
 	p.grant = c.grantOf(a.Platform, w.Person)
 	p.Who, p.Declined, p.StayEmpty = w.Name, w.Declined, stayEmpty(w)
-	if p.known, err = c.known(ctx, a.ParentAccount, w.Offered); err != nil {
+	if err := c.findKnown(ctx, &p, a, w.Offered); err != nil {
 		return p, err
 	}
 	if p.hanging, err = c.Store.HangingOn(ctx, p.grant); err != nil {
@@ -174,7 +175,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 		if a.SocialAccount == 0 {
 			offer.Ticked = offer.Present || len(w.Offered) == 1
 		} else { // what somebody else's sign-in reads keeps that one
-			offer.Ticked = page.ID == a.SocialAccount || offer.Present && renewed
+			offer.Ticked = o.ref() == p.again || offer.Present && renewed
 		}
 		p.Pages = append(p.Pages, offer)
 		if offer.HeldBy != "" {
@@ -225,19 +226,25 @@ func stayEmpty(w waiting) (says []string) {
 	return says
 }
 
-func (c *Connect) known(ctx context.Context, parent string, all []offered) (map[domain.PageRef]domain.ConnectedPage, error) {
+// findKnown finds the rows of the directory for what is offered. Of several rows of one page it takes one that is connected, which come
+// first, else the one that is to be connected again.
+func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttempt, all []offered) error {
 	refs := make([]domain.PageRef, len(all))
 	for i, o := range all {
 		refs[i] = o.ref()
 	}
-	pages, err := c.Directory.PagesNamed(ctx, parent, refs)
-	known := map[domain.PageRef]domain.ConnectedPage{}
+	pages, err := c.Directory.PagesNamed(ctx, a.ParentAccount, refs)
+	p.known = map[domain.PageRef]domain.ConnectedPage{}
 	for _, page := range pages {
-		if _, twice := known[page.Ref()]; !twice { // connected ones come first
-			known[page.Ref()] = page
+		ref, asked := page.Ref(), page.ID == a.SocialAccount
+		if asked {
+			p.again = ref
+		}
+		if before, twice := p.known[ref]; !twice || asked && !before.Connected {
+			p.known[ref] = page
 		}
 	}
-	return known, err
+	return err
 }
 
 // findLost finds what hangs on the grant and is not covered any more.

@@ -101,7 +101,7 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 	if refused != nil {
 		return nil, refused
 	}
-	again := func(o offered) bool { return p.known[o.ref()].ID == a.SocialAccount }
+	again := func(o offered) bool { return o.ref() == p.again }
 	if a.SocialAccount != 0 && !slices.ContainsFunc(picked, again) {
 		return nil, domain.NewError(domain.CodeUnprocessable, "The page that is to be connected again is not ticked. Tick it, then connect. Nothing was connected.")
 	}

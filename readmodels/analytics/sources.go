@@ -65,6 +65,14 @@ type Source struct {
 	Paused string `json:"paused,omitempty"`
 }
 
+// EndedAtPlatform tells whether the source is disconnected because its person removed our app at the platform or had what we know deleted
+// there: nobody here meant it.
+func (s Source) EndedAtPlatform() bool {
+	reason := string(s.Reason)
+	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&
+		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
+}
+
 // sourceFacts are what the status of a source is derived from.
 type sourceFacts struct {
 	Source
@@ -172,6 +180,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
+		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, k.granted, coalesce(`+readmodels.Paused+`, '')
@@ -188,10 +197,10 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 				var granted *string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted,
+					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted,
 					&f.Paused)
 				page.Platform, page.AccountType = f.Platform, f.AccountType
-				f.notConnected = readmodels.NotConnected(page)
+				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 				return f, err
@@ -381,14 +390,32 @@ func (qc *queryContext) missingFigure(f sourceFacts, metric string) domain.Missi
 }
 
 func (qc *queryContext) reasonOf(missing []domain.MissingFigure) string {
+	if qc.ofPosts {
+		return "The readings of its posts lack " + listed(missing) + "."
+	}
+	return "Its newest reading lacks " + listed(missing) + "."
+}
+
+func listed(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
 		parts[i] = m.Name + " (" + m.Reason + ")"
 	}
-	if qc.ofPosts {
-		return "The readings of its posts lack " + strings.Join(parts, ", ") + "."
+	return strings.Join(parts, ", ")
+}
+
+// ReasonOfCounted is the reason without the figures that the platform does not count; "" where it says nothing else.
+func (s Source) ReasonOfCounted() string {
+	reason, all := string(s.Reason), listed(s.Missing)
+	counted := slices.DeleteFunc(slices.Clone(s.Missing), func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })
+	switch len(counted) {
+	case len(s.Missing):
+	case 0:
+		_, reason, _ = strings.Cut(reason, all+".")
+	default:
+		reason = strings.Replace(reason, all, listed(counted), 1)
 	}
-	return "Its newest reading lacks " + strings.Join(parts, ", ") + "."
+	return strings.TrimSpace(reason)
 }
 
 func sentence(text, detail string) string {

@@ -52,16 +52,18 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		}
 		return r
 	}
+	const removed = "The person who connected this page removed our app at Facebook. Connect it again."
 	const ok, partial = analytics.SourceOK, analytics.SourcePartial
 	for name, tt := range map[string]struct {
-		reads  readings
-		status analytics.SourceStatus
-		reason string
-		lacks  int
-		page   domain.DirectorySocialAccount // connected unless set
-		states []domain.ConnectionStateChanged
-		unpaid bool
-		of     analytics.Range // june unless set
+		reads   readings
+		status  analytics.SourceStatus
+		reason  string
+		lacks   int
+		page    domain.DirectorySocialAccount // connected unless set
+		states  []domain.ConnectionStateChanged
+		unpaid  bool
+		removed bool            // a person removed our app at the platform
+		of      analytics.Range // june unless set
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
@@ -132,6 +134,13 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"moved to another agency": {
 			page: moved, reads: whole, status: partial, reason: "It does not belong to this account any more; what was read before stays.",
 		},
+		"disconnected because a person removed our app at the platform": {
+			page: disconnectedHere, reads: whole, removed: true,
+			states: []domain.ConnectionStateChanged{{
+				ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, Reason: removed, At: inJune,
+			}},
+			status: analytics.SourceDisconnected, reason: removed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.page.ID == 0 {
@@ -148,9 +157,14 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 				w.Add(fmt.Sprint(i), r)
 			}
 			w.Fold(t, db)
+			if tt.removed {
+				_, err := db.Pool.Exec(t.Context(), `update operations_trail set actor = $1`, domain.ActorMeta)
+				require.NoError(t, err)
+			}
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.of))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
+			require.Equal(t, tt.removed, got.EndedAtPlatform())
 			require.Equal(t, tt.status, got.Status)
 			require.EqualValues(t, tt.reason, got.Reason)
 			require.Len(t, got.Missing, tt.lacks)

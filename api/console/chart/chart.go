@@ -18,6 +18,7 @@ type Chart struct {
 	Unit   string   // of the values: "followers"
 	Bars   bool     // else a line
 	Series []Series // the first one names the parts; one more is what it is compared with
+	Note   string   // a sentence below it; "": none
 	Empty  string   // what is said where no value is known, and what to do about it
 	CSV    string   // address of the same figures as a file; "": no file
 }
