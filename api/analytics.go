@@ -13,36 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Analytics is the queries behind the analytics endpoints, one method for each kind: what is asked of all
-// is also asked of one member. *analytics.Analytics implements it, and documents the answers. Rows
-// outside scope do not exist for them.
-type Analytics interface {
-	AccountInsights(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error)
-	AccountFollowers(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error)
-	RoiViews(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error)
-	AccountStats(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error)
-	AccountNetGrowth(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.AccountNetGrowth, analytics.Meta, error)
-	ActivityMeter(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error)
-	Leaderboard(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error)
-	TopPosts(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error)
-	PostInsights(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error)
-	PostsLikes(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error)
-	PostsViews(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error)
-	PostsEngagements(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsEngagements, analytics.Meta, error)
-	PostsTotalEngagements(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PostsTotalEngagements, analytics.Meta, error)
-	ActiveMembers(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error)
-	MemberGrowth(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error)
-
-	Stats(context.Context, readmodels.Scope, analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error)
-	Activities(context.Context, readmodels.Scope, analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error)
-	Activity(context.Context, readmodels.Scope, string) (analytics.PostActivity, error)
-	ActivityStats(context.Context, readmodels.Scope, analytics.ReadingsQuery) ([]analytics.PostReading, readmodels.ListMeta, error)
-}
-
 // analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are
 // served under /auth and, standalone, at the root; patterns stand here without either. What a pattern
 // does not name (startTime, endTime, pId) may come in the query.
-func analyticsRoutes(door *doorkeeper, figures Analytics) []Operation {
+func analyticsRoutes(door *doorkeeper, figures *analytics.Analytics) []Operation {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
@@ -168,12 +142,6 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	return q
 }
 
-// FigureScopes resolves scopes. A narrowing account outside of what the caller may see is not_found;
-// a client without any open dashboard is forbidden.
-type FigureScopes interface {
-	Scope(ctx context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error)
-}
-
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
 // a table, or 304 when the caller has that already. Where the path names no account, ?account= and ?dashboard= may narrow
 // the figures.
@@ -276,5 +244,5 @@ func (k *doorkeeper) scope(ctx context.Context, narrow readmodels.Narrowing) (re
 	if !p.Roles.Has(RoleAgency) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	return k.scopes.Scope(ctx, request)
+	return k.scopes(ctx, request)
 }

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -126,20 +125,6 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	refused.requireNamed(t, "table")
 }
 
-// asked notes a query, and answers with no figures.
-func asked[R any](f fakeAnalytics, query analytics.RangeQuery) (data R, meta analytics.Meta, err error) {
-	_, meta, err = f.AccountInsights(context.Background(), readmodels.Scope{}, query)
-	return data, meta, err
-}
-
-func (f fakeAnalytics) AccountFollowers(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error) {
-	return asked[analytics.AccountFollowers](f, q)
-}
-
-func (f fakeAnalytics) RoiViews(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error) {
-	return asked[analytics.RoiViews](f, q)
-}
-
 var update = flag.Bool("update", false, "write the golden answers")
 
 // The answers of all 22 endpoints over the demo's data are frozen: any change shows as a diff.
@@ -192,7 +177,7 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	require.NoError(t, err)
 	b = setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
-		d.People, d.Figures = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}
+		d.People, d.Scope = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}.Scope
 		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly}
 	})
 	ids := world.IDs()

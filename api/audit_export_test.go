@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -335,19 +336,23 @@ func (f *auditFake) ExportSpans(
 	}, f.ask(q)
 }
 
-func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
-	f.note("recorded")
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.callers, f.reads = append(f.callers, c), append(f.reads, read)
-	return f.refuse
+func (f *auditFake) records() *commands.Audit {
+	return &commands.Audit{Log: f, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 }
 
-func (f *auditFake) RecordExport(_ context.Context, c commands.Caller, export domain.AuditExported) error {
+// Append takes the records.
+func (f *auditFake) Append(_ context.Context, d domain.Draft) error {
 	f.note("recorded")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.callers, f.exports = append(f.callers, c), append(f.exports, export)
+	who := d.Envelope.Audit
+	f.callers = append(f.callers, commands.Caller{ParentAccount: d.Key, UserID: who.Actor, Role: who.Role, RequestID: who.RequestID})
+	switch data := d.Data.(type) {
+	case domain.AuditRead:
+		f.reads = append(f.reads, data)
+	case domain.AuditExported:
+		f.exports = append(f.exports, data)
+	}
 	return f.refuse
 }
 
@@ -375,7 +380,7 @@ func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}}
+		d.Audit = &api.AuditDeps{History: f, Records: f.records(), Proofs: fakeProver{}}
 	}}, change...)...), f
 }
 

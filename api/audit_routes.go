@@ -113,7 +113,7 @@ func (a *audit) auditReads(
 // AuditDeps is what the auditors' routes stand on.
 type AuditDeps struct {
 	History HistoryReader
-	Records AuditRecorder
+	Records *commands.Audit // without its record nothing is shown
 	Proofs  Prover
 
 	maxExport int // entries of an export; 0: maxExport
@@ -135,13 +135,6 @@ type HistoryReader interface {
 	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
 	// Reads tells who read the audit trail.
 	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
-}
-
-// AuditRecorder records readings before their answers are shown; *commands.Audit implements it. An
-// error means that the answer must not be shown.
-type AuditRecorder interface {
-	RecordRead(ctx context.Context, c commands.Caller, read domain.AuditRead) error
-	RecordExport(ctx context.Context, c commands.Caller, export domain.AuditExported) error
 }
 
 // What access is ordered by.

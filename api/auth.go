@@ -75,7 +75,7 @@ func (k *doorkeeper) parentOf(ctx context.Context, p Principal) (string, error) 
 	if p.Roles.Has(RoleAgency, RoleAuditor) {
 		return p.AccountID, nil
 	}
-	return k.accounts.ParentAccount(ctx, p.AccountID)
+	return k.accounts(ctx, p.AccountID)
 }
 
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,

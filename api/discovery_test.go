@@ -282,7 +282,7 @@ func (k keptPictures) Picture(_ context.Context, post domain.PostRef) ([]byte, e
 func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 	t.Parallel()
 	pictures := keptPictures{}
-	b := setupTenants(t, func(d *api.Deps) { d.Pictures = pictures })
+	b := setupTenants(t, func(d *api.Deps) { d.Picture = pictures.Picture })
 	said := time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
 	contents := map[int64]domain.PostContent{}
 	for social, of := range map[int64][2]string{70: {agency, client1}, 90: {agency, client2}, 80: {otherAgency, otherClient}} {

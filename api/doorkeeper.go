@@ -68,8 +68,8 @@ func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllow
 // and knows whose figures it may see.
 type doorkeeper struct {
 	authenticator Authenticator
-	accounts      AccountDirectory
-	scopes        FigureScopes
+	accounts      func(ctx context.Context, subAccount string) (parent string, err error)
+	scopes        func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	limits        *rateLimits
 	passes        func(error) bool // may pass by itself
 
@@ -92,7 +92,7 @@ type sighting struct {
 
 func newDoorkeeper(d Deps) *doorkeeper {
 	return &doorkeeper{
-		authenticator: d.Authenticator, accounts: d.Accounts, scopes: d.Figures, passes: d.Passes,
+		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.Passes,
 		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
 		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[string]sighting{},
 	}

@@ -12,8 +12,8 @@ import (
 // entities serve users, connections and posts, one by one.
 type entities struct {
 	rows       *readmodels.Entities
-	figures    Analytics
-	pictures   PictureReader // nil: no post has a picture
+	figures    *analytics.Analytics
+	picture    func(context.Context, domain.PostRef) ([]byte, error) // nil: no post has a picture
 	doorkeeper *doorkeeper
 
 	audit, operators bool // are served here
@@ -172,12 +172,6 @@ func (e *entities) dashboards(
 	return e.rows.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
 }
 
-// PictureReader reads the copies of posts' pictures.
-type PictureReader interface {
-	// Picture returns the picture of a post as a JPEG, or an error with the code not_found.
-	Picture(ctx context.Context, post domain.PostRef) ([]byte, error)
-}
-
 // mediaJPEG is the type of all pictures: they are of our own encoding.
 const mediaJPEG = "image/jpeg"
 
@@ -193,11 +187,11 @@ func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string)
 	if err != nil {
 		return err
 	}
-	if post.MediaURL == nil || e.pictures == nil {
+	if post.MediaURL == nil || e.picture == nil {
 		return errNoPicture
 	}
 	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
-	picture, err := e.pictures.Picture(r.Context(), of)
+	picture, err := e.picture(r.Context(), of)
 	if err != nil {
 		return err
 	}

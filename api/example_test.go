@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // A main application serves the API under a path of its own and signs its people in as it always did: its
@@ -23,7 +24,8 @@ func ExampleHandler() {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 		}),
 		// mount.Open puts these together over a log and a database.
-		People: oneAgency{}, Accounts: oneAgency{}, Dashboards: oneAgency{}, DashboardCommands: oneAgency{}, Figures: oneAgency{}, Analytics: oneAgency{},
+		People: oneAgency{}, ParentAccount: oneAgency{}.ParentAccount, Dashboards: oneAgency{}, DashboardCommands: oneAgency{},
+		Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -69,7 +71,6 @@ func ExampleHandler() {
 type oneAgency struct {
 	api.DashboardReader
 	api.DashboardCommands
-	api.Analytics
 }
 
 func (oneAgency) ParentAccount(context.Context, string) (string, error) {
@@ -78,10 +79,6 @@ func (oneAgency) ParentAccount(context.Context, string) (string, error) {
 
 func (oneAgency) Dashboard(_ context.Context, r readmodels.DashboardRequest) (readmodels.DashboardView, error) {
 	return readmodels.DashboardView{ID: domain.NewDashboardID(r.ParentAccount, r.SubAccount), SubAccountID: r.SubAccount}, nil
-}
-
-func (oneAgency) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
-	return readmodels.Scope{ParentAccount: request.ParentAccount}, nil
 }
 
 func (oneAgency) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {

@@ -9,6 +9,8 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Route is a row of the route table, for the tests of roles.
@@ -93,3 +95,39 @@ func SaysOf(view connect.View) (says []string, again bool) {
 
 // BoundExports has exports end after fewer entries than [maxExport].
 func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }
+
+// HandlerOf is [Handler], but some analytics are asked of a test: how many platforms AccountInsights lists, and what stands beside them.
+func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analytics.Meta)) (*Server, error) {
+	d.Analytics = &analytics.Analytics{}
+	d = d.withDefaults()
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	metrics, err := newRequestMetrics(d.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(d)
+	for i, r := range s.routes {
+		switch r.ID {
+		case "getAccountInsights":
+			s.routes[i].operation = endpoint(s.doorkeeper, comparedTotals,
+				func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error) {
+					platforms, meta := ask(q)
+					return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, platforms)}, meta, nil
+				})
+		case "getAccountFollowers":
+			s.routes[i].operation = askedOf[analytics.AccountFollowers](s, comparedSeries, ask)
+		case "getRoiViews":
+			s.routes[i].operation = askedOf[analytics.RoiViews](s, totalsParams, ask)
+		}
+	}
+	return s, s.open(metrics)
+}
+
+func askedOf[R any](s *Server, takes []Param, ask func(analytics.RangeQuery) (int, analytics.Meta)) operation {
+	return endpoint(s.doorkeeper, takes, func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
+		_, meta = ask(q)
+		return none, meta, nil
+	})
+}

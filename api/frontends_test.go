@@ -115,24 +115,18 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 	b := setup(t, func(d *api.Deps) {
 		d.Streams = quietHub(t)
 		d.Config.RequestTimeout = 50 * time.Millisecond
-		d.Figures = scopesFunc(func(ctx context.Context) error {
+		d.Scope = func(ctx context.Context, _ readmodels.ScopeRequest) (readmodels.Scope, error) {
 			deadline, _ := ctx.Deadline()
 			asked <- time.Until(deadline)
 			<-ctx.Done()
-			return ctx.Err()
-		})
+			return readmodels.Scope{}, ctx.Err()
+		}
 	})
 	server := b.serve()
 	stream, late := b.listen(server.URL+"/api/notices", b.agencyToken()), b.listen(server.URL+insightsPath, b.agencyToken())
 	require.Equal(t, http.StatusServiceUnavailable, late.response.StatusCode, "half an answer is no answer")
 	require.Less(t, <-asked, time.Second)
 	require.True(t, stream.lines.Scan(), "the stream is still open")
-}
-
-type scopesFunc func(context.Context) error
-
-func (f scopesFunc) Scope(ctx context.Context, _ readmodels.ScopeRequest) (readmodels.Scope, error) {
-	return readmodels.Scope{}, f(ctx)
 }
 
 // Under a prefix everything is where it is at the root, and what an answer says of addresses is right.

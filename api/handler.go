@@ -14,8 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Config holds the settings of the HTTP layer.
@@ -54,18 +56,13 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// AccountDirectory knows which agency a sub-account belongs to.
-type AccountDirectory interface {
-	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
-	ParentAccount(ctx context.Context, subAccount string) (string, error)
-}
-
 // Deps is what the HTTP layer stands on. The program and [github.com/ledgerboard/ledgerboard/api/mount], with
 // which a main application serves all of it, hand it in from one place.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
-	Accounts      AccountDirectory
+	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
+	ParentAccount func(ctx context.Context, subAccount string) (string, error)
 
 	// People judges every caller but auditors and operators, on each request and while it listens.
 	People PeopleDirectory
@@ -80,9 +77,12 @@ type Deps struct {
 	Dashboards        DashboardReader
 	DashboardCommands DashboardCommands
 
-	Figures   FigureScopes
-	Analytics Analytics
-	Pictures  PictureReader // nil: no post has a picture
+	// Scope finds out whose figures a caller may see. A narrowing account outside of what the caller may see is not_found; a
+	// client without any open dashboard is forbidden.
+	Scope     func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
+	Analytics *analytics.Analytics
+	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil: no post has a picture.
+	Picture func(context.Context, domain.PostRef) ([]byte, error)
 
 	// The routes of those that are nil do not exist.
 	Entities  *readmodels.Entities // users, platforms, activities and stats
@@ -138,11 +138,11 @@ func (d Deps) validate() error {
 		}
 	}
 	missing("Authenticator", d.Authenticator == nil)
-	missing("Accounts", d.Accounts == nil)
+	missing("ParentAccount", d.ParentAccount == nil)
 	missing("People", d.People == nil)
 	missing("Dashboards", d.Dashboards == nil)
 	missing("DashboardCommands", d.DashboardCommands == nil)
-	missing("Figures", d.Figures == nil)
+	missing("Scope", d.Scope == nil)
 	missing("Analytics", d.Analytics == nil)
 	missing("Entities", d.SignIns != nil && d.Entities == nil)
 	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
@@ -178,17 +178,23 @@ func Handler(deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
 	s := newServer(deps)
+	return s, s.open(metrics)
+}
+
+// open makes the router, and the streams, which the table of [newServer] lacks.
+func (s *Server) open(metrics *requestMetrics) (err error) {
+	deps := s.deps
 	if deps.Streams != nil {
 		listening, err := newStreams(deps, s.doorkeeper)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.socketIO, s.routes = listening.socketIO, append(s.routes, listening.routes()...)
 	}
 	s.documents.served(s.routes)
 	s.paths = newPathFolder(s.routes)
 	s.mux, err = s.router(&accessLog{metrics, deps.Logger, deps.Now})
-	return s, err
+	return err
 }
 
 // newServer has every route but those of streams.

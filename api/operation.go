@@ -7,6 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // operation is the endpoint of a route with what it takes and answers.
@@ -115,7 +116,7 @@ type Description struct {
 // Describe returns the description. It serves no request.
 func Describe() Description {
 	s := newServer(Deps{
-		Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
+		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: &platforms.Set{}}}, MainApp: &MainAppDeps{},
 		Metrics: http.NotFoundHandler(),

@@ -76,8 +76,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 				platform, _ = d.Connect.SignIns.(*dialogs)
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
-				scopes, _ := d.Figures.(readmodels.Scopes)
-				people.People = readmodels.People(scopes)
+				people.People = readmodels.People{Pool: d.Entities.Pool}
 				d.People = people
 			})
 			b.now = time.Now() // streams end with their tokens

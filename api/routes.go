@@ -65,7 +65,7 @@ func (s *Server) table() []Operation {
 	}
 	table = append(table, (&dashboards{deps.Dashboards, deps.DashboardCommands, door, deps.PeopleKnown}).routes()...)
 	if rows := deps.Entities; rows != nil {
-		table = append(table, (&entities{rows, deps.Analytics, deps.Pictures, door, deps.Audit != nil, deps.Operators != nil}).routes()...)
+		table = append(table, (&entities{rows, deps.Analytics, deps.Picture, door, deps.Audit != nil, deps.Operators != nil}).routes()...)
 	}
 	if deps.Directory != nil {
 		table = append(table, deps.Directory.routes()...)

@@ -17,12 +17,13 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 func TestMissingDependenciesAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := api.Handler(api.Deps{})
-	for _, name := range []string{"Authenticator", "People", "Accounts", "Dashboards", "DashboardCommands", "Figures", "Analytics"} {
+	for _, name := range []string{"Authenticator", "People", "ParentAccount", "Dashboards", "DashboardCommands", "Scope", "Analytics"} {
 		require.ErrorContains(t, err, "Deps."+name)
 	}
 }
@@ -229,8 +230,8 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 	require.NotContains(t, body, "/some/where")
 	require.NotContains(t, body, "MADEUP")
 	_, err := api.Handler(api.Deps{
-		Authenticator: api.AuthenticatorFunc(nil), People: everybody{}, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b,
-		Analytics: fakeAnalytics{}, Registerer: registry,
+		Authenticator: api.AuthenticatorFunc(nil), People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b,
+		Scope: b.Scope, Analytics: &analytics.Analytics{}, Registerer: registry,
 	})
 	require.Error(t, err, "two servers on one registry")
 }

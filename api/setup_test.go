@@ -85,7 +85,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	require.NoError(t, err)
 	deps := api.Deps{
 		Config:        api.Config{AnalyticsAtRoot: true},
-		Authenticator: authenticator, People: everybody{}, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
+		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, Scope: b.Scope,
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return b.now },
 		Passes: func(err error) bool { return errors.Is(err, errPasses) },
@@ -93,7 +93,11 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	for _, c := range change {
 		c(&deps)
 	}
-	b.server, err = api.Handler(deps)
+	if deps.Analytics == nil {
+		b.server, err = api.HandlerOf(deps, b.ofAnalytics)
+	} else {
+		b.server, err = api.Handler(deps)
+	}
 	require.NoError(t, err)
 	t.Cleanup(b.server.Close)
 	b.contract = newContract(t, b.server, usesFakes(deps))
@@ -188,23 +192,14 @@ func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (read
 	return readmodels.Scope{ParentAccount: request.ParentAccount, Accounts: b.scoped}, b.scopeErr
 }
 
-// fakeAnalytics answers what the tests ask; a method that they do not ask would be a nil call.
-type fakeAnalytics struct {
-	api.Analytics
-
-	bundle *bundle
-}
-
-func (f fakeAnalytics) AccountInsights(
-	_ context.Context, _ readmodels.Scope, query analytics.RangeQuery,
-) (analytics.AccountInsights, analytics.Meta, error) {
-	b := f.bundle
+// ofAnalytics answers what the tests ask, in place of the queries, with no figures.
+func (b *bundle) ofAnalytics(query analytics.RangeQuery) (platforms int, meta analytics.Meta) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queries = append(b.queries, query)
-	meta := b.meta
+	meta = b.meta
 	meta.From, meta.To, meta.TimeZone = query.Range.From, query.Range.To, query.Range.Zone.String()
-	return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, b.large)}, meta, nil
+	return b.large, meta
 }
 
 func view(subAccount string, version int64, users ...string) readmodels.DashboardView {

@@ -352,12 +352,12 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	pool := log.DB.ReadOnly
 	history := &readmodels.History{Pool: pool}
 	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
-		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
+		d.ParentAccount, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}.ParentAccount, log.Queries(), updates
+		d.Scope, d.Analytics = readmodels.Scopes{Pool: pool}.Scope, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}}
 		d.Operators = &fakeDesk{}
-		d.Pictures = keptPictures{}
+		d.Picture = keptPictures{}.Picture
 		d.SignIns = &signIns{}
 		d.Directory = directoryDeps(log, true)
 		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)

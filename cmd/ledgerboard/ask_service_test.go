@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // served is the HTTP layer over a log that was signed, for the auditor of the first agency, whose token is "mine".
@@ -34,8 +35,8 @@ func (a *audited) served(t *testing.T) remote {
 			}
 			return api.Principal{UserID: "e10000000000000000000001", AccountID: auditedAgencies[0], Roles: api.Roles{api.RoleAuditor}}, nil
 		}),
-		Accounts: struct{ api.AccountDirectory }{}, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
-		DashboardCommands: struct{ api.DashboardCommands }{}, Figures: struct{ api.FigureScopes }{}, Analytics: struct{ api.Analytics }{},
+		ParentAccount: readmodels.Accounts{}.ParentAccount, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
+		DashboardCommands: struct{ api.DashboardCommands }{}, Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: a.db.ReadOnly},
 			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},

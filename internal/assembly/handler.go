@@ -42,14 +42,14 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
-		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
+		ParentAccount:     readmodels.Accounts{Pool: s.ReadPool}.ParentAccount,
 		People:            s.people(),
 		UnknownUsers:      c.UnknownUsers,
 		Withdrawn:         c.Withdrawn,
 		PeopleKnown:       s.Monitor.PeopleKnown,
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
-		Figures:           readmodels.Scopes{Pool: s.ReadPool},
+		Scope:             readmodels.Scopes{Pool: s.ReadPool}.Scope,
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
@@ -83,7 +83,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		}
 	}
 	if keys := s.settings.SecretsKeys; len(keys) > 0 { // else this process opens no picture
-		deps.Pictures = vault.NewPictures(s.KeptPool, keys)
+		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
 	}
 	return api.Handler(deps)
 }

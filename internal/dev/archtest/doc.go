@@ -1,6 +1,7 @@
 // Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// It checks the imports that the design forbids, what may lie at the root, and how wide types are. It reads every file that
+// It checks the imports that the design forbids, what may lie at the root, how wide types are,
+// and which interfaces have one implementation. It reads every file that
 // is not a test, whatever its build tags; tests may import anything.
 //
 // # Non-obvious
@@ -12,6 +13,7 @@
 //     domain and commands it ends nowhere.
 //   - A package of the module is told from the standard library by the module's name, never by its
 //     first folder: "internal/pg" has no dot either.
+//   - Whether a type implements an interface is told by the names of their methods: the types are not checked, so the test is fast.
 //   - Packages for tests (internal/pg/pgtest and the like) are exempt by name, and nothing but tests
 //     may import them.
 package archtest

@@ -150,3 +150,43 @@ func TestSupport() []string {
 		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer", "internal/dev/leaks",
 	}
 }
+
+// Boundaries are the interfaces with one implementation that a rule, or a type of another module, forces, and why. Any other
+// interface has two implementations, or is the type itself.
+func Boundaries() map[string]string {
+	const (
+		tables  = "commands may import neither readmodels nor pgx"
+		kept    = "commands may not import pgx, which internal/vault is made of"
+		brokers = "commands may not import watermill, which internal/eventlog is made of"
+		pgxs    = "types of pgx implement it: pool, connection, transaction"
+		asked   = "what only some projectors are: the engine asks a projector for it"
+	)
+	return map[string]string{
+		"api.OperatorDesk":                 "internal/desk is made of projections, which api may not import",
+		"api.SignIns":                      "internal/signin imports api and is made of pgx",
+		"api/console.Identities":           "internal/signin imports api/console and is made of pgx",
+		"commands.DashboardStore":          tables,
+		"commands.DirectoryTables":         tables,
+		"commands.TokenPlaces":             tables,
+		"commands.KeptEraser":              kept,
+		"commands.TokenStore":              kept,
+		"commands.LogEnds":                 brokers,
+		"commands/collect.ConnectionPages": tables,
+		"commands/collect.Connections":     tables,
+		"commands/collect.FetchStates":     kept,
+		"commands/collect.HandedOverStore": kept,
+		"commands/collect.SecretStore":     kept,
+		"commands/collect.StateMarks":      kept,
+		"commands/connect.Directory":       tables,
+		"commands/connect.Secrets":         kept,
+		"commands/connect.Store":           kept,
+		"internal/assembly.Embedded":       "internal/assembly may not import internal/embedded",
+		"internal/pg.Querier":              pgxs,
+		"internal/quota.Store":             "commands/collect uses quota and may not import pgx, which internal/vault is made of",
+		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",
+		"projections.database":             pgxs,
+		"projections/fold.Chained":         asked,
+		"projections/fold.HoldsUp":         asked,
+		"projections/fold.Spanning":        asked,
+	}
+}

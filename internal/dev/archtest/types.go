@@ -151,3 +151,42 @@ func Wide(types []Type) []string {
 	}
 	return wide
 }
+
+// Seams returns the interfaces that at most one type of the module implements, and the structs of functions, which are
+// interfaces by another name.
+func Seams(types []Type) []string {
+	byName := map[string]Type{}
+	for _, t := range types {
+		byName[t.Name] = t
+	}
+	var seams []string
+	for _, seam := range types {
+		if !seam.seam {
+			continue
+		}
+		wanted, implementers := methodsOf(seam, byName), 0
+		for _, t := range types {
+			has := methodsOf(t, byName)
+			lacks := func(name string) bool { return !slices.Contains(has, name) }
+			if !t.seam && len(wanted) > 0 && !slices.ContainsFunc(wanted, lacks) {
+				implementers++
+			}
+		}
+		if implementers < 2 {
+			seams = append(seams, seam.Name)
+		}
+	}
+	return seams
+}
+
+// methodsOf are a type's methods, those of types that it embeds among them. A struct that embeds an interface does not
+// implement it.
+func methodsOf(t Type, byName map[string]Type) []string {
+	all := slices.Clone(t.Methods)
+	for _, name := range t.embeds {
+		if embedded := byName[name]; embedded.seam == t.seam && embedded.Name != t.Name {
+			all = append(all, methodsOf(embedded, byName)...)
+		}
+	}
+	return all
+}

@@ -203,8 +203,8 @@ func figureServer(ctx context.Context, url string, now func() time.Time) (*httpt
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		People: readmodels.People{Pool: pool}, UnknownUsers: true, Accounts: readmodels.Accounts{Pool: pool}, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
+		People: readmodels.People{Pool: pool}, UnknownUsers: true, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
+		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Logger: slog.New(slog.DiscardHandler), Now: now,
 	})
 	if err != nil {

@@ -75,8 +75,8 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		People: readmodels.People{Pool: pool}, Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
+		People: readmodels.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
+		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Entities: &readmodels.Entities{Pool: pool},
 		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
 	})
