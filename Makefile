@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e freezes soak worlds mutate kafka chaos bench bench-against
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -67,6 +67,10 @@ chaos: ## break processes, brokers, PostgreSQL and the network under load for te
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
 bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP: only what it matches
 	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
+
+# LIST=1 names them.
+ways: ## count the functions of ours that run for a GET, a PUT and a reading
+	go run ./internal/dev/ways $(if $(LIST),-list)
 
 # In turn, PAIRS times, so that what else the machine does meets both: make bench-against OLD=c95822c RUN=puts_10_agencies
 bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
