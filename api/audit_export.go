@@ -158,7 +158,7 @@ func (w patientWriter) Write(piece []byte) (int, error) {
 }
 
 // spanColumns is the header row of access as CSV. Of each record there is who made it when and what it is; scopes are those
-// of the time that was asked for, separated by spaces.
+// that the dashboard had from `from` to `to`, separated by spaces.
 var spanColumns = []string{
 	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today", "scopes",
 	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",

@@ -33,20 +33,20 @@ type SpansQuery struct {
 	Cursor   string // from [HistoryMeta].NextCursor
 }
 
-// AccessSpan is a time without a gap in which a user had access to a dashboard: was on its list while it was open to its
-// clients. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it.
+// AccessSpan is a time in which a user had the same access to a dashboard: was on its list while it was open to its clients
+// and had the same scopes. A change of the scopes ends one span and begins the next. It comes from the records of
+// `dashboards` alone: whether the user or its account was active is no part of it.
 type AccessSpan struct {
-	Dashboard Named      `json:"dashboard"` // the sub-account
-	User      Named      `json:"user"`
-	From      time.Time  `json:"from"`       // the time of `began_by`; access began with it
-	To        *time.Time `json:"to"`         // the time of `ended_by`, from which on there was none; null: it lasts
-	BeganBy   Record     `json:"began_by"`   // the later one of `listed_by` and `allowed_by`
-	EndedBy   *Record    `json:"ended_by"`   // took the user off the list or closed the dashboard; null: none has up to `as_of`
-	ListedBy  Record     `json:"listed_by"`  // put the user on the list
-	AllowedBy Record     `json:"allowed_by"` // opened the dashboard to its clients
-	// Scopes are those that the dashboard had at a time that was asked for, while the user had access.
-	Scopes []ScopeSpan     `json:"scopes"`
-	Role   *DirectoryStaff `json:"role"` // null: no staff of the agency
+	Dashboard Named           `json:"dashboard"` // the sub-account
+	User      Named           `json:"user"`
+	From      time.Time       `json:"from"`       // the time of `began_by`; this access began with it
+	To        *time.Time      `json:"to"`         // the time of `ended_by`, from which on there was none or another; null: it lasts
+	BeganBy   Record          `json:"began_by"`   // the later one of `listed_by` and `allowed_by`, or a later change of the scopes
+	EndedBy   *Record         `json:"ended_by"`   // took the user off the list, closed the dashboard or changed its scopes; null: none has up to `as_of`
+	ListedBy  Record          `json:"listed_by"`  // put the user on the list
+	AllowedBy Record          `json:"allowed_by"` // opened the dashboard to its clients
+	Scopes    []ScopeSpan     `json:"scopes"`     // of the dashboard, the same from `from` to `to`
+	Role      *DirectoryStaff `json:"role"`       // null: no staff of the agency
 	// ActiveToday tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today,
 	// whatever lists say.
 	ActiveToday bool `json:"active_today"`

@@ -144,7 +144,7 @@ type dashboardAccess struct {
 	id      string
 	allowed int64            // version that opened it to its clients; 0: it is closed
 	listed  map[string]int64 // users on the list, with the versions that put them there
-	open    map[string]int64 // users who have access, with the versions that it began with
+	open    map[string]int64 // users who have access, with the versions that their spans began with
 	ended   []foldedSpan
 	scopes  []foldedScope // those that it has have not been taken
 	closed  int64         // version that closed it to its clients, or made it closed; 0: it is open
@@ -153,7 +153,7 @@ type dashboardAccess struct {
 	shut    foldedShut    // at the moment
 }
 
-// fold takes in the next entry.
+// fold takes in the next entry. Scopes are noted only where they changed, and that ends a span: it has the same scopes throughout.
 func (d *dashboardAccess) fold(row accessRow) {
 	was, listedWas := d.allowed, d.listed
 	if row.Users != nil {
@@ -171,7 +171,7 @@ func (d *dashboardAccess) fold(row accessRow) {
 		d.allowed = row.Version
 	}
 	for user, began := range d.open {
-		if d.allowed > 0 && d.listed[user] > 0 {
+		if d.allowed > 0 && d.listed[user] > 0 && row.Scopes == nil {
 			continue
 		}
 		d.ended = append(d.ended, foldedSpan{
@@ -179,7 +179,7 @@ func (d *dashboardAccess) fold(row accessRow) {
 		})
 		delete(d.open, user)
 	}
-	if d.allowed > 0 && (row.Users != nil || was == 0) {
+	if d.allowed > 0 && (row.Users != nil || row.Scopes != nil || was == 0) {
 		for user := range d.listed {
 			if d.open[user] == 0 {
 				d.open[user] = row.Version
@@ -211,7 +211,7 @@ func (d *dashboardAccess) foldScopes(row accessRow) {
 	}
 }
 
-// spans are those that last at some version from up to the version to, each with the scopes of that time.
+// spans are those that last at some version from up to the version to, each with its scopes.
 func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	all := d.ended
 	for user, began := range d.open {
@@ -224,7 +224,7 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 		}
 		s.key.Until = until
 		for _, scope := range d.scopes {
-			if scope.given <= min(to, ends(s.ended)-1) && ends(scope.taken) > max(from, s.key.Began) {
+			if scope.given <= s.key.Began && ends(scope.taken) > s.key.Began {
 				s.scopes = append(s.scopes, scope)
 			}
 		}

@@ -75,13 +75,21 @@ func TestSpansSayWhatTheRecordsSay(t *testing.T) {
 	require.Len(t, exported, len(whole))
 }
 
+func scopesOf(s readmodels.AccessSpan) []string {
+	scopes := make([]string, len(s.Scopes))
+	for i, scope := range s.Scopes {
+		scopes[i] = scope.Scope
+	}
+	return scopes
+}
+
 // checkWhole holds all spans against the fold, and their reasons against the answer about one dashboard.
 func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head int64) {
 	t := p.t
 	for _, s := range whole {
 		holds := func(version int64) bool {
 			is := last(entries, s.Dashboard.ID, version)
-			return is != nil && is.after.AllowClientDashboard && slices.Contains(is.after.Users, s.User.ID)
+			return is != nil && is.after.AllowClientDashboard && slices.Contains(is.after.Users, s.User.ID) && slices.Equal(is.after.Scopes, scopesOf(s))
 		}
 		end := head + 1
 		if s.EndedBy != nil {
@@ -93,7 +101,11 @@ func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head i
 		for version := s.BeganBy.Version; version < end; version++ {
 			require.True(t, holds(version), "%+v at %d", s, version)
 		}
-		require.Equal(t, max(s.ListedBy.Version, s.AllowedBy.Version), s.BeganBy.Version)
+		for _, scope := range s.Scopes {
+			require.LessOrEqual(t, scope.GivenBy.Version, s.BeganBy.Version)
+			require.True(t, scope.TakenBy == nil || scope.TakenBy.Version >= end)
+		}
+		require.GreaterOrEqual(t, s.BeganBy.Version, max(s.ListedBy.Version, s.AllowedBy.Version))
 		require.Equal(t, s.BeganBy.Time, s.From)
 		for _, r := range []readmodels.Record{s.BeganBy, s.ListedBy, s.AllowedBy} {
 			of := last(entries, s.Dashboard.ID, r.Version)
@@ -119,12 +131,7 @@ func (p *past) checkMoments(entries []known, head int64) {
 		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
 		var got []string
 		for _, s := range spans {
-			scopes := []string{}
-			for _, scope := range s.Scopes {
-				scopes = append(scopes, scope.Scope)
-				require.LessOrEqual(t, scope.GivenBy.Version, version)
-			}
-			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopes))
+			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopesOf(s)))
 		}
 		slices.Sort(got)
 		require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
@@ -166,12 +173,7 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 		require.Len(t, spans, len(want))
 		for i := range want {
 			require.Equal(t, key(want[i]), key(spans[i]))
-			for _, scope := range spans[i].Scopes {
-				require.True(t, q.To == nil || scope.GivenBy.Time.Before(*q.To))
-				require.True(t, q.From == nil || scope.TakenBy == nil || scope.TakenBy.Time.After(*q.From))
-				require.True(t, spans[i].To == nil || scope.GivenBy.Time.Before(*spans[i].To))
-				require.True(t, scope.TakenBy == nil || scope.TakenBy.Time.After(spans[i].From))
-			}
+			require.Equal(t, want[i].Scopes, spans[i].Scopes, "also in a range, scopes are those of the whole span")
 		}
 	})
 }

@@ -54,10 +54,10 @@ type accessBoard struct {
 type accessCell struct {
 	Elsewhere bool // a page before or behind this one says it; else it is here
 
-	Since  time.Time
-	By     readmodels.Named // who decided it
-	Record string           // address of the record that did
-	Ended  *time.Time
+	Since   time.Time
+	By      readmodels.Named // who decided it
+	Record  string           // address of the record that did
+	Changed *time.Time       // when it ended, or showed other scopes
 }
 
 // closedBoard is a board to which nobody had access at the instant, and the record that decided it.
@@ -140,17 +140,21 @@ func openAccessExport(v *visit) (view, error) {
 	return passOn("/api/audit/access/export?" + q.Encode()), nil
 }
 
+func scopesOf(s readmodels.AccessSpan) []string {
+	scopes := make([]string, len(s.Scopes))
+	for i, scope := range s.Scopes {
+		scopes[i] = scope.Scope
+	}
+	return scopes
+}
+
 // matrix makes rows of people and columns of boards, both by name.
 func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessRow) {
 	people, column := map[string]int{}, map[string]int{}
 	for _, s := range spans {
 		if _, known := column[s.Dashboard.ID]; !known {
 			column[s.Dashboard.ID] = 0
-			scopes := make([]string, len(s.Scopes))
-			for i, scope := range s.Scopes {
-				scopes[i] = scope.Scope
-			}
-			boards = append(boards, accessBoard{s.Dashboard, scopes})
+			boards = append(boards, accessBoard{s.Dashboard, scopesOf(s)})
 		}
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0
@@ -166,9 +170,13 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range spans {
+		gave := s.ListedBy
+		if s.AllowedBy.Version > gave.Version {
+			gave = s.AllowedBy
+		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: s.From, By: s.BeganBy.Actor, Ended: s.To,
-			Record: historyAddress(s.BeganBy.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
+			Since: gave.Time, By: gave.Actor, Changed: s.To,
+			Record: historyAddress(gave.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
 		}
 	}
 	return boards, rows
@@ -217,12 +225,13 @@ type personView struct {
 	More       string // address of the next page; "": this is the last one
 }
 
-// personSpan is a time without a gap in which the person had access to a board.
+// personSpan is a time in which the person had the same access to a board.
 type personSpan struct {
 	readmodels.AccessSpan
 
-	Shows          []string // the scopes that the board had then, each once however often it was given
+	Shows          []string // the scopes that the board had then
 	Listed, Opened decision
+	Began          *decision // changed the scopes, and so began this time; nil: one of the two above did
 	Ended          *decision // nil: it lasts
 }
 
@@ -267,11 +276,11 @@ func openPerson(v *visit) (view, error) {
 	shown.Staff = len(meta.Staff.Users) > 0 // the one who was asked for
 	for _, s := range spans {
 		shown.Inactive = !s.ActiveToday
-		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
-		for _, scope := range s.Scopes {
-			if !slices.Contains(span.Shows, scope.Scope) {
-				span.Shows = append(span.Shows, scope.Scope)
-			}
+		span := personSpan{
+			AccessSpan: s, Shows: scopesOf(s), Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID),
+		}
+		if s.BeganBy.Version > max(s.ListedBy.Version, s.AllowedBy.Version) {
+			span.Began = new(decided(s.BeganBy, s.Dashboard.ID))
 		}
 		if s.EndedBy != nil {
 			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))

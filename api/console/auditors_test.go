@@ -206,10 +206,10 @@ const unproven = "and are not proven"
 func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
+	began, rescoped := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record, changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery")).Record
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
 		return readmodels.AccessSpan{
-			Dashboard: board, User: user, From: began.Time, BeganBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
+			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
 		}
 	}
 	bakeryBoard, cateringBoard, zoe := named(bakery, "Bakery"), named(catering, "Catering"), named(adam, "Zoe")
@@ -249,7 +249,7 @@ func TestAPageOfAccessSaysNothingOfOtherPages(t *testing.T) {
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
-		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ActiveToday: true}
+		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ListedBy: began, ActiveToday: true}
 	}
 	one, two, three := named("b1", "One"), named("b2", "Two"), named("b3", "Three")
 	ada, ben, cem := named("u1", "Ada"), named("u2", "Ben"), named("u3", "Cem")
@@ -315,7 +315,11 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began,
-			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}, {Scope: "posts"}}, // one that the board lost and got again
+			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}}, To: &ended.Time, EndedBy: &ended,
+		},
+		{
+			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: ended.Time, BeganBy: ended, ListedBy: began, AllowedBy: began,
+			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, // reports was taken away
 		},
 	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
@@ -323,7 +327,8 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	s.asked = nil
 	page := b.get("/console/people/" + adam)
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
-	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	require.Equal(t, 1, strings.Count(page.Body.String(), "Shown:"), "access that began with the list or the opening has no third reason")
+	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)

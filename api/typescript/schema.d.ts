@@ -2126,32 +2126,32 @@ export interface components {
             /** @description who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
-        /** @description A time without a gap in which a user had access to a dashboard: was on its list while it was open to its clients. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it. */
+        /** @description A time in which a user had the same access to a dashboard: was on its list while it was open to its clients and had the same scopes. A change of the scopes ends one span and begins the next. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it. */
         AccessSpan: {
             /** @description `active_today` tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today, whatever lists say. */
             active_today: boolean;
             /** @description opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];
-            /** @description the later one of `listed_by` and `allowed_by` */
+            /** @description the later one of `listed_by` and `allowed_by`, or a later change of the scopes */
             began_by: components["schemas"]["Record"];
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
-            /** @description took the user off the list or closed the dashboard; null: none has up to `as_of` */
+            /** @description took the user off the list, closed the dashboard or changed its scopes; null: none has up to `as_of` */
             ended_by: components["schemas"]["Record"] | null;
             /**
              * Format: date-time
-             * @description the time of `began_by`; access began with it
+             * @description the time of `began_by`; this access began with it
              */
             from: string;
             /** @description put the user on the list */
             listed_by: components["schemas"]["Record"];
             /** @description null: no staff of the agency */
             role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description `scopes` are those that the dashboard had at a time that was asked for, while the user had access. */
+            /** @description of the dashboard, the same from `from` to `to` */
             scopes: components["schemas"]["ScopeSpan"][];
             /**
              * Format: date-time
-             * @description the time of `ended_by`, from which on there was none; null: it lasts
+             * @description the time of `ended_by`, from which on there was none or another; null: it lasts
              */
             to: string | null;
             /** @description The user. */
