@@ -27,8 +27,9 @@ type ConnectionReading struct {
 	ConnectionID int64               `json:"connection_id"` // the authorisation; several accounts may share one
 	// State is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform,
 	// unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading.
-	State  string              `json:"state"`
-	Reason domain.OptionalText `json:"reason"` // null when nothing was wrong
+	State string `json:"state"`
+	// Reason is null when nothing was wrong. It also says that an operator has paused what waits for a sign-in.
+	Reason domain.OptionalText `json:"reason"`
 	// ExpiresAt is when the token in use ends; null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// SignInBefore is when a person must have signed in again; null: never, or not known.
@@ -65,10 +66,10 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
 		            else coalesce(nullif(f.class, ''), 'ok') end,
-		       case when d.dead then st.reason
-		            when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
+		       concat_ws(' ', case when d.dead then st.reason end,
+		            case when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
 		            when d.held then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
-		            else coalesce(f.reason, '') end,
+		            when not d.dead then f.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
 		           where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id)),

@@ -351,6 +351,14 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Equal(t, "paused", listed[0].State)
 	require.EqualValues(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
 	require.Equal(t, permissions, listed[0].Permissions)
+	refused := entityDay.Add(time.Hour)
+	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+		ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "Sign in again.", At: refused,
+	}, refused)))
+	listed, err = connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{101}}, entityDay)
+	require.NoError(t, err)
+	require.Equal(t, "reconnect", listed[0].State)
+	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must be resumed, too")
 	none, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{102}}, entityDay)
 	require.NoError(t, err)
 	require.Empty(t, none)

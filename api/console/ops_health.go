@@ -110,11 +110,10 @@ func (h health) concerns(pages map[string][]string) (all []concern) {
 		all = append(all, concern{network(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
 	}
 	for _, p := range h.Connections {
-		id, at := strconv.FormatInt(p.ConnectionID, 10), platformsPath
-		if _, connected := pages[id]; !connected { // no account of it is on that page
-			at = actPath + "resume-connection/" + id
-		}
-		all = append(all, concern{"Connection " + withPages(id, pages) + " is paused", pausedFor(p.Since, p.By, p.Reason), at})
+		id := strconv.FormatInt(p.ConnectionID, 10)
+		all = append(all, concern{
+			"Connection " + withPages(id, pages) + " is paused", pausedFor(p.Since, p.By, p.Reason), actPath + "resume-connection/" + id,
+		})
 	}
 	return all
 }

@@ -19,9 +19,16 @@ const maxConnectionsShown = 200
 type opsPlatformsView struct {
 	Platforms []platformRow
 	Connected int // accounts, of all platforms
-	NotWell   []readmodels.ConnectionReading
+	NotWell   []opsConnection
 	Left      int // that are not well and not shown
 	Held      int // that are well, and yet not read: their platform is paused
+}
+
+// opsConnection is a connected account that is not well.
+type opsConnection struct {
+	readmodels.ConnectionReading
+
+	Paused bool // its connection, whatever else is wrong with it
 }
 
 // platformRow is one platform.
@@ -58,12 +65,13 @@ func openPlatforms(v *visit) (view, error) {
 		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
 	}
 	for _, c := range connections {
+		paused := pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) != nil
 		switch {
 		case c.State == stateOK:
-		case c.State == statePaused && pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) == nil:
+		case c.State == statePaused && !paused:
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
-			shown.NotWell = append(shown.NotWell, c)
+			shown.NotWell = append(shown.NotWell, opsConnection{c, paused})
 		default:
 			shown.Left++
 		}

@@ -2941,7 +2941,7 @@ export interface components {
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description null when nothing was wrong */
+            /** @description `reason` is null when nothing was wrong. It also says that an operator has paused what waits for a sign-in. */
             reason: string | null;
             /**
              * Format: date-time
