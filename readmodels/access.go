@@ -1,13 +1,13 @@
 package readmodels
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // ErrUserNotFound is the one answer for a user whom neither the agency's directory holds nor any
@@ -31,20 +31,20 @@ type AccessAnswer struct {
 	AsOf      StreamPosition `json:"as_of"`
 	// Access is `listed` and `allowed`: what a client user needs. Each of `scopes` was then open to the user.
 	Access  bool            `json:"access"`
-	Listed  DecidedFlag     `json:"listed"`  // the user was on the list
-	Allowed DecidedFlag     `json:"allowed"` // the dashboard was open to its clients
-	Scopes  []DecidedScope  `json:"scopes"`  // of the dashboard
+	Listed  decidedFlag     `json:"listed"`  // the user was on the list
+	Allowed decidedFlag     `json:"allowed"` // the dashboard was open to its clients
+	Scopes  []decidedScope  `json:"scopes"`  // of the dashboard
 	Role    *DirectoryStaff `json:"role"`    // null: no staff of the agency
 }
 
-// DecidedFlag is a fact and the record that made it so.
-type DecidedFlag struct {
+// decidedFlag is a fact and the record that made it so.
+type decidedFlag struct {
 	Value     bool   `json:"value"`
 	DecidedBy Record `json:"decided_by"`
 }
 
-// DecidedScope is a scope of the dashboard and the record that gave it.
-type DecidedScope struct {
+// decidedScope is a scope of the dashboard and the record that gave it.
+type decidedScope struct {
 	Scope     string `json:"scope"`
 	DecidedBy Record `json:"decided_by"`
 }
@@ -73,22 +73,24 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	if err != nil {
 		return a, err
 	}
-	decided := map[string]int64{} // by scope
-	var listed, allowed int64
-	err = foldAccess(ctx, tx, SpansQuery{ParentAccount: q.ParentAccount, Dashboard: q.Dashboard, User: q.User},
-		spanKey{Until: position.Version}, position.Version, func(d *dashboardAccess) bool {
-			listed, allowed = cmp.Or(d.listed[q.User], d.emptied), cmp.Or(d.allowed, d.closed)
-			for _, s := range d.scopes {
-				decided[s.scope] = s.given
-			}
-			return true
-		})
+	decided, err := pg.List(ctx, tx, "find what decided access", pgx.RowTo[int64], `
+		with h as (
+			select version, before, after from dashboard_history where parent_account = $1 and sub_account_id = $2 and version <= $3)
+		select version from (
+			select -1 as n, max(version) as version from h where before is null or (before->'users' ? $4) <> (after->'users' ? $4)
+			union all
+			select 0, max(version) from h where before is null or before->'allow_client_dashboard' <> after->'allow_client_dashboard'
+			union all
+			select n, max(version) from unnest($5::text[]) with ordinality as s(scope, n)
+			join h on after->'scopes' ? scope and not coalesce(before->'scopes' ? scope, false) group by n) d
+		order by n`,
+		q.ParentAccount, q.Dashboard, position.Version, q.User, d.Scopes)
 	if err != nil {
 		return a, err
 	}
-	keys := []entryKey{{listed, q.Dashboard}, {allowed, q.Dashboard}}
-	for _, scope := range d.Scopes {
-		keys = append(keys, entryKey{decided[scope], q.Dashboard})
+	keys := make([]entryKey, len(decided)) // of the list, of the flag, of each scope
+	for i, version := range decided {
+		keys[i] = entryKey{version, q.Dashboard}
 	}
 	records, err := recordsOf(ctx, tx, q.ParentAccount, keys)
 	if err != nil {
@@ -97,13 +99,13 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	a, err = withNames(ctx, tx, q.ParentAccount, func(n names) AccessAnswer {
 		by := func(i int) Record { return n.record(records[keys[i]]) }
 		a := AccessAnswer{
-			Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []DecidedScope{},
-			Listed:  DecidedFlag{slices.Contains(d.Users, q.User), by(0)},
-			Allowed: DecidedFlag{d.AllowClientDashboard, by(1)},
+			Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []decidedScope{},
+			Listed:  decidedFlag{slices.Contains(d.Users, q.User), by(0)},
+			Allowed: decidedFlag{d.AllowClientDashboard, by(1)},
 		}
 		a.Access = a.Listed.Value && a.Allowed.Value
 		for i, scope := range d.Scopes {
-			a.Scopes = append(a.Scopes, DecidedScope{scope, by(2 + i)})
+			a.Scopes = append(a.Scopes, decidedScope{scope, by(2 + i)})
 		}
 		if staff {
 			a.Role = new(agencyStaff)

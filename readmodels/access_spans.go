@@ -45,22 +45,11 @@ type accessRow struct {
 	Scopes    []string
 }
 
-// foldSpans folds the history of the dashboards in their order, and returns the spans that follow a key and last at some
-// version from up to the version to: the first ones in the order of the query, one more than fit on the page. Beside them are
-// the dashboards on the way to which nobody had access at the version to. It keeps one dashboard's history of access and the
-// page, whatever the agency has.
+// foldSpans folds the history of the dashboards up to the version after.Until, in their order: of the one in the query, or of all from
+// after.Dashboard on. It returns the spans that follow a key and last at some version from up to the version to: the first ones
+// in the order of the query, one more than fit on the page. Beside them are the dashboards on the way to which nobody had access
+// at the version to. It keeps one dashboard's history of access and the page, whatever the agency has.
 func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedShut, error) {
-	page := spansPage{query: q, after: after, room: q.Limit + 1}
-	err := foldAccess(ctx, tx, q, after, to, func(d *dashboardAccess) bool {
-		page.add(d.spans(after.Until, from, to), d.shut)
-		return !page.full()
-	})
-	return page.cut(), page.shut, err
-}
-
-// foldAccess folds the history of the dashboards up to the version after.Until, in their order: of the one in the query, or of all from
-// after.Dashboard on. It hands each over until one is enough. Who had no access at all is noted at the version moment.
-func foldAccess(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, moment int64, each func(*dashboardAccess) (more bool)) error {
 	only := "after->'users'"
 	if q.User != "" { // the list that matters has one user, or none
 		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
@@ -86,24 +75,28 @@ func foldAccess(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, mom
 			"parent": q.ParentAccount, "until": after.Until, "dashboard": q.Dashboard, "user": q.User, "after": after.Dashboard,
 		})
 	defer rows.Close()
+	page := spansPage{query: q, after: after, room: q.Limit + 1}
 	var d *dashboardAccess
+	add := func() {
+		if d != nil {
+			page.add(d.spans(after.Until, from, to), d.shut)
+		}
+	}
 	for rows.Next() {
 		row, err := pgx.RowToStructByPos[accessRow](rows)
 		if err != nil {
-			return fmt.Errorf("fold access: %w", err)
+			return nil, nil, fmt.Errorf("fold access: %w", err)
 		}
 		if d == nil || d.id != row.Dashboard {
-			if d != nil && !each(d) {
-				return nil
+			if add(); page.full() {
+				return page.cut(), page.shut, nil
 			}
-			d = &dashboardAccess{id: row.Dashboard, moment: moment, listed: map[string]int64{}, open: map[string]int64{}}
+			d = &dashboardAccess{id: row.Dashboard, moment: to, listed: map[string]int64{}, open: map[string]int64{}}
 		}
 		d.fold(row)
 	}
-	if d != nil && rows.Err() == nil {
-		each(d)
-	}
-	return wrapped("fold access", rows.Err())
+	add()
+	return page.cut(), page.shut, wrapped("fold access", rows.Err())
 }
 
 // spansPage keeps the first spans that follow a key.

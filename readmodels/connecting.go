@@ -15,8 +15,8 @@ import (
 // Connecting reads what must be known before something is connected.
 type Connecting struct{ Pool *pgxpool.Pool }
 
-// ErrPageNotFound is the one answer for a connected page that does not exist and for another agency's.
-var ErrPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
+// errPageNotFound is the one answer for a connected page that does not exist and for another agency's.
+var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
 // ActiveNames returns the names of an active agency and of one of its active accounts, or of itself, and whether a subscription runs at a time.
 // Nothing is connected for others. Errors: [ErrAccountNotFound]: the account is not known, not active, or another agency's.
@@ -63,11 +63,11 @@ func (c Connecting) PagesOf(ctx context.Context, connections []int64) ([]domain.
 	return c.pages(ctx, ` where s.connection_id = any($1) and s.connected order by s.id`, connections)
 }
 
-// Page returns a social account of an agency. Errors: [ErrPageNotFound].
+// Page returns a social account of an agency. Errors: not_found.
 func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error) {
 	pages, err := c.pages(ctx, ` where s.parent_account = $1 and s.id = $2`, parent, id)
 	if err == nil && len(pages) == 0 {
-		err = fmt.Errorf("social account %d: %w", id, ErrPageNotFound)
+		err = fmt.Errorf("social account %d: %w", id, errPageNotFound)
 	}
 	if err != nil {
 		return domain.ConnectedPage{}, err

@@ -29,7 +29,7 @@ type Me struct {
 	Agency    *MeAgency    `json:"agency"`     // null: the caller acts for none
 	Scopes    []string     `json:"scopes"`     // of the dashboards that a client user may open, all together; empty for the agency and for auditors alone: they go by role
 	ExpiresAt *time.Time   `json:"expires_at"` // when the token ends; null: never
-	Opens     MeOpens      `json:"opens"`
+	Opens     meOpens      `json:"opens"`
 }
 
 // MeAgency is the agency that the caller acts for.
@@ -47,8 +47,8 @@ type MeUser struct {
 	Active  bool   `json:"active"` // false while a password reset is pending, too
 }
 
-// MeOpens is what the caller may do.
-type MeOpens struct {
+// meOpens is what the caller may do.
+type meOpens struct {
 	AllDashboards bool `json:"all_dashboards"` // every dashboard of the agency; /api/dashboards lists them
 	// Dashboards are those that a client user may open; empty for the agency and for auditors alone.
 	Dashboards        []MeDashboard `json:"dashboards"`
@@ -67,7 +67,7 @@ type MeDashboard struct {
 
 // Me returns who a caller is: what the directory and the dashboards say. Roles are the caller's to fill in.
 func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
-	me := Me{UserID: r.User, Scopes: []string{}, Opens: MeOpens{Dashboards: []MeDashboard{}}}
+	me := Me{UserID: r.User, Scopes: []string{}, Opens: meOpens{Dashboards: []MeDashboard{}}}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
 		if r.Parent == "" {
 			return nil

@@ -146,32 +146,6 @@ type HistoryQuery struct {
 	Cursor        string // from [HistoryMeta].NextCursor
 }
 
-// Entries returns a page of entries. A dashboard without any history in this agency, of whatever
-// agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
-func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
-	var around EntriesMeta
-	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
-		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
-		if err != nil {
-			return nil, err
-		}
-		if err := readAround(ctx, tx, q, meta.AsOf.Version, &around); err != nil {
-			return nil, err
-		}
-		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
-		if err != nil || next == nil {
-			return entries, err
-		}
-		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
-		return entries, err
-	})
-	if err != nil {
-		return nil, EntriesMeta{}, err
-	}
-	around.HistoryMeta = meta
-	return entries, around, nil
-}
-
 // answerHistory reads an answer about one dashboard, or all of an agency, in one moment of the tables. what names the
 // answer in errors.
 func answerHistory[A any](

@@ -30,6 +30,32 @@ func (e HistoryEntry) Cursor() (string, error) {
 	return EncodeCursor(historyCursors(), entryKey{e.Version, e.Dashboard.ID})
 }
 
+// Entries returns a page of entries. A dashboard without any history in this agency, of whatever
+// agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
+func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
+	var around EntriesMeta
+	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
+		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
+		if err != nil {
+			return nil, err
+		}
+		if err := readAround(ctx, tx, q, meta.AsOf.Version, &around); err != nil {
+			return nil, err
+		}
+		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
+		if err != nil || next == nil {
+			return entries, err
+		}
+		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
+		return entries, err
+	})
+	if err != nil {
+		return nil, EntriesMeta{}, err
+	}
+	around.HistoryMeta = meta
+	return entries, around, nil
+}
+
 // readPage reads the entries that follow a key (nil: from the beginning), and returns the last key when more follow.
 // Entries above the version until are left out, so that all pages of one answer stand for the same prefix of the stream.
 func (h *History) readPage(

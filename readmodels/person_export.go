@@ -87,3 +87,125 @@ func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSecti
 	fmt.Fprint(w, "]")
 	return n, err
 }
+
+// personSection is one list of an export: a row of its statement is an object of the file, a column is a member of it. The
+// arguments are @user ("" for a member who is no user), @members, @profiles (its own social accounts) and @connections.
+type personSection struct{ name, sql string }
+
+// personSections are all that is known of a person, and nothing that is another's: no secrets and no ids of sessions (whoever
+// has one may be let in by it), no names beside the ids of who decided, no names of pages, which are the client's.
+var personSections = []personSection{
+	{"user", `
+		select u.id, u.account_id, a.name as account_name, u.name, u.email, u.phone, u.image, u.meeting_link, u.role, u.company, u.is_owner,
+		       u.active, u.reset_pending, u.created_at, u.updated_at
+		from users u left join accounts a on a.id = u.account_id
+		where u.id = @user`},
+	{"sign_ins", `select login_at from sessions where user_id = @user order by login_at, id`},
+	{"identity_provider", `select issuer, subject, linked_at from kept.identities where user_id = @user`},
+	{"console_sessions", `
+		select way, role, account_id, begun_at, seen_at, expires_at as ends_at
+		from kept.sessions where user_id = @user order by begun_at, expires_at`},
+	{"sign_in_links", `
+		select role, account_id, made_at, expires_at as works_until, made_by = @user as made_by_the_person
+		from kept.sign_in_links where user_id = @user order by made_at`},
+	{"members", `
+		select m.id, m.account_id, m.name, m.active, m.user_id, d.social_account_id as default_social_account
+		from members m left join tDefaultAccount d on d.member_id = m.id where m.id = any(@members) order by m.id`},
+	{"connections", `
+		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at, s.ref is not null as has_token,
+		       s.updated_at as token_since, s.expires_at as token_ends, s.renewable_until, t.state, t.at as state_since
+		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '') left join connection_states t on t.connection_id = c.id
+		where c.member_id = any(@members) order by c.id`},
+	{"profiles", `
+		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at, updated_at
+		from tSAccounts where id = any(@profiles) order by id`},
+	{"pages_connected", `
+		select id, account_id, member_id, connection_id, p_id, a_type, connected, created_at
+		from tSAccounts where member_id = any(@members) and id <> all(@profiles) order by id`},
+	{"profile_posts", `
+		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at, updated_at
+		from tSPosts where social_account_id = any(@profiles) order by social_account_id, registered_at, external_id`},
+	{"profile_post_texts", `
+		select social_account_id, external_id, parent_account, account_id, origin, content, media_url, permalink, told_at
+		from post_contents where social_account_id = any(@profiles) order by social_account_id, told_at, external_id, origin`},
+	{"profile_readings", `
+		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views, reach, posts, likes,
+		       comments, shares, clicks, figures, demographics
+		from tSAccountIns where social_account_id = any(@profiles) order by social_account_id, captured_at`},
+	{"profile_post_readings", `
+		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views, impressions, reach,
+		       clicks, saves, avg_watch_ms, engagement
+		from tSPostInsights where social_account_id = any(@profiles) order by social_account_id, external_id, captured_at`},
+	{"profile_planned_posts", `
+		select id, social_account_id, external_id, c_id, scheduled_at
+		from tContentPlanner where social_account_id = any(@profiles) order by id`},
+	{"profile_fetching", `
+		select social_account_id, kind, read_at, due_at, failures, class as failure, history_class as history_failure, updated_at
+		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
+	{"profile_posts_in_vain", `
+		select social_account_id, external_id, class as failure, since, tried_at
+		from kept.post_notes where social_account_id = any(@profiles) order by social_account_id, external_id`},
+	{"profile_pictures", `
+		select social_account_id, external_id, tried_at, key_id is not null as kept
+		from kept.pictures where social_account_id = any(@profiles) order by social_account_id, external_id`},
+	{"platforms_said", `
+		select social_account_id, kind, said_at, class as failure, words
+		from kept.platform_words where social_account_id = any(@profiles) order by social_account_id, kind`},
+	{"posts_counted_as_the_persons", `
+		select social_account_id, external_id, published_at
+		from tSPosts where member_id = any(@members) and social_account_id <> all(@profiles) order by social_account_id, external_id`},
+	{"dashboards_now", `
+		select parent_account, sub_account_id as dashboard, allow_client_dashboard as open, scopes, version, updated_at
+		from dashboard_preferences where users @> array[@user] order by parent_account, sub_account_id`},
+	{"dashboard_changes", `
+		select time, parent_account, sub_account_id as dashboard, version, event_type, actor as decided_by, role,
+		       b.listed as listed_before, a.listed as listed_after, a.open, a.scopes
+		from dashboard_history
+		cross join lateral (
+			select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open, before->'scopes' as scopes) b
+		cross join lateral (select after->'users' ? @user as listed, after->'allow_client_dashboard' as open, after->'scopes' as scopes) a
+		where a.listed <> b.listed or a.listed and (a.open, a.scopes) is distinct from (b.open, b.scopes)
+		order by time, parent_account, version, sub_account_id`},
+	{"point_of_contact_now", `
+		select parent_account, sub_account_id as dashboard from dashboard_preferences where @user = any(main_poc) order by 1, 2`},
+	{"point_of_contact_changes", `
+		select time, parent_account, sub_account_id as dashboard, version, actor as decided_by, after->'main_poc' ? @user as is_contact
+		from dashboard_history where after->'main_poc' ? @user <> coalesce(before->'main_poc' ? @user, false)
+		order by time, parent_account, version, sub_account_id`},
+	{"orders_assigned", `
+		select id, buyer, seller, product_type from orders where @user = any(assigned_users) order by id`},
+	{"notices", `
+		select time, parent_account, version, kind, sub_account_ids as dashboards
+		from access_notices where user_id = @user order by time, parent_account, version`},
+	{"notices_read", `
+		select parent_account, version, updated_at from kept.notice_cursors where user_id = @user order by parent_account`},
+	{"dashboard_changes_made", `
+		select time, parent_account, sub_account_id as dashboard, version, event_type, role, actor = @user as in_own_name, request_id
+		from dashboard_history where @user in (actor, on_behalf_of) and @user <> '' order by time, parent_account, version, sub_account_id`},
+	{"requests_remembered", `
+		select time, parent_account, sub_account_id as dashboard, version, command_id
+		from dashboard_commands where subject = @user order by time, parent_account, version`},
+	{"trail", personTrail},
+}
+
+// personTrail is what the trail of operations holds about or by the person. Of each kind of entry only members are shown that
+// cannot name another person; of a kind that is not known here only that there is one.
+const personTrail = `
+	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
+	         when 'audit.read.v1' then data - 'filter'
+	         when 'audit.exported.v1' then data - 'filter'
+	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}'
+	         when 'operations.operator_finished.v1' then data - 'why'
+	         when 'operations.connection_state_changed.v1' then data - 'reason' - case when about then '' else 'member_id' end
+	         when 'operations.person_erased.v1' then case when about then data else '{}' end
+	         else '{}' end as data
+	from (
+		select *, @user <> '' and actor = @user as by_the_person,
+		       @user <> '' and @user in (data->>'user', data#>>'{filter,user}', data#>>'{filter,actor}', data#>>'{target,user}')
+		       or (data->>'member_id')::bigint = any(@members) or (data#>>'{target,member_id}')::bigint = any(@members)
+		       or event_type = 'operations.connection_state_changed.v1' and (data->>'connection_id')::bigint = any(@connections)
+		       or event_type = 'operations.person_erased.v1' and data->'members' @> any(select to_jsonb(array[m]) from unnest(@members::bigint[]) m)
+		         as about
+		from operations_trail) t
+	where by_the_person or about
+	order by time, event_id`

@@ -52,9 +52,6 @@ type Narrowing struct {
 	Dashboard string       // of ?dashboard=: the accounts linked in the dashboard of this sub-account
 }
 
-// IsZero reports whether nothing was narrowed.
-func (n Narrowing) IsZero() bool { return len(n.Accounts) == 0 && n.Dashboard == "" }
-
 // Errors of [Scopes.Scope].
 var (
 	// ErrAccountNotFound is the one answer for an account that does not exist, one of another agency
@@ -74,7 +71,7 @@ type Scopes struct{ Pool *pgxpool.Pool }
 func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) {
 	scope := Scope{ParentAccount: request.ParentAccount}
 	client := request.ClientAccount != "" || request.ClientUser != ""
-	if !client && request.Narrow.IsZero() {
+	if !client && len(request.Narrow.Accounts) == 0 && request.Narrow.Dashboard == "" {
 		return scope, nil // nothing need be read
 	}
 	err := pg.Snapshot(ctx, s.Pool, func(tx pgx.Tx) error {

@@ -1,12 +1,44 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
+
+// AccountInsights is the answer to /getAccountInsights.
+type AccountInsights struct {
+	Total     AccountTotals      `json:"total"`     // over the platforms asked for
+	Platforms []PlatformInsights `json:"platforms"` // each platform asked for, also without accounts
+	// AsRead are the engagement figures that only exist over a platform's own window (LinkedIn's
+	// lifetime statistics); they are in no total.
+	AsRead []ReadFigure `json:"as_read"`
+}
+
+// PlatformInsights are the totals of one platform.
+type PlatformInsights struct {
+	readmodels.PlatformRef
+	AccountTotals
+}
+
+// AccountTotals are the totals of some social accounts.
+type AccountTotals struct {
+	// SocialAccounts is the number of social accounts in scope, read or not, plus those that have left the scope
+	// and have figures in this answer.
+	SocialAccounts int `json:"social_accounts"`
+	// Followers are people, a stock: the last reading of each account in the range. Facebook
+	// followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount,
+	// TikTok follower_count.
+	Followers Total `json:"followers"`
+	// Engagement is interactions gained in the range, as each platform counts them: Facebook
+	// page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments
+	// and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part).
+	Engagement Total `json:"engagement"`
+}
 
 // accountFigures is a query context with the figures of accounts that an answer is made of.
 type accountFigures struct {
@@ -39,7 +71,7 @@ func answerFigures[D any](
 				return err
 			}
 		}
-		if err := qc.classifySources(ctx); err != nil {
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
 		if f.before != nil {
@@ -78,4 +110,45 @@ func perPlatform[T, P any](platforms []domain.Platform, of func(...domain.Platfo
 		parts[i] = part(readmodels.PlatformRefOf(p), of(p))
 	}
 	return of(platforms...), parts
+}
+
+// ReadFigure is a figure that is shown as it was read: it is over the platform's own window, or stands
+// for something that does not add up, and is in no total.
+type ReadFigure struct {
+	readmodels.PlatformRef
+
+	SocialAccount int64               `json:"social_account_id"`
+	Metric        string              `json:"metric"`
+	Kind          domain.Kind         `json:"kind"`   // rolling, or stock
+	Window        domain.OptionalText `json:"window"` // the platform's name for it; null when it gave none
+	Value         int64               `json:"value"`
+	SourceMetric  string              `json:"source_metric"`
+	CapturedAt    time.Time           `json:"captured_at"` // of the last reading in the range
+}
+
+// asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
+func (f *accountFigures) asRead(metric string) []ReadFigure {
+	figures := []ReadFigure{}
+	for _, s := range f.series {
+		if s.metric != metric {
+			continue
+		}
+		for key, g := range s.gauges {
+			last := f.latest(g)
+			if key.kind == domain.Cumulative || last == nil {
+				continue
+			}
+			f.noteCapture(&last.at)
+			f.noteMetric(s.social, s.metric)
+			figures = append(figures, ReadFigure{
+				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,
+				Window: domain.OptionalText(key.window), Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
+			})
+		}
+	}
+	slices.SortFunc(figures, func(x, y ReadFigure) int {
+		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount),
+			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Window, y.Window))
+	})
+	return figures
 }

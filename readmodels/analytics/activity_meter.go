@@ -68,29 +68,8 @@ type accountActivity struct {
 	days     []int64 // posts
 }
 
-// ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
-// registration of a post that counts.
-func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
-	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
-		qc.blank = "No published post of it is known."
-		days := query.Range.Elapsed().cut(ByDay)
-		accounts, err := qc.activity(ctx, days)
-		if err != nil {
-			return err
-		}
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
-			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
-			return measure(qc.accountsOn(on...), of, days, query.buckets())
-		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
-		return nil
-	})
-}
-
-// activity returns the measured accounts, by id.
-func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*accountActivity, error) {
+// measuredAccounts returns the measured accounts, by id.
+func measuredAccounts(ctx context.Context, qc *queryContext, days []bucket) ([]*accountActivity, error) {
 	byID := map[int64]*accountActivity{}
 	measured := func(social int64, p domain.Platform) *accountActivity {
 		if byID[social] == nil {
@@ -99,17 +78,17 @@ func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*account
 		}
 		return byID[social]
 	}
-	if err := qc.knownPosters(ctx, measured); err != nil {
+	if err := knownPosters(ctx, qc, measured); err != nil {
 		return nil, err
 	}
-	if err := qc.countPosts(ctx, days, measured); err != nil {
+	if err := countPosts(ctx, qc, days, measured); err != nil {
 		return nil, err
 	}
 	return slices.SortedFunc(maps.Values(byID), func(x, y *accountActivity) int { return int(x.social - y.social) }), nil
 }
 
 // knownPosters finds the accounts of the scope of which any published post is known.
-func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
+func knownPosters(ctx context.Context, qc *queryContext, measured func(int64, domain.Platform) *accountActivity) error {
 	rows, _ := qc.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
@@ -124,7 +103,7 @@ func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, d
 }
 
 // countPosts counts the posts of each account and day.
-func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
+func countPosts(ctx context.Context, qc *queryContext, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
 	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
 		from tSPosts

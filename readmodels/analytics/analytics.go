@@ -71,7 +71,7 @@ type Meta struct {
 	// RankedBy says what the answer's rankings go by; absent where it has none.
 	RankedBy RankBy `json:"ranked_by,omitempty"`
 	// Instead offers the other ranking where that may say more; absent where nothing speaks for it.
-	Instead *RankingOffer `json:"instead,omitempty"`
+	Instead *rankingOffer `json:"instead,omitempty"`
 	// NextCursor asks for the next page; absent on the last one and on answers without pages.
 	NextCursor string `json:"next_cursor,omitempty"`
 }

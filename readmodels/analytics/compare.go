@@ -100,17 +100,17 @@ func (qc *queryContext) comparison() *queryContext {
 
 // comparedGains reads what posts gained in the range and in the period that it is compared with; before are the gains in the
 // parts of that period, nil where series come alone.
-func (qc *queryContext) comparedGains(ctx context.Context, metrics []string, parts []bucket) (now, before *postGains, err error) {
+func comparedGains(ctx context.Context, qc *queryContext, metrics []string, parts []bucket) (now, before *postGains, err error) {
 	qc.totals = true
 	from := qc.compared.From
 	if qc.query.Compare != "" { // the other period, which need not lie right before, is read by itself
 		from = qc.query.Range.From
 	}
-	now, err = qc.gains(ctx, gainQuery{metrics: metrics, from: from, buckets: parts})
+	now, err = readGains(ctx, qc, gainQuery{metrics: metrics, from: from, buckets: parts})
 	if err != nil || !qc.query.seriesCompared() {
 		return now, nil, err
 	}
-	before, err = qc.comparison().gains(ctx, gainQuery{metrics: metrics, from: qc.compared.From, buckets: qc.query.comparedParts(parts)})
+	before, err = readGains(ctx, qc.comparison(), gainQuery{metrics: metrics, from: qc.compared.From, buckets: qc.query.comparedParts(parts)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,7 +1,7 @@
 package analytics
 
 import (
-	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -10,11 +10,11 @@ import (
 // AccountFollowers is the answer to /getAccountFollowers.
 type AccountFollowers struct {
 	Total     FollowerSeries           `json:"total"`     // over the platforms asked for
-	Platforms []PlatformFollowerSeries `json:"platforms"` // each platform asked for, also without accounts
+	Platforms []platformFollowerSeries `json:"platforms"` // each platform asked for, also without accounts
 }
 
-// PlatformFollowerSeries is the series of one platform.
-type PlatformFollowerSeries struct {
+// platformFollowerSeries is the series of one platform.
+type platformFollowerSeries struct {
 	readmodels.PlatformRef
 	FollowerSeries
 }
@@ -44,18 +44,6 @@ type FollowerDay struct {
 	// in an earlier part: what they bring is in `followers` from here on, and in no `change`.
 	// Absent: none did; in CSV 0.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
-}
-
-// AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
-func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
-	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
-		func(f *accountFigures, data *AccountFollowers) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
-				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...), f.before.followerDays(on...)}
-			}, func(p readmodels.PlatformRef, s FollowerSeries) PlatformFollowerSeries {
-				return PlatformFollowerSeries{p, s}
-			})
-		})
 }
 
 // followerDays adds the followers on some platforms up by part of the range; nil of no figures.
@@ -89,4 +77,93 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 		}
 	}
 	return series
+}
+
+// AccountNetGrowth is the answer to /reach/getAccountNetGrowth.
+type AccountNetGrowth struct {
+	Total     NetGrowth           `json:"total"`     // over the platforms asked for
+	Platforms []platformNetGrowth `json:"platforms"` // each platform asked for, also without accounts
+}
+
+// platformNetGrowth is the growth of one platform.
+type platformNetGrowth struct {
+	readmodels.PlatformRef
+	NetGrowth
+}
+
+// NetGrowth is followers won less followers lost, over the social accounts that were read in the range and before, or twice
+// in it. Followers are a stock (see `followers` of [AccountTotals]); platforms do not say how many came and how many left.
+type NetGrowth struct {
+	SocialAccounts int `json:"social_accounts"` // in scope, read or not
+	// Start are the followers at the last readings before the range, of an account that was first read in it at that
+	// reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
+	Start *int64 `json:"start"`
+	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
+	// Net is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
+	Net *int64 `json:"net"`
+	// NetPct is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null
+	// with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
+	NetPct *float64 `json:"net_pct"`
+	// NoBaseline says that followers were read in the range and never before.
+	NoBaseline bool `json:"no_baseline"`
+	// ComparedInPart says that accounts were first read in the range: they count from that reading, and
+	// are left out if they were read once.
+	ComparedInPart bool `json:"compared_in_part"`
+	// GainedSince is as in [Total].
+	GainedSince *time.Time  `json:"gained_since"`
+	Series      []GrowthDay `json:"series"` // every part of the range; their sum is `net`
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []GrowthDay `json:"previous_series,omitzero"`
+}
+
+// GrowthDay is one part of [NetGrowth]: a day, week or month.
+type GrowthDay struct {
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Net is what the accounts read in this part gained since their reading before, which may be some
+	// days old; null when no account was read, or none of them before.
+	Net          *int64 `json:"net"`
+	AccountsRead int    `json:"accounts_read"` // in this part
+}
+
+func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
+	var growths []*metricValue
+	for _, v := range f.on(domain.MetricFollowers, platforms) {
+		growths = append(growths, v.growth())
+	}
+	t := total(growths)
+	g := NetGrowth{
+		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
+		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, GainedSince: t.GainedSince,
+	}
+	if g.Net != nil {
+		g.End = new(*g.Start + *g.Net)
+	}
+	g.Series = growthDays(f.followerDays(platforms...))
+	if f.before != nil {
+		g.PreviousSeries = growthDays(f.before.followerDays(platforms...))
+	}
+	return g
+}
+
+func growthDays(days []FollowerDay) []GrowthDay {
+	growth := make([]GrowthDay, len(days))
+	for i, d := range days {
+		growth[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}
+	}
+	return growth
+}
+
+// growth is the stock compared with itself at the start of the range, whatever the answer is compared with.
+func (v *metricValue) growth() *metricValue {
+	g := *v
+	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.since != nil, v.before == nil
+	var net tally
+	for _, gained := range v.gained {
+		net.addKnown(gained)
+	}
+	if net.n > 0 {
+		g.compared, g.previous = v.value, new(*v.value-net.sum)
+	}
+	return &g
 }

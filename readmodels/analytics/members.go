@@ -52,23 +52,7 @@ type ConnectedSocial struct {
 	ExpiresAt      *time.Time          `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
 }
 
-// ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
-// connected, as the directory has them now. Meta's range says nothing here.
-func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
-	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
-		var err error
-		qc.blank = "" // it shows no readings, so that none is missing
-		if data.Members, err = qc.activeMembers(ctx); err != nil {
-			return err
-		}
-		if err := qc.socialsOf(ctx, data.Members); err != nil {
-			return err
-		}
-		return qc.classifySources(ctx)
-	})
-}
-
-func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, error) {
+func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error) {
 	scope := qc.cursorScope("members")
 	last, err := readmodels.DecodeCursor[int64](qc.query.Page.Cursor, scope)
 	if err != nil {
@@ -98,7 +82,7 @@ func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, erro
 }
 
 // socialsOf reads the members' social accounts that the scope has, by platform.
-func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) error {
+func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) error {
 	place := map[int64]int{}
 	ids := make([]int64, len(members))
 	for i, m := range members {
@@ -137,4 +121,32 @@ func (m *ActiveMember) add(s ConnectedSocial) {
 	if s.Connected && !s.NeedsReconnect {
 		p.Connected++
 	}
+}
+
+// MemberGrowth is the answer to /membersSocialGrowth.
+type MemberGrowth struct {
+	Total     GrowthTotals           `json:"total"`     // over all platforms
+	Platforms []platformGrowthTotals `json:"platforms"` // each platform, also without accounts
+}
+
+// platformGrowthTotals is the growth on one platform.
+type platformGrowthTotals struct {
+	readmodels.PlatformRef
+	GrowthTotals
+}
+
+// GrowthTotals is how the social accounts of a member grew, against the previous period (see [Total]).
+type GrowthTotals struct {
+	SocialAccounts int   `json:"social_accounts"` // that the member has now, or had with figures in the answer
+	Followers      Total `json:"followers"`       // as `followers` of [AccountTotals]
+	Engagement     Total `json:"engagement"`      // as `engagement` of [AccountTotals]: as the platforms count it of an account
+	Impressions    Total `json:"impressions"`     // as `impressions` of [ReachStats]
+	// PostsPublished are those of the member that were published in the range, also when they were deleted since, and
+	// the number of the previous period (see [Total]); 0 is none. They are the member's who has the connection now; what
+	// follows is what posts gained while it was this member's.
+	PostsPublished         int64  `json:"posts_published"`
+	PostsPublishedPrevious *int64 `json:"posts_published_previous"` // null with compare=none
+	// PostEngagement is what likes + comments + shares of the posts gained, as `engagement` of [EngagementTotals].
+	PostEngagement Gain `json:"post_engagement"`
+	PostViews      Gain `json:"post_views"` // video views: as `views` of [ViewsSeries]
 }

@@ -83,31 +83,6 @@ type StatsPeriod struct {
 	Demographics *Demographics `json:"demographics"`
 }
 
-// Stats are the figures of each platform, by day, week or month.
-func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
-	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	var now, before *platformStats
-	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
-		func(ctx context.Context, f *accountFigures, data *PlatformStats) (err error) {
-			if now, err = f.platformStats(ctx); err != nil {
-				return err
-			}
-			if f.before != nil {
-				if before, err = f.before.platformStats(ctx); err != nil {
-					return err
-				}
-			}
-			data.Platforms, err = f.connected(ctx)
-			return err
-		}, func(f *accountFigures, data *PlatformStats) {
-			for i := range data.Platforms {
-				s := &data.Platforms[i]
-				s.SocialAccounts = f.accountsOn(s.Platform)
-				s.StatsPeriods = StatsPeriods{now.periods(s.Platform), before.periods(s.Platform)}
-			}
-		})
-}
-
 // platformStats reads what else the stats rest on.
 func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, error) {
 	s := &platformStats{
@@ -115,7 +90,7 @@ func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, err
 	}
 	var err error
 	// What was published before the range tells only that the platform's posts are known.
-	if s.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
+	if s.posts, err = publishedPosts(ctx, f.queryContext, time.Time{}, f.buckets); err != nil {
 		return nil, err
 	}
 	for at := range s.posts {
@@ -275,7 +250,7 @@ func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 
 // publishedPosts counts the posts that were published from an instant on, by platform and bucket: those before the first
 // bucket stand at -1.
-func (qc *queryContext) publishedPosts(ctx context.Context, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
+func publishedPosts(ctx context.Context, qc *queryContext, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
 	rows, _ := qc.tx.Query(ctx, `
 		select p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*)
 		from tSPosts

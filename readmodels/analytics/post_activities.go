@@ -2,6 +2,8 @@ package analytics
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -152,4 +154,127 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 			return postKey{a.PublishedAt, a.SocialAccount, string(a.ExternalID), a.AccountID}
 		},
 	}
+}
+
+// plannedID stands in the id of a planned post where a published one has the platform's id.
+const plannedID = "planned:"
+
+// planOf is the number of the plan that an activity's id names.
+func planOf(external string) (plan int64, ok bool) {
+	number, planned := strings.CutPrefix(external, plannedID)
+	plan, err := strconv.ParseInt(number, 10, 64)
+	return plan, planned && err == nil && plan > 0 && strconv.FormatInt(plan, 10) == number
+}
+
+type plannedKey struct {
+	At *time.Time `json:"t"`
+	ID int64      `json:"i"`
+}
+
+// plannedSQL selects what the planner holds of pages that the plan's client has now. A plan of another agency's page, or of
+// another client's, is a claim that nobody has to believe.
+const plannedSQL = `
+	select s.p_id, s.id, p.account_id, s.member_id, m.user_id, nullif(p.c_id, 0), c.name, p.scheduled_at, p.id
+	from tSAccounts s
+	join tContentPlanner p on p.social_account_id = s.id and p.external_id = '' and p.account_id = s.account_id and p.scheduled_at is not null
+	left join members m on m.id = s.member_id
+	left join tDefaultCategories c on c.id = p.c_id
+	where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+	  and ($4::bigint = 0 or s.member_id = $4) and ($5::bigint = 0 or s.id = $5) and ($6::bigint = 0 or p.c_id = $6) and $7 = ''
+	  and ($8::timestamptz is null or p.scheduled_at >= $8) and ($9::timestamptz is null or p.scheduled_at < $9)
+	  and ($10::bigint = 0 or p.id = $10)
+	  and ($11::timestamptz is null or (p.scheduled_at, p.id) > ($11, $12::bigint))
+	order by p.scheduled_at, p.id limit $13`
+
+// planned lists the posts that the content planner holds as scheduled, the next one first; plan picks one. A plan has no type,
+// so that asking for one finds none.
+func (*Analytics) planned(scope readmodels.Scope, q ActivitiesQuery, plan int64) readmodels.PageQuery[PostActivity, plannedKey] {
+	page := q.Page
+	q.Page = readmodels.Page{}
+	return readmodels.PageQuery[PostActivity, plannedKey]{
+		List: "planned posts", Scope: scope, Page: page, Filters: q,
+		Select: func(after plannedKey, limit int) (string, []any) {
+			return plannedSQL, []any{
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type,
+				q.From, q.To, plan, after.At, after.ID, limit,
+			}
+		},
+		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
+			var id int64
+			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.Category, &a.CategoryName, &a.ScheduledAt, &id)
+			a.PlatformRef, a.State = readmodels.PlatformRefOf(a.Platform), ActivityScheduled
+			a.ID = domain.PostID(a.SocialAccount, plannedID+strconv.FormatInt(id, 10))
+			return a, err
+		},
+		Key: func(a PostActivity) plannedKey {
+			_, external, _ := domain.SplitPostID(a.ID)
+			id, _ := planOf(external)
+			return plannedKey{a.ScheduledAt, id}
+		},
+	}
+}
+
+// ReadingsQuery asks for the readings of one activity.
+type ReadingsQuery struct {
+	Page readmodels.Page
+	ID   string // of the activity
+	// From and To bound the time of capture, half-open; nil: no bound.
+	From, To *time.Time
+}
+
+// PostReading is one reading of an activity: what it had gathered by then (cumulative figures).
+type PostReading struct {
+	CapturedAt    time.Time `json:"captured_at"`
+	SocialAccount int64     `json:"social_account_id"`
+	MemberID      int64     `json:"member_id"` // who owned the connection at the capture
+	UserID        *string   `json:"user_id"`   // the user who that member is, 24 hex digits; null: none
+	// Likes are likes or reactions; null, here and below: the platform did not give it with this reading.
+	Likes       *int64 `json:"likes"`
+	Comments    *int64 `json:"comments"`
+	Shares      *int64 `json:"shares"`
+	Views       *int64 `json:"views"` // video views; null: the platform did not give them
+	Impressions *int64 `json:"impressions"`
+	Reach       *int64 `json:"reach"` // people
+	Clicks      *int64 `json:"clicks"`
+	Saves       *int64 `json:"saves"`
+	AvgWatch    *int64 `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
+	Engagement  *int64 `json:"engagement"`
+
+	event string // id; tells readings of one instant apart
+}
+
+type readingKey struct {
+	At    *time.Time `json:"t"`
+	Event string     `json:"e"`
+}
+
+// ActivityStats lists the readings of an activity, newest first, or returns [ErrActivityNotFound].
+func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q ReadingsQuery) ([]PostReading, readmodels.ListMeta, error) {
+	if _, err := a.Activity(ctx, scope, q.ID); err != nil {
+		return nil, readmodels.ListMeta{}, err
+	}
+	social, external, _ := domain.SplitPostID(q.ID)
+	page := q.Page
+	q.Page = readmodels.Page{}
+	return readmodels.PageQuery[PostReading, readingKey]{
+		List: "readings", Scope: scope, Page: page, Filters: q,
+		Select: func(after readingKey, limit int) (string, []any) {
+			return `
+				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms,
+				       engagement, event_id
+				from tSPostInsights r left join (select id, user_id from members) m on m.id = r.member_id
+				where social_account_id = $1 and external_id = $2 and parent_account = $3 and ($4::text[] is null or account_id = any($4))
+				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
+				  and ($7::timestamptz is null or (captured_at, event_id collate "C") < ($7, $8 collate "C"))
+				order by captured_at desc, event_id collate "C" desc limit $9`,
+				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
+		},
+		Scan: func(r pgx.CollectableRow) (x PostReading, err error) {
+			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks,
+				&x.Saves, &x.AvgWatch, &x.Engagement, &x.event)
+			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
+			return x, err
+		},
+		Key: func(x PostReading) readingKey { return readingKey{new(x.CapturedAt), x.event} },
+	}.Read(ctx, a.Pool)
 }

@@ -100,8 +100,8 @@ type gainQuery struct {
 	buckets []bucket  // of the series; without any there is none
 }
 
-// gains reads what posts gained in the range and, when the query begins before it, in the period before.
-func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, error) {
+// readGains reads what posts gained in the range and, when the query begins before it, in the period before.
+func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, error) {
 	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, buckets: q.buckets, series: map[domain.Platform][]gainSums{}}
 	const byAccount = `(social_account_id, p_id, current)`
@@ -112,7 +112,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 	if q.from.Before(qc.query.Range.From) {
 		sets = append(sets, gainSets{"at < $8", byAccount})
 	}
-	rows, err := qc.gainRows(ctx, qc.platformIDs(), q, sets...)
+	rows, err := gainRows(ctx, qc, qc.platformIDs(), q, sets...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ type gainRow struct {
 // of an hour or, of the quarters inside of which the range, the period before it or a bucket begins or ends, one by one. In
 // which accounts these have any the sums say. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from,
 // $6 to, $7 the quarters that are cut.
-func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, args []any) {
+func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args []any) {
 	cut := []time.Time{}
 	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
 		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
@@ -199,8 +199,8 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 type gainSets struct{ where, by string }
 
 // gainRows sums what readings gained, by grouping sets.
-func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
-	parts, args := qc.gainParts(platforms, q)
+func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
+	parts, args := gainParts(qc, platforms, q)
 	var sums []string
 	for _, s := range sets {
 		sums = append(sums, `

@@ -12,6 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// postQuery asks for posts one by one: lists of them, and rankings.
+type postQuery struct{ *queryContext }
+
 // postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
 // time of publication stands last.
 type postKey struct {
@@ -32,7 +35,7 @@ const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce
 
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
 // platforms $3 and the category $5.
-func (qc *queryContext) postsOfScope() string {
+func (qc postQuery) postsOfScope() string {
 	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
 		and ` + qc.ofCategory()
 }
@@ -49,7 +52,7 @@ const readInRange = `exists (
 					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
 
 // ofCategory selects the posts p of the category $5. It emits a predicate only when there is something to filter.
-func (qc *queryContext) ofCategory() string {
+func (qc postQuery) ofCategory() string {
 	if qc.query.Category == 0 {
 		return "$5::bigint = 0"
 	}
@@ -58,19 +61,11 @@ func (qc *queryContext) ofCategory() string {
 
 // ofCategoryHere selects the posts p of the category $5 among those whose registration may be outside of the scope: there
 // the category is another client's, and nobody else finds a post by it.
-func (qc *queryContext) ofCategoryHere() string {
+func (qc postQuery) ofCategoryHere() string {
 	if qc.query.Category == 0 {
 		return qc.ofCategory()
 	}
 	return "(" + qc.within("p.account_id") + " and " + qc.ofCategory() + ")"
-}
-
-// ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
-func (qc *queryContext) ofMember(column string) string {
-	if qc.query.Member == 0 {
-		return "$4::bigint = 0"
-	}
-	return column + " = $4::bigint"
 }
 
 // categoryOfPost is what the registrations say, else what the content planner says.
@@ -126,7 +121,7 @@ const aDay = secondsPerDay * time.Second
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
 // few posts of the agency are the member's. What is not chosen by the index comes from the months of the readings.
-func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
+func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
 	if err != nil {
@@ -172,7 +167,7 @@ const beyondCursor = `($9::text = '' or
 const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
 
 // publishedEarlier selects the posts published before the range's end, or at an unknown time.
-func (qc *queryContext) publishedEarlier() string {
+func (qc postQuery) publishedEarlier() string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
 				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor
@@ -181,7 +176,7 @@ func (qc *queryContext) publishedEarlier() string {
 // publishedLater selects the posts whose publication is told for the range's end or later (clocks differ, plans change), and
 // that were read in the range all the same. An agency may have published most of its posts since: only those in the months k
 // are probed, and none where nothing was published since.
-func (qc *queryContext) publishedLater() string {
+func (qc postQuery) publishedLater() string {
 	return `
 				select p.* from k
 				cross join lateral (
@@ -195,7 +190,7 @@ func (qc *queryContext) publishedLater() string {
 
 // readInMonths selects the posts that were read in the months of the range while the scope's accounts, or the member, had
 // them: few of them outside of the range itself.
-func (qc *queryContext) readInMonths() string {
+func (qc postQuery) readInMonths() string {
 	return `
 				select distinct m.social_account_id, m.external_id from post_months m
 				where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
@@ -205,7 +200,7 @@ func (qc *queryContext) readInMonths() string {
 // readElsewhere selects the posts that were read in the range while the scope's accounts, or the member, had them, and are
 // registered under somebody else: what they gained then is in the totals. They come from the months k; of each the
 // registration is looked up, one probe each, and the readings of those few that are left.
-func (qc *queryContext) readElsewhere() string {
+func (qc postQuery) readElsewhere() string {
 	return `
 				select ` + keyOfPost + ` from k
 				cross join lateral (
@@ -219,7 +214,7 @@ func (qc *queryContext) readElsewhere() string {
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
 // column, in that query's order. Its parameters are the scope and the platforms, then args.
-func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
+func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
 	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
 	toDay, member := all.add(startOfUTCDay(qc.query.Range.To), "timestamptz"), all.add(qc.query.Member, "bigint")

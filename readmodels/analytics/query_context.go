@@ -37,7 +37,7 @@ type queryContext struct {
 	cursor  string // of the next page
 	// rankedBy and instead are what meta says of rankings.
 	rankedBy RankBy
-	instead  *RankingOffer
+	instead  *rankingOffer
 
 	asOf        *time.Time
 	metricsRead map[int64]map[string]*metricRead // social account → metrics that have a figure in the range
@@ -187,6 +187,21 @@ func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
 		metrics[metric] = &metricRead{}
 	}
 	return metrics[metric]
+}
+
+// noteAccount notes a social account that has rows.
+func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
+	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
+		qc.accounts[social] = knownAccount{account, platform, at}
+	}
+}
+
+// ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
+func (qc *queryContext) ofMember(column string) string {
+	if qc.query.Member == 0 {
+		return "$4::bigint = 0"
+	}
+	return column + " = $4::bigint"
 }
 
 // accountsOn counts the social accounts on some platforms.

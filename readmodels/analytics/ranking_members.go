@@ -4,7 +4,7 @@ import "context"
 
 // stepped is the CTE "stepped": what posts gained in a range, or have gathered by its end, each post of a member once, where
 // the engagement is known.
-func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
+func (qc postQuery) stepped(of Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
 		return qc.counted(of)
 	}
@@ -23,9 +23,9 @@ func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
 
 // rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
 // or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
-// [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that. The members
+// [postQuery.rankPosts]. The rank of a member in the period before is what this ranking would say of that. The members
 // have no names yet; they are never nil, so that JSON shows a list.
-func (qc *queryContext) rankBoard(ctx context.Context) (members []RankedMember, posts []ranked, err error) {
+func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, posts []ranked, err error) {
 	members = []RankedMember{}
 	with, args := qc.stepped(qc.query.Range)
 	limit := args.add(qc.query.Page.Size(), "bigint")
@@ -70,10 +70,11 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []RankedMember, 
 
 // ranksBefore are the ranks of members in the period before. What their posts gained then is summed by quarters of an hour,
 // unless those of a category are asked for: that is a few rows of each account, where there are some of each post.
-func (qc *queryContext) ranksBefore(ctx context.Context) (map[int64]int64, error) {
-	before := *qc
-	before.query.Range = qc.query.Range.Previous()
-	gains, args := before.gainParts(qc.platformIDs(), gainQuery{from: before.query.Range.From})
+func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
+	earlier := *qc.queryContext
+	earlier.query.Range = qc.query.Range.Previous()
+	before := postQuery{&earlier}
+	gains, args := gainParts(&earlier, qc.platformIDs(), gainQuery{from: before.query.Range.From})
 	gains = "select member_id, engagement from (" + gains + ") g where engagement_n > 0"
 	if qc.rankedBy == RankByTotal || qc.query.Category != 0 {
 		gains, args = before.stepped(before.query.Range)

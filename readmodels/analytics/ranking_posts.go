@@ -23,7 +23,7 @@ type ranked struct {
 // query, each once. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts the readings are
 // looked for, unless its last one says enough. What is selected of a month and of a reading i it is told. Parameters: $1 parent
 // account, $2 accounts, $3 platforms, $4 member, $5 category.
-func (qc *queryContext) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
+func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
 	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	of := func(table string) string {
 		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
@@ -101,7 +101,7 @@ const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.
 // rankable are the CTEs that end in "p". Posts that gained for the scope and are registered outside of it are those of
 // steps that lack a registration in it: an "except" hashes them, where PostgreSQL would nest an anti-join of thousands.
 // The category of those is not the caller's to know: of a category there are none.
-func (qc *queryContext) rankable() string {
+func (qc postQuery) rankable() string {
 	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
 	if qc.scope.Accounts == nil || qc.query.Category != 0 {
 		return ", p as (" + registered + ")"
@@ -174,7 +174,7 @@ func eachOf(figures []string, format string) string {
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
 // the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
 // stand before it, so that only the page is sorted.
-func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
+func (qc postQuery) rankPosts(ctx context.Context) ([]ranked, error) {
 	scope := qc.cursorScope("top by " + string(qc.rankedBy))
 	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
 	if err != nil {
@@ -217,4 +217,24 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
 	return posts, err
+}
+
+// counted is the CTE "stepped": the last reading before the end of a range, of each post that was published in it, under the
+// accounts and the member of the query. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category,
+// $6 to, $7 from, $8 the UTC day of to.
+func (qc postQuery) counted(of Range) (sql string, args arguments) {
+	sql = `
+		with stepped as materialized (
+			select p.social_account_id, p.external_id, p.account_id, p.published_at as published, p.member_id,
+			       e.likes, e.comments, e.shares, e.views, (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
+			from (
+				select * from tSPosts p
+				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + publishedAt + " >= $7 and " + qc.ofMember("p.member_id") + `
+				offset 0) p
+			cross join lateral ` + readingAt("$6::timestamptz", "$8::timestamptz") + ` e
+			where num_nonnulls(e.likes, e.comments, e.shares) > 0
+		)`
+	return sql, arguments{
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, of.To, of.From, startOfUTCDay(of.To),
+	}
 }

@@ -12,6 +12,82 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// AccountStats is the answer to /reach/getAccountStats.
+type AccountStats struct {
+	Total     ReachStats           `json:"total"`     // over the platforms asked for
+	Platforms []platformReachStats `json:"platforms"` // each platform asked for, also without accounts
+	// Reach is each social account's own: reach counts people, and those of two accounts may be the
+	// same ones. Accounts without any reach in the range are left out; `meta.sources` says why.
+	Reach []AccountReach `json:"reach"`
+	// AsRead are the impressions that only exist over a platform's own window; they are in no total.
+	AsRead []ReadFigure `json:"as_read"`
+}
+
+// platformReachStats are the figures of one platform.
+type platformReachStats struct {
+	readmodels.PlatformRef
+	ReachStats
+}
+
+// ReachStats are impressions and reach of some social accounts.
+type ReachStats struct {
+	SocialAccounts int `json:"social_accounts"` // in scope, read or not
+	// Impressions are how often contents were shown, gained in the range: Facebook page_media_view and
+	// Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn
+	// impressionCount (day flow). TikTok gives none.
+	Impressions Total `json:"impressions"`
+	// Reach is how many people saw contents in exactly this range, as the platform counted them. Null
+	// when the platform has no window of exactly this range, and whenever there is more than one social
+	// account: people are never summed.
+	Reach  *int64     `json:"reach"`
+	Series []ReachDay `json:"series"` // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
+}
+
+// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
+// and Instagram: Pacific time); a figure stands at the day that bears its label.
+type ReachDay struct {
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day string `json:"day"`
+	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
+	// some days old, or since its first reading (see [Total]). Null when none was read.
+	Impressions *int64 `json:"impressions"`
+	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without
+	// one, and whenever there is more than one social account.
+	Reach        *int64 `json:"reach"`
+	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
+}
+
+func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
+	stats := ReachStats{
+		SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms),
+		Series: f.reachDays(reach, platforms), PreviousSeries: f.before.reachDays(reachBefore, platforms),
+	}
+	if alone := f.onlyReach(reach, platforms); alone != nil {
+		stats.Reach = alone.Value
+	}
+	return stats
+}
+
+// reachDays are impressions and reach by part of the range; nil of no figures.
+func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Platform) []ReachDay {
+	if f == nil {
+		return nil
+	}
+	impressions, alone := f.on(domain.MetricImpressions, platforms), f.onlyReach(reach, platforms)
+	series := make([]ReachDay, len(f.buckets))
+	for i, part := range f.buckets {
+		series[i].Day = part.day.String()
+		series[i].Impressions, series[i].AccountsRead = gainedIn(i, impressions)
+		if alone != nil {
+			series[i].Reach = alone.Series[i].Value
+		}
+	}
+	return series
+}
+
 // AccountReach is the reach of one social account: people, rolling figures of the platform's own
 // windows (Facebook page_total_media_view_unique, Instagram reach, LinkedIn uniqueImpressionsCount).
 // They are shown as read, never summed and never subtracted.
@@ -104,14 +180,14 @@ func reachPartOf(r Range) reachPart {
 }
 
 // reachWindows are, by name, the last figure of each window.
-func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
+func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *sample) {
-		qc.noteCapture(&p.at)
-		qc.noteMetric(s.social, domain.MetricReach)
+		f.noteCapture(&p.at)
+		f.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
 	}
-	first, end := qc.query.Range.labels()
+	first, end := f.query.Range.labels()
 	for name, days := range s.windows {
 		for d := end - 1; d >= first; d-- {
 			if p := days.of(d); p != nil {
@@ -121,7 +197,7 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 		}
 	}
 	for key, g := range s.gauges {
-		if last := qc.latest(g); key.kind == domain.Rolling && last != nil {
+		if last := f.latest(g); key.kind == domain.Rolling && last != nil {
 			show(key.window, nil, last)
 		}
 	}
@@ -130,13 +206,13 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 }
 
 // reachOf is the figure of the platform's window, the first one of names, that is exactly the part.
-func (qc *queryContext) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
+func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
 	for _, name := range names {
 		if windowDays(name) != part.days {
 			continue
 		}
 		if p := s.windows[name].of(part.last); p != nil {
-			qc.noteCapture(&p.at)
+			f.noteCapture(&p.at)
 			return &p.value
 		}
 	}

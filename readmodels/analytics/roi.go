@@ -11,12 +11,12 @@ import (
 // RoiViews is the answer to /getRoiViews.
 type RoiViews struct {
 	Total     Roi           `json:"total"`     // over the platforms and months
-	Platforms []PlatformRoi `json:"platforms"` // each platform asked for, over the months
-	Months    []RoiMonth    `json:"months"`    // every calendar month that the range touches, oldest first
+	Platforms []platformRoi `json:"platforms"` // each platform asked for, over the months
+	Months    []roiMonth    `json:"months"`    // every calendar month that the range touches, oldest first
 }
 
-// RoiMonth is one calendar month, or the part of it that lies in the range.
-type RoiMonth struct {
+// roiMonth is one calendar month, or the part of it that lies in the range.
+type roiMonth struct {
 	Roi
 
 	Month string `json:"month"` // YYYY-MM in the answer's time zone
@@ -25,13 +25,13 @@ type RoiMonth struct {
 	// while it is still to come.
 	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []PlatformRoi `json:"platforms"` // each platform asked for, in this month
+	Platforms   []platformRoi `json:"platforms"` // each platform asked for, in this month
 }
 
-// PlatformRoi is one platform's page views against the price. A subscription has one price for all
+// platformRoi is one platform's page views against the price. A subscription has one price for all
 // platforms: here it stands in full against this platform's page views alone, so the costs of two
 // platforms must not be added.
-type PlatformRoi struct {
+type platformRoi struct {
 	readmodels.PlatformRef
 	Roi
 
@@ -103,34 +103,8 @@ func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64
 	return sums
 }
 
-// RoiViews is endpoint 3: page views per platform and month against what the subscriptions cost.
-func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
-	metrics := []string{domain.MetricViews}
-	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
-		qc.uncompared, qc.byAccount = true, true
-		prices, err := qc.prices(ctx, query.Range.cut(ByMonth))
-		if err != nil {
-			return err
-		}
-		series, err := qc.figures(ctx, prices.parts)
-		if err != nil {
-			return err
-		}
-		gained := viewsGained{make([]map[viewsKey]int64, len(prices.parts)), map[domain.Platform][]string{}}
-		for i := range gained.views {
-			gained.views[i] = map[viewsKey]int64{}
-		}
-		counted := qc.accountViews(series, prices.parts, gained)
-		if err := qc.postViews(ctx, prices.parts, counted, gained); err != nil {
-			return err
-		}
-		*data = roiViews(query, gained, prices)
-		return qc.classifySources(ctx)
-	})
-}
-
 // accountViews adds the views that platforms count of accounts. It returns the accounts that have some.
-func (qc *queryContext) accountViews(series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
+func accountViews(qc *queryContext, series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
 	counted = map[int64]bool{}
 	for _, s := range series {
 		for _, account := range s.accounts(qc) {
@@ -169,7 +143,7 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	for i, month := range prices.months {
 		whole := prices.against(i, gained, query.Platforms...)
 		sum.add(whole)
-		m := RoiMonth{
+		m := roiMonth{
 			Month: month.day.String()[:len("2006-01")], Days: len(month.Elapsed().cut(ByDay)), DaysInMonth: int(daysInMonth(month)),
 			Roi: whole.roi(),
 		}
@@ -180,13 +154,43 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 			if part.views.n > 0 {
 				names = sorted(gained.sources[p])
 			}
-			m.Platforms = append(m.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), part.roi(), names})
+			m.Platforms = append(m.Platforms, platformRoi{readmodels.PlatformRefOf(p), part.roi(), names})
 		}
 		data.Months = append(data.Months, m)
 	}
 	data.Total = sum.roi()
 	for j, p := range query.Platforms {
-		data.Platforms = append(data.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sorted(gained.sources[p])})
+		data.Platforms = append(data.Platforms, platformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sorted(gained.sources[p])})
 	}
 	return data
+}
+
+// postViewsSource names what stands in for the views of an account whose platform only counts those of
+// its posts.
+const postViewsSource = "view_count"
+
+// postViews adds, for TikTok, what the views of its videos gained: the platform counts none of the
+// account; should one be counted all the same, its videos are left out.
+func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
+	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
+		return nil
+	}
+	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
+	rows, err := gainRows(ctx, qc, []int16{int16(domain.TikTok)}, query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.last == nil || counted[*r.social] {
+			continue
+		}
+		if v := r.views.value(); v != nil {
+			qc.noteMetric(*r.social, domain.MetricViews)
+			gained.views[*r.bucket-1][viewsKey{domain.TikTok, *r.account}] += *v
+			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
+		}
+		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
+		qc.noteCapture(r.last)
+	}
+	return nil
 }

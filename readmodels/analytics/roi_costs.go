@@ -38,8 +38,8 @@ type prices struct {
 // twoDays reach over the day that the end of a range cuts, whose price is that of the whole day.
 const twoDays = 48 * time.Hour
 
-// prices reads the subscriptions that ran in the range.
-func (qc *queryContext) prices(ctx context.Context, months []bucket) (prices, error) {
+// readPrices reads the subscriptions that ran in the range.
+func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices, error) {
 	p := prices{own: map[string][]subscription{}, months: months}
 	rows, _ := qc.tx.Query(ctx, `
 		select b.account_id, b.price_minor, b.currency, b.starts_at, b.ends_at

@@ -1,8 +1,10 @@
 package analytics
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -12,7 +14,7 @@ const nothingRead = "Nothing of it was read in this range."
 
 // whyBlank is that, and what is to be known of a range in which no day begins, of which nothing can be read that
 // platforms count by days.
-func (qc *queryContext) whyBlank() string {
+func (qc sourceQuery) whyBlank() string {
 	first, end := qc.query.Range.flowDays()
 	if qc.blank != nothingRead || first < end || qc.ofPosts || slices.Contains(qc.metrics, domain.MetricFollowers) {
 		return qc.blank
@@ -22,7 +24,7 @@ func (qc *queryContext) whyBlank() string {
 
 // gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
 // read, days that the range cuts, counters without a baseline, and metrics that others were read without.
-func (qc *queryContext) gapsOf(f sourceFacts) []string {
+func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	var sentences []string
 	read := qc.metricsRead[f.SocialAccount]
 	for _, metric := range qc.metrics {
@@ -79,5 +81,41 @@ func (r Range) whyNone() string {
 		return "nothing was read yet of the days of this range, which are not over"
 	default:
 		return "nothing was read in this range"
+	}
+}
+
+// classifyPostSources completes the sources of an answer that lists posts: which figures the posts of each social
+// account have in the range, whatever the page shows. Whether there are any is found in less time than how many.
+func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
+	qc.ofPosts = true
+	parts, args := gainParts(qc.queryContext, qc.platformIDs(), gainQuery{from: qc.query.Range.From})
+	rows, _ := qc.queryGrouped(ctx, `
+		select social_account_id, max(last_at), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
+		from (`+parts+`) g
+		group by social_account_id`, args...)
+	var social int64
+	var last *time.Time
+	var most gainSums
+	err := forEach(rows, "read figures of posts", []any{
+		&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n,
+	}, func() {
+		qc.notePostMetrics(social, &most)
+		qc.noteCapture(last)
+	})
+	if err != nil {
+		return err
+	}
+	return qc.classifySources(ctx)
+}
+
+// notePostMetrics notes which of the answer's figures the posts of a social account have.
+func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
+	for _, metric := range qc.metrics {
+		if now.of(metric).n > 0 {
+			qc.noteMetric(social, metric)
+		}
+	}
+	if now.readings > 0 {
+		qc.noteRead(social)
 	}
 }

@@ -98,16 +98,12 @@ type knownAccount struct {
 	at       time.Time
 }
 
-// noteAccount notes a social account that has rows.
-func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
-	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
-		qc.accounts[social] = knownAccount{account, platform, at}
-	}
-}
+// sourceQuery asks what the figures of an answer are worth.
+type sourceQuery struct{ *queryContext }
 
 // classifySources completes the sources: the social accounts that the scope has now, and those that have left it
 // and still have figures in the answer. It comes after everything that calls noteMetric.
-func (qc *queryContext) classifySources(ctx context.Context) error {
+func (qc sourceQuery) classifySources(ctx context.Context) error {
 	facts, erased, err := qc.sourceFacts(ctx)
 	if err != nil {
 		return err
@@ -161,7 +157,7 @@ const (
 
 // sourceFacts reads the social accounts of the scope, with what their newest readings say, and those of which something is erased that
 // lies in the range.
-func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
+func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
 	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
 	if qc.ofPosts {
 		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
@@ -228,7 +224,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 
 // noteTimes notes when the source was read last and is due next; a reading after the range is not shown. Whether it is paused is told
 // where something new is to be expected otherwise.
-func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
+func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	over := s.Status == SourceDisconnected || s.Status == SourceReconnect
 	if over {
 		s.Paused = ""
@@ -249,7 +245,7 @@ func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
 }
 
 // lastReadOf is when an account was last read in the range for the figures of the answer; nil if it was not.
-func (qc *queryContext) lastReadOf(account int64) (last *time.Time) {
+func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 	for _, read := range qc.metricsRead[account] {
 		if read.last != nil && (last == nil || read.last.After(*last)) {
 			last = new(read.last.UTC())
@@ -272,7 +268,7 @@ func (s *Source) noteErasure(erased []sourceFacts) {
 }
 
 // findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
-func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
+func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
 	var gone []int64
 	for id, figures := range qc.metricsRead {
 		if _, known := qc.accounts[id]; !known && !present[id] && len(figures) > 0 {
@@ -297,7 +293,7 @@ func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int6
 
 // classify gives the status. A metric that has a figure in the range is not missing, whatever the newest
 // reading says: some are not read every time.
-func (qc *queryContext) classify(f sourceFacts) Source {
+func (qc sourceQuery) classify(f sourceFacts) Source {
 	s := f.Source
 	s.Missing = []domain.MissingFigure{}
 	read, postsRead := qc.metricsRead[f.SocialAccount]
@@ -357,12 +353,12 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 const reasonUnsupported = "unsupported"
 
 // givesNone tells whether a platform has no such figure of any post: LinkedIn counts impressions of posts, and no views.
-func (qc *queryContext) givesNone(p domain.Platform, metrics ...string) bool {
+func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
 	return qc.ofPosts && p == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
 }
 
 // subject is what the metrics of the answer are of.
-func (qc *queryContext) subject() string {
+func (qc sourceQuery) subject() string {
 	if qc.ofPosts {
 		return "a post"
 	}
@@ -371,7 +367,7 @@ func (qc *queryContext) subject() string {
 
 // missingFigure is why a metric has no figure: because whoever signed in did not grant what it needs, or as the newest reading
 // says. When that says nothing the metric was not asked for, because the platform has none.
-func (qc *queryContext) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
+func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
 	of := domain.FiguresOfAccount
 	if qc.ofPosts {
 		of = domain.FiguresOfPosts
@@ -389,7 +385,7 @@ func (qc *queryContext) missingFigure(f sourceFacts, metric string) domain.Missi
 	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of " + qc.subject()}
 }
 
-func (qc *queryContext) reasonOf(missing []domain.MissingFigure) string {
+func (qc sourceQuery) reasonOf(missing []domain.MissingFigure) string {
 	if qc.ofPosts {
 		return "The readings of its posts lack " + listed(missing) + "."
 	}

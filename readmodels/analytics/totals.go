@@ -118,7 +118,8 @@ func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
 }
 
 // gainedValue is what a metric gained that counts what was added: the platform's days where there are any, else steps
-// of a counter; nil when nothing of it was read.
+// of a counter; nil when nothing of it was read. If the period before has more of it than is compared, it says so, also
+// where the range has nothing.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, of: of, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
@@ -126,7 +127,12 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 	if g != nil {
 		qc.counterValue(v, g)
 	}
-	if v.read == nil {
+	if !qc.uncompared {
+		earlier := *v
+		all := earlier.gainedOf(qc.compared.whole(), days, g)
+		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
+	}
+	if v.read == nil && !v.comparedInPart {
 		return nil
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedOf(b, days, g) })
@@ -145,24 +151,6 @@ func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 		sum.addKnown(v.gainedIn(g, b.From, b.To))
 	}
 	return sum.value()
-}
-
-// noteLeftOut notes that the earlier period has more of the series than v is compared with. Of a series without a figure in the
-// range v is nil, and a value that says nothing else is returned.
-func (qc *queryContext) noteLeftOut(v *metricValue, s *metricSeries, buckets []bucket) *metricValue {
-	if qc.uncompared {
-		return v
-	}
-	earlier := &metricValue{metricSeries: s, of: qc.sees, zone: qc.query.Range.Zone}
-	all := earlier.gainedOf(qc.compared.whole(), qc.flowDays(s, qc.sees), s.gauges[gaugeKey{kind: domain.Cumulative}])
-	switch {
-	case all == nil:
-	case v == nil:
-		return &metricValue{metricSeries: s, of: qc.sees, zone: earlier.zone, comparedInPart: true, gained: make([]*int64, len(buckets))}
-	case v.previous == nil || *v.previous != *all:
-		v.comparedInPart = true
-	}
-	return v
 }
 
 // dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns all of the owners' days.
@@ -315,7 +303,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 		}
 		var v *metricValue
 		if isGained(metric) {
-			v = qc.noteLeftOut(qc.gainedValue(s, buckets, qc.sees), s, buckets)
+			v = qc.gainedValue(s, buckets, qc.sees)
 		} else {
 			v = qc.stockValue(s, buckets)
 		}

@@ -19,7 +19,6 @@ var stillWide = []string{
 	"api/console.visit", "commands/collect.Collector", "commands/connect.Connect", "internal/assembly.Service", "internal/desk.Desk",
 	"internal/dev/bench.bench", "internal/dev/demo.World", "internal/dev/simulator.Server", "internal/dev/simulator.request",
 	"internal/eventlog.cluster", "projections.Engine", "projections.session", "projections.work", "projections/projectors.postFold",
-	"readmodels.History", "readmodels/analytics.Analytics", "readmodels/analytics.accountFigures", "readmodels/analytics.queryContext",
 }
 
 func TestTypesAreNarrow(t *testing.T) {

@@ -10,6 +10,43 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// PostInsights is the answer to /getPostInsights and /getMembersPostInsights.
+type PostInsights struct {
+	// Posts are all that were published before the end of the range or read in it, newest first.
+	Posts []PostInsight `json:"posts"`
+}
+
+// PostInsight is a post with its figures.
+type PostInsight struct {
+	Post
+
+	Latest PostCounts `json:"latest"` // at the end of the range
+	Growth PostGrowth `json:"growth"` // in the range
+}
+
+// PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.
+type PostsEngagements struct {
+	// Posts are all that were published before the end of the range or read in it, newest first.
+	Posts []PostEngagement `json:"posts"`
+}
+
+// PostEngagement is the interactions with one post.
+type PostEngagement struct {
+	Post
+
+	// Likes, `comments`, `shares` and their sum `engagement` are at the end of the range, since publication; as in
+	// [PostCounts].
+	Likes             *int64 `json:"likes"`
+	Comments          *int64 `json:"comments"`           // at the end of the range, as `likes`
+	Shares            *int64 `json:"shares"`             // at the end of the range, as `likes`
+	Engagement        *int64 `json:"engagement"`         // the sum of `likes`, `comments` and `shares` that are known
+	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
+	// Gained is what `engagement` gained in the range, as `engagement` of [PostGrowth].
+	Gained        *int64 `json:"gained"`
+	GainedPartial bool   `json:"gained_partial"` // as `engagement_partial` of [PostGrowth]
+	NoBaseline    bool   `json:"no_baseline"`    // as `no_baseline` of [PostGrowth]
+}
+
 // Post is a post as the platform and the main application know it; what the main application says
 // stands before what the platform's listing says.
 type Post struct {
@@ -90,8 +127,8 @@ type listedPost struct {
 	growth PostGrowth
 }
 
-// scanPost reads a row of [queryContext.queryPosts].
-func (qc *queryContext) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
+// scanPost reads a row of [postQuery.queryPosts].
+func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	c, g := &p.counts, &p.growth
 	var at owner // at the reading
 	var several, began, fromZero bool
@@ -122,4 +159,49 @@ func (qc *queryContext) scanPost(row pgx.CollectableRow) (p listedPost, err erro
 	}
 	p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
 	return p, err
+}
+
+// gainsOfPost sums what post p gained in the range: whole UTC days from its months, a sum less a sum of each, and of a day
+// that an end of the range cuts the readings. It adds its parameters to the args.
+func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
+	from, to := qc.query.Range.From, qc.query.Range.To
+	months, days := monthsOf(from, to)
+	list := args.add(months, "date[]")
+	sql = `(
+			select ` + eachOf(listedParts, "sum_bigint(%[1]s) as %[1]s") + `, coalesce(bool_or(partial), false) as partial
+			from (
+				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
+				from (
+					select i.*, k.mask, ` + placesInMonth("i", listedParts) + `
+					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " + args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
+						as k(month, first, last, mask)
+					join post_months i on i.month = k.month
+					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
+					  and ` + daysKnown("i", listedParts) + ` & k.mask <> 0
+					offset 0) m`
+	if begins, ends := cutSpans(from, to); len(begins) > 0 {
+		sql += `
+				union all
+				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
+				from unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `) as c(begins, ends)
+				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
+				where ` + inScope + " and " + ofMember
+	}
+	return sql + `) x)`
+}
+
+// listedParts are the figures that a list shows of a post: all those of post_months, in their order there.
+var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
+
+// cutSpans are the parts of a range that are no whole UTC days.
+func cutSpans(from, to time.Time) (begins, ends []time.Time) {
+	days, cuts := cutDays(from, to)
+	for i, day := range days {
+		begin, end := day, cuts[i]
+		if cuts[i].Equal(from) {
+			begin, end = from, earlier(to, day.Add(aDay))
+		}
+		begins, ends = append(begins, begin), append(ends, end)
+	}
+	return begins, ends
 }

@@ -1,0 +1,314 @@
+package analytics
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountInsights is endpoint 1: follower and engagement totals per platform and over all, with the
+// change against the previous period.
+func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
+	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
+	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()},
+		func(_ context.Context, f *accountFigures, data *AccountInsights) error {
+			data.AsRead = f.asRead(domain.MetricEngagement)
+			return nil
+		}, func(f *accountFigures, data *AccountInsights) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) AccountTotals {
+				return AccountTotals{
+					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on), Engagement: f.total(domain.MetricEngagement, on),
+				}
+			}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
+		})
+}
+
+// AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
+func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
+	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
+		func(f *accountFigures, data *AccountFollowers) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
+				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...), f.before.followerDays(on...)}
+			}, func(p readmodels.PlatformRef, s FollowerSeries) platformFollowerSeries {
+				return platformFollowerSeries{p, s}
+			})
+		})
+}
+
+// RoiViews is endpoint 3: page views per platform and month against what the subscriptions cost.
+func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
+	metrics := []string{domain.MetricViews}
+	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
+		qc.uncompared, qc.byAccount = true, true
+		prices, err := readPrices(ctx, qc, query.Range.cut(ByMonth))
+		if err != nil {
+			return err
+		}
+		series, err := qc.figures(ctx, prices.parts)
+		if err != nil {
+			return err
+		}
+		gained := viewsGained{make([]map[viewsKey]int64, len(prices.parts)), map[domain.Platform][]string{}}
+		for i := range gained.views {
+			gained.views[i] = map[viewsKey]int64{}
+		}
+		counted := accountViews(qc, series, prices.parts, gained)
+		if err := postViews(ctx, qc, prices.parts, counted, gained); err != nil {
+			return err
+		}
+		*data = roiViews(query, gained, prices)
+		return sourceQuery{qc}.classifySources(ctx)
+	})
+}
+
+// AccountStats is endpoint 4: reach and impressions, totals and series.
+func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
+	metrics := []string{domain.MetricImpressions, domain.MetricReach}
+	var before []AccountReach
+	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(),
+		func(_ context.Context, f *accountFigures, data *AccountStats) error {
+			data.AsRead, data.Reach, before = f.asRead(domain.MetricImpressions), f.reach(), f.before.reach()
+			return nil
+		}, func(f *accountFigures, data *AccountStats) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
+				return f.reachStats(data.Reach, before, on...)
+			}, func(p readmodels.PlatformRef, s ReachStats) platformReachStats { return platformReachStats{p, s} })
+		})
+}
+
+// AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
+func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
+	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
+		func(f *accountFigures, data *AccountNetGrowth) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, f.netGrowth,
+				func(p readmodels.PlatformRef, g NetGrowth) platformNetGrowth { return platformNetGrowth{p, g} })
+		})
+}
+
+// ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
+// registration of a post that counts.
+func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
+	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
+		qc.blank = "No published post of it is known."
+		days := query.Range.Elapsed().cut(ByDay)
+		accounts, err := measuredAccounts(ctx, qc, days)
+		if err != nil {
+			return err
+		}
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
+			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
+			return measure(qc.accountsOn(on...), of, days, query.buckets())
+		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
+		return nil
+	})
+}
+
+// Leaderboard is endpoint 7: the best members and the best posts, ranked by engagement. It has no further
+// pages; limit is how many of each are shown.
+func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
+	query.Page.Cursor = ""
+	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
+			qc.rankedBy = cmp.Or(query.By, RankByGained)
+			members, posts, err := postQuery{qc}.rankBoard(ctx)
+			if err != nil {
+				return err
+			}
+			data.Members = members
+			if data.Posts, err = (postQuery{qc}).rankedPosts(ctx, posts, members); err != nil {
+				return err
+			}
+			return sourceQuery{qc}.classifyPostSources(ctx)
+		})
+}
+
+// TopPosts answers the endpoints 8 and 22: the posts that gained most engagement in the range, or have most of it.
+func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (TopPosts, Meta, error) {
+	return answer(ctx, a, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *TopPosts) error {
+		qc.rankedBy = cmp.Or(query.By, RankByGained)
+		ranking, err := postQuery{qc}.rankPosts(ctx)
+		if err != nil {
+			return err
+		}
+		if data.Posts, err = (postQuery{qc}).rankedPosts(ctx, ranking, nil); err != nil {
+			return err
+		}
+		return sourceQuery{qc}.classifyPostSources(ctx)
+	})
+}
+
+// PostInsights answers the endpoints 9 and 17: every post with its latest metrics, and what it gained in
+// the range.
+func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
+	metrics := append(engagementMetrics(), domain.MetricViews)
+	return answer(ctx, a, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *PostInsights) error {
+		data.Posts = []PostInsight{}
+		posts, err := postQuery{qc}.readPosts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range posts {
+			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts, p.growth})
+		}
+		return sourceQuery{qc}.classifyPostSources(ctx)
+	})
+}
+
+// PostsLikes answers the endpoints 10 and 19: likes per post and over time.
+func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
+	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes},
+		func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
+			data.Posts = []PostLikes{}
+			posts, err := postQuery{qc}.readPosts(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range posts {
+				data.Posts = append(data.Posts, PostLikes{p.Post, p.counts.Likes, p.growth.Likes, p.growth.NoBaseline})
+			}
+			g, before, err := gainSeries(ctx, qc, qc.metrics)
+			if err != nil {
+				return err
+			}
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) LikesSeries {
+				return LikesSeries{g.gain(domain.MetricLikes, on...), seriesOf(g, likesDay, on), seriesOf(before, likesDay, on)}
+			}, func(p readmodels.PlatformRef, s LikesSeries) platformLikesSeries { return platformLikesSeries{p, s} })
+			return sourceQuery{qc}.classifySources(ctx)
+		})
+}
+
+// PostsViews answers the endpoints 11 and 20: the video views that posts gained over time.
+func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
+	views := []string{domain.MetricViews}
+	return answer(ctx, a, "views of posts", scope, query, views, func(ctx context.Context, qc *queryContext, data *PostsViews) error {
+		g, before, err := gainSeries(ctx, qc, views)
+		if err != nil {
+			return err
+		}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
+			return ViewsSeries{g.gain(domain.MetricViews, on...), seriesOf(g, viewsDay, on), seriesOf(before, viewsDay, on)}
+		}, func(p readmodels.PlatformRef, s ViewsSeries) platformViewsSeries { return platformViewsSeries{p, s} })
+		return sourceQuery{qc}.classifySources(ctx)
+	})
+}
+
+// PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
+func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
+	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
+			data.Posts = []PostEngagement{}
+			posts, err := postQuery{qc}.readPosts(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range posts {
+				c, g := p.counts, p.growth
+				data.Posts = append(data.Posts, PostEngagement{
+					Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
+					EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
+				})
+			}
+			return sourceQuery{qc}.classifyPostSources(ctx)
+		})
+}
+
+// PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
+// time.
+func (a *Analytics) PostsTotalEngagements(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (PostsTotalEngagements, Meta, error) {
+	return answer(ctx, a, "engagement of posts", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *PostsTotalEngagements) error {
+			g, before, err := gainSeries(ctx, qc, append(engagementMetrics(), domain.MetricEngagement))
+			if err != nil {
+				return err
+			}
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
+				return g.engagementTotals(before, on...)
+			}, func(p readmodels.PlatformRef, t EngagementTotals) platformEngagementTotals {
+				return platformEngagementTotals{p, t}
+			})
+			return sourceQuery{qc}.classifySources(ctx)
+		})
+}
+
+// ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
+// connected, as the directory has them now. Meta's range says nothing here.
+func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
+	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
+		var err error
+		qc.blank = "" // it shows no readings, so that none is missing
+		if data.Members, err = activeMembers(ctx, qc); err != nil {
+			return err
+		}
+		if err := socialsOf(ctx, qc, data.Members); err != nil {
+			return err
+		}
+		return sourceQuery{qc}.classifySources(ctx)
+	})
+}
+
+// MemberGrowth is endpoint 16: a member's growth summary.
+func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
+	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
+	var gains *postGains
+	var published, publishedBefore map[platformPeriod]int64
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()},
+		func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
+			if gains, _, err = comparedGains(ctx, f.queryContext, []string{domain.MetricEngagement, domain.MetricViews}, nil); err != nil {
+				return err
+			}
+			f.ofPosts = false // the status of the sources goes by the readings of accounts
+			if published, err = publishedPosts(ctx, f.queryContext, query.Range.From, f.buckets); err != nil || f.uncompared {
+				return err
+			}
+			publishedBefore, err = publishedPosts(ctx, f.comparison(), f.compared.From, []bucket{f.compared.whole()})
+			return err
+		}, func(f *accountFigures, data *MemberGrowth) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
+				t := GrowthTotals{
+					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
+					Engagement: f.total(domain.MetricEngagement, on), Impressions: f.total(domain.MetricImpressions, on),
+					PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
+				}
+				for _, p := range on {
+					t.PostsPublished += published[platformPeriod{p, 0}]
+					if publishedBefore != nil {
+						t.PostsPublishedPrevious = plus(t.PostsPublishedPrevious, publishedBefore[platformPeriod{p, 0}])
+					}
+				}
+				return t
+			}, func(p readmodels.PlatformRef, t GrowthTotals) platformGrowthTotals { return platformGrowthTotals{p, t} })
+		})
+}
+
+// Stats are the figures of each platform, by day, week or month.
+func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
+	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
+	var now, before *platformStats
+	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
+		func(ctx context.Context, f *accountFigures, data *PlatformStats) (err error) {
+			if now, err = f.platformStats(ctx); err != nil {
+				return err
+			}
+			if f.before != nil {
+				if before, err = f.before.platformStats(ctx); err != nil {
+					return err
+				}
+			}
+			data.Platforms, err = f.connected(ctx)
+			return err
+		}, func(f *accountFigures, data *PlatformStats) {
+			for i := range data.Platforms {
+				s := &data.Platforms[i]
+				s.SocialAccounts = f.accountsOn(s.Platform)
+				s.StatsPeriods = StatsPeriods{now.periods(s.Platform), before.periods(s.Platform)}
+			}
+		})
+}
