@@ -32,6 +32,7 @@ type connection struct {
 	readmodels.ConnectedPlatform
 
 	Says  string // how it is, and what to do
+	Lacks bool   // figures, because of what was declined at the sign-in
 	Again bool   // signing in once more repairs it
 	Ends  bool   // it can be disconnected here: the main application disconnects what it connected
 	Well  bool
@@ -61,13 +62,19 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		if p.State == readmodels.PlatformDisconnected {
 			says = string(p.Reason) // in our words, too
 		}
-		c := connection{ConnectedPlatform: p, Says: says, Well: p.State == readmodels.PlatformOK}
+		c := connection{ConnectedPlatform: p, Says: says}
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
+		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
+			c.Says += " Not everything was allowed at the sign-in, so these figures stay empty, " + strings.Join(lacks, "; ") +
+				". Connect it again, and leave everything ticked at " + connect.Shown(p.Platform) + "."
+			c.Lacks, c.Again = true, true
+		}
 		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // as another row
 			c.Again = false
 		}
+		c.Well = p.State == readmodels.PlatformOK && !c.Lacks
 		c.Ends = domain.Computed(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
 		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
 		shown.Connected = append(shown.Connected, c)

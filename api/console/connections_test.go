@@ -57,6 +57,16 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Connect again", "the page is connected as another row of the directory")
 
+	lacking := readmodels.ConnectedPlatform{
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: readmodels.PlatformOK, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{
+			{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks}, {Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
+			{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
+		}},
+	}
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{lacking}, nil)
+	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Connect again<",
+		"these figures stay empty, of pages and profiles: demographics; of posts: average watch time, clicks. Connect it again, and leave everything ticked at Facebook.")
+
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)
 	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)

@@ -198,21 +198,31 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty are the figures that what was declined takes away, of accounts and of posts: one may keep what the other loses.
-func stayEmpty(w waiting) (says []string) {
-	figures := map[domain.Figures][]string{}
+// stayEmpty are the figures that what was declined takes away, in words.
+func stayEmpty(w waiting) []string {
+	var figures []domain.UngrantedFigure
 	for _, o := range w.Offered {
 		for _, need := range domain.ScopesOfFigures(o.Platform, o.AccountType, w.Tokens.InstagramLogin) {
 			if !slices.ContainsFunc(need.Scopes, func(scope string) bool { return slices.Contains(w.Declined, scope) }) {
 				continue
 			}
 			for _, figure := range need.Figures {
-				if figure == domain.MetricAvgWatch {
-					figure = "average watch time"
-				}
-				figures[need.Of] = append(figures[need.Of], strings.ReplaceAll(figure, "_", " "))
+				figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure})
 			}
 		}
+	}
+	return StayEmpty(figures)
+}
+
+// StayEmpty names figures in words, those of accounts and those of posts: one may keep what the other loses.
+func StayEmpty(ungranted []domain.UngrantedFigure) (says []string) {
+	figures := map[domain.Figures][]string{}
+	for _, u := range ungranted {
+		figure := u.Figure
+		if figure == domain.MetricAvgWatch {
+			figure = "average watch time"
+		}
+		figures[u.Of] = append(figures[u.Of], strings.ReplaceAll(figure, "_", " "))
 	}
 	for _, of := range []struct {
 		figures domain.Figures
