@@ -22,6 +22,7 @@ type boardEdit struct {
 	WasOpen  bool
 	Open     bool
 	Find     string // clients to link that were searched for
+	Seen     string // version of the agency's stream that the preview showed; "": there was none
 }
 
 // picks are the boxes of a list: which were ticked when the page was made, and which are now.
@@ -50,7 +51,7 @@ func readEdit(form url.Values) boardEdit {
 	read := func(name string) picks { return picks{Was: form["was_"+name], Now: form[name]} }
 	return boardEdit{
 		Version: form.Get("version"), Accounts: read("account"), Users: read("user"), Scopes: read("scope"),
-		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "", Find: form.Get("find"),
+		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "", Find: form.Get("find"), Seen: form.Get("seen"),
 	}
 }
 

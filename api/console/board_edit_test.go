@@ -297,6 +297,31 @@ func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 	require.Empty(t, again["was_account"])
 }
 
+// A change that would do something else than its preview, because another board was changed, says who changed that one and what.
+func TestTheChangeOfAnotherBoardIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	b.preview = func(string) readmodels.DashboardPreview { return readmodels.DashboardPreview{Type: "t", AsOf: 20} }
+	form := fields(t, b.get(edits).Body.String())
+	form.Add("account", mill)
+	form.Set("do", "preview")
+	form = fields(t, b.post(edits, form).Body.String())
+	form.Set("do", "save")
+	b.refuse("PUT "+board, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "Another board has changed.")
+	b.answer("GET /api/users", []readmodels.User{{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Email: "jonas@mill.example.com"}}, nil)
+	change := func(version int64, who readmodels.Named) readmodels.HistoryEntry {
+		return readmodels.HistoryEntry{
+			Record: readmodels.Record{Version: version, Actor: who}, Dashboard: named(mill, "Old Mill"),
+			Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")}},
+		}
+	}
+	b.answer("GET /api/projects/dashboard/"+mill+"/history", []readmodels.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
+	form.Add("user", jonas)
+	page := b.post(edits, form)
+	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list", "is not active, and opens nothing, will be added")
+	require.NotContains(t, page.Body.String(), "Alice Long", "the preview showed that")
+}
+
 // A colleague whom an edit puts on the list is shown with the agency, also where the board does not list that colleague.
 func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 	t.Parallel()

@@ -77,7 +77,11 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 		if shown.Stale = edit.Version != version; shown.Stale {
 			shown.Meanwhile = changesSince(v, client.ID, edit.Version)
 		} else {
-			shown.Faults = faults
+			if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
+				for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Accounts.Was, edit.Accounts.Now)))) {
+					shown.Meanwhile = append(shown.Meanwhile, changesSince(v, id, edit.Seen)...)
+				}
+			}
 		}
 		fresh = bringAlong(v, &shown, *edit, fresh)
 	}
@@ -255,10 +259,10 @@ func readPeople(v *visit, shown *boardEditView) error {
 		staff = v.me.Agency.ID
 	}
 	edit, seen := shown.Edit.Users, map[string]bool{}
-	pick := func(id, name, email string) choice {
+	pick := func(id, name, about string) choice {
 		seen[id] = true
 		note, listed := notes[id]
-		note, now := cmp.Or(note, email), slices.Contains(edit.Now, id)
+		note, now := cmp.Or(note, about), slices.Contains(edit.Now, id)
 		if now && !listed {
 			note = strings.TrimLeft(note+", will be added", ", ")
 		}
@@ -269,7 +273,11 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if !listed && (!u.Active || u.AccountID == staff) {
 			continue
 		}
-		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, u.Email))
+		note := u.Email
+		if !u.Active {
+			note = notShown["inactive"]
+		}
+		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
 	for _, id := range slices.Concat(edit.Was, edit.Now) { // where there are more people than one answer holds
 		if !seen[id] {
