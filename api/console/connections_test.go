@@ -63,8 +63,12 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 			{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
 		}},
 	}
+	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
+	refused := readmodels.ConnectedPlatform{State: readmodels.PlatformReconnect, SignInBefore: lacking.SignInBefore}
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{refused}, nil)
+	require.NotContains(t, b.get(linked).Body.String(), "2027", "a sign-in is needed now")
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{lacking}, nil)
-	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Connect again<",
+	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Connect again<", "2027",
 		"these figures stay empty, of pages and profiles: demographics; of posts: average watch time, clicks. Connect it again, and leave everything ticked at Facebook.")
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
