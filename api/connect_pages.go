@@ -121,8 +121,9 @@ func (c *connecting) browserPage(closes bool, named Param, serve pageFunc) opera
 			return nil
 		}
 		public := c.faults.told(r, err)
+		ofSignIn := named.Name != paramBrowserLink.Name && named.Name != paramDeletionCode.Name
 		return writePage(w, statusOf(public.Code), "error", connectPage{
-			Title: "This did not work", Said: public.Message, Restart: r.PathValue("token") == "", RequestID: RequestID(r.Context()),
+			Title: "This did not work", Said: public.Message, Restart: ofSignIn && !errors.Is(err, connect.ErrLinkOver), RequestID: RequestID(r.Context()),
 		})
 	}
 	return operation{serve: page, Takes: []Param{named}}

@@ -26,7 +26,8 @@ type MadeLink struct {
 }
 
 var (
-	errLinkOver     = domain.NewError(domain.CodeNotFound, "This link does not work any more. Ask whoever sent it for a new one.")
+	// ErrLinkOver (not_found): there is no such link, it has expired, or it was taken back.
+	ErrLinkOver     = domain.NewError(domain.CodeNotFound, "This link does not work any more. Ask whoever sent it for a new one.")
 	errLinkPlatform = domain.NewError(domain.CodeUnprocessable, "This link is not for that platform. Choose one of those that its page shows.")
 )
 
@@ -67,12 +68,12 @@ func (c *Connect) recordLink(ctx context.Context, l domain.ConnectLink, change s
 // works judges whether a link may be used now: it goes with the rights of whoever made it. Its holder is not told whether those have ended.
 func (c *Connect) works(ctx context.Context, l domain.ConnectLink, still Still) error {
 	if !l.Open(c.Now()) {
-		return errLinkOver
+		return ErrLinkOver
 	}
 	maker := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
 	err := c.mayAsk(ctx, maker, still)
 	if domain.CodeOf(err) == domain.CodeForbidden {
-		err = errLinkOver
+		err = ErrLinkOver
 	}
 	return err
 }
@@ -94,7 +95,7 @@ func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester, still St
 func (c *Connect) RevokeLink(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
-		err = errLinkOver
+		err = ErrLinkOver
 	}
 	if err == nil {
 		err = c.mayAsk(ctx, r, still)
