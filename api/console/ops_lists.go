@@ -81,8 +81,10 @@ func outcomeOf(a operator.Action) (text string) {
 		if a.Left > 0 {
 			text += fmt.Sprintf(", %d left", a.Left)
 		}
-	case a.RebuildState != "":
-		text = "The rebuild is " + plain(a.RebuildState)
+	case a.RebuildState != "" && a.Action == domain.ActionGenerationSwitchedBack:
+		text = "By now the way back is " + plain(a.RebuildState)
+	case a.RebuildState != "" && a.Action != domain.ActionRebuildCancelled:
+		text = "By now the rebuild is " + plain(a.RebuildState)
 	}
 	return text
 }

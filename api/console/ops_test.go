@@ -82,12 +82,15 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: operator.RebuildCancelled},
+		{Action: domain.ActionGenerationSwitchedBack, Outcome: "done", RebuildState: operator.RebuildDone},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	}, nil)
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	actions := b.get("/console/ops/actions")
 	actions.says(http.StatusOK, `<td data-label="On">c`+named+"</td>", `<td data-label="On">connection 32</td>`,
-		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`)
+		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
+		"By now the rebuild is cancelled<", "By now the way back is done<")
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
