@@ -124,7 +124,21 @@ func askedAct(v *visit) (do act, of string, err error) {
 	return do, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-func askToAct(v *visit) (view, error) { return showAct(v, domain.Reason{}, formFaults{}) }
+// askToAct asks for the reason of an act. What would be refused because a rebuild is under way leads to that rebuild, which can be cancelled there.
+func askToAct(v *visit) (view, error) {
+	if do, of, _ := askedAct(v); do.path == acts["rebuild"].path || do.path == acts["back"].path {
+		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rebuilds {
+			if r.Projection == of && !r.Ended() {
+				return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
+			}
+		}
+	}
+	return showAct(v, domain.Reason{}, formFaults{})
+}
 
 func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	do, of, err := askedAct(v)

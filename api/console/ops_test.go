@@ -249,6 +249,8 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	page.says(http.StatusOK, "<dd>1 event</dd>")
 	page.says(http.StatusOK, "Watch its rebuild", `href="/console/ops/do/rebuild/contents"`)
 	require.NotContains(t, page.Body.String(), rebuild)
+	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/rebuilds/r1")
+	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
 
 	r.State = operator.RebuildCancelled
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
