@@ -251,8 +251,8 @@ func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url
 	})
 }
 
-// Secrets are the sealed tokens. Error: [vault.ErrUnknownKey], if the configured keys are not those of
-// what is stored.
+// Secrets are the sealed tokens. It refuses if the configured keys are not those of what is
+// stored.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)
 	if err != nil {

@@ -94,7 +94,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) 
 	return nil
 }
 
-// Check refuses keys that do not have the one under which the newest secret was sealed ([ErrUnknownKey]). Older rows may
+// Check refuses keys that do not have the one under which the newest secret was sealed. Older rows may
 // be under keys that are gone: their connections sign in again.
 func (s *Secrets) Check(ctx context.Context) error {
 	var newest string
@@ -105,9 +105,10 @@ func (s *Secrets) Check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("check keys of stored secrets: %w", err)
 	case !slices.Contains(s.keys.ids(), newest):
-		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key %s, and the configured keys are %s: %w "+
-			"If that key is lost, delete what it sealed (delete from kept.secrets where key_id = '%s') and connect these accounts again",
-			newest, strings.Join(s.keys.ids(), ", "), ErrUnknownKey, newest)
+		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key %s, "+
+			"and the configured keys are %s. Add that key. If it is lost, "+
+			"delete what it sealed (delete from kept.secrets where key_id = '%s') and connect these accounts again",
+			newest, strings.Join(s.keys.ids(), ", "), newest)
 	}
 	return nil
 }

@@ -180,7 +180,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	_, err := stranger.Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrUnknownKey)
 	require.ErrorContains(t, err, key(t, 1).ID())
-	require.ErrorIs(t, stranger.Check(ctx), vault.ErrUnknownKey)
+	require.NotContains(t, stranger.Check(ctx).Error(), "internal:", "a person reads it at the start of a process")
 	require.ErrorContains(t, stranger.Check(ctx), "kept.secrets where key_id = '"+key(t, 1).ID()+"'")
 	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
 
