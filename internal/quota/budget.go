@@ -24,9 +24,12 @@ const slowWindow = 12 * time.Hour
 type Budget struct {
 	Limit
 	Name  string
-	Rate  float64 // calls a second
+	Rate  float64 // calls a second; 0: it has no limit
 	Burst float64 // calls that it holds when full
 }
+
+// Unlimited is what a budget without a limit has.
+const Unlimited = math.MaxInt32
 
 func newBudget(l Limit, share float64, call platforms.Call) Budget {
 	calls := float64(l.Calls)
@@ -38,12 +41,20 @@ func newBudget(l Limit, share float64, call platforms.Call) Budget {
 	return Budget{Limit: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}
 }
 
-// budgets are those that a call counts against. One of no account, as a sign-in's are, counts against none of an account: all of them
-// together are not one account's.
+// budgets are those that a call counts against, one of each scope; those without a limit come last and only know holds. One of no account, as
+// a sign-in's are, counts against none of an account: all of them together are not one account's.
 func (g *Gate) budgets(call platforms.Call) (all []Budget) {
+	limited := map[platforms.Scope]bool{platforms.ScopeAccount: call.Account == "", platforms.ScopeOperation: call.Op == ""}
 	for _, l := range g.cfg.Limits {
 		if l.Platform == call.Platform && (l.Scope != platforms.ScopeAccount || call.Account != "") {
-			all = append(all, newBudget(l, g.cfg.Share, call))
+			all, limited[l.Scope] = append(all, newBudget(l, g.cfg.Share, call)), true
+		}
+	}
+	for _, scope := range scopes {
+		if !limited[scope] {
+			all = append(all, Budget{
+				Limit: Limit{Platform: call.Platform, Scope: scope}, Name: name(call.Platform, scope, call.Op, call.Account), Burst: Unlimited,
+			})
 		}
 	}
 	return all
@@ -81,8 +92,8 @@ func name(platform domain.Platform, scope platforms.Scope, op, account string) s
 	}
 }
 
-// DefaultShare is that of [Config].Share, and the most.
-const DefaultShare = 0.9
+// defaultShare is that of [Config].Share, and the most.
+const defaultShare = 0.9
 
 // Limit is one quota of a platform: so many calls in any window of that length.
 type Limit struct {
@@ -172,7 +183,7 @@ func parseLimit(text string) (domain.Platform, *Limit, error) {
 	return platform, &Limit{Platform: platform, Scope: platforms.Scope(scope), Calls: calls, Window: length}, nil
 }
 
-var scopes = []platforms.Scope{platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount}
+var scopes = []platforms.Scope{platforms.ScopeAccount, platforms.ScopeOperation, platforms.ScopeApp}
 
 func check(limits []Limit) error {
 	var errs []error

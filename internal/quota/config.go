@@ -13,9 +13,8 @@ type Config struct {
 	Store  Store
 	Limits []Limit // nil: [DefaultLimits]
 	// Share is the part of each quota that is used; the rest is for others who use the same app, and for jitter;
-	// [DefaultShare], which is also the most.
-	Share    float64
-	Patience time.Duration // the longest wait for the budget of an account or an app; 5 s
+	// 0.9, which is also the most.
+	Share float64
 
 	BreakerOpen time.Duration // how long a platform that failed is left alone; 30 s
 
@@ -33,8 +32,8 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()
 	}
-	c.Share, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.Speed, 1)
-	c.Patience, c.BreakerOpen = cmp.Or(c.Patience, defaultPatience), cmp.Or(c.BreakerOpen, defaultBreakerOpen)
+	c.Share, c.Speed = cmp.Or(c.Share, defaultShare), cmp.Or(c.Speed, 1)
+	c.BreakerOpen = cmp.Or(c.BreakerOpen, defaultBreakerOpen)
 	if c.ownTime = c.Now != nil; !c.ownTime {
 		c.Now = time.Now
 	}
@@ -45,12 +44,10 @@ func (c Config) withDefaults() Config {
 type Store interface {
 	// Draw takes calls out of budgets: as many as all of them have, up to those that are wanted; 0 only looks. It returns what is left
 	// of each. A budget has grown since it was last drawn from, up to its burst; one that was never drawn from is full, and a closed one
-	// gives nothing. now is the store's own time when it is zero.
+	// gives nothing. One without a limit gives all that is wanted while it is not closed. now is the store's own time when it is zero.
 	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []Left, err error)
 	// Hold closes a budget until a time, unless it is closed for longer already.
 	Hold(ctx context.Context, name string, until time.Time) error
-	// Holds are all budgets that are closed, and until when.
-	Holds(ctx context.Context, now time.Time) (map[string]time.Time, error)
 }
 
 // Left is what a budget has.

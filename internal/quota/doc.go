@@ -35,7 +35,7 @@
 //     small for both, accounts and posts get half each, and plans reckon with the half.
 //   - Budgets grow by the store's clock. A process whose clock is ahead would else take the others' share
 //     of the time to come, and leave them nothing until it has come.
-//   - Holds are also read from the store every few seconds, because nothing is drawn from budgets that have no limit here.
+//   - A hold may be of a budget that has no limit here. Such a budget has a row only then, and is looked at with every call.
 //   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
 //   - Budgets of accounts and apps never make a worker wait long (Config.Patience): it has others to read, and the next call
 //     of an app in development comes minutes later. Who signs in is told so at once.

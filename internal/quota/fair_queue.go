@@ -2,8 +2,7 @@ package quota
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"sync/atomic"
 )
 
 // priority is a sort of callers of one budget. Where it is short both get as much: else a round over a
@@ -29,64 +28,45 @@ func priorityOf(ctx context.Context) priority {
 	return p
 }
 
-// fairQueue lets one caller at a time ask the store, or wait for room: whoever has waited longest, of each
-// priority alternately.
+// fairQueue lets one caller at a time ask the store, or wait for room: of each priority whoever has waited longest, and the priorities by turns.
+// Who waits for a channel is served first come, first served. One caller of each priority waits for the turn, the others for the place of that one.
 type fairQueue struct {
-	mu      sync.Mutex
-	taken   bool
-	last    priority // that was let through
-	waiting [priorities][]chan struct{}
+	turn    chan struct{}
+	next    [priorities]chan struct{}
+	waiting [priorities]atomic.Int64
+}
+
+func newFairQueue() *fairQueue {
+	q := &fairQueue{turn: make(chan struct{}, 1)}
+	for p := range q.next {
+		q.next[p] = make(chan struct{}, 1)
+	}
+	return q
 }
 
 func (q *fairQueue) enter(ctx context.Context, p priority) error {
-	q.mu.Lock()
-	if !q.taken {
-		q.taken, q.last = true, p
-		q.mu.Unlock()
-		return nil
-	}
-	mine := make(chan struct{})
-	q.waiting[p] = append(q.waiting[p], mine)
-	q.mu.Unlock()
+	q.waiting[p].Add(1)
+	defer q.waiting[p].Add(-1)
 	select {
-	case <-mine:
+	case q.next[p] <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case q.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		<-q.next[p]
+		return ctx.Err()
 	}
-	q.mu.Lock()
-	at := slices.Index(q.waiting[p], mine)
-	if at >= 0 {
-		q.waiting[p] = slices.Delete(q.waiting[p], at, at+1)
-	}
-	q.mu.Unlock()
-	if at < 0 {
-		q.leave() // it was handed over at the same moment
-	}
-	return ctx.Err()
 }
 
-func (q *fairQueue) leave() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for range priorities {
-		q.last = (q.last + 1) % priorities
-		if list := q.waiting[q.last]; len(list) > 0 {
-			q.waiting[q.last] = list[1:]
-			close(list[0])
-			return
-		}
-	}
-	q.taken = false
+func (q *fairQueue) leave(p priority) {
+	<-q.turn // to the other priority first, if somebody of it waits
+	<-q.next[p]
 }
 
 // contested tells whether callers of another priority wait.
 func (q *fairQueue) contested(p priority) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for other, list := range q.waiting {
-		if priority(other) != p && len(list) > 0 {
-			return true
-		}
-	}
-	return false
+	return q.waiting[(p+1)%priorities].Load() > 0
 }

@@ -13,28 +13,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-const defaultPatience = 5 * time.Second
+// patience is the longest wait for the budget of an account or an app.
+const patience = 5 * time.Second
 
 // Gate stands before every call to the platforms. It is safe for concurrent use.
 type Gate struct {
 	cfg      Config
 	metrics  *metrics
 	breakers map[domain.Platform]*breaker
-
-	mu     sync.Mutex
-	queues map[string]*fairQueue
-	holds  map[string]time.Time // of budgets that a platform closed, also of those that have no limit here
-	// holdsRead is when those of other processes were last read, in real time.
-	holdsRead time.Time
+	queues   sync.Map // *fairQueue by the budget's name
 }
 
 // New returns the gate.
 func New(cfg Config) *Gate {
 	cfg = cfg.withDefaults()
-	g := &Gate{
-		cfg: cfg, breakers: map[domain.Platform]*breaker{},
-		queues: map[string]*fairQueue{}, holds: map[string]time.Time{},
-	}
+	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}}
 	for _, p := range domain.Platforms() {
 		g.breakers[p] = newBreaker(p, cfg.BreakerOpen)
 	}
@@ -69,25 +62,19 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, fi
 // of them give, and waits for the first one if need be. It keeps its turn while it waits for the
 // budget that callers share, and leaves it to others while another budget is short.
 func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
-	if held := g.holdOf(ctx, call); held > 0 {
-		return 0, noRoom("of the platform", held)
-	}
-	want, budgets := max(1, call.Requests), g.budgets(call)
-	if len(budgets) == 0 {
-		return want, nil
-	}
+	want, budgets, by := max(1, call.Requests), g.budgets(call), priorityOf(ctx)
 	shared, inTurn := sharedOf(budgets), false
-	queue := g.queue(budgets[shared].Name)
+	queue, limited := g.queue(budgets[shared].Name), budgets[shared].Rate > 0
 	defer func() {
 		if inTurn {
-			queue.leave()
+			queue.leave(by)
 		}
 	}()
 	for {
-		if !inTurn && queue.enter(ctx, priorityOf(ctx)) != nil {
+		if limited && !inTurn && queue.enter(ctx, by) != nil {
 			return 0, noRoom(budgets[shared].String(), 0)
 		}
-		inTurn = true
+		inTurn = limited
 		now := g.cfg.Now()
 		requests, left, err := g.draw(ctx, want, budgets, now)
 		if err != nil {
@@ -98,11 +85,14 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 		}
 		at, wait := shortest(budgets, left, now)
 		short := budgets[at]
-		if left[at].HeldUntil.After(now) || short.Scope != platforms.ScopeOperation && wait > g.cfg.Patience {
+		switch {
+		case left[at].HeldUntil.After(now):
+			return 0, noRoom("of the platform", wait)
+		case short.Scope != platforms.ScopeOperation && wait > patience:
 			return 0, noRoom(short.String(), wait)
 		}
-		if at != shared {
-			queue.leave()
+		if inTurn && at != shared {
+			queue.leave(by)
 			inTurn = false
 		}
 		if g.sleep(ctx, wait) != nil {
@@ -118,7 +108,7 @@ func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Ti
 		return 0, nil, fmt.Errorf("draw from the budgets of calls: %w", err)
 	}
 	for i, b := range budgets {
-		if b.Scope != platforms.ScopeAccount { // there may be a hundred thousand of these
+		if b.Scope != platforms.ScopeAccount && b.Rate > 0 { // there may be a hundred thousand accounts
 			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left[i].Calls)
 		}
 	}
@@ -141,9 +131,6 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 		room = min(room, math.Ceil(callsThrough(g.breakers[platform])/calls)) // a probe need not be whole
 	}
 	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
-	if len(budgets) == 0 {
-		return int(room), nil
-	}
 	now, part := g.cfg.Now(), 1.0
 	if g.queue(budgets[sharedOf(budgets)].Name).contested(priorityOf(ctx)) {
 		part = 1.0 / float64(priorities)
@@ -168,9 +155,6 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
 	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
 		func(b Budget) bool { return b.Scope == platforms.ScopeOperation })
-	if len(budgets) == 0 {
-		return 0, nil
-	}
 	now := g.cfg.Now()
 	_, left, err := g.draw(ctx, 0, budgets, now)
 	if err != nil {
@@ -213,20 +197,14 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sharedOf is the place of the budget whose callers queue up: that of most of them.
+// sharedOf is the place of the budget whose callers queue up: the limited one of most of them.
 func sharedOf(budgets []Budget) int {
-	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != platforms.ScopeAccount }))
+	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != platforms.ScopeAccount && b.Rate > 0 }))
 }
 
 func (g *Gate) queue(budget string) *fairQueue {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	q := g.queues[budget]
-	if q == nil {
-		q = &fairQueue{}
-		g.queues[budget] = q
-	}
-	return q
+	q, _ := g.queues.LoadOrStore(budget, newFairQueue())
+	return q.(*fairQueue) //nolint:forcetypeassert // nothing else is stored
 }
 
 // Meter counts the calls that were let through under a context.

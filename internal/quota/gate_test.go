@@ -94,7 +94,7 @@ func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
 		g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
-			quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}), hasty)
+			quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}))
 		nobody := linkedIn
 		nobody.Account = ""
 		for n := range 39 {
@@ -271,12 +271,10 @@ type slowStore struct {
 func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.Left, error) {
 	s.draws++
 	if time.Now().Before(s.opens) {
-		return 0, []quota.Left{{Calls: 1, HeldUntil: time.Now()}}, nil
+		return 0, []quota.Left{{Calls: 1, HeldUntil: time.Now()}, {}, {}}, nil
 	}
-	return 1, []quota.Left{{}}, nil
+	return 1, make([]quota.Left, 3), nil
 }
-
-func (s *slowStore) Holds(context.Context, time.Time) (map[string]time.Time, error) { return nil, nil }
 
 func TestStoreWhoseClockIsBehindIsNotAskedWithoutAPause(t *testing.T) {
 	t.Parallel()
@@ -304,7 +302,7 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 func TestRequestsOfABatchAreCalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	g := b.gate(limits(quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 600, Window: time.Hour}), hasty)
+	g := b.gate(limits(quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 600, Window: time.Hour}))
 	ctx, meter := quota.WithMeter(t.Context())
 	batch := facebook
 	batch.Requests = 20
@@ -328,7 +326,7 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 	g := setup(t).gate(limits(
 		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeApp, Calls: 200, Window: time.Hour},    // a burst of 10
 		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 40, Window: time.Hour}, // of 2
-	), hasty)
+	))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock stands still: who waits, waits until then
 	defer cancel()
 	batchOf := func(account string) (made int, refusal error) {

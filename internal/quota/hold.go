@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -47,56 +46,8 @@ func (g *Gate) hold(ctx context.Context, p domain.Platform, scope platforms.Scop
 		held = []domain.Platform{domain.Facebook, domain.Instagram}
 	}
 	for _, p := range held {
-		key := name(p, scope, op, account)
-		g.keep(map[string]time.Time{key: until})
-		// The budget itself still protects the platform if this cannot be stored.
-		_ = g.cfg.Store.Hold(ctx, key, until)
+		// Nothing is drawn from a store that is away.
+		_ = g.cfg.Store.Hold(ctx, name(p, scope, op, account), until)
 		g.metrics.held.WithLabelValues(p.String()).Inc()
 	}
-}
-
-// keep notes holds, unless longer ones are known, and forgets those that are over.
-func (g *Gate) keep(holds map[string]time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	maps.DeleteFunc(g.holds, func(_ string, until time.Time) bool { return !g.cfg.Now().Before(until) })
-	for key, until := range holds {
-		if until.After(g.holds[key]) {
-			g.holds[key] = until
-		}
-	}
-}
-
-// holdsEvery is how often the holds are read that other processes have met with.
-const holdsEvery = 5 * time.Second
-
-// learnHolds reads them when it is time to.
-func (g *Gate) learnHolds(ctx context.Context) {
-	g.mu.Lock()
-	due := time.Since(g.holdsRead) >= holdsEvery
-	if due {
-		g.holdsRead = time.Now()
-	}
-	g.mu.Unlock()
-	if !due {
-		return
-	}
-	holds, err := g.cfg.Store.Holds(ctx, g.cfg.Now())
-	if err == nil { // without its store no budget gives anything, and what has none is told by the platform
-		g.keep(holds)
-	}
-}
-
-// holdOf is how long a call must wait because a platform closed a budget; mostly 0.
-func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Duration) {
-	g.learnHolds(ctx)
-	now := g.cfg.Now()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, scope := range scopes {
-		if until, held := g.holds[name(call.Platform, scope, call.Op, call.Account)]; held {
-			wait = max(wait, until.Sub(now))
-		}
-	}
-	return wait
 }

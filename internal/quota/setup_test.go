@@ -92,9 +92,6 @@ var (
 	linkedIn = platforms.Call{Platform: domain.LinkedIn, Op: "posts", Account: "9"}
 )
 
-// hasty never waits for the budget of an account.
-func hasty(c *quota.Config) { c.Patience = 1 }
-
 // admit makes a call that ends so.
 func admit(g *quota.Gate, call platforms.Call, how platforms.CallStats) error {
 	_, finish, err := g.Admit(context.Background(), call)
