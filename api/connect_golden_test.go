@@ -32,15 +32,13 @@ const connectAt = "https://boards.example"
 func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
 	pool, secrets := openVault(t, log)
-	desk, err := connect.New(connect.Config{
+	return &connect.Connect{Config: connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
-		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: &dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
+		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
 		Look: func(context.Context, domain.FetchQueue) error { return nil },
-		Meta: metaApp(t), Asked: func() {},
+		Meta: metaApp(t).Signed, Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
-	})
-	require.NoError(t, err)
-	return desk
+	}}
 }
 
 // metaApp is what Meta's calls are known by.

@@ -69,7 +69,7 @@ func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
-			Pages: directory, Platforms: at, Look: func(context.Context, domain.FetchQueue) error { return nil },
+			Pages: directory, Holds: at.Holds, Look: func(context.Context, domain.FetchQueue) error { return nil },
 		},
 	}
 }

@@ -118,7 +118,7 @@ func Describe() Description {
 	s := newServer(Deps{
 		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
-		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: &platforms.Set{}}}, MainApp: &MainAppDeps{},
+		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}}, MainApp: &MainAppDeps{},
 		Metrics: http.NotFoundHandler(),
 	})
 	s.close()

@@ -70,10 +70,10 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 	for _, unknownUsers := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unknown users allowed: %t", unknownUsers), func(t *testing.T) {
 			t.Parallel()
-			var platform *dialogs
+			platform := new(dialogs)
 			people := &countedPeople{asked: map[string]int{}}
 			b := setupTenants(t, func(d *api.Deps) {
-				platform, _ = d.Connect.SignIns.(*dialogs)
+				d.Connect.SignIn = platform.SignIn
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
 				people.People = readmodels.People{Pool: d.Entities.Pool}

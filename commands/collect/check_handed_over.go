@@ -16,11 +16,6 @@ type ConnectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 }
 
-// TokenHolders asks whose a token is and what it reads; *platforms.Set implements it.
-type TokenHolders interface {
-	Holds(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
-}
-
 // Errors of the check. Nothing was stored with any of them.
 var (
 	errReadsNothing = domain.NewError(domain.CodeConflict, "Nothing is read by this connection, so that nobody can tell whether the tokens fit. Send its "+
@@ -41,7 +36,7 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	if len(pages) == 0 {
 		return errReadsNothing
 	}
-	holds, err := h.Platforms.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, InstagramLogin: stored.InstagramLogin})
+	holds, err := h.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, InstagramLogin: stored.InstagramLogin})
 	switch platforms.ClassOf(err) {
 	case "":
 		if err != nil {

@@ -24,7 +24,7 @@ import (
 func (s *fetchStage) checked() collect.HandOverTokens {
 	s.t.Helper()
 	use := s.handOver()
-	use.Platforms = s.set
+	use.Holds = s.set.Holds
 	return use
 }
 
@@ -159,7 +159,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		require.NotContains(t, err.Error(), c.given.AccessToken, name)
 	}
 	use := s.checked()
-	use.Platforms = silentPlatform{}
+	use.Holds = silentPlatform{}.Holds
 	_, err := use.HandOver(t.Context(), 301, facebook)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.Equal(t, stored, s.tokens(mixed[0]))
@@ -213,14 +213,13 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Platforms: trustingPlatform{s},
+		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Holds: s.holds,
 		Look: func(context.Context, domain.FetchQueue) error { return nil },
 	}
 }
 
-type trustingPlatform struct{ *fetchStage }
-
-func (s trustingPlatform) Holds(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
+// holds is what a platform says that trusts every token.
+func (s *fetchStage) holds(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
 	return platforms.Consent{Offered: s.offered}, nil
 }
 

@@ -1,11 +1,13 @@
 package collect
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -46,62 +48,41 @@ type FetchStates interface {
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
 	// KeepPostNotes stores such notes and drops those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
-}
-
-// StateMarks let one of several processes record a change of a connection's state.
-type StateMarks interface {
-	// First reports whether a change is to be recorded by who asks. Shown is of when the state is that tables show; nil: none.
+	// First reports whether a change of a connection's state is to be recorded by who asks: by one of several processes. Shown is of when the
+	// state is that tables show; nil: none.
 	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
 	// Recorded notes that the log has the change, as one of that time. Without it the change may be in the log or not, and some
 	// minutes later another one may be recorded.
 	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
 }
 
-// Clients finds the client of a platform; *platforms.Set implements it.
-type Clients interface {
-	For(p domain.Platform) (platforms.Client, error)
-}
-
 // Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.
 type Config struct {
 	Connections Connections
 	States      FetchStates
-	Marks       StateMarks
-	Clients     Clients
-	Budget      *quota.Gate // says how many calls the platforms' quotas leave
-	Secrets     SecretStore
-	Log         BatchAppender     // for readings and posts
-	Operations  commands.Appender // for state changes of connections
-	Now         func() time.Time
-	Logger      *slog.Logger
+	// Client finds the client of a platform.
+	Client     func(p domain.Platform) (platforms.Client, error)
+	Budget     *quota.Gate // says how many calls the platforms' quotas leave
+	Secrets    SecretStore
+	Log        BatchAppender     // for readings and posts
+	Operations commands.Appender // for state changes of connections
+	Now        func() time.Time
+	Logger     *slog.Logger
 
 	GrowthWindow    time.Duration              // age up to which a post's growth counts
 	AccountInterval time.Duration              // between two readings of an account, if the quota permits
 	PostInterval    time.Duration              // the same of its posts; default [DefaultPostInterval]
-	Parallel        int                        // connections of one claim read at a time; default 32
 	Backfill        time.Duration              // history read from the first connection on, a part with each reading; 0: none
 	Unkeyed         map[domain.Platform]string // platforms that renewals lack our client's key for: what to set
 
-	Observe FetchObserver // may be nil
-}
-
-// FetchObserver learns what is due and what became of it, for metrics.
-type FetchObserver interface {
-	// Due tells of a look: how many connections were due, how many of them the quota has no room for, and how long
-	// the most overdue one has waited.
-	Due(queue domain.FetchQueue, due, left int, lag time.Duration)
-	// SignInsDue tells how many accounts need a person who signs in within two weeks.
-	SignInsDue(platform domain.Platform, accounts int)
-	// Fetched tells of one connection; class is "" when it was read.
-	Fetched(queue domain.FetchQueue, class string)
-	// PostSkipped tells of a post without a reading, or one that cannot be registered; class says why.
-	PostSkipped(platform domain.Platform, class string)
+	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 }
 
 // Collector reads the platforms and records what they say. One failing account, metric or platform never
 // holds up the others.
 type Collector struct {
 	Config
+	metrics  *metrics
 	locks    *commands.KeyedLock // by reference of tokens
 	pending  sync.Map            // pendingRotation by reference of tokens: what could not be stored
 	keySaid  sync.Map            // platforms whose client's key was found missing
@@ -110,31 +91,11 @@ type Collector struct {
 	paused   pausedConnections
 }
 
-// New checks the configuration and returns the use cases.
-func New(c Config) (*Collector, error) {
-	if c.Connections == nil || c.States == nil || c.Marks == nil || c.Clients == nil || c.Budget == nil || c.Secrets == nil ||
-		c.Log == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
-		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Log, Operations, " +
-			"Now, Logger and GrowthWindow")
-	}
-	if c.PostInterval <= 0 {
-		c.PostInterval = DefaultPostInterval
-	}
-	if c.Parallel <= 0 {
-		c.Parallel = defaultParallel
-	}
-	if c.Observe == nil {
-		c.Observe = unobserved{}
-	}
-	return &Collector{Config: c, locks: commands.NewKeyedLock()}, nil
+// New returns the use cases.
+func New(c Config) *Collector {
+	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
+	return &Collector{Config: c, metrics: newMetrics(c.Registerer), locks: commands.NewKeyedLock()}
 }
-
-type unobserved struct{}
-
-func (unobserved) Due(domain.FetchQueue, int, int, time.Duration) {}
-func (unobserved) SignInsDue(domain.Platform, int)                {}
-func (unobserved) Fetched(domain.FetchQueue, string)              {}
-func (unobserved) PostSkipped(domain.Platform, string)            {}
 
 // clock is the time as it is recorded.
 func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -33,7 +35,11 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 		return nil, err
 	}
 	room = min(room, len(due))
-	c.Observe.Due(queue, len(due), len(due)-room, lagOf(due, now))
+	for gauge, value := range map[*prometheus.GaugeVec]float64{
+		c.metrics.due: float64(len(due)), c.metrics.left: float64(len(due) - room), c.metrics.lag: lagOf(due, now).Seconds(),
+	} {
+		gauge.WithLabelValues(queue.Kind, queue.Platform.String()).Set(value)
+	}
 	return due[:room], nil
 }
 
@@ -59,7 +65,7 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 
 // serves tells whether there is anything to do for this kind on this platform.
 func (c *Collector) serves(queue domain.FetchQueue) bool {
-	_, err := c.Clients.For(queue.Platform)
+	_, err := c.Client(queue.Platform)
 	if errors.Is(err, platforms.ErrNoHandler) {
 		return false
 	}

@@ -48,31 +48,12 @@ func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
 	}
 }
 
-// planned records what is told of looks and readings.
-type planned struct {
-	posts        []string
-	due, skipped int
-	lag          time.Duration
-	classes      []string
-	signIns      int
-}
-
-func (p *planned) Due(_ domain.FetchQueue, due, skipped int, lag time.Duration) {
-	p.due, p.skipped, p.lag = due, skipped, lag
-}
-func (p *planned) PostSkipped(_ domain.Platform, class string) { p.posts = append(p.posts, class) }
-
-func (p *planned) SignInsDue(_ domain.Platform, accounts int) { p.signIns = accounts }
-
-func (p *planned) Fetched(_ domain.FetchQueue, class string) { p.classes = append(p.classes, class) }
-
 func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	seen := &planned{}
 	// A burst of 3 calls, then 0.9 a second.
 	limit := quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: 60, Window: time.Minute}
-	s.collect = s.processWithin([]quota.Limit{limit}, func(c *collect.Config) { c.Observe, c.Parallel = seen, 1 })
+	s.collect = s.processWithin([]quota.Limit{limit})
 	var users []connected
 	for range 8 {
 		users = append(users, s.connect(domain.TikTok, 0))
@@ -90,15 +71,15 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	round := func() { s.roundWithin(0, domain.FetchAccounts, domain.TikTok) } // only what there is room for now
 	round()
 	require.Equal(t, []int64{1, 2, 3}, read())
-	require.Equal(t, 8, seen.due)
-	require.Equal(t, 5, seen.skipped, "what the quota has no room for is counted")
+	require.Equal(t, 8, s.metric("due_connections", ""))
+	require.Equal(t, 5, s.metric("left_connections", ""), "what the quota has no room for is counted")
 	s.clock.advance(tick) // three calls more
 	round()
 	require.Equal(t, []int64{4, 5, 6}, read(), "those never read come first")
 	s.clock.advance(tick)
 	round()
 	require.Equal(t, []int64{1, 7, 8}, read(), "then those that were read longest ago")
-	require.Equal(t, tick, seen.lag, "read 60 s ago, due after 30")
+	require.Equal(t, int(tick.Seconds()), s.metric("lag_seconds", ""), "read 60 s ago, due after 30")
 	require.Zero(t, s.sim.Stats().Throttled["tiktok/user_info"])
 }
 

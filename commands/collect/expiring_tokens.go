@@ -69,7 +69,7 @@ func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now
 	if err != nil {
 		return err
 	}
-	c.Observe.SignInsDue(platform, due)
+	c.metrics.signIns.WithLabelValues(platform.String()).Set(float64(due))
 	if set := c.Unkeyed[platform]; set != "" && accounts > 0 {
 		if _, said := c.keySaid.LoadOrStore(platform, true); !said {
 			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: our client's key is missing",

@@ -356,8 +356,7 @@ func TestInstagramLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 // from 14 days before; only when it has ended and is refused must a person sign in.
 func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	t.Parallel()
-	seen := &planned{}
-	s := newFetchStage(t, func(c *collect.Config) { c.Observe = seen })
+	s := newFetchStage(t)
 	const life = 16 * 24 * time.Hour
 	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(life))
 	stored := s.tokens(member)
@@ -367,7 +366,7 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	days := 0
 	for ; s.clock.Now().Before(fetchDay.Add(life)); s.clock.advance(24 * time.Hour) {
 		s.round(domain.FetchTokens, domain.LinkedIn)
-		require.Equal(t, s.clock.Now().After(fetchDay.Add(life-14*24*time.Hour)), seen.signIns == 1, s.clock.Now())
+		require.Equal(t, s.clock.Now().After(fetchDay.Add(life-14*24*time.Hour)), s.metric("sign_ins_due", "") == 1, s.clock.Now())
 		s.round(domain.FetchAccounts, domain.LinkedIn)
 		days++
 		require.Len(t, s.readings(member), days)

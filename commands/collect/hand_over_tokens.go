@@ -14,16 +14,18 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // HandOverTokens stores the tokens of a sign-in that was made elsewhere. It is the way out of the state reconnect: the fetchers
 // read a connection again whose token was stored after that state.
 type HandOverTokens struct {
-	Places    commands.TokenPlaces
-	Secrets   HandedOverStore
-	Pages     ConnectionPages
-	Platforms TokenHolders // are asked before anything is stored
-	Now       func() time.Time
+	Places  commands.TokenPlaces
+	Secrets HandedOverStore
+	Pages   ConnectionPages
+	// Holds asks a platform whose a token is and what it reads, before anything is stored.
+	Holds func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
+	Now   func() time.Time
 	// Look has the fetchers look at once for what is due.
 	Look func(ctx context.Context, queue domain.FetchQueue) error
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,9 +117,9 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 // the other platforms go on.
 func TestPlatformThatIsDown(t *testing.T) {
 	t.Parallel()
-	s := newFetchStage(t, func(c *collect.Config) { c.Parallel = 1 })
+	s := newFetchStage(t)
 	var pages []connected
-	for range 40 {
+	for range 80 {
 		pages = append(pages, s.connect(domain.Facebook, 0))
 	}
 	user := s.connect(domain.TikTok, 0)
@@ -137,22 +138,25 @@ func TestPlatformThatIsDown(t *testing.T) {
 			spared++
 		}
 	}
-	require.Equal(t, 20, failed)
-	require.Equal(t, 20, spared)
+	require.GreaterOrEqual(t, failed, 20)
+	require.NotZero(t, spared, "at most those that were under way when the breaker opened have met with it")
 }
 
 func TestPanicCostsOneConnectionOnly(t *testing.T) {
 	t.Parallel()
-	calls := 0
+	var calls atomic.Int32
 	client := &scripted{account: func(context.Context, platforms.AccountRequest) (platforms.AccountSnapshot, error) {
-		if calls++; calls == 1 {
+		if calls.Add(1) == 1 {
 			panic("an odd answer")
 		}
 		return platforms.AccountSnapshot{}, nil
 	}}
-	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Parallel = 1 })
+	s := newFetchStage(t, client.use)
 	odd, good := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
 	s.round(domain.FetchAccounts, domain.Facebook)
+	if len(s.readings(odd)) > 0 {
+		odd, good = good, odd
+	}
 	require.Len(t, s.readings(good), 1)
 	st := s.state(domain.FetchAccounts, odd)
 	require.Equal(t, "internal", st.Class)
@@ -270,7 +274,7 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(clients.Close)
-	s.collect = s.process(func(c *collect.Config) { c.Clients, c.AccountInterval, c.Logger = clients, 0, logger })
+	s.collect = s.process(func(c *collect.Config) { c.Client, c.AccountInterval, c.Logger = clients.For, 0, logger })
 
 	var failing []connected
 	bad := func(p domain.Platform, kind domain.AccountType, traps simulator.Traps) {

@@ -99,8 +99,7 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 		}
 		return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(1))}}
 	}}
-	seen := &planned{}
-	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Observe = seen })
+	s := newFetchStage(t, client.use)
 	s.connect(domain.TikTok, 0)
 	s.round(domain.FetchPosts, domain.TikTok)
 	s.clock.advance(time.Minute)
@@ -118,7 +117,7 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	require.InDelta(t, client.asked["new"], client.asked["undated"], 1, "by how long it is gone")
 	require.InDelta(t, 2*7+23+5, client.asked["new"], 3)
 	require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "no reading is made up")
-	require.Len(t, seen.posts, client.asked["old"]+client.asked["new"]+client.asked["undated"])
+	require.Equal(t, client.asked["old"]+client.asked["new"]+client.asked["undated"], s.metric("posts_skipped_total", ""))
 
 	clear(gone)
 	s.roundAfter(30*24*time.Hour, domain.FetchPosts, domain.TikTok)
@@ -145,16 +144,14 @@ func TestOddPostCostsNoOther(t *testing.T) {
 				}
 				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: &likes}}
 			}}
-			seen := &planned{}
-			s := newFetchStage(t, client.use, func(c *collect.Config) { c.Observe = seen })
+			s := newFetchStage(t, client.use)
 			user := s.connect(domain.TikTok, 0)
 			for round := range 3 {
 				require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
 				require.Equal(t, 3*(round+1), s.number(`select count(*) from tSPostInsights where social_account_id = $1 and external_id in ('1', '3', '4')`, user.ID))
 				s.clock.advance(halfDay)
 			}
-			require.NotEmpty(t, seen.posts)
-			require.Equal(t, string(platforms.ClassInvalid), seen.posts[0])
+			require.NotZero(t, s.metric("posts_skipped_total", string(platforms.ClassInvalid)))
 			require.Empty(t, s.state(domain.FetchPosts, user).Reason)
 		})
 	}
@@ -216,7 +213,7 @@ type scripted struct {
 }
 
 // use makes it the client of all platforms.
-func (c *scripted) use(config *collect.Config) { config.Clients = c }
+func (c *scripted) use(config *collect.Config) { config.Client = c.For }
 
 func (c *scripted) For(domain.Platform) (platforms.Client, error) { return c, nil }
 

@@ -44,7 +44,7 @@ func (c *Collector) keepNotes(ctx context.Context, f *fetch) error {
 // skip counts a post that has no reading, or is not registered, and notes it unless the reason passes by
 // itself. It is logged once, not at every try.
 func (c *Collector) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
-	c.Observe.PostSkipped(f.Platform, string(class))
+	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
 	switch class {
 	case platforms.ClassRetry, platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:
 		return

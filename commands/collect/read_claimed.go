@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ type round struct {
 }
 
 func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks []domain.FetchTask) (*round, error) {
-	client, err := c.Clients.For(claim.Platform)
+	client, err := c.Client(claim.Platform)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 		err = r.works(context.WithoutCancel(ctx), task)
 	}
 	result := r.judge(context.WithoutCancel(ctx), f, began, got, err)
-	r.Observe.Fetched(r.claim.FetchQueue, result.Class)
+	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), cmp.Or(result.Class, "ok")).Inc()
 	if err != nil {
 		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
 			"platform", task.Platform.String(), "class", result.Class, "error", err)
@@ -168,8 +169,8 @@ func (r *round) store(ctx context.Context) {
 	r.results, r.stored = r.results[:0], errors.Join(r.stored, err)
 }
 
-// defaultParallel is that of [Config].Parallel.
-const defaultParallel = 32
+// mostParallel is how many connections of one claim are read at a time.
+const mostParallel = 32
 
 // parallel is how many of a claim's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
 // Begun together, each would get some of its calls, and none would be whole.
@@ -179,11 +180,11 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 		calls = max(calls, CallsOf(queue.Kind, queue.Platform, task.AccountType))
 	}
 	for _, q := range c.Budget.Rates(queue.Platform) {
-		if q.Scope == platforms.ScopeApp && int(q.Burst) < calls*min(c.Parallel, len(tasks)) {
+		if q.Scope == platforms.ScopeApp && int(q.Burst) < calls*min(mostParallel, len(tasks)) {
 			return 1
 		}
 	}
-	return c.Parallel
+	return mostParallel
 }
 
 // lookForPauses is how often work that runs looks whether an operator has paused a connection.

@@ -151,7 +151,7 @@ func dead(err error) bool {
 // changeState records, once per change, how a connection is. While it waits for a person it is left out,
 // because its recorded state says so.
 func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
-	first, err := c.Marks.First(ctx, account.ConnectionID, state, account.StateAt)
+	first, err := c.States.First(ctx, account.ConnectionID, state, account.StateAt)
 	if err != nil || !first {
 		return err
 	}
@@ -167,5 +167,5 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err) // the log may have it all the same
 	}
 	c.Logger.WarnContext(ctx, "connection changed its state", "connection", account.ConnectionID, "state", state, "reason", reason)
-	return c.Marks.Recorded(ctx, account.ConnectionID, state, at)
+	return c.States.Recorded(ctx, account.ConnectionID, state, at)
 }

@@ -283,7 +283,7 @@ func (c *Collector) inspect(ctx context.Context, f *fetch, stored commands.Store
 
 // inspects tells whether a platform says what tokens may do, whose tokens are looked at every day then although none is renewed.
 func (c *Collector) inspects(platform domain.Platform) bool {
-	client, err := c.Clients.For(platform)
+	client, err := c.Client(platform)
 	inspector, ok := client.(platforms.Inspector)
 	return err == nil && ok && inspector.Inspects(platforms.Target{})
 }

@@ -72,16 +72,20 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	require.Len(t, s.readings(user), 1)
 }
 
-// renewing is the platforms' clients, and each of them, with a renewal that is the test's.
+// renewing is a platform's client with a renewal that is the test's.
 type renewing struct {
-	collect.Clients
 	platforms.Client
 	refresh func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error)
 }
 
-func (r renewing) For(p domain.Platform) (platforms.Client, error) {
-	c, err := r.Clients.For(p)
-	return renewing{Client: c, refresh: r.refresh}, err
+func renewingWith(
+	c *collect.Config, refresh func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error),
+) {
+	find := c.Client
+	c.Client = func(p domain.Platform) (platforms.Client, error) {
+		client, err := find(p)
+		return renewing{client, refresh}, err
+	}
 }
 
 func (r renewing) Refresh(ctx context.Context, at platforms.Target, token string) (platforms.Tokens, error) {
@@ -94,12 +98,12 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	s.collect = s.process(func(c *collect.Config) {
-		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
+		renewingWith(c, func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
 			got, err := inner.Refresh(ctx, at, token)
 			require.NoError(t, err)
 			s.store(user, commands.StoredTokens{AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ExpiresAt: got.ExpiresAt})
 			return inner.Refresh(ctx, at, token) // with the token that is used up
-		}}
+		})
 	})
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.changes(user))
@@ -116,13 +120,13 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 			lose()
 			return lost, nil
 		}}
-		c.Clients = renewing{Clients: c.Clients, refresh: func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
+		renewingWith(c, func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
 			<-ctx.Done() // as the gate does that waits for room
 			if !errors.Is(ctx.Err(), context.Canceled) {
 				t.Error("it waits on although others may renew by now")
 			}
 			return inner.Refresh(ctx, at, token)
-		}}
+		})
 	})
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	s.round(domain.FetchAccounts, domain.TikTok)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -75,9 +76,10 @@ type fetchStage struct {
 	secrets *vault.Secrets
 	collect *collect.Collector
 	next    int64
-	offered []platforms.Offered // what has been connected
-	set     *platforms.Set      // of the newest process
-	app     string              // id and secret of our app at the platforms; "": it has none
+	offered []platforms.Offered  // what has been connected
+	set     *platforms.Set       // of the newest process
+	metrics *prometheus.Registry // of the newest process
+	app     string               // id and secret of our app at the platforms; "": it has none
 }
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
@@ -126,7 +128,7 @@ func limits(t require.TestingT, texts ...string) []quota.Limit {
 
 func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	gate := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
+	gate := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now})
 	at := func(path string) platforms.Endpoint {
 		return platforms.Endpoint{BaseURL: s.base + path, ClientID: s.app, ClientSecret: s.app}
 	}
@@ -136,18 +138,16 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	s.set = clients
+	s.set, s.metrics = clients, prometheus.NewRegistry()
 	c := collect.Config{
-		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool), Marks: vault.NewMarks(s.pool),
-		Clients: clients, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
-		Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
+		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool),
+		Client: clients.For, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
+		Registerer: s.metrics, Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	collect, err := collect.New(c)
-	require.NoError(s.t, err)
-	return collect
+	return collect.New(c)
 }
 
 // connected is a social account of the stage.
@@ -306,6 +306,26 @@ func logged[T domain.Data](s *fetchStage, topic string) (events []T) {
 		}
 	}
 	return events
+}
+
+// metric is the sum of a metric of the newest process, over those of a class; "": over all.
+func (s *fetchStage) metric(name, class string) (sum int) {
+	s.t.Helper()
+	families, err := s.metrics.Gather()
+	require.NoError(s.t, err)
+	for _, family := range families {
+		if family.GetName() != "ledgerboard_fetch_"+name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "platform" && class == "" || label.GetName() == "class" && label.GetValue() == class {
+					sum += int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return sum
 }
 
 // changes are the recorded changes of a connection's state.

@@ -130,7 +130,7 @@ type tellingPlatform struct {
 	err   error
 }
 
-func (p *tellingPlatform) use(c *collect.Config) { c.Clients = p }
+func (p *tellingPlatform) use(c *collect.Config) { c.Client = p.For }
 
 func (p *tellingPlatform) For(domain.Platform) (platforms.Client, error) { return p, nil }
 
@@ -146,8 +146,7 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	t.Parallel()
 	ends := fetchDay.AddDate(0, 0, 10)
 	meta := &tellingPlatform{facts: platforms.TokenFacts{Granted: []string{"pages_read_engagement", "read_insights"}, DataAccessUntil: ends}}
-	observed := &planned{}
-	s := newFetchStage(t, meta.use, func(c *collect.Config) { c.Observe = observed })
+	s := newFetchStage(t, meta.use)
 	page := s.connect(domain.Facebook, 0)
 	from := readmodels.Connections{Pool: s.log.DB.ReadOnly}
 	shown := func() readmodels.ConnectionReading {
@@ -168,9 +167,9 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	s.clock.advance(24 * time.Hour)
 	meta.facts.DataAccessUntil = ends.AddDate(0, 0, 60) // the person used the app meanwhile
 	s.round(domain.FetchTokens, domain.Facebook)
-	require.Equal(t, 1, observed.signIns, "told at the beginning of the look")
+	require.Equal(t, 1, s.metric("sign_ins_due", ""), "told at the beginning of the look")
 	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Facebook)
-	require.Zero(t, observed.signIns)
+	require.Zero(t, s.metric("sign_ins_due", ""))
 
 	meta.facts.Granted = []string{}
 	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Facebook)

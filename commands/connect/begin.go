@@ -42,7 +42,7 @@ func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, err
 	if err := c.checkReturn(r.ReturnTo); err != nil {
 		return Begun{}, err
 	}
-	if _, err := c.SignIns.SignIn(r.Platform); err != nil {
+	if _, err := c.SignIn(r.Platform); err != nil {
 		return Begun{}, domain.NewError(domain.CodeConflict, "%s cannot be connected here: %v", r.Platform, err)
 	}
 	if r.SocialAccount != 0 {
@@ -137,7 +137,7 @@ func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (
 		}
 		o.Again = page.Name
 	}
-	signIn, err := c.SignIns.SignIn(o.Platform)
+	signIn, err := c.SignIn(o.Platform)
 	if err != nil {
 		return o, err
 	}

@@ -80,7 +80,7 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBac
 	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
 		return err
 	}
-	signIn, err := c.SignIns.SignIn(a.Platform)
+	signIn, err := c.SignIn(a.Platform)
 	if err != nil {
 		return err
 	}

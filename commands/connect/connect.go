@@ -2,7 +2,6 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -57,19 +56,15 @@ type Secrets interface {
 	Delete(ctx context.Context, ref string) error
 }
 
-// SignIns finds the dialog of a platform; *platforms.Set implements it.
-type SignIns interface {
-	SignIn(p domain.Platform) (platforms.SignIn, error)
-}
-
 // Config holds the parts of [Connect]; all are required, but for those of Meta's calls.
 type Config struct {
 	Directory Directory
 	Store     Store
 	Secrets   Secrets
 	Places    commands.TokenPlaces
-	SignIns   SignIns
-	Log       commands.Appender
+	// SignIn finds the dialog of a platform.
+	SignIn func(p domain.Platform) (platforms.SignIn, error)
+	Log    commands.Appender
 	// Moved returns a channel that is closed when the directory's tables move next.
 	Moved func() <-chan struct{}
 	// Look has the fetchers look at once for what is due.
@@ -80,8 +75,9 @@ type Config struct {
 	ReturnOrigins []string
 	// Apps are our client ids, by platform.
 	Apps map[domain.Platform]string
-	// Meta opens what Meta sends about people, and Asked has them erased who asked for that; nil: no secret of an app of Meta's is configured.
-	Meta   MetaCalls
+	// Meta opens what Meta sends about people, as [platforms.Set.Signed] does, and Asked has them erased who asked for that; nil: no secret of
+	// an app of Meta's is configured.
+	Meta   func(raw string) ([]platforms.SignedRequest, error)
 	Asked  func()
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -89,15 +85,6 @@ type Config struct {
 
 // Connect is the use cases of connecting.
 type Connect struct{ Config }
-
-// New checks the configuration.
-func New(c Config) (*Connect, error) {
-	if c.Directory == nil || c.Store == nil || c.Secrets == nil || c.Places == nil || c.SignIns == nil || c.Log == nil || c.Moved == nil || c.Look == nil ||
-		c.PublicURL == "" || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("connect.New needs Directory, Store, Secrets, Places, SignIns, Log, Moved, Look, PublicURL, Now and Logger")
-	}
-	return &Connect{c}, nil
-}
 
 // signed signs a record with who asked.
 func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {

@@ -41,7 +41,7 @@ func (c *Connect) MakeLink(ctx context.Context, r LinkRequest, still Still) (Mad
 		return MadeLink{}, errNoSubscription
 	}
 	for _, p := range r.Platforms {
-		if _, err := c.SignIns.SignIn(p); err != nil {
+		if _, err := c.SignIn(p); err != nil {
 			return MadeLink{}, domain.NewError(domain.CodeConflict, "%s cannot be connected here: %v", p, err)
 		}
 	}

@@ -107,7 +107,7 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 
 // giveBack takes the person's consent back, with the tokens that were stored.
 func (c *Connect) giveBack(ctx context.Context, g domain.GrantKey, raw []byte) error {
-	signIn, err := c.SignIns.SignIn(g.Platform)
+	signIn, err := c.SignIn(g.Platform)
 	if err != nil {
 		return err
 	}

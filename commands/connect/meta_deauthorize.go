@@ -6,13 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
-
-// MetaCalls opens what Meta sends; *platforms.Set implements it and says which errors there are.
-type MetaCalls interface {
-	Signed(raw string) ([]platforms.SignedRequest, error)
-}
 
 // HearsMeta tells whether Meta may call: the secret of one of its apps is configured.
 func (c *Connect) HearsMeta() bool { return c.Meta != nil }
@@ -21,7 +15,7 @@ func (c *Connect) HearsMeta() bool { return c.Meta != nil }
 // for a sign-in. What was issued before the person's last consent changes nothing, and whoever is not known is answered alike. Repeating it is
 // harmless. Errors: invalid ([platforms.ErrNotSigned]); any other means that it is to be repeated.
 func (c *Connect) Deauthorized(ctx context.Context, raw string) error {
-	signed, err := c.Meta.Signed(raw)
+	signed, err := c.Meta(raw)
 	if err != nil {
 		return err
 	}

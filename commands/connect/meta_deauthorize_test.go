@@ -28,7 +28,7 @@ func (s saidByMeta) Signed(raw string) ([]platforms.SignedRequest, error) {
 // hearMeta has Meta say of a person what it is asked for, at an instant, as the text "said".
 func (s *stage) hearMeta(person string, at time.Time) (asked *int) {
 	asked = new(int)
-	s.Meta = saidByMeta{"said": {Platform: domain.Facebook, Person: person, IssuedAt: at.Truncate(time.Second), Code: "c0de"}}
+	s.Meta = saidByMeta{"said": {Platform: domain.Facebook, Person: person, IssuedAt: at.Truncate(time.Second), Code: "c0de"}}.Signed
 	s.Asked = func() { *asked++ }
 	return asked
 }
@@ -175,7 +175,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 
 	s.dialog.consent = consent("77", page("1001"))
 	s.connects(facebook(north), "1.0.1001")
-	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}
+	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}.Signed
 	_, err = s.DeletionAsked(t.Context(), "late")
 	require.NoError(t, err)
 	state, err := s.Deletion(t.Context(), "1ate")

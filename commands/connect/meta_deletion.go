@@ -30,7 +30,7 @@ type DeletionAnswer struct {
 // DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [Connect.Deauthorized] does, and has the person
 // erased soon. The same request is answered alike however often it comes, and so is whoever is not known. Errors as there.
 func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
-	signed, err := c.Meta.Signed(raw)
+	signed, err := c.Meta(raw)
 	if err != nil {
 		return DeletionAnswer{}, err
 	}

@@ -75,17 +75,16 @@ func newStage(t *testing.T) *stage {
 		domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: today.AddDate(-1, 0, 0)},
 		domain.DirectorySubscription{ID: 2, AccountID: rival, StartsAt: today.AddDate(-1, 0, 0)},
 	)
-	s.Connect, err = connect.New(connect.Config{
+	s.Connect = &connect.Connect{Config: connect.Config{
 		Directory: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: readmodels.Connections{Pool: s.log.DB.ReadOnly},
-		SignIns: s.dialog, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
+		SignIn: s.dialog.SignIn, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
 		Look: func(_ context.Context, queue domain.FetchQueue) error {
 			s.looks = append(s.looks, queue)
 			return nil
 		},
 		Apps: map[domain.Platform]string{domain.Facebook: "app", domain.LinkedIn: "app", domain.TikTok: "app", domain.Instagram: "app"},
 		Now:  func() time.Time { return s.now }, Logger: slog.New(slog.NewJSONHandler(&s.said, nil)),
-	})
-	require.NoError(t, err)
+	}}
 	return s
 }
 

@@ -25,11 +25,11 @@ type ConnectConfig struct {
 	ReturnOrigins []string // that a result page may lead back to, beside our own
 }
 
-func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) (*connect.Connect, error) {
+func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
 	at := fetch.Platforms
 	config := connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
-		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: clients, Log: s.Log,
+		Places: readmodels.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
 		Moved:     s.directoryMoved,
 		Look:      s.wakeFetchers,
 		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
@@ -39,9 +39,9 @@ func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platfo
 		Now: fetch.Now, Logger: s.settings.Logger,
 	}
 	if clients.HearsMeta() {
-		config.Meta, config.Asked = clients, s.Asked
+		config.Meta, config.Asked = clients.Signed, s.Asked
 	}
-	return connect.New(config)
+	return &connect.Connect{Config: config}
 }
 
 // CheckPublicURL refuses an address that platforms do not send people back to: over HTTPS only; on this machine the simulator does without.
@@ -83,9 +83,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 		return err
 	}
 	if s.config.Connect != nil {
-		if s.Connect, err = s.newConnect(*s.config.Connect, c, network.clients, secrets); err != nil {
-			return err
-		}
+		s.Connect = s.newConnect(*s.config.Connect, c, network.clients, secrets)
 	}
 	directory := readmodels.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
@@ -95,7 +93,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Pages: directory, Platforms: network.clients, Look: s.wakeFetchers,
+			Pages: directory, Holds: network.clients.Holds, Look: s.wakeFetchers,
 		},
 	}
 	return nil

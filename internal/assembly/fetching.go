@@ -65,15 +65,11 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return nil, err
 	}
 	claims, pauses := vault.NewFetching(states), vault.NewPauses(kept)
-	c.Collect.Observe, c.Collect.Clients, c.Collect.Budget = newFetchMetrics(p.registered), network.clients, network.gate
-	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
-	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
+	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = readmodels.Connections{Pool: tables}, claims, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
-	collector, err := collect.New(c.Collect)
-	if err != nil {
-		return nil, err
-	}
+	collector := collect.New(c.Collect)
 	f := &Fetcher{Collect: collector, ReadingAges: claims.ReadingAges, schedule: c.Schedule}
 	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
 	f.schedule.Claim = func(

@@ -37,7 +37,7 @@
 //     of the time to come, and leave them nothing until it has come.
 //   - A hold may be of a budget that has no limit here. Such a budget has a row only then, and is looked at with every call.
 //   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
-//   - Budgets of accounts and apps never make a worker wait long (Config.Patience): it has others to read, and the next call
+//   - Budgets of accounts and apps never make a worker wait long (patience): it has others to read, and the next call
 //     of an app in development comes minutes later. Who signs in is told so at once.
 //   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
 //     what concerns one account says nothing about the platform.

@@ -15,13 +15,14 @@ import (
 // fetchingConns serve results and budgets of one process.
 const fetchingConns = 8
 
-// OpenFetching returns a pool for [Fetching], [Budgets] and [Marks]. It commits asynchronously: what a
+// OpenFetching returns a pool for [Fetching] and [Budgets]. It commits asynchronously: what a
 // crash of the database takes back makes connections due again, nothing else.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
 }
 
-// Fetching keeps when which connection is due, who has claimed it, and what became of it.
+// Fetching keeps when which connection is due, who has claimed it, and what became of it. Its marks let one of several fetchers record a change
+// of a connection's state.
 type Fetching struct{ pool *pgxpool.Pool }
 
 // NewFetching returns the fetch states of a pool that [OpenFetching] made.
@@ -188,17 +189,11 @@ const (
 	onItsWay   = time.Hour // of whose change the log has: until tables show it, and no longer than this
 )
 
-// Marks let one of several fetchers record a change of a connection's state.
-type Marks struct{ pool *pgxpool.Pool }
-
-// NewMarks returns the marks of a pool that [OpenFetching] made.
-func NewMarks(pool *pgxpool.Pool) *Marks { return &Marks{pool} }
-
 // First reports whether this change of the connection's state is to be recorded, and marks it. It is not while another one to
 // the same state is on its way: recorded, and not shown yet. Shown is of when the state is that the tables showed to who asks;
 // nil: none.
-func (m *Marks) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
-	tag, err := m.pool.Exec(ctx, `
+func (f *Fetching) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
+	tag, err := f.pool.Exec(ctx, `
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, clock_timestamp())
 		on conflict (connection_id) do update set state = excluded.state, at = excluded.at, recorded = null
 		where m.state <> excluded.state or m.recorded <= $3
@@ -208,8 +203,8 @@ func (m *Marks) First(ctx context.Context, connection int64, state string, shown
 }
 
 // Recorded notes that the log has the change of a mark, and of which time it is.
-func (m *Marks) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
-	_, err := m.pool.Exec(ctx, `update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
+func (f *Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
+	_, err := f.pool.Exec(ctx, `update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
 	return doing(err, "note that the log has connection %d as %s", connection, state)
 }
 

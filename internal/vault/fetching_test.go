@@ -117,7 +117,7 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 func TestMarksAreSetByOne(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	marks := vault.NewMarks(pool)
+	marks := vault.NewFetching(pool)
 	var shown *time.Time
 	first := func(state string) bool {
 		won, err := marks.First(t.Context(), 7, state, shown)

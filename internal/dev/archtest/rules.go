@@ -176,7 +176,6 @@ func Boundaries() map[string]string {
 		"commands/collect.FetchStates":     kept,
 		"commands/collect.HandedOverStore": kept,
 		"commands/collect.SecretStore":     kept,
-		"commands/collect.StateMarks":      kept,
 		"commands/connect.Directory":       tables,
 		"commands/connect.Secrets":         kept,
 		"commands/connect.Store":           kept,

@@ -107,12 +107,11 @@ func (s *stage) connect() {
 	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	s.collect, err = collect.New(collect.Config{
-		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
-		Clients: clients, Budget: quota.New(quota.Config{Limits: []quota.Limit{}}), Secrets: secrets, Log: s, Operations: s,
+	s.collect = collect.New(collect.Config{
+		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool),
+		Client: clients.For, Budget: quota.New(quota.Config{Limits: []quota.Limit{}}), Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
-	require.NoError(s.t, err)
 }
 
 func (s *stage) fetch() {
