@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// ConnectionPages finds what is read by connections.
-type ConnectionPages interface {
+// connectionPages finds what is read by connections.
+type connectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 }
 

@@ -15,9 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Connections says what can be read; the read side offers it. All leave out accounts of lapsed
+// connections says what can be read; the read side offers it. All leave out accounts of lapsed
 // subscriptions, connections that wait for a person, and those that an operator has paused.
-type Connections interface {
+type connections interface {
 	// Paused returns the connections that an operator has paused.
 	Paused(ctx context.Context) (map[int64]bool, error)
 	// Due returns the accounts that are due and that nobody has claimed, the most overdue first.
@@ -36,8 +36,8 @@ type Connections interface {
 	ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error)
 }
 
-// FetchStates keeps, for all processes, who reads what, and what became of it.
-type FetchStates interface {
+// fetchStates keeps, for all processes, who reads what, and what became of it.
+type fetchStates interface {
 	// Record stores results and ends their claims; of claims that somebody else has taken over it stores nothing.
 	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
 	// KeepListing stores how far an account's posts were listed.
@@ -58,12 +58,12 @@ type FetchStates interface {
 
 // Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.
 type Config struct {
-	Connections Connections
-	States      FetchStates
+	Connections connections
+	States      fetchStates
 	// Client finds the client of a platform.
 	Client     func(p domain.Platform) (platforms.Client, error)
 	Budget     *quota.Gate // says how many calls the platforms' quotas leave
-	Secrets    SecretStore
+	Secrets    secretStore
 	Log        BatchAppender     // for readings and posts
 	Operations commands.Appender // for state changes of connections
 	Now        func() time.Time

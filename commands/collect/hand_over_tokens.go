@@ -21,8 +21,8 @@ import (
 // read a connection again whose token was stored after that state.
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
-	Secrets HandedOverStore
-	Pages   ConnectionPages
+	Secrets handedOverStore
+	Pages   connectionPages
 	// Holds asks a platform whose a token is and what it reads, before anything is stored.
 	Holds func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
 	Now   func() time.Time
@@ -30,10 +30,10 @@ type HandOverTokens struct {
 	Look func(ctx context.Context, queue domain.FetchQueue) error
 }
 
-// HandedOverStore is where tokens are sealed, and renewals of the same ones are waited for.
-type HandedOverStore interface {
+// handedOverStore is where tokens are sealed, and renewals of the same ones are waited for.
+type handedOverStore interface {
 	commands.TokenStore
-	// Lease is that of [SecretStore].
+	// Lease is that of [secretStore].
 	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
 }
 
@@ -89,11 +89,11 @@ const longestToken = 16 << 10
 
 // Errors of [HandOverTokens].
 var (
-	// ErrNoSecretRef (conflict): there is no place for the connection's tokens.
-	ErrNoSecretRef = domain.NewError(domain.CodeConflict,
+	// errNoSecretRef (conflict): there is no place for the connection's tokens.
+	errNoSecretRef = domain.NewError(domain.CodeConflict,
 		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, for example \"connection/<id>\".")
-	// ErrSignedInHere (conflict): the tokens are of a sign-in here, and other connections may share them.
-	ErrSignedInHere = domain.NewError(domain.CodeConflict,
+	// errSignedInHere (conflict): the tokens are of a sign-in here, and other connections may share them.
+	errSignedInHere = domain.NewError(domain.CodeConflict,
 		"This connection was made by a sign-in here, which has its tokens. Sign in here again, or disconnect it and register it anew.")
 	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token: is empty; an empty token never replaces a stored one.")
 	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
@@ -168,9 +168,9 @@ func (h HandOverTokens) place(ctx context.Context, connection int64) (place doma
 	case err != nil:
 		return place, err
 	case place.SecretRef == "":
-		return place, ErrNoSecretRef
+		return place, errNoSecretRef
 	case !place.HandedOver():
-		return place, ErrSignedInHere
+		return place, errSignedInHere
 	default:
 		return place, nil
 	}

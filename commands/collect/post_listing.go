@@ -183,7 +183,7 @@ func textsOf(post platforms.Post) domain.PostTexts {
 }
 
 // content is what the listing says of a post now.
-func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) Content {
+func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
 	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
-	return Content{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
+	return contentAt{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
 }

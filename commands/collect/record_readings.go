@@ -36,7 +36,7 @@ func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact
 			continue
 		}
 		draft := commands.NewDraft(domain.TopicMetrics, f.Key(), f, now)
-		if c, ok := f.(Content); ok {
+		if c, ok := f.(contentAt); ok {
 			draft = commands.ContentDraft(c.PostContent, c.At)
 		}
 		drafts, places = append(drafts, draft), append(places, i)
@@ -54,14 +54,14 @@ func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact
 	return errs
 }
 
-// Content is what an origin said of a post's texts at a time.
-type Content struct {
+// contentAt is what an origin said of a post's texts at a time.
+type contentAt struct {
 	domain.PostContent
 	At time.Time
 }
 
 // Captured is when the origin said so.
-func (c Content) Captured() time.Time { return c.At }
+func (c contentAt) Captured() time.Time { return c.At }
 
 // check refuses what a fold would, and times ahead of the clock. Folds must not look at a clock, so this is the
 // only place where a reading from the future can be stopped: it would stay "the latest" until then.

@@ -148,8 +148,8 @@ func (c *Collector) swap(held context.Context, ref string, u pendingRotation, se
 	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }
 
-// SecretStore keeps sealed secrets; it is never the log.
-type SecretStore interface {
+// secretStore keeps sealed secrets; it is never the log.
+type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// GetMany returns those of the refs that are there and open.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
@@ -167,7 +167,7 @@ const lastMoment = 5 * time.Minute
 
 // alone keeps others away from a connection's tokens until release, in the process by a lock and among
 // processes by a lease, because TikTok's refresh token works once: two renewals at a time would lose the
-// connection. Held is as with [SecretStore].
+// connection. Held is as with [secretStore].
 func (c *Collector) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
 	unlock, err := c.locks.Lock(ctx, ref)
 	if err != nil {

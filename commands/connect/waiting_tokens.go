@@ -37,18 +37,8 @@ type waiting struct {
 	Offered  []offered             `json:"offered"`
 }
 
-// offered is [platforms.Offered] with its token.
-type offered struct {
-	Platform    domain.Platform    `json:"p_id"`
-	AccountType domain.AccountType `json:"a_type"`
-	ExternalID  string             `json:"external_id"`
-	Name        string             `json:"name"`
-	Username    string             `json:"username"`
-	BehindPage  string             `json:"behind_page"`
-	AccessToken string             `json:"access_token"`
-	MayRead     bool               `json:"may_read"`
-	Missing     string             `json:"missing"`
-}
+// offered is [platforms.Offered] without the methods that hide its token.
+type offered platforms.Offered
 
 func (o offered) ref() domain.PageRef {
 	return domain.PageRef{Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID}
@@ -76,9 +66,7 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 		},
 	}
 	for _, o := range c.Offered {
-		w.Offered = append(w.Offered, offered{
-			o.Platform, o.AccountType, o.ExternalID, o.Name, o.Username, o.BehindPage, o.AccessToken, o.MayRead, o.Missing,
-		})
+		w.Offered = append(w.Offered, offered(o))
 	}
 	return w
 }

@@ -37,7 +37,7 @@ type claims struct {
 func (c claims) identity(issuer, subject string) Identity {
 	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
 	if string(c.EmailVerified) == "true" {
-		i.Email = LowerASCII(c.Email)
+		i.Email = lowerASCII(c.Email)
 	}
 	var one string
 	if json.Unmarshal(c.Roles, &i.Roles) != nil && json.Unmarshal(c.Roles, &one) == nil {
@@ -46,8 +46,8 @@ func (c claims) identity(issuer, subject string) Identity {
 	return i
 }
 
-// LowerASCII is a text with its ASCII letters in lower case: addresses are compared so.
-func LowerASCII(text string) string {
+// lowerASCII is a text with its ASCII letters in lower case: addresses are compared so.
+func lowerASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r - 'A' + 'a'

@@ -54,7 +54,7 @@ func (s Staff) add(entry string) error {
 		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, and WHO an e-mail address or a subject", entry)
 	}
 	if strings.Contains(who, "@") {
-		who = LowerASCII(who)
+		who = lowerASCII(who)
 	}
 	before, listed := s.members[who]
 	switch {

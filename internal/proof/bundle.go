@@ -165,9 +165,7 @@ func (b *bundleReader) next() ([]byte, error) {
 
 // strictly decodes a line that is written in the one way there is.
 func (b *bundleReader) strictly(raw []byte, v any) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
+	if err := json.Unmarshal(raw, v); err != nil {
 		return b.errorf("%w", err)
 	}
 	again, err := json.Marshal(v)

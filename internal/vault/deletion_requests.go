@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,13 +20,12 @@ const (
 // StopGrant deletes the tokens of a grant and of all that hangs on it, unless there was a consent since the one that the caller has seen: stopped
 // tells. What hangs on it goes on doing so: a later consent renews it.
 func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (stopped bool, err error) {
-	err = c.pool.QueryRow(ctx, `
+	return pg.Is(ctx, c.pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants
 		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update),
 		gone as (delete from secrets where ref in (select secret_ref from stopped union all
 		  select h.secret_ref from granted_connections h join stopped using (platform, app, person)))
-		select exists (select from stopped)`, int(g.Platform), g.App, g.Person, seen).Scan(&stopped)
-	return stopped, doing(err, "delete the tokens of a grant")
+		select exists (select from stopped)`, int(g.Platform), g.App, g.Person, seen)
 }
 
 // AskDeletion stores what a person asked for, once.
@@ -48,16 +46,11 @@ func (c *Connecting) Deletion(ctx context.Context, code string) ([]domain.Deleti
 // ClaimDeletion hands over one request that is not done and nobody is at, for five minutes; found is false when there is none. Who does not end
 // it with [Connecting.DeletionDone] leaves it to whoever claims it next.
 func (c *Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
-	rows, _ := c.pool.Query(ctx, `
+	return pg.Find(ctx, c.pool, "claim a request for deletion", pgx.RowToStructByName[domain.DeletionRequest], `
 		update deletion_requests set claimed_until = $2 where (code, platform) = (
 		  select code, platform from deletion_requests where done_at is null and (claimed_until is null or claimed_until <= $1)
 		  order by asked_at, code, platform limit 1 for update skip locked)
 		returning `+deletionColumns, now, now.Add(deletionClaimed))
-	r, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.DeletionRequest])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return r, false, nil
-	}
-	return r, err == nil, doing(err, "claim a request for deletion")
 }
 
 // DeletionDone notes that nothing is left of what a request is about, and forgets whose it was: with what the person gave before they asked, and

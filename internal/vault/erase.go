@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,21 +62,19 @@ func (e Eraser) letGo(ctx context.Context, connections []int64, refs []string, b
 // ForgetReads deletes what became of reading the social accounts that go, and the pictures of their posts. Of those that stay it deletes the
 // failures and the platforms' words only: they were of a connection that ends, while what was read of an account need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
-	_, err := e.secrets.pool.Exec(ctx, `
+	return pg.Exec(ctx, e.secrets.pool, fmt.Sprintf("forget the reads of %d social accounts", len(gone)+len(stay)), `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
 		update fetch_state set failures = 0, class = '', reason = '', due_at = least(due_at, now()),
 		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
-	return doing(err, "forget the reads of %d social accounts", len(gone)+len(stay))
 }
 
 // Reading reports whether a fetcher has claimed any of the social accounts.
 func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, err error) {
-	err = e.secrets.pool.QueryRow(ctx,
-		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts).Scan(&reading)
-	return reading, doing(err, "look whether social accounts are being read")
+	return pg.Is(ctx, e.secrets.pool, "look whether social accounts are being read",
+		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts)
 }
 
 // ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, links that would sign it in, and whom the identity

@@ -75,8 +75,7 @@ func WakeName(queue domain.FetchQueue) string {
 
 // Wake has the fetchers look at once for what is due of a queue.
 func Wake(ctx context.Context, pool *pgxpool.Pool, queue domain.FetchQueue) error {
-	_, err := pool.Exec(ctx, `select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
-	return doing(err, "wake the fetchers of %s", queue.Platform)
+	return pg.Exec(ctx, pool, "wake the fetchers of "+queue.Platform.String(), `select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
 }
 
 // ReadNow makes social accounts of a platform due, their totals and their posts, whatever they wait for, and wakes the fetchers.
@@ -97,11 +96,10 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 
 // Release gives back what of a claim has no result.
 func (f *Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
-	_, err := f.pool.Exec(ctx, `
+	return pg.Exec(ctx, f.pool, "give claims of "+claim.Platform.String()+" back", `
 		update fetch_state set claimed_until = null
 		where kind = $1 and p_id = $2 and social_account_id = any($3) and claimed_until = $4`,
 		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
-	return doing(err, "give claims of %s back", claim.Platform)
 }
 
 // Record stores what became of connections and ends their claims. Nothing is stored of those that somebody else has claimed
@@ -121,7 +119,7 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
 	}
-	_, err := f.pool.Exec(ctx, `
+	return pg.Exec(ctx, f.pool, fmt.Sprintf("store what became of %d accounts of %s", n, claim.Platform), `
 		with mine as (
 			select f.social_account_id from fetch_state f
 			where f.kind = $1 and f.p_id = $2 and f.social_account_id = any($4) and f.claimed_until = $3
@@ -141,28 +139,25 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words,
 		tokens)
-	return doing(err, "store what became of %d accounts of %s", n, claim.Platform)
 }
 
 // KeepListing stores how far an account's posts were listed.
 func (f *Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error {
-	_, err := f.pool.Exec(ctx, `
+	return pg.Exec(ctx, f.pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
 		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6
 		where kind = $1 and p_id = $2 and social_account_id = $3`,
 		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
-	return doing(err, "store how far posts of social account %d were listed", socialAccount)
 }
 
 // KeepHistory stores how far back an account's history was read, and what became of the last try.
 func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
-	_, err := f.pool.Exec(ctx, `
+	return pg.Exec(ctx, f.pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
 		update fetch_state
 		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
 		where kind = $1 and p_id = $2 and social_account_id = $3
 		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+withWords,
 		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
-	return doing(err, "store how far back social account %d was read", socialAccount)
 }
 
 // ReadingAges returns how old the newest successful reading of each queue is. A queue of which nothing was tried for two
@@ -204,8 +199,8 @@ func (f *Fetching) First(ctx context.Context, connection int64, state string, sh
 
 // Recorded notes that the log has the change of a mark, and of which time it is.
 func (f *Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
-	_, err := f.pool.Exec(ctx, `update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
-	return doing(err, "note that the log has connection %d as %s", connection, state)
+	return pg.Exec(ctx, f.pool, fmt.Sprintf("note that the log has connection %d as %s", connection, state),
+		`update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
 }
 
 // forgottenAfter is how long a note is kept that nobody touches: its post, or account, is gone from our side

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,8 +34,8 @@ func (p *Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string)
 
 // Paused reports whether a projection or a platform is paused.
 func (p *Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
-	row := p.pool.QueryRow(ctx, `select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
-	return paused, doing(row.Scan(&paused), "read whether %s %s is paused", kind, name)
+	return pg.Is(ctx, p.pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
+		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
 }
 
 // List returns all pauses that hold, by kind and name.

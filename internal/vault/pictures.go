@@ -54,10 +54,9 @@ func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte
 	if err != nil {
 		return fmt.Errorf("seal picture: %w", err)
 	}
-	_, err = p.pool.Exec(ctx, `
+	return pg.Exec(ctx, p.pool, "store picture", `
 		update pictures set key_id = $4, sealed = $5 where parent_account = $1 and social_account_id = $2 and external_id = $3`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, sealed)
-	return doing(err, "store picture")
 }
 
 // GiveUp notes that a picture was begun that cannot be taken at all.
@@ -89,10 +88,9 @@ func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
 	for i, post := range posts {
 		agencies[i], accounts[i], ids[i] = post.ParentAccount, post.SocialAccount, post.ExternalID
 	}
-	_, err := p.pool.Exec(ctx, `
+	return pg.Exec(ctx, p.pool, fmt.Sprintf("forget %d pictures", len(posts)), `
 		delete from pictures k using unnest($1::text[], $2::bigint[], $3::text[]) as gone (agency, account, post)
 		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`, agencies, accounts, ids)
-	return doing(err, "forget %d pictures", len(posts))
 }
 
 // ForgetOld deletes what was asked for 400 days ago.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -85,8 +86,7 @@ func (b *Budgets) draw(
 // Hold implements [quota.Store]. A budget that was never drawn from begins empty: the platform has just
 // said that it is.
 func (b *Budgets) Hold(ctx context.Context, name string, until time.Time) error {
-	_, err := b.pool.Exec(ctx, `
+	return pg.Exec(ctx, b.pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)
 		on conflict (name) do update set held_until = greatest(b.held_until, excluded.held_until)`, name, until)
-	return doing(err, "hold budget %s", name)
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Limits of what is stored.
@@ -41,8 +41,7 @@ var (
 		"A stored secret does not open: its row was changed. Connect the account again.")
 )
 
-// Secrets stores secrets sealed, each under a ref that events may name. It prints, logs and marshals
-// without its keys.
+// Secrets stores secrets sealed, each under a ref that events may name. No key shows in what is printed or logged of it: see [Key].
 type Secrets struct {
 	pool *pgxpool.Pool
 	keys Keys
@@ -56,15 +55,6 @@ func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	return &Secrets{pool, append(Keys(nil), keys...)}, nil
 }
 
-// String tells the keys by their ids.
-func (s *Secrets) String() string { return "secrets under keys " + strings.Join(s.keys.ids(), ", ") }
-
-// Format prints as String does, whatever the verb.
-func (s *Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
-
-// MarshalText marshals as String does, in JSON and in logs too.
-func (s *Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
 // Put stores a secret under ref and replaces what is there. Errors: [ErrEmptySecret], [ErrSecretTooLarge],
 // [ErrRef].
 func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error {
@@ -75,7 +65,7 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 	if err != nil {
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
-	_, err = s.pool.Exec(ctx, `
+	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), `
 		insert into secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted)
 		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
@@ -83,7 +73,6 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 			granted = excluded.granted`,
 		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil),
 		scopesText(times.Granted))
-	return doing(err, "store secret %q", ref)
 }
 
 func nullIfZero(at time.Time) *time.Time {
@@ -135,10 +124,10 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 // GetMany returns the secrets of refs at once. One that is not there, or does not open, is left out: Get says
 // why.
 func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte, error) {
-	rows, _ := s.pool.Query(ctx, `select ref, key_id, sealed from secrets where ref = any($1)`, refs)
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sealedRow])
+	found, err := pg.List(ctx, s.pool, fmt.Sprintf("get %d secrets", len(refs)), pgx.RowToStructByName[sealedRow],
+		`select ref, key_id, sealed from secrets where ref = any($1)`, refs)
 	if err != nil {
-		return nil, fmt.Errorf("get %d secrets: %w", len(refs), err)
+		return nil, err
 	}
 	secrets := make(map[string][]byte, len(found))
 	for _, row := range found {
@@ -173,6 +162,5 @@ func (s *Secrets) Delete(ctx context.Context, ref string) error {
 	if !validRef(ref) {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `delete from secrets where ref = $1`, ref)
-	return doing(err, "delete secret %q", ref)
+	return pg.Exec(ctx, s.pool, fmt.Sprintf("delete secret %q", ref), `delete from secrets where ref = $1`, ref)
 }

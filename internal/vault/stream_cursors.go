@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -23,13 +24,8 @@ func NewCursors(pool *pgxpool.Pool) *Cursors { return &Cursors{pool} }
 
 // Cursor returns the stored cursor of a user, and false when there is none.
 func (c *Cursors) Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error) {
-	row := c.pool.QueryRow(ctx,
+	return pg.Find(ctx, c.pool, "read notice cursor", pgx.RowTo[int64],
 		`select version from notice_cursors where parent_account = $1 and user_id = $2`, parent, user)
-	err = row.Scan(&version)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, false, nil
-	}
-	return version, err == nil, doing(err, "read notice cursor")
 }
 
 // SaveCursors stores cursors in one statement; one never moves backwards. Of several cursors of one
@@ -44,7 +40,7 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 		parents[i], users[i], versions[i] = row.ParentAccount, row.UserID, row.Version
 	}
 	// The order of the arrays is the order in which rows are locked.
-	_, err := c.pool.Exec(ctx, `
+	return pg.Exec(ctx, c.pool, fmt.Sprintf("save %d notice cursors", len(rows)), `
 		insert into notice_cursors as present (parent_account, user_id, version, updated_at)
 		select parent_account, user_id, version, now()
 		from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality
@@ -53,7 +49,6 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 		on conflict (parent_account, user_id)
 		do update set version = excluded.version, updated_at = excluded.updated_at
 		where present.version < excluded.version`, parents, users, versions)
-	return doing(err, "save %d notice cursors", len(rows))
 }
 
 // highest returns one cursor for each user, in the one order that all writers share.
