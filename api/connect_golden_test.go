@@ -33,7 +33,7 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	t.Helper()
 	pool, secrets := openVault(t, log)
 	return &connect.Connect{Config: connect.Config{
-		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
+		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
 		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
 		Look: func(context.Context, domain.FetchQueue) error { return nil },
 		Meta: metaApp(t).Signed, Asked: func() {},

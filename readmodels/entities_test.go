@@ -406,7 +406,7 @@ func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) 
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
-	_, err = vault.NewPauses(pool).Pause(t.Context(), domain.Pause{
+	_, err = vault.Pauses{Pool: pool}.Pause(t.Context(), domain.Pause{
 		Kind: kind, Name: name, Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
 	})
 	require.NoError(t, err)
@@ -418,7 +418,7 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
-	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	for id, class := range classes {
 		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
 		if class != "" {

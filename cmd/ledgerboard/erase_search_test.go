@@ -170,7 +170,7 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		requirePictures(t, a, len(picturedPosts))
 		requireNone(t, before, []string{pictureShows}) // it is sealed wherever it lies
 		requireNone(t, map[string][]byte{"statistics of the planner": before["statistics of the planner"]}, soughtTexts)
-		require.NoError(t, vault.NewConnecting(a.KeptPool).Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
+		require.NoError(t, vault.Connecting{Pool: a.KeptPool}.Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
 			for _, where := range []string{"table", "dump", "answer"} {
 				if where == "answer" && (text == platformSaid || text == subjectOfErna) {
@@ -272,7 +272,7 @@ func seedSought(t *testing.T, a *process) {
 		insert into platform_words (kind, class, social_account_id, words, said_at)
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 	require.NoError(t, err)
-	require.NoError(t, vault.NewIdentities(a.KeptPool).Link(ctx, "https://id.example", subjectOfErna, erased, now))
+	require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
 	a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
 		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
 }

@@ -132,7 +132,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			require.Contains(t, said, want)
 		}
 		require.Nil(t, reading(fetchGood).NextDue)
-		_, err := vault.NewPauses(a.KeptPool).Pause(t.Context(), domain.Pause{
+		_, err := vault.Pauses{Pool: a.KeptPool}.Pause(t.Context(), domain.Pause{
 			Kind: domain.PauseConnection, Name: "98", Since: time.Now(), Reason: domain.Reason{Code: domain.ReasonTest},
 		})
 		require.NoError(t, err)

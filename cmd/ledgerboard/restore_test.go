@@ -74,7 +74,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	withService(t, at, func(a *process, _ string) {
 		updateDashboard(t, a, stays)
 		told := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
-		require.NoError(t, vault.NewCursors(a.KeptPool).SaveCursors(t.Context(), told))
+		require.NoError(t, vault.Cursors{Pool: a.KeptPool}.SaveCursors(t.Context(), told))
 	})
 
 	after := filepath.Join(t.TempDir(), "after")
@@ -98,7 +98,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users") // the erasure was repeated
 		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		require.Equal(t, before, chainOf(t, a))
-		version, _, err := vault.NewCursors(a.KeptPool).Cursor(t.Context(), eraseAgency, stays)
+		version, _, err := vault.Cursors{Pool: a.KeptPool}.Cursor(t.Context(), eraseAgency, stays)
 		require.NoError(t, err)
 		require.EqualValues(t, len(before), version)
 		updateDashboard(t, a, stays)

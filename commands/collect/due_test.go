@@ -112,7 +112,7 @@ func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
 	require.Equal(t, []int64{page.ID}, taken.Accounts)
 	require.NoError(t, s.collect.Work(t.Context(), frozen))
 	require.Empty(t, s.readings(page), "it begins nothing")
-	fetching := vault.NewFetching(s.pool)
+	fetching := vault.Fetching{Pool: s.pool}
 	wrong := domain.FetchResult{SocialAccount: page.ID, At: fetchDay, DueAt: fetchDay.AddDate(1, 0, 0), Failures: 7, Class: "retry"}
 	require.NoError(t, fetching.Record(t.Context(), frozen, []domain.FetchResult{wrong}), "nor stores what it had begun")
 	require.NoError(t, fetching.Release(t.Context(), frozen))
@@ -132,7 +132,7 @@ func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	s.log.Put(t, leaving.DirectorySocialAccount)
 	require.NoError(t, vault.NewEraser(s.pool).ForgetReads(t.Context(), []int64{erased.ID}, nil))
 	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: "Erna has no permission", Class: "permission"}
-	require.NoError(t, vault.NewFetching(s.pool).Record(t.Context(), claim, []domain.FetchResult{result}))
+	require.NoError(t, vault.Fetching{Pool: s.pool}.Record(t.Context(), claim, []domain.FetchResult{result}))
 	require.NoError(t, s.collect.Work(t.Context(), claim))
 	require.Empty(t, s.readings(leaving))
 	require.Empty(t, s.readings(erased))
@@ -174,7 +174,7 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	paused, other := s.connect(domain.TikTok, 0), s.connect(domain.TikTok, 0)
-	pauses := vault.NewPauses(s.pool)
+	pauses := vault.Pauses{Pool: s.pool}
 	name := strconv.FormatInt(paused.ConnectionID, 10)
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, claim.Accounts, 2)
@@ -183,7 +183,7 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.NoError(t, vault.NewFetching(s.pool).Release(t.Context(), claim)) // as the scheduler does
+	require.NoError(t, vault.Fetching{Pool: s.pool}.Release(t.Context(), claim)) // as the scheduler does
 	require.Empty(t, s.readings(paused))
 	require.Len(t, s.readings(other), 1)
 

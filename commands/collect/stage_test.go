@@ -128,7 +128,7 @@ func limits(t require.TestingT, texts ...string) []quota.Limit {
 
 func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	gate := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now})
+	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
 	at := func(path string) platforms.Endpoint {
 		return platforms.Endpoint{BaseURL: s.base + path, ClientID: s.app, ClientSecret: s.app}
 	}
@@ -140,7 +140,7 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect
 	s.t.Cleanup(clients.Close)
 	s.set, s.metrics = clients, prometheus.NewRegistry()
 	c := collect.Config{
-		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool),
+		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.Fetching{Pool: s.pool},
 		Client: clients.For, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
 		Registerer: s.metrics, Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
@@ -232,7 +232,7 @@ func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Pla
 
 func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Platform) domain.FetchClaim {
 	s.t.Helper()
-	claim, err := vault.NewFetching(s.pool).Claim(s.t.Context(), queueOf(kind, p), due, time.Hour, s.clock.Now())
+	claim, err := vault.Fetching{Pool: s.pool}.Claim(s.t.Context(), queueOf(kind, p), due, time.Hour, s.clock.Now())
 	require.NoError(s.t, err)
 	return claim
 }

@@ -21,7 +21,7 @@ type Directory interface {
 	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
 }
 
-// Store keeps sign-ins, links and grants; *vault.Connecting implements it and says which errors there are.
+// Store keeps sign-ins, links and grants; vault.Connecting implements it and says which errors there are.
 type Store interface {
 	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)

@@ -23,7 +23,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	pool, err := vault.Open(t.Context(), s.log.DB.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	kept, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	kept, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	page1001 := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	became := func(r domain.FetchResult) {
 		s.now = s.now.Add(time.Minute)
@@ -61,7 +61,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	shows(nil, "")
 	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: "away"})
 	shows(nil, "away")
-	pauses := vault.NewPauses(pool)
+	pauses := vault.Pauses{Pool: pool}
 	_, err = pauses.Pause(t.Context(), domain.Pause{
 		Kind: domain.PausePlatform, Name: domain.Facebook.String(), Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
 	})

@@ -46,7 +46,7 @@ type stage struct {
 
 	t       *testing.T
 	log     *foldtest.Log
-	kept    *vault.Connecting
+	kept    vault.Connecting
 	secrets *vault.Secrets
 	now     time.Time
 	dialog  *dialog
@@ -65,7 +65,7 @@ func newStage(t *testing.T) *stage {
 	require.NoError(t, err)
 	s.secrets, err = vault.NewSecrets(pool, keys)
 	require.NoError(t, err)
-	s.kept = vault.NewConnecting(pool)
+	s.kept = vault.Connecting{Pool: pool}
 	s.log.Put(
 		t,
 		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true}, domain.DirectoryAccount{ID: rival, Name: "Rival", Active: true},

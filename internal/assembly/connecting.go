@@ -28,7 +28,7 @@ type ConnectConfig struct {
 func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
 	at := fetch.Platforms
 	config := connect.Config{
-		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
+		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
 		Moved:     s.directoryMoved,
 		Look:      s.wakeFetchers,

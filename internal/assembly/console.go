@@ -37,7 +37,7 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
-	kept, known := vault.NewIdentities(s.KeptPool), s.people()
+	kept, known := vault.Identities{Pool: s.KeptPool}, s.people()
 	refused, err := signin.CountRefusals(s.registered, s.settings.Logger)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
+	pauses, topics := vault.Pauses{Pool: kept}, p.brokers.value.topics
 	var engines []*projections.Engine
 	for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
 		engine, err := projections.New(projections.Config{

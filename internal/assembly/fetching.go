@@ -64,7 +64,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	claims, pauses := vault.NewFetching(states), vault.NewPauses(kept)
+	claims, pauses := vault.Fetching{Pool: states}, vault.Pauses{Pool: kept}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
 	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = readmodels.Connections{Pool: tables}, claims, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
@@ -102,7 +102,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 		if err != nil {
 			return n, err
 		}
-		c.Quota.Store, c.Quota.Registerer = vault.NewBudgets(states), p.registered
+		c.Quota.Store, c.Quota.Registerer = vault.Budgets{Pool: states}, p.registered
 		n.gate = quota.New(c.Quota)
 		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
 		if c.Platforms.Logger == nil {

@@ -23,11 +23,11 @@ import (
 // noticeStore joins what the log can rebuild with the cursors, which it must not.
 type noticeStore struct {
 	readmodels.Notices
-	*vault.Cursors
+	vault.Cursors
 }
 
 func (s *Service) openStreams() {
-	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, stream.Config{
+	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.Cursors{Pool: s.KeptPool}}, stream.Config{
 		// Streams begin when the process is ready. From then on they rest on who listens and to what; the
 		// figures may be as late as they like.
 		Ready: func() bool {

@@ -96,12 +96,12 @@ func (d *Desk) MakeSignInLink(
 
 // SignInLinkedTo returns the issuer of the identity provider that knows a user. Error: not_found, nobody is linked to it.
 func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
-	return vault.NewIdentities(d.kept).LinkedTo(ctx, user)
+	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
 // UnlinkSignIn takes a user's link to a person of the identity provider off, and ends its sessions. It is recorded.
 func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, simply(func(ctx context.Context) error {
-		return vault.NewIdentities(d.kept).Unlink(ctx, user)
+		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)
 	}))
 }

@@ -22,13 +22,13 @@ type Looks struct {
 	kept     *pgxpool.Pool
 	tables   func(context.Context) (*pgxpool.Pool, error)
 	rebuilds *projections.Rebuilds
-	pauses   *vault.Pauses
+	pauses   vault.Pauses
 }
 
 // NewLooks opens nothing. Engine and kept are pools of the schemas lb_engine and kept; tables opens the read
 // models: they may not be there, and most looks need none.
 func NewLooks(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Looks {
-	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.NewPauses(kept)}
+	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
 }
 
 // Generations lists the generations that have tables.

@@ -291,7 +291,7 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
 	require.NoError(t, err)
 	pool.Close() // as a database that does not answer
-	g := quota.New(quota.Config{Store: vault.NewBudgets(pool)})
+	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
 	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second, 1)

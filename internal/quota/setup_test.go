@@ -46,7 +46,7 @@ func (c *clock) advance(d time.Duration) {
 type bundle struct {
 	t     testing.TB
 	clock *clock
-	store *vault.Budgets
+	store vault.Budgets
 	began time.Time
 }
 
@@ -68,7 +68,7 @@ func setupAt(t testing.TB, databaseURL string) *bundle {
 	pool, err := vault.OpenFetching(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &bundle{t, &clock{now: noon}, vault.NewBudgets(pool), time.Now()}
+	return &bundle{t, &clock{now: noon}, vault.Budgets{Pool: pool}, time.Now()}
 }
 
 func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
@@ -112,7 +112,7 @@ func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Du
 
 // watchedStore notes the times that it is given.
 type watchedStore struct {
-	*vault.Budgets
+	vault.Budgets
 	times []time.Time
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Identities finds the people of the identity provider. It implements [console.Identities].
 type Identities struct {
-	Kept   *vault.Identities
+	Kept   vault.Identities
 	People People
 	Staff  identity.Staff // auditors and operators, whom the directory does not hold
 }

@@ -33,7 +33,7 @@ func (u *Upkeep) Asked() {
 
 // EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and what an ended process has left.
 func (u *Upkeep) EraseAsked(ctx context.Context) {
-	kept := vault.NewConnecting(u.config.Vault)
+	kept := vault.Connecting{Pool: u.config.Vault}
 	for on := true; on; {
 		request, found, err := kept.ClaimDeletion(ctx, time.Now())
 		if found {
@@ -56,7 +56,7 @@ func (u *Upkeep) EraseAsked(ctx context.Context) {
 }
 
 // eraseAsked pursues one request until nothing is left, or for a while. An error names the request.
-func (u *Upkeep) eraseAsked(ctx context.Context, kept *vault.Connecting, request domain.DeletionRequest) error {
+func (u *Upkeep) eraseAsked(ctx context.Context, kept vault.Connecting, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, furtherFor)
 	defer cancel()
 	erasing := u.erasing(kept)
@@ -77,7 +77,7 @@ func (u *Upkeep) eraseAsked(ctx context.Context, kept *vault.Connecting, request
 // ofPeople are the projections that show who was erased, and with them what their posts say.
 var ofPeople = []string{projectors.Directory{}.Name(), projectors.Contents{}.Name(), projectors.Operations{}.Name()}
 
-func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
+func (u *Upkeep) erasing(kept vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{
 			Log: u.config.Log, Kept: vault.NewEraser(u.config.Vault),

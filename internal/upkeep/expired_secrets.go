@@ -19,7 +19,7 @@ const purgeEvery = time.Minute
 // PurgeSignIns deletes what has expired of sign-ins, links and grants, until ctx is done.
 func (u *Upkeep) PurgeSignIns(ctx context.Context) {
 	for on := true; on; on = pause(ctx, purgeEvery) {
-		if err := vault.NewConnecting(u.config.Vault).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := (vault.Connecting{Pool: u.config.Vault}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			u.config.Logger.Warn("what has expired of sign-ins is not deleted; tried again in a minute", "error", err)
 		}
 	}

@@ -15,10 +15,7 @@ import (
 
 // Connecting keeps sign-ins under way, the links that begin them, and the grants that come of them. All that opens something is kept as its
 // SHA-256.
-type Connecting struct{ pool *pgxpool.Pool }
-
-// NewConnecting returns those of a pool that [Open] made.
-func NewConnecting(pool *pgxpool.Pool) *Connecting { return &Connecting{pool} }
+type Connecting struct{ Pool *pgxpool.Pool }
 
 // What becomes of a sign-in that cannot go on.
 var (
@@ -39,15 +36,15 @@ const connectKept = 24 * time.Hour
 const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform, redirect_uri, return_to, social_account,
 	cookie, step, outcome, created_at, expires_at`
 
-func (c *Connecting) attempt(ctx context.Context, query string, args ...any) (a domain.ConnectAttempt, err error) {
-	rows, _ := c.pool.Query(ctx, query, args...)
+func (c Connecting) attempt(ctx context.Context, query string, args ...any) (a domain.ConnectAttempt, err error) {
+	rows, _ := c.Pool.Query(ctx, query, args...)
 	a, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectAttempt])
 	return a, doing(orNone(err, ErrAttemptUnknown), "look up a sign-in")
 }
 
 // Begin stores an attempt whose address ends in what start is the digest of.
-func (c *Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
-	return pg.Exec(ctx, c.pool, "begin a sign-in", `
+func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
+	return pg.Exec(ctx, c.Pool, "begin a sign-in", `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri, return_to, social_account,
 		                              step, created_at, expires_at)
 		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect, @return, @social, 'begun', @now, @until)`,
@@ -59,7 +56,7 @@ func (c *Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start [
 
 // OpenAttempt binds an attempt to the browser that opens its address first, and stores what the platform must bring back. The same browser may
 // open it again. Errors: [ErrAttemptUnknown], [ErrAttemptExpired], [ErrAttemptElsewhere], [ErrAttemptUsed].
-func (c *Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error) {
+func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
 		update connect_attempts set cookie = $2, state = $3, step = 'opened'
 		where start = $1 and expires_at > $4 and (step = 'begun' or step = 'opened' and cookie = $2)
@@ -72,7 +69,7 @@ func (c *Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byt
 
 // TakeAttempt takes the attempt of what a call-back brought, once and only for the browser that holds it. Errors as of [Connecting.OpenAttempt];
 // with [ErrAttemptUsed] the attempt is returned too.
-func (c *Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
+func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
 		update connect_attempts set step = 'taken' where state = $1 and cookie = $2 and platform = $3 and step = 'opened' and expires_at > $4
 		returning `+attemptColumns, state, cookie, int(platform), now)
@@ -91,14 +88,14 @@ func (c *Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, plat
 
 // WhyNotTaken says why a call-back of this browser leads nowhere, and takes nothing; nil where [Connecting.TakeAttempt] takes the attempt or has
 // taken it. Errors: [ErrAttemptUnknown], [ErrAttemptElsewhere], [ErrAttemptExpired].
-func (c *Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error {
+func (c Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err
 	}
 	return nil
 }
 
-func (c *Connecting) whyNot(ctx context.Context, column string, digest, cookie []byte, now time.Time) error {
+func (c Connecting) whyNot(ctx context.Context, column string, digest, cookie []byte, now time.Time) error {
 	a, err := c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where `+column+` = $1`, digest)
 	switch {
 	case err != nil:
@@ -113,14 +110,14 @@ func (c *Connecting) whyNot(ctx context.Context, column string, digest, cookie [
 }
 
 // Attempt returns an attempt by its id. Errors: [ErrAttemptUnknown].
-func (c *Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error) {
+func (c Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error) {
 	return c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where id::text = $1`, id)
 }
 
 // Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>, and hold the grant that they would
 // renew: [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
-func (c *Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
-	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
+func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
+	tag, err := c.Pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
 		id, until, g.SecretRef())
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
@@ -129,16 +126,16 @@ func (c *Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey,
 }
 
 // FinishAttempt stores what came of an attempt and deletes the tokens that waited, whether or not [Connecting.Choosing] was told of them.
-func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {
-	return pg.Exec(ctx, c.pool, "finish a sign-in", `
+func (c Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {
+	return pg.Exec(ctx, c.Pool, "finish a sign-in", `
 		with done as (update connect_attempts set step = 'done', outcome = $2, expires_at = $3 where id::text = $1)
 		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
 }
 
 // Purge deletes the tokens whose choice did not come in time, what became of attempts a day after, links a day after their end, and grants that
 // nothing hangs on, with their tokens, and requests for deletion 90 days after they are done.
-func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
-	return pg.Exec(ctx, c.pool, "purge sign-ins", `
+func (c Connecting) Purge(ctx context.Context, now time.Time) error {
+	return pg.Exec(ctx, c.Pool, "purge sign-ins", `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),
 		gone as (delete from connect_attempts where expires_at <= $2 or step = 'done' and expires_at <= $1),
 		links as (delete from connect_links where expires_at <= $2),

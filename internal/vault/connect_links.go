@@ -26,40 +26,40 @@ const maxLinks = 500
 
 const linkColumns = `id::text as id, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at, cookie is not null as followed, cookie`
 
-func (c *Connecting) link(ctx context.Context, query string, args ...any) (domain.ConnectLink, error) {
-	rows, _ := c.pool.Query(ctx, query, args...)
+func (c Connecting) link(ctx context.Context, query string, args ...any) (domain.ConnectLink, error) {
+	rows, _ := c.Pool.Query(ctx, query, args...)
 	l, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectLink])
 	return l, doing(orNone(err, ErrLinkUnknown), "look up a link for connecting")
 }
 
 // MakeLink stores a link whose address ends in what token is the digest of.
-func (c *Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
-	return pg.Exec(ctx, c.pool, "make a link for connecting", `
+func (c Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
+	return pg.Exec(ctx, c.Pool, "make a link for connecting", `
 		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeRole, l.MadeAt, l.ExpiresAt)
 }
 
 // Links returns those of an agency, or of one account, the newest first; at most 500.
-func (c *Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
-	return pg.List(ctx, c.pool, "list links for connecting", pgx.RowToStructByName[domain.ConnectLink], `
+func (c Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
+	return pg.List(ctx, c.Pool, "list links for connecting", pgx.RowToStructByName[domain.ConnectLink], `
 		select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
 		order by made_at desc, id limit $3`, parent, account, maxLinks)
 }
 
 // Link returns a link by what its address ends in. Errors: [ErrLinkUnknown].
-func (c *Connecting) Link(ctx context.Context, token []byte) (domain.ConnectLink, error) {
+func (c Connecting) Link(ctx context.Context, token []byte) (domain.ConnectLink, error) {
 	return c.link(ctx, `select `+linkColumns+` from connect_links where token = $1`, token)
 }
 
 // LinkByID returns a link of an agency. Errors: [ErrLinkUnknown].
-func (c *Connecting) LinkByID(ctx context.Context, parent, id string) (domain.ConnectLink, error) {
+func (c Connecting) LinkByID(ctx context.Context, parent, id string) (domain.ConnectLink, error) {
 	return c.link(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and id::text = $2`, parent, id)
 }
 
 // FollowLink binds a link to a browser, unless it is bound, and tells whether it was this call that did. Errors: [ErrLinkUnknown],
 // [ErrLinkElsewhere].
-func (c *Connecting) FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error) {
+func (c Connecting) FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error) {
 	l, err = c.link(ctx, `
 		update connect_links set cookie = $2 where token = $1 and cookie is null and revoked_at is null and expires_at > $3 returning `+linkColumns,
 		token, cookie, now)
@@ -79,7 +79,7 @@ func (c *Connecting) FollowLink(ctx context.Context, token, cookie []byte, now t
 }
 
 // RevokeLink takes a link of an agency back; sign-ins that it began go no further. Errors: [ErrLinkUnknown].
-func (c *Connecting) RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error) {
+func (c Connecting) RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error) {
 	return c.link(ctx, `update connect_links set revoked_at = coalesce(revoked_at, $3) where parent_account = $1 and id::text = $2 returning `+linkColumns,
 		parent, id, now)
 }

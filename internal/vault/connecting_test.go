@@ -22,7 +22,7 @@ func digest(of string) []byte { sum := sha256.Sum256([]byte(of)); return sum[:] 
 
 // connectStage is the store of sign-ins on a database of the test's own.
 type connectStage struct {
-	*vault.Connecting
+	vault.Connecting
 
 	secrets *vault.Secrets
 	eraser  vault.Eraser
@@ -31,7 +31,7 @@ type connectStage struct {
 func newConnectStage(t *testing.T) connectStage {
 	t.Helper()
 	pool := setup(t)
-	return connectStage{vault.NewConnecting(pool), newSecrets(t, pool, key(t, 1)), vault.NewEraser(pool)}
+	return connectStage{vault.Connecting{Pool: pool}, newSecrets(t, pool, key(t, 1)), vault.NewEraser(pool)}
 }
 
 // waitingGrant is what the tokens of waiting attempts would renew.

@@ -19,8 +19,8 @@ const (
 
 // StopGrant deletes the tokens of a grant and of all that hangs on it, unless there was a consent since the one that the caller has seen: stopped
 // tells. What hangs on it goes on doing so: a later consent renews it.
-func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (stopped bool, err error) {
-	return pg.Is(ctx, c.pool, "delete the tokens of a grant", `
+func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (stopped bool, err error) {
+	return pg.Is(ctx, c.Pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants
 		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update),
 		gone as (delete from secrets where ref in (select secret_ref from stopped union all
@@ -29,8 +29,8 @@ func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time
 }
 
 // AskDeletion stores what a person asked for, once.
-func (c *Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) error {
-	return pg.Exec(ctx, c.pool, "store a request for deletion", `
+func (c Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) error {
+	return pg.Exec(ctx, c.Pool, "store a request for deletion", `
 		insert into deletion_requests (code, platform, person, asked_at, done_at) values ($1, $2, $3, $4, $5) on conflict do nothing`,
 		r.Code, int(r.Platform), r.Person, r.AskedAt, r.DoneAt)
 }
@@ -38,15 +38,15 @@ func (c *Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) 
 const deletionColumns = `code, platform, person, asked_at, done_at`
 
 // Deletion returns what is known under a code, of all apps that were asked.
-func (c *Connecting) Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error) {
-	return pg.List(ctx, c.pool, "look up a request for deletion", pgx.RowToStructByName[domain.DeletionRequest],
+func (c Connecting) Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error) {
+	return pg.List(ctx, c.Pool, "look up a request for deletion", pgx.RowToStructByName[domain.DeletionRequest],
 		`select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
 }
 
 // ClaimDeletion hands over one request that is not done and nobody is at, for five minutes; found is false when there is none. Who does not end
 // it with [Connecting.DeletionDone] leaves it to whoever claims it next.
-func (c *Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
-	return pg.Find(ctx, c.pool, "claim a request for deletion", pgx.RowToStructByName[domain.DeletionRequest], `
+func (c Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
+	return pg.Find(ctx, c.Pool, "claim a request for deletion", pgx.RowToStructByName[domain.DeletionRequest], `
 		update deletion_requests set claimed_until = $2 where (code, platform) = (
 		  select code, platform from deletion_requests where done_at is null and (claimed_until is null or claimed_until <= $1)
 		  order by asked_at, code, platform limit 1 for update skip locked)
@@ -55,8 +55,8 @@ func (c *Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain
 
 // DeletionDone notes that nothing is left of what a request is about, and forgets whose it was: with what the person gave before they asked, and
 // its tokens, which nothing may hang on any more.
-func (c *Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error {
-	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+func (c Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error {
+	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			with gone as (delete from grants where platform = $1 and person = $2 and consented_at < $3 returning platform, app, person, secret_ref)
 			delete from secrets where ref in (select secret_ref from gone union all

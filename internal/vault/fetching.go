@@ -23,15 +23,12 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 
 // Fetching keeps when which connection is due, who has claimed it, and what became of it. Its marks let one of several fetchers record a change
 // of a connection's state.
-type Fetching struct{ pool *pgxpool.Pool }
-
-// NewFetching returns the fetch states of a pool that [OpenFetching] made.
-func NewFetching(pool *pgxpool.Pool) *Fetching { return &Fetching{pool} }
+type Fetching struct{ Pool *pgxpool.Pool }
 
 // Claim claims those of the accounts whose due time is still the one that the caller saw and that no one else has claimed. A
 // process that claims at the same moment is not waited for. The claims end after so long. It returns what was claimed, the most
 // overdue first.
-func (f *Fetching) Claim(
+func (f Fetching) Claim(
 	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {
 	claim := domain.FetchClaim{FetchQueue: queue}
@@ -41,14 +38,14 @@ func (f *Fetching) Claim(
 			seen[i] = *account.DueAt
 		}
 	}
-	_, err := f.pool.Exec(ctx, `
+	_, err := f.Pool.Exec(ctx, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select $1, $2, d.id, d.at, $5 from unnest($3::bigint[], $4::timestamptz[]) as d (id, at) order by d.id
 		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, seen, now)
 	if err != nil {
 		return claim, fmt.Errorf("register %d due accounts of %s: %w", len(due), queue.Platform, err)
 	}
-	rows, _ := f.pool.Query(ctx, `
+	rows, _ := f.Pool.Query(ctx, `
 		with free as (
 			select f.social_account_id as id, f.due_at
 			from unnest($3::bigint[], $4::timestamptz[]) as d (id, at)
@@ -95,8 +92,8 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 }
 
 // Release gives back what of a claim has no result.
-func (f *Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
-	return pg.Exec(ctx, f.pool, "give claims of "+claim.Platform.String()+" back", `
+func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
+	return pg.Exec(ctx, f.Pool, "give claims of "+claim.Platform.String()+" back", `
 		update fetch_state set claimed_until = null
 		where kind = $1 and p_id = $2 and social_account_id = any($3) and claimed_until = $4`,
 		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
@@ -104,7 +101,7 @@ func (f *Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 
 // Record stores what became of connections and ends their claims. Nothing is stored of those that somebody else has claimed
 // meanwhile, or that are forgotten. A success takes back what earlier failures left.
-func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
+func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
 	n := len(results)
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
@@ -119,7 +116,7 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
 	}
-	return pg.Exec(ctx, f.pool, fmt.Sprintf("store what became of %d accounts of %s", n, claim.Platform), `
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store what became of %d accounts of %s", n, claim.Platform), `
 		with mine as (
 			select f.social_account_id from fetch_state f
 			where f.kind = $1 and f.p_id = $2 and f.social_account_id = any($4) and f.claimed_until = $3
@@ -142,16 +139,16 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 }
 
 // KeepListing stores how far an account's posts were listed.
-func (f *Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error {
-	return pg.Exec(ctx, f.pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
+func (f Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error {
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
 		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6
 		where kind = $1 and p_id = $2 and social_account_id = $3`,
 		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
 }
 
 // KeepHistory stores how far back an account's history was read, and what became of the last try.
-func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
-	return pg.Exec(ctx, f.pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
+func (f Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
 		update fetch_state
 		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
@@ -162,8 +159,8 @@ func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, soc
 
 // ReadingAges returns how old the newest successful reading of each queue is. A queue of which nothing was tried for two
 // days, as when its last account was disconnected, is left out.
-func (f *Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
-	rows, _ := f.pool.Query(ctx, `
+func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
+	rows, _ := f.Pool.Query(ctx, `
 		select kind, p_id, now() - max(read_at) from fetch_state where kind <> $1
 		group by kind, p_id having max(updated_at) > now() - interval '2 days' and max(read_at) is not null`, domain.FetchTokens)
 	ages := map[domain.FetchQueue]time.Duration{}
@@ -187,8 +184,8 @@ const (
 // First reports whether this change of the connection's state is to be recorded, and marks it. It is not while another one to
 // the same state is on its way: recorded, and not shown yet. Shown is of when the state is that the tables showed to who asks;
 // nil: none.
-func (f *Fetching) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
-	tag, err := f.pool.Exec(ctx, `
+func (f Fetching) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
+	tag, err := f.Pool.Exec(ctx, `
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, clock_timestamp())
 		on conflict (connection_id) do update set state = excluded.state, at = excluded.at, recorded = null
 		where m.state <> excluded.state or m.recorded <= $3
@@ -198,8 +195,8 @@ func (f *Fetching) First(ctx context.Context, connection int64, state string, sh
 }
 
 // Recorded notes that the log has the change of a mark, and of which time it is.
-func (f *Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
-	return pg.Exec(ctx, f.pool, fmt.Sprintf("note that the log has connection %d as %s", connection, state),
+func (f Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("note that the log has connection %d as %s", connection, state),
 		`update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
 }
 
@@ -208,19 +205,19 @@ func (f *Fetching) Recorded(ctx context.Context, connection int64, state string,
 const forgottenAfter = 400 * 24 * time.Hour
 
 // PostNotes returns the notes of an account's posts.
-func (f *Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
-	return pg.List(ctx, f.pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount), pgx.RowToStructByPos[domain.PostNote],
+func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
+	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount), pgx.RowToStructByPos[domain.PostNote],
 		`select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
 // KeepPostNotes stores notes of an account's posts and drops those of posts that were read.
-func (f *Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error {
+func (f Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error {
 	n := len(notes)
 	ids, classes, since, tried := make([]string, n), make([]string, n), make([]time.Time, n), make([]time.Time, n)
 	for i, note := range notes {
 		ids[i], classes[i], since[i], tried[i] = note.ExternalID, note.Class, note.Since, note.TriedAt
 	}
-	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `delete from post_notes where social_account_id = $1 and external_id = any($2) or tried_at < $3`,
 			socialAccount, read, now.Add(-forgottenAfter))
 		if err != nil || n == 0 {

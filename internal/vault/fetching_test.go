@@ -29,7 +29,7 @@ func TestReadingAges(t *testing.T) {
 			('post_insights', 6, 4, now(), now() - interval '3 days', now() - interval '3 days'),
 			('token_refresh', 6, 4, now(), 'now', now() - interval '40 hours')`)
 	require.NoError(t, err)
-	ages, err := vault.NewFetching(pool).ReadingAges(t.Context())
+	ages, err := vault.Fetching{Pool: pool}.ReadingAges(t.Context())
 	require.NoError(t, err)
 	require.Len(t, ages, 1)
 	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
@@ -38,7 +38,7 @@ func TestReadingAges(t *testing.T) {
 // Whatever is drawn when: in no time is more granted than the burst and what has grown since.
 func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 	t.Parallel()
-	budgets := vault.NewBudgets(setup(t))
+	budgets := vault.Budgets{Pool: setup(t)}
 	n := 0
 	rapid.Check(t, func(r *rapid.T) {
 		n++
@@ -70,7 +70,7 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 // Calls count against several budgets, and come out of all of them or of none, whatever the order in which callers name them.
 func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 	t.Parallel()
-	budgets := vault.NewBudgets(setup(t))
+	budgets := vault.Budgets{Pool: setup(t)}
 	app, account, other := quota.Budget{Name: "b", Rate: 1, Burst: 100}, quota.Budget{Name: "a", Rate: 1, Burst: 70}, quota.Budget{Name: "c", Rate: 1, Burst: 70}
 	var drawing sync.WaitGroup
 	var mu sync.Mutex
@@ -97,7 +97,7 @@ func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 
 func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 	t.Parallel()
-	budgets := vault.NewBudgets(setup(t))
+	budgets := vault.Budgets{Pool: setup(t)}
 	draw := func(at time.Time) (int, quota.Left) {
 		granted, left, err := budgets.Draw(t.Context(), 1, []quota.Budget{{Name: "b", Rate: 1, Burst: 10}}, at)
 		require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 func TestMarksAreSetByOne(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	marks := vault.NewFetching(pool)
+	marks := vault.Fetching{Pool: pool}
 	var shown *time.Time
 	first := func(state string) bool {
 		won, err := marks.First(t.Context(), 7, state, shown)
@@ -261,7 +261,7 @@ func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 	t.Cleanup(pool.Close)
 	_, err = pool.Exec(t.Context(), `alter table fetch_state set (autovacuum_enabled = false)`)
 	require.NoError(t, err)
-	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	record := func(accounts ...int64) {
 		claim := domain.FetchClaim{FetchQueue: queue, Accounts: accounts}
 		row := pool.QueryRow(t.Context(), `

@@ -13,8 +13,8 @@ import (
 
 // KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another: as of
 // now, which is later than the consent before, whatever the clocks say: [Connecting.Unhang].
-func (c *Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
-	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
 		row := tx.QueryRow(ctx, `
 			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until) values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -45,23 +45,23 @@ func (c *Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domai
 func some(list []string) []string { return append([]string{}, list...) }
 
 // HangingOn returns the connections of all agencies that hang on a grant, by id.
-func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
-	return pg.List(ctx, c.pool, "read what hangs on a grant", pgx.RowToStructByName[domain.GrantedConnection], `
+func (c Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
+	return pg.List(ctx, c.Pool, "read what hangs on a grant", pgx.RowToStructByName[domain.GrantedConnection], `
 		select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
 }
 
 // ConsentOf is when a person's consent hung a connection on its grant last; zero: it hangs on nothing.
-func (c *Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
-	err = c.pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
+func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
+	err = c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
 	return at, doing(orNone(err, nil), "look when connection %d was agreed to", connection)
 }
 
 // Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless a consent has hung it there since the one that
 // the caller has seen ([Connecting.ConsentOf]). Left is how much of any agency still hangs on the grant; known is false when the connection hung
 // on none, or a consent has.
-func (c *Connecting) Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error) {
-	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+func (c Connecting) Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error) {
+	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		// The grant is locked first: of two that take its last two connections off at once, one must see that nothing is left.
 		row := tx.QueryRow(ctx, `
 			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
@@ -86,8 +86,8 @@ func (c *Connecting) Unhang(ctx context.Context, connection int64, seen time.Tim
 
 // DropGrant forgets a grant that nothing hangs on, with its tokens, and tells whether it did. A sign-in whose tokens wait for a choice holds it:
 // giving it back would end them.
-func (c *Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
-	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
+	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (
 			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person)) and not exists (
 			select from connect_attempts a where a.grant_ref = g.secret_ref and a.step = 'choosing' and a.expires_at > $4)`,
@@ -103,9 +103,9 @@ func (c *Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.
 }
 
 // GrantOf returns what was stored of a grant; known is false when nothing was.
-func (c *Connecting) GrantOf(ctx context.Context, key domain.GrantKey) (g domain.Grant, known bool, err error) {
+func (c Connecting) GrantOf(ctx context.Context, key domain.GrantKey) (g domain.Grant, known bool, err error) {
 	g.GrantKey = key
-	err = c.pool.QueryRow(ctx, `select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,
+	err = c.Pool.QueryRow(ctx, `select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,
 		int(key.Platform), key.App, key.Person).Scan(&g.Granted, &g.Declined, &g.ConsentedAt, &g.DataAccessUntil)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return g, false, nil

@@ -19,21 +19,18 @@ var (
 )
 
 // Identities is whom the identity provider knows as which user.
-type Identities struct{ pool *pgxpool.Pool }
-
-// NewIdentities returns the identities of a pool that [Open] made.
-func NewIdentities(pool *pgxpool.Pool) *Identities { return &Identities{pool} }
+type Identities struct{ Pool *pgxpool.Pool }
 
 // UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
-func (i *Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
-	err = i.pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
+func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
+	err = i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
 	return user, doing(orNone(err, ErrNotLinked), "look up whom an identity provider knows")
 }
 
 // Link links a subject of an issuer to a user. Of several at once one is linked. Error: [ErrLinkedElsewhere], also when the subject has become
 // another user's meanwhile.
-func (i *Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
-	_, err := i.pool.Exec(ctx, `insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
+func (i Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
+	_, err := i.Pool.Exec(ctx, `insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
 		issuer, subject, user, now)
 	if err != nil {
 		return doing(err, "link a user")
@@ -46,14 +43,14 @@ func (i *Identities) Link(ctx context.Context, issuer, subject, user string, now
 }
 
 // LinkedTo returns the issuer that knows a user. Error: [ErrNotLinked].
-func (i *Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
-	err = i.pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
+func (i Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
+	err = i.Pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
 	return issuer, doing(orNone(err, ErrNotLinked), "look up who is linked to a user")
 }
 
 // Unlink takes a user's link off and ends its sessions. Error: [ErrNotLinked].
-func (i *Identities) Unlink(ctx context.Context, user string) error {
-	return doing(pgx.BeginFunc(ctx, i.pool, func(tx pgx.Tx) error {
+func (i Identities) Unlink(ctx context.Context, user string) error {
+	return doing(pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from identities where user_id = $1`, user)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrNotLinked

@@ -13,34 +13,31 @@ import (
 
 // Pauses keeps what stands still. Who paused and resumed when belongs in topic `operations`, before it is done
 // here; here is only what holds now, because a flag that is itself projected could not stop its projection.
-type Pauses struct{ pool *pgxpool.Pool }
-
-// NewPauses returns the pauses of a pool that [Open] made.
-func NewPauses(pool *pgxpool.Pool) *Pauses { return &Pauses{pool} }
+type Pauses struct{ Pool *pgxpool.Pool }
 
 // Pause begins a pause, and tells whether it did: one that holds already stays as it is.
-func (p *Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
-	tag, err := p.pool.Exec(ctx, `
+func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
+	tag, err := p.Pool.Exec(ctx, `
 		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
 		pause.Kind, pause.Name, pause.Since, pause.Actor, pause.Reason.Code, pause.Reason.Ticket)
 	return tag.RowsAffected() > 0, doing(err, "pause %s %s", pause.Kind, pause.Name)
 }
 
 // Resume ends a pause, and tells whether there was one.
-func (p *Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
-	tag, err := p.pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
+func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
+	tag, err := p.Pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
 	return tag.RowsAffected() > 0, doing(err, "resume %s %s", kind, name)
 }
 
 // Paused reports whether a projection or a platform is paused.
-func (p *Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
-	return pg.Is(ctx, p.pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
+func (p Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
+	return pg.Is(ctx, p.Pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
 		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
 }
 
 // List returns all pauses that hold, by kind and name.
-func (p *Pauses) List(ctx context.Context) ([]domain.Pause, error) {
-	return pg.List(ctx, p.pool, "list pauses", func(row pgx.CollectableRow) (pause domain.Pause, err error) {
+func (p Pauses) List(ctx context.Context) ([]domain.Pause, error) {
+	return pg.List(ctx, p.Pool, "list pauses", func(row pgx.CollectableRow) (pause domain.Pause, err error) {
 		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)
 		return pause, err
 	}, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)

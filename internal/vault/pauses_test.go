@@ -13,7 +13,7 @@ import (
 
 func TestPauseHoldsForItsOwn(t *testing.T) {
 	t.Parallel()
-	pauses := vault.NewPauses(setup(t))
+	pauses := vault.Pauses{Pool: setup(t)}
 	since := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	directory := domain.Pause{
 		Kind: domain.PauseProjection, Name: "directory", Since: since, Actor: "op-1",

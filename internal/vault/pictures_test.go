@@ -134,7 +134,7 @@ func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
 func TestPostNotesGoWithAReadingWithTimeAndWithTheirAccount(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	fetching, ctx := vault.NewFetching(pool), t.Context()
+	fetching, ctx := vault.Fetching{Pool: pool}, t.Context()
 	note := func(id string, tried time.Time) domain.PostNote {
 		return domain.PostNote{ExternalID: id, Class: "not_found", Since: day0, TriedAt: tried}
 	}

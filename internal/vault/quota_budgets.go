@@ -13,20 +13,17 @@ import (
 )
 
 // Budgets are the quotas that all fetchers share; they implement [quota.Store].
-type Budgets struct{ pool *pgxpool.Pool }
-
-// NewBudgets returns the budgets of a pool that [OpenFetching] made.
-func NewBudgets(pool *pgxpool.Pool) *Budgets { return &Budgets{pool} }
+type Budgets struct{ Pool *pgxpool.Pool }
 
 // Draw implements [quota.Store]. A clock that lags behind another process's adds nothing.
-func (b *Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.Left, err error) {
+func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.Left, err error) {
 	names, rates, bursts := make([]string, len(from)), make([]float64, len(from)), make([]float64, len(from))
 	for i, f := range from {
 		names[i], rates[i], bursts[i] = f.Name, f.Rate, f.Burst
 	}
 	granted, left, whole, err := b.draw(ctx, want, names, rates, bursts, now)
 	if err == nil && !whole {
-		_, err = b.pool.Exec(ctx, `
+		_, err = b.Pool.Exec(ctx, `
 			insert into fetch_budgets (name, calls, at) select name, burst, coalesce($4, now())
 			from unnest($1::text[], $2::float8[], $3::float8[]) as n(name, rate, burst) where rate > 0
 			order by name on conflict do nothing`, names, rates, bursts, nullIfZero(now))
@@ -39,10 +36,10 @@ func (b *Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now t
 
 // draw takes nothing while a budget with a limit has no row: it is not whole then. The budgets are locked in the order of their names; one
 // without a limit has a row while it is held.
-func (b *Budgets) draw(
+func (b Budgets) draw(
 	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
 ) (granted int, left []quota.Left, whole bool, err error) {
-	rows, _ := b.pool.Query(ctx, `
+	rows, _ := b.Pool.Query(ctx, `
 		with present as (
 		  select b.name, held_until, t.now, place, rate > 0 as limited,
 		         least(burst, calls + greatest(0, extract(epoch from t.now - at))::float8 * rate) as calls
@@ -85,8 +82,8 @@ func (b *Budgets) draw(
 
 // Hold implements [quota.Store]. A budget that was never drawn from begins empty: the platform has just
 // said that it is.
-func (b *Budgets) Hold(ctx context.Context, name string, until time.Time) error {
-	return pg.Exec(ctx, b.pool, "hold budget "+name, `
+func (b Budgets) Hold(ctx context.Context, name string, until time.Time) error {
+	return pg.Exec(ctx, b.Pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)
 		on conflict (name) do update set held_until = greatest(b.held_until, excluded.held_until)`, name, until)
 }

@@ -117,7 +117,7 @@ func TestSigningInUsesUpAllLinks(t *testing.T) {
 func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, identities, now := vault.NewSessions(pool), vault.NewIdentities(pool), day0
+	s, identities, now := vault.NewSessions(pool), vault.Identities{Pool: pool}, day0
 	for _, user := range []string{"alice", "bob"} {
 		require.NoError(t, s.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
 		require.NoError(t, s.MakeLink(t.Context(), signInLink(user, now), digest(user+"'s link")))
@@ -194,7 +194,7 @@ const issuer = "https://id.example"
 func TestAUserIsLinkedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	i, sessions, now := vault.NewIdentities(pool), vault.NewSessions(pool), day0
+	i, sessions, now := vault.Identities{Pool: pool}, vault.NewSessions(pool), day0
 	_, err := i.UserOf(t.Context(), issuer, "s-1")
 	require.ErrorIs(t, err, vault.ErrNotLinked)
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))

@@ -17,20 +17,17 @@ import (
 
 // Cursors is the part of [stream.Store] that is stored here: up to which version of its agency each
 // user has been told.
-type Cursors struct{ pool *pgxpool.Pool }
-
-// NewCursors returns the cursors of a pool that [Open] made.
-func NewCursors(pool *pgxpool.Pool) *Cursors { return &Cursors{pool} }
+type Cursors struct{ Pool *pgxpool.Pool }
 
 // Cursor returns the stored cursor of a user, and false when there is none.
-func (c *Cursors) Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error) {
-	return pg.Find(ctx, c.pool, "read notice cursor", pgx.RowTo[int64],
+func (c Cursors) Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error) {
+	return pg.Find(ctx, c.Pool, "read notice cursor", pgx.RowTo[int64],
 		`select version from notice_cursors where parent_account = $1 and user_id = $2`, parent, user)
 }
 
 // SaveCursors stores cursors in one statement; one never moves backwards. Of several cursors of one
 // user the highest counts.
-func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
+func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
 	if len(cursors) == 0 {
 		return nil
 	}
@@ -40,7 +37,7 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 		parents[i], users[i], versions[i] = row.ParentAccount, row.UserID, row.Version
 	}
 	// The order of the arrays is the order in which rows are locked.
-	return pg.Exec(ctx, c.pool, fmt.Sprintf("save %d notice cursors", len(rows)), `
+	return pg.Exec(ctx, c.Pool, fmt.Sprintf("save %d notice cursors", len(rows)), `
 		insert into notice_cursors as present (parent_account, user_id, version, updated_at)
 		select parent_account, user_id, version, now()
 		from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality

@@ -25,7 +25,7 @@ func at(user string, version int64) stream.Cursor {
 func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool)
+	cursors := vault.Cursors{Pool: pool}
 	position := rapid.Custom(func(t *rapid.T) stream.Cursor {
 		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
@@ -55,7 +55,7 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool)
+	cursors := vault.Cursors{Pool: pool}
 	const writers, users, rounds = 4, 200, 15
 	var group errgroup.Group
 	for writer := range writers {
@@ -83,7 +83,7 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 func TestCursorsAreSetBackAfterARestore(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool)
+	cursors := vault.Cursors{Pool: pool}
 	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{
 		at("u1", 9), at("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
 	}))

@@ -175,7 +175,7 @@ func (r *rebuilding) firstGeneration(ctx context.Context) error {
 		return err
 	}
 	defer kept.Close()
-	pauses := vault.NewPauses(kept)
+	pauses := vault.Pauses{Pool: kept}
 	projection := projectors.PostInsights{}.Name()
 	if _, err := pauses.Pause(ctx, domain.Pause{
 		Kind: domain.PauseProjection, Name: projection, Since: time.Now(), Actor: "bench", Reason: domain.Reason{Code: "maintenance"},
