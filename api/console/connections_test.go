@@ -57,11 +57,11 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Connect again", "the page is connected as another row of the directory")
 
-	lacking := readmodels.ConnectedPlatform{
-		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: readmodels.PlatformOK, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{
-			{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks}, {Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
-			{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
-		}},
+	lacking := readmodels.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: readmodels.PlatformOK}
+	lacking.Ungranted = []domain.UngrantedFigure{
+		{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks},
+		{Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
+		{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
 	}
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
 	refused := readmodels.ConnectedPlatform{State: readmodels.PlatformReconnect, SignInBefore: lacking.SignInBefore}
