@@ -122,7 +122,7 @@ func (c *connecting) browserPage(closes bool, named Param, serve pageFunc) opera
 		}
 		public := c.faults.told(r, err)
 		ofSignIn := named.Name != paramBrowserLink.Name && named.Name != paramDeletionCode.Name
-		return writePage(w, statusOf(public.Code), "error", connectPage{
+		return writePage(w, StatusOf(public.Code), "error", connectPage{
 			Title: "This did not work", Said: public.Message, Restart: ofSignIn && !errors.Is(err, connect.ErrLinkOver), RequestID: RequestID(r.Context()),
 		})
 	}

@@ -37,8 +37,8 @@ var statuses = map[domain.Code]int{
 	domain.CodeUnavailable:        http.StatusServiceUnavailable,
 }
 
-// statusOf is 500 for internal and what is not known here.
-func statusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusInternalServerError) }
+// StatusOf is the status that an error of a code is answered with: 500 for internal and what is not known here.
+func StatusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusInternalServerError) }
 
 // defaultRetryAfter, in seconds, goes with a 503 or 429 that gives no advice of its own.
 const defaultRetryAfter = 1
@@ -100,7 +100,7 @@ func (f *faults) told(r *http.Request, err error) *domain.Error {
 		}
 		public = domain.NewError(domain.CodeUnavailable, "%s", text)
 		level = slog.LevelWarn
-	case statusOf(public.Code) == http.StatusInternalServerError:
+	case StatusOf(public.Code) == http.StatusInternalServerError:
 		level, text = slog.LevelError, "request failed"
 	}
 	f.logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
@@ -134,7 +134,7 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 		if err == nil {
 			return nil
 		}
-		if status := statusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+		if status := StatusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
 			return err
 		}
 		public := f.told(r, err)
@@ -146,7 +146,7 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 // writeError answers with err in the one shape.
 func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	public := f.told(r, err)
-	status := statusOf(public.Code)
+	status := StatusOf(public.Code)
 	header := w.Header()
 	header.Del(headerETag)
 	header.Set("Cache-Control", "no-store")
@@ -175,7 +175,7 @@ func errorOf(public *domain.Error, requestID string) errorBody {
 }
 
 func problemOf(body errorBody) problemBody {
-	status := statusOf(body.Code)
+	status := StatusOf(body.Code)
 	return problemBody{
 		Type: "urn:ledgerboard:error:" + string(body.Code), Title: http.StatusText(status), Status: status, Detail: body.Message, errorBody: body,
 	}

@@ -128,5 +128,5 @@ func Describe() Description {
 // Refusal returns an error as a caller reads it: its status, and the body in both shapes.
 func Refusal(err error, requestID string) (status int, body, problem any) {
 	shape := errorOf(publicError(err), requestID)
-	return statusOf(shape.Code), shape, problemOf(shape)
+	return StatusOf(shape.Code), shape, problemOf(shape)
 }

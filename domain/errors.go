@@ -40,6 +40,8 @@ type Error struct {
 	// CommandID is set when the outcome of a command is open ([CodeUnavailable] after the record was
 	// handed to the log): repeating the request with it as Idempotency-Key gives the outcome.
 	CommandID string
+	// RequestID names the request that the API refused, for callers of the API.
+	RequestID string
 	// RetryAfter is in seconds; 0 means no advice.
 	RetryAfter int
 }

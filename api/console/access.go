@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const accessPath = Path + "/access"
+const accessPath = root + "/access"
 
 // accessView says who had access to which board at an instant: people are rows, boards columns. Of now, only active people are rows: others
 // can open nothing. For a past instant the records say nothing about it, and people who are not active today are marked.
@@ -82,7 +82,7 @@ func openAccess(v *visit) (view, error) {
 	shown.Export = accessPath + "/export?" + export.Encode()
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
-	v.passOnGiven(q, "cursor")
+	passOnGiven(v, q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func byName(a, b readmodels.Named) int {
 	return cmp.Or(strings.Compare(name(a), name(b)), strings.Compare(a.ID, b.ID))
 }
 
-const peoplePath = Path + "/people/"
+const peoplePath = root + "/people/"
 
 // personView is what a person had access to, from when to when, and the records that caused it.
 type personView struct {
@@ -263,7 +263,7 @@ func openPerson(v *visit) (view, error) {
 	if !shown.Wrong() {
 		shown.ask(q)
 	}
-	v.passOnGiven(q, "cursor")
+	passOnGiven(v, q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err

@@ -162,19 +162,6 @@ func (p *passing) Write(b []byte) (int, error) {
 // Unwrap has an export find the connection, whose patience it sets.
 func (p *passing) Unwrap() http.ResponseWriter { return p.to }
 
-// refused is an error of the API, with what a page tells of it.
-type refused struct {
-	why       *domain.Error
-	status    int
-	requestID string
-}
-
-// Error implements error.
-func (r *refused) Error() string { return r.why.Error() }
-
-// Unwrap has the code found.
-func (r *refused) Unwrap() error { return r.why }
-
 // refusal reads the one shape of errors.
 func (a *answer) refusal() error {
 	if a.status < http.StatusBadRequest { // it leads elsewhere: an id of the page's address is dots
@@ -190,11 +177,11 @@ func (a *answer) refusal() error {
 	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read an error of the API: %w", err)
 	}
-	return &refused{&domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID}, a.status, said.RequestID}
+	return &domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID}
 }
 
 // passOnGiven asks the API for what the page's own address asks for, by the parameters of these names.
-func (v *visit) passOnGiven(asked url.Values, names ...string) {
+func passOnGiven(v *visit, asked url.Values, names ...string) {
 	given := v.r.URL.Query()
 	for _, name := range names {
 		if given.Get(name) != "" {

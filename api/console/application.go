@@ -25,8 +25,8 @@ type Application struct {
 	Prefix string
 }
 
-// caller is recognise where the application knows who is signed in. The API judges whom it names by the rule that judges all callers.
-func (v *visit) caller() (signedIn bool, err error) {
+// callerOf is recognise where the application knows who is signed in. The API judges whom it names by the rule that judges all callers.
+func callerOf(v *visit) (signedIn bool, err error) {
 	who, left := api.PrincipalFrom(v.r.Context())
 	if !left {
 		who, err = v.console.deps.Application.Callers.Authenticate(v.r)
@@ -34,12 +34,12 @@ func (v *visit) caller() (signedIn bool, err error) {
 	if err == nil {
 		who, err = who.Canonical() // looks are recorded by these ids
 	}
-	switch {
-	case v.console.isNobody(err):
+	if err != nil {
+		if !v.console.isNobody(err) {
+			return false, err
+		}
 		v.log(slog.LevelDebug, "console: nobody is signed in", err)
 		return false, nil
-	case err != nil:
-		return false, err
 	}
 	v.who = who
 	me, err := get[readmodels.Me](v, "/api/me", nil)
@@ -59,13 +59,13 @@ func (c *Console) isNobody(err error) bool {
 	if why, told := errors.AsType[*domain.Error](err); told {
 		return why.Code == domain.CodeUnauthenticated
 	}
-	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
 }
 
 // signInAddress is where somebody signs in, and comes back from to a page.
 func (c *Console) signInAddress(to string) redirect {
 	asked := url.Values{}
-	if to != "" && to != Path {
+	if to != "" && to != root {
 		asked.Set("to", to)
 	}
 	if c.deps.Application == nil {
@@ -90,7 +90,7 @@ func (c *Console) prefix() string {
 
 // ownAddress is how an address of the console begins in a page, or in a script. What people have written is never taken for one: quotation marks in texts
 // are escaped, and what stands in the fields of forms is another attribute.
-var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + Path + `)`)
+var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + root + `)`)
 
 // below has addresses of the console in a page or script begin with the prefix.
 func (c *Console) below(body []byte) []byte {
@@ -102,7 +102,7 @@ func (c *Console) below(body []byte) []byte {
 
 // lead sends a browser to another address; to one of the console below the prefix.
 func (c *Console) lead(w http.ResponseWriter, r *http.Request, to string) {
-	if rest, ok := strings.CutPrefix(to, Path); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
+	if rest, ok := strings.CutPrefix(to, root); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
 		to = c.prefix() + to
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)

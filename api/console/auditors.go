@@ -41,7 +41,7 @@ type lookedFor struct {
 // openLooks shows who looked at the history. Looking here is not recorded: the list would grow by it.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
-	v.passOnGiven(asked, "actor", "cursor")
+	passOnGiven(v, asked, "actor", "cursor")
 	entries, meta, err := getMeta[[]readmodels.AuditReadEntry, readmodels.AuditReadsMeta](v, "/api/audit/reads", asked)
 	if err != nil {
 		return nil, err

@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const boardPath = Path + "/board/"
+const boardPath = root + "/board/"
 
 // boardFacts is a board with the names that its ids have.
 type boardFacts struct {
@@ -75,28 +76,14 @@ func withNames(of readmodels.DashboardView) boardFacts {
 	return facts
 }
 
-// client is a client of the visitor's agency.
-func (v *visit) client() (readmodels.Account, error) {
-	id := v.r.PathValue("id")
-	accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}})
-	if err == nil && len(accounts) != 1 {
-		err = errNoPage
-	}
-	if err != nil {
-		return readmodels.Account{}, err
-	}
-	accounts[0].Name = nameOr(accounts[0].Name, id)
-	return accounts[0], nil
-}
-
 // ownBoard is a board that is open to the client: its figures, where its scopes open them. One that is closed says so, also where it was open a
 // moment ago.
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
-	told, is := errors.AsType[*refused](err)
-	if is && told != errNoPage && (told.why.Code == domain.CodeForbidden || told.why.Code == domain.CodeNotFound) {
-		return openClosedBoard(v, id, told), nil
+	why, is := errors.AsType[*domain.Error](err)
+	if is && why != errNoPage && (why.Code == domain.CodeForbidden || why.Code == domain.CodeNotFound) {
+		return openClosedBoard(v, id, why), nil
 	}
 	return shown, err
 }
@@ -188,20 +175,20 @@ type boardClosedView struct {
 	Others []readmodels.MeDashboard // that are open
 	Just   bool                     // it was closed while the client looked at it
 
-	refused int // status of the API's answer
+	code domain.Code // of the API's refusal
 }
 
 func (c boardClosedView) status() int {
 	if c.Just { // a page of its own, that is found
 		return http.StatusOK
 	}
-	return c.refused
+	return api.StatusOf(c.code)
 }
 
 // openClosedBoard says so kindly, and what else is open.
-func openClosedBoard(v *visit, id string, why *refused) boardClosedView {
-	shown := boardClosedView{Said: why.why.Message, refused: why.status}
-	if why.why.Code == domain.CodeNotFound {
+func openClosedBoard(v *visit, id string, why *domain.Error) boardClosedView {
+	shown := boardClosedView{Said: why.Message, code: why.Code}
+	if why.Code == domain.CodeNotFound {
 		shown.Said = "There is no such board, or it is not yours."
 	}
 	if v.me.Agency != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	clientsPath = Path + "/clients/"
+	clientsPath = root + "/clients/"
 
 	clientsOnAPage = "12" // each is a question to the API of its own
 	lately         = 28   // days of the figures that stand beside a client
@@ -44,7 +44,7 @@ type clientRow struct {
 // openClients is the first page of an agency.
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
-	v.passOnGiven(asked, "q", "cursor")
+	passOnGiven(v, asked, "q", "cursor")
 	list, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func openClients(v *visit) (view, error) {
 		most := min(mostNeeds, len(shown.NeedsYou))
 		shown.NeedsYou, shown.NeedsToo = shown.NeedsYou[:most], shown.NeedsYou[most:]
 	}
-	shown.More = nextPage(Path, asked, meta.NextCursor)
+	shown.More = nextPage(root, asked, meta.NextCursor)
 	return shown, nil
 }
 
@@ -209,8 +209,8 @@ func openHome(v *visit) (view, error) {
 		return redirect(opsPath), nil
 	}
 	var links []navItem
-	for _, item := range v.navigation() {
-		if item.Path != Path {
+	for _, item := range navigation(v) {
+		if item.Path != root {
 			links = append(links, item)
 		}
 	}

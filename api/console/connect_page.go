@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	connectPath      = Path + "/connect"
+	connectPath      = root + "/connect"
 	clientsToConnect = "200"
 	linkDaysAtFirst  = 7
 )

@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -184,8 +183,8 @@ func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	}
 	// Platforms come back to the public address alone, and what binds the sign-in to this browser is of one host.
 	if start.Host != v.r.Host {
-		return nil, refusal(http.StatusConflict, domain.CodeConflict,
-			"Sign-ins at platforms come back to "+start.Scheme+"://"+start.Host+" alone. Open the console there, and connect again.")
+		return nil, domain.NewError(domain.CodeConflict,
+			"Sign-ins at platforms come back to %s://%s alone. Open the console there, and connect again.", start.Scheme, start.Host)
 	}
 	return redirect(start.RequestURI()), nil
 }

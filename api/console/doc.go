@@ -36,6 +36,5 @@
 //   - What a sign-in at the provider is bound to follows from a word in a cookie of its own: no process remembers it, any one takes the browser
 //     back. It is a link that leads there, because the policy lets forms lead nowhere else.
 //   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
-//   - A view with the method again has its page load again by itself where there is no script; with it, refresh.js follows what goes on.
 //   - Style and scripts have their digest in their address, so that browsers keep them for good.
 package console

@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -10,16 +9,6 @@ import (
 
 // maxForm bounds a form. That of a board sends whole lists: some thousands of people, as they were and as they are to be.
 const maxForm = 1 << 20
-
-// readForm reads what the page's form sent.
-func (v *visit) readForm() error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-	if v.r.ParseForm() != nil {
-		return errForm
-	}
-	v.form = v.r.PostForm
-	return nil
-}
 
 // formFaults is what is wrong with a form that was sent.
 type formFaults struct {

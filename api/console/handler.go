@@ -16,11 +16,14 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Path is where the console stands.
-const Path = "/console"
+// root is where the console stands.
+const root = "/console"
 
 // Deps is what the console stands on.
 type Deps struct {
@@ -31,8 +34,8 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
-	// Looks records looks with a client user's eyes; nil: no looks.
-	Looks Looks
+	// Looks records that somebody of an agency looks with a client user's eyes: without the record nothing is shown. Nil: no looks.
+	Looks func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider says who somebody is; nil: there is no identity provider. With one, one-time links sign nobody in.
 	Provider Provider
 	// Identities finds the people of the provider; nil without one.
@@ -45,7 +48,7 @@ type Deps struct {
 	// Addressless tells that the service does not know its own address, so that agencies make no links.
 	Addressless bool
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
-	Demo []Person
+	Demo []identity.Person
 
 	// Passes tells whether an error of Sessions may pass by itself, as while the database is away; nil: none does.
 	Passes  func(error) bool
@@ -92,7 +95,7 @@ func Handler(deps Deps) (*Console, error) {
 		a.body = c.below(a.body)
 		c.mux.Handle("GET "+name, c.compressed(http.HandlerFunc(a.serve)))
 	}
-	c.mux.HandleFunc(Path+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
+	c.mux.HandleFunc(root+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
 	return c, nil
 }
 
@@ -109,14 +112,14 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // that stands there twice is no address of it.
 func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
-	case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
+	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
 		defer c.bound(w, r)()
 		c.setHeaders(w.Header())
 		c.mux.ServeHTTP(w, r)
 	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
 		defer c.bound(w, r)()
 		c.setHeaders(w.Header())
-		c.lead(w, r, Path)
+		c.lead(w, r, root)
 	default:
 		c.deps.API.ServeHTTP(w, came)
 	}
@@ -168,10 +171,10 @@ type visit struct {
 	page    page
 	form    url.Values // what the page's form sent
 
-	session Session        // zero: nobody is signed in
-	who     api.Principal  // likewise
-	me      *readmodels.Me // what the API says of who; nil: nobody is signed in
-	as      *seenAs        // whose eyes the page is seen with; nil: the visitor's own
+	session identity.Session // zero: nobody is signed in
+	who     api.Principal    // likewise
+	me      *readmodels.Me   // what the API says of who; nil: nobody is signed in
+	as      *seenAs          // whose eyes the page is seen with; nil: the visitor's own
 }
 
 // serve answers requests for a page. What goes wrong is a page too.
@@ -235,7 +238,7 @@ func (v *visit) open() (view, error) {
 	if err := v.console.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
-	signedIn, err := v.recognise()
+	signedIn, err := recognise(v)
 	switch {
 	case v.page.public && (err == nil || v.session.ID != ""): // also while the API cannot judge the session: it can be ended
 	case err != nil:
@@ -249,9 +252,11 @@ func (v *visit) open() (view, error) {
 		return nil, errWrongRole
 	}
 	if v.r.Method == http.MethodPost {
-		if err := v.readForm(); err != nil {
-			return nil, err
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+		if v.r.ParseForm() != nil {
+			return nil, errForm
 		}
+		v.form = v.r.PostForm
 	}
 	return v.page.open(v)
 }
@@ -272,7 +277,7 @@ func as(ctx context.Context, who api.Principal) context.Context {
 }
 
 // tabs are the pages of the client whose page is open. The range of the figures goes along.
-func (v *visit) tabs(shown view) (items []navItem) {
+func tabs(v *visit, shown view) (items []navItem) {
 	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
 	id, at, _ := strings.Cut(rest, "/")
 	if _, refused := shown.(errorView); !ofClient || refused {
@@ -283,7 +288,7 @@ func (v *visit) tabs(shown view) (items []navItem) {
 		return nil
 	}
 	query := ""
-	if kept := v.keptRange(); len(kept) > 0 {
+	if kept := keptRange(v); len(kept) > 0 {
 		query = "?" + kept.Encode()
 	}
 	for _, page := range []string{"figures", "board", "people", "connections", "history", "report"} {
@@ -293,17 +298,17 @@ func (v *visit) tabs(shown view) (items []navItem) {
 }
 
 // keptRange is the part of the address that the pages of a client hand on to one another.
-func (v *visit) keptRange() url.Values {
+func keptRange(v *visit) url.Values {
 	kept := url.Values{}
-	v.passOnGiven(kept, "from", "to", "tz", "compare", "platform")
+	passOnGiven(v, kept, "from", "to", "tz", "compare", "platform")
 	return kept
 }
 
 // navigation are the pages that the visitor may open and that stand in the bar.
-func (v *visit) navigation() (items []navItem) {
+func navigation(v *visit) (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
-	if at == Path && v.who.Roles.Has(api.RoleAgency) {
-		at = Path + "/clients" // which stands there, too
+	if at == root && v.who.Roles.Has(api.RoleAgency) {
+		at = root + "/clients" // which stands there, too
 	}
 	for _, p := range v.console.pages {
 		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
@@ -318,7 +323,7 @@ func (v *visit) navigation() (items []navItem) {
 	}
 	current := -1 // the nearest above where the visitor is
 	for i, item := range items {
-		if (at == item.Path || item.Path != Path && strings.HasPrefix(at, item.Path+"/")) && (current < 0 || len(item.Path) > len(items[current].Path)) {
+		if (at == item.Path || item.Path != root && strings.HasPrefix(at, item.Path+"/")) && (current < 0 || len(item.Path) > len(items[current].Path)) {
 			current = i
 		}
 	}

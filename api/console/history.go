@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const historyPath = Path + "/history"
+const historyPath = root + "/history"
 
 // historyView is the history at an instant: one record, what stood after it, and what came before.
 type historyView struct {
@@ -93,7 +93,7 @@ func openHistory(v *visit) (view, error) { return showHistory(v, historyView{}) 
 
 // clientHistory is that of one client's board, for its agency.
 func clientHistory(v *visit, client readmodels.Account) (view, error) {
-	return showHistory(v, historyView{Client: client, Kept: v.keptRange()})
+	return showHistory(v, historyView{Client: client, Kept: keptRange(v)})
 }
 
 // showHistory shows the record that was the last one at the instant, and the ways to the one before and the one after.

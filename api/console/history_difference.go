@@ -78,7 +78,7 @@ func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffA
 		return diffs, meta, err
 	}
 	q.Set("limit", strconv.Itoa(comparedBoards))
-	v.passOnGiven(q, "cursor")
+	passOnGiven(v, q, "cursor")
 	return getMeta[[]readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/audit/diff", q)
 }
 

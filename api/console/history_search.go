@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -130,7 +129,7 @@ var typedForms = []struct {
 	{time.DateOnly, 24 * time.Hour},
 }
 
-var errInstant = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+var errInstant = domain.NewError(domain.CodeUnprocessable,
 	"This is not a valid date or time. Write a day like 2026-10-01, which means its end, or 2026-10-01T14:30, in UTC.")
 
 // typedInstant reads an instant: one that is not exact lasts from its beginning to its end. Zero: none was given.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -50,7 +49,7 @@ var assets, assetPaths = func() (map[string]asset, map[string]string) {
 		}
 		sum := sha256.Sum256(body)
 		base, kind := strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), path.Ext(entry.Name())
-		at := Path + "/assets/" + base + "." + hex.EncodeToString(sum[:8]) + kind
+		at := root + "/assets/" + base + "." + hex.EncodeToString(sum[:8]) + kind
 		files[at], paths[entry.Name()] = asset{contentTypes[kind], body}, at
 	}
 	return files, paths
@@ -64,13 +63,7 @@ func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
 
 // templates are the pages by their names, each with the layout around it, and with how records are written.
 var templates = func() map[string]*template.Template {
-	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
-		"asset":   func(name string) string { return assetPaths[name] },
-		"join":    func(list []string) string { return strings.Join(list, ", ") },
-		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"instant": instant,
-	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
+	layout := template.Must(template.New("layout").Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
@@ -90,7 +83,6 @@ type frame struct {
 	Tabs  []navItem      // the pages of a client, on each of them
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
-	Again bool    // the page loads again by itself
 	Sent  bool    // it answers a form
 	Own   bool    // it was the console that signed the visitor in
 	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
@@ -99,9 +91,6 @@ type frame struct {
 
 // execute makes the page of a view.
 func execute(f frame) ([]byte, error) {
-	if going, ok := f.View.(unfinished); ok {
-		f.Again = going.again()
-	}
 	var body bytes.Buffer
 	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
 	return body.Bytes(), err
@@ -110,7 +99,7 @@ func execute(f frame) ([]byte, error) {
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
 	f := frame{
-		Nav: v.navigation(), Tabs: v.tabs(shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil,
+		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil,
 		Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
 	}
 	if board, ok := shown.(watched); ok && v.as == nil {

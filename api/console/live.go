@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const streamPath = Path + "/stream"
+const streamPath = root + "/stream"
 
 // streamFor is how long a stream lasts at most: then the browser opens it again, and the session is judged again. So one that was ended hears no
 // more for long.

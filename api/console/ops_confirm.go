@@ -3,7 +3,6 @@ package console
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -177,11 +176,10 @@ func doAct(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	reason := formReason{domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}}
-	body := map[string]string{"reason": reason.String()}
-	answered, err := post[json.RawMessage](v, do.address(of), body)
-	if faults, taken := faultsOf(err, reason.words()); taken {
-		return showAct(v, reason.Reason, faults)
+	reason := domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}
+	answered, err := post[json.RawMessage](v, do.address(of), map[string]string{"reason": reason.String()})
+	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
+		return showAct(v, reason, faults)
 	}
 	if err != nil {
 		return nil, err
@@ -189,11 +187,8 @@ func doAct(v *visit) (view, error) {
 	return do.after(answered)
 }
 
-// formReason is the reason that a form of two fields gives.
-type formReason struct{ domain.Reason }
-
-// words say which of the two fields is wrong.
-func (r formReason) words() map[string]fieldWords {
+// wordsOfReason say which of the two fields of a reason is wrong.
+func wordsOfReason(r domain.Reason) map[string]fieldWords {
 	at := fieldWords{"ticket", "Use 1 to 64 of the characters A-Z, a-z, 0-9 and . _ # / - here."}
 	switch {
 	case !slices.Contains(domain.ReasonCodes(), r.Code):
@@ -294,7 +289,7 @@ func connectionNamed(v *visit, id string) (string, error) {
 			return "", err
 		}
 		if pauseOf(pauses, domain.PauseConnection, id) == nil {
-			return "", refusal(http.StatusNotFound, domain.CodeNotFound, "There is no connection "+id+".")
+			return "", domain.NewError(domain.CodeNotFound, "There is no connection %s.", id)
 		}
 	}
 	return withPages(id, pages), nil

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	opsPath         = Path + "/ops"
+	opsPath         = root + "/ops"
 	projectionsPath = opsPath + "/projections"
 	rebuildsPath    = projectionsPath + "/rebuilds/"
 	parkedPath      = opsPath + "/parked"
@@ -36,11 +36,8 @@ type concern struct {
 	Path      string // where one sees more of it; "" nowhere
 }
 
-// health is what /readyz answers.
-type health api.HealthBody
-
 // askHealth asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
-func askHealth(v *visit) (h health, err error) {
+func askHealth(v *visit) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
 	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
 	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
@@ -60,7 +57,7 @@ func openHealth(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	shown := opsHealthView{Checks: h.Checks, Concerns: h.concerns(pages)}
+	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages)}
 	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
 	if err != nil {
 		return nil, err
@@ -70,12 +67,12 @@ func openHealth(v *visit) (view, error) {
 			shown.UnderWay = append(shown.UnderWay, r)
 		}
 	}
-	shown.Class, shown.Sentence = h.sentence(len(shown.Concerns))
+	shown.Class, shown.Sentence = sentenceOf(h, len(shown.Concerns))
 	return shown, nil
 }
 
-// sentence says in one sentence how the service is.
-func (h health) sentence(concerns int) (class, text string) {
+// sentenceOf says in one sentence how the service is.
+func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	switch {
 	case h.Status == "not_ready":
 		return "bad", "This process cannot serve reads now."
@@ -87,8 +84,8 @@ func (h health) sentence(concerns int) (class, text string) {
 	}
 }
 
-// concerns are what the process itself says is not well, the gravest first. Pages are those of paused connections.
-func (h health) concerns(pages map[string][]string) (all []concern) {
+// concernsOf are what the process itself says is not well, the gravest first. Pages are those of paused connections.
+func concernsOf(h api.HealthBody, pages map[string][]string) (all []concern) {
 	told := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {
@@ -119,5 +116,5 @@ func (h health) concerns(pages map[string][]string) (all []concern) {
 }
 
 func pausedFor(since time.Time, by, reason string) string {
-	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, reasonWords(reason))
+	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, operator.ReasonWords(reason))
 }

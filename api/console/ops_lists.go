@@ -3,13 +3,11 @@ package console
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -21,17 +19,16 @@ type opsActionsView struct {
 	More    string // address of the next page; "": this is the last one
 }
 
-// actionRow is an action with its target in words.
+// actionRow is an action with the name of what it was on.
 type actionRow struct {
 	operator.Action
 
-	On   string
-	Came string // what came of it
+	On string
 }
 
 func openActions(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
-	v.passOnGiven(asked, "cursor")
+	passOnGiven(v, asked, "cursor")
 	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
 	if err != nil {
 		return nil, err
@@ -44,49 +41,9 @@ func openActions(v *visit) (view, error) {
 	}
 	shown := opsActionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
-		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target, pages), outcomeOf(a)})
+		shown.Actions = append(shown.Actions, actionRow{a, a.On(connect.Shown, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })})
 	}
 	return shown, nil
-}
-
-// targetOf names what an action was on. Operators see no names of persons.
-func targetOf(t domain.OperatorTarget, pages map[string][]string) string {
-	switch {
-	case t.Connection != 0:
-		return "connection " + withPages(strconv.FormatInt(t.Connection, 10), pages)
-	case t.Platform != 0:
-		return connect.Shown(t.Platform)
-	case t.Position != nil:
-		return fmt.Sprintf("%s-%d-%d", t.Projection, t.Position.Partition, t.Position.Offset)
-	case t.Generation != 0:
-		return fmt.Sprintf("%s, generation %d", t.Projection, t.Generation)
-	case t.Projection != "":
-		return t.Projection
-	case t.User != "":
-		return "user " + t.User
-	case t.Member != 0:
-		return "member " + strconv.FormatInt(t.Member, 10)
-	default:
-		return ""
-	}
-}
-
-// outcomeOf says what came of an action.
-func outcomeOf(a operator.Action) (text string) {
-	switch {
-	case a.Why != "":
-		text = a.Why
-	case a.Count > 0 || a.Left > 0:
-		text = operator.ParkedEvents(a.Count) + " done"
-		if a.Left > 0 {
-			text += fmt.Sprintf(", %d left", a.Left)
-		}
-	case a.RebuildState != "" && a.Action == domain.ActionGenerationSwitchedBack:
-		text = "By now the way back is " + plain(a.RebuildState)
-	case a.RebuildState != "" && a.Action != domain.ActionRebuildCancelled:
-		text = "By now the rebuild is " + plain(a.RebuildState)
-	}
-	return text
 }
 
 // opsLogView is the log as its brokers describe it.
@@ -137,7 +94,7 @@ type opsParkedView struct {
 
 func openParked(v *visit) (view, error) {
 	asked := url.Values{}
-	v.passOnGiven(asked, "cursor")
+	passOnGiven(v, asked, "cursor")
 	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](v, "/api/ops/parked", asked)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
@@ -34,9 +35,6 @@ func templateOf(v view) string {
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
-// unfinished is a view of something that goes on: its page loads again by itself while it does.
-type unfinished interface{ again() bool }
-
 // watched is a view of a board, which may be closed while somebody looks at it: the board's address, "" where it is no client's own.
 type watched interface{ watches() string }
 
@@ -64,24 +62,29 @@ var (
 	operators = []api.Role{api.RoleOperator}
 )
 
-// row is a page at a path below [Path].
+// row is a page at a path below [root].
 func row(pattern string, roles []api.Role, open opener, views ...view) page {
 	method, path, _ := strings.Cut(pattern, " ")
-	return page{pattern: method + " " + Path + path, roles: roles, open: open, views: views}
+	return page{pattern: method + " " + root + path, roles: roles, open: open, views: views}
 }
 
 func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; return p }
 
 func (p page) forAnyone() page { p.public = true; return p }
 
-// ofClient opens a page of the client that the address names.
+// ofClient opens a page of the client of the visitor's agency that the address names.
 func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 	return func(v *visit) (view, error) {
-		client, err := v.client()
+		id := v.r.PathValue("id")
+		accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}})
+		if err == nil && len(accounts) != 1 {
+			err = errNoPage
+		}
 		if err != nil {
 			return nil, err
 		}
-		return open(v, client)
+		accounts[0].Name = nameOr(accounts[0].Name, id)
+		return open(v, accounts[0])
 	}
 }
 

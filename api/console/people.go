@@ -155,7 +155,7 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	return user.ID, entered, err
 }
 
-const colleaguesPath = Path + "/colleagues"
+const colleaguesPath = root + "/colleagues"
 
 // colleaguesView is the people of the agency itself.
 type colleaguesView struct {
@@ -171,7 +171,7 @@ func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvita
 func showColleagues(v *visit, entered invitation) (view, error) {
 	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
-	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, v.taken(madeCookie)
+	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, taken(v, madeCookie)
 	for _, u := range users {
 		if u.ID == added {
 			shown.Added = &u
@@ -189,6 +189,6 @@ func inviteColleague(v *visit) (view, error) {
 	if made == "" {
 		return showColleagues(v, entered)
 	}
-	v.setCookie(madeCookie, made, 60)
+	setCookie(v.w, madeCookie, made, 60)
 	return redirect(colleaguesPath), nil
 }

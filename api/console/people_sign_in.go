@@ -92,12 +92,12 @@ type linkMadeView struct {
 const madeCookie = "__Host-lb_link_made"
 
 // taken returns the value of a cookie and deletes the cookie. It is empty if the browser sent none.
-func (v *visit) taken(cookie string) string {
+func taken(v *visit, cookie string) string {
 	cookies := v.r.CookiesNamed(cookie)
 	if len(cookies) == 0 {
 		return ""
 	}
-	v.setCookie(cookie, "", -1)
+	setCookie(v.w, cookie, "", -1)
 	return cookies[0].Value
 }
 
@@ -114,7 +114,7 @@ func makeSignInLink(v *visit) (view, error) {
 		return nil, err
 	}
 	shown, err := json.Marshal(made)
-	v.setCookie(madeCookie, base64.RawURLEncoding.EncodeToString(shown), 60)
+	setCookie(v.w, madeCookie, base64.RawURLEncoding.EncodeToString(shown), 60)
 	return redirect(peoplePath + id + "/sign-in/made"), err
 }
 
@@ -125,7 +125,7 @@ func madeSignInLink(v *visit) (view, error) {
 		return nil, err
 	}
 	shown := linkMadeView{User: of}
-	raw, _ := base64.RawURLEncoding.DecodeString(v.taken(madeCookie))
+	raw, _ := base64.RawURLEncoding.DecodeString(taken(v, madeCookie))
 	_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
 	if shown.Made.UserID != of.ID {
 		return redirect(peoplePath + of.ID + "/sign-in"), nil

@@ -8,7 +8,7 @@ import (
 	"net/url"
 )
 
-const picturesPath = Path + "/pictures/"
+const picturesPath = root + "/pictures/"
 
 // picturesOfPosts is where the API has them.
 const picturesOfPosts = "/api/activities/%s/picture"

@@ -50,7 +50,7 @@ type reportForm struct {
 
 // clientReport is a month of a client, for its agency to hand on.
 func clientReport(v *visit, client readmodels.Account) (view, error) {
-	given, kept := v.r.URL.Query(), v.keptRange()
+	given, kept := v.r.URL.Query(), keptRange(v)
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {
 		return reportView{
@@ -70,7 +70,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 		}
 	}
 	address := func(of time.Time) string {
-		q := v.keptRange()
+		q := keptRange(v)
 		q.Set("month", of.Format(monthForm))
 		q.Set("tz", zone.String())
 		return clientPath(client.ID, "report") + "?" + q.Encode()

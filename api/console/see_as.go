@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/url"
 
 	"github.com/google/uuid"
@@ -12,14 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Looks records that somebody of an agency looks with a client user's eyes; *commands.Audit implements it. Without the record nothing is shown.
-type Looks interface {
-	RecordRead(ctx context.Context, c commands.Caller, read domain.AuditRead) error
-}
-
 // seenAs is whose eyes a page is seen with.
 type seenAs struct {
 	Name    string
+	Here    string // address below which what the person opens stands
 	Back    string // address of the page of people
 	Request string // id that the record of the look has
 }
@@ -33,16 +28,9 @@ type seenView struct {
 	Said   string // why the person cannot sign in; "": it can
 }
 
-// looking is a visit with a client user's eyes. It only reads: the API is asked by GET alone, with the rights that the user has now.
-type looking struct {
-	visit
-
-	name string
-	here string
-}
-
-// lookAs records that the visitor looks, and opens the user's eyes. Board is what is looked at; "": what the user may open.
-func lookAs(v *visit, client readmodels.Account, board string) (*looking, error) {
+// lookAs records that the visitor looks, and opens the user's eyes: the visit returned only reads, with the rights that the user has now. Board is
+// what is looked at; "": what the user may open.
+func lookAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {
 		return nil, err
@@ -62,14 +50,14 @@ func lookAs(v *visit, client readmodels.Account, board string) (*looking, error)
 	}
 	by := commands.Caller{ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString()}
 	read := domain.AuditRead{What: domain.AuditAsUser, Dashboard: board, Filter: domain.AuditFilter{User: user.ID}}
-	if err := v.console.deps.Looks.RecordRead(v.r.Context(), by, read); err != nil {
+	if err := v.console.deps.Looks(v.r.Context(), by, read); err != nil {
 		return nil, err
 	}
 	people := clientPath(client.ID, "people")
-	v.as = &seenAs{Name: nameOr(user.Name, user.ID), Back: people, Request: by.RequestID}
-	l := &looking{visit: *v, name: v.as.Name, here: people + "/" + url.PathEscape(user.ID) + "/sees"}
+	v.as = &seenAs{nameOr(user.Name, user.ID), people + "/" + url.PathEscape(user.ID) + "/sees", people, by.RequestID}
+	l := *v
 	l.who = api.Principal{UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt}
-	return l, nil
+	return &l, nil
 }
 
 // seeAs is what a client user finds on signing in.
@@ -78,11 +66,11 @@ func seeAs(v *visit, client readmodels.Account) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := seenView{Name: l.name, Here: l.here}
-	me, err := get[readmodels.Me](&l.visit, "/api/me", nil)
+	shown := seenView{Name: l.as.Name, Here: l.as.Here}
+	me, err := get[readmodels.Me](l, "/api/me", nil)
 	switch {
 	case domain.CodeOf(err) == domain.CodeForbidden:
-		shown.Said = l.name + " cannot sign in now: the person or the client is not active."
+		shown.Said = l.as.Name + " cannot sign in now: the person or the client is not active."
 		return shown, nil
 	case err != nil:
 		return nil, err
@@ -92,7 +80,7 @@ func seeAs(v *visit, client readmodels.Account) (view, error) {
 	}
 	shown.Boards = boardsOf(&me)
 	if len(shown.Boards) == 1 {
-		return redirect(l.here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
+		return redirect(l.as.Here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
 	}
 	return shown, nil
 }
@@ -104,7 +92,7 @@ func seeBoardAs(v *visit, client readmodels.Account) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBoard(&l.visit, board, l.here+"/"+url.PathEscape(board))
+	return openBoard(l, board, l.as.Here+"/"+url.PathEscape(board))
 }
 
 // fileAs is a table of such a board as a file.
@@ -114,5 +102,5 @@ func fileAs(v *visit, client readmodels.Account) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return figuresFile(&l.visit, figuresOf(&l.visit, "dashboard", board, ""))
+	return figuresFile(l, figuresOf(l, "dashboard", board, ""))
 }

@@ -10,66 +10,40 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Ways to sign in.
 const (
-	WayDemo = "demo" // "continue as", on this machine
-	WayLink = "link" // a one-time link
-	// WayToken is a token of the API, given by an operator.
-	WayToken = "token"
-	// WayProvider is the identity provider.
-	WayProvider = "provider"
+	wayDemo     = "demo"     // "continue as", on this machine
+	wayLink     = "link"     // a one-time link
+	wayToken    = "token"    // a token of the API, given by an operator
+	wayProvider = "provider" // the identity provider
 )
 
-// Person is somebody who can be signed in.
-type Person struct {
-	UserID    string
-	AccountID string // "" for an operator
-	Role      string // or several, with commas between them
-}
-
-// IsUser tells whether the person is somebody of the directory.
-func (p Person) IsUser() bool { return p.roles().Has(api.RoleAgency, api.RoleClient) }
-
-// principal is the person as the API knows its callers, until an instant.
-func (p Person) principal(until time.Time) api.Principal {
-	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: p.roles(), ExpiresAt: until}
-}
-
-// roles are those of the person.
-func (p Person) roles() (all api.Roles) {
+// principalOf is a person as the API knows its callers, until an instant.
+func principalOf(p identity.Person, until time.Time) api.Principal {
+	var roles api.Roles
 	for role := range strings.SplitSeq(p.Role, ",") {
-		all = append(all, api.Role(role))
+		roles = append(roles, api.Role(role))
 	}
-	return all
-}
-
-// Session is a sign-in that lasts.
-type Session struct {
-	Person
-
-	ID        string // names it in the list of a person's sessions; it opens nothing
-	Way       string // [WayDemo], [WayLink], [WayToken] or [WayProvider]
-	BegunAt   time.Time
-	SeenAt    time.Time // of the last request, to the minute
-	ExpiresAt time.Time
+	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: roles, ExpiresAt: until}
 }
 
 // Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
 type Sessions interface {
 	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. What fails leaves no record and no
 	// session, and the link works. Errors: [domain.CodeNotFound] for a link that is unknown, used or too old.
-	Begin(ctx context.Context, s Session, digest, link []byte) error
+	Begin(ctx context.Context, s identity.Session, digest, link []byte) error
 	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
-	Find(ctx context.Context, digest []byte, now time.Time) (Session, error)
+	Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error)
 	// Of returns the sessions of a person that last at now, the newest first.
-	Of(ctx context.Context, userID string, now time.Time) ([]Session, error)
+	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
 	// End ends one of a person's sessions; one that is not there is ended already.
 	End(ctx context.Context, userID, id string) error
 	// Link returns whom a link signs in. Errors: [domain.CodeNotFound] for one that is unknown, used or too old.
-	Link(ctx context.Context, digest []byte, now time.Time) (Person, error)
+	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
 }
 
 // Digest is what is stored of a word that opens something.
@@ -87,60 +61,52 @@ const sessionFor = 12 * time.Hour
 
 // recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
 // has no rights any more ends.
-func (v *visit) recognise() (signedIn bool, err error) {
+func recognise(v *visit) (signedIn bool, err error) {
 	if v.console.deps.Application != nil {
-		return v.caller()
+		return callerOf(v)
 	}
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
 	}
-	v.session, err = v.console.deps.Sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.console.deps.Now())
+	sessions := v.console.deps.Sessions
+	v.session, err = sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.console.deps.Now())
 	if domain.CodeOf(err) == domain.CodeNotFound {
-		v.forget()
+		forget(v)
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	if !v.console.stillListed(v.session) {
-		err = v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
-		v.session = Session{}
-		v.forget()
+		err = sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
+		v.session = identity.Session{}
+		forget(v)
 		return false, err
 	}
-	v.who = v.session.principal(v.session.ExpiresAt)
+	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
 	me, err := get[readmodels.Me](v, "/api/me", nil)
-	if err != nil {
-		return false, v.dismissed(err)
+	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
+		if ended := sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
+			return false, ended
+		}
+		forget(v)
 	}
-	v.me = &me
-	return true, nil
-}
-
-// dismissed ends the session when err says that its person has no rights any more.
-func (v *visit) dismissed(err error) error {
-	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeUnauthenticated {
-		return err
+	if err == nil {
+		v.me = &me
 	}
-	if ended := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
-		return ended
-	}
-	v.forget()
-	return err
+	return err == nil, err
 }
 
 // signIn begins a session of a person, whom the API has to let in. Link is the digest of the link that the person came by, nil for none; until
 // bounds the session further, zero: nothing does.
-func signIn(v *visit, p Person, way string, link []byte, until time.Time) error {
+func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
 	now := v.console.deps.Now()
-	s := Session{
-		Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
-	}
+	s := identity.Session{Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor)}
 	if !until.IsZero() && until.Before(s.ExpiresAt) {
 		s.ExpiresAt = until
 	}
-	judged := &visit{console: v.console, r: v.r, who: p.principal(s.ExpiresAt)}
+	judged := &visit{console: v.console, r: v.r, who: principalOf(p, s.ExpiresAt)}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
 			v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: WhyEnded, User: p.UserID})
@@ -156,25 +122,25 @@ func signIn(v *visit, p Person, way string, link []byte, until time.Time) error 
 			return err
 		}
 	}
-	v.setCookie(cookieName, word, int(s.ExpiresAt.Sub(now).Seconds()))
+	setCookie(v.w, cookieName, word, int(s.ExpiresAt.Sub(now).Seconds()))
 	return nil
 }
 
 // forget takes the cookie away.
-func (v *visit) forget() { v.setCookie(cookieName, "", -1) }
+func forget(v *visit) { setCookie(v.w, cookieName, "", -1) }
 
-func (v *visit) setCookie(name, value string, maxAge int) {
-	http.SetCookie(v.w, &http.Cookie{
+func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-const sessionsPath = Path + "/sessions"
+const sessionsPath = root + "/sessions"
 
 // sessionsView lists where a person is signed in.
 type sessionsView struct {
 	Current  string // id of the session that asks
-	Sessions []Session
+	Sessions []identity.Session
 }
 
 func openSessions(v *visit) (view, error) {

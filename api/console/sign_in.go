@@ -12,17 +12,18 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const signInPath = Path + "/sign-in"
+const signInPath = root + "/sign-in"
 
 // signInView says how one signs in.
 type signInView struct {
 	To         string
-	Demo       []Person // as whom one may continue here; empty outside of demo
-	Provider   string   // where signing in at the identity provider begins; "": no provider
-	TokenFault string   // why nobody was signed in
+	Demo       []identity.Person // as whom one may continue here; empty outside of demo
+	Provider   string            // where signing in at the identity provider begins; "": no provider
+	TokenFault string            // why nobody was signed in
 }
 
 func (s signInView) status() int {
@@ -53,13 +54,13 @@ func continueAs(v *visit) (view, error) {
 	}
 	for _, p := range v.console.deps.Demo {
 		if p.Role == v.form.Get("role") {
-			return wanted(v.form.Get("to")), signIn(v, p, WayDemo, nil, time.Time{})
+			return wanted(v.form.Get("to")), signIn(v, p, wayDemo, nil, time.Time{})
 		}
 	}
 	return nil, errNobody
 }
 
-var errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+var errNobody = domain.NewError(domain.CodeUnprocessable,
 	"The demo has no one with this role. Go back and choose a person who is shown.")
 
 // proxied are headers by which proxies say that somebody else asks.
@@ -88,8 +89,8 @@ func useToken(v *visit) (view, error) {
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		v.console.deps.Refused(v.r.Context(), RefusalError{Way: WayToken, Why: WhyToken})
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: notLetIn[WhyToken].why.Message})
+		v.console.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: whyToken})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: notLetIn[whyToken].Message})
 	}
 	if err != nil {
 		return nil, err
@@ -103,8 +104,8 @@ func useToken(v *visit) (view, error) {
 	if roles == nil {
 		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token is of a program. The console has no page for it."})
 	}
-	person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
-	return wanted(v.form.Get("to")), signIn(v, person, WayToken, nil, p.ExpiresAt)
+	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
+	return wanted(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
 }
 
 func signOut(v *visit) (view, error) {
@@ -113,21 +114,21 @@ func signOut(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	v.forget()
+	forget(v)
 	return redirect(signInPath), nil
 }
 
 // wanted is where a visitor goes after signing in: a page of the console, nothing else.
 func wanted(to string) redirect {
 	at, err := url.Parse(to)
-	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
 		strings.Contains(to, "\\") {
-		return Path
+		return root
 	}
 	return redirect(at.RequestURI())
 }
 
-const linkPath = Path + "/link/"
+const linkPath = root + "/link/"
 
 // linkFollowView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
 type linkFollowView struct {
@@ -137,9 +138,9 @@ type linkFollowView struct {
 }
 
 // linkedPerson returns whom the link of a digest signs in.
-func linkedPerson(v *visit, digest []byte) (Person, error) {
+func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 	if v.console.deps.Provider != nil {
-		return Person{}, refuseSignIn(v, WayLink, WhyProvider, "")
+		return identity.Person{}, refuseSignIn(v, wayLink, whyProvider, "")
 	}
 	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
 }
@@ -150,7 +151,7 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, badLink(v, err)
 	}
-	judged := &visit{console: v.console, r: v.r, who: p.principal(time.Time{})}
+	judged := &visit{console: v.console, r: v.r, who: principalOf(p, time.Time{})}
 	me, err := get[readmodels.Me](judged, "/api/me", nil)
 	if err != nil {
 		return nil, err
@@ -166,12 +167,12 @@ func useLink(v *visit) (view, error) {
 	digest := Digest(v.r.PathValue("word"))
 	p, err := linkedPerson(v, digest)
 	if err == nil {
-		err = signIn(v, p, WayLink, digest, time.Time{})
+		err = signIn(v, p, wayLink, digest, time.Time{})
 	}
 	if err != nil {
 		return nil, badLink(v, err)
 	}
-	return redirect(Path), nil
+	return redirect(root), nil
 }
 
 // badLink refuses a link that is not valid.
@@ -179,7 +180,7 @@ func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	return refuseSignIn(v, WayLink, WhyLink, "")
+	return refuseSignIn(v, wayLink, whyLink, "")
 }
 
 // LinkPath is the path of a one-time link, whose word is stored by its [Digest].
@@ -188,64 +189,61 @@ func LinkPath(word string) string { return linkPath + word }
 // RefusalError is a sign-in that is refused, as an error: the message follows from why.
 type RefusalError struct {
 	Way  string
-	Why  Why
+	Why  string // one of the reasons below
 	User string // id of whom it would have signed in; "": nobody knows
 }
 
 // Error implements error.
-func (r *RefusalError) Error() string { return "sign-in refused: " + string(r.Why) }
-
-// Why says in a word why somebody is not let in.
-type Why string
+func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
 
 // Why somebody is not let in.
 const (
-	WhyLink       Why = "link"         // it was used, is too old or unknown
-	WhyToken      Why = "token"        // of the API, likewise
-	WhyEnded      Why = "ended"        // the person has no rights any more
-	WhyProvider   Why = "provider_set" // a link, and there is an identity provider
-	WhyNotBegun   Why = "not_begun"    // not in this browser, or too long ago
-	WhyDenied     Why = "denied"       // the provider says no
-	WhyCode       Why = "code"         // the provider gives nothing for the code
-	WhyClaims     Why = "claims"       // the provider's token is not for this
-	WhyUnverified Why = "email"        // the provider says of no address that it is the person's
-	WhyNobody     Why = "nobody"       // the directory holds no active user of the address
-	WhySeveral    Why = "several"      // it holds several
-	WhyLinked     Why = "linked"       // the user is linked to another person of the provider
-	WhyNarrowed   Why = "narrowed"     // the provider leaves the person no role here
+	whyLink       = "link"         // it was used, is too old or unknown
+	whyToken      = "token"        // of the API, likewise
+	WhyEnded      = "ended"        // the person has no rights any more
+	whyProvider   = "provider_set" // a link, and there is an identity provider
+	whyNotBegun   = "not_begun"    // not in this browser, or too long ago
+	whyDenied     = "denied"       // the provider says no
+	whyCode       = "code"         // the provider gives nothing for the code
+	whyClaims     = "claims"       // the provider's token is not for this
+	WhyUnverified = "email"        // the provider says of no address that it is the person's
+	WhyNobody     = "nobody"       // the directory holds no active user of the address
+	WhySeveral    = "several"      // it holds several
+	WhyLinked     = "linked"       // the user is linked to another person of the provider
+	whyNarrowed   = "narrowed"     // the provider leaves the person no role here
 )
 
 // notLetIn are the messages for refused people, with what to do.
-var notLetIn = map[Why]*refused{
-	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
+var notLetIn = map[string]*domain.Error{
+	whyLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
-	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+	whyToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
-	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),
-	WhyProvider: refusal(http.StatusForbidden, domain.CodeForbidden,
+	WhyEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
+	whyProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organisation's sign-in is used. Start on the sign-in page."),
-	WhyNotBegun: refusal(http.StatusForbidden, domain.CodeForbidden,
+	whyNotBegun: domain.NewError(domain.CodeForbidden,
 		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
-	WhyDenied: refusal(http.StatusForbidden, domain.CodeForbidden,
+	whyDenied: domain.NewError(domain.CodeForbidden,
 		"Your organisation's sign-in failed: it was cancelled there, or it refused you. Start again, or ask its administrators."),
-	WhyCode: refusal(http.StatusForbidden, domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
-	WhyClaims: refusal(http.StatusForbidden, domain.CodeForbidden,
+	whyCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
+	whyClaims: domain.NewError(domain.CodeForbidden,
 		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
-	WhyUnverified: refusal(http.StatusForbidden, domain.CodeForbidden,
+	WhyUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organisation's sign-in has not verified your e-mail address, and no one here is linked to your sign-in yet. Have your address verified there, "+
 			"and sign in again."),
-	WhyNobody: refusal(http.StatusForbidden, domain.CodeForbidden,
+	WhyNobody: domain.NewError(domain.CodeForbidden,
 		"No one with your e-mail address has access here. Ask your agency to invite you with the address that you sign in with."),
-	WhySeveral: refusal(http.StatusForbidden, domain.CodeForbidden,
+	WhySeveral: domain.NewError(domain.CodeForbidden,
 		"Your e-mail address belongs to several people here. Ask your agency to give it to one of them only."),
-	WhyLinked: refusal(http.StatusForbidden, domain.CodeForbidden,
+	WhyLinked: domain.NewError(domain.CodeForbidden,
 		"The person with your e-mail address is linked to another sign-in of your organisation. If that was yours, ask the operator to remove the link."),
-	WhyNarrowed: refusal(http.StatusForbidden, domain.CodeForbidden,
+	whyNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organisation's sign-in gives you no rights here. Ask its administrators."),
 }
 
 // refuseSignIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.
-func refuseSignIn(v *visit, way string, why Why, user string) error {
+func refuseSignIn(v *visit, way, why, user string) error {
 	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return notLetIn[why]
 }

@@ -21,7 +21,7 @@ const flowCookie = "__Host-lb_sign_in"
 // idp is an identity provider, and knows everybody of it.
 type idp struct {
 	who    identity.Identity
-	person console.Person
+	person identity.Person
 	codes  map[string]identity.Flow // that count still
 	err    error                    // of the provider
 	none   error                    // instead of a person
@@ -46,17 +46,17 @@ func (p *idp) Identity(_ context.Context, f identity.Flow, code, issuer string) 
 	return p.who, nil
 }
 
-func (p *idp) Person(context.Context, identity.Identity) (console.Person, error) {
+func (p *idp) Person(context.Context, identity.Identity) (identity.Person, error) {
 	return p.person, p.none
 }
 
-func (p *idp) Listed(console.Person) bool { return p.listed }
+func (p *idp) Listed(identity.Person) bool { return p.listed }
 
 // withProvider is a stage with an identity provider that knows alice.
 func withProvider(t *testing.T) (*stage, *idp) {
 	t.Helper()
 	s := newStage(t)
-	p := &idp{person: console.Person{UserID: alice, AccountID: agency, Role: "agency"}, codes: map[string]identity.Flow{}}
+	p := &idp{person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}, codes: map[string]identity.Flow{}}
 	s.deps.Provider, s.deps.Identities, s.deps.Demo = p, p, nil
 	return s.open(), p
 }
@@ -120,18 +120,18 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(b *browser, p *idp, back url.Values)
-		why    console.Why
+		why    string
 		user   string
 		says   string
 	}{
-		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not started in this browser"},
-		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not started in this browser"},
-		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not started"},
-		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not started in this browser"},
-		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not started in this browser"},
-		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, console.WhyDenied, "", "it was cancelled there"},
-		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "has expired"},
-		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, console.WhyClaims, "", "not for this sign-in"},
+		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, "not_begun", "", "was not started in this browser"},
+		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, "not_begun", "", "was not started in this browser"},
+		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, "not_begun", "", "was not started"},
+		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
+		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, "not_begun", "", "was not started in this browser"},
+		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was cancelled there"},
+		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, "code", "", "has expired"},
+		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
 		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your e-mail address"},
 		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
 		"two users":        {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
@@ -143,7 +143,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		}, console.WhyEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.who = identity.Identity{Narrows: true, Roles: []string{"operator"}}
-		}, console.WhyNarrowed, alice, "gives you no rights"},
+		}, "narrowed", alice, "gives you no rights"},
 		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 		}, console.WhyEnded, alice, "Your access has ended"},
@@ -157,7 +157,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		b.get(back.Path+"?"+q.Encode()).says(http.StatusForbidden, c.says)
 		require.Empty(t, b.cookie, name)
 		require.Empty(t, s.sessions.sessions, name)
-		require.Equal(t, []console.RefusalError{{Way: console.WayProvider, Why: c.why, User: c.user}}, s.refused, name)
+		require.Equal(t, []console.RefusalError{{Way: "provider", Why: c.why, User: c.user}}, s.refused, name)
 	}
 }
 
@@ -197,7 +197,7 @@ func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 	p.listed = true
 	staff, user := s.browser(), s.browser()
 	user.get(user.begins(p, "")).leadsTo("/console")
-	p.person = console.Person{UserID: adam, AccountID: agency, Role: "auditor"}
+	p.person = identity.Person{UserID: adam, AccountID: agency, Role: "auditor"}
 	staff.get(staff.begins(p, "")).leadsTo("/console")
 	staff.get("/console/sessions").says(http.StatusOK)
 	p.listed = false
@@ -216,7 +216,7 @@ func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 func TestLinksAreOffWithAProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := withProvider(t)
-	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	b.get("/console/link/WORD").says(http.StatusForbidden, "Sign-in links are disabled")
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Sign-in links are disabled")
@@ -244,13 +244,13 @@ func TestRefusalsAreHeardOf(t *testing.T) {
 	b := s.browser()
 	b.get("/console/link/NONE").says(http.StatusNotFound)
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)
-	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
 	require.Equal(t, []console.RefusalError{
-		{Way: console.WayLink, Why: console.WhyLink},
-		{Way: console.WayToken, Why: console.WhyToken},
-		{Way: console.WayLink, Why: console.WhyEnded, User: alice},
+		{Way: "link", Why: "link"},
+		{Way: "token", Why: "token"},
+		{Way: "link", Why: console.WhyEnded, User: alice},
 	}, s.refused)
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
 	s.now = s.now.Add(time.Hour)

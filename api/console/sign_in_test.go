@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 func TestABrowserAtTheRootIsLedToTheConsole(t *testing.T) {
@@ -176,7 +177,7 @@ func TestASlowFormIsCut(t *testing.T) {
 func TestALinkSignsInOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	for range 3 {
 		b.get("/console/link/WORD").says(http.StatusOK, "Name of "+alice, "works once")

@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -51,7 +52,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
 		t: t, looks: &looks{}, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
-		sessions: &memory{sessions: map[string]console.Session{}, links: map[string]console.Person{}},
+		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
 		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}}
@@ -62,10 +63,10 @@ func newStage(t *testing.T) *stage {
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
 	s.deps = console.Deps{
-		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks, Tokens: api.AuthenticatorFunc(s.judge),
+		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
-		Demo: []console.Person{
+		Demo: []identity.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
 			{UserID: adam, AccountID: agency, Role: "auditor"},
 			{UserID: "ops", Role: "operator"},
@@ -252,15 +253,15 @@ func (p page) says(status int, words ...string) {
 // memory keeps sessions as the database does.
 type memory struct {
 	mu       sync.Mutex
-	sessions map[string]console.Session // by digest
-	links    map[string]console.Person  // by digest
+	sessions map[string]identity.Session // by digest
+	links    map[string]identity.Person  // by digest
 	away     error
 	bounded  bool // the last look at a session had an end
 }
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")
 
-func (m *memory) Begin(_ context.Context, s console.Session, digest, link []byte) error {
+func (m *memory) Begin(_ context.Context, s identity.Session, digest, link []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.links[string(link)]; link != nil && !ok {
@@ -271,21 +272,21 @@ func (m *memory) Begin(_ context.Context, s console.Session, digest, link []byte
 	return nil
 }
 
-func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (console.Session, error) {
+func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, m.bounded = ctx.Deadline()
 	s, ok := m.sessions[string(digest)]
 	if m.away != nil {
-		return console.Session{}, m.away
+		return identity.Session{}, m.away
 	}
 	if !ok || !now.Before(s.ExpiresAt) {
-		return console.Session{}, errNone
+		return identity.Session{}, errNone
 	}
 	return s, nil
 }
 
-func (m *memory) Of(_ context.Context, user string, now time.Time) (list []console.Session, err error) {
+func (m *memory) Of(_ context.Context, user string, now time.Time) (list []identity.Session, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.sessions {
@@ -293,7 +294,7 @@ func (m *memory) Of(_ context.Context, user string, now time.Time) (list []conso
 			list = append(list, s)
 		}
 	}
-	slices.SortFunc(list, func(a, b console.Session) int { return b.BegunAt.Compare(a.BegunAt) })
+	slices.SortFunc(list, func(a, b identity.Session) int { return b.BegunAt.Compare(a.BegunAt) })
 	return list, nil
 }
 
@@ -308,7 +309,7 @@ func (m *memory) End(_ context.Context, user, id string) error {
 	return nil
 }
 
-func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (console.Person, error) {
+func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (identity.Person, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, ok := m.links[string(digest)]

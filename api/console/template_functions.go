@@ -14,12 +14,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // words are the functions by which templates write numbers and times.
 var words = template.FuncMap{
+	"asset":      func(name string) string { return assetPaths[name] },
+	"join":       func(list []string) string { return strings.Join(list, ", ") },
+	"rfc3339":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+	"day":        func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"instant":    instant,
 	"number":     func(n any) string { return chart.Number(whole(n)) },
 	"signed":     func(n *int64) string { return known(n, chart.Signed) },
 	"figure":     func(n *int64) string { return known(n, chart.Number) },
@@ -29,7 +35,7 @@ var words = template.FuncMap{
 	"capital":    capital,
 	"plain":      plain,
 	"missing":    whyMissing,
-	"reason":     reasonWords,
+	"reason":     operator.ReasonWords,
 	"counted":    func(n any, one, many string) string { return counted(whole(n), one, many) },
 	"scopes":     func(ids []string) string { return strings.Join(scopeNames(ids), ", ") },
 	"network":    network,
@@ -176,15 +182,6 @@ func capital(text string) string {
 
 // plain writes a name of the program's own as people do: catching_up, rebuild.requested.
 func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
-
-// reasonWords writes an operator's reason, which is CODE or CODE:TICKET.
-func reasonWords(reason string) string {
-	code, ticket, _ := strings.Cut(reason, ":")
-	if ticket == "" {
-		return plain(code)
-	}
-	return plain(code) + ", " + ticket
-}
 
 // counted writes a number of things.
 func counted[N int | int64](n N, one, many string) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,53 +34,9 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 			return nil
 		}
 		return printList(s.Out, c.JSON, actions, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY", func(a operator.Action) string {
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action, plain(targetInWords(a.Target)),
-				reasonInWords(a), outcomeInWords(a), plain(cmp.Or(a.Why, string(a.Code))))
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action,
+				plain(a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })), plain(a.Because()),
+				strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", "), plain(cmp.Or(a.Why, string(a.Code))))
 		})
 	})
-}
-
-func reasonInWords(a operator.Action) string {
-	if a.Role == "agency" {
-		return "by the agency itself"
-	}
-	return plain(strings.TrimSuffix(strings.ReplaceAll(string(a.Reason.Code), "_", " ")+", "+a.Reason.Ticket, ", "))
-}
-
-func targetInWords(t domain.OperatorTarget) string {
-	var words []string
-	say := func(given bool, format string, args ...any) {
-		if given {
-			words = append(words, fmt.Sprintf(format, args...))
-		}
-	}
-	say(t.Projection != "" && t.Generation == 0, "%s", t.Projection)
-	say(t.Projection != "" && t.Generation != 0, "%s.g%d", t.Projection, t.Generation)
-	say(t.Platform != 0, "%s", t.Platform)
-	if p := t.Position; p != nil {
-		say(true, "%s-%d-%d", p.Topic, p.Partition, p.Offset)
-	}
-	say(t.Count > 1, "%d events", t.Count)
-	say(t.Connection != 0, "connection %d", t.Connection)
-	say(t.User != "", "user %s", t.User)
-	say(t.Member != 0, "member %d", t.Member)
-	if t.Until != nil {
-		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
-	}
-	return strings.Join(words, ", ")
-}
-
-// outcomeInWords says what came of an action; of a rebuild also how far it is now.
-func outcomeInWords(a operator.Action) string {
-	words := string(a.Outcome)
-	if a.RebuildState != "" {
-		words += ", rebuild " + strings.ReplaceAll(string(a.RebuildState), "_", " ")
-	}
-	if a.Count+a.Left > 0 {
-		words += fmt.Sprintf(", %d events", a.Count)
-	}
-	if a.Left > 0 {
-		words += fmt.Sprintf(", %d in vain", a.Left)
-	}
-	return words
 }

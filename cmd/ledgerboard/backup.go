@@ -50,12 +50,8 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(report)
-	}
-	fmt.Fprintf(s.Out, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n", c.To, report.Records, report.Segments, report.Bytes)
-	fmt.Fprintln(s.Out, "Back up schema kept of the database and the keys too: docs/restore.md.")
-	return nil
+	return say(s.Out, c.JSON, report, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n"+
+		"Back up schema kept of the database and the keys too: docs/restore.md.\n", c.To, report.Records, report.Segments, report.Bytes)
 }
 
 type checkReport struct {

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -84,9 +84,8 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} { // the console has no page for a main application
-		p.continueAs = append(p.continueAs, console.Person(person))
-	}
+	// The console has no page for a main application.
+	p.continueAs = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
 		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
 			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to start over", err, launch.LogFile)
@@ -152,7 +151,7 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 		return err
 	}
 	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
+	for _, person := range []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
 		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
 			return err
@@ -168,7 +167,7 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 }
 
 // connectLink is the address of a link by which pages at the simulated platforms are connected for the first client.
-func connectLink(ctx context.Context, p *process, ids demo.IDs, by demo.Person) (string, error) {
+func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
 	made, err := p.Connect.MakeLink(ctx, connect.LinkRequest{
 		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},
 		Platforms:        domain.Platforms(), Days: connect.MaxLinkDays,

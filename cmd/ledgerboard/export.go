@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,12 +48,8 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return interrupted(ctx, explainProof(err), notWritten)
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(exported)
-	}
-	fmt.Fprintf(s.Out, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
+	return say(s.Out, c.JSON, exported, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
 		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
-	return nil
 }
 
 // fetch takes the bundle that the service makes for the holder of the token. Where a key is known, it is checked.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -74,13 +73,9 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(made)
-	}
-	fmt.Fprintf(s.Out, "Agency %s (%s) and its first person %s (%s) are made.\n", c.Agency, made.Agency, c.Name, made.User)
-	fmt.Fprintf(s.Out, "With this token, until %s, add clients (POST /api/accounts) and invite people (POST /api/users):\n%s\n",
-		made.ExpiresAt.Format(time.RFC3339), made.Token)
-	return nil
+	return say(s.Out, c.JSON, made, "Agency %s (%s) and its first person %s (%s) are made.\n"+
+		"With this token, until %s, add clients (POST /api/accounts) and invite people (POST /api/users):\n%s\n",
+		c.Agency, made.Agency, c.Name, made.User, made.ExpiresAt.Format(time.RFC3339), made.Token)
 }
 
 // makeAgency appends both, unless there is an agency of that name: then init was run already. The agency comes last, so that there is

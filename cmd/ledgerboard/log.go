@@ -17,10 +17,6 @@ type logCommand struct {
 	JSON bool `name:"json" help:"Print a JSON object, with all settings."`
 }
 
-type logReport struct {
-	Topics []operator.Topic `json:"topics"`
-}
-
 func (c logCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		topics, err := desk.Topics(ctx)
@@ -28,7 +24,7 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(logReport{topics})
+			return json.NewEncoder(s.Out).Encode(map[string]any{"topics": topics})
 		}
 		return printTopics(s, topics)
 	})
@@ -53,6 +49,15 @@ func printTopics(s streams, topics []operator.Topic) error {
 			t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], state)
 	})
 	fmt.Fprint(s.Out, problems)
+	return err
+}
+
+// say prints a value as JSON, or what there is to say of it in words.
+func say(out io.Writer, asJSON bool, value any, format string, args ...any) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(value)
+	}
+	_, err := fmt.Fprintf(out, format, args...)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Commands that look at a log never make one: a new, empty log would verify.
@@ -58,7 +59,7 @@ func TestLogShowsTopics(t *testing.T) {
 	command := logCommand{storage: a.storage(), logging: quiet}
 	require.Regexp(t, `(?m)^dashboards +12 +3 +`, mustRun(t, command))
 	command.JSON = true
-	var report logReport
+	var report struct{ Topics []operator.Topic }
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, command)), &report))
 	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
 }

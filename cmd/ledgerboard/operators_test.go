@@ -153,12 +153,13 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 // One wrong name refuses all, before anything is paused, and the answer lists what there is.
 func TestPausableKnowsAllNamesFirst(t *testing.T) {
 	t.Parallel()
-	all, connections, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
+	all, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
 	require.NoError(t, err)
-	require.Equal(t, []pausable{{domain.PausePlatform, "linkedin"}, {domain.PauseProjection, "post_insights"}, {domain.PauseConnection, "31"}}, all)
-	require.Equal(t, []int64{31}, connections)
+	require.Equal(t, []domain.Pause{
+		{Kind: domain.PausePlatform, Name: "linkedin"}, {Kind: domain.PauseProjection, Name: "post_insights"}, {Kind: domain.PauseConnection, Name: "31"},
+	}, all)
 	for _, wrong := range []string{"post_insight", "-1", "0"} {
-		_, _, err = allPausable([]string{"linkedin", wrong})
+		_, err = allPausable([]string{"linkedin", wrong})
 		require.ErrorAs(t, err, new(usageError))
 		for _, part := range []string{`"` + wrong + `"`, "dashboards", "tiktok", "Nothing was changed"} {
 			require.ErrorContains(t, err, part)
@@ -267,6 +268,6 @@ func TestReasonsOfActionsInWords(t *testing.T) {
 		"data repair":             {Role: "operator", Reason: domain.Reason{Code: domain.ReasonDataRepair}},
 		"by the agency itself":    {Role: "agency", Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	} {
-		require.Equal(t, want, reasonInWords(a))
+		require.Equal(t, want, a.Because())
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 type pauseCommand struct {
@@ -33,7 +32,7 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		pauses, err := desk.Pauses(ctx)
 		for _, p := range pauses {
-			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p))
+			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
 		}
 		if err == nil && len(pauses) == 0 {
 			fmt.Fprintln(s.Out, "nothing is paused")
@@ -42,8 +41,8 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-func pauseInWords(p domain.Pause) string {
-	return fmt.Sprintf("paused since %s, by %s, %s", p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
+func pauseInWords(since time.Time, by, reason string) string {
+	return fmt.Sprintf("paused since %s, by %s, %s", since.UTC().Format(time.RFC3339), plain(by), plain(reason))
 }
 
 type resumeCommand struct {
@@ -64,27 +63,25 @@ type pausing struct {
 	paused bool // that it shall be
 }
 
-type pausable struct {
-	kind domain.PauseKind
-	name string
-}
-
-func (p pausable) String() string {
-	if p.kind == domain.PauseConnection {
-		return "connection " + p.name
+// nameOf names what a pause is of.
+func nameOf(p domain.Pause) string {
+	if p.Kind == domain.PauseConnection {
+		return "connection " + p.Name
 	}
-	return p.name
+	return p.Name
 }
 
 // each pauses or resumes; it knows all names before it asks, leaves those alone that are so already, and says what is so of each.
 func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
-	all, connections, err := allPausable(names)
+	all, err := allPausable(names)
 	if err != nil {
 		return err
 	}
 	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
-		if err := desk.KnowConnections(ctx, connections); err != nil {
-			return refused(err)
+		for _, of := range all {
+			if _, err := desk.Pausable(ctx, of.Kind, of.Name); err != nil {
+				return refused(err)
+			}
 		}
 		left, err := p.left(ctx, s, desk, all)
 		if err == nil && len(left) < len(all) {
@@ -95,7 +92,7 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 		}
 		var words []string
 		for _, of := range left {
-			words = append(words, of.String())
+			words = append(words, nameOf(of))
 		}
 		reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
 		if err != nil {
@@ -106,12 +103,12 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 			do = desk.Pause
 		}
 		for _, of := range left {
-			if err := do(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+			if err := do(ctx, operatorCaller(), of.Kind, of.Name, reason); err != nil {
 				return refused(err)
 			}
 			if !p.paused {
-				fmt.Fprintf(s.Out, "%s goes on\n", of)
-			} else if _, err := p.left(ctx, s, desk, []pausable{of}); err != nil {
+				fmt.Fprintf(s.Out, "%s goes on\n", nameOf(of))
+			} else if _, err := p.left(ctx, s, desk, []domain.Pause{of}); err != nil {
 				return err
 			}
 		}
@@ -120,49 +117,46 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 }
 
 // left are those that are not so yet; of the others it says what is so.
-func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []pausable) (left []pausable, err error) {
+func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []domain.Pause) (left []domain.Pause, err error) {
 	pauses, err := desk.Pauses(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, of := range all {
-		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Kind == of.kind && there.Name == of.name })
+		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Kind == of.Kind && there.Name == of.Name })
 		switch {
 		case (i >= 0) != p.paused:
 			left = append(left, of)
 		case p.paused:
-			fmt.Fprintf(s.Out, "%s: %s\n", of, pauseInWords(pauses[i]))
+			fmt.Fprintf(s.Out, "%s: %s\n", nameOf(of), pauseInWords(pauses[i].Since, pauses[i].Actor, pauses[i].Reason.String()))
 		default:
-			fmt.Fprintf(s.Out, "%s was not paused\n", of)
+			fmt.Fprintf(s.Out, "%s was not paused\n", nameOf(of))
 		}
 	}
 	return left, nil
 }
 
 // allPausable finds out what each name is, and refuses all when one is nothing. Numbers are connections.
-func allPausable(names []string) (all []pausable, connections []int64, err error) {
-	known := map[string]domain.PauseKind{}
-	var models, platforms []string
-	for _, p := range projectors.All(0) {
-		known[p.Name()] = domain.PauseProjection
-		models = append(models, p.Name())
-	}
+func allPausable(names []string) (all []domain.Pause, err error) {
+	var platforms []string
 	for _, p := range domain.Platforms() {
-		known[p.String()] = domain.PausePlatform
 		platforms = append(platforms, p.String())
 	}
+	models := allReadModels()
 	for _, name := range names {
 		name = strings.ToLower(name) // people write LinkedIn
 		id, err := strconv.ParseInt(name, 10, 64)
 		switch {
 		case err == nil && id > 0:
-			all, connections = append(all, pausable{domain.PauseConnection, strconv.FormatInt(id, 10)}), append(connections, id)
-		case known[name] != "":
-			all = append(all, pausable{known[name], name})
+			all = append(all, domain.Pause{Kind: domain.PauseConnection, Name: strconv.FormatInt(id, 10)})
+		case slices.Contains(models, name):
+			all = append(all, domain.Pause{Kind: domain.PauseProjection, Name: name})
+		case slices.Contains(platforms, name):
+			all = append(all, domain.Pause{Kind: domain.PausePlatform, Name: name})
 		default:
-			return nil, nil, usageError{fmt.Errorf("%q is no read model, platform or connection: read models are %s; platforms are %s; "+
+			return nil, usageError{fmt.Errorf("%q is no read model, platform or connection: read models are %s; platforms are %s; "+
 				"'ledgerboard connections' lists the ids of connections. Nothing was changed", name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
 		}
 	}
-	return all, connections, nil
+	return all, nil
 }

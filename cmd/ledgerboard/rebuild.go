@@ -167,11 +167,16 @@ func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reas
 	return r.follow(ctx, rebuild)
 }
 
-func readModels(names []string, all bool) ([]string, error) {
-	var known []string
+// allReadModels are the names of all, as this program makes them.
+func allReadModels() (names []string) {
 	for _, p := range projectors.All(0) {
-		known = append(known, p.Name())
+		names = append(names, p.Name())
 	}
+	return names
+}
+
+func readModels(names []string, all bool) ([]string, error) {
+	known := allReadModels()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, usageError{fmt.Errorf("there is no read model %q: use %s, or --all", name, strings.Join(known, ", "))}

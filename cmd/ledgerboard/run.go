@@ -12,9 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -27,7 +27,7 @@ type process struct {
 	registry *prometheus.Registry
 	stop     *stop
 	// continueAs are the demo's people, as whom a browser on this machine may go on; nil: nobody is offered.
-	continueAs []console.Person
+	continueAs []identity.Person
 }
 
 func newMetricsRegistry() *prometheus.Registry {

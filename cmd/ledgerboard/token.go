@@ -37,11 +37,7 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)})
-	}
-	fmt.Fprintln(s.Out, token)
-	return nil
+	return say(s.Out, c.JSON, map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}, "%s\n", token)
 }
 
 // program is a name that the list of withdrawn subjects can hold, and none of the service's own.

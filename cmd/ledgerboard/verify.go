@@ -238,13 +238,10 @@ func otherLog(err error) bool {
 }
 
 func (c verifyCommand) printTables(s streams, r projections.Report) error {
-	if !c.JSON {
-		printTables(s.Out, r)
-		return nil
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(r)
 	}
-	if err := json.NewEncoder(s.Out).Encode(r); err != nil {
-		return fmt.Errorf("print report: %w", err)
-	}
+	printTables(s.Out, r)
 	return nil
 }
 

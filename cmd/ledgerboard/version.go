@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -21,11 +20,7 @@ type versionCommand struct {
 }
 
 func (c versionCommand) Run(s streams) error {
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(thisBuild())
-	}
-	fmt.Fprintln(s.Out, thisBuild())
-	return nil
+	return say(s.Out, c.JSON, thisBuild(), "%s\n", thisBuild())
 }
 
 // buildInfo is what a program is made of. Two programs with the same projections read each other's tables.

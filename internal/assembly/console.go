@@ -16,7 +16,7 @@ import (
 // SignIns say how people sign in to the console, beside one-time links and tokens.
 type SignIns struct {
 	PublicURL string             // where browsers find the service; "": it is not known, and agencies make no links
-	Demo      []console.Person   // as whom one may go on without more
+	Demo      []identity.Person  // as whom one may go on without more
 	Provider  *identity.Provider // nil: there is no identity provider
 	Staff     identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
 }
@@ -25,7 +25,7 @@ type SignIns struct {
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
 	deps := console.Deps{
 		API: served, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
-		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+		Looks: (&commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger}).RecordRead,
 	}
 	if deps.Application == nil {
 		if err := s.signIns(&deps, c); err != nil {
@@ -43,7 +43,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 		return err
 	}
 	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused
-	deps.Sessions = signin.Sessions{Kept: vault.NewSessions(s.KeptPool), Log: s.Log, People: known}
+	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: known}
 	if in.Provider != nil {
 		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: kept, People: known, Staff: in.Staff}
 	}

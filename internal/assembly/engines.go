@@ -3,9 +3,11 @@ package assembly
 import (
 	"context"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -111,5 +113,6 @@ func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
 	log, logger := p.log.value, p.settings.Logger // the engines have opened it
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = logger
-	return desk.New(desk.Config{Looks: looks, Log: log, Engines: engines, Changes: changes, Logger: logger}), nil
+	records := &commands.Audit{Log: log, Now: time.Now, Logger: logger}
+	return &desk.Desk{Looks: looks, Log: log, Engines: engines, Changes: changes, Records: records}, nil
 }

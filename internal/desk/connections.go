@@ -22,16 +22,6 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// KnowConnections refuses ids of which one is no connection's, and says which.
-func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
-	for _, id := range ids {
-		if _, err := d.connection(ctx, strconv.FormatInt(id, 10)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // connection is what an action on one names. A pause is found by the id as PostgreSQL writes it; it
 // can outlive its connection.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {

@@ -3,8 +3,6 @@ package desk
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -12,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Desk is where operators look and act, over HTTP and on the command line alike: it implements [api.OperatorDesk]. What
@@ -20,33 +19,16 @@ import (
 type Desk struct {
 	*Looks
 
-	log     *eventlog.Log
-	engines []*projections.Engine
-	changes commands.DashboardsConfig // of dashboards, but for the read side
-	records *commands.Audit
-}
-
-// Config is what acts stand on, beside [Looks].
-type Config struct {
-	Looks   *Looks
 	Log     *eventlog.Log // whatever is wrong with its topics
 	Engines []*projections.Engine
 	Changes commands.DashboardsConfig // commands of dashboards, but for the read side: a skip is one
-	Logger  *slog.Logger
-}
-
-// New opens nothing.
-func New(c Config) *Desk {
-	return &Desk{
-		Looks: c.Looks, log: c.Log, engines: c.Engines, changes: c.Changes,
-		records: &commands.Audit{Log: c.Log, Now: time.Now, Logger: c.Logger},
-	}
+	Records *commands.Audit
 }
 
 // projection finds the engine of a projection by its name.
 func (d *Desk) projection(name string) (*projections.Engine, error) {
 	var names []string
-	for _, e := range d.engines {
+	for _, e := range d.Engines {
 		if e.Name() == name {
 			return e, nil
 		}
@@ -60,7 +42,7 @@ func (d *Desk) act(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
-	return d.records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
+	return d.Records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
 			// A process that answers people need not own tables: see package migrations.
@@ -82,7 +64,7 @@ func simply(do func(context.Context) error) func(context.Context) (commands.Effe
 // Projections tells how each projection stands.
 func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection
-	for _, e := range d.engines {
+	for _, e := range d.Engines {
 		status, err := e.Status(ctx)
 		if err != nil {
 			return nil, err
@@ -94,5 +76,29 @@ func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
 
 // Topics describes the log.
 func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
-	return d.log.Describe(ctx)
+	return d.Log.Describe(ctx)
+}
+
+// Actions lists what operators did, the newest first, and what came of it.
+func (d *Desk) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
+	tables, err := d.tables(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	actions, next, err = readmodels.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	if err != nil {
+		return nil, "", err
+	}
+	rebuilds, err := d.rebuilds.List(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	states := map[string]operator.RebuildState{}
+	for _, r := range rebuilds {
+		states[r.ID] = r.State
+	}
+	for i := range actions {
+		actions[i].RebuildState = states[actions[i].Rebuild]
+	}
+	return actions, next, nil
 }

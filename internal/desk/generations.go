@@ -53,7 +53,7 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 
 // sound refuses what would put into new tables too what is wrong with the log.
 func (d *Desk) sound(ctx context.Context) error {
-	err := d.log.Check(ctx)
+	err := d.Log.Check(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
 		return domain.NewError(domain.CodeConflict, "Nothing is rebuilt, compared or switched while this is so: %v", err)

@@ -60,7 +60,7 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 		return all, domain.NewError(domain.CodeNotFound, "No such event is parked. 'ledgerboard parked' lists what is.")
 	}
 	var failed []error
-	for _, e := range d.engines {
+	for _, e := range d.Engines {
 		of := found[e.Name()]
 		if len(of) == 0 {
 			continue
@@ -179,7 +179,7 @@ func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := d.changes
+	config := d.Changes
 	config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
 	return commands.NewDashboards(config)
 }

@@ -42,7 +42,7 @@ func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseK
 
 // changeable is what is to be paused or resumed. It refuses what is so already.
 func (d *Desk) changeable(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
-	if on, err = d.pausable(ctx, kind, name); err != nil {
+	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
 	is, err := d.pauses.Paused(ctx, kind, name)
@@ -52,7 +52,8 @@ func (d *Desk) changeable(ctx context.Context, kind domain.PauseKind, name strin
 	return on, err
 }
 
-func (d *Desk) pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
+// Pausable is what an action on something that can be paused names. Error: not_found, with what there is.
+func (d *Desk) Pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
 	switch kind {
 	case domain.PauseProjection:
 		_, err = d.projection(name)

@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -66,32 +67,31 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 		"given a token instead ('ledgerboard token'): they sign in with it.")
 
 // Candidate is the user whom a link would sign in, as the directory holds it now. Error: unprocessable where it would sign nobody in.
-func (d *Desk) Candidate(ctx context.Context, user string) (signin.Link, error) {
+func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
-		return signin.Link{}, err
+		return identity.Person{}, err
 	}
 	p, active, err := signin.ActiveUser(ctx, readmodels.People{Pool: tables}.Standing, user)
 	if err == nil && !active {
 		err = errNobodyToSignIn
 	}
-	return signin.Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}, err
+	return p, err
 }
 
 // MakeSignInLink makes a candidate's link, which works for a time ([api.SignInLinkDuration]), and records
-// who made it for whom.
+// who made it for whom. It returns the path of its address, and until when it works.
 func (d *Desk) MakeSignInLink(
-	ctx context.Context, c commands.Caller, link signin.Link, validFor time.Duration, reason domain.Reason,
-) (signin.Link, error) {
+	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
+) (path string, until time.Time, err error) {
 	word, now := rand.Text(), time.Now()
-	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(validFor)
-	on := domain.OperatorTarget{User: link.UserID}
-	err := d.act(ctx, c, domain.ActionSignInLinkMade, on, reason, simply(func(ctx context.Context) error {
-		return vault.NewSessions(d.kept).MakeLink(ctx, vault.SignInLink{
-			UserID: link.UserID, AccountID: link.AccountID, Role: link.Role, MadeBy: c.UserID, MadeAt: now, ExpiresAt: link.ExpiresAt,
-		}, console.Digest(word))
+	until = now.Add(validFor)
+	on := domain.OperatorTarget{User: candidate.UserID}
+	err = d.act(ctx, c, domain.ActionSignInLinkMade, on, reason, simply(func(ctx context.Context) error {
+		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
+		return vault.NewSessions(d.kept).MakeLink(ctx, link, console.Digest(word))
 	}))
-	return link, err
+	return console.LinkPath(word), until, err
 }
 
 // SignInLinkedTo returns the issuer of the identity provider that knows a user. Error: not_found, nobody is linked to it.

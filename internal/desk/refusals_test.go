@@ -22,7 +22,7 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at)
 		values ($1, 'contents', 2, 'done', 'ops', 'test', now())`, id)
 	require.NoError(t, err)
-	d := desk.New(desk.Config{Looks: desk.NewLooks(db.Pool, nil, nil)})
+	d := desk.Desk{Looks: desk.NewLooks(db.Pool, nil, nil)}
 	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, "The rebuild of contents has ended already: it is done. Nothing was canceled.")

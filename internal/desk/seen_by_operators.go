@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Looks are what operators see of the database alone: they work while the brokers are away, and whatever is wrong with
@@ -74,28 +73,4 @@ func projectionNames() (names []string) {
 
 func noProjection(name string, names []string) error {
 	return domain.NewError(domain.CodeNotFound, "There is no projection %q. There are %s.", name, strings.Join(names, ", "))
-}
-
-// Actions lists what operators did, the newest first, and what came of it.
-func (d *Desk) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
-	tables, err := d.tables(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	actions, next, err = readmodels.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
-	if err != nil {
-		return nil, "", err
-	}
-	rebuilds, err := d.rebuilds.List(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	states := map[string]operator.RebuildState{}
-	for _, r := range rebuilds {
-		states[r.ID] = r.State
-	}
-	for i := range actions {
-		actions[i].RebuildState = states[actions[i].Rebuild]
-	}
-	return actions, next, nil
 }

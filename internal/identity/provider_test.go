@@ -172,16 +172,16 @@ func TestStaffIsFound(t *testing.T) {
 		"operator:Ops@Example.com", "auditor:AAAAAAAAAAAAAAAAAAAAAAAA:auth0|77", " operator:auth0|77", "operator:a:b",
 	})
 	require.NoError(t, err)
-	find := func(i identity.Identity) identity.Member {
+	find := func(i identity.Identity) identity.Person {
 		m, listed := staff.Find(i)
 		require.Equal(t, listed, m.UserID != "")
 		return m
 	}
 	ops := find(identity.Identity{Subject: "1", Email: "ops@example.com"})
-	require.Equal(t, identity.Member{UserID: ops.UserID, Role: "operator"}, ops)
+	require.Equal(t, identity.Person{UserID: ops.UserID, Role: "operator"}, ops)
 	require.Regexp(t, "^[0-9a-f]{24}$", ops.UserID)
 	both := find(identity.Identity{Subject: "auth0|77"})
-	require.Equal(t, identity.Member{UserID: both.UserID, AccountID: agency, Role: "auditor,operator"}, both)
+	require.Equal(t, identity.Person{UserID: both.UserID, AccountID: agency, Role: "auditor,operator"}, both)
 	require.NotEmpty(t, find(identity.Identity{Subject: "a:b"}))
 	for what, i := range map[string]identity.Identity{
 		"an unverified address":                 {Subject: "1"},
@@ -194,9 +194,9 @@ func TestStaffIsFound(t *testing.T) {
 	}
 
 	require.True(t, staff.Has(both))
-	require.True(t, staff.Has(identity.Member{UserID: both.UserID, AccountID: agency, Role: "auditor"}), "narrowed")
-	require.False(t, staff.Has(identity.Member{UserID: ops.UserID, AccountID: agency, Role: "auditor"}))
-	require.False(t, staff.Has(identity.Member{UserID: both.UserID, AccountID: "bbbbbbbbbbbbbbbbbbbbbbbb", Role: "auditor"}), "of another agency now")
+	require.True(t, staff.Has(identity.Person{UserID: both.UserID, AccountID: agency, Role: "auditor"}), "narrowed")
+	require.False(t, staff.Has(identity.Person{UserID: ops.UserID, AccountID: agency, Role: "auditor"}))
+	require.False(t, staff.Has(identity.Person{UserID: both.UserID, AccountID: "bbbbbbbbbbbbbbbbbbbbbbbb", Role: "auditor"}), "of another agency now")
 	require.False(t, identity.Staff{}.Has(ops))
 	require.True(t, identity.Staff{}.Empty())
 }

@@ -17,20 +17,13 @@ const (
 	roleOperator = "operator"
 )
 
-// Member is somebody of the list, as a session has it.
-type Member struct {
-	UserID    string // computed from the entry: 24 hex digits
-	AccountID string // the agency that an auditor looks at; "" for an operator
-	Role      string // or both, with a comma between them
-}
-
 // Staff is the list of auditors and operators by subject, or by e-mail address: they need be nobody of the directory. The zero value lists nobody.
-type Staff struct{ members map[string]Member }
+type Staff struct{ members map[string]Person }
 
 // ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an e-mail address, or a subject of the provider; what has an @ is an
 // address. Its error names every entry that is wrong.
 func ParseStaff(entries []string) (Staff, error) {
-	staff := Staff{members: map[string]Member{}}
+	staff := Staff{members: map[string]Person{}}
 	var errs []error
 	for _, entry := range entries {
 		if err := staff.add(strings.TrimSpace(entry)); err != nil {
@@ -60,11 +53,12 @@ func (s Staff) add(entry string) error {
 	switch {
 	case !listed:
 		sum := sha256.Sum256([]byte("ledgerboard staff\x00" + who))
-		s.members[who] = Member{UserID: hex.EncodeToString(sum[:domain.HexIDLength/2]), AccountID: agency, Role: role}
+		// The user id is computed from the entry; an auditor's account is the agency that it looks at.
+		s.members[who] = Person{UserID: hex.EncodeToString(sum[:domain.HexIDLength/2]), AccountID: agency, Role: role}
 	case slices.Contains(strings.Split(before.Role, ","), role):
 		return fmt.Errorf("%q: %s is listed as %s before; list each person once for a role", entry, who, role)
 	default:
-		s.members[who] = Member{UserID: before.UserID, AccountID: before.AccountID + agency, Role: roleAuditor + "," + roleOperator}
+		s.members[who] = Person{UserID: before.UserID, AccountID: before.AccountID + agency, Role: roleAuditor + "," + roleOperator}
 	}
 	return nil
 }
@@ -73,21 +67,21 @@ func (s Staff) add(entry string) error {
 func (s Staff) Empty() bool { return len(s.members) == 0 }
 
 // Find returns whom the list has for an identity: by its subject, else by its verified address.
-func (s Staff) Find(i Identity) (Member, bool) {
+func (s Staff) Find(i Identity) (Person, bool) {
 	if !strings.Contains(i.Subject, "@") {
 		if m, listed := s.members[i.Subject]; listed {
 			return m, true
 		}
 	}
 	if !strings.Contains(i.Email, "@") {
-		return Member{}, false
+		return Person{}, false
 	}
 	m, listed := s.members[i.Email]
 	return m, listed
 }
 
 // Has tells whether somebody is listed for the same agency with at least these roles.
-func (s Staff) Has(of Member) bool {
+func (s Staff) Has(of Person) bool {
 	for _, m := range s.members {
 		if m.UserID == of.UserID {
 			return m.AccountID == of.AccountID && !slices.ContainsFunc(strings.Split(of.Role, ","), func(role string) bool {

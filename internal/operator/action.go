@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -31,3 +33,65 @@ type Action struct {
 
 // OutcomeUnknown is that of an action of which no outcome is in the log.
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
+
+// Because says in words why somebody acted.
+func (a Action) Because() string {
+	if a.Role == "agency" {
+		return "by the agency itself"
+	}
+	return ReasonWords(a.Reason.String())
+}
+
+// ReasonWords writes a reason, which is CODE or CODE:TICKET, as people do.
+func ReasonWords(reason string) string {
+	code, ticket, _ := strings.Cut(reason, ":")
+	return strings.TrimSuffix(strings.ReplaceAll(code, "_", " ")+", "+ticket, ", ")
+}
+
+// On names what it was on. It names no person: operators see no such names. The functions name platforms and connections.
+func (a Action) On(platform func(domain.Platform) string, connection func(int64) string) string {
+	var words []string
+	say := func(given bool, format string, args ...any) {
+		if given {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	t := a.Target
+	if p := t.Position; p != nil {
+		say(true, "%s-%d-%d", t.Projection, p.Partition, p.Offset)
+	} else {
+		say(t.Projection != "", "%s", t.Projection)
+	}
+	say(t.Generation != 0, "generation %d", t.Generation)
+	say(t.Count > 1, "%d events", t.Count)
+	if t.Connection != 0 {
+		say(true, "connection %s", connection(t.Connection))
+	} else if t.Platform != 0 {
+		say(true, "%s", platform(t.Platform))
+	}
+	say(t.User != "", "user %s", t.User)
+	say(t.Member != 0, "member %d", t.Member)
+	if t.Until != nil {
+		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
+	}
+	return strings.Join(words, ", ")
+}
+
+// Came says what came of it beside its outcome; of a rebuild how far that is now.
+func (a Action) Came() string {
+	var words []string
+	what := "by now the rebuild is "
+	if a.Action == domain.ActionGenerationSwitchedBack {
+		what = "by now the way back is "
+	}
+	if a.RebuildState != "" && a.Action != domain.ActionRebuildCancelled {
+		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
+	}
+	if a.Count+a.Left > 0 {
+		words = append(words, ParkedEvents(a.Count)+" done")
+	}
+	if a.Left > 0 {
+		words = append(words, fmt.Sprintf("%d left", a.Left))
+	}
+	return strings.Join(words, ", ")
+}

@@ -8,27 +8,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Agency is how an agency looks after the sign-ins of its people. It implements [api.SignIns].
 type Agency struct {
-	// Make makes a link that works for a time, records who made it for whom, and fills in Path and ExpiresAt.
-	Make      func(context.Context, commands.Caller, Link, time.Duration, domain.Reason) (Link, error)
+	// Make makes a link that works for a time, and records who made it for whom: the path of its address, and until when it works.
+	Make      func(context.Context, commands.Caller, identity.Person, time.Duration, domain.Reason) (path string, until time.Time, err error)
 	Kept      *vault.Sessions
 	People    People
 	PublicURL string // where browsers find the service; "": it is not known
 	Provider  bool   // people sign in at an identity provider
-}
-
-// Link is a link that signs a user in to the console once.
-type Link struct {
-	Path      string // of its address
-	UserID    string
-	AccountID string
-	Role      string // that the directory gives the user: agency or client
-	ExpiresAt time.Time
 }
 
 var (
@@ -64,19 +56,18 @@ func (a Agency) MakeLink(ctx context.Context, c commands.Caller, of readmodels.U
 			return made, err
 		}
 	}
-	link, err := a.Make(ctx, c, Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}, validFor,
-		domain.Reason{Code: domain.ReasonCustomerRequest})
+	path, until, err := a.Make(ctx, c, p, validFor, domain.Reason{Code: domain.ReasonCustomerRequest})
 	if err != nil {
 		return made, err
 	}
-	return api.SignInLink{UserID: link.UserID, URL: a.PublicURL + link.Path, WorksUntil: link.ExpiresAt.UTC().Truncate(time.Second)}, nil
+	return api.SignInLink{UserID: p.UserID, URL: a.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, nil
 }
 
 // firstInvitation refuses a colleague who has signed in before: by the directory, or by a session that it does not show yet.
 func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	signedIn, err := a.People.HasSignedIn(ctx, user)
 	if err == nil && !signedIn {
-		var sessions []vault.Session
+		var sessions []identity.Session
 		sessions, err = a.Kept.Of(ctx, user, time.Now())
 		signedIn = len(sessions) > 0
 	}
@@ -89,8 +80,8 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 // Sessions implements [api.SignIns]. Whoever is auditor or operator by the same id is so for somebody else.
 func (a Agency) Sessions(ctx context.Context, of readmodels.User) (list []api.SignInSession, err error) {
 	kept, err := a.Kept.Of(ctx, of.ID, time.Now())
-	for _, k := range kept {
-		if s := sessionOf(k); s.IsUser() && s.AccountID == of.AccountID {
+	for _, s := range kept {
+		if s.IsUser() && s.AccountID == of.AccountID {
 			list = append(list, api.SignInSession{ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt})
 		}
 	}

@@ -18,22 +18,22 @@ type Identities struct {
 }
 
 // Person implements [console.Identities].
-func (c Identities) Person(ctx context.Context, i identity.Identity) (console.Person, error) {
+func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.Person, error) {
 	if member, listed := c.Staff.Find(i); listed {
-		return console.Person(member), nil
+		return member, nil
 	}
 	user, err := c.Kept.UserOf(ctx, i.Issuer, i.Subject)
 	if errors.Is(err, vault.ErrNotLinked) {
 		return c.link(ctx, i)
 	}
 	if err != nil {
-		return console.Person{}, err
+		return identity.Person{}, err
 	}
 	return c.People.letIn(ctx, user)
 }
 
 // link links an identity to the one active user of its verified address.
-func (c Identities) link(ctx context.Context, i identity.Identity) (p console.Person, err error) {
+func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
 	if i.Email == "" {
 		return p, &console.RefusalError{Why: console.WhyUnverified}
 	}
@@ -52,4 +52,4 @@ func (c Identities) link(ctx context.Context, i identity.Identity) (p console.Pe
 }
 
 // Listed implements [console.Identities].
-func (c Identities) Listed(p console.Person) bool { return c.Staff.Has(identity.Member(p)) }
+func (c Identities) Listed(p identity.Person) bool { return c.Staff.Has(p) }

@@ -19,7 +19,7 @@ func CountRefusals(registry prometheus.Registerer, logger *slog.Logger) (func(co
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return func(ctx context.Context, refused console.RefusalError) {
-		counted.WithLabelValues(refused.Way, string(refused.Why)).Inc()
-		logger.WarnContext(ctx, "console: sign-in refused", "way", refused.Way, "why", string(refused.Why), "user_id", refused.User)
+		counted.WithLabelValues(refused.Way, refused.Why).Inc()
+		logger.WarnContext(ctx, "console: sign-in refused", "way", refused.Way, "why", refused.Why, "user_id", refused.User)
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -64,7 +65,7 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 	kept := vault.NewSessions(pool)
-	session := vault.Session{ID: "S2", UserID: here, AccountID: agency, Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
 	seen := readModels(0)
 	seen.Look(t.Context())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -31,7 +32,7 @@ func (p People) Standing(ctx context.Context, user, account string) (readmodels.
 // ActiveUser is an active user of an active account as the directory holds it now; false: there is none of that id.
 func ActiveUser(
 	ctx context.Context, standing func(ctx context.Context, user, account string) (readmodels.Standing, error), user string,
-) (p console.Person, active bool, err error) {
+) (p identity.Person, active bool, err error) {
 	known, err := standing(ctx, user, "")
 	if err != nil {
 		return p, false, err
@@ -44,7 +45,7 @@ func ActiveUser(
 	if of.SubAccount {
 		role = api.RoleClient
 	}
-	return console.Person{UserID: user, AccountID: of.Account, Role: string(role)}, true, nil
+	return identity.Person{UserID: user, AccountID: of.Account, Role: string(role)}, true, nil
 }
 
 // ActiveByEmail returns up to two active users of an address, from whole tables alone: in others one of two may be missing.
@@ -77,7 +78,7 @@ func (p People) oneOf(ctx context.Context, email string) (user string, err error
 }
 
 // letIn returns an active user of an active account. Error: [*console.RefusalError] for another one.
-func (p People) letIn(ctx context.Context, user string) (console.Person, error) {
+func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
 	person, active, err := ActiveUser(ctx, p.Standing, user)
 	if err == nil && !active {
 		err = &console.RefusalError{Why: console.WhyEnded, User: user}

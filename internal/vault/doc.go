@@ -16,8 +16,8 @@
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
 //     fetchers' states and budgets, which may be lost ([OpenFetching]).
 //
-// It may not import any package of this module but domain, internal/pg, internal/stream (for
-// [stream.Cursor]) and internal/quota (for [quota.Store]).
+// It may not import any package of this module but domain, internal/identity (for
+// [identity.Session]), internal/pg, internal/stream (for [stream.Cursor]) and internal/quota (for [quota.Store]).
 //
 // # Non-obvious
 //

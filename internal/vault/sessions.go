@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
@@ -22,23 +23,10 @@ var (
 // seenEvery is how exactly it is known when a session was last seen: not every request writes.
 const seenEvery = time.Minute
 
-// Session is a browser in which somebody is signed in.
-type Session struct {
-	ID        string
-	UserID    string
-	AccountID string // "" for who is of no account
-	Role      string // or several, with commas between them
-	Way       string // how the person signed in
-	BegunAt   time.Time
-	SeenAt    time.Time // to the minute
-	ExpiresAt time.Time
-}
-
 // SignInLink signs somebody in once.
 type SignInLink struct {
-	UserID    string
-	AccountID string
-	Role      string
+	identity.Person
+
 	MadeBy    string
 	MadeAt    time.Time
 	ExpiresAt time.Time
@@ -60,7 +48,7 @@ const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, e
 // Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it, and so are all others of
 // the user: who is signed in needs none. Sessions that have ended go. Record puts the sign-in on record, nil for one that has none: it is called
 // last, and if it fails nothing was stored or used up. Errors: [ErrNoSignInLink], that of record.
-func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte, record func(context.Context) error) error {
+func (s *Sessions) Begin(ctx context.Context, begun identity.Session, digest, link []byte, record func(context.Context) error) error {
 	select {
 	case s.beginning <- struct{}{}:
 		defer func() { <-s.beginning }()
@@ -93,9 +81,9 @@ func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte
 }
 
 // Find returns the session that lasts at now, and notes when it was seen. Error: [ErrNoSession].
-func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (Session, error) {
+func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
 	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Session])
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[identity.Session])
 	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
 		_, err = s.pool.Exec(ctx, `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 	}
@@ -103,8 +91,8 @@ func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (Sess
 }
 
 // Of returns the sessions of a user that last at now, the newest first.
-func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]Session, error) {
-	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[Session], `
+func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
+	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[identity.Session], `
 		select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
 		order by begun_at desc, id limit 100`, user, now)
 }

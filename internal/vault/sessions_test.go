@@ -10,20 +10,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // session is one of an hour.
-func session(id, user string, now time.Time) vault.Session {
-	return vault.Session{
-		ID: id, UserID: user, AccountID: "a", Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
+func session(id, user string, now time.Time) identity.Session {
+	return identity.Session{
+		ID: id, Person: identity.Person{UserID: user, AccountID: "a", Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
 	}
 }
 
 // signInLink is one of a quarter of an hour.
 func signInLink(user string, now time.Time) vault.SignInLink {
 	return vault.SignInLink{
-		UserID: user, AccountID: "a", Role: "agency", MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute),
+		Person: identity.Person{UserID: user, AccountID: "a", Role: "agency"}, MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute),
 	}
 }
 
@@ -31,7 +32,7 @@ func TestSessionsLastAndEnd(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	s, now := vault.NewSessions(pool), day0
-	begin := func(id, user string) vault.Session {
+	begin := func(id, user string) identity.Session {
 		begun := session(id, user, now)
 		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
 		return begun
@@ -53,7 +54,7 @@ func TestSessionsLastAndEnd(t *testing.T) {
 	one.SeenAt = one.BegunAt.Add(30 * time.Minute)
 	list, err := s.Of(t.Context(), "alice", now)
 	require.NoError(t, err)
-	require.Equal(t, []vault.Session{two, one}, list)
+	require.Equal(t, []identity.Session{two, one}, list)
 
 	require.NoError(t, s.End(t.Context(), "bob", "two"), "another's")
 	require.NoError(t, s.End(t.Context(), "alice", "one"))

@@ -16,7 +16,7 @@ import (
 
 // stillWide are the types that are yet to be narrowed. The list only shrinks.
 var stillWide = []string{
-	"api/console.visit", "commands/collect.Collector", "commands/connect.Connect", "internal/assembly.Service", "internal/desk.Desk",
+	"commands/collect.Collector", "commands/connect.Connect", "internal/assembly.Service",
 	"internal/dev/bench.bench", "internal/dev/demo.World", "internal/dev/simulator.Server", "internal/dev/simulator.request",
 	"internal/eventlog.cluster", "projections.Engine", "projections.session", "projections.work", "projections/projectors.postFold",
 }
@@ -41,7 +41,7 @@ func TestTypesAreNarrow(t *testing.T) {
 // api. The list only shrinks.
 var stillSeams = []string{
 	"api.DashboardCommands", "api.DashboardReader", "api.HistoryReader", "api.Prover",
-	"api/console.Looks", "api/console.Provider", "api/console.unfinished", "commands.ForgetSecrets", "commands/connect.Erasing",
+	"api/console.Provider", "commands.ForgetSecrets", "commands/connect.Erasing",
 	"internal/eventlog.Follower",
 }
 
