@@ -178,22 +178,25 @@ type docsGroup struct {
 }
 
 type docsOperation struct {
-	Method, Path string   `json:"-"`
-	ID           string   `json:"operationId"`
-	Summary      string   `json:"summary"`
-	Description  string   `json:"description"`
-	Tags         []string `json:"tags"`
-	Roles        []string `json:"x-roles"`
-	Parameters   []struct {
-		Name        string `json:"name"`
-		In          string `json:"in"`
-		Description string `json:"description"`
-		Required    bool   `json:"required"`
-	} `json:"parameters"`
-	Samples []struct {
+	Method, Path string          `json:"-"`
+	ID           string          `json:"operationId"`
+	Summary      string          `json:"summary"`
+	Description  string          `json:"description"`
+	Tags         []string        `json:"tags"`
+	Roles        []string        `json:"x-roles"`
+	Parameters   []docsParameter `json:"parameters"`
+	Samples      []struct {
 		Label  string `json:"label"`
 		Source string `json:"source"`
 	} `json:"x-codeSamples"`
+}
+
+type docsParameter struct {
+	Ref         string `json:"$ref"` // of one that several operations take
+	Name        string `json:"name"`
+	In          string `json:"in"`
+	Description string `json:"description"`
+	Required    bool   `json:"required"`
 }
 
 // pageRendered is the page of everything that is served.
@@ -208,7 +211,10 @@ func (d *documents) pageRendered() ([]byte, error) {
 		Groups      []docsGroup `json:"-"`
 	}
 	var paths map[string]map[string]json.RawMessage
-	if err := doc.read(map[string]any{"info": &page, "tags": &page.Groups, "paths": &paths}); err != nil {
+	var components struct {
+		Parameters map[string]docsParameter `json:"parameters"`
+	}
+	if err := doc.read(map[string]any{"info": &page, "tags": &page.Groups, "paths": &paths, "components": &components}); err != nil {
 		return nil, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
@@ -224,6 +230,11 @@ func (d *documents) pageRendered() ([]byte, error) {
 			op := docsOperation{Method: strings.ToUpper(method), Path: prefix + path}
 			if err := json.Unmarshal(raw, &op); err != nil {
 				return nil, fmt.Errorf("read %s %s of document: %w", method, path, err)
+			}
+			for i, p := range op.Parameters {
+				if name, shared := strings.CutPrefix(p.Ref, "#/components/parameters/"); shared {
+					op.Parameters[i] = components.Parameters[name]
+				}
 			}
 			for i := range page.Groups {
 				if slices.Contains(op.Tags, page.Groups[i].Name) {

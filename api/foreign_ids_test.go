@@ -86,7 +86,7 @@ func formatsOf(route api.Route) []string {
 func queryOf(doc map[string]any, route api.Route) (names []string) {
 	path, _ := doc["paths"].(map[string]any)[documented(route.Pattern)].(map[string]any)
 	op, _ := path[strings.ToLower(route.Method)].(map[string]any)
-	for _, p := range list(op["parameters"]) {
+	for _, p := range parametersOf(doc, op) {
 		if p["in"] == "query" {
 			names = append(names, p["name"].(string))
 		}

@@ -113,7 +113,7 @@ func TestValidRequestsAreRefusedForWhatNoFormSays(t *testing.T) {
 		if op.Method != http.MethodGet {
 			continue
 		}
-		described := list(doc["paths"].(map[string]any)[documented(op.Pattern)].(map[string]any)["get"].(map[string]any)["parameters"])
+		described := parametersOf(doc, doc["paths"].(map[string]any)[documented(op.Pattern)].(map[string]any)["get"].(map[string]any))
 		for seed := range 6 {
 			address, query := op.Pattern, url.Values{}
 			for i, p := range described {

@@ -23,7 +23,7 @@ type PlatformState string
 
 // The states, the gravest first: an account has the first one that fits.
 const (
-	PlatformDisconnected PlatformState = "disconnected" // it was disconnected: in the main application, or here where it was connected here
+	PlatformDisconnected PlatformState = "disconnected" // it is no longer connected and is not read; its figures stay
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
 	PlatformPaused       PlatformState = "paused"       // an operator has it left alone, or all of its platform
 	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
@@ -47,10 +47,10 @@ func PlatformStates() []PlatformState {
 type ConnectedPlatform struct {
 	PlatformRef
 
-	ID          int64               `json:"id"`               // the social account
-	Type        string              `json:"type"`             // page, business_account, profile, company_page or user
-	AccountType domain.AccountType  `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
-	AccountID   string              `json:"account_id"`       // the sub-account it belongs to
+	ID          int64               `json:"id"`                                                           // the social account
+	Type        string              `json:"type" words:"page business_account profile company_page user"` // what it is at the platform
+	AccountType domain.AccountType  `json:"a_type,omitempty"`                                             // LinkedIn: 1 profile, 2 company page
+	AccountID   string              `json:"account_id"`                                                   // the sub-account it belongs to
 	AccountName string              `json:"account_name"`
 	MemberID    int64               `json:"member_id"`    // the owner
 	OwnerName   domain.OptionalText `json:"owner_name"`   // null when the directory does not know the member any more
@@ -62,7 +62,7 @@ type ConnectedPlatform struct {
 	State        PlatformState `json:"state"`
 	// ReasonClass is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled,
 	// retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success.
-	ReasonClass domain.OptionalText `json:"reason_class"`
+	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid internal"`
 	// Reason is a sentence: what was wrong and what to do; null when nothing was.
 	Reason domain.OptionalText `json:"reason"`
 	// RetryAt is when it is tried again at the earliest; null: by its schedule.
@@ -198,7 +198,7 @@ func profileType(p domain.Platform, t domain.AccountType) string {
 // PlatformRef names a platform.
 type PlatformRef struct {
 	Platform     domain.Platform `json:"p_id"`
-	PlatformName string          `json:"platform"` // facebook, instagram, linkedin, tiktok
+	PlatformName string          `json:"platform" words:"facebook instagram linkedin tiktok"` // its name
 }
 
 // PlatformRefOf returns the number and the name of a platform.

@@ -19,7 +19,7 @@ import (
 // AuditReadEntry is one reading or export.
 type AuditReadEntry struct {
 	Time      time.Time       `json:"time"`
-	Type      string          `json:"type"` // audit.read.v1, audit.exported.v1
+	Type      string          `json:"type" words:"audit.read.v1 audit.exported.v1"` // of the record
 	Actor     Named           `json:"actor"`
 	Role      string          `json:"role"`
 	RequestID string          `json:"request_id"`

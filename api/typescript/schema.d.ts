@@ -2200,6 +2200,8 @@ export interface components {
             /** @description over the platforms asked for */
             total: components["schemas"]["FollowerSeries"];
         };
+        /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
+        AccountId: string;
         /** @description The answer to /getAccountInsights. */
         AccountInsights: {
             /** @description `as_read` are the engagement figures that only exist over a platform's own window (LinkedIn's lifetime statistics); they are in no total. */
@@ -2225,19 +2227,12 @@ export interface components {
         };
         /** @description The reach of one social account: people, rolling figures of the platform's own windows (Facebook page_total_media_view_unique, Instagram reach, LinkedIn uniqueImpressionsCount). They are shown as read, never summed and never subtracted. */
         AccountReach: {
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description `series` are, for every part of the range, the platform's figures of exactly that part. */
             series: components["schemas"]["ReachPoint"][];
             /**
@@ -2266,30 +2261,27 @@ export interface components {
         };
         /** @description The totals of some social accounts. */
         AccountTotals: {
-            /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part). */
-            engagement: components["schemas"]["Total"];
-            /** @description `followers` are people, a stock: the last reading of each account in the range. Facebook followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount, TikTok follower_count. */
-            followers: components["schemas"]["Total"];
-            /**
-             * Format: int64
-             * @description `social_accounts` is the number of social accounts in scope, read or not, plus those that have left the scope and have figures in this answer.
-             */
-            social_accounts: number;
+            engagement: components["schemas"]["Engagement"];
+            followers: components["schemas"]["Followers"];
+            social_accounts: components["schemas"]["SocialAccounts"];
         };
+        /**
+         * Format: int64
+         * @description Tells LinkedIn's two kinds of social account apart (`aType`); 0 elsewhere.
+         *
+         *     - `1`: linkedinprofile
+         *     - `2`: linkedincompanypage
+         * @enum {integer}
+         */
+        AccountType: 1 | 2;
         /** @description What an operator did, or tried to do. */
         Action: {
-            /**
-             * @description what was to be done
-             * @enum {string}
-             */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+            /** @description what was to be done */
+            action: components["schemas"]["OperatorAction"];
             /** @description id of the user; system:operator is the command line */
             actor: string;
-            /**
-             * @description refused or failed: the class of why
-             * @enum {string}
-             */
-            code?: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
+            /** @description refused or failed: the class of why */
+            code?: components["schemas"]["Code"];
             /**
              * Format: int64
              * @description parked events that were folded
@@ -2307,20 +2299,14 @@ export interface components {
              * @description parked events that were tried in vain
              */
             left?: number;
-            /**
-             * @description `outcome` is done, refused (nothing was done), failed (it ended with an error: nothing, a part or all of it may have been done) or unknown: it is under way, or its process ended before it could tell.
-             * @enum {string}
-             */
-            outcome: "done" | "refused" | "failed" | "unknown";
+            /** @description `outcome` is done, refused (nothing was done), failed (it ended with an error: nothing, a part or all of it may have been done) or unknown: it is under way, or its process ended before it could tell. */
+            outcome: components["schemas"]["OperatorOutcome"];
             /** @description why */
             reason: components["schemas"]["Reason"];
             /** @description id of the rebuild that was taken on */
             rebuild?: string;
-            /**
-             * @description `rebuild_state` is how far that rebuild is now; absent when it is not known any more.
-             * @enum {string}
-             */
-            rebuild_state?: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
+            /** @description `rebuild_state` is how far that rebuild is now; absent when it is not known any more. */
+            rebuild_state?: components["schemas"]["RebuildState"];
             /** @description of the request; empty on the command line */
             request_id: string;
             /** @description under which it was allowed */
@@ -2378,26 +2364,14 @@ export interface components {
              * @description `frequency` is from 0 to 100: posts a week in per cent of 3, at most 100.
              */
             frequency: number | null;
-            /**
-             * Format: int64
-             * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are.
-             */
-            posts: number | null;
+            posts: components["schemas"]["Posts"];
             /**
              * Format: double
              * @description `posts_per_week` is the mean of the measured accounts.
              */
             posts_per_week: number | null;
-            /**
-             * Format: double
-             * @description `regularity` is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the per cent with a post. Days left over belong to the oldest span.
-             */
-            regularity: number | null;
-            /**
-             * Format: double
-             * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no account is measured or no day has begun.
-             */
-            score: number | null;
+            regularity: components["schemas"]["Regularity"];
+            score: components["schemas"]["Score"];
             /** @description every part of the range */
             series: components["schemas"]["ActivityDay"][];
             /**
@@ -2408,8 +2382,7 @@ export interface components {
         };
         /** @description One part of Activity: a day, week or month. */
         ActivityDay: {
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description null when no account is measured, and while the part is still to come
@@ -2423,6 +2396,14 @@ export interface components {
             /** @description over the platforms asked for */
             total: components["schemas"]["Activity"];
         };
+        /**
+         * @description Says whether a post is out.
+         *
+         *     - `published`: the platform, or the main application, has told of it
+         *     - `scheduled`: the content planner holds it, with a time and without the platform's id
+         * @enum {string}
+         */
+        ActivityState: "published" | "scheduled";
         /** @description One part of a split. */
         AudienceShare: {
             /**
@@ -2454,8 +2435,11 @@ export interface components {
              * @description When it happened, UTC.
              */
             time: string;
-            /** @description audit.read.v1, audit.exported.v1 */
-            type: string;
+            /**
+             * @description of the record
+             * @enum {string}
+             */
+            type: "audit.read.v1" | "audit.exported.v1";
         };
         /** @description Stands beside readings. */
         AuditReadsMeta: {
@@ -2500,11 +2484,8 @@ export interface components {
              * @description its number
              */
             generation: number;
-            /**
-             * @description of that generation
-             * @enum {string}
-             */
-            state: "copying" | "building" | "live" | "retired" | "dropped";
+            /** @description of that generation */
+            state: components["schemas"]["State"];
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -2552,25 +2533,14 @@ export interface components {
         Change: {
             /** @description sub-account, 24 hex digits */
             account_id: string;
-            /**
-             * @description What changed together.
-             *
-             *     - `account`: followers, engagement, reach: what is read of a social account
-             *     - `posts`: posts, their metrics and growth
-             * @enum {string}
-             */
-            figures: "account" | "posts" | "sign_in";
+            figures: components["schemas"]["Figures"];
             /**
              * Format: int64
              * @description `member_id` is the owner of the social account; null when several changed at once.
              */
             member_id: number | null;
-            /**
-             * Format: int64
-             * @description `p_id` is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when several changed at once.
-             * @enum {integer|null}
-             */
-            p_id: 1 | 3 | 4 | 6 | null;
+            /** @description `p_id` is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when several changed at once. */
+            p_id: components["schemas"]["Platform"] | null;
             /**
              * Format: int64
              * @description `social_account_id` is the social account; null when several changed at once.
@@ -2605,16 +2575,33 @@ export interface components {
              */
             time: string;
         };
+        /**
+         * @description The machine-readable class of an Error.
+         *
+         *     - `invalid`: the request itself is malformed
+         *     - `unauthenticated`: no usable credentials
+         *     - `forbidden`: known caller, not allowed
+         *     - `not_found`: unknown, or of another tenant: one answer for both
+         *     - `unprocessable`: well-formed, against a rule
+         *     - `conflict`: lost too many races
+         *     - `precondition_failed`: If-Match did not hold
+         *     - `too_large`: body or record beyond its limit
+         *     - `rate_limited`: quota used up
+         *     - `unavailable`: cannot be served now; the outcome may be open
+         *     - `internal`: our defect
+         *     - `method_not_allowed`: the address does not take this method; see Allow
+         *     - `unsupported_media_type`: the body is not JSON in UTF-8
+         * @enum {string}
+         */
+        Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
+        /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
+        ComparedInPart: boolean;
         /** @description What a sign-in is asked for with. */
         ConnectBody: {
             /** @description `account` is the id of the account whose pages are connected: a client, or the agency itself. */
             account: string;
-            /**
-             * Format: int64
-             * @description `platform` is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
-             * @enum {integer}
-             */
-            platform: 1 | 3 | 4 | 6;
+            /** @description `platform` is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
+            platform: components["schemas"]["Platform"];
             /** @description `return_to` is where the result page leads: a path of this service, or an address of a configured origin. */
             return_to?: string;
             /**
@@ -2638,8 +2625,7 @@ export interface components {
             id: string;
             /** @description a user's id */
             made_by: string;
-            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
-            platforms: (1 | 3 | 4 | 6)[];
+            platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
              * @description null: it was not taken back
@@ -2661,7 +2647,7 @@ export interface components {
              */
             days: number;
             /** @description `platforms` are where a person who has the link may sign in. */
-            platforms: (1 | 3 | 4 | 6)[];
+            platforms: components["schemas"]["Platform"][];
         };
         /** @description What came of an attempt, as whoever asked may see it. */
         ConnectOutcome: {
@@ -2674,21 +2660,22 @@ export interface components {
             /** @description `refused` says why nothing was connected, and what to do; null: something was. */
             refused: string | null;
         };
+        /**
+         * @description How far an attempt to connect came.
+         *
+         *     - `begun`: asked for; its address was not opened
+         *     - `opened`: in a browser, to which it is bound
+         *     - `taken`: the platform has sent the person back; the code is being redeemed
+         *     - `choosing`: the tokens wait, sealed, for the choice
+         *     - `done`: see its outcome
+         * @enum {string}
+         */
+        ConnectStep: "begun" | "opened" | "taken" | "choosing" | "done";
         /** @description A page or profile that was chosen. */
         ConnectedNow: {
             /** @description as the platform shows it */
             name: string;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -2697,12 +2684,8 @@ export interface components {
         };
         /** @description One profile or page that a member has connected. Its tokens are nowhere in it. */
         ConnectedPlatform: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
+            /** @description LinkedIn: 1 profile, 2 company page */
+            a_type?: components["schemas"]["AccountType"];
             /** @description the sub-account it belongs to */
             account_id: string;
             /** @description Name of that account; empty when the directory does not hold it. */
@@ -2732,8 +2715,7 @@ export interface components {
              * @description in a row
              */
             failures: number;
-            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
-            granted_scopes: string[] | null;
+            granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: int64
              * @description the social account
@@ -2761,29 +2743,25 @@ export interface components {
             next_due: string | null;
             /** @description null when the directory does not know the member any more */
             owner_name: string | null;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description `pace` is a sentence: how often its totals are read, and why not more often; null before the first reading. */
             pace: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description the platform's id of the page or profile */
             profile_id: string;
             /** @description its name there */
             profile_name: string;
             /** @description `reason` is a sentence: what was wrong and what to do; null when nothing was. */
             reason: string | null;
-            /** @description `reason_class` is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success. */
-            reason_class: string | null;
+            /**
+             * @description `reason_class` is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success.
+             * @enum {string|null}
+             */
+            reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
             /**
              * Format: date-time
              * @description `retry_at` is when it is tried again at the earliest; null: by its schedule.
@@ -2794,31 +2772,19 @@ export interface components {
              * @description `sign_in_before` is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
              */
             sign_in_before: string | null;
-            /**
-             * @description Says how a connected account is.
-             *
-             *     - `disconnected`: it was disconnected: in the main application, or here where it was connected here
-             *     - `reconnect`: a person must sign in at the platform again
-             *     - `paused`: an operator has it left alone, or all of its platform
-             *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read
-             *     - `blocked`: the platform refuses it for its policy
-             *     - `permission`: a permission is missing
-             *     - `throttled`: the platform's quota is used up; it is read again by itself
-             *     - `failing`: it could not be read the last time; it is tried again by itself
-             *     - `waiting`: it was never read yet
-             *     - `ok`: nothing is wrong
-             * @enum {string}
-             */
-            state: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+            /** @description What it was then. */
+            state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
              * @description `token_stored_at` is when the sign-in was stored that the token in use is of: renewals leave it. Null: there is no token.
              */
             token_stored_at: string | null;
-            /** @description page, business_account, profile, company_page or user */
-            type: string;
-            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
-            ungranted_figures: components["schemas"]["UngrantedFigure"][];
+            /**
+             * @description what it is at the platform
+             * @enum {string}
+             */
+            type: "page" | "business_account" | "profile" | "company_page" | "user";
+            ungranted_figures: components["schemas"]["UngrantedFigures"];
             /**
              * Format: date-time
              * @description null: not known
@@ -2829,12 +2795,8 @@ export interface components {
         };
         /** @description A social account of a member. Tokens are never shown. */
         ConnectedSocial: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
+            /** @description LinkedIn: 1 profile, 2 company page */
+            a_type?: components["schemas"]["AccountType"];
             /** @description in the main application */
             connected: boolean;
             /**
@@ -2846,19 +2808,12 @@ export interface components {
             name: string;
             /** @description `needs_reconnect` says that the platform refuses its authorisation: the member must give it again. */
             needs_reconnect: boolean;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description why; null without a reason */
             reason: string | null;
             /**
@@ -2886,12 +2841,8 @@ export interface components {
         };
         /** @description How one connected account is read, for operators. */
         ConnectionReading: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
+            /** @description LinkedIn: 1 profile, 2 company page */
+            a_type?: components["schemas"]["AccountType"];
             /** @description the client, 24 hex digits */
             account_id: string;
             /** @description null: not known */
@@ -2920,8 +2871,7 @@ export interface components {
              * @description `expires_at` is when the token in use ends; null: never, or not known.
              */
             expires_at: string | null;
-            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
-            granted_scopes: string[] | null;
+            granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: date-time
              * @description `last_read_at` is when its totals were read last; null: never.
@@ -2955,9 +2905,18 @@ export interface components {
             social_account_id: number;
             /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
             state: string;
-            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
-            ungranted_figures: components["schemas"]["UngrantedFigure"][];
+            ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
+        /**
+         * Format: int64
+         * @description `cost_minor` is what the subscriptions of those accounts cost in this time, in minor units (cents) of `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs, the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole. The price is what the main application says of the subscription now: a price that it changes without ending the subscription changes all its months. The agency's own subscription covers all its clients, and counts when all of them are asked for. Months in which those accounts have no such views, and times in which their price is not known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with `priced_views`, and when prices are in several currencies.
+         */
+        CostMinor: number | null;
+        /**
+         * Format: double
+         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
+         */
+        CostPerThousandViewsMinor: number | null;
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
         Dashboard: {
             /** @description 24 hex digits; the old system's, or made of the two accounts' ids. `id` is the same: frontends read either. A generator that drops leading underscores needs another name for it: openapi-generator takes --name-mappings _id=documentId. */
@@ -3128,6 +3087,11 @@ export interface components {
             /** @description `users_not_shown` are on the list, too, and not among users. A PUT with the shown users alone takes them off the list: send their ids as well. Absent for client users, who change no list. */
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
+        /**
+         * Format: date
+         * @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+         */
+        Day: string;
         /** @description A fact and the record that made it so. */
         DecidedFlag: {
             /** @description The record that made it so. */
@@ -3237,6 +3201,11 @@ export interface components {
             /** @description always true: else the answer is an error */
             done: boolean;
         };
+        /**
+         * Format: int64
+         * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
+         */
+        End: number | null;
         /** @description Names a connection that will be read no more unless a person signs in before an instant. */
         EndsSoon: {
             /** @description sub-account, 24 hex digits; "" where it is not known */
@@ -3251,18 +3220,16 @@ export interface components {
              * @description whose connection it is; null where it is not known
              */
             member_id: number | null;
-            /**
-             * Format: int64
-             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
              * @description UTC
              */
             sign_in_before: string;
         };
+        /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part). */
+        Engagement: components["schemas"]["Total"];
         /** @description One part of EngagementTotals: what was gained since the readings before, which may be some days old. Null when nothing was read. */
         EngagementDay: {
             /**
@@ -3270,8 +3237,7 @@ export interface components {
              * @description comments gained
              */
             comments: number | null;
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description likes + comments + shares gained, of the parts that are there
@@ -3293,18 +3259,19 @@ export interface components {
              */
             shares: number | null;
         };
+        /** @description `engagement` is likes + comments + shares gained: the sum of the three beside it, of those that are known. */
+        EngagementOfEngagementTotals: components["schemas"]["Gain"];
+        /** @description `engagement_partial` says that it is not known of some readings what a part of the engagement gained. */
+        EngagementPartial: boolean;
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
-            /** @description `engagement` is likes + comments + shares gained: the sum of the three beside it, of those that are known. */
-            engagement: components["schemas"]["Gain"];
-            /** @description `engagement_partial` says that it is not known of some readings what a part of the engagement gained. */
-            engagement_partial: boolean;
+            engagement: components["schemas"]["EngagementOfEngagementTotals"];
+            engagement_partial: components["schemas"]["EngagementPartial"];
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["EngagementDay"][];
+            previous_series?: components["schemas"]["PreviousSeries"];
             /** @description every part of the range */
             series: components["schemas"]["EngagementDay"][];
             /** @description shares gained, reposts included */
@@ -3321,41 +3288,21 @@ export interface components {
             began_at: string | null;
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
-            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
-            names_proven: boolean;
+            names_proven: components["schemas"]["NamesProven"];
             /**
              * Format: date-time
              * @description `next_at` is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first; absent when there is none (of a filtered history, among the 20,000 entries that follow).
              */
             next_at?: string;
-            /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
-            next_cursor?: string;
+            next_cursor?: components["schemas"]["NextCursor"];
         };
         /** @description The one error shape. */
         ErrorBody: {
-            /**
-             * @description The machine-readable class of an Error.
-             *
-             *     - `invalid`: the request itself is malformed
-             *     - `unauthenticated`: no usable credentials
-             *     - `forbidden`: known caller, not allowed
-             *     - `not_found`: unknown, or of another tenant: one answer for both
-             *     - `unprocessable`: well-formed, against a rule
-             *     - `conflict`: lost too many races
-             *     - `precondition_failed`: If-Match did not hold
-             *     - `too_large`: body or record beyond its limit
-             *     - `rate_limited`: quota used up
-             *     - `unavailable`: cannot be served now; the outcome may be open
-             *     - `internal`: our defect
-             *     - `method_not_allowed`: the address does not take this method; see Allow
-             *     - `unsupported_media_type`: the body is not JSON in UTF-8
-             * @enum {string}
-             */
-            code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
+            /** @description The class of the error, for programs. */
+            code: components["schemas"]["Code"];
             /** @description Id of the command, also the key of its repetition. */
             command_id?: string;
-            /** @description Every input that was wrong; empty when no single one was. */
-            errors: components["schemas"]["FieldError"][];
+            errors: components["schemas"]["Errors"];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
             /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
@@ -3363,6 +3310,8 @@ export interface components {
             /** @description False: the request was refused or failed. */
             success: boolean;
         };
+        /** @description Every input that was wrong; empty when no single one was. */
+        Errors: components["schemas"]["FieldError"][];
         /** @description Says which figures changed. */
         Event: {
             /** @description anything may have changed: read everything anew */
@@ -3397,18 +3346,19 @@ export interface components {
              * @description from 1 on, empty lines counted
              */
             line: number;
-            /**
-             * @description What became of a line.
-             *
-             *     - `taken`: it is in the log
-             *     - `unchanged`: it is known already, or something later is
-             *     - `refused`: see its reason
-             * @enum {string}
-             */
-            outcome: "taken" | "unchanged" | "refused";
+            outcome: components["schemas"]["FedOutcome"];
             /** @description why it is refused, or changes nothing */
             reason?: string;
         };
+        /**
+         * @description What became of a line.
+         *
+         *     - `taken`: it is in the log
+         *     - `unchanged`: it is known already, or something later is
+         *     - `refused`: see its reason
+         * @enum {string}
+         */
+        FedOutcome: "taken" | "unchanged" | "refused";
         /** @description Names one offending input, so that a caller can correct all of them at once. */
         FieldError: {
             /** @description what was wrong and what to do */
@@ -3416,6 +3366,14 @@ export interface components {
             /** @description path of the input, for example "users[2]" or "startTime" */
             field: string;
         };
+        /**
+         * @description What changed together.
+         *
+         *     - `account`: followers, engagement, reach: what is read of a social account
+         *     - `posts`: posts, their metrics and growth
+         * @enum {string}
+         */
+        Figures: "account" | "posts" | "sign_in";
         /** @description How far the first reading of a page came. */
         FirstReading: {
             /**
@@ -3455,8 +3413,7 @@ export interface components {
              * @description `change` is what the accounts read in this part gained since their reading before, however old; null when there is none.
              */
             change: number | null;
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description `followers` are people at the end of the part: the last reading of each account, from an earlier part where the account was not read in this one, so that a missing reading makes no dip. Accounts that were not read in the whole range are left out; one that was connected in the range joins with its first reading, and what it brings is in no `change`. Null when no account was read in this part.
@@ -3467,8 +3424,7 @@ export interface components {
         FollowerSeries: {
             /** @description as `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["FollowerDay"][];
+            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -3477,6 +3433,8 @@ export interface components {
              */
             social_accounts: number;
         };
+        /** @description `followers` are people, a stock: the last reading of each account in the range. Facebook followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount, TikTok follower_count. */
+        Followers: components["schemas"]["Total"];
         /**
          * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
          *
@@ -3544,17 +3502,24 @@ export interface components {
              * @description when another one replaced it
              */
             retired_at?: string;
-            /**
-             * @description copying, building, live, retired or dropped
-             * @enum {string}
-             */
-            state: "copying" | "building" | "live" | "retired" | "dropped";
+            /** @description copying, building, live, retired or dropped */
+            state: components["schemas"]["State"];
             /**
              * Format: int64
              * @description of the projector that made it
              */
             version: number;
         };
+        /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
+        GrantedScopes: string[] | null;
+        /**
+         * @description The length of the parts of a series.
+         *
+         *     - `week`: from Monday on
+         *     - `month`: calendar months
+         * @enum {string}
+         */
+        Granularity: "day" | "week" | "month";
         /** @description One part of NetGrowth: a day, week or month. */
         GrowthDay: {
             /**
@@ -3562,8 +3527,7 @@ export interface components {
              * @description in this part
              */
             accounts_read: number;
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description `net` is what the accounts read in this part gained since their reading before, which may be some days old; null when no account was read, or none of them before.
@@ -3578,15 +3542,10 @@ export interface components {
             followers: components["schemas"]["Total"];
             /** @description as `impressions` of ReachStats */
             impressions: components["schemas"]["Total"];
-            /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
-            post_engagement: components["schemas"]["Gain"];
+            post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
             /** @description video views: as `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
-            /**
-             * Format: int64
-             * @description `posts_published` are those of the member that were published in the range, also when they were deleted since, and the number of the previous period (see Total); 0 is none. They are the member's who has the connection now; what follows is what posts gained while it was this member's.
-             */
-            posts_published: number;
+            posts_published: components["schemas"]["PostsPublished"];
             /**
              * Format: int64
              * @description null with compare=none
@@ -3612,17 +3571,7 @@ export interface components {
              * @description of the access token; null: never, or not known
              */
             expires_at: string | null;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
              * @description `refresh_expires_at` is when renewals end and a person must sign in again; null: not known.
@@ -3695,11 +3644,21 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
-            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
-            names_proven: boolean;
-            /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
-            next_cursor?: string;
+            names_proven: components["schemas"]["NamesProven"];
+            next_cursor?: components["schemas"]["NextCursor"];
         };
+        /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view and Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn impressionCount (day flow). TikTok gives none. */
+        Impressions: components["schemas"]["Total"];
+        /**
+         * @description Says how a figure may be combined over time.
+         *
+         *     - `stock`: the last reading counts (followers)
+         *     - `cumulative`: a reading gains the difference to the one before it (TikTok likes)
+         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; a range is the sum of its days
+         *     - `rolling`: over the platform's own window: shown as read, never subtracted or summed
+         * @enum {string}
+         */
+        Kind: "stock" | "cumulative" | "day_flow" | "rolling";
         /** @description The answer to /leaderboard. */
         Leaderboard: {
             /** @description `members` are ranked by what the engagement of posts gained in the range while they had them, the most first. A member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts. With by=total they are ranked by what the posts that were published in the range have gathered, of the connections that are theirs now. */
@@ -3707,10 +3666,11 @@ export interface components {
             /** @description `posts` are ranked alike; of equal ones the newest first. */
             posts: components["schemas"]["RankedPost"][];
         };
+        /** @description `likes` are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles: REACTION), TikTok like_count; all cumulative. */
+        Likes: components["schemas"]["Gain"];
         /** @description One part of a LikesSeries. */
         LikesDay: {
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description gained since the readings before, which may be some days old; null when nothing was read
@@ -3724,10 +3684,8 @@ export interface components {
         };
         /** @description The likes (or reactions) that posts gained. */
         LikesSeries: {
-            /** @description `likes` are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles: REACTION), TikTok like_count; all cumulative. */
-            likes: components["schemas"]["Gain"];
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["LikesDay"][];
+            likes: components["schemas"]["Likes"];
+            previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
             /** @description every part of the range */
             series: components["schemas"]["LikesDay"][];
         };
@@ -3786,8 +3744,7 @@ export interface components {
             id: string;
             /** @description a user's id */
             made_by: string;
-            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
-            platforms: (1 | 3 | 4 | 6)[];
+            platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
              * @description null: it was not taken back
@@ -3930,6 +3887,11 @@ export interface components {
             /** @description over all platforms */
             total: components["schemas"]["GrowthTotals"];
         };
+        /**
+         * Format: int64
+         * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
+         */
+        MemberId: number;
         /** @description A platform of a member. */
         MemberPlatform: {
             /**
@@ -3937,19 +3899,12 @@ export interface components {
              * @description of these, how many are connected and need no new authorisation
              */
             connected: number;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
              * @description how many the member has there
@@ -3984,11 +3939,8 @@ export interface components {
              * @description first instant of the range, UTC
              */
             from: string;
-            /**
-             * @description `granularity` is the length of the parts of the answer's series: day, week (from Monday on) or month. A part that the range cuts has what lies in the range, and the name of its first day, which may lie before the range.
-             * @enum {string}
-             */
-            granularity: "day" | "week" | "month";
+            /** @description `granularity` is the length of the parts of the answer's series: day, week (from Monday on) or month. A part that the range cuts has what lies in the range, and the name of its first day, which may lie before the range. */
+            granularity: components["schemas"]["Granularity"];
             /** @description `ignored` are the names of query parameters that have no effect here, because this endpoint does not take them. Absent if all have one. */
             ignored?: string[];
             /** @description `instead` offers the other ranking where that may say more; absent where nothing speaks for it. */
@@ -4000,11 +3952,8 @@ export interface components {
              * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
-            /**
-             * @description `ranked_by` says what the answer's rankings go by; absent where it has none.
-             * @enum {string}
-             */
-            ranked_by?: "gained" | "total";
+            /** @description `ranked_by` says what the answer's rankings go by; absent where it has none. */
+            ranked_by?: components["schemas"]["RankBy"];
             /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
             /** @description IANA name in which days begin */
@@ -4024,6 +3973,8 @@ export interface components {
             /** @description unsupported, permission, throttled, empty, error */
             reason: string;
         };
+        /** @description A version of a history (v12, or a number below 100,000,000) or a time. */
+        Moment: string;
         /** @description A person or an account: its id, and the name that the agency's directory holds today. */
         Named: {
             /** @description Id, 24 hex digits. */
@@ -4031,34 +3982,27 @@ export interface components {
             /** @description null: erased, or not (any more) of this agency */
             name: string | null;
         };
+        /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
+        NamesProven: boolean;
+        /**
+         * Format: int64
+         * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
+         */
+        Net: number | null;
         /** @description Followers won less followers lost, over the social accounts that were read in the range and before, or twice in it. Followers are a stock (see `followers` of AccountTotals); platforms do not say how many came and how many left. */
         NetGrowth: {
-            /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
-            compared_in_part: boolean;
-            /**
-             * Format: int64
-             * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
-             */
-            end: number | null;
+            compared_in_part: components["schemas"]["ComparedInPart"];
+            end: components["schemas"]["End"];
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
              */
             gained_since: string | null;
-            /**
-             * Format: int64
-             * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
-             */
-            net: number | null;
-            /**
-             * Format: double
-             * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
-             */
-            net_pct: number | null;
+            net: components["schemas"]["Net"];
+            net_pct: components["schemas"]["NetPct"];
             /** @description `no_baseline` says that followers were read in the range and never before. */
             no_baseline: boolean;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["GrowthDay"][];
+            previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
             /** @description every part of the range; their sum is `net` */
             series: components["schemas"]["GrowthDay"][];
             /**
@@ -4066,12 +4010,13 @@ export interface components {
              * @description in scope, read or not
              */
             social_accounts: number;
-            /**
-             * Format: int64
-             * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
-             */
-            start: number | null;
+            start: components["schemas"]["Start"];
         };
+        /**
+         * Format: double
+         * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
+         */
+        NetPct: number | null;
         /** @description A client to add. */
         NewAccountBody: {
             /** @description likewise */
@@ -4100,6 +4045,31 @@ export interface components {
             /** @description Telephone number; empty when none is known. */
             phone?: string;
         };
+        /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
+        NextCursor: string;
+        /**
+         * @description Names what an operator did.
+         *
+         *     - `platform.paused`: its fetching
+         *     - `connection.paused`: the reading of its accounts
+         *     - `connection.read`: its accounts were made due
+         *     - `parked.inspected`: its payload was shown
+         *     - `person.exported`: all that is known of it, into a file
+         *     - `sign_in_link.made`: that signs a user in to the console once; by an agency, too
+         *     - `sign_in.unlinked`: from the identity provider's person; the next sign-in links it anew
+         *     - `log.restored`: from a backup, of what was recorded up to then; what lies before this record is the backup's
+         * @enum {string}
+         */
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+        /**
+         * @description What came of an operator's action.
+         *
+         *     - `done`: what was asked for is done, or, of a rebuild, taken on
+         *     - `refused`: nothing was done
+         *     - `failed`: it ended with an error: nothing, a part or all of it may have been done
+         * @enum {string}
+         */
+        OperatorOutcome: "done" | "refused" | "failed" | "unknown";
         /** @description Names what an action is on. Each action has its own set of these; what is absent does not concern it. */
         OperatorTarget: {
             /**
@@ -4122,12 +4092,8 @@ export interface components {
              * @description the person's, who is no user
              */
             member_id?: number;
-            /**
-             * Format: int64
-             * @description whose reading it is
-             * @enum {integer}
-             */
-            p_id?: 1 | 3 | 4 | 6;
+            /** @description whose reading it is */
+            p_id?: components["schemas"]["Platform"];
             /** @description of a parked record, the first of several */
             position?: components["schemas"]["Position"];
             /** @description its name */
@@ -4187,11 +4153,8 @@ export interface components {
             partition: number;
             /** @description that has not folded it */
             projection: string;
-            /**
-             * @description class of what is wrong
-             * @enum {string}
-             */
-            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
+            /** @description class of what is wrong */
+            reason: components["schemas"]["ParkedReason"];
             /**
              * @description parked or skipped
              * @enum {string}
@@ -4209,6 +4172,19 @@ export interface components {
             /** @description Asks for the next page as ?cursor=; absent on the last one. */
             next_cursor?: string;
         };
+        /**
+         * @description The class under which an event is parked.
+         *
+         *     - `malformed`: the envelope is not one
+         *     - `unknown_type`: another binary may know it
+         *     - `undecodable`: the payload does not decode or validate
+         *     - `refused`: Apply cannot fold it
+         *     - `write`: the database refused its values
+         *     - `chain_broken`: no honest writer can have made it: alarm
+         *     - `behind`: in order behind a parked event of its stream
+         * @enum {string}
+         */
+        ParkedReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
         /** @description A parked event as it stands in the log. */
         ParkedRecord: {
             /**
@@ -4250,11 +4226,8 @@ export interface components {
             payload?: unknown;
             /** @description that has not folded it */
             projection: string;
-            /**
-             * @description class of what is wrong
-             * @enum {string}
-             */
-            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
+            /** @description class of what is wrong */
+            reason: components["schemas"]["ParkedReason"];
             /**
              * @description parked or skipped
              * @enum {string}
@@ -4336,11 +4309,8 @@ export interface components {
         Pause: {
             /** @description who paused it */
             actor: string;
-            /**
-             * @description projection, platform or connection
-             * @enum {string}
-             */
-            kind: "projection" | "platform" | "connection";
+            /** @description projection, platform or connection */
+            kind: components["schemas"]["PauseKind"];
             /** @description of the projection or platform; the id of the connection */
             name: string;
             /** @description Why it does not; absent when it does. */
@@ -4351,6 +4321,28 @@ export interface components {
              */
             since: string;
         };
+        /**
+         * @description What an operator may pause.
+         *
+         *     - `projection`: its folding; the name is the projection's
+         *     - `platform`: its fetching; the name is that of Platform.String
+         *     - `connection`: the reading of its accounts; the name is its id in decimal digits
+         * @enum {string}
+         */
+        PauseKind: "projection" | "platform" | "connection";
+        /** @description every day, week (from Monday on) or month of the range, cut at its ends */
+        Periods: components["schemas"]["StatsPeriod"][];
+        /**
+         * Format: int64
+         * @description A social network by the number (`pId`) that the old system gave it.
+         *
+         *     - `1`: facebook
+         *     - `3`: instagram
+         *     - `4`: linkedin
+         *     - `6`: tiktok
+         * @enum {integer}
+         */
+        Platform: 1 | 3 | 4 | 6;
         /** @description The activity on one platform. */
         PlatformActivity: {
             /**
@@ -4363,39 +4355,20 @@ export interface components {
              * @description `frequency` is from 0 to 100: posts a week in per cent of 3, at most 100.
              */
             frequency: number | null;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /**
-             * Format: int64
-             * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are.
-             */
-            posts: number | null;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            posts: components["schemas"]["Posts"];
             /**
              * Format: double
              * @description `posts_per_week` is the mean of the measured accounts.
              */
             posts_per_week: number | null;
-            /**
-             * Format: double
-             * @description `regularity` is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the per cent with a post. Days left over belong to the oldest span.
-             */
-            regularity: number | null;
-            /**
-             * Format: double
-             * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no account is measured or no day has begun.
-             */
-            score: number | null;
+            regularity: components["schemas"]["Regularity"];
+            score: components["schemas"]["Score"];
             /** @description every part of the range */
             series: components["schemas"]["ActivityDay"][];
             /**
@@ -4408,27 +4381,17 @@ export interface components {
         PlatformEngagementTotals: {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
-            /** @description `engagement` is likes + comments + shares gained: the sum of the three beside it, of those that are known. */
-            engagement: components["schemas"]["Gain"];
-            /** @description `engagement_partial` says that it is not known of some readings what a part of the engagement gained. */
-            engagement_partial: boolean;
+            engagement: components["schemas"]["EngagementOfEngagementTotals"];
+            engagement_partial: components["schemas"]["EngagementPartial"];
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["EngagementDay"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeries"];
             /** @description every part of the range */
             series: components["schemas"]["EngagementDay"][];
             /** @description shares gained, reposts included */
@@ -4438,21 +4401,13 @@ export interface components {
         PlatformFollowerSeries: {
             /** @description as `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["FollowerDay"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -4469,28 +4424,16 @@ export interface components {
             followers: components["schemas"]["Total"];
             /** @description as `impressions` of ReachStats */
             impressions: components["schemas"]["Total"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
-            post_engagement: components["schemas"]["Gain"];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
             /** @description video views: as `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
-            /**
-             * Format: int64
-             * @description `posts_published` are those of the member that were published in the range, also when they were deleted since, and the number of the previous period (see Total); 0 is none. They are the member's who has the connection now; what follows is what posts gained while it was this member's.
-             */
-            posts_published: number;
+            posts_published: components["schemas"]["PostsPublished"];
             /**
              * Format: int64
              * @description null with compare=none
@@ -4504,92 +4447,49 @@ export interface components {
         };
         /** @description The totals of one platform. */
         PlatformInsights: {
-            /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part). */
-            engagement: components["schemas"]["Total"];
-            /** @description `followers` are people, a stock: the last reading of each account in the range. Facebook followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount, TikTok follower_count. */
-            followers: components["schemas"]["Total"];
+            engagement: components["schemas"]["Engagement"];
+            followers: components["schemas"]["Followers"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /**
-             * Format: int64
-             * @description `social_accounts` is the number of social accounts in scope, read or not, plus those that have left the scope and have figures in this answer.
-             */
-            social_accounts: number;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            social_accounts: components["schemas"]["SocialAccounts"];
         };
         /** @description The likes of one platform. */
         PlatformLikesSeries: {
-            /** @description `likes` are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles: REACTION), TikTok like_count; all cumulative. */
-            likes: components["schemas"]["Gain"];
+            likes: components["schemas"]["Likes"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["LikesDay"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
             /** @description every part of the range */
             series: components["schemas"]["LikesDay"][];
         };
         /** @description The growth of one platform. */
         PlatformNetGrowth: {
-            /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
-            compared_in_part: boolean;
-            /**
-             * Format: int64
-             * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
-             */
-            end: number | null;
+            compared_in_part: components["schemas"]["ComparedInPart"];
+            end: components["schemas"]["End"];
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
              */
             gained_since: string | null;
-            /**
-             * Format: int64
-             * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
-             */
-            net: number | null;
-            /**
-             * Format: double
-             * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
-             */
-            net_pct: number | null;
+            net: components["schemas"]["Net"];
+            net_pct: components["schemas"]["NetPct"];
             /** @description `no_baseline` says that followers were read in the range and never before. */
             no_baseline: boolean;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["GrowthDay"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
             /** @description every part of the range; their sum is `net` */
             series: components["schemas"]["GrowthDay"][];
             /**
@@ -4597,11 +4497,7 @@ export interface components {
              * @description in scope, read or not
              */
             social_accounts: number;
-            /**
-             * Format: int64
-             * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
-             */
-            start: number | null;
+            start: components["schemas"]["Start"];
         };
         /** @description A platform that an operator paused: neither are its figures read nor its tokens renewed. */
         PlatformPause: {
@@ -4619,28 +4515,15 @@ export interface components {
         };
         /** @description The figures of one platform. */
         PlatformReachStats: {
-            /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view and Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn impressionCount (day flow). TikTok gives none. */
-            impressions: components["schemas"]["Total"];
+            impressions: components["schemas"]["Impressions"];
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["ReachDay"][];
-            /**
-             * Format: int64
-             * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
-             */
-            reach: number | null;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
+            reach: components["schemas"]["Reach"];
             /** @description every part of the range */
             series: components["schemas"]["ReachDay"][];
             /**
@@ -4662,56 +4545,38 @@ export interface components {
         };
         /** @description One platform's page views against the price. A subscription has one price for all platforms: here it stands in full against this platform's page views alone, so the costs of two platforms must not be added. */
         PlatformRoi: {
-            /**
-             * Format: int64
-             * @description `cost_minor` is what the subscriptions of those accounts cost in this time, in minor units (cents) of `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs, the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole. The price is what the main application says of the subscription now: a price that it changes without ending the subscription changes all its months. The agency's own subscription covers all its clients, and counts when all of them are asked for. Months in which those accounts have no such views, and times in which their price is not known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with `priced_views`, and when prices are in several currencies.
-             */
-            cost_minor: number | null;
-            /**
-             * Format: double
-             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
-             */
-            cost_per_thousand_views_minor: number | null;
+            cost_minor: components["schemas"]["CostMinor"];
+            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
             /** @description ISO 4217; null without a cost */
             currency: string | null;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /**
-             * @description Says whether there is a price, and if not, why.
-             *
-             *     - `known`: whenever views were gained
-             *     - `known_in_part`: of some views only
-             *     - `unknown`: a subscription ran when views were gained, its price is not known
-             *     - `no_subscription`: none ran when views were gained
-             *     - `several_currencies`: costs that cannot be added
-             *     - `no_views`: nothing to set a price against
+             * @description its name
              * @enum {string}
              */
-            price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
-            /**
-             * Format: int64
-             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
-             */
-            priced_views: number | null;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            price: components["schemas"]["PriceStatus"];
+            priced_views: components["schemas"]["PricedViews"];
             /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none. */
             source_metrics: string[];
-            /**
-             * Format: int64
-             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
-             */
-            views: number | null;
+            views: components["schemas"]["Views"];
         };
+        /**
+         * @description Says how a connected account is.
+         *
+         *     - `disconnected`: it is no longer connected and is not read; its figures stay
+         *     - `reconnect`: a person must sign in at the platform again
+         *     - `paused`: an operator has it left alone, or all of its platform
+         *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read
+         *     - `blocked`: the platform refuses it for its policy
+         *     - `permission`: a permission is missing
+         *     - `throttled`: the platform's quota is used up; it is read again by itself
+         *     - `failing`: it could not be read the last time; it is tried again by itself
+         *     - `waiting`: it was never read yet
+         *     - `ok`: nothing is wrong
+         * @enum {string}
+         */
+        PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description The answer to /api/stats. */
         PlatformStats: {
             /** @description each platform asked for, also without accounts */
@@ -4719,26 +4584,19 @@ export interface components {
         };
         /** @description The video views of one platform. */
         PlatformViewsSeries: {
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["ViewsDay"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
-            /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
-            views: components["schemas"]["Gain"];
+            views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
+        /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+        Platforms: components["schemas"]["Platform"][];
         /** @description Names one record of the log. */
         Position: {
             /**
@@ -4812,21 +4670,14 @@ export interface components {
              * @description `member_id` is who owned the connection when the post was last registered; of a planned post, who owns it now.
              */
             member_id: number;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description its address at the platform; null: not known */
             permalink: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: date-time
              * @description null: not known, or not yet
@@ -4857,11 +4708,8 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /**
-             * @description `state` is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was published; with the platform's id it is listed no longer, and shows as published once that post is registered.
-             * @enum {string}
-             */
-            state: "published" | "scheduled";
+            /** @description `state` is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was published; with the platform's id it is listed no longer, and shows as published once that post is registered. */
+            state: components["schemas"]["ActivityState"];
             /** @description post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known */
             type: string | null;
             /**
@@ -4943,8 +4791,7 @@ export interface components {
         };
         /** @description The interactions with one post. */
         PostEngagement: {
-            /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
-            account_id: string;
+            account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
              * @description of the main application's categories; null: none
@@ -4982,28 +4829,17 @@ export interface components {
             likes: number | null;
             /** @description null: not known */
             media_url: string | null;
-            /**
-             * Format: int64
-             * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
-             */
-            member_id: number;
+            member_id: components["schemas"]["MemberId"];
             /** @description as `no_baseline` of PostGrowth */
             no_baseline: boolean;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description its address at the platform; null: not known */
             permalink: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description as the platform or the main application names it; null: not known */
             post_type: string | null;
             /**
@@ -5022,6 +4858,8 @@ export interface components {
              */
             social_account_id: number;
         };
+        /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
+        PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
         /** @description What a post gained in the range: the sum of what its readings in the range gained, each since the last one before it that had the figure, however long ago that was. A figure that a reading is the first to have was gained whole if the post was published since the agency reads the account, or at most a day before; else it is a baseline, and gained nothing. A gain is the client's and member's who had the page at the reading: of one client or member only theirs are summed. Null is a figure of which no gain is known. */
         PostGrowth: {
             /**
@@ -5039,8 +4877,7 @@ export interface components {
              * @description `engagement` is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
              */
             engagement: number | null;
-            /** @description `engagement_partial` says that it is not known of some readings what a part of the engagement gained. */
-            engagement_partial: boolean;
+            engagement_partial: components["schemas"]["EngagementPartial"];
             /**
              * Format: int64
              * @description how often it was shown, gained; Facebook and Instagram count views only: the same number
@@ -5076,8 +4913,7 @@ export interface components {
         };
         /** @description A post with its figures. */
         PostInsight: {
-            /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
-            account_id: string;
+            account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
              * @description of the main application's categories; null: none
@@ -5095,26 +4931,15 @@ export interface components {
             latest: components["schemas"]["PostCounts"];
             /** @description null: not known */
             media_url: string | null;
-            /**
-             * Format: int64
-             * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
-             */
-            member_id: number;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            member_id: components["schemas"]["MemberId"];
+            p_id: components["schemas"]["Platform"];
             /** @description its address at the platform; null: not known */
             permalink: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description as the platform or the main application names it; null: not known */
             post_type: string | null;
             /**
@@ -5135,8 +4960,7 @@ export interface components {
         };
         /** @description The likes of one post. */
         PostLikes: {
-            /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
-            account_id: string;
+            account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
              * @description of the main application's categories; null: none
@@ -5160,28 +4984,17 @@ export interface components {
             likes: number | null;
             /** @description null: not known */
             media_url: string | null;
-            /**
-             * Format: int64
-             * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
-             */
-            member_id: number;
+            member_id: components["schemas"]["MemberId"];
             /** @description as `no_baseline` of PostGrowth */
             no_baseline: boolean;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description its address at the platform; null: not known */
             permalink: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description as the platform or the main application names it; null: not known */
             post_type: string | null;
             /**
@@ -5265,6 +5078,11 @@ export interface components {
              */
             views: number | null;
         };
+        /**
+         * Format: int64
+         * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are.
+         */
+        Posts: number | null;
         /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
             /** @description `posts` are all that were published before the end of the range or read in it, newest first. */
@@ -5279,6 +5097,11 @@ export interface components {
             /** @description over the platforms asked for */
             total: components["schemas"]["LikesSeries"];
         };
+        /**
+         * Format: int64
+         * @description `posts_published` are those of the member that were published in the range, also when they were deleted since, and the number of the previous period (see Total); 0 is none. They are the member's who has the connection now; what follows is what posts gained while it was this member's.
+         */
+        PostsPublished: number;
         /** @description The answer to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
             /** @description each platform asked for, also without posts */
@@ -5349,33 +5172,46 @@ export interface components {
             /** @description The scope. */
             scope: string;
         };
+        /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
+        PreviousPeriods: components["schemas"]["StatsPeriod"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeries: components["schemas"]["EngagementDay"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeriesOfFollowerSeries: components["schemas"]["FollowerDay"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeriesOfLikesSeries: components["schemas"]["LikesDay"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeriesOfNetGrowth: components["schemas"]["GrowthDay"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeriesOfPlatformReachStats: components["schemas"]["ReachDay"][];
+        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        PreviousSeriesOfPlatformViewsSeries: components["schemas"]["ViewsDay"][];
+        /**
+         * @description Says whether there is a price, and if not, why.
+         *
+         *     - `known`: whenever views were gained
+         *     - `known_in_part`: of some views only
+         *     - `unknown`: a subscription ran when views were gained, its price is not known
+         *     - `no_subscription`: none ran when views were gained
+         *     - `several_currencies`: costs that cannot be added
+         *     - `no_views`: nothing to set a price against
+         * @enum {string}
+         */
+        PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
+        /**
+         * Format: int64
+         * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
+         */
+        PricedViews: number | null;
         /** @description Says the same as RFC 9457 has it; our own members are its extensions. */
         ProblemBody: {
-            /**
-             * @description The machine-readable class of an Error.
-             *
-             *     - `invalid`: the request itself is malformed
-             *     - `unauthenticated`: no usable credentials
-             *     - `forbidden`: known caller, not allowed
-             *     - `not_found`: unknown, or of another tenant: one answer for both
-             *     - `unprocessable`: well-formed, against a rule
-             *     - `conflict`: lost too many races
-             *     - `precondition_failed`: If-Match did not hold
-             *     - `too_large`: body or record beyond its limit
-             *     - `rate_limited`: quota used up
-             *     - `unavailable`: cannot be served now; the outcome may be open
-             *     - `internal`: our defect
-             *     - `method_not_allowed`: the address does not take this method; see Allow
-             *     - `unsupported_media_type`: the body is not JSON in UTF-8
-             * @enum {string}
-             */
-            code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
+            /** @description The class of the error, for programs. */
+            code: components["schemas"]["Code"];
             /** @description Id of the command, also the key of its repetition. */
             command_id?: string;
             /** @description What there is to say beyond the class. */
             detail: string;
-            /** @description Every input that was wrong; empty when no single one was. */
-            errors: components["schemas"]["FieldError"][];
+            errors: components["schemas"]["Errors"];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
             /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
@@ -5429,11 +5265,8 @@ export interface components {
              * @description lost races and duplicates since the start of this process
              */
             stale: number;
-            /**
-             * @description of that generation
-             * @enum {string}
-             */
-            state: "copying" | "building" | "live" | "retired" | "dropped";
+            /** @description of that generation */
+            state: components["schemas"]["State"];
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
         };
@@ -5470,6 +5303,11 @@ export interface components {
             /** @description building, live */
             state: string;
         };
+        /**
+         * @description Says what a ranking goes by.
+         * @enum {string}
+         */
+        RankBy: "gained" | "total";
         /** @description A member in a ranking. Its figures are what posts gained in the range at readings at which the connection was the member's, of the posts that are compared; with by=total what these have gathered by its end. */
         RankedMember: {
             /**
@@ -5524,8 +5362,7 @@ export interface components {
         };
         /** @description A post in a ranking. Names are those of today, null where the directory does not know one any more. */
         RankedPost: {
-            /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
-            account_id: string;
+            account_id: components["schemas"]["AccountId"];
             /** @description of `account_id` */
             account_name: string | null;
             /**
@@ -5547,32 +5384,21 @@ export interface components {
             latest: components["schemas"]["PostCounts"];
             /** @description null: not known */
             media_url: string | null;
-            /**
-             * Format: int64
-             * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
-             */
-            member_id: number;
+            member_id: components["schemas"]["MemberId"];
             /** @description address of the picture of the member's user; null without one */
             member_image: string | null;
             /** @description of `member_id` */
             member_name: string | null;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description of the social account; null also where it has left what the caller may see */
             page_name: string | null;
             /** @description its address at the platform; null: not known */
             permalink: string | null;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description as the platform or the main application names it; null: not known */
             post_type: string | null;
             /**
@@ -5593,14 +5419,24 @@ export interface components {
         };
         /** @description The ranking that may say more than the answer's. */
         RankingOffer: {
-            /**
-             * @description what to ask for
-             * @enum {string}
-             */
-            by: "gained" | "total";
+            /** @description what to ask for */
+            by: components["schemas"]["RankBy"];
             /** @description a sentence */
             reason: string;
         };
+        /**
+         * @description What a rate is of.
+         *
+         *     - `reach`: of the people reached in the platform's own window
+         *     - `followers`: of the followers at the end
+         * @enum {string}
+         */
+        RateBase: "reach" | "followers";
+        /**
+         * Format: int64
+         * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
+         */
+        Reach: number | null;
         /** @description One part of ReachStats: a day, week or month. Platforms label their figures with days of their own (Facebook and Instagram: Pacific time); a figure stands at the day that bears its label. */
         ReachDay: {
             /**
@@ -5608,8 +5444,7 @@ export interface components {
              * @description accounts in `impressions`
              */
             accounts_read: number;
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description `impressions` gained in this part; of a cumulative figure: since the reading before, which may be some days old, or since its first reading (see Total). Null when none was read.
@@ -5623,8 +5458,7 @@ export interface components {
         };
         /** @description The reach of one part of the range: a day, week or month. */
         ReachPoint: {
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description null: not read
@@ -5633,15 +5467,9 @@ export interface components {
         };
         /** @description Impressions and reach of some social accounts. */
         ReachStats: {
-            /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view and Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn impressionCount (day flow). TikTok gives none. */
-            impressions: components["schemas"]["Total"];
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["ReachDay"][];
-            /**
-             * Format: int64
-             * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
-             */
-            reach: number | null;
+            impressions: components["schemas"]["Impressions"];
+            previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
+            reach: components["schemas"]["Reach"];
             /** @description every part of the range */
             series: components["schemas"]["ReachDay"][];
             /**
@@ -5676,26 +5504,16 @@ export interface components {
              * @description of the last reading in the range
              */
             captured_at: string;
-            /**
-             * @description rolling, or stock
-             * @enum {string}
-             */
-            kind: "stock" | "cumulative" | "day_flow" | "rolling";
+            /** @description rolling, or stock */
+            kind: components["schemas"]["Kind"];
             /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
             metric: string;
+            p_id: components["schemas"]["Platform"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -5713,14 +5531,18 @@ export interface components {
         };
         /** @description Why an operator acts: a code of a fixed list, and where more of it is written. */
         Reason: {
-            /**
-             * @description of the fixed list
-             * @enum {string}
-             */
-            code: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
+            /** @description of the fixed list */
+            code: components["schemas"]["ReasonCode"];
             /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / - */
             ticket?: string;
         };
+        /**
+         * @description Why an operator acts.
+         *
+         *     - `other`: needs a ticket
+         * @enum {string}
+         */
+        ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
         /** @description The making of a generation, or the way back to one. */
         Rebuild: {
             /** @description to a generation that was made before */
@@ -5775,17 +5597,25 @@ export interface components {
              * @description when a process took it; absent before
              */
             started_at?: string;
-            /**
-             * @description how far it is
-             * @enum {string}
-             */
-            state: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
+            /** @description how far it is */
+            state: components["schemas"]["RebuildState"];
             /**
              * Format: int64
              * @description of the projector
              */
             version: number;
         };
+        /**
+         * @description How far a rebuild has come.
+         *
+         *     - `requested`: no process has taken it yet
+         *     - `copying`: the log is folded in bulk
+         *     - `indexing`: keys and indexes are made
+         *     - `catching_up`: what came meanwhile is followed
+         *     - `switching`: it waits for the moment at which readers can be switched
+         * @enum {string}
+         */
+        RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
         /** @description Says who decided a change, when, and by which record of the log. */
         Record: {
             /** @description Who did it. */
@@ -5848,12 +5678,8 @@ export interface components {
         };
         /** @description A page or profile whose people the main application signs in. */
         RegistrationBody: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
+            /** @description LinkedIn: 1 profile, 2 company page */
+            a_type?: components["schemas"]["AccountType"];
             /** @description `account` is the id of the account whose page it is: a client, or an agency itself. */
             account: string;
             /** @description `connected` false ends that it is read; left out: true. */
@@ -5862,15 +5688,16 @@ export interface components {
             external_id: string;
             /** @description as the platform shows it, at most 200 characters */
             name: string;
-            /**
-             * Format: int64
-             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
-             * @enum {integer}
-             */
-            platform: 1 | 3 | 4 | 6;
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            platform: components["schemas"]["Platform"];
             /** @description whose it is: a user of the account */
             user?: string;
         };
+        /**
+         * Format: double
+         * @description `regularity` is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the per cent with a post. Days left over belong to the oldest span.
+         */
+        Regularity: number | null;
         /** @description What became of events that were folded again. One that is folded in one generation and not in another is parked still. */
         RetryResult: {
             /**
@@ -5883,53 +5710,18 @@ export interface components {
         };
         /** @description Sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts, which they count apart, stand in ViewsSeries. */
         Roi: {
-            /**
-             * Format: int64
-             * @description `cost_minor` is what the subscriptions of those accounts cost in this time, in minor units (cents) of `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs, the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole. The price is what the main application says of the subscription now: a price that it changes without ending the subscription changes all its months. The agency's own subscription covers all its clients, and counts when all of them are asked for. Months in which those accounts have no such views, and times in which their price is not known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with `priced_views`, and when prices are in several currencies.
-             */
-            cost_minor: number | null;
-            /**
-             * Format: double
-             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
-             */
-            cost_per_thousand_views_minor: number | null;
+            cost_minor: components["schemas"]["CostMinor"];
+            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
             /** @description ISO 4217; null without a cost */
             currency: string | null;
-            /**
-             * @description Says whether there is a price, and if not, why.
-             *
-             *     - `known`: whenever views were gained
-             *     - `known_in_part`: of some views only
-             *     - `unknown`: a subscription ran when views were gained, its price is not known
-             *     - `no_subscription`: none ran when views were gained
-             *     - `several_currencies`: costs that cannot be added
-             *     - `no_views`: nothing to set a price against
-             * @enum {string}
-             */
-            price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
-            /**
-             * Format: int64
-             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
-             */
-            priced_views: number | null;
-            /**
-             * Format: int64
-             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
-             */
-            views: number | null;
+            price: components["schemas"]["PriceStatus"];
+            priced_views: components["schemas"]["PricedViews"];
+            views: components["schemas"]["Views"];
         };
         /** @description One calendar month, or the part of it that lies in the range. */
         RoiMonth: {
-            /**
-             * Format: int64
-             * @description `cost_minor` is what the subscriptions of those accounts cost in this time, in minor units (cents) of `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs, the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole. The price is what the main application says of the subscription now: a price that it changes without ending the subscription changes all its months. The agency's own subscription covers all its clients, and counts when all of them are asked for. Months in which those accounts have no such views, and times in which their price is not known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with `priced_views`, and when prices are in several currencies.
-             */
-            cost_minor: number | null;
-            /**
-             * Format: double
-             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
-             */
-            cost_per_thousand_views_minor: number | null;
+            cost_minor: components["schemas"]["CostMinor"];
+            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
             /** @description ISO 4217; null without a cost */
             currency: string | null;
             /**
@@ -5946,28 +5738,9 @@ export interface components {
             month: string;
             /** @description each platform asked for, in this month */
             platforms: components["schemas"]["PlatformRoi"][];
-            /**
-             * @description Says whether there is a price, and if not, why.
-             *
-             *     - `known`: whenever views were gained
-             *     - `known_in_part`: of some views only
-             *     - `unknown`: a subscription ran when views were gained, its price is not known
-             *     - `no_subscription`: none ran when views were gained
-             *     - `several_currencies`: costs that cannot be added
-             *     - `no_views`: nothing to set a price against
-             * @enum {string}
-             */
-            price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
-            /**
-             * Format: int64
-             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
-             */
-            priced_views: number | null;
-            /**
-             * Format: int64
-             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
-             */
-            views: number | null;
+            price: components["schemas"]["PriceStatus"];
+            priced_views: components["schemas"]["PricedViews"];
+            views: components["schemas"]["Views"];
         };
         /** @description The answer to /getRoiViews. */
         RoiViews: {
@@ -5987,6 +5760,11 @@ export interface components {
             /** @description took it away; null: none has up to `as_of` */
             taken_by: components["schemas"]["Record"] | null;
         };
+        /**
+         * Format: double
+         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no account is measured or no day has begun.
+         */
+        Score: number | null;
         /** @description A dashboard to which nobody had access, and why. */
         ShutDashboard: {
             /** @description `allow_client_dashboard` is false where it was closed to its clients; true: it was open, with nobody on its list. */
@@ -6010,12 +5788,8 @@ export interface components {
              * @description whose connection it is; null where it is not known
              */
             member_id: number | null;
-            /**
-             * Format: int64
-             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            p_id: components["schemas"]["Platform"];
         };
         /** @description A link that signs a user in to the console once. */
         SignInLink: {
@@ -6072,14 +5846,15 @@ export interface components {
             /** @description `unknown` says that the event is left out, and that those behind it could not be looked at: list what is parked. */
             unknown?: boolean;
         };
+        /**
+         * Format: int64
+         * @description `social_accounts` is the number of social accounts in scope, read or not, plus those that have left the scope and have figures in this answer.
+         */
+        SocialAccounts: number;
         /** @description One social account behind an answer. */
         Source: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
+            /** @description LinkedIn: 1 profile, 2 company page */
+            a_type?: components["schemas"]["AccountType"];
             /** @description the sub-account it belongs to */
             account_id: string;
             /**
@@ -6091,21 +5866,14 @@ export interface components {
             missing: components["schemas"]["MissingFigure"][];
             /** @description null when the directory does not know it any more */
             name: string | null;
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
+            p_id: components["schemas"]["Platform"];
             /** @description `paused` says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform, or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come anyway: it was read after the range. */
             paused?: string;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
+            /**
+             * @description its name
+             * @enum {string}
+             */
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description a sentence; null when the status is ok */
             reason: string | null;
             /**
@@ -6113,19 +5881,21 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /**
-             * @description Says what the figures of a social account are worth.
-             *
-             *     - `disconnected`: it was disconnected; nothing new comes until it is connected again
-             *     - `reconnect`: a person must connect it again; nothing new comes until then
-             *     - `never_read`: nothing was ever read
-             *     - `unsupported`: its platform gives none of the answer's metrics
-             *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
-             *     - `ok`: nothing is missing; paused says whether new readings come
-             * @enum {string}
-             */
-            status: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
+            /** @description The HTTP status. */
+            status: components["schemas"]["SourceStatus"];
         };
+        /**
+         * @description Says what the figures of a social account are worth.
+         *
+         *     - `disconnected`: it was disconnected; nothing new comes until it is connected again
+         *     - `reconnect`: a person must connect it again; nothing new comes until then
+         *     - `never_read`: nothing was ever read
+         *     - `unsupported`: its platform gives none of the answer's metrics
+         *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
+         *     - `ok`: nothing is missing; paused says whether new readings come
+         * @enum {string}
+         */
+        SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
         /** @description Stands beside spans. */
         SpansMeta: {
             /** @description What the answer stands for: everything up to there. */
@@ -6134,10 +5904,8 @@ export interface components {
             from: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
-            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
-            names_proven: boolean;
-            /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
-            next_cursor?: string;
+            names_proven: components["schemas"]["NamesProven"];
+            next_cursor?: components["schemas"]["NextCursor"];
             /** @description `staff` are the agency's own active people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */
             staff: components["schemas"]["AccessStaff"];
             /** @description the last change within the range; the same as `from` for a moment */
@@ -6147,6 +5915,22 @@ export interface components {
             /** @description `without_access` are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the next page. Null: the question is of a range, of one user, or ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
+        /**
+         * Format: int64
+         * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
+         */
+        Start: number | null;
+        /**
+         * @description A generation's place in its life: copying, building, live, retired or dropped.
+         *
+         *     - `copying`: made in bulk
+         *     - `building`: followed, and not read yet
+         *     - `live`: followed, and what readers of its version use
+         *     - `retired`: not followed any more; kept for a way back
+         *     - `dropped`: its tables are gone
+         * @enum {string}
+         */
+        State: "copying" | "building" | "live" | "retired" | "dropped";
         /** @description A dashboard at a moment. */
         StateAnswer: {
             /** @description the prefix of the stream that this is the state after */
@@ -6167,23 +5951,14 @@ export interface components {
              * @description the owner
              */
             member_id: number;
+            p_id: components["schemas"]["Platform"];
+            periods: components["schemas"]["Periods"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description every day, week (from Monday on) or month of the range, cut at its ends */
-            periods: components["schemas"]["StatsPeriod"][];
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
-            previous_periods?: components["schemas"]["StatsPeriod"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_periods?: components["schemas"]["PreviousPeriods"];
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -6194,23 +5969,14 @@ export interface components {
         };
         /** @description The figures of one platform. */
         StatsOfPlatform: {
+            p_id: components["schemas"]["Platform"];
+            periods: components["schemas"]["Periods"];
             /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
+             * @description its name
+             * @enum {string}
              */
-            p_id: 1 | 3 | 4 | 6;
-            /** @description every day, week (from Monday on) or month of the range, cut at its ends */
-            periods: components["schemas"]["StatsPeriod"][];
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
-            previous_periods?: components["schemas"]["StatsPeriod"][];
+            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            previous_periods?: components["schemas"]["PreviousPeriods"];
             /** @description of the connected profiles and pages that are the scope's now, by number */
             social_account_ids: number[];
             /**
@@ -6230,11 +5996,8 @@ export interface components {
              * @description `engagement` is interactions gained: Facebook page_post_engagements, Instagram total_interactions, LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative). Null when none was read.
              */
             engagement: number | null;
-            /**
-             * @description reach or followers; null without a rate
-             * @enum {string|null}
-             */
-            engagement_rate_of: "reach" | "followers" | null;
+            /** @description reach or followers; null without a rate */
+            engagement_rate_of: components["schemas"]["RateBase"] | null;
             /**
              * Format: double
              * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of the followers, with two decimals; `engagement_rate_of` says which. Of followers, it is of the accounts that have both figures in the period, above and below: `followers` may be of more. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
@@ -6260,7 +6023,10 @@ export interface components {
              * @description `impressions` are Facebook page_media_view, Instagram views, LinkedIn impressionCount (day flows). TikTok gives none. Null when none was read.
              */
             impressions: number | null;
-            /** @description its first day, YYYY-MM-DD in the answer's time zone */
+            /**
+             * Format: date
+             * @description its first day, YYYY-MM-DD in the answer's time zone
+             */
             period: string;
             /**
              * Format: int64
@@ -6296,11 +6062,8 @@ export interface components {
             id: string;
             /** @description `outcome` is what came of it; null: nothing yet. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
-            /**
-             * @description begun, opened, taken (the platform is being asked), choosing, done or expired
-             * @enum {string}
-             */
-            step: "begun" | "opened" | "taken" | "choosing" | "done";
+            /** @description begun, opened, taken (the platform is being asked), choosing, done or expired */
+            step: components["schemas"]["ConnectStep"];
         };
         /** @description An event that cannot be folded now either. */
         StillParked: {
@@ -6308,11 +6071,8 @@ export interface components {
             detail: string;
             /** @description the parked event */
             id: string;
-            /**
-             * @description class of what is wrong
-             * @enum {string}
-             */
-            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
+            /** @description class of what is wrong */
+            reason: components["schemas"]["ParkedReason"];
         };
         /** @description What an answer stands for: everything in the agency's stream up to a version. */
         StreamPosition: {
@@ -6327,6 +6087,16 @@ export interface components {
              */
             version: number;
         };
+        /**
+         * @description Always true here.
+         * @enum {boolean}
+         */
+        Success: true;
+        /**
+         * @description Always SUCCESS here.
+         * @enum {string}
+         */
+        SuccessMessage: "SUCCESS";
         /** @description The latest check of the tables that readers use. */
         TablesChecked: {
             /**
@@ -6351,6 +6121,8 @@ export interface components {
             /** @description The ticket, for ?ticket= of one stream. */
             ticket: string;
         };
+        /** @description A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds. */
+        Time: string;
         /**
          * @description Time zone: a name of the IANA database. Newer names than these are served, too.
          * @default UTC
@@ -6475,7 +6247,7 @@ export interface components {
              */
             gained_since: string | null;
             /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
-            kinds: ("stock" | "cumulative" | "day_flow" | "rolling")[];
+            kinds: components["schemas"]["Kind"][];
             /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range. */
             no_baseline: boolean;
             /**
@@ -6495,14 +6267,13 @@ export interface components {
         UngrantedFigure: {
             /** @description its name; demographics: all splits of the audience */
             figure: string;
-            /**
-             * @description account or posts
-             * @enum {string}
-             */
-            of: "account" | "posts" | "sign_in";
+            /** @description account or posts */
+            of: components["schemas"]["Figures"];
             /** @description that it needs and that were not granted */
             scopes: string[];
         };
+        /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
+        UngrantedFigures: components["schemas"]["UngrantedFigure"][];
         /** @description The body of a PUT. Each member may be left out; null is the same. */
         UpdateBody: {
             /** @description `allow_client_dashboard` opens the dashboards to their clients. */
@@ -6563,10 +6334,14 @@ export interface components {
             /** @description `reason` is inactive, agency_staff, other_account (the user's account is not linked here any more), or unknown (the agency's directory does not hold the user). */
             reason: string;
         };
+        /**
+         * Format: int64
+         * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
+         */
+        Views: number | null;
         /** @description One part of a ViewsSeries. */
         ViewsDay: {
-            /** @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone */
-            day: string;
+            day: components["schemas"]["Day"];
             /**
              * Format: int64
              * @description of posts, captured in this part
@@ -6578,14 +6353,14 @@ export interface components {
              */
             views: number | null;
         };
+        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
+        ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
         /** @description How often posts were seen: video views. Page views, which platforms count of accounts, stand in Roi. */
         ViewsSeries: {
-            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
-            previous_series?: components["schemas"]["ViewsDay"][];
+            previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
-            /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
-            views: components["schemas"]["Gain"];
+            views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
         /** @description Dashboards to which nobody had access. */
         WithoutAccess: {
@@ -6599,6 +6374,28 @@ export interface components {
         };
     };
     responses: {
+        /** @description The caller's answer is still right. */
+        NotModified: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description Refused: 400 invalid (The request is malformed; errors names every wrong input); 401 unauthenticated (There is no usable token); 403 forbidden (The caller's role, or the dashboard, does not allow it); 404 not_found (There is nothing there for this caller: it is unknown, or another tenant's); 429 rate_limited (The caller has used up its requests, or its connections); 500 internal (A defect of the service; report the request id); 503 unavailable (The service cannot answer now. With Command-Id the outcome is open: repeat with it as Idempotency-Key). Every answer of an operation with roles has RateLimit. */
+        Refused: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
         /** @description Too many changes of one agency came at once. Repeat the request. */
         conflict: {
             headers: {
@@ -6615,19 +6412,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "Too many changes of this agency came at once. Send the request again.",
-                 *       "code": "conflict",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:conflict",
-                 *       "title": "Conflict",
-                 *       "status": 409,
-                 *       "detail": "Too many changes of this agency came at once. Send the request again."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6647,19 +6431,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "Your role does not allow this. Sign in with an account that has the right, or ask your agency.",
-                 *       "code": "forbidden",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:forbidden",
-                 *       "title": "Forbidden",
-                 *       "status": 403,
-                 *       "detail": "Your role does not allow this. Sign in with an account that has the right, or ask your agency."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6679,19 +6450,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "Something went wrong on our side. Try again; if it stays, report the request id.",
-                 *       "code": "internal",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:internal",
-                 *       "title": "Internal Server Error",
-                 *       "status": 500,
-                 *       "detail": "Something went wrong on our side. Try again; if it stays, report the request id."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6716,24 +6474,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The request is not well-formed: startTime does not lie before endTime.",
-                 *       "code": "invalid",
-                 *       "errors": [
-                 *         {
-                 *           "field": "startTime",
-                 *           "detail": "does not lie before endTime"
-                 *         }
-                 *       ],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:invalid",
-                 *       "title": "Bad Request",
-                 *       "status": 400,
-                 *       "detail": "The request is not well-formed: startTime does not lie before endTime."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6753,19 +6493,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "There is no such member. Check the id.",
-                 *       "code": "not_found",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:not_found",
-                 *       "title": "Not Found",
-                 *       "status": 404,
-                 *       "detail": "There is no such member. Check the id."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6785,19 +6512,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The dashboard was changed since you read it. Read it again.",
-                 *       "code": "precondition_failed",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:precondition_failed",
-                 *       "title": "Precondition Failed",
-                 *       "status": 412,
-                 *       "detail": "The dashboard was changed since you read it. Read it again."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6820,19 +6534,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly.",
-                 *       "code": "rate_limited",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:rate_limited",
-                 *       "title": "Too Many Requests",
-                 *       "status": 429,
-                 *       "detail": "You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6852,19 +6553,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The body is larger than 1048576 bytes. Send less in one request.",
-                 *       "code": "too_large",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:too_large",
-                 *       "title": "Request Entity Too Large",
-                 *       "status": 413,
-                 *       "detail": "The body is larger than 1048576 bytes. Send less in one request."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6885,19 +6573,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "There is no token. Send the header Authorization: Bearer <token>.",
-                 *       "code": "unauthenticated",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:unauthenticated",
-                 *       "title": "Unauthorized",
-                 *       "status": 401,
-                 *       "detail": "There is no token. Send the header Authorization: Bearer <token>."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6918,19 +6593,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The read models are being made. Try again in a moment.",
-                 *       "code": "unavailable",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:unavailable",
-                 *       "title": "Service Unavailable",
-                 *       "status": 503,
-                 *       "detail": "The read models are being made. Try again in a moment."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6955,24 +6617,6 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The request is against a rule; see errors.",
-                 *       "code": "unprocessable",
-                 *       "errors": [
-                 *         {
-                 *           "field": "users[0]",
-                 *           "detail": "is not a user of the linked accounts or of the agency"
-                 *         }
-                 *       ],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:unprocessable",
-                 *       "title": "Unprocessable Entity",
-                 *       "status": 422,
-                 *       "detail": "The request is against a rule; see errors."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
@@ -6992,24 +6636,248 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ErrorBody"];
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The body must be JSON in UTF-8. Send it with Content-Type: application/json.",
-                 *       "code": "unsupported_media_type",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF",
-                 *       "type": "urn:ledgerboard:error:unsupported_media_type",
-                 *       "title": "Unsupported Media Type",
-                 *       "status": 415,
-                 *       "detail": "The body must be JSON in UTF-8. Send it with Content-Type: application/json."
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
     };
-    parameters: never;
+    parameters: {
+        /**
+         * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+         * @example c10000000000000000000001
+         */
+        Account: string;
+        /**
+         * @description Only changes of this account's links: 24 hex digits.
+         * @example c10000000000000000000001
+         */
+        Account2: string;
+        /**
+         * @description Activity: <connected account>:<the platform's id of the post>.
+         * @example 70:104_77
+         */
+        ActivityIdInPath: string;
+        /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+        Actor: string;
+        /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+        At: components["schemas"]["Moment"];
+        /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
+        At2: components["schemas"]["Moment"];
+        /**
+         * @description The id of a sign-in.
+         * @example 0191c2f0-0000-4000-8000-000000000001
+         */
+        AttemptInPath: string;
+        /**
+         * @description What the entries are ordered by first. Default: dashboard.
+         * @example user
+         */
+        By: "dashboard" | "user";
+        /**
+         * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+         * @example total
+         */
+        By2: "gained" | "total";
+        /**
+         * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
+         * @example 0
+         */
+        CId: string;
+        /**
+         * @description Category of posts: its number; 0 or all for all of them.
+         * @example 0
+         */
+        CIdInPath: string;
+        /**
+         * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+         * @example year
+         */
+        Compare: "previous" | "year" | "none";
+        /**
+         * @description The id of a connection.
+         * @example 31
+         */
+        ConnectionInPath: number;
+        /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+        Cursor: string;
+        /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
+        Cursor2: string;
+        /**
+         * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+         * @example c10000000000000000000001
+         */
+        Dashboard: string;
+        /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+        Dashboard2: string;
+        /**
+         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+         * @example 2026-01-31
+         */
+        EndTime: components["schemas"]["Time"];
+        /**
+         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+         * @example 2026-01-31
+         */
+        EndTimeInPath: components["schemas"]["Time"];
+        /**
+         * @description Format of the file.
+         * @example csv
+         */
+        Format: "csv" | "jsonl";
+        /**
+         * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+         * @example 2026-01-01
+         */
+        From: components["schemas"]["Time"];
+        /**
+         * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
+         * @example 2026-01-01
+         */
+        From2: components["schemas"]["Moment"];
+        /**
+         * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+         * @example week
+         */
+        Granularity: "day" | "week" | "month";
+        /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
+        IdempotencyKeyHeader: string;
+        /** @description Changes the dashboard only if it still has this ETag. */
+        IfMatchHeader: string;
+        /** @description The ETag of an answer that the caller has. */
+        IfNoneMatchHeader: string;
+        /** @description The last id that the caller received. */
+        LastEventIDHeader: string;
+        /** @description As the header Last-Event-ID, which wins. */
+        LastEventId: string;
+        /**
+         * @description Entries of a page, or of each ranking: 1 to 500.
+         * @example 50
+         */
+        Limit: number;
+        /**
+         * @description Member who owns the connection.
+         * @example 7
+         */
+        MemberId: number;
+        /**
+         * @description Member, by the main application's id: a positive integer.
+         * @example 7
+         */
+        MemberIdInPath: number;
+        /**
+         * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+         * @example brief
+         */
+        Meta: "brief";
+        /** @description Oldest or newest first. */
+        Order: "asc" | "desc";
+        /**
+         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+         * @example all
+         */
+        PId: "all" | "0" | "1" | "3" | "4" | "6";
+        /**
+         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+         * @example all
+         */
+        PIdInPath: "all" | "0" | "1" | "3" | "4" | "6";
+        /**
+         * @description A parked event: <projection>-<partition>-<offset>.
+         * @example dashboards-3-1204
+         */
+        ParkedInPath: string;
+        /**
+         * @description Connected profile or page, by the main application's id: a positive integer.
+         * @example 70
+         */
+        PlatformIdInPath: number;
+        /**
+         * @description A platform by its name.
+         * @example linkedin
+         */
+        PlatformInPath: "facebook" | "instagram" | "linkedin" | "tiktok";
+        /**
+         * @description A projection, as /api/ops/projections names it.
+         * @example post_insights
+         */
+        ProjectionInPath: string;
+        /** @description Part of the name or e-mail address, whatever its case. */
+        Q: string;
+        /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+        Q2: string;
+        /**
+         * @description The id of a rebuild.
+         * @example 0191c2f0-0000-7000-8000-000000000001
+         */
+        RebuildInPath: string;
+        /**
+         * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+         * @example 2026-01-01
+         */
+        StartTime: components["schemas"]["Time"];
+        /**
+         * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+         * @example 2026-01-01
+         */
+        StartTimeInPath: components["schemas"]["Time"];
+        /** @description State of the connected account. */
+        State: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+        /**
+         * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+         * @example scheduled
+         */
+        State2: "published" | "scheduled";
+        /**
+         * @description The sub-account whose dashboard it is: 24 hex digits.
+         * @example c10000000000000000000001
+         */
+        SubAccountIdInPath: string;
+        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        Table: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        Table2: "posts" | "meta.sources";
+        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        Table3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
+        /** @description A ticket for this stream instead of the Authorization header. */
+        Ticket: string;
+        /**
+         * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+         * @example 2026-01-31
+         */
+        To: components["schemas"]["Time"];
+        /**
+         * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
+         * @example 2026-01-31
+         */
+        To2: components["schemas"]["Moment"];
+        /**
+         * @description What the link's address ends in.
+         * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
+         */
+        TokenInPath: string;
+        /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
+        Type: string;
+        /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
+        Type2: string;
+        /**
+         * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+         * @example Europe/Berlin
+         */
+        Tz: components["schemas"]["TimeZone"];
+        /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
+        User: string;
+        /**
+         * @description Only this user: 24 hex digits. Default: everybody.
+         * @example a11ce0000000000000000000
+         */
+        UserId: string;
+        /**
+         * @description User: 24 hex digits.
+         * @example a11ce0000000000000000000
+         */
+        UserIdInPath: string;
+        /** @description The version, instead of at. */
+        Version: string;
+    };
     requestBodies: never;
     headers: {
         /** @description Name of the file. */
@@ -7040,40 +6908,40 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
@@ -7092,64 +6960,100 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "members": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "default_social_account_id": 10001,
+                     *             "member_id": 1001,
+                     *             "name": "Mara Finch",
+                     *             "platforms": [
+                     *               {
+                     *                 "connected": 1,
+                     *                 "p_id": 1,
+                     *                 "platform": "facebook",
+                     *                 "social_accounts": 1
+                     *               }
+                     *             ],
+                     *             "social_accounts": [
+                     *               {
+                     *                 "connected": true,
+                     *                 "expires_at": null,
+                     *                 "name": "Alder & Finch Bakery",
+                     *                 "needs_reconnect": false,
+                     *                 "p_id": 1,
+                     *                 "platform": "facebook",
+                     *                 "reason": null,
+                     *                 "social_account_id": 10001
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": null,
+                     *         "complete": false,
+                     *         "from": "2026-09-29T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ActiveMembers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,members.member_id,members.name,members.account_id,members.default_social_account_id,members.platforms.p_id,members.platforms.platform,members.platforms.social_accounts,members.platforms.connected,members.social_accounts.p_id,members.social_accounts.platform,members.social_accounts.social_account_id,members.social_accounts.a_type,members.social_accounts.name,members.social_accounts.connected,members.social_accounts.needs_reconnect,members.social_accounts.reason,members.social_accounts.expires_at */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAccounts: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or e-mail address, whatever its case. */
-                q?: string;
+                q?: components["parameters"]["Q"];
                 /** @description Whether the account is active. */
                 active?: "true" | "false";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path?: never;
@@ -7160,30 +7064,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Account"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postAccounts: {
@@ -7191,7 +7083,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
             cookie?: never;
@@ -7211,54 +7103,43 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["MadeAccount"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getActivities: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
-                memberId?: number;
+                memberId?: components["parameters"]["MemberId"];
                 /**
                  * @description Connected account.
                  * @example 70
@@ -7268,34 +7149,34 @@ export interface operations {
                  * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
                  * @example 0
                  */
-                cId?: string;
+                cId?: components["parameters"]["CId"];
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
-                type?: string;
+                type?: components["parameters"]["Type2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
                  * @example scheduled
                  */
-                state?: "published" | "scheduled";
+                state?: components["parameters"]["State2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path?: never;
@@ -7306,30 +7187,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostActivity"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getActivitiesByActivityId: {
@@ -7341,7 +7210,7 @@ export interface operations {
                  * @description Activity: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
-                activityId: string;
+                activityId: components["parameters"]["ActivityIdInPath"];
             };
             cookie?: never;
         };
@@ -7350,28 +7219,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostActivity"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getActivitiesPicture: {
@@ -7383,7 +7241,7 @@ export interface operations {
                  * @description Activity: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
-                activityId: string;
+                activityId: components["parameters"]["ActivityIdInPath"];
             };
             cookie?: never;
         };
@@ -7393,8 +7251,6 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7405,46 +7261,39 @@ export interface operations {
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getActivitiesStats: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path: {
@@ -7452,7 +7301,7 @@ export interface operations {
                  * @description Activity: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
-                activityId: string;
+                activityId: components["parameters"]["ActivityIdInPath"];
             };
             cookie?: never;
         };
@@ -7461,71 +7310,59 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostReading"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditAccess: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
-                at?: string;
+                at?: components["parameters"]["At"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /**
                  * @description Only this user: 24 hex digits. Default: everybody.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: string;
+                user_id?: components["parameters"]["UserId"];
                 /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard2"];
                 /**
                  * @description What the entries are ordered by first. Default: dashboard.
                  * @example user
                  */
-                by?: "dashboard" | "user";
+                by?: components["parameters"]["By"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7536,30 +7373,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccessSpan"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["SpansMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditAccessExport: {
@@ -7569,38 +7394,38 @@ export interface operations {
                  * @description Format of the file.
                  * @example csv
                  */
-                format: "csv" | "jsonl";
+                format: components["parameters"]["Format"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
-                at?: string;
+                at?: components["parameters"]["At"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /**
                  * @description Only this user: 24 hex digits. Default: everybody.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: string;
+                user_id?: components["parameters"]["UserId"];
                 /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard2"];
                 /**
                  * @description What the entries are ordered by first. Default: dashboard.
                  * @example user
                  */
-                by?: "dashboard" | "user";
+                by?: components["parameters"]["By"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7612,8 +7437,6 @@ export interface operations {
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7621,13 +7444,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditBundle: {
@@ -7643,34 +7460,27 @@ export interface operations {
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/x-ndjson": string;
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditCheckpoints: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
             };
             header?: never;
             path?: never;
@@ -7681,57 +7491,45 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["CheckpointEntry"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditDiff: {
         parameters: {
             query: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
                  * @example 2026-01-01
                  */
-                from: string;
+                from: components["parameters"]["From2"];
                 /**
                  * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To2"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7742,30 +7540,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["DiffAnswer"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditExport: {
@@ -7775,39 +7561,39 @@ export interface operations {
                  * @description Format of the file.
                  * @example csv
                  */
-                format: "csv" | "jsonl";
+                format: components["parameters"]["Format"];
                 /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard2"];
                 /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor2"];
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
-                type?: string;
+                type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
-                actor?: string;
+                actor?: components["parameters"]["Actor"];
                 /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
-                user?: string;
+                user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account2"];
                 /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
-                q?: string;
+                q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7819,8 +7605,6 @@ export interface operations {
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7828,55 +7612,49 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditHistory: {
         parameters: {
             query?: {
                 /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
-                type?: string;
+                type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
-                actor?: string;
+                actor?: components["parameters"]["Actor"];
                 /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
-                user?: string;
+                user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account2"];
                 /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
-                q?: string;
+                q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /** @description Oldest or newest first. */
-                order?: "asc" | "desc";
+                order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7887,59 +7665,47 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["HistoryEntry"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["EntriesMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAuditReads: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
-                actor?: string;
+                actor?: components["parameters"]["Actor"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7950,44 +7716,32 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AuditReadEntry"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["AuditReadsMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getCategories: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or e-mail address, whatever its case. */
-                q?: string;
+                q?: components["parameters"]["Q"];
             };
             header?: never;
             path?: never;
@@ -7998,30 +7752,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Category"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postConnect: {
@@ -8047,31 +7789,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Begun"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getConnectLinks: {
@@ -8086,28 +7817,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectLink"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postConnectLinks: {
@@ -8136,31 +7856,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["MadeLink"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postConnectLinksRevoke: {
@@ -8181,28 +7890,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectLink"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getConnect: {
@@ -8223,28 +7921,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Status"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     putConnectionTokens: {
@@ -8256,7 +7943,7 @@ export interface operations {
                  * @description The id of a connection.
                  * @example 31
                  */
-                connection: number;
+                connection: components["parameters"]["ConnectionInPath"];
             };
             cookie?: never;
         };
@@ -8275,46 +7962,35 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["HandedOver"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboards: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or e-mail address, whatever its case. */
-                q?: string;
+                q?: components["parameters"]["Q"];
                 /** @description Whether there is a dashboard already. */
                 exists?: "true" | "false";
             };
@@ -8327,30 +8003,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["DashboardSummary"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postDirectory: {
@@ -8379,31 +8043,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Fed"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDirectoryEntity: {
@@ -8429,51 +8082,40 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ToldEntity"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getLive: {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: string;
+                ticket?: components["parameters"]["Ticket"];
                 /** @description As the header Last-Event-ID, which wins. */
-                last_event_id?: string;
+                last_event_id?: components["parameters"]["LastEventId"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
             };
             header?: {
                 /** @description The last id that the caller received. */
-                "Last-Event-ID"?: string;
+                "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
             };
             path?: never;
             cookie?: never;
@@ -8531,42 +8173,31 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Me"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembers: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or e-mail address, whatever its case. */
-                q?: string;
+                q?: components["parameters"]["Q"];
                 /** @description Whether the member is active. */
                 active?: "true" | "false";
                 /**
@@ -8578,7 +8209,7 @@ export interface operations {
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path?: never;
@@ -8589,43 +8220,31 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Member"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getNotices: {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: string;
+                ticket?: components["parameters"]["Ticket"];
                 /** @description As the header Last-Event-ID, which wins. */
-                last_event_id?: string;
+                last_event_id?: components["parameters"]["LastEventId"];
             };
             header?: {
                 /** @description The last id that the caller received. */
-                "Last-Event-ID"?: string;
+                "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
             };
             path?: never;
             cookie?: never;
@@ -8683,40 +8302,29 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TicketBody"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsActions: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
             };
             header?: never;
             path?: never;
@@ -8727,30 +8335,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Action"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsConnections: {
@@ -8765,28 +8361,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectionReading"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsConnectionPause: {
@@ -8798,7 +8383,7 @@ export interface operations {
                  * @description The id of a connection.
                  * @example 31
                  */
-                connection: number;
+                connection: components["parameters"]["ConnectionInPath"];
             };
             cookie?: never;
         };
@@ -8816,31 +8401,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsConnectionRead: {
@@ -8852,7 +8426,7 @@ export interface operations {
                  * @description The id of a connection.
                  * @example 31
                  */
-                connection: number;
+                connection: components["parameters"]["ConnectionInPath"];
             };
             cookie?: never;
         };
@@ -8870,31 +8444,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsConnectionResume: {
@@ -8906,7 +8469,7 @@ export interface operations {
                  * @description The id of a connection.
                  * @example 31
                  */
-                connection: number;
+                connection: components["parameters"]["ConnectionInPath"];
             };
             cookie?: never;
         };
@@ -8924,31 +8487,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsGenerations: {
@@ -8963,28 +8515,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Generation"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsLog: {
@@ -8999,40 +8540,29 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Topic"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsParked: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
             };
             header?: never;
             path?: never;
@@ -9043,30 +8573,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ParkedEvent"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ParkedMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsParkedRetryAll: {
@@ -9090,31 +8608,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["RetryResult"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsParkedRetry: {
@@ -9126,7 +8633,7 @@ export interface operations {
                  * @description A parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
-                parked: string;
+                parked: components["parameters"]["ParkedInPath"];
             };
             cookie?: never;
         };
@@ -9144,31 +8651,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["RetryResult"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsParkedShow: {
@@ -9180,7 +8676,7 @@ export interface operations {
                  * @description A parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
-                parked: string;
+                parked: components["parameters"]["ParkedInPath"];
             };
             cookie?: never;
         };
@@ -9198,31 +8694,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ParkedRecord"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsParkedSkip: {
@@ -9234,7 +8719,7 @@ export interface operations {
                  * @description A parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
-                parked: string;
+                parked: components["parameters"]["ParkedInPath"];
             };
             cookie?: never;
         };
@@ -9252,31 +8737,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["SkipResult"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsPauses: {
@@ -9291,28 +8765,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Pause"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsPlatformPause: {
@@ -9324,7 +8787,7 @@ export interface operations {
                  * @description A platform by its name.
                  * @example linkedin
                  */
-                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+                platform: components["parameters"]["PlatformInPath"];
             };
             cookie?: never;
         };
@@ -9342,31 +8805,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsPlatformResume: {
@@ -9378,7 +8830,7 @@ export interface operations {
                  * @description A platform by its name.
                  * @example linkedin
                  */
-                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+                platform: components["parameters"]["PlatformInPath"];
             };
             cookie?: never;
         };
@@ -9396,31 +8848,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsProjections: {
@@ -9435,28 +8876,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Projection"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsBack: {
@@ -9468,7 +8898,7 @@ export interface operations {
                  * @description A projection, as /api/ops/projections names it.
                  * @example post_insights
                  */
-                projection: string;
+                projection: components["parameters"]["ProjectionInPath"];
             };
             cookie?: never;
         };
@@ -9486,31 +8916,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Rebuild"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsPause: {
@@ -9522,7 +8941,7 @@ export interface operations {
                  * @description A projection, as /api/ops/projections names it.
                  * @example post_insights
                  */
-                projection: string;
+                projection: components["parameters"]["ProjectionInPath"];
             };
             cookie?: never;
         };
@@ -9540,31 +8959,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsPrepare: {
@@ -9576,7 +8984,7 @@ export interface operations {
                  * @description A projection, as /api/ops/projections names it.
                  * @example post_insights
                  */
-                projection: string;
+                projection: components["parameters"]["ProjectionInPath"];
             };
             cookie?: never;
         };
@@ -9594,31 +9002,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Prepared"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsRebuild: {
@@ -9630,7 +9027,7 @@ export interface operations {
                  * @description A projection, as /api/ops/projections names it.
                  * @example post_insights
                  */
-                projection: string;
+                projection: components["parameters"]["ProjectionInPath"];
             };
             cookie?: never;
         };
@@ -9648,31 +9045,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Rebuild"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsResume: {
@@ -9684,7 +9070,7 @@ export interface operations {
                  * @description A projection, as /api/ops/projections names it.
                  * @example post_insights
                  */
-                projection: string;
+                projection: components["parameters"]["ProjectionInPath"];
             };
             cookie?: never;
         };
@@ -9702,31 +9088,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsRebuilds: {
@@ -9741,28 +9116,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Rebuild"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsRebuild: {
@@ -9774,7 +9138,7 @@ export interface operations {
                  * @description The id of a rebuild.
                  * @example 0191c2f0-0000-7000-8000-000000000001
                  */
-                rebuild: string;
+                rebuild: components["parameters"]["RebuildInPath"];
             };
             cookie?: never;
         };
@@ -9783,28 +9147,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Rebuild"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postOpsRebuildCancel: {
@@ -9816,7 +9169,7 @@ export interface operations {
                  * @description The id of a rebuild.
                  * @example 0191c2f0-0000-7000-8000-000000000001
                  */
-                rebuild: string;
+                rebuild: components["parameters"]["RebuildInPath"];
             };
             cookie?: never;
         };
@@ -9834,31 +9187,20 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getOpsRebuildEvents: {
@@ -9870,7 +9212,7 @@ export interface operations {
                  * @description The id of a rebuild.
                  * @example 0191c2f0-0000-7000-8000-000000000001
                  */
-                rebuild: string;
+                rebuild: components["parameters"]["RebuildInPath"];
             };
             cookie?: never;
         };
@@ -9879,8 +9221,6 @@ export interface operations {
             /** @description The stream. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9891,42 +9231,36 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPlatforms: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
-                memberId?: number;
+                memberId?: components["parameters"]["MemberId"];
                 /** @description State of the connected account. */
-                state?: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+                state?: components["parameters"]["State"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path?: never;
@@ -9937,30 +9271,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectedPlatform"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postPlatforms: {
@@ -9987,32 +9309,22 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Registered"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPlatformsByPlatformId: {
@@ -10024,7 +9336,7 @@ export interface operations {
                  * @description Connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
-                platformId: number;
+                platformId: components["parameters"]["PlatformIdInPath"];
             };
             cookie?: never;
         };
@@ -10033,82 +9345,71 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectedPlatform"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPlatformsActivities: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
-                memberId?: number;
+                memberId?: components["parameters"]["MemberId"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
                  * @example 0
                  */
-                cId?: string;
+                cId?: components["parameters"]["CId"];
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
-                type?: string;
+                type?: components["parameters"]["Type2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
                  * @example scheduled
                  */
-                state?: "published" | "scheduled";
+                state?: components["parameters"]["State2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path: {
@@ -10116,7 +9417,7 @@ export interface operations {
                  * @description Connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
-                platformId: number;
+                platformId: components["parameters"]["PlatformIdInPath"];
             };
             cookie?: never;
         };
@@ -10125,30 +9426,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostActivity"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postPlatformsDisconnect: {
@@ -10169,29 +9458,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Disconnected"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPlatformsStats: {
@@ -10201,55 +9479,55 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
-                platformId: number;
+                platformId: components["parameters"]["PlatformIdInPath"];
             };
             cookie?: never;
         };
@@ -10261,43 +9539,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["StatsOfAccount"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,p_id,platform,social_account_id,account_id,member_id,user_id,periods.period,periods.from,periods.to,periods.followers,periods.followers_change,periods.posts,periods.engagement,periods.impressions,periods.reach,periods.engagement_rate_pct,periods.engagement_rate_of,periods.recorded_at,periods.updated_at,periods.demographics.captured_at,periods.demographics.social_accounts,periods.demographics.age_groups.name,periods.demographics.age_groups.place,periods.demographics.age_groups.followers,periods.demographics.gender.name,periods.demographics.gender.place,periods.demographics.gender.followers,periods.demographics.countries.name,periods.demographics.countries.place,periods.demographics.countries.followers,periods.demographics.cities.name,periods.demographics.cities.place,periods.demographics.cities.followers,previous_periods.period,previous_periods.from,previous_periods.to,previous_periods.followers,previous_periods.followers_change,previous_periods.posts,previous_periods.engagement,previous_periods.impressions,previous_periods.reach,previous_periods.engagement_rate_pct,previous_periods.engagement_rate_of,previous_periods.recorded_at,previous_periods.updated_at,previous_periods.demographics.captured_at,previous_periods.demographics.social_accounts,previous_periods.demographics.age_groups.name,previous_periods.demographics.age_groups.place,previous_periods.demographics.age_groups.followers,previous_periods.demographics.gender.name,previous_periods.demographics.gender.place,previous_periods.demographics.gender.followers,previous_periods.demographics.countries.name,previous_periods.demographics.countries.place,previous_periods.demographics.countries.followers,previous_periods.demographics.cities.name,previous_periods.demographics.cities.place,previous_periods.demographics.cities.followers */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboard: {
@@ -10309,7 +9565,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10319,29 +9575,18 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["DashboardView"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     putDashboard: {
@@ -10349,18 +9594,18 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
-                "If-Match"?: string;
+                "If-Match"?: components["parameters"]["IfMatchHeader"];
                 /** @description Changes the dashboard only if that does exactly what a preview showed: its member preview. */
                 "If-Preview"?: string;
                 /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path: {
                 /**
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10383,33 +9628,22 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Dashboard"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             412: components["responses"]["precondition_failed"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboardAccess: {
@@ -10421,14 +9655,14 @@ export interface operations {
                  */
                 user_id: string;
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: string;
+                at?: components["parameters"]["At2"];
                 /** @description The version, instead of at. */
-                version?: string;
+                version?: components["parameters"]["Version"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path: {
@@ -10436,7 +9670,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10445,30 +9679,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccessAnswer"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboardDiff: {
@@ -10478,17 +9700,17 @@ export interface operations {
                  * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
                  * @example 2026-01-01
                  */
-                from: string;
+                from: components["parameters"]["From2"];
                 /**
                  * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To2"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path: {
@@ -10496,7 +9718,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10505,72 +9727,60 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["DiffAnswer"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboardHistory: {
         parameters: {
             query?: {
                 /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
-                type?: string;
+                type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
-                actor?: string;
+                actor?: components["parameters"]["Actor"];
                 /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
-                user?: string;
+                user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account2"];
                 /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
-                q?: string;
+                q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
                  */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-31
                  */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /** @description Oldest or newest first. */
-                order?: "asc" | "desc";
+                order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path: {
@@ -10578,7 +9788,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10587,30 +9797,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["HistoryEntry"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["EntriesMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postDashboardPreview: {
@@ -10618,14 +9816,14 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
-                "If-Match"?: string;
+                "If-Match"?: components["parameters"]["IfMatchHeader"];
             };
             path: {
                 /**
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10646,46 +9844,35 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["DashboardPreview"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             412: components["responses"]["precondition_failed"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getDashboardState: {
         parameters: {
             query?: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: string;
+                at?: components["parameters"]["At2"];
                 /** @description The version, instead of at. */
-                version?: string;
+                version?: components["parameters"]["Version"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path: {
@@ -10693,7 +9880,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                sub_account_id: string;
+                sub_account_id: components["parameters"]["SubAccountIdInPath"];
             };
             cookie?: never;
         };
@@ -10702,30 +9889,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["StateAnswer"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getStats: {
@@ -10735,58 +9910,58 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
-                memberId?: number;
+                memberId?: components["parameters"]["MemberId"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
             cookie?: never;
@@ -10799,57 +9974,35 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PlatformStats"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.social_account_ids,platforms.user_ids,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.engagement_rate_pct,platforms.periods.engagement_rate_of,platforms.periods.recorded_at,platforms.periods.updated_at,platforms.periods.demographics.captured_at,platforms.periods.demographics.social_accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.place,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.place,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.place,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.place,platforms.periods.demographics.cities.followers,platforms.previous_periods.period,platforms.previous_periods.from,platforms.previous_periods.to,platforms.previous_periods.followers,platforms.previous_periods.followers_change,platforms.previous_periods.posts,platforms.previous_periods.engagement,platforms.previous_periods.impressions,platforms.previous_periods.reach,platforms.previous_periods.engagement_rate_pct,platforms.previous_periods.engagement_rate_of,platforms.previous_periods.recorded_at,platforms.previous_periods.updated_at,platforms.previous_periods.demographics.captured_at,platforms.previous_periods.demographics.social_accounts,platforms.previous_periods.demographics.age_groups.name,platforms.previous_periods.demographics.age_groups.place,platforms.previous_periods.demographics.age_groups.followers,platforms.previous_periods.demographics.gender.name,platforms.previous_periods.demographics.gender.place,platforms.previous_periods.demographics.gender.followers,platforms.previous_periods.demographics.countries.name,platforms.previous_periods.demographics.countries.place,platforms.previous_periods.demographics.countries.followers,platforms.previous_periods.demographics.cities.name,platforms.previous_periods.demographics.cities.place,platforms.previous_periods.demographics.cities.followers */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getUsers: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or e-mail address, whatever its case. */
-                q?: string;
+                q?: components["parameters"]["Q"];
                 /** @description Role, as the main application names it. */
                 role?: string;
                 /** @description Whether the user is active. */
@@ -10858,7 +10011,7 @@ export interface operations {
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path?: never;
@@ -10869,30 +10022,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["User"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postUsers: {
@@ -10900,7 +10041,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
             cookie?: never;
@@ -10921,32 +10062,21 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["MadeUser"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getUsersByUserId: {
@@ -10958,7 +10088,7 @@ export interface operations {
                  * @description User: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
-                userId: string;
+                userId: components["parameters"]["UserIdInPath"];
             };
             cookie?: never;
         };
@@ -10967,57 +10097,46 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["User"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getUsersPlatforms: {
         parameters: {
             query?: {
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
-                memberId?: number;
+                memberId?: components["parameters"]["MemberId"];
                 /** @description State of the connected account. */
-                state?: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+                state?: components["parameters"]["State"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
             };
             header?: never;
             path: {
@@ -11025,7 +10144,7 @@ export interface operations {
                  * @description User: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
-                userId: string;
+                userId: components["parameters"]["UserIdInPath"];
             };
             cookie?: never;
         };
@@ -11034,30 +10153,18 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ConnectedPlatform"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getUsersSessions: {
@@ -11069,7 +10176,7 @@ export interface operations {
                  * @description User: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
-                userId: string;
+                userId: components["parameters"]["UserIdInPath"];
             };
             cookie?: never;
         };
@@ -11078,28 +10185,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["SignInSession"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postUsersSessionsEnd: {
@@ -11111,7 +10207,7 @@ export interface operations {
                  * @description User: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
-                userId: string;
+                userId: components["parameters"]["UserIdInPath"];
                 /**
                  * @description The id of a session, as GET /api/users/{userId}/sessions answers it.
                  * @example V2K7QZ3MXJ4T5B6N8P9RASDFGH
@@ -11125,28 +10221,17 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["SignInSession"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     postUsersSignInLink: {
@@ -11158,7 +10243,7 @@ export interface operations {
                  * @description User: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
-                userId: string;
+                userId: components["parameters"]["UserIdInPath"];
             };
             cookie?: never;
         };
@@ -11176,32 +10261,21 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["SignInLink"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAsyncapiJson: {
@@ -11273,7 +10347,7 @@ export interface operations {
                  * @description The id of a sign-in.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
-                attempt: string;
+                attempt: components["parameters"]["AttemptInPath"];
             };
             cookie?: never;
         };
@@ -11369,7 +10443,7 @@ export interface operations {
                  * @description The id of a sign-in.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
-                attempt: string;
+                attempt: components["parameters"]["AttemptInPath"];
             };
             cookie?: never;
         };
@@ -11465,7 +10539,7 @@ export interface operations {
                  * @description What the link's address ends in.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
-                token: string;
+                token: components["parameters"]["TokenInPath"];
             };
             cookie?: never;
         };
@@ -11561,7 +10635,7 @@ export interface operations {
                  * @description What the link's address ends in.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
-                token: string;
+                token: components["parameters"]["TokenInPath"];
             };
             cookie?: never;
         };
@@ -12009,55 +11083,55 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12069,43 +11143,111 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 55,
+                     *               "change_pct": 0.32,
+                     *               "compared_in_part": false,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 17151,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 17206
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "change": 4,
+                     *                 "day": "2026-10-22",
+                     *                 "followers": 17155
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "followers": {
+                     *             "accounts": 3,
+                     *             "change": 517,
+                     *             "change_pct": 0.72,
+                     *             "compared_in_part": false,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "stock"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 71995,
+                     *             "source_metrics": [
+                     *               "followers_count"
+                     *             ],
+                     *             "value": 72512
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 3,
+                     *               "change": 13,
+                     *               "day": "2026-10-22",
+                     *               "followers": 72008
+                     *             }
+                     *           ],
+                     *           "social_accounts": 3
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAccountInsights: {
@@ -12115,50 +11257,50 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12170,43 +11312,128 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "as_read": [],
+                     *         "platforms": [
+                     *           {
+                     *             "engagement": {
+                     *               "accounts": 1,
+                     *               "change": 221,
+                     *               "change_pct": 104.25,
+                     *               "compared_in_part": true,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "day_flow"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 212,
+                     *               "source_metrics": [
+                     *                 "page_post_engagements"
+                     *               ],
+                     *               "value": 433
+                     *             },
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 55,
+                     *               "change_pct": 0.32,
+                     *               "compared_in_part": false,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 17151,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 17206
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "engagement": {
+                     *             "accounts": 3,
+                     *             "change": 1042,
+                     *             "change_pct": 76.23,
+                     *             "compared_in_part": true,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "day_flow"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 1367,
+                     *             "source_metrics": [
+                     *               "REACTION+COMMENT+RESHARE"
+                     *             ],
+                     *             "value": 2409
+                     *           },
+                     *           "followers": {
+                     *             "accounts": 3,
+                     *             "change": 517,
+                     *             "change_pct": 0.72,
+                     *             "compared_in_part": false,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "stock"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 71995,
+                     *             "source_metrics": [
+                     *               "followers_count"
+                     *             ],
+                     *             "value": 72512
+                     *           },
+                     *           "social_accounts": 3
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.gained_since,total.engagement.accounts,total.engagement.kinds,total.engagement.source_metrics,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.gained_since,platforms.engagement.accounts,platforms.engagement.kinds,platforms.engagement.source_metrics,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersPostEngagement: {
@@ -12216,57 +11443,57 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12278,43 +11505,77 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "comments": 1,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "engagement": 3,
+                     *             "engagement_partial": false,
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "gained": 3,
+                     *             "gained_partial": false,
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "likes": 2,
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "shares": 0,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.comments,posts.shares,posts.engagement,posts.engagement_partial,posts.gained,posts.gained_partial,posts.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersPostInsights: {
@@ -12324,57 +11585,57 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12386,43 +11647,96 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "growth": {
+                     *               "clicks": 3,
+                     *               "comments": 1,
+                     *               "engagement": 3,
+                     *               "engagement_partial": false,
+                     *               "impressions": 103,
+                     *               "likes": 2,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 0,
+                     *               "since": null,
+                     *               "views": 103
+                     *             },
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 3,
+                     *               "comments": 1,
+                     *               "engagement": 3,
+                     *               "engagement_partial": false,
+                     *               "impressions": 103,
+                     *               "likes": 2,
+                     *               "reach": 72,
+                     *               "saves": null,
+                     *               "shares": 0,
+                     *               "views": 103
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersPostLikes: {
@@ -12432,67 +11746,67 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
+                table?: components["parameters"]["Table3"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12504,43 +11818,114 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "likes": {
+                     *               "accounts": 1,
+                     *               "change": -2941,
+                     *               "change_pct": -87.69,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 3354,
+                     *               "value": 413
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-22",
+                     *                 "likes": 138,
+                     *                 "readings": 8
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "gained": 2,
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "likes": 2,
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "likes": {
+                     *             "accounts": 2,
+                     *             "change": -2993,
+                     *             "change_pct": -87.8,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 3409,
+                     *             "value": 416
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "day": "2026-10-22",
+                     *               "likes": 139,
+                     *               "readings": 10
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-15T00:00:00Z",
+                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsLikes"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersPostViews: {
@@ -12550,60 +11935,60 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -12615,43 +12000,93 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-19",
+                     *                 "readings": 32,
+                     *                 "views": 7747
+                     *               }
+                     *             ],
+                     *             "views": {
+                     *               "accounts": 1,
+                     *               "change": -57138,
+                     *               "change_pct": -85.8,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 66591,
+                     *               "value": 9453
+                     *             }
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "series": [
+                     *             {
+                     *               "day": "2026-10-19",
+                     *               "readings": 42,
+                     *               "views": 18365
+                     *             }
+                     *           ],
+                     *           "views": {
+                     *             "accounts": 2,
+                     *             "change": -47623,
+                     *             "change_pct": -70.33,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 67710,
+                     *             "value": 20087
+                     *           }
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-15T00:00:00Z",
+                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "week",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersTopPostsByMemberIdByCId: {
@@ -12661,67 +12096,67 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them.
                  * @example 0
                  */
-                cId: string;
+                cId: components["parameters"]["CIdInPath"];
             };
             cookie?: never;
         };
@@ -12733,43 +12168,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersTopPostsByMemberIdByStartTimeByCId: {
@@ -12779,67 +12192,67 @@ export interface operations {
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them.
                  * @example 0
                  */
-                cId: string;
+                cId: components["parameters"]["CIdInPath"];
             };
             cookie?: never;
         };
@@ -12851,43 +12264,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId: {
@@ -12897,67 +12288,67 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them.
                  * @example 0
                  */
-                cId: string;
+                cId: components["parameters"]["CIdInPath"];
             };
             cookie?: never;
         };
@@ -12969,43 +12360,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId: {
@@ -13015,67 +12384,67 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them.
                  * @example 0
                  */
-                cId: string;
+                cId: components["parameters"]["CIdInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13087,43 +12456,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersfollowersGrowth: {
@@ -13133,60 +12480,60 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13198,43 +12545,111 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 55,
+                     *               "change_pct": 0.32,
+                     *               "compared_in_part": false,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 17151,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 17206
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "change": 4,
+                     *                 "day": "2026-10-22",
+                     *                 "followers": 17155
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "followers": {
+                     *             "accounts": 1,
+                     *             "change": 55,
+                     *             "change_pct": 0.32,
+                     *             "compared_in_part": false,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "stock"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 17151,
+                     *             "source_metrics": [
+                     *               "followers_count"
+                     *             ],
+                     *             "value": 17206
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 1,
+                     *               "change": 4,
+                     *               "day": "2026-10-22",
+                     *               "followers": 17155
+                     *             }
+                     *           ],
+                     *           "social_accounts": 1
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-15T00:00:00Z",
+                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPostInsights: {
@@ -13244,52 +12659,52 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13301,43 +12716,96 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "growth": {
+                     *               "clicks": 3,
+                     *               "comments": 1,
+                     *               "engagement": 3,
+                     *               "engagement_partial": false,
+                     *               "impressions": 103,
+                     *               "likes": 2,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 0,
+                     *               "since": null,
+                     *               "views": 103
+                     *             },
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 3,
+                     *               "comments": 1,
+                     *               "engagement": 3,
+                     *               "engagement_partial": false,
+                     *               "impressions": 103,
+                     *               "likes": 2,
+                     *               "reach": 72,
+                     *               "saves": null,
+                     *               "shares": 0,
+                     *               "views": 103
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoieVpkcW1qbEZQRTlLNDRQQyJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPostsEngagements: {
@@ -13347,52 +12815,52 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13404,43 +12872,77 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "comments": 1,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "engagement": 3,
+                     *             "engagement_partial": false,
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "gained": 3,
+                     *             "gained_partial": false,
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "likes": 2,
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "shares": 0,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoieVpkcW1qbEZQRTlLNDRQQyJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.comments,posts.shares,posts.engagement,posts.engagement_partial,posts.gained,posts.gained_partial,posts.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPostsLikes: {
@@ -13450,62 +12952,62 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
+                table?: components["parameters"]["Table3"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13517,43 +13019,114 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "likes": {
+                     *               "accounts": 1,
+                     *               "change": -2941,
+                     *               "change_pct": -87.69,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 3354,
+                     *               "value": 413
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-01",
+                     *                 "likes": 413,
+                     *                 "readings": 57
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "c_id": 5,
+                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                     *             "external_id": "104815170556325_775503740346724",
+                     *             "gained": 2,
+                     *             "id": "10001:104815170556325_775503740346724",
+                     *             "likes": 2,
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                     *             "member_id": 1001,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                     *             "platform": "facebook",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-28T09:23:40Z",
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "likes": {
+                     *             "accounts": 3,
+                     *             "change": -2394,
+                     *             "change_pct": -69.05,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 3467,
+                     *             "value": 1073
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "day": "2026-10-01",
+                     *               "likes": 1073,
+                     *               "readings": 123
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "month",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJhIjoiNWE4NDYzMzZmNmY3OWZjMzAxMmQ3NWQ3In0sImQiOiJ2blc1ckQ0SVo0bjF6U2R3In0",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsLikes"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPostsTotalEngagements: {
@@ -13563,55 +13136,55 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13623,43 +13196,155 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "comments": {
+                     *               "accounts": 1,
+                     *               "change": -180,
+                     *               "change_pct": -84.51,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 213,
+                     *               "value": 33
+                     *             },
+                     *             "engagement": {
+                     *               "accounts": 1,
+                     *               "change": -3886,
+                     *               "change_pct": -88.04,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 4414,
+                     *               "value": 528
+                     *             },
+                     *             "engagement_partial": false,
+                     *             "likes": {
+                     *               "accounts": 1,
+                     *               "change": -2941,
+                     *               "change_pct": -87.69,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 3354,
+                     *               "value": 413
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "comments": 11,
+                     *                 "day": "2026-10-22",
+                     *                 "engagement": 178,
+                     *                 "likes": 138,
+                     *                 "readings": 8,
+                     *                 "shares": 29
+                     *               }
+                     *             ],
+                     *             "shares": {
+                     *               "accounts": 1,
+                     *               "change": -765,
+                     *               "change_pct": -90.32,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 847,
+                     *               "value": 82
+                     *             }
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "comments": {
+                     *             "accounts": 3,
+                     *             "change": -109,
+                     *             "change_pct": -46.38,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 235,
+                     *             "value": 126
+                     *           },
+                     *           "engagement": {
+                     *             "accounts": 3,
+                     *             "change": -3130,
+                     *             "change_pct": -68.81,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 4549,
+                     *             "value": 1419
+                     *           },
+                     *           "engagement_partial": true,
+                     *           "likes": {
+                     *             "accounts": 3,
+                     *             "change": -2394,
+                     *             "change_pct": -69.05,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 3467,
+                     *             "value": 1073
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "comments": 37,
+                     *               "day": "2026-10-22",
+                     *               "engagement": 387,
+                     *               "likes": 303,
+                     *               "readings": 16,
+                     *               "shares": 47
+                     *             }
+                     *           ],
+                     *           "shares": {
+                     *             "accounts": 3,
+                     *             "change": -627,
+                     *             "change_pct": -74.03,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 847,
+                     *             "value": 220
+                     *           }
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsTotalEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,total.previous_series.day,total.previous_series.engagement,total.previous_series.likes,total.previous_series.comments,total.previous_series.shares,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.engagement,platforms.previous_series.likes,platforms.previous_series.comments,platforms.previous_series.shares,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getPostsViews: {
@@ -13669,55 +13354,55 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -13729,43 +13414,93 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-22",
+                     *                 "readings": 8,
+                     *                 "views": 3231
+                     *               }
+                     *             ],
+                     *             "views": {
+                     *               "accounts": 1,
+                     *               "change": -57138,
+                     *               "change_pct": -85.8,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 66591,
+                     *               "value": 9453
+                     *             }
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "series": [
+                     *             {
+                     *               "day": "2026-10-22",
+                     *               "readings": 16,
+                     *               "views": 3245
+                     *             }
+                     *           ],
+                     *           "views": {
+                     *             "accounts": 2,
+                     *             "change": -47623,
+                     *             "change_pct": -70.33,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 67710,
+                     *             "value": 20087
+                     *           }
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["PostsViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getRoiViews: {
@@ -13775,43 +13510,43 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
             cookie?: never;
@@ -13824,43 +13559,102 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "months": [
+                     *           {
+                     *             "cost_minor": 11268,
+                     *             "cost_per_thousand_views_minor": 30.97,
+                     *             "currency": "EUR",
+                     *             "days": 7,
+                     *             "days_in_month": 31,
+                     *             "month": "2026-10",
+                     *             "platforms": [
+                     *               {
+                     *                 "cost_minor": 11268,
+                     *                 "cost_per_thousand_views_minor": 78.59,
+                     *                 "currency": "EUR",
+                     *                 "p_id": 1,
+                     *                 "platform": "facebook",
+                     *                 "price": "known",
+                     *                 "priced_views": 143384,
+                     *                 "source_metrics": [
+                     *                   "page_media_view"
+                     *                 ],
+                     *                 "views": 143384
+                     *               }
+                     *             ],
+                     *             "price": "known",
+                     *             "priced_views": 363797,
+                     *             "views": 363797
+                     *           }
+                     *         ],
+                     *         "platforms": [
+                     *           {
+                     *             "cost_minor": 11268,
+                     *             "cost_per_thousand_views_minor": 78.59,
+                     *             "currency": "EUR",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "price": "known",
+                     *             "priced_views": 143384,
+                     *             "source_metrics": [
+                     *               "page_media_view"
+                     *             ],
+                     *             "views": 143384
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "cost_minor": 11268,
+                     *           "cost_per_thousand_views_minor": 30.97,
+                     *           "currency": "EUR",
+                     *           "price": "known",
+                     *           "priced_views": 363797,
+                     *           "views": 363797
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["RoiViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.views,total.priced_views,total.cost_minor,total.currency,total.cost_per_thousand_views_minor,total.price,platforms.p_id,platforms.platform,platforms.views,platforms.priced_views,platforms.cost_minor,platforms.currency,platforms.cost_per_thousand_views_minor,platforms.price,platforms.source_metrics,months.views,months.priced_views,months.cost_minor,months.currency,months.cost_per_thousand_views_minor,months.price,months.month,months.days,months.days_in_month,months.platforms.p_id,months.platforms.platform,months.platforms.views,months.platforms.priced_views,months.platforms.cost_minor,months.platforms.currency,months.platforms.cost_per_thousand_views_minor,months.platforms.price,months.platforms.source_metrics */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getTopPostsInsights: {
@@ -13870,62 +13664,62 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
+                table?: components["parameters"]["Table2"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                startTime: string;
+                startTime: components["parameters"]["StartTimeInPath"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                endTime: string;
+                endTime: components["parameters"]["EndTimeInPath"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
                 /**
                  * @description Category of posts: its number; 0 or all for all of them.
                  * @example 0
                  */
-                cId: string;
+                cId: components["parameters"]["CIdInPath"];
             };
             cookie?: never;
         };
@@ -13937,43 +13731,103 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 5,
+                     *             "category_name": "Customer stories",
+                     *             "content": "Why a family from the quay keeps coming back for cinnamon knots.",
+                     *             "external_id": "urn:li:ugcPost:7889523850043037456",
+                     *             "growth": {
+                     *               "clicks": 172,
+                     *               "comments": 70,
+                     *               "engagement": 568,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6422,
+                     *               "likes": 448,
+                     *               "no_baseline": false,
+                     *               "saves": 44,
+                     *               "shares": 50,
+                     *               "since": null,
+                     *               "views": null
+                     *             },
+                     *             "id": "10003:urn:li:ugcPost:7889523850043037456",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 172,
+                     *               "comments": 70,
+                     *               "engagement": 568,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6422,
+                     *               "likes": 448,
+                     *               "reach": 4495,
+                     *               "saves": 44,
+                     *               "shares": 50,
+                     *               "views": null
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/urn_li_ugcPost_7889523850043037456.svg",
+                     *             "member_id": 1002,
+                     *             "member_image": null,
+                     *             "member_name": "Team of Alder & Finch Bakery",
+                     *             "p_id": 4,
+                     *             "page_name": "Team of Alder & Finch Bakery",
+                     *             "permalink": "https://www.linkedin.com/feed/update/urn:li:ugcPost:7889523850043037456",
+                     *             "platform": "linkedin",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-21T13:56:03Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10003
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJhIjoiNWE4NDYzMzZmNmY3OWZjMzAxMmQ3NWQ3IiwiZyI6MjIwfSwiZCI6IkdfWTV1SUlFZDhXNHJzeUQifQ",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getHealthz: {
@@ -14003,55 +13857,55 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /**
                  * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
                  * @example total
                  */
-                by?: "gained" | "total";
+                by?: components["parameters"]["By2"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -14063,43 +13917,117 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "members": [
+                     *           {
+                     *             "comments": 93,
+                     *             "engagement": 804,
+                     *             "image": null,
+                     *             "likes": 657,
+                     *             "member_id": 1002,
+                     *             "name": "Team of Alder & Finch Bakery",
+                     *             "posts": 4,
+                     *             "previous_rank": 2,
+                     *             "rank": 1,
+                     *             "shares": 54,
+                     *             "views": null
+                     *           }
+                     *         ],
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 5,
+                     *             "category_name": "Customer stories",
+                     *             "content": "Why a family from the quay keeps coming back for cinnamon knots.",
+                     *             "external_id": "urn:li:ugcPost:7889523850043037456",
+                     *             "growth": {
+                     *               "clicks": 172,
+                     *               "comments": 70,
+                     *               "engagement": 568,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6422,
+                     *               "likes": 448,
+                     *               "no_baseline": false,
+                     *               "saves": 44,
+                     *               "shares": 50,
+                     *               "since": null,
+                     *               "views": null
+                     *             },
+                     *             "id": "10003:urn:li:ugcPost:7889523850043037456",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 172,
+                     *               "comments": 70,
+                     *               "engagement": 568,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6422,
+                     *               "likes": 448,
+                     *               "reach": 4495,
+                     *               "saves": 44,
+                     *               "shares": 50,
+                     *               "views": null
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/video/urn_li_ugcPost_7889523850043037456.svg",
+                     *             "member_id": 1002,
+                     *             "member_image": null,
+                     *             "member_name": "Team of Alder & Finch Bakery",
+                     *             "p_id": 4,
+                     *             "page_name": "Team of Alder & Finch Bakery",
+                     *             "permalink": "https://www.linkedin.com/feed/update/urn:li:ugcPost:7889523850043037456",
+                     *             "platform": "linkedin",
+                     *             "post_type": "video",
+                     *             "published_at": "2026-10-21T13:56:03Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10003
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["Leaderboard"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMemberFollowersGraph: {
@@ -14109,60 +14037,60 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
             };
             cookie?: never;
         };
@@ -14174,43 +14102,111 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 55,
+                     *               "change_pct": 0.32,
+                     *               "compared_in_part": false,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 17151,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 17206
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "change": 4,
+                     *                 "day": "2026-10-22",
+                     *                 "followers": 17155
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "followers": {
+                     *             "accounts": 2,
+                     *             "change": 337,
+                     *             "change_pct": 0.85,
+                     *             "compared_in_part": false,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "stock"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 39686,
+                     *             "source_metrics": [
+                     *               "followers_count"
+                     *             ],
+                     *             "value": 40023
+                     *           },
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 2,
+                     *               "change": 9,
+                     *               "day": "2026-10-22",
+                     *               "followers": 39695
+                     *             }
+                     *           ],
+                     *           "social_accounts": 2
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMembersSocialGrowth: {
@@ -14220,55 +14216,55 @@ export interface operations {
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Member, by the main application's id: a positive integer.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
-                fromDate: string;
+                fromDate: components["schemas"]["Time"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
                  * @example 2026-01-31
                  */
-                toDate: string;
+                toDate: components["schemas"]["Time"];
             };
             cookie?: never;
         };
@@ -14280,43 +14276,199 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "engagement": {
+                     *               "accounts": 1,
+                     *               "change": 221,
+                     *               "change_pct": 104.25,
+                     *               "compared_in_part": true,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "day_flow"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 212,
+                     *               "source_metrics": [
+                     *                 "page_post_engagements"
+                     *               ],
+                     *               "value": 433
+                     *             },
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 55,
+                     *               "change_pct": 0.32,
+                     *               "compared_in_part": false,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 17151,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 17206
+                     *             },
+                     *             "impressions": {
+                     *               "accounts": 1,
+                     *               "change": 74685,
+                     *               "change_pct": 108.71,
+                     *               "compared_in_part": true,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "day_flow"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 68699,
+                     *               "source_metrics": [
+                     *                 "page_media_view"
+                     *               ],
+                     *               "value": 143384
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "post_engagement": {
+                     *               "accounts": 1,
+                     *               "change": -3886,
+                     *               "change_pct": -88.04,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 4414,
+                     *               "value": 528
+                     *             },
+                     *             "post_views": {
+                     *               "accounts": 1,
+                     *               "change": -57138,
+                     *               "change_pct": -85.8,
+                     *               "compared_in_part": false,
+                     *               "no_baseline": false,
+                     *               "previous": 66591,
+                     *               "value": 9453
+                     *             },
+                     *             "posts_published": 1,
+                     *             "posts_published_previous": 2,
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "engagement": {
+                     *             "accounts": 2,
+                     *             "change": 639,
+                     *             "change_pct": 96.38,
+                     *             "compared_in_part": true,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "day_flow"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 663,
+                     *             "source_metrics": [
+                     *               "page_post_engagements"
+                     *             ],
+                     *             "value": 1302
+                     *           },
+                     *           "followers": {
+                     *             "accounts": 2,
+                     *             "change": 337,
+                     *             "change_pct": 0.85,
+                     *             "compared_in_part": false,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "stock"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 39686,
+                     *             "source_metrics": [
+                     *               "followers_count"
+                     *             ],
+                     *             "value": 40023
+                     *           },
+                     *           "impressions": {
+                     *             "accounts": 2,
+                     *             "change": 180658,
+                     *             "change_pct": 98.65,
+                     *             "compared_in_part": true,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "day_flow"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 183139,
+                     *             "source_metrics": [
+                     *               "page_media_view"
+                     *             ],
+                     *             "value": 363797
+                     *           },
+                     *           "post_engagement": {
+                     *             "accounts": 2,
+                     *             "change": -3862,
+                     *             "change_pct": -86.26,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 4477,
+                     *             "value": 615
+                     *           },
+                     *           "post_views": {
+                     *             "accounts": 2,
+                     *             "change": -47623,
+                     *             "change_pct": -70.33,
+                     *             "compared_in_part": false,
+                     *             "no_baseline": false,
+                     *             "previous": 67710,
+                     *             "value": 20087
+                     *           },
+                     *           "posts_published": 2,
+                     *           "posts_published_previous": 3,
+                     *           "social_accounts": 2
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-15T00:00:00Z",
+                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["MemberGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.gained_since,total.engagement.accounts,total.engagement.kinds,total.engagement.source_metrics,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.posts_published,total.posts_published_previous,total.post_engagement.value,total.post_engagement.previous,total.post_engagement.change,total.post_engagement.change_pct,total.post_engagement.no_baseline,total.post_engagement.compared_in_part,total.post_engagement.accounts,total.post_views.value,total.post_views.previous,total.post_views.change,total.post_views.change_pct,total.post_views.no_baseline,total.post_views.compared_in_part,total.post_views.accounts,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.gained_since,platforms.engagement.accounts,platforms.engagement.kinds,platforms.engagement.source_metrics,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.posts_published,platforms.posts_published_previous,platforms.post_engagement.value,platforms.post_engagement.previous,platforms.post_engagement.change,platforms.post_engagement.change_pct,platforms.post_engagement.no_baseline,platforms.post_engagement.compared_in_part,platforms.post_engagement.accounts,platforms.post_views.value,platforms.post_views.previous,platforms.post_views.change,platforms.post_views.change_pct,platforms.post_views.no_baseline,platforms.post_views.compared_in_part,platforms.post_views.accounts */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getMetrics: {
@@ -14366,48 +14518,48 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
             cookie?: never;
@@ -14420,43 +14572,85 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "accounts_measured": 1,
+                     *             "frequency": 33.33,
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "posts": 1,
+                     *             "posts_per_week": 1,
+                     *             "regularity": 100,
+                     *             "score": 66.67,
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-22",
+                     *                 "posts": 0
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "accounts_measured": 3,
+                     *           "frequency": 33.33,
+                     *           "posts": 3,
+                     *           "posts_per_week": 1,
+                     *           "regularity": 100,
+                     *           "score": 66.67,
+                     *           "series": [
+                     *             {
+                     *               "day": "2026-10-22",
+                     *               "posts": 0
+                     *             }
+                     *           ],
+                     *           "social_accounts": 3
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T09:23:40Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["ActivityMeter"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.accounts_measured,total.score,total.frequency,total.regularity,total.posts,total.posts_per_week,total.series.day,total.series.posts,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.accounts_measured,platforms.score,platforms.frequency,platforms.regularity,platforms.posts,platforms.posts_per_week,platforms.series.day,platforms.series.posts */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAccountNetGrowth: {
@@ -14466,53 +14660,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
                  * @example all
                  */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                pId?: components["parameters"]["PId"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
             cookie?: never;
@@ -14525,43 +14719,89 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "compared_in_part": false,
+                     *             "end": 17206,
+                     *             "gained_since": null,
+                     *             "net": 55,
+                     *             "net_pct": 0.32,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "day": "2026-10-19",
+                     *                 "net": 28
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1,
+                     *             "start": 17151
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "compared_in_part": false,
+                     *           "end": 72512,
+                     *           "gained_since": null,
+                     *           "net": 517,
+                     *           "net_pct": 0.72,
+                     *           "no_baseline": false,
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 3,
+                     *               "day": "2026-10-19",
+                     *               "net": 262
+                     *             }
+                     *           ],
+                     *           "social_accounts": 3,
+                     *           "start": 71995
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "week",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountNetGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAccountNetGrowthByPId: {
@@ -14571,55 +14811,55 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+                table?: components["parameters"]["Table"];
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -14631,43 +14871,21 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountNetGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getAccountStats: {
@@ -14677,55 +14895,55 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: string;
+                startTime?: components["parameters"]["StartTime"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: string;
+                endTime?: components["parameters"]["EndTime"];
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["schemas"]["TimeZone"];
+                tz?: components["parameters"]["Tz"];
                 /**
                  * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
                  * @example week
                  */
-                granularity?: "day" | "week" | "month";
+                granularity?: components["parameters"]["Granularity"];
                 /**
                  * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
                  * @example year
                  */
-                compare?: "previous" | "year" | "none";
+                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: string;
+                account?: components["parameters"]["Account"];
                 /**
                  * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: string;
+                dashboard?: components["parameters"]["Dashboard"];
                 /**
                  * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: "brief";
+                meta?: components["parameters"]["Meta"];
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
                  * @example all
                  */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
+                pId: components["parameters"]["PIdInPath"];
             };
             cookie?: never;
         };
@@ -14737,43 +14955,137 @@ export interface operations {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "as_read": [],
+                     *         "platforms": [
+                     *           {
+                     *             "impressions": {
+                     *               "accounts": 1,
+                     *               "change": 74685,
+                     *               "change_pct": 108.71,
+                     *               "compared_in_part": true,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "day_flow"
+                     *               ],
+                     *               "no_baseline": false,
+                     *               "previous": 68699,
+                     *               "source_metrics": [
+                     *                 "page_media_view"
+                     *               ],
+                     *               "value": 143384
+                     *             },
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reach": null,
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "day": "2026-10-22",
+                     *                 "impressions": 12021,
+                     *                 "reach": 8414
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ],
+                     *         "reach": [
+                     *           {
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "day": "2026-10-22",
+                     *                 "value": 8414
+                     *               }
+                     *             ],
+                     *             "social_account_id": 10001,
+                     *             "value": null,
+                     *             "windows": [
+                     *               {
+                     *                 "captured_at": "2026-10-28T12:00:00Z",
+                     *                 "ends_on": "2026-10-27",
+                     *                 "source_metric": "page_total_media_view_unique",
+                     *                 "value": 20565,
+                     *                 "window": "day"
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "impressions": {
+                     *             "accounts": 1,
+                     *             "change": 74685,
+                     *             "change_pct": 108.71,
+                     *             "compared_in_part": true,
+                     *             "gained_since": null,
+                     *             "kinds": [
+                     *               "day_flow"
+                     *             ],
+                     *             "no_baseline": false,
+                     *             "previous": 68699,
+                     *             "source_metrics": [
+                     *               "page_media_view"
+                     *             ],
+                     *             "value": 143384
+                     *           },
+                     *           "reach": null,
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 1,
+                     *               "day": "2026-10-22",
+                     *               "impressions": 12021,
+                     *               "reach": 8414
+                     *             }
+                     *           ],
+                     *           "social_accounts": 1
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "compared_from": "2026-10-14T22:00:00Z",
+                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
-                        /** @description What was asked for. */
                         data: components["schemas"]["AccountStats"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
+                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
+                        success: components["schemas"]["Success"];
                     };
-                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,total.previous_series.day,total.previous_series.impressions,total.previous_series.reach,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.impressions,platforms.previous_series.reach,platforms.previous_series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
                     "text/csv": string;
                 };
             };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
+            304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
+            default: components["responses"]["Refused"];
         };
     };
     getReadyz: {

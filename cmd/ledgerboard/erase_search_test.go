@@ -396,16 +396,17 @@ func (p *process) someTokens(t *testing.T) map[string]string {
 func pathsToAsk(t *testing.T, base string) (paths []string) {
 	t.Helper()
 	_, raw := get(t, base+"/openapi.json", "")
+	type parameter struct {
+		Ref      string `json:"$ref"` // of one that several operations take
+		Name, In string
+		Required bool
+		Example  any
+	}
 	var document struct {
 		Paths map[string]struct {
-			Get *struct {
-				Parameters []struct {
-					Name, In string
-					Required bool
-					Example  any
-				}
-			}
+			Get *struct{ Parameters []parameter }
 		}
+		Components struct{ Parameters map[string]parameter }
 	}
 	require.NoError(t, json.Unmarshal([]byte(raw), &document))
 	values := map[string][]string{
@@ -420,6 +421,9 @@ func pathsToAsk(t *testing.T, base string) (paths []string) {
 		asked := []string{path}
 		query := url.Values{}
 		for _, parameter := range of.Get.Parameters {
+			if name, shared := strings.CutPrefix(parameter.Ref, "#/components/parameters/"); shared {
+				parameter = document.Components.Parameters[name]
+			}
 			some := values[parameter.Name]
 			if some == nil {
 				some = []string{fmt.Sprint(parameter.Example)}

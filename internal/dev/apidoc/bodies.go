@@ -56,10 +56,10 @@ func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 	}
 	for name, pattern := range bodyForms() {
 		member := whole.Properties[name]
-		if member != nil && member.Value.Items != nil {
+		if member != nil && member.Value != nil && member.Value.Items != nil {
 			member = member.Value.Items
 		}
-		if member != nil {
+		if member != nil && member.Value != nil {
 			form(pattern)(member.Value)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // Generate returns the two documents by their paths in the module that lies at root.
 func Generate(root string) (map[string][]byte, error) {
 	described := api.Describe()
-	open, err := openAPI(described, newSchemas(root))
+	open, err := openAPI(root, described, newSchemas(root))
 	if err != nil {
 		return nil, fmt.Errorf("make OpenAPI document: %w", err)
 	}

@@ -24,6 +24,7 @@ const (
 	instantForm = dayForm + "T" + clockForm + "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
 	unixForm    = "[1-9][0-9]{8,9}|[1-9][0-9]{12}" // seconds, milliseconds
 	timeForm    = dayForm + "|" + instantForm + "|" + unixForm
+	momentForm  = "v" + numberForm + "|[1-9][0-9]{0,7}|" + timeForm
 
 	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|" + api.ParkedForm // {"k":… in base64; a parked event
 
@@ -47,7 +48,7 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindTags:     form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
 	api.KindChanges:  form(changesForm()),
 	api.KindTime:     form(timeForm),
-	api.KindMoment:   form("v" + numberForm + "|[1-9][0-9]{0,7}|" + timeForm),
+	api.KindMoment:   form(momentForm),
 	api.KindVersion:  form("v?" + numberForm),
 	api.KindZone:     func(s *openapi3.Schema) { s.Pattern, s.Default = zonePattern(), "UTC" },
 	api.KindPlatform: func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
@@ -84,15 +85,21 @@ func changesForm() string {
 	return one + "(," + one + ")*"
 }
 
-// zoneSchema is the schema of time zones.
-const zoneSchema = "TimeZone"
+// longKinds have a long pattern, which stands in the document once: parameters refer to a schema of this name.
+var longKinds = map[api.Kind]struct{ name, text string }{
+	api.KindZone:   {"TimeZone", "Time zone: a name of the IANA database. Newer names than these are served, too."},
+	api.KindTime:   {"Time", "A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds."},
+	api.KindMoment: {"Moment", "A version of a history (v12, or a number below 100,000,000) or a time."},
+}
 
-// timeZone is the schema that parameters of zones refer to.
-func timeZone() *openapi3.SchemaRef {
-	schema := typed("string")
-	kinds[api.KindZone](schema.Value)
-	schema.Value.Description = "Time zone: a name of the IANA database. Newer names than these are served, too."
-	return schema
+// addLongKinds adds those schemas.
+func (s *schemas) addLongKinds() {
+	for kind, about := range longKinds {
+		schema := typed("string")
+		kinds[kind](schema.Value)
+		schema.Value.Description = about.text
+		s.components[about.name] = schema
+	}
 }
 
 // parameter describes a declared parameter where the pattern has it.
@@ -119,8 +126,8 @@ func parameter(declared api.Param, inPath bool) (*openapi3.ParameterRef, error) 
 	case declared.Default != "":
 		p.Description += " Default: " + declared.Default + "."
 	}
-	if declared.Kind == api.KindZone { // a long pattern, once
-		p.Schema = openapi3.NewSchemaRef("#/components/schemas/"+zoneSchema, nil)
+	if long, is := longKinds[declared.Kind]; is {
+		p.Schema = openapi3.NewSchemaRef("#/components/schemas/"+long.name, nil)
 	}
 	return &openapi3.ParameterRef{Value: p}, nil
 }

@@ -55,10 +55,11 @@ it. Columns are paths; the column table names the list, and ?table= picks one. L
 spaces; null is an empty cell. It is UTF-8 without a byte order mark: a page that saves it for Excel puts one before it.`
 
 // openAPI makes the document, but for its servers.
-func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
+func openAPI(root string, described api.Description, made *schemas) (*openapi3.T, error) {
 	made.of(described.Error)
 	made.of(described.Problem)
-	made.components[zoneSchema] = timeZone()
+	made.addLongKinds()
+	made.addEnvelope()
 	doc := &openapi3.T{
 		OpenAPI: "3.1.0",
 		Info: &openapi3.Info{
@@ -86,6 +87,9 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 	faults := []error{}
 	for _, op := range described.Operations {
 		made, err := operation(op, made)
+		if err == nil {
+			err = addExample(root, made)
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
@@ -105,6 +109,7 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 	for id := range unused {
 		faults = append(faults, fmt.Errorf("no route is called %s: take it out of operations.go", id))
 	}
+	share(doc)
 	return doc, errors.Join(append(faults, made.err())...)
 }
 
@@ -144,11 +149,10 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 		content := openapi3.Content{cmp.Or(op.BodyMedia, mediaJSON): media}
 		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: !op.BodyOptional, Content: content}}
 	}
-	refuses := a.refuses
 	if op.Roles != nil {
-		refuses = append(slices.Clone(usualRefusals), refuses...)
+		doc.Responses.Set("default", &openapi3.ResponseRef{Ref: "#/components/responses/" + usualRefusal})
 	}
-	for _, code := range refuses {
+	for _, code := range a.refuses {
 		status, _, _ := api.Refusal(refusals[code].example, "")
 		doc.Responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{Ref: "#/components/responses/" + string(code)})
 	}
@@ -188,9 +192,6 @@ func parameters(op api.Operation) (openapi3.Parameters, error) {
 // addAnswers adds what the operation answers when it does not refuse.
 func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *schemas) {
 	add := func(status int, text string, content openapi3.Content, headers ...string) {
-		if op.Roles != nil {
-			headers = append(headers, "RateLimit", "RateLimit-Policy")
-		}
 		responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{
 			Value: &openapi3.Response{Description: &text, Headers: headersNamed(headers...), Content: content},
 		})
@@ -200,8 +201,8 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 		content := openapi3.Content{mediaJSON: {Schema: made.enveloped(data, op.Answer.Meta)}}
 		if op.Answer.CSV != "" {
 			headers = append(headers, "ETag", "Link", "Content-Disposition")
-			content[mediaCSV] = &openapi3.MediaType{Schema: typed("string"), Example: op.Answer.CSV}
-			add(http.StatusNotModified, "The caller's answer is still right.", nil, "ETag")
+			content[mediaCSV] = &openapi3.MediaType{Schema: typed("string")}
+			responses.Set(strconv.Itoa(http.StatusNotModified), &openapi3.ResponseRef{Ref: "#/components/responses/" + notModified})
 		}
 		add(http.StatusOK, "Done.", content, headers...)
 	}

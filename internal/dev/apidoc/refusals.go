@@ -2,7 +2,9 @@ package apidoc
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -86,14 +88,47 @@ func refusalResponses() openapi3.ResponseBodies {
 	const requestID = "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
 	responses := openapi3.ResponseBodies{}
 	for code, r := range refusals {
-		_, body, problem := api.Refusal(r.example, requestID)
+		_, body, _ := api.Refusal(r.example, requestID)
 		responses[string(code)] = &openapi3.ResponseRef{Value: &openapi3.Response{
 			Description: &r.text, Headers: headersNamed(r.headers...),
 			Content: openapi3.Content{
 				mediaJSON:    {Schema: openapi3.NewSchemaRef("#/components/schemas/ErrorBody", nil), Example: body},
-				mediaProblem: {Schema: openapi3.NewSchemaRef("#/components/schemas/ProblemBody", nil), Example: problem},
+				mediaProblem: {Schema: openapi3.NewSchemaRef("#/components/schemas/ProblemBody", nil)},
 			},
 		}}
 	}
+	usual := openapi3.NewResponse().WithDescription("Refused: " + usualStatuses() + ". Every answer of an operation with roles has RateLimit.")
+	usual.Headers = headersNamed("Retry-After", "WWW-Authenticate", "RateLimit", "RateLimit-Policy")
+	usual.Content = openapi3.Content{}
+	for media, schema := range map[string]string{mediaJSON: "ErrorBody", mediaProblem: "ProblemBody"} {
+		usual.Content[media] = &openapi3.MediaType{Schema: openapi3.NewSchemaRef("#/components/schemas/"+schema, nil), Examples: openapi3.Examples{}}
+	}
+	for _, code := range usualRefusals {
+		_, body, problem := api.Refusal(refusals[code].example, requestID)
+		usual.Content[mediaJSON].Examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: body}}
+		if code == domain.CodeInvalid {
+			usual.Content[mediaProblem].Examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: problem}}
+		}
+	}
+	responses[usualRefusal] = &openapi3.ResponseRef{Value: usual}
+	fresh := openapi3.NewResponse().WithDescription("The caller's answer is still right.")
+	fresh.Headers = headersNamed("ETag")
+	responses[notModified] = &openapi3.ResponseRef{Value: fresh}
 	return responses
+}
+
+// Responses that many operations share.
+const (
+	usualRefusal = "Refused"
+	notModified  = "NotModified"
+)
+
+// usualStatuses says when which status comes, of [usualRefusals].
+func usualStatuses() string {
+	var texts []string
+	for _, code := range usualRefusals {
+		status, _, _ := api.Refusal(refusals[code].example, "")
+		texts = append(texts, fmt.Sprintf("%d %s (%s)", status, code, strings.TrimSuffix(refusals[code].text, ".")))
+	}
+	return strings.Join(texts, "; ")
 }

@@ -66,8 +66,6 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 		return []codeSample{sample("curl", " -X POST")}
 	case stream, strings.HasSuffix(op.Pattern, "/events"):
 		return []codeSample{sample("curl", " -N")}
-	case op.Answer.CSV != "":
-		return []codeSample{sample("curl", ""), sample("curl, as CSV", ` -H "Accept: text/csv"`)}
 	default:
 		return []codeSample{sample("curl", "")}
 	}

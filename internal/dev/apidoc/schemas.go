@@ -116,7 +116,12 @@ func (s *schemas) enumerated(t reflect.Type, base *openapi3.SchemaRef) *openapi3
 		what += "."
 	}
 	base.Value.Enum, base.Value.Description = slices.Clone(d.values), strings.TrimSpace(what+"\n"+d.listed)
-	return base
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	if known, ok := s.types[name]; len(d.values) == 0 || ok && known != t {
+		return base
+	}
+	s.types[name], s.components[name] = t, base
+	return openapi3.NewSchemaRef("#/components/schemas/"+name, nil)
 }
 
 // component returns a reference to the component of a struct.
@@ -165,7 +170,16 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		}
 		schema := s.of(kind)
 		if words := strings.Fields(field.Tag.Get("words")); len(words) > 0 {
+			if schema.Ref != "" {
+				schema = typed("string")
+			}
 			schema.Value.Enum = wordsOf(words)
+			if schema.Value.Type.Includes("null") {
+				schema.Value.Enum = append(schema.Value.Enum, nil)
+			}
+		}
+		if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
+			schema.Value.Format = "date"
 		}
 		object.Properties[name] = s.member(name, strings.TrimSpace(text), schema)
 		if !omitted {
@@ -211,13 +225,21 @@ func (s *schemas) enveloped(data, meta reflect.Type) *openapi3.SchemaRef {
 	object := typed("object")
 	object.Value.Required = []string{"success", "message", "data"}
 	object.Value.Properties = openapi3.Schemas{
-		"success": s.member("success", "Always true here.", typed("boolean")),
-		"message": s.member("message", "Always SUCCESS here.", typed("string")),
-		"data":    s.member("data", "", s.of(data)),
+		"success": openapi3.NewSchemaRef("#/components/schemas/Success", nil),
+		"message": openapi3.NewSchemaRef("#/components/schemas/SuccessMessage", nil),
+		"data":    s.of(data),
 	}
 	if meta != nil {
 		object.Value.Required = append(object.Value.Required, "meta")
-		object.Value.Properties["meta"] = s.member("meta", "", s.of(meta))
+		object.Value.Properties["meta"] = s.of(meta)
 	}
 	return object
+}
+
+// addEnvelope adds what every envelope has.
+func (s *schemas) addEnvelope() {
+	success, message := typed("boolean"), typed("string")
+	success.Value.Description, success.Value.Enum = "Always true here.", []any{true}
+	message.Value.Description, message.Value.Enum = "Always SUCCESS here.", []any{"SUCCESS"}
+	s.components["Success"], s.components["SuccessMessage"] = success, message
 }

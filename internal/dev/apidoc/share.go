@@ -1,0 +1,111 @@
+package apidoc
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// share has what stands in a document more than once stand there once, as a component.
+func share(doc *openapi3.T) {
+	shareMembers(doc.Components.Schemas)
+	shareParameters(doc)
+}
+
+// shareParameters replaces parameters that several operations take by references.
+func shareParameters(doc *openapi3.T) {
+	var all []*openapi3.ParameterRef
+	for _, path := range doc.Paths.InMatchingOrder() {
+		operations := doc.Paths.Value(path).Operations()
+		for _, method := range slices.Sorted(maps.Keys(operations)) {
+			all = append(all, operations[method].Parameters...)
+		}
+	}
+	doc.Components.Parameters = openapi3.ParametersMap{}
+	for text, same := range alike(all, func(p *openapi3.ParameterRef) any { return p.Value }) {
+		if len(same) < 2 || text == "" {
+			continue
+		}
+		p := same[0].Value
+		name := camel(p.Name)
+		switch p.In {
+		case openapi3.ParameterInPath:
+			name += "InPath"
+		case openapi3.ParameterInHeader:
+			name += "Header"
+		}
+		for n := 2; doc.Components.Parameters[name] != nil; n++ {
+			name = strings.TrimRight(name, "0123456789") + strconv.Itoa(n)
+		}
+		doc.Components.Parameters[name] = &openapi3.ParameterRef{Value: p}
+		for _, ref := range same {
+			ref.Ref = "#/components/parameters/" + name
+		}
+	}
+}
+
+// sharedFrom is the size from which a member is worth a component of its own.
+const sharedFrom = 150
+
+// shareMembers replaces members that several schemas have, alike in name and schema, by references.
+func shareMembers(schemas openapi3.Schemas) {
+	type member struct {
+		of         openapi3.Schemas
+		name, from string
+	}
+	var all []member
+	for _, from := range slices.Sorted(maps.Keys(schemas)) {
+		if s := schemas[from].Value; s != nil {
+			for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+				all = append(all, member{s.Properties, name, from})
+			}
+		}
+	}
+	for text, same := range alike(all, func(m member) any { return []any{m.name, m.of[m.name]} }) {
+		if len(same) < 2 || len(text) < sharedFrom {
+			continue
+		}
+		of, member := same[0].of, same[0].name
+		name := camel(member)
+		if schemas[name] != nil {
+			name += "Of" + same[0].from
+		}
+		schemas[name] = of[member]
+		for _, m := range same {
+			m.of[m.name] = openapi3.NewSchemaRef("#/components/schemas/"+name, nil)
+		}
+	}
+}
+
+// alike groups values by what is written of them, in their order.
+func alike[V any](all []V, written func(V) any) func(yield func(string, []V) bool) {
+	var order []string
+	groups := map[string][]V{}
+	for _, v := range all {
+		raw, _ := json.Marshal(written(v)) //nolint:errchkjson // parts of a document always marshal
+		text := string(raw)
+		if groups[text] == nil {
+			order = append(order, text)
+		}
+		groups[text] = append(groups[text], v)
+	}
+	return func(yield func(string, []V) bool) {
+		for _, text := range order {
+			if !yield(text, groups[text]) {
+				return
+			}
+		}
+	}
+}
+
+// camel writes a name as components are called.
+func camel(name string) (out string) {
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '_' || r == '-' }) {
+		out += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return out
+}
