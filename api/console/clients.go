@@ -82,7 +82,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	if err != nil {
 		return row, err
 	}
-	if row.Followers = data.Total.Followers; row.Followers.NoBaseline {
+	if row.Followers = comparedFollowers(data.Total); row.Followers.NoBaseline {
 		row.Followers.Change = nil
 	}
 	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; partOf(read, all) != "" {

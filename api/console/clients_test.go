@@ -372,9 +372,10 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data.Total.Series[0].AccountsJoined, data.Total.Series[1].AccountsJoined = 2, 1
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.ComparedInPart = new(int64(-124)), new(int64(98000)), true
+	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−124", "Compared in part, 97,876 with 98,000: some accounts", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−24", "−0.08", "Compared in part, 29,976 with 30,000: some accounts", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too, if another page was read before, and is compared with one day.

@@ -180,7 +180,8 @@ type figureShown struct {
 	Change  *int64
 	Percent string // of Change; "": none is shown
 	Note    string
-	Part    string // a sentence about accounts that were not read; empty if all were
+	Part    string // sentences about accounts that were not read, are not compared or moved away; empty if there are none
+	Same    string // of which accounts Change is: 2 of its 3 accounts have; empty if of all
 	InPart  string // a sentence about what is not compared; empty if all is
 }
 

@@ -29,9 +29,13 @@ type chartShown struct{ chart.Chart }
 
 func putFollowers(v *visit, f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
 	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
-	part := partOf(data.Total.Followers.Accounts, data.Total.SocialAccounts)
-	tile := f.tile(figureNames["followers"], data.Total.Followers, part)
+	part := followersPart(data.Total)
+	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
 	tile.Part = part
+	if same := data.Total.SameAccounts; same != nil {
+		all := data.Total.Followers.Accounts
+		tile.Same = counted(same.Accounts, fmt.Sprintf("of its %d accounts has", all), fmt.Sprintf("of its %d accounts have", all))
+	}
 	shown.Numbers = append(shown.Numbers, tile)
 	c := chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers"}
 	c = withSeries(c, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
@@ -39,6 +43,33 @@ func putFollowers(v *visit, f figures, shown *figuresView, data analytics.Accoun
 	})
 	markJoined(c.Series[0].Points, data.Total.Series)
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
+}
+
+// comparedFollowers is the total with the comparison of only the accounts that were read at both moments: no others have a change from
+// then, and only theirs makes up the percentage.
+func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
+	t := s.Followers
+	if same := s.SameAccounts; same != nil {
+		t.Previous, t.Change, t.ChangePct = same.Previous, same.Change, same.ChangePct
+		t.NoBaseline, t.ComparedInPart = same.Previous == nil, same.Previous != nil
+	}
+	return t
+}
+
+// followersPart says of which accounts followers are, and are not; "" if they are those of all, then and now.
+func followersPart(s analytics.FollowerSeries) string {
+	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
+	if same := s.SameAccounts; same != nil && same.Previous != nil {
+		all := s.Followers.Accounts
+		sentences = append(sentences, fmt.Sprintf("%s not compared: connected since, with %s followers.",
+			counted(all-same.Accounts, fmt.Sprintf("of %d accounts is", all), fmt.Sprintf("of %d accounts are", all)),
+			chart.Number(*s.Followers.Value-*same.Previous-*same.Change)))
+	}
+	if moved := s.MovedAway; moved.Accounts > 0 {
+		sentences = append(sentences, fmt.Sprintf("%s of these followers are of %s that moved away in this range, and count there as well.",
+			chart.Number(moved.Followers), counted(moved.Accounts, "account", "accounts")))
+	}
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
 // partOf says that followers are not those of all accounts; "" if they are, and if no account was read.

@@ -160,13 +160,17 @@ func (r reportView) sentences() (said []string) {
 			continue
 		}
 		sentence := of[0] + chart.Number(*n.Value) + of[1]
+		than := ", "
+		if n.Same != "" {
+			than = ". " + n.Same + " "
+		}
 		switch {
 		case n.Change == nil:
 		case *n.Change == 0:
-			sentence += ", as many as" + of[2]
+			sentence += than + "as many as" + of[2]
 		default:
 			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
-			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2]
+			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + of[2]
 		}
 		switch {
 		case n.Change == nil:

@@ -114,6 +114,46 @@ func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
 	}
 }
 
+// Of followers, the accounts that were read at both moments are compared; the numbers named are theirs, and say of how many. Those of an
+// account that was connected since, or moved away, are named apart.
+func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	data := followers(259499, 262071)
+	data.Total.SocialAccounts = 3
+	data.Total.Followers = analytics.Total{
+		Value: new(int64(262071)), Previous: new(int64(259499)), Change: new(int64(2572)), ChangePct: new(1.74), ComparedInPart: true, Accounts: 3,
+	}
+	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 2, Previous: new(int64(141938)), Change: new(int64(2470)), ChangePct: new(1.74)}
+	data.Total.MovedAway = analytics.MovedAway{Accounts: 1, Followers: 67441}
+	month := "GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all"
+	answer := func() {
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+		s.answer(month, data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))})
+	}
+	answer()
+	const compared = "Compared in part, 144,408 with 141,938: some accounts or days have no counterpart."
+	const apart = "1 of 3 accounts is not compared: connected since, with 117,663 followers. " +
+		"67,441 of these followers are of 1 account that moved away in this range, and count there as well."
+	for _, path := range []string{"figures", "report"} {
+		page := b.get("/console/clients/" + bakery + "/" + path)
+		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared)
+		require.NotContains(t, page.Body.String(), "with 259,499")
+		require.NotContains(t, page.Body.String(), "2,572")
+	}
+	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
+		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+apart)
+	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{{SubAccountID: bakery}}, nil)
+	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "compared in part")
+
+	// All of it came from another client: nothing is compared, whatever it gained there.
+	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
+	data.Total.Followers.ComparedInPart = false
+	answer()
+	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. Nothing to compare it with yet.")
+	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")
+}
+
 // A change is the same number of per cent wherever it is shown: rounded once, from the change itself.
 func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
 	t.Parallel()

@@ -3424,7 +3424,9 @@ export interface components {
         FollowerSeries: {
             /** @description as `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
+            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
+            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -3975,6 +3977,21 @@ export interface components {
         };
         /** @description A version of a history (v12, or a number below 100,000,000) or a time. */
         Moment: string;
+        /** @description Accounts that moved to another client or member in the range. */
+        MovedAway: {
+            /**
+             * Format: int64
+             * @description how many
+             */
+            accounts: number;
+            /**
+             * Format: int64
+             * @description their last readings here
+             */
+            followers: number;
+        };
+        /** @description `moved_away` are accounts in `followers` that another client or member has at their newest reading in the range. They count here with their last reading before, and there with theirs. Absent: none did. */
+        MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
         /** @description A person or an account: its id, and the name that the agency's directory holds today. */
         Named: {
             /** @description Id, 24 hex digits. */
@@ -4401,6 +4418,7 @@ export interface components {
         PlatformFollowerSeries: {
             /** @description as `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
+            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             p_id: components["schemas"]["Platform"];
             /**
              * @description its name
@@ -4408,6 +4426,7 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
+            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -5751,6 +5770,31 @@ export interface components {
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
         };
+        /** @description A Total of stocks without the accounts that came in between. */
+        SameAccounts: {
+            /**
+             * Format: int64
+             * @description in `previous` and `change`
+             */
+            accounts: number;
+            /**
+             * Format: int64
+             * @description null with `previous`
+             */
+            change: number | null;
+            /**
+             * Format: double
+             * @description `change` in per cent of `previous`; null where Total has none
+             */
+            change_pct: number | null;
+            /**
+             * Format: int64
+             * @description as in Total; null when there are no such accounts
+             */
+            previous: number | null;
+        };
+        /** @description `same_accounts` compares the accounts that were read for the same clients and member at both moments: at the end of the range and where the comparison begins. The others in `followers` were connected in between, or moved here from another client or member. Absent: there are none, or with compare=none. */
+        SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
         /** @description A time without a gap in which a dashboard had a scope. */
         ScopeSpan: {
             /** @description gave it to the dashboard */

@@ -113,6 +113,7 @@ func (p probe) comparedSeries() (lines []string) {
 	}
 	if slices.Contains(comparingTotals, p.answer.name) {
 		q.Compare = analytics.CompareNone
+		maps.DeleteFunc(plain, func(path string, _ *int64) bool { return strings.Contains(path, ".same_accounts.") })
 		for path, v := range p.ask(q) {
 			switch last := path[strings.LastIndex(path, ".")+1:]; last {
 			case "previous", "change_pct", "posts_published_previous":

@@ -31,7 +31,12 @@ func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope
 	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountFollowers) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
-				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...), f.before.followerDays(on...)}
+				s := FollowerSeries{
+					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
+					Series: f.followerDays(on...), PreviousSeries: f.before.followerDays(on...),
+				}
+				s.compareSame(f, on)
+				return s
 			}, func(p readmodels.PlatformRef, s FollowerSeries) platformFollowerSeries {
 				return platformFollowerSeries{p, s}
 			})

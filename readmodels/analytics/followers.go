@@ -27,6 +27,27 @@ type FollowerSeries struct {
 	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
 	// same order; `day` is its first day.
 	PreviousSeries []FollowerDay `json:"previous_series,omitzero"`
+	// SameAccounts compares the accounts that were read for the same clients and member at both moments: at the end of the
+	// range and where the comparison begins. The others in `followers` were connected in between, or moved here from another
+	// client or member. Absent: there are none, or with compare=none.
+	SameAccounts *SameAccounts `json:"same_accounts,omitzero"`
+	// MovedAway are accounts in `followers` that another client or member has at their newest reading in the range. They
+	// count here with their last reading before, and there with theirs. Absent: none did.
+	MovedAway MovedAway `json:"moved_away,omitzero"`
+}
+
+// SameAccounts is a [Total] of stocks without the accounts that came in between.
+type SameAccounts struct {
+	Accounts  int      `json:"accounts"`   // in `previous` and `change`
+	Previous  *int64   `json:"previous"`   // as in [Total]; null when there are no such accounts
+	Change    *int64   `json:"change"`     // null with `previous`
+	ChangePct *float64 `json:"change_pct"` // `change` in per cent of `previous`; null where [Total] has none
+}
+
+// MovedAway are accounts that moved to another client or member in the range.
+type MovedAway struct {
+	Accounts  int   `json:"accounts"`  // how many
+	Followers int64 `json:"followers"` // their last readings here
 }
 
 // FollowerDay is one part of a [FollowerSeries]: a day, week or month.
@@ -166,4 +187,23 @@ func (v *metricValue) growth() *metricValue {
 		g.compared, g.previous = v.value, new(*v.value-net.sum)
 	}
 	return &g
+}
+
+// compareSame compares the accounts that were read at both moments, and notes those that moved away.
+func (s *FollowerSeries) compareSame(f *accountFigures, platforms []domain.Platform) {
+	all := f.on(domain.MetricFollowers, platforms)
+	var same []*metricValue
+	for _, v := range all {
+		if v.before != nil && v.previous != nil {
+			same = append(same, v)
+		}
+		if v.movedAway {
+			s.MovedAway.Accounts++
+			s.MovedAway.Followers += *v.value
+		}
+	}
+	if !f.uncompared && len(same) < len(all) {
+		t := total(same)
+		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
+	}
 }

@@ -1,6 +1,7 @@
 package analytics_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -46,6 +47,44 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 		require.Len(t, meta.Sources, 1)
 		require.Equal(t, want, analytics.Source{Status: meta.Sources[0].Status, Reason: meta.Sources[0].Reason})
 	}
+}
+
+// Page 11 moves from one client to the other. Both count its followers in June, and each answer says so; neither compares
+// them with what the other client had. The client that lost it still reads its name.
+func TestFollowersOfAPageThatMoves(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), ownedPage(tenants[1], 11, domain.Facebook), page(12, domain.Facebook), ownedPage(tenants[1], 13, domain.Facebook))}
+	for i, one := range []struct {
+		owner, social int
+		when          string
+		followers     int64
+	}{
+		{0, 11, "2026-05-31 09:00", 1000}, {0, 11, "2026-06-10 09:00", 1010}, {1, 11, "2026-06-20 09:00", 1015}, {1, 11, "2026-06-29 09:00", 1030},
+		{0, 12, "2026-05-31 09:00", 200}, {0, 12, "2026-06-29 09:00", 210}, {1, 13, "2026-05-31 09:00", 50}, {1, 13, "2026-06-29 09:00", 60},
+	} {
+		r := read(domain.Facebook, at(one.when), people(one.followers))
+		r.Tenant = tenantOf(tenants[one.owner], int64(one.social))
+		w.Add(fmt.Sprint(i), r)
+	}
+	w.Fold(t, db)
+	lost, meta := ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientA), onFacebook(june))
+	require.Equal(t, new(int64(1010+210)), lost.Total.Followers.Value)
+	require.Nil(t, lost.Total.SameAccounts, "it had both before and in June")
+	require.Equal(t, analytics.MovedAway{Accounts: 1, Followers: 1010}, lost.Total.MovedAway)
+	require.EqualValues(t, "page 11", meta.Sources[0].Name)
+	won, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientC), onFacebook(june))
+	require.Equal(t, new(int64(1030+60)), won.Total.Followers.Value)
+	require.Equal(t, &analytics.SameAccounts{Accounts: 1, Previous: new(int64(50)), Change: new(int64(10)), ChangePct: new(20.0)}, won.Total.SameAccounts)
+	require.Zero(t, won.Total.MovedAway)
+	of := onFacebook(june)
+	of.Compare = analytics.CompareNone
+	won, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientC), of)
+	require.Nil(t, won.Total.SameAccounts)
+	all, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, onFacebook(june))
+	require.Equal(t, new(int64(1030+210+60)), all.Total.Followers.Value, "once")
+	require.Nil(t, all.Total.SameAccounts)
+	require.Zero(t, all.Total.MovedAway)
 }
 
 // A member who moved to another client has no name here; a user of another agency shows no picture.

@@ -311,6 +311,7 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.Equal(t, []*int64{n(130 + 960), n(100 + 1000), n(30 - 40)}, []*int64{total.Value, total.Previous, total.Change})
 	require.True(t, total.ComparedInPart, "12 was not there when the range began")
 	require.Equal(t, new(30.0), total.ChangePct, "of the pages that were there")
+	require.Equal(t, &analytics.SameAccounts{Accounts: 1, Previous: n(100), Change: n(30), ChangePct: new(30.0)}, got.Total.SameAccounts, "11")
 	net, _ := ask(t, db, (*analytics.Analytics).AccountNetGrowth, wholeAgency, onFacebook(june))
 	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})
 	require.True(t, net.Total.ComparedInPart)

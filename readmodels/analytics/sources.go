@@ -115,12 +115,21 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	if err := qc.findFormerAccounts(ctx, present); err != nil {
 		return err
 	}
-	for id, met := range qc.accounts {
+	var former []int64
+	for id := range qc.accounts {
 		if !present[id] && len(qc.metricsRead[id]) > 0 {
-			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
-				SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform),
-			}})
+			former = append(former, id)
 		}
+	}
+	names, err := qc.pageNames(ctx, former)
+	if err != nil {
+		return err
+	}
+	for _, id := range former {
+		met := qc.accounts[id]
+		facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
+			SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform), Name: names[id],
+		}})
 	}
 	for _, e := range erased {
 		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
@@ -289,6 +298,18 @@ func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]
 	return forEach(rows, "read former sources", []any{&id, &met.account, &met.platform, &met.at}, func() {
 		qc.noteAccount(id, met.account, met.platform, met.at)
 	})
+}
+
+// pageNames are what the agency's directory calls social accounts, whichever client has them now.
+func (qc sourceQuery) pageNames(ctx context.Context, of []int64) (map[int64]domain.OptionalText, error) {
+	names := map[int64]domain.OptionalText{}
+	if len(of) == 0 {
+		return names, nil
+	}
+	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, of, qc.scope.ParentAccount)
+	var id int64
+	var name domain.OptionalText
+	return names, forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
 }
 
 // classify gives the status. A metric that has a figure in the range is not missing, whatever the newest

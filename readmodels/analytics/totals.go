@@ -65,6 +65,7 @@ type metricValue struct {
 	value, compared, previous *int64
 	comparedInPart            bool
 	joined                    bool    // of a stock: nobody had read it before the range
+	movedAway                 bool    // of a stock: the newest reading in the range is another owner's
 	since                     *sample // as [Total] has it
 	noPct                     bool    // a step in it, or in what it is compared with, took too long
 
@@ -98,6 +99,8 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	if before := g.last(time.Time{}, r.From, v.counts); before != nil {
 		v.before = &before.value
 	}
+	newest := g.last(r.From, r.To, func(*sample) bool { return true })
+	v.movedAway = !v.of(newest.owner)
 	v.joined = g.search(r.From) == 0 // of any owner: a step from another owner's reading is compared
 	if qc.comparesStock(v, g) {
 		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
