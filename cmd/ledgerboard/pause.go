@@ -78,10 +78,8 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 		return err
 	}
 	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
-		for _, of := range all {
-			if _, err := desk.Pausable(ctx, of.Kind, of.Name); err != nil {
-				return refused(err)
-			}
+		if err := knowAll(ctx, desk, all); err != nil {
+			return refused(err)
 		}
 		left, err := p.left(ctx, s, desk, all)
 		if err == nil && len(left) < len(all) {
@@ -114,6 +112,16 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 		}
 		return nil
 	})
+}
+
+// knowAll refuses all when one is not there.
+func knowAll(ctx context.Context, desk *desk.Desk, all []domain.Pause) error {
+	for _, of := range all {
+		if _, err := desk.Pausable(ctx, of.Kind, of.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // left are those that are not so yet; of the others it says what is so.
