@@ -217,11 +217,11 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
 	for _, p := range []fold.Projector{
-		projectors.Directory{}, projectors.AccountInsights{}, projectors.PostInsights{}, projectors.Contents{},
+		projectors.Directory, projectors.AccountInsights, projectors.PostInsights, projectors.Contents,
 	} {
 		var events []fold.Event
 		for draft := range world.Drafts() {
-			if draft.Topic == p.Topic() && (p.Types() == nil || slices.Contains(p.Types(), draft.Data.EventType())) {
+			if draft.Topic == p.Topic && (p.Types == nil || slices.Contains(p.Types, draft.Data.EventType())) {
 				recorded := domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}
 				events = append(events, fold.Event{Recorded: recorded})
 			}

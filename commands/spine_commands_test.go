@@ -164,7 +164,7 @@ func TestRealIdempotency(t *testing.T) {
 
 // tablesOfDashboards are set back together with their checkpoints.
 func tablesOfDashboards() []string {
-	return append(projectors.Dashboards{}.Tables(), "checkpoints")
+	return append(projectors.Dashboards(0).Tables, "checkpoints")
 }
 
 // keepTables copies the tables of dashboards as they are.

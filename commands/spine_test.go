@@ -51,10 +51,10 @@ func newSpine(t *testing.T) *spine {
 	}
 	s.log = s.openLog()
 	s.fill()
-	s.engine = s.projection(projectors.Dashboards{Partitions: 2})
+	s.engine = s.projection(projectors.Dashboards(2))
 	s.stop = s.follow(s.engine)
 	s.t.Cleanup(func() { s.stop() })
-	directory := s.project(projectors.Directory{})
+	directory := s.project(projectors.Directory)
 	s.settle(directory, s.engine)
 	return s
 }

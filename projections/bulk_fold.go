@@ -101,7 +101,7 @@ func (f *bulkFold) take(key string, offset int64) {
 // skip leaves out what an effective skip names, as [session.skip] does, and folds what stands behind it.
 func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
-	if at.Topic != f.projector.Topic() || at.Partition != f.partition ||
+	if at.Topic != f.projector.Topic || at.Partition != f.partition ||
 		row == nil || row.State == ParkedSkipped || row.Key != key || row.Reason == fold.ReasonChainBroken {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, a
 		if f.parked[offset].Reason == fold.ReasonChainBroken {
 			return nil
 		}
-		raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: f.partition, Offset: offset})
+		raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: f.partition, Offset: offset})
 		if err != nil {
 			return fmt.Errorf("read parked event at offset %d: %w", offset, err)
 		}

@@ -46,7 +46,7 @@ func readRefused(ctx context.Context, q pg.Querier, projection string, generatio
 // together groups partitions whose rows belong together.
 func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
 	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
-	if fold.SpansPartitions(w.projector) && len(ranges) > 0 {
+	if w.projector.SpansPartitions && len(ranges) > 0 {
 		return [][]eventlog.PartitionRange{ranges}
 	}
 	return slices.Collect(slices.Chunk(ranges, 1))
@@ -79,12 +79,12 @@ func (w work) foldTogether(
 	for _, r := range ranges {
 		f := &bulkFold{work: w, partition: r.Partition, fold: state, refused: refused, parked: map[int64]*parkedRow{}, streams: map[string][]int64{}}
 		if err := f.read(ctx, id, r, into, folded); err != nil {
-			return nil, fmt.Errorf("fold partition %d of %s in bulk: %w", r.Partition, w.projector.Topic(), err)
+			return nil, fmt.Errorf("fold partition %d of %s in bulk: %w", r.Partition, w.projector.Topic, err)
 		}
 		folds = append(folds, f)
 	}
 	if err := state.Copy(ctx, into, true); err != nil {
-		return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic(), err)
+		return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic, err)
 	}
 	for _, f := range folds {
 		f.fold = nil // its rows are handed over
@@ -98,7 +98,7 @@ func (f *bulkFold) read(
 ) error {
 	at, since := r.Start, 0
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
-		Topic: f.projector.Topic(), TopicID: id, From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
+		Topic: f.projector.Topic, TopicID: id, From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
 			events := f.eventsOf(run)
 			for i := range events {

@@ -60,7 +60,7 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (
 				select from table_checks t
 				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
-		e.projector.Name(), e.projector.Version(), checkEvery)
+		e.projector.Name, e.projector.Version, checkEvery)
 	if err != nil || !due {
 		return err
 	}
@@ -87,7 +87,7 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 // tablesChecked reads the latest check of a generation; nil when there was none.
 func (e *Engine) tablesChecked(ctx context.Context, generation int) (*operator.TablesChecked, error) {
 	checked, found, err := pg.Find(ctx, e.pool, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
-		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, e.projector.Name(), generation)
+		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, e.projector.Name, generation)
 	if !found {
 		return nil, err
 	}

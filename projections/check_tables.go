@@ -31,7 +31,7 @@ import (
 // It has connections of its own: what else the engine does must not wait for it.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
-	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name()}
+	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: checkConns, AsyncCommit: true,
 	})
@@ -44,7 +44,7 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 		return c.run(ctx, &r)
 	})
 	if err != nil {
-		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name(), err)
+		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name, err)
 	}
 	r.Equal = r.Parked.Equal && !slices.ContainsFunc(r.Tables, func(t TableReport) bool { return !t.Equal })
 	r.Took = time.Since(began).Round(time.Millisecond).String()
@@ -81,7 +81,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Generation, r.Version, r.Positions = c.gen.Number, c.gen.Version, c.to
-	parked, err := readParked(ctx, c.tx, c.projector.Name(), c.gen.Number)
+	parked, err := readParked(ctx, c.tx, c.projector.Name, c.gen.Number)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	}
 	r.Parked = compareParked(parked, folded)
 	differing := map[string]string{} // a tenant by table
-	for _, table := range c.projector.Tables() {
+	for _, table := range c.projector.Tables {
 		shape := c.shapes[inDatabase(table)]
 		digests, err := shape.digests(ctx, c.tx, c.schema, c.seed)
 		if err != nil {
@@ -116,7 +116,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 
 // begin reads what is checked, and makes a temporary table like each.
 func (c *tableCheck) begin(ctx context.Context) (err error) {
-	name := c.projector.Name()
+	name := c.projector.Name
 	number, err := c.live(ctx, c.tx)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 		return err
 	}
 	c.schema = ddl.Schema(name, number)
-	for _, table := range c.projector.Tables() {
+	for _, table := range c.projector.Tables {
 		shape, err := readShape(ctx, c.tx, c.schema, table)
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string
 	if _, err := c.foldInto(ctx, &keepTarget{tableCheck: c, tenants: differing}); err != nil {
 		return err
 	}
-	for i, table := range c.projector.Tables() {
+	for i, table := range c.projector.Tables {
 		shape := c.shapes[inDatabase(table)]
 		tenant, differs := differing[shape.Name]
 		if !differs {
@@ -195,7 +195,7 @@ func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 	name := table[len(table)-1]
 	shape, known := t.shapes[name]
 	if !known {
-		return 0, domain.NewError(domain.CodeInternal, "table %s is not one of projection %s", name, t.projector.Name())
+		return 0, domain.NewError(domain.CodeInternal, "table %s is not one of projection %s", name, t.projector.Name)
 	}
 	n, err := t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, rows)
 	if err != nil {
@@ -252,8 +252,7 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 // On a compacted topic a key's last record counts. If that one is parked, the tables keep what the record before it made,
 // and a rebuild does the same, until compaction removes that record: then the log has lost the state that the row shows.
 func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
-	compacted, is := p.(fold.Compacted)
-	if !is {
+	if p.LogKey == nil {
 		return
 	}
 	for i := range r.Tables {
@@ -261,7 +260,7 @@ func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
 			continue
 		}
-		key, ok := compacted.LogKey(t.Name, t.FirstDifference.Key)
+		key, ok := p.LogKey(t.Name, t.FirstDifference.Key)
 		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
 			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
 		}

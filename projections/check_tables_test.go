@@ -51,10 +51,10 @@ func (b *bench) traffic() (stop func()) {
 // sameTables waits until two generations hold the same rows.
 func (b *bench) sameTables(p fold.Projector, first, second int) {
 	b.t.Helper()
-	for _, table := range p.Tables() {
+	for _, table := range p.Tables {
 		differing := fmt.Sprintf(`
 			select count(*) from ((table %[1]s except all table %[2]s) union all (table %[2]s except all table %[1]s)) d`,
-			ddl.Schema(p.Name(), first)+"."+table, ddl.Schema(p.Name(), second)+"."+table)
+			ddl.Schema(p.Name, first)+"."+table, ddl.Schema(p.Name, second)+"."+table)
 		require.Eventually(b.t, func() bool { return b.count(differing) == 0 }, patience, tick, table)
 	}
 }
@@ -148,7 +148,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	e := b.engine(projectors.Directory{})
+	e := b.engine(projectors.Directory)
 	b.run(e)
 	checked := func() *operator.TablesChecked {
 		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
@@ -185,7 +185,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := projectors.Directory{}
+	p := projectors.Directory
 	bad := func(id int64, name string) eventlog.Record { return withValue(b.encode(category(id, name)), `{`) }
 	b.append(category(1, "good"), category(2, "good"), category(3, "good"), category(4, "old"))
 	b.put(bad(1, "parked, and the last of its key"))
@@ -234,9 +234,9 @@ func TestSetBackBehindARebuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	stop := b.follow(e)
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	stop()
 	for _, sql := range []string{
@@ -248,7 +248,7 @@ func TestSetBackBehindARebuild(t *testing.T) {
 	b.appendReadings(50, 60)
 	b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
-	require.Equal(t, 2, b.ends(b.request(tally{}).ID, operator.RebuildDone).Generation)
+	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone).Generation)
 	b.sameTally(60, "lb_tally_g1", "lb_tally_g2")
 }
 
@@ -259,11 +259,11 @@ func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	b.appendReadings(0, 50)
 	g := newGate()
 	defer g.open()
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	one, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: testSchemas(), Name: "one", MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(one.Close)
-	engine := b.engine(tally{copying: g.copying}, func(c *projections.Config) { c.Pool = one })
+	engine := b.engine(tally{copying: g.copying}.projector(), func(c *projections.Config) { c.Pool = one })
 	checked := make(chan error, 1)
 	go func() {
 		_, err := engine.CheckTables(context.Background())

@@ -79,7 +79,7 @@ func (f *session) transaction(
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
 	moved := int64(0)
-	queueMove(&first, f.projector.Name(), generation, steps).Exec(func(tag pgconn.CommandTag) error {
+	queueMove(&first, f.projector.Name, generation, steps).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected()
 		return nil
 	})
@@ -88,7 +88,7 @@ func (f *session) transaction(
 	tx := results.Tx()
 	err = results.Close()
 	if err == nil && moved != int64(len(steps)) {
-		err = cmp.Or(otherTopic(ctx, tx, f.projector.Name(), generation, steps), errMoved)
+		err = cmp.Or(otherTopic(ctx, tx, f.projector.Name, generation, steps), errMoved)
 	}
 	if err == nil {
 		err = fold(tx, &last)
@@ -112,7 +112,7 @@ func (f *session) transaction(
 // transaction that met it: that one sees its own moves of the other steps, which are rolled back,
 // and their events would be taken for folded. errRetired says that the steps cannot go on from there.
 func (f *session) whereMoved(ctx context.Context, generation int, steps []step) (map[int32]int64, error) {
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), generation)
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name, generation)
 	if err != nil {
 		return nil, err
 	}

@@ -24,11 +24,11 @@ type drawing struct {
 }
 
 func drawLog(t *rapid.T, codec eventlog.Codec, p fold.Projector) *memLog {
-	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
+	d := &drawing{T: t, log: newMemLog(codec, p.Topic), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
 	step := map[string]func(){ // draws the next record
 		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
 		domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
-	}[p.Topic()]
+	}[p.Topic]
 	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
 		step()
 	}

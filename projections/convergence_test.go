@@ -50,14 +50,14 @@ func TestConvergence(t *testing.T) {
 		folds.Go(func() error { return parts.run(readers...) })
 		require.NoError(t, folds.Wait())
 		requireSame(t, p, whole.state(t), parts.state(t))
-		live := append(foldtest.Dump(t, reference, p.Tables()...), parkedLines(t, reference, p)...)
+		live := append(foldtest.Dump(t, reference, p.Tables...), parkedLines(t, reference, p)...)
 		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, refusedLike(t, reference, p)))
 	})
 }
 
 func requireSame(t *rapid.T, p fold.Projector, want, got []string) {
 	if !slices.Equal(want, got) { // rapid shows nothing when it cannot reproduce what timing decided
-		fmt.Fprintf(os.Stderr, "convergence of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+		fmt.Fprintf(os.Stderr, "convergence of %s:\nwant\n  %s\ngot\n  %s\n", p.Name, strings.Join(want, "\n  "), strings.Join(got, "\n  "))
 	}
 	require.Equal(t, want, got)
 }
@@ -76,13 +76,13 @@ type folding struct {
 func (f *folding) state(t require.TestingT) []string {
 	checkpoints := texts(t, f.db, `
 		select format('checkpoint %s %s %s %s', partition, next_offset, event_time, state) from checkpoints
-		where projection = $1 order by partition`, f.projector.Name())
+		where projection = $1 order by partition`, f.projector.Name)
 	return append(checkpoints, state(t, f.db, f.projector)...)
 }
 
 // empty leaves empty tables of the generation of the log before.
 func (f *folding) empty(t require.TestingT) {
-	f.db.Delete(t, append(f.projector.Tables(), "parked")...)
+	f.db.Delete(t, append(f.projector.Tables, "parked")...)
 	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, epoch = 0, event_time = null")
 	require.NoError(t, err)
 }
@@ -105,7 +105,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	var last *projections.Engine
 	for _, r := range readers {
 		last, err = projections.New(projections.Config{
-			Projector: faulty{f.projector, f.write(crash)}, Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
+			Projector: faulty{f.projector, f.write(crash)}.projector(), Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
 			Registry: domain.NewRegistry(), Logger: quiet,
 		})
 		if err != nil {
@@ -166,7 +166,7 @@ func (f *folding) draw() bool {
 func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 	return texts(t, db, `
 		select format('%s/%s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason, state)
-		from parked where projection = $1 order by partition, log_offset`, p.Name())
+		from parked where projection = $1 order by partition, log_offset`, p.Name)
 }
 
 // foldInBulk fills empty tables in bulk and returns them with what is parked.
@@ -175,7 +175,7 @@ func foldInBulk(
 	refused func(fold.Event) *fold.ParkError,
 ) []string {
 	ctx := context.Background()
-	db.Delete(t, p.Tables()...)
+	db.Delete(t, p.Tables...)
 	var parked []string
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
 		parked, err = projections.FoldInBulk(ctx, projections.Config{
@@ -184,7 +184,7 @@ func foldInBulk(
 		return err
 	})
 	require.NoError(t, err)
-	return append(foldtest.Dump(t, db, p.Tables()...), parked...)
+	return append(foldtest.Dump(t, db, p.Tables...), parked...)
 }
 
 // refusedLike refuses what [folding.write] refused live: what the fold itself refuses does not come so far.
@@ -198,7 +198,7 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 		Reason string
 	}
 	reasons := map[place]string{} // a record and its copy have one id
-	for _, p := range collect[parked](t, live, `select partition, log_offset, reason from parked where projection = $1`, p.Name()) {
+	for _, p := range collect[parked](t, live, `select partition, log_offset, reason from parked where projection = $1`, p.Name) {
 		reasons[p.place] = p.Reason
 	}
 	return func(ev fold.Event) *fold.ParkError {

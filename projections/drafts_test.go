@@ -175,7 +175,7 @@ func (c *chain) lost(account string, lost []string, users ...string) domain.Dash
 }
 
 // dashboards is the projector of the tests' topic.
-var dashboards = projectors.Dashboards{Partitions: partitions[domain.TopicDashboards]}
+var dashboards = projectors.Dashboards(partitions[domain.TopicDashboards])
 
 // agenciesIn returns n agencies whose streams lie in a partition.
 func agenciesIn(partition int32, n int) []string {

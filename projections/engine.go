@@ -101,7 +101,7 @@ func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxp
 
 // New makes an engine; Run starts it.
 func New(c Config) (*Engine, error) {
-	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
+	if c.Projector.Begin == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
 		return nil, errors.New("projections.New needs Projector, Log, DatabaseURL, Pool, Registry and Logger")
 	}
 	w, err := newWork(c)
@@ -115,19 +115,19 @@ func New(c Config) (*Engine, error) {
 }
 
 func newWork(c Config) (work, error) {
-	at := slices.IndexFunc(c.Topics, func(t eventlog.TopicSpec) bool { return t.Name == c.Projector.Topic() })
+	at := slices.IndexFunc(c.Topics, func(t eventlog.TopicSpec) bool { return t.Name == c.Projector.Topic })
 	if at < 0 {
-		return work{}, fmt.Errorf("topic %s has no definition", c.Projector.Topic())
+		return work{}, fmt.Errorf("topic %s has no definition", c.Projector.Topic)
 	}
 	topic := c.Topics[at]
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
-		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
+		logger: c.Logger.With("projection", c.Projector.Name), progress: cmp.Or(c.Progress, pg.NewProgress()),
 		paused: c.Paused, maxRecords: maxRecords, every: defaultIntervals, types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(fold.Chained)
-	for _, t := range c.Projector.Types() {
+	for _, t := range c.Projector.Types {
 		w.types[t] = true
 	}
 	if w.paused == nil {
@@ -137,10 +137,10 @@ func newWork(c Config) (work, error) {
 }
 
 // Name returns the projection's name.
-func (e *Engine) Name() string { return e.projector.Name() }
+func (e *Engine) Name() string { return e.projector.Name }
 
 // Topic is the topic that it folds.
-func (e *Engine) Topic() string { return e.projector.Topic() }
+func (e *Engine) Topic() string { return e.projector.Topic }
 
 // Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
 // a pause) is waited for, and shows in Status.

@@ -108,7 +108,7 @@ func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partit
 
 // Another makes another generation beside the ones that are there; engines follow it.
 func (e *Engine) Another(ctx context.Context) (number int, err error) {
-	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
+	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
 		return 0, err
 	}

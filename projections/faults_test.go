@@ -25,13 +25,17 @@ type faulty struct {
 	write func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error
 }
 
-func (f faulty) Begin(generation int) fold.Fold {
-	inner := f.Projector.Begin(generation)
-	wrapped := &faultyFold{Fold: inner, faulty: f}
-	if chained, ok := inner.(fold.Chained); ok {
-		return &faultyChained{faultyFold: wrapped, chained: chained}
+func (f faulty) projector() fold.Projector {
+	p := f.Projector
+	p.Begin = func(generation int) fold.Fold {
+		inner := f.Begin(generation)
+		wrapped := &faultyFold{Fold: inner, faulty: f}
+		if chained, ok := inner.(fold.Chained); ok {
+			return &faultyChained{faultyFold: wrapped, chained: chained}
+		}
+		return wrapped
 	}
-	return wrapped
+	return p
 }
 
 type faultyFold struct {

@@ -34,16 +34,16 @@ func TestZombieDoesNotCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.run(b.engine(tally{})) // a live generation without records
+			b.run(b.engine(tally{}.projector())) // a live generation without records
 			g := newGate()
 			defer g.open()
-			first := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+			first := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 				if g.first() && fails != nil { // it holds the checkpoint's row
 					return fails
 				}
 				return next()
-			}})
-			second := b.zombie(tally{})
+			}}.projector())
+			second := b.zombie(tally{}.projector())
 			b.start(first)
 			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
 			<-g.reached
@@ -63,16 +63,19 @@ func TestZombieDoesNotCommit(t *testing.T) {
 // version2 is a projector whose code has changed.
 type version2 struct{ fold.Projector }
 
-func (version2) Version() int { return 2 }
+func (p version2) projector() fold.Projector {
+	p.Version = 2
+	return p.Projector
+}
 
 // Readers by name use the version that is folded; what nobody used for a week is dropped.
 func TestOtherVersionIsMadeBeside(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
-	old := b.engine(tally{})
+	old := b.engine(tally{}.projector())
 	stopOld := b.follow(old)
-	newer := b.zombie(version2{tally{}})
+	newer := b.zombie(version2{tally{}.projector()}.projector())
 	stopNewer := b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	require.Equal(t, 1, b.caughtUp(old).Generation, "readers of the old version stay where they are")
@@ -83,7 +86,7 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 	b.eachOnce(2)
 	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary has gone")
 	stopNewer()
-	old = b.engine(tally{})
+	old = b.engine(tally{}.projector())
 	b.start(old)
 	require.Equal(t, 1, b.caughtUp(old).Generation)
 	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and comes back")
@@ -99,13 +102,13 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2))
 	kept, taken := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")
 	require.NotEqual(t, kept, taken)
 	var other sync.WaitGroup
 	var first atomic.Bool
-	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		if first.Load() {
 			return next()
 		}
@@ -120,7 +123,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		err := tx.Rollback(ctx)
 		other.Wait()
 		return errors.Join(errInjected, err)
-	}})
+	}}.projector())
 	b.follow(e)
 	folded := texts(t, b.db, "select id from tally order by 1")
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; %d is the other's", kept, taken)
@@ -138,14 +141,14 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	b := setup(t)
 	through, pool := b.proxied()
 	var kills atomic.Bool
-	p := faulty{tally{}, func(_ context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
+	p := faulty{tally{}.projector(), func(_ context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 		err := next()
 		if kills.CompareAndSwap(true, false) {
 			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", tx.Conn().PgConn().PID())
 			return err // the commit finds out
 		}
 		return err
-	}}
+	}}.projector()
 	e := b.engine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
 	b.follow(e)
 	kills.Store(true)
@@ -168,7 +171,7 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	b := setup(t)
 	b.append(category(1, "a"))
 	through, pool := b.proxied()
-	e := b.engine(projectors.Directory{}, func(c *projections.Config) {
+	e := b.engine(projectors.Directory, func(c *projections.Config) {
 		c.Pool, c.DatabaseURL = pool, pool.Config().ConnString()
 	}).Waiting(often)
 	b.follow(e)
@@ -177,7 +180,7 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	b.append(category(2, "b"))
 	require.Eventually(t, func() bool { return strings.Contains(e.Problem(), "reach the database") }, patience, tick)
 
-	other := b.engine(projectors.Directory{})
+	other := b.engine(projectors.Directory)
 	b.start(other)
 	b.awaitStatus(other, func(s projections.Status) bool { return s.Lag == 0 })
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other")
@@ -197,11 +200,11 @@ func TestDashboardsCommitSynchronously(t *testing.T) {
 	for _, c := range []struct {
 		projector fold.Projector
 		want      string
-	}{{dashboards, "on"}, {projectors.Operations{}, "off"}} {
+	}{{dashboards, "on"}, {projectors.Operations, "off"}} {
 		var got string
 		b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 			return errors.Join(next(), tx.QueryRow(ctx, "show synchronous_commit").Scan(&got))
-		}}))
-		require.Equal(t, c.want, got, c.projector.Name())
+		}}.projector()))
+		require.Equal(t, c.want, got, c.projector.Name)
 	}
 }

@@ -24,13 +24,13 @@ func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	b := setup(t)
 	p := newHeldTally(true)
 	defer p.gate.open()
-	frozen := b.engine(p)
+	frozen := b.engine(p.projector())
 	b.follow(frozen)
 	p.generation.Store(1)
 	b.appendReadings(0, 10)
 	<-p.gate.reached
 
-	stop := b.start(b.zombie(tally{}))
+	stop := b.start(b.zombie(tally{}.projector()))
 	b.appendReadings(10, 20)
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 }, patience, tick)
 	p.gate.open()
@@ -47,7 +47,7 @@ func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	b.follow(e)
 	frozen, err := projections.OpenEnginePool(b.ctx(), b.db.URL, 4)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1))
 	settings := map[string]string{}
-	b.run(b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
+	b.run(b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 		for _, name := range []string{"idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"} {
 			var value string
 			if err := tx.QueryRow(ctx, "select current_setting($1)", name).Scan(&value); err != nil {
@@ -87,7 +87,7 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 			settings[name] = value
 		}
 		return next()
-	}}))
+	}}.projector()))
 	require.Equal(t, map[string]string{
 		"idle_in_transaction_session_timeout": "10s", "lock_timeout": "30s", "statement_timeout": "10min",
 	}, settings)
@@ -97,13 +97,13 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 func TestStopFinishesTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{})) // a live generation without records
+	b.run(b.engine(tally{}.projector())) // a live generation without records
 	g := newGate()
 	defer g.open()
-	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+	e := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		g.first()
 		return next()
-	}})
+	}}.projector())
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
@@ -121,16 +121,16 @@ func TestStopIsBounded(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1))
 	inWrite := make(chan struct{})
-	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+	stuck := b.engine(faulty{tally{}.projector(), func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		err := next()
 		close(inWrite)
 		<-ctx.Done()
 		return errors.Join(err, ctx.Err())
-	}}).Waiting(often)
+	}}.projector()).Waiting(often)
 	stop := b.start(stuck)
 	<-inWrite
 	stop()
 	require.Zero(t, b.count("select count(*) from tally"))
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	b.eachOnce(1)
 }

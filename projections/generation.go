@@ -46,11 +46,11 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
+	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
-		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
+		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic, err)
 	}
-	err = lockGenerations(ctx, e.pool, e.projector.Name(), func(tx pgx.Tx) (err error) {
+	err = lockGenerations(ctx, e.pool, e.projector.Name, func(tx pgx.Tx) (err error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
@@ -58,7 +58,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		made, err := pg.Is(ctx, tx, "look for a rebuild that makes a generation", `
 			select exists (
 				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
-			e.projector.Name(), e.projector.Version())
+			e.projector.Name, e.projector.Version)
 		if err != nil || made {
 			return err
 		}
@@ -67,7 +67,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open generation of %s: %w", e.projector.Name(), err)
+		return nil, fmt.Errorf("open generation of %s: %w", e.projector.Name, err)
 	}
 	return found, nil
 }
@@ -77,7 +77,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
-		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name(), e.projector.Version())
+		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name, e.projector.Version)
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,11 @@ var errNoBeginning = errors.New("its first records are gone, so a read model can
 func (w work) createGeneration(
 	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
-	projection := w.projector.Name()
-	g := generation{Version: w.projector.Version(), TopicID: topicID, State: state, Targets: map[int32]int64{}}
+	projection := w.projector.Name
+	g := generation{Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{}}
 	for _, r := range ranges {
 		if r.Start > 0 && !w.compacted {
-			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w", w.projector.Topic(), r.Partition, r.Start, errNoBeginning)
+			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w", w.projector.Topic, r.Partition, r.Start, errNoBeginning)
 		}
 		g.Targets[r.Partition] = r.End
 	}
@@ -32,7 +32,7 @@ func (w work) createGeneration(
 		insert into generations (projection, generation, version, topic, topic_id, state, targets)
 		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6 from generations where projection = $1
 		returning generation`,
-		projection, g.Version, w.projector.Topic(), [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
+		projection, g.Version, w.projector.Topic, [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
 	if err != nil {
 		return g, fmt.Errorf("insert generation: %w", err)
 	}
@@ -49,20 +49,20 @@ func (w work) createGeneration(
 
 // createTables makes the schema and the tables of a generation. A schema of that name is of a database whose schema lb_engine was dropped.
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
-	schema := ddl.Schema(w.projector.Name(), g.Number)
+	schema := ddl.Schema(w.projector.Name, g.Number)
 	name := pg.SearchPath(schema)
 	if err := asOwner(ctx, tx); err != nil {
 		return err
 	}
 	sql := "drop schema if exists " + name + " cascade; create schema " + name +
-		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
+		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition.Tables()
 	if g.State != StateCopying {
-		sql += w.projector.Definition().Keys()
+		sql += w.projector.Definition.Keys()
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		return fmt.Errorf("make tables of %s: %w", schema, err)
 	}
-	if err := attachMonths(ctx, tx, w.projector.Tables(), time.Now()); err != nil {
+	if err := attachMonths(ctx, tx, w.projector.Tables, time.Now()); err != nil {
 		return err
 	}
 	return pg.Exec(ctx, tx, "reset search path", "set local search_path = "+pg.SearchPath(migrations.Engine))

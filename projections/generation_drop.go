@@ -73,23 +73,23 @@ const superseded = `
 
 // dropOld drops the generations that are superseded.
 func (e *Engine) dropOld(ctx context.Context) error {
-	numbers, err := e.numbers(ctx, e.pool, superseded, e.projector.Version(), grace, keepNewer)
+	numbers, err := e.numbers(ctx, e.pool, superseded, e.projector.Version, grace, keepNewer)
 	if err != nil {
 		return err
 	}
 	var errs []error // one that cannot be dropped keeps none of the others
 	for _, number := range numbers {
 		if err := e.dropSuperseded(ctx, number); err != nil {
-			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(e.projector.Name(), number), err))
+			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(e.projector.Name, number), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
-	projection := e.projector.Name()
+	projection := e.projector.Name
 	return lockGenerations(ctx, e.pool, projection, func(tx pgx.Tx) error {
-		still, err := e.numbers(ctx, tx, superseded, e.projector.Version(), grace, keepNewer)
+		still, err := e.numbers(ctx, tx, superseded, e.projector.Version, grace, keepNewer)
 		if err != nil || !slices.Contains(still, number) {
 			return err
 		}
@@ -103,7 +103,7 @@ func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
 
 func (e *Engine) numbers(ctx context.Context, q pg.Querier, where string, args ...any) ([]int, error) {
 	return pg.List(ctx, q, "read generations", pgx.RowTo[int], `select generation from generations g where projection = $1 and `+where+` order by generation`,
-		append([]any{e.projector.Name()}, args...)...)
+		append([]any{e.projector.Name}, args...)...)
 }
 
 // lockedOut tells whether the wait for a lock was given up.

@@ -38,13 +38,13 @@ func (w work) missingTables(ctx context.Context, q pg.Querier, number int) ([]st
 	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
 			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
-		ddl.Schema(w.projector.Name(), number), w.projector.Tables())
+		ddl.Schema(w.projector.Name, number), w.projector.Tables)
 }
 
 // leave notes that a generation is of no use: readers wait for the next one, and what remains of its tables is dropped later
 // (see [Engine.dropOld]).
 func (e *Engine) leave(ctx context.Context, q database, number int) error {
-	projection := e.projector.Name()
+	projection := e.projector.Name
 	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
 		g, found, err := readGeneration(ctx, tx, projection, number)
 		if err != nil || !found || !g.followed() { // it was retired between two looks
@@ -100,7 +100,7 @@ func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation
 	}
 	return pg.Is(ctx, q, "read age of checkpoints", `
 		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
-		where projection = $1 and generation = $2`, w.projector.Name(), g.Number, w.deleteRetention)
+		where projection = $1 and generation = $2`, w.projector.Name, g.Number, w.deleteRetention)
 }
 
 // deleteRetention is how long a compacted topic keeps its tombstones; 0 when it does not say.

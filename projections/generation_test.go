@@ -26,14 +26,14 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 		b.append(postRead(1, n))
 	}
 	permits := make(chan struct{}, 100)
-	e := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		select {
 		case <-permits:
 			return next()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}}).InBatchesOf(1)
+	}}.projector()).InBatchesOf(1)
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 4 })
 	b.append(postRead(1, 4), postRead(1, 5))
@@ -113,7 +113,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	e := b.engine(projectors.Directory{}).Looking(often, often, often)
+	e := b.engine(projectors.Directory).Looking(often, often, often)
 	stop := b.follow(e)
 	stop()
 	b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
@@ -121,13 +121,13 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		b.exec("update checkpoints set caught_up_at = now() - interval '1 day' * $1 where partition = 0 and state = 'live'", days)
 	}
 	idle(29)
-	e = b.engine(projectors.Directory{}).Looking(often, often, often)
+	e = b.engine(projectors.Directory).Looking(often, often, often)
 	stop = b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before that it is resumed")
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"))
 	stop()
 	idle(31)
-	e = b.engine(projectors.Directory{}).Looking(often, often, often)
+	e = b.engine(projectors.Directory).Looking(often, often, often)
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
 	b.caughtUp(e)
@@ -141,10 +141,10 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	b.caughtUp(e)
 
 	b.append(postRead(1, 1))
-	b.run(b.engine(projectors.PostInsights{}))
+	b.run(b.engine(projectors.PostInsights))
 	b.exec("update checkpoints set caught_up_at = now() - interval '3 years' where projection = 'post_insights'")
 	b.append(postRead(1, 2))
-	posts := b.engine(projectors.PostInsights{})
+	posts := b.engine(projectors.PostInsights)
 	b.start(posts)
 	require.Equal(t, 1, b.caughtUp(posts).Generation, "nothing is compacted there")
 }
@@ -156,7 +156,7 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	b.append(postRead(1, 1), postRead(1, 2))
 	p := b.partitionOf(domain.TopicMetrics, "1")
 	b.deleteBefore(domain.TopicMetrics, p, 1)
-	e := b.engine(projectors.PostInsights{})
+	e := b.engine(projectors.PostInsights)
 	b.start(e)
 	s := b.awaitStatus(e, func(s projections.Status) bool { return strings.Contains(s.Problem, "first records are gone") })
 	require.Contains(t, s.Problem, "restore the log from a backup")
@@ -181,8 +181,8 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.appendReadings(0, 50)
-			b.run(b.engine(twoTables{}))
-			reader := b.other(twoTables{})
+			b.run(b.engine(twoTables{}.projector()))
+			reader := b.other(twoTables{}.projector())
 			s := b.caughtUp(reader)
 			require.Empty(t, s.TablesGone)
 			b.exec(drop)
@@ -193,7 +193,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 
 			g := newGate()
 			defer g.open()
-			held := b.engine(twoTables{}, func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
+			held := b.engine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
 			b.start(held)
 			<-g.reached
 			s = b.awaitStatus(reader, func(s projections.Status) bool { return s.Generation == 2 })
@@ -216,7 +216,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	b.start(e)
 	for n := range 6 {
 		b.append(postRead(int64(n%3+1), n))
@@ -244,13 +244,13 @@ func TestTablesThatAreLeftGo(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	first := b.engine(projectors.Directory{})
+	first := b.engine(projectors.Directory)
 	stop := b.follow(first)
 	require.Equal(t, 2, b.another(first))
 	require.Eventually(t, func() bool { return b.count("select count(*) from lb_directory_g2.tDefaultCategories") == 1 }, patience, tick)
 	stop()
 	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
-	e := b.engine(projectors.Directory{})
+	e := b.engine(projectors.Directory)
 	b.start(e)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "dropped" }, patience, tick)
 	b.awaitDropped("directory", 1)
@@ -274,7 +274,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(accountRead(1, 1))
-	e := b.engine(projectors.AccountInsights{})
+	e := b.engine(projectors.AccountInsights)
 	stop := b.follow(e)
 	stop()
 	b.exec("drop table " + b.text(`
@@ -285,7 +285,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	defer func() { _ = report.Rollback(context.Background()) }()
 	_, err = report.Exec(b.ctx(), "select count(*) from lb_account_insights_g1.tSAccountIns")
 	require.NoError(t, err)
-	e = b.engine(projectors.AccountInsights{})
+	e = b.engine(projectors.AccountInsights)
 	b.start(e)
 	b.append(accountRead(1, 2))
 	b.caughtUp(e) // beside the report

@@ -27,7 +27,7 @@ var ErrNoLog = errors.New("the log does not answer")
 // Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
 // the one of the checkpoints in every process, not only where the partition is followed.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
-	s := Status{Projection: e.projector.Name(), State: StateBuilding}
+	s := Status{Projection: e.projector.Name, State: StateBuilding}
 	g, found, err := e.readersGeneration(ctx)
 	if err != nil {
 		return s, err
@@ -50,9 +50,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if s.Building, err = e.builds(ctx); err != nil {
 		return s, err
 	}
-	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic())
+	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
-		return s, fmt.Errorf("%w: read ends of topic %s: %w", ErrNoLog, e.projector.Topic(), err)
+		return s, fmt.Errorf("%w: read ends of topic %s: %w", ErrNoLog, e.projector.Topic, err)
 	}
 	log := map[int32]eventlog.PartitionRange{}
 	for _, r := range ranges {
@@ -99,7 +99,7 @@ func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
 	s.Anew, err = pg.Is(ctx, e.pool, "look for generations that were left", `
 		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
 		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
-		e.projector.Name(), e.projector.Version())
+		e.projector.Name, e.projector.Version)
 	return err
 }
 
@@ -108,7 +108,7 @@ func (e *Engine) readersGeneration(ctx context.Context) (g generation, found boo
 	return pg.Find(ctx, e.pool, "read which generation readers use", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
 		where projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
-		e.projector.Name(), e.projector.Version())
+		e.projector.Name, e.projector.Version)
 }
 
 // progress reads the checkpoints of a generation, and how many records are parked.
@@ -117,12 +117,12 @@ func (e *Engine) progress(ctx context.Context, number int) (partitions []Partiti
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 	}, `
 		select partition, next_offset, event_time, progressed_at from checkpoints
-		where projection = $1 and generation = $2 order by partition`, e.projector.Name(), number)
+		where projection = $1 and generation = $2 order by partition`, e.projector.Name, number)
 	if err != nil {
 		return nil, 0, err
 	}
 	err = e.pool.QueryRow(ctx, `
-		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, e.projector.Name(), number).Scan(&parked)
+		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, e.projector.Name, number).Scan(&parked)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count parked events: %w", err)
 	}
@@ -146,7 +146,7 @@ func (e *Engine) builds(ctx context.Context) ([]Build, error) {
 			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
 			left join checkpoints c on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
 		where g.projection = $1 and g.state in ('copying', 'building')
-		order by g.generation`, e.projector.Name())
+		order by g.generation`, e.projector.Name)
 }
 
 // sight is what a session tells of itself.

@@ -79,7 +79,7 @@ const (
 
 // attachMonths keeps monthly partitions ahead of the clock. It returns when to look again.
 func (f *session) attachMonths(ctx context.Context) time.Time {
-	err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now())
+	err := attachMonths(ctx, f.pool, f.projector.Tables, time.Now())
 	if err == nil {
 		return time.Now().Add(attachEvery)
 	}

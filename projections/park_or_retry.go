@@ -71,7 +71,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	state := f.projector.Begin(g.Number)
 	load := func(first *pgx.Batch) { state.Load(first, events) }
 	err := f.transaction(ctx, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
-		if err := state.LoadMore(ctx, tx, events); err != nil {
+		if err := state.LoadMore(ctx, tx); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
 		var parked []parkedRow
@@ -87,7 +87,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 		return f.skipNamed(ctx, tx, last, g, events)
 	})
 	if err != nil {
-		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)
+		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)
 	}
 	f.update(func() { f.stale += int64(stale) })
 	return nil

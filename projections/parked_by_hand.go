@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // RetryResult is what became of events that were folded again. One that is folded in one generation and not in
@@ -31,12 +30,12 @@ func (e *Engine) RetryParked(ctx context.Context, f ParkedFilter) (RetryResult, 
 	if len(found) == 0 {
 		return RetryResult{}, domain.NewError(domain.CodeConflict,
 			"No tables of %s are of version %d, which this program makes. Nothing was retried; use the program that the service runs.",
-			e.projector.Name(), e.projector.Version())
+			e.projector.Name, e.projector.Version)
 	}
 	folded, parked := map[string]bool{}, map[string]operator.StillParked{}
 	for _, g := range found {
 		if err := e.retryIn(ctx, g, f, folded, parked); err != nil && !errors.Is(err, errRetired) {
-			return RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name(), err)
+			return RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name, err)
 		}
 	}
 	result := RetryResult{Parked: []operator.StillParked{}}
@@ -63,7 +62,7 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 	if err != nil {
 		return err
 	}
-	args["name"], args["generation"], args["limit"] = s.projector.Name(), g.Number, s.maxRecords
+	args["name"], args["generation"], args["limit"] = s.projector.Name, g.Number, s.maxRecords
 	tried := map[unfolded]bool{} // streams of a chained topic: once is enough for all that matches
 	for after := (unfolded{Partition: -1}); ; {
 		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
@@ -86,10 +85,10 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 				return err
 			}
 			for _, offset := range r.folded {
-				folded[ParkedID(e.projector.Name(), u.Partition, offset)] = true
+				folded[ParkedID(e.projector.Name, u.Partition, offset)] = true
 			}
 			for _, p := range r.parked {
-				id := ParkedID(e.projector.Name(), p.Partition, p.Offset)
+				id := ParkedID(e.projector.Name, p.Partition, p.Offset)
 				parked[id] = operator.StillParked{ID: id, Reason: p.Reason, Detail: p.Detail}
 			}
 		}
@@ -108,13 +107,12 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		keys, err := pg.List(ctx, tx, "leave it out", pgx.RowTo[string], `
 			update parked set state = 'left_out' where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
-			returning stream_key`, e.projector.Name(), partition, offset)
+			returning stream_key`, e.projector.Name, partition, offset)
 		if err != nil {
 			return err
 		}
-		chained, _ := e.projector.(fold.HoldsUp)
 		for _, key := range keys {
-			if chained != nil && chained.HoldsUp(key, partition) {
+			if e.projector.HoldsUp != nil && e.projector.HoldsUp(key, partition) {
 				return domain.NewError(domain.CodeConflict, "%s holds up the stream %s. Nothing was done; retry it, or restore the log.", id, key)
 			}
 		}

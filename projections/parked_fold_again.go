@@ -18,14 +18,14 @@ import (
 // it in its stream.
 func (f *session) skip(ctx context.Context, tx pgx.Tx, g generation, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
-	if at.Topic != f.projector.Topic() || at.Partition != partition {
+	if at.Topic != f.projector.Topic || at.Partition != partition {
 		return nil
 	}
 	tag, err := tx.Exec(ctx, `
 		update parked set state = 'skipped'
 		where projection = $1 and generation = $2 and partition = $3 and log_offset = $4 and stream_key = $5
 		  and state = 'parked' and reason <> $6`,
-		f.projector.Name(), g.Number, partition, at.Offset, key, string(fold.ReasonChainBroken))
+		f.projector.Name, g.Number, partition, at.Offset, key, string(fold.ReasonChainBroken))
 	if err != nil {
 		return fmt.Errorf("mark event as skipped: %w", err)
 	}
@@ -59,7 +59,7 @@ func (f *session) foldAgain(ctx context.Context, tx pgx.Tx, g generation, u unfo
 	places, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[place], `
 		select log_offset, reason, detail from parked
 		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state <> 'skipped' and (log_offset = $5 or $6)
-		order by log_offset`, f.projector.Name(), g.Number, u.Partition, u.Key, u.Offset, f.chained)
+		order by log_offset`, f.projector.Name, g.Number, u.Partition, u.Key, u.Offset, f.chained)
 	if err != nil {
 		return r, err
 	}
@@ -91,7 +91,7 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, g generation, u unfo
 	if p.Reason == fold.ReasonChainBroken { // no link of the chain: no fold heals it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
-	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: u.Partition, Offset: p.Offset})
+	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: u.Partition, Offset: p.Offset})
 	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later one of its key counts
 	if err != nil && !compactedAway {
 		return nil, fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
@@ -114,7 +114,7 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, g generation, u unfo
 	}
 	return nil, pg.Exec(ctx, tx, "take parked event", `
 		delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
-		f.projector.Name(), g.Number, u.Partition, p.Offset)
+		f.projector.Name, g.Number, u.Partition, p.Offset)
 }
 
 // foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
@@ -152,7 +152,7 @@ func (f *session) claim(ctx context.Context, tx pgx.Tx, g generation, partition 
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,
-		f.projector.Name(), g.Number, partition)
+		f.projector.Name, g.Number, partition)
 	if err != nil {
 		return fmt.Errorf("raise epoch: %w", err)
 	}
@@ -172,7 +172,7 @@ func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []
 			where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
 			  and event_type = any($5) and (partition, log_offset) > ($6, $7)
 			order by partition, log_offset limit $8`,
-			f.projector.Name(), g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
+			f.projector.Name, g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -188,7 +188,7 @@ func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []
 // retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record:
 // [errOtherTopic].
 func (f *session) retry(ctx context.Context, g generation, u unfolded) (r refolded, err error) {
-	_, topic, err := f.log.Ranges(ctx, f.projector.Topic())
+	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {
 		return r, fmt.Errorf("look at the topic of a parked event: %w", err)
 	}
@@ -196,7 +196,7 @@ func (f *session) retry(ctx context.Context, g generation, u unfolded) (r refold
 		if err := f.claim(ctx, tx, g, u.Partition); err != nil {
 			return err
 		}
-		if err := otherTopic(ctx, tx, f.projector.Name(), g.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
+		if err := otherTopic(ctx, tx, f.projector.Name, g.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
 			return err
 		}
 		if r, err = f.foldAgain(ctx, tx, g, u); err != nil {

@@ -17,9 +17,9 @@ import (
 
 // state is all that a projection has made: its tables and what it has parked.
 func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
-	return append(foldtest.Dump(t, db, p.Tables()...), texts(t, db, `
+	return append(foldtest.Dump(t, db, p.Tables...), texts(t, db, `
 		select format('parked %s/%s %s %s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
-		from parked where projection = $1 order by partition, log_offset`, p.Name())...)
+		from parked where projection = $1 order by partition, log_offset`, p.Name)...)
 }
 
 // sameFromZero says that a fold of the whole log into another database comes out the same.

@@ -18,7 +18,7 @@ type ParkedRecord = operator.ParkedRecord
 // InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
 // is parked there.
 func (e *Engine) InspectParked(ctx context.Context, id string) (ParkedRecord, error) {
-	list, err := ListParked(ctx, e.pool, ParkedFilter{IDs: []string{id}, Projection: e.projector.Name()})
+	list, err := ListParked(ctx, e.pool, ParkedFilter{IDs: []string{id}, Projection: e.projector.Name})
 	if err != nil {
 		return ParkedRecord{}, err
 	}

@@ -81,7 +81,7 @@ func (w work) insertParked(ctx context.Context, tx pgx.Tx, g generation, rows []
 func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 	scoped := make([]scopedParked, len(rows))
 	for i, r := range rows {
-		scoped[i] = scopedParked{r, w.projector.Name(), g.Number}
+		scoped[i] = scopedParked{r, w.projector.Name, g.Number}
 		level := slog.LevelError
 		if g.Number > 1 && g.State != StateLive { // it was told when the generation before parked it
 			level = slog.LevelDebug
@@ -99,7 +99,7 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'left_out'`,
-		append([]any{w.projector.Name(), g.Number}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
+		append([]any{w.projector.Name, g.Number}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 }
 
 // queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,
@@ -114,5 +114,5 @@ func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []fold
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
-		append([]any{f.projector.Name(), generation}, overtaking...)...)
+		append([]any{f.projector.Name, generation}, overtaking...)...)
 }

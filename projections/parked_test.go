@@ -64,14 +64,14 @@ func TestRetryInBulk(t *testing.T) {
 	b := setup(t)
 	eventType := domain.PostRead{}.EventType()
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2), accountRead(1, 1))
-	b.run(b.engine(projectors.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	b.run(b.engine(projectors.PostInsights, b.olderBinary(domain.NewRegistry().Without(eventType))))
 	require.Len(t, b.parked("post_insights"), 4)
-	e := b.engine(projectors.PostInsights{}).InBatchesOf(1)
+	e := b.engine(projectors.PostInsights).InBatchesOf(1)
 	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Stream: "1"}).Folded)
 	require.Len(t, b.parked("post_insights"), 2)
 	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{}).Folded)
 	require.Empty(t, b.parked("post_insights"))
-	b.sameFromZero(projectors.PostInsights{})
+	b.sameFromZero(projectors.PostInsights)
 }
 
 // The skip is a note in the row: later generations have it, the key's next record removes it.
@@ -79,7 +79,7 @@ func TestSkippedWhereNothingWaits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
-	e := b.engine(projectors.Directory{})
+	e := b.engine(projectors.Directory)
 	stop := b.follow(e)
 	require.NoError(t, e.SkipParked(t.Context(), parkedAs("directory", bad)))
 	left := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, "left_out"}}
@@ -92,7 +92,7 @@ func TestSkippedWhereNothingWaits(t *testing.T) {
 
 	b.exec("update generations set state = 'retired'")
 	b.exec("update checkpoints set state = 'retired'")
-	e = b.engine(projectors.Directory{})
+	e = b.engine(projectors.Directory)
 	b.follow(e)
 	require.Equal(t, append(left, left...), b.parked("directory"))
 
@@ -108,7 +108,7 @@ func TestInspectParkedEvent(t *testing.T) {
 	b := setup(t)
 	half := b.put(withValue(b.encode(category(1, "x")), `{"name":"half`))
 	whole := b.put(withValue(b.encode(category(2, "x")), `{"id":"not a number","name":["x",{"n":7}]}`))
-	e := b.engine(projectors.Directory{})
+	e := b.engine(projectors.Directory)
 	b.run(e)
 	r, err := e.InspectParked(t.Context(), parkedAs("directory", whole))
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b := setup(t)
 	var takes atomic.Bool
 	bad := postRead(1, 2)
-	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
 			if ev.Envelope.ID == bad.Envelope.ID && !takes.Load() {
 				_, err := tx.Exec(ctx, "select 1/0")
@@ -164,7 +164,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 			}
 		}
 		return next()
-	}})
+	}}.projector())
 	b.start(e)
 	b.append(postRead(1, 1))
 	position := b.put(b.encode(bad))
@@ -201,15 +201,15 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 		beside++
 	}
 	other := b.put(b.encode(category(beside, "not overtaken")))
-	b.run(b.engine(projectors.Directory{}, b.olderBinary(older)))
+	b.run(b.engine(projectors.Directory, b.olderBinary(older)))
 	require.Equal(t, []parkedEvent{at(unknown, fold.ReasonUnknownType), at(other, fold.ReasonUnknownType)}, b.parked("directory"))
 	b.append(categoryErased(1))
-	b.run(b.engine(projectors.Directory{}, b.olderBinary(older)))
+	b.run(b.engine(projectors.Directory, b.olderBinary(older)))
 	require.Equal(t, []parkedEvent{at(other, fold.ReasonUnknownType)}, b.parked("directory"))
-	e := b.engine(projectors.Directory{})
+	e := b.engine(projectors.Directory)
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return s.Parked == 0 })
-	b.sameFromZero(projectors.Directory{})
+	b.sameFromZero(projectors.Directory)
 }
 
 // olderBinary makes an engine one whose registry, and whose log's, lacks types.
@@ -237,13 +237,13 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 		parked    int
 	}{
 		{dashboards, domain.DashboardUsersChanged{}, 4},
-		{projectors.PostInsights{}, domain.PostRead{}, 4},
-		{projectors.AccountInsights{}, domain.PostRead{}, 4}, // whose type it is not
-		{projectors.Directory{}, domain.DirectoryCategory{}, 2},
-		{projectors.Operations{}, domain.ProjectionPaused{}, 1},
+		{projectors.PostInsights, domain.PostRead{}, 4},
+		{projectors.AccountInsights, domain.PostRead{}, 4}, // whose type it is not
+		{projectors.Directory, domain.DirectoryCategory{}, 2},
+		{projectors.Operations, domain.ProjectionPaused{}, 1},
 	} {
 		b.run(b.engine(c.projector, b.olderBinary(domain.NewRegistry().Without(c.unknown.EventType()))))
-		require.Len(t, b.parked(c.projector.Name()), c.parked, c.projector.Name())
+		require.Len(t, b.parked(c.projector.Name), c.parked, c.projector.Name)
 		newer := b.engine(c.projector).InBatchesOf(2) // and pages of two
 		stop := b.start(newer)
 		b.awaitStatus(newer, func(s projections.Status) bool { return s.Parked == 0 })

@@ -64,7 +64,7 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		}
 		want = append(want, at(b.put(p.record), p.reason))
 	}
-	e := b.engine(projectors.PostInsights{})
+	e := b.engine(projectors.PostInsights)
 	stop := b.start(e)
 	s := b.caughtUp(e)
 	stop()
@@ -111,7 +111,7 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refuses a value: SQLSTATE 22P02"
 	var tries atomic.Int32
 	var logged bytes.Buffer
-	b.run(b.engine(refusing(projectors.Directory{}, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
+	b.run(b.engine(refusing(projectors.Directory, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
 	type parked struct{ At, Detail string }
@@ -136,14 +136,14 @@ func TestProjectionsOfOneTopicParkTheirOwn(t *testing.T) {
 	unknown := at(b.put(withHeader(read, "ce_type", []byte("metrics.new.v1"))), fold.ReasonUnknownType)
 	account := b.encode(accountRead(1, 1))
 	otherUndecodable := at(b.put(withValue(account, `{}`)), fold.ReasonUndecodable)
-	b.run(b.engine(projectors.PostInsights{}))
-	b.run(b.engine(projectors.AccountInsights{}))
+	b.run(b.engine(projectors.PostInsights))
+	b.run(b.engine(projectors.AccountInsights))
 	require.Equal(t, []parkedEvent{undecodable, unknown}, b.parked("post_insights"))
 	require.Equal(t, []parkedEvent{unknown, otherUndecodable}, b.parked("account_insights"))
 }
 
 // refusing spoils the transaction, as a refused value does, when one of the events is in the batch.
-func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) faulty {
+func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) fold.Projector {
 	return faulty{p, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		tries.Add(1)
 		for _, ev := range events {
@@ -153,7 +153,7 @@ func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) 
 			}
 		}
 		return next()
-	}}
+	}}.projector()
 }
 
 // A value that PostgreSQL refuses is found by halving the batch, and parked alone. It travels with the commit, which then does nothing.
@@ -186,7 +186,7 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 			}
 		}
 		return nil
-	}}))
+	}}.projector()))
 	require.ElementsMatch(t, want, b.parked("tally"))
 	b.eachOnce(300 - len(bad))
 	require.Less(t, int(tries.Load()), 120, "it halves, and does not try one by one")
@@ -212,22 +212,22 @@ func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {
 		record    func() eventlog.Record
 		reason    fold.Reason
 	}{
-		{"a figure's name", projectors.AccountInsights{}, func() eventlog.Record {
+		{"a figure's name", projectors.AccountInsights, func() eventlog.Record {
 			return b.encodeAny(accountRead(1, 1), "followers", long)
 		}, fold.ReasonUndecodable},
-		{"a figure's source", projectors.AccountInsights{}, func() eventlog.Record {
+		{"a figure's source", projectors.AccountInsights, func() eventlog.Record {
 			return b.encodeAny(accountRead(1, 1), "fan_count", long)
 		}, fold.ReasonUndecodable},
-		{"a user's id", projectors.Directory{}, func() eventlog.Record {
+		{"a user's id", projectors.Directory, func() eventlog.Record {
 			r := withHeader(b.encode(category(1, "x")), "ce_type", []byte(domain.DirectoryUser{}.EventType()))
 			r.Key = []byte("user:" + long)
 			return withValue(r, `{"id":"`+long+`"}`)
 		}, fold.ReasonUndecodable},
-		{"an account's agency", projectors.Directory{}, func() eventlog.Record {
+		{"an account's agency", projectors.Directory, func() eventlog.Record {
 			account := domain.DirectoryAccount{ID: client1, ParentAccount: "PARENT"}
 			return b.encodeAny(draft(domain.TopicDirectory, "account:"+client1, "a", account), "PARENT", long)
 		}, fold.ReasonUndecodable},
-		{"the key of an operator's record", projectors.Operations{}, func() eventlog.Record {
+		{"the key of an operator's record", projectors.Operations, func() eventlog.Record {
 			r := b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
 			r.Key = []byte(long)
 			return r
@@ -240,11 +240,11 @@ func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {
 			return withValue(chained(func(*domain.Draft) {})(), `{"primary":"`+client1+`","linked":["`+client1+`"],"users":["`+long+`"]}`)
 		}, fold.ReasonUndecodable},
 	} {
-		name := c.projector.Name()
+		name := c.projector.Name
 		want[name] = append(want[name], at(b.put(c.record()), c.reason))
 	}
-	for _, p := range []fold.Projector{projectors.AccountInsights{}, projectors.Directory{}, projectors.Operations{}, dashboards} {
+	for _, p := range []fold.Projector{projectors.AccountInsights, projectors.Directory, projectors.Operations, dashboards} {
 		b.run(b.engine(p))
-		require.ElementsMatch(t, want[p.Name()], b.parked(p.Name()), p.Name())
+		require.ElementsMatch(t, want[p.Name], b.parked(p.Name), p.Name)
 	}
 }

@@ -50,7 +50,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 	} {
 		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
-			foldtest.Batches(t, db, projectors.Contents{}, batches)
+			foldtest.Batches(t, db, projectors.Contents, batches)
 			var got string
 			require.NoError(t, db.Pool.QueryRow(t.Context(), "select coalesce(max(content), '') from post_contents").Scan(&got))
 			require.Equal(t, tt.want, got, "%s, %d batches", name, len(batches))
@@ -65,7 +65,7 @@ func TestOperationsTrail(t *testing.T) {
 	mine := draft(domain.TopicOperations, agencyA, "mine", domain.ProjectionPaused{Projection: "x", Reason: "why"})
 	mine.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
 	b.append(mine, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
-	b.run(b.engine(projectors.Operations{}))
+	b.run(b.engine(projectors.Operations))
 	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
 	list := collect[row](t, b.db, `
 		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)

@@ -19,7 +19,7 @@ import (
 func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	b.exec("create table public.committed (how text)")
 	b.exec(`create function public.note_commit() returns trigger language plpgsql as $$
 		begin insert into public.committed values (current_setting('synchronous_commit')); return new; end $$`)
@@ -29,7 +29,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), what)
 		b.exec("truncate public.committed")
 	}
-	request := b.request(tally{})
+	request := b.request(tally{}.projector())
 	inSync("request")
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
@@ -52,7 +52,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	var listening sync.WaitGroup
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
-	e := b.engine(tally{}, func(c *projections.Config) { c.Progress = progress })
+	e := b.engine(tally{}.projector(), func(c *projections.Config) { c.Progress = progress })
 	hears := func(what string, step func()) {
 		t.Helper()
 		stepped := e.Stepped()
@@ -65,12 +65,12 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	}
 	var request projections.Rebuild
 	hears("that it listens", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
-	hears("the request", func() { request = b.request(tally{}) })
+	hears("the request", func() { request = b.request(tally{}.projector()) })
 	hears("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
-	request = b.request(tally{})
+	request = b.request(tally{}.projector())
 	hold := newGate()
 	defer hold.open()
-	e = b.engine(tally{copying: hold.copying}, func(c *projections.Config) { c.Progress = progress })
+	e = b.engine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
 	b.start(e)
 	<-hold.reached
 	hears("that it is to be followed, and live", hold.open)
@@ -83,13 +83,13 @@ func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 10)
 	var paused atomic.Bool
-	old := b.engine(tally{}, waitingAtSwitch(&paused))
+	old := b.engine(tally{}.projector(), waitingAtSwitch(&paused))
 	stop := b.follow(old)
 	paused.Store(true)
-	request := b.request(tally{})
+	request := b.request(tally{}.projector())
 	require.Contains(t, b.awaitSwitch(request.ID).Error, "paused")
 	stop()
-	newer := b.engine(version2{tally{}})
+	newer := b.engine(version2{tally{}.projector()}.projector())
 	b.follow(newer)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	b.ends(request.ID, operator.RebuildCancelled)
@@ -108,11 +108,11 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	defer p.gate.open()
 	p.generation.Store(1)
 	var paused atomic.Bool
-	e := b.engine(p, waitingAtSwitch(&paused))
+	e := b.engine(p.projector(), waitingAtSwitch(&paused))
 	b.start(e)
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
-	request := b.request(tally{})
+	request := b.request(tally{}.projector())
 	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching })
 	require.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
@@ -133,9 +133,9 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	b.follow(e)
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"))
 	ended := func(projection string, n int, ago string) {
 		b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at, finished_at)
@@ -146,7 +146,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	ended("other", 150, "1 day")
 	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
 		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
-	last := b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	last := b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the one that has not ended")
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))
 	require.Equal(t, 150, b.count("select count(*) from rebuilds where projection = 'other'"))
@@ -154,7 +154,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards where rebuild = $1", last.ID))
 
 	b.exec("update rebuilds set finished_at = now() - interval '401 days' where finished_at is not null")
-	b.request(tally{})
+	b.request(tally{}.projector())
 	require.Equal(t, 2, b.count("select count(*) from rebuilds where projection = 'tally'"))
 }
 
@@ -163,10 +163,10 @@ func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	proxy, pool := b.proxied()
-	request := b.request(tally{})
-	e := b.engine(tally{}, func(c *projections.Config) {
+	request := b.request(tally{}.projector())
+	e := b.engine(tally{}.projector(), func(c *projections.Config) {
 		c.Pool = pool
 		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})

@@ -27,7 +27,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			l.chain = l.bench.chain(agencyA)
 			g := newGate()
 			defer g.open()
-			p := projectors.Dashboards{Partitions: dashboards.Partitions}
+			p := projectors.Dashboards(partitions[domain.TopicDashboards])
 			l.engine = l.bench.engine(p, func(c *projections.Config) {
 				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows where the log ends, and has read nothing
 			})
@@ -66,13 +66,13 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	b.run(b.engine(tally{}))
+	b.run(b.engine(tally{}.projector()))
 	b.recreate(domain.TopicMetrics)
 	b.appendReadings(500, 520)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
 	_, err := b.switchBack(asked("tally"))
@@ -83,7 +83,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 	t.Parallel()
 	for _, p := range every() {
-		t.Run(p.Name(), func(t *testing.T) {
+		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.mixture()
@@ -99,8 +99,8 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			// Of months there is one more in the new one when a month ends meanwhile.
 			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
 				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
-			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
-			b.outlives(p.Name(), 1)
+			require.Equal(t, b.count(indexes, p.Name, "_g1"), b.count(indexes, p.Name, "_g2"), "each key and index is made")
+			b.outlives(p.Name, 1)
 
 			r = b.request(p)
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
@@ -123,11 +123,11 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	p.copying = g.copying
-	e := b.engine(p)
+	e := b.engine(p.projector())
 	b.follow(e)
 	p.generation.Store(1)
 	b.appendReadings(100, 110)
-	asked := b.request(tally{})
+	asked := b.request(tally{}.projector())
 	<-g.reached
 	slow := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
 	require.Equal(t, operator.RebuildCopying, slow.State)
@@ -165,12 +165,12 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	old := b.engine(tally{})
+	old := b.engine(tally{}.projector())
 	b.follow(old)
 	b.shows("tally", "lb_tally_v1")
 
-	r := b.request(version2{tally{}})
-	stop := b.start(b.other(version2{tally{}}))
+	r := b.request(version2{tally{}.projector()}.projector())
+	stop := b.start(b.other(version2{tally{}.projector()}.projector()))
 	done := b.ends(r.ID, operator.RebuildDone)
 	stop()
 	require.Equal(t, 2, done.Generation)
@@ -183,7 +183,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	b.appendReadings(100, 150)
 	b.caughtUp(old)
-	newer := b.other(version2{tally{}})
+	newer := b.other(version2{tally{}.projector()}.projector())
 	b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
@@ -194,13 +194,13 @@ func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	r := b.request(tally{})
+	r := b.request(tally{}.projector())
 	g := newGate()
 	defer g.open()
-	e := b.engine(tally{copying: g.copying})
+	e := b.engine(tally{copying: g.copying}.projector())
 	b.start(e)
 	<-g.reached
-	readers, of := b.readers(tally{}), []fold.Projector{tally{}}
+	readers, of := b.readers(tally{}.projector()), []fold.Projector{tally{}.projector()}
 	live, err := projections.Live(b.ctx(), readers, of)
 	require.NoError(t, err)
 	require.False(t, live)

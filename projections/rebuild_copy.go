@@ -38,7 +38,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 		return err
 	}
 	pool, err := pg.Open(ctx, pg.Config{
-		URL: r.databaseURL, SearchPath: []string{ddl.Schema(r.projector.Name(), g.Number), migrations.Engine},
+		URL: r.databaseURL, SearchPath: []string{ddl.Schema(r.projector.Name, g.Number), migrations.Engine},
 		Name: fmt.Sprintf("rebuild %s %d", r.ID, r.lease), MaxConns: int32(tablesAtOnce()) + 1, AsyncCommit: true,
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return 0, err
 	}
-	refused, err := readRefused(ctx, r.pool, r.projector.Name(), live)
+	refused, err := readRefused(ctx, r.pool, r.projector.Name, live)
 	if err != nil {
 		return 0, err
 	}
@@ -127,7 +127,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 				return context.Cause(ctx)
 			}
 			if err := r.copyTogether(ctx, pool, g, together, refused); err != nil {
-				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, r.projector.Topic(), err)
+				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, r.projector.Topic, err)
 			}
 			return nil
 		})
@@ -168,12 +168,12 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end 
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp(), topic_id = $6
 		where projection = $1 and generation = $2 and partition = $3 and state = 'copying' and (topic_id is null or topic_id = $6)`,
-		r.projector.Name(), g.Number, f.partition, end, f.newest, storedID(g.TopicID))
+		r.projector.Name, g.Number, f.partition, end, f.newest, storedID(g.TopicID))
 	if err != nil {
 		return fmt.Errorf("set checkpoint: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return cmp.Or(otherTopic(ctx, tx, r.projector.Name(), g.Number, []step{{topic: g.TopicID, partition: f.partition}}), errLeaseLost)
+		return cmp.Or(otherTopic(ctx, tx, r.projector.Name, g.Number, []step{{topic: g.TopicID, partition: f.partition}}), errLeaseLost)
 	}
 	return nil
 }
@@ -189,8 +189,8 @@ const sortMemory = 256
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tablesAtOnce())
-	keys := r.projector.Definition().KeysByTable()
-	for i, table := range r.projector.Tables() {
+	keys := r.projector.Definition.KeysByTable()
+	for i, table := range r.projector.Tables {
 		group.Go(func() error {
 			at := slices.IndexFunc(keys, func(k ddl.TableKeys) bool { return k.Table == table })
 			if at >= 0 {
@@ -243,9 +243,9 @@ func (r *running) follow(ctx context.Context, g generation) error {
 			return fmt.Errorf("note progress of rebuild: %w", err)
 		}
 		r.done.Store(total)
-		if err := setState(ctx, tx, r.projector.Name(), g.Number, StateBuilding); err != nil {
+		if err := setState(ctx, tx, r.projector.Name, g.Number, StateBuilding); err != nil {
 			return err
 		}
-		return notifyStep(ctx, tx, r.projector.Name())
+		return notifyStep(ctx, tx, r.projector.Name)
 	})
 }

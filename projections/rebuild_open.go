@@ -19,7 +19,7 @@ import (
 // open returns the generation, and makes it when there is none.
 func (r *running) open(ctx context.Context) (g generation, err error) {
 	if r.Generation > 0 {
-		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), r.Generation)
+		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, r.Generation)
 		if err == nil && !found {
 			err = domain.NewError(domain.CodeConflict, "generation %d is gone", r.Generation)
 		}
@@ -28,11 +28,11 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		}
 		return g, err
 	}
-	ranges, topicID, err := r.log.Ranges(ctx, r.projector.Topic())
+	ranges, topicID, err := r.log.Ranges(ctx, r.projector.Topic)
 	if err != nil {
-		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
+		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic, err)
 	}
-	err = lockGenerations(ctx, r.pool, r.projector.Name(), func(tx pgx.Tx) error {
+	err = lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
 			return err
 		}
@@ -41,13 +41,13 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 			return fmt.Errorf("read generation of rebuild: %w", err)
 		}
 		if made > 0 { // by this process, which did not hear of the commit
-			g, _, err = readGeneration(ctx, tx, r.projector.Name(), made)
+			g, _, err = readGeneration(ctx, tx, r.projector.Name, made)
 			return err
 		}
 		if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err != nil {
 			return err
 		}
-		for i := range r.projector.Tables() {
+		for i := range r.projector.Tables {
 			ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
 		}
 		for _, p := range ranges {
@@ -63,7 +63,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 			where id = $1`, r.ID, g.Number)
 	})
 	if err != nil {
-		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name(), err)
+		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name, err)
 	}
 	r.Generation = g.Number
 	return g, nil
@@ -72,7 +72,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 // abandon ends the rebuild and drops what it has made; a generation that was there before stays, and so does one that
 // readers use already because it was live before any other.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
-	return lockGenerations(ctx, r.pool, r.projector.Name(), func(tx pgx.Tx) error {
+	return lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, state); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 				update rebuilds set error = concat_ws('; ', error, 'readers use its generation already, which stays: rebuild again to replace it')
 				where id = $1`, r.ID)
 		}
-		return dropTables(ctx, tx, r.projector.Name(), generation{Number: made, Version: r.Version})
+		return dropTables(ctx, tx, r.projector.Name, generation{Number: made, Version: r.Version})
 	})
 }
 

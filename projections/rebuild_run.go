@@ -89,7 +89,7 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 			select id from rebuilds
 			where projection = $1 and (version = $2 or cancel) and finished_at is null and lease_until < clock_timestamp()
 			order by requested_at limit 1 for update skip locked)
-		returning id::text, lease, cancel`, e.projector.Name(), e.projector.Version(), leaseFor).
+		returning id::text, lease, cancel`, e.projector.Name, e.projector.Version, leaseFor).
 		Scan(&id, &r.lease, &r.cancel)
 	if err != nil {
 		return nil, fmt.Errorf("take rebuild: %w", err)

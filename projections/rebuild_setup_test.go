@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -26,20 +25,17 @@ type tally struct {
 	copying func(ctx context.Context, into write.CopyTarget, last bool) error
 }
 
-func (tally) Name() string     { return "tally" }
-func (tally) Version() int     { return 1 }
-func (tally) Topic() string    { return domain.TopicMetrics }
-func (tally) Types() []string  { return nil }
-func (tally) Tables() []string { return []string{"tally"} }
-func (tally) Definition() ddl.Definition {
-	return "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n"
-}
-
-func (p tally) Begin(generation int) fold.Fold {
-	if p.begin != nil {
-		p.begin(generation)
+func (p tally) projector() fold.Projector {
+	return fold.Projector{
+		Name: "tally", Version: 1, Topic: domain.TopicMetrics, Tables: []string{"tally"},
+		Definition: "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n",
+		Begin: func(generation int) fold.Fold {
+			if p.begin != nil {
+				p.begin(generation)
+			}
+			return &tallyFold{of: p, generation: generation}
+		},
 	}
-	return &tallyFold{of: p, generation: generation}
 }
 
 type tallyFold struct {
@@ -50,7 +46,7 @@ type tallyFold struct {
 
 func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
 
-func (*tallyFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+func (*tallyFold) LoadMore(context.Context, pgx.Tx) error { return nil }
 
 func (f *tallyFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
@@ -169,8 +165,8 @@ func (b *bench) rebuilds() *projections.Rebuilds {
 // request asks for a rebuild by the version of a projector.
 func (b *bench) request(p fold.Projector) projections.Rebuild {
 	b.t.Helper()
-	request := asked(p.Name())
-	request.Version = p.Version()
+	request := asked(p.Name)
+	request.Version = p.Version
 	r, err := b.askFor(request)
 	require.NoError(b.t, err)
 	return r

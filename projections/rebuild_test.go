@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
@@ -22,7 +22,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 3000)
-	p := tally{}
+	p := tally{}.projector()
 	e := b.engine(p)
 	b.follow(e)
 	readers := b.readers(p)
@@ -47,7 +47,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 			}
 		}
 	})
-	asked := b.request(tally{})
+	asked := b.request(tally{}.projector())
 	done := b.ends(asked.ID, operator.RebuildDone)
 	stop()
 	traffic.Wait()
@@ -68,9 +68,9 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	first := b.engine(tally{})
+	first := b.engine(tally{}.projector())
 	b.run(first)
-	asked := b.request(tally{})
+	asked := b.request(tally{}.projector())
 	// As the first process left it, which made the generation and froze: a lease, shards, no sessions.
 	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
 	g := newGate()
@@ -80,7 +80,7 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 		if made.Load() && generation == 0 { // as rebuilds begin their folds
 			g.pass()
 		}
-	}})
+	}}.projector())
 	made.Store(true)
 	b.start(second)
 	<-g.reached
@@ -100,9 +100,11 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 // twoTables has a table beside tally that nothing is written to.
 type twoTables struct{ tally }
 
-func (twoTables) Tables() []string { return []string{"tally", "aside"} }
-func (twoTables) Definition() ddl.Definition {
-	return "create table aside (id int);\n" + tally{}.Definition() + "create unique index aside_id on aside (id);\n"
+func (p twoTables) projector() fold.Projector {
+	made := p.tally.projector()
+	made.Tables = []string{"tally", "aside"}
+	made.Definition = "create table aside (id int);\n" + made.Definition + "create unique index aside_id on aside (id);\n"
+	return made
 }
 
 // The keys of one table are there, those of another are waited for.
@@ -112,8 +114,8 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	b.appendReadings(0, 100)
 	g := newGate()
 	defer g.open()
-	first := b.engine(twoTables{tally{copying: g.copying}})
-	asked := b.request(tally{})
+	first := b.engine(twoTables{tally{copying: g.copying}}.projector())
+	asked := b.request(tally{}.projector())
 	stop := b.start(first)
 	<-g.reached
 	tx, err := b.db.Pool.Begin(b.ctx())
@@ -125,7 +127,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	made := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
 	require.Eventually(t, made, patience, tick)
 	require.Zero(t, b.count("select count(*) from rebuild_shards where partition = -2 and done"))
-	second := b.other(twoTables{})
+	second := b.other(twoTables{}.projector())
 	b.start(second)
 	b.takenOver(asked.ID, 1)
 	stop()
@@ -143,7 +145,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	b.appendReadings(0, 200)
 	g := newGate()
 	defer g.open()
-	first := b.engine(tally{}, func(c *projections.Config) {
+	first := b.engine(tally{}.projector(), func(c *projections.Config) {
 		pool := c.Pool
 		c.Paused = func(ctx context.Context) (bool, error) {
 			var switching bool
@@ -155,9 +157,9 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 		}
 	})
 	stop := b.follow(first)
-	asked := b.request(tally{})
+	asked := b.request(tally{}.projector())
 	<-g.reached
-	second := b.other(tally{})
+	second := b.other(tally{}.projector())
 	b.start(second)
 	b.takenOver(asked.ID, 1)
 	b.ends(asked.ID, operator.RebuildDone)
@@ -177,9 +179,9 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	b.appendReadings(0, 50)
 	g := newGate()
 	defer g.open()
-	e := b.engine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }})
+	e := b.engine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }}.projector())
 	b.follow(e)
-	first := b.request(tally{})
+	first := b.request(tally{}.projector())
 	<-g.reached
 	_, err := b.askFor(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
@@ -190,7 +192,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))
 	g.open()
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 3, b.liveAt("tally"))
 	b.eachOnce(50)
 }
@@ -203,9 +205,9 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	e := b.engine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
-	}})
+	}}.projector())
 	b.follow(e)
-	failed := b.ends(b.request(tally{}).ID, operator.RebuildFailed)
+	failed := b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")

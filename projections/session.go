@@ -45,7 +45,7 @@ type session struct {
 func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
-		work: w, group: "ledgerboard." + generationName(w.projector.Name(), g.Number) + "." + database,
+		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
 		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]step{},
 	}
 }
@@ -88,7 +88,7 @@ func (f *session) follow(ctx context.Context) error {
 	})
 	attachAt := f.attachMonths(ctx)
 	follower, err := f.log.Follow(eventlog.FollowConfig{
-		Topic: f.projector.Topic(), Group: f.group,
+		Topic: f.projector.Topic, Group: f.group,
 		MaxRecords: foldWorkers * f.maxRecords, Positions: f.positions,
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func (f *session) look(ctx context.Context) error {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
 	}
-	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil {
+	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.current().Number); err == nil {
 		if !found || !g.followed() {
 			return errRetired
 		}
@@ -163,7 +163,7 @@ func (f *session) look(ctx context.Context) error {
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
 	f.update(func() { known = maps.Clone(f.next) })
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), f.current().Number)
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be read now is looked at again
 	}
@@ -185,7 +185,7 @@ func (f *session) lookBack(ctx context.Context) error {
 func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
-	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic())
+	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err == nil {
 		var outlived bool
 		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
@@ -200,7 +200,7 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 			update checkpoints set caught_up_at = now()
 			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'
 			  and (topic_id is null or topic_id = $5)`,
-			f.projector.Name(), f.current().Number, r.Partition, r.End, storedID(topic))
+			f.projector.Name, f.current().Number, r.Partition, r.End, storedID(topic))
 	}
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("note that the end of the log is reached", "error", err)
@@ -221,7 +221,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	if err := f.retryNowKnown(ctx, g, partitions); err != nil && !errors.Is(err, errOtherTopic) { // whoever follows is told of that
 		return nil, err
 	}
-	stored, err := readPositions(ctx, f.pool, f.projector.Name(), g.Number)
+	stored, err := readPositions(ctx, f.pool, f.projector.Name, g.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (f *session) current() (g generation) {
 // openTables opens the pool of the generation's tables, once.
 func (f *session) openTables(ctx context.Context) (err error) {
 	if f.pool == nil {
-		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number, foldConns)
+		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number, foldConns)
 	}
 	return err
 }

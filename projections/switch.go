@@ -24,12 +24,12 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 	switching, paused := false, false
 	for {
 		stepped, wait := r.stepped(), stepAgain
-		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), number)
+		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, number)
 		if err != nil {
 			return err
 		}
 		if !found || !g.followed() {
-			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and not followed any more", number, r.projector.Name(), g.State)
+			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and not followed any more", number, r.projector.Name, g.State)
 		}
 		reached, err := r.reachedTargets(ctx, r.pool, g)
 		if err != nil {
@@ -79,7 +79,7 @@ func (r *running) trySwitch(ctx context.Context, number int) (done bool, err err
 
 // reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.
 func (w work) reachedTargets(ctx context.Context, q pg.Querier, g generation) (bool, error) {
-	next, err := readCheckpoints(ctx, q, w.projector.Name(), g.Number)
+	next, err := readCheckpoints(ctx, q, w.projector.Name, g.Number)
 	if err != nil {
 		return false, err
 	}
@@ -93,7 +93,7 @@ func (w work) reachedTargets(ctx context.Context, q pg.Querier, g generation) (b
 
 // switchTo lets readers use the generation and ends the rebuild, in one transaction.
 func (r *running) switchTo(ctx context.Context, number int) error {
-	name := r.projector.Name()
+	name := r.projector.Name
 	err := lockDurably(ctx, r.pool, name, func(tx pgx.Tx) error { // commands are answered by what readers have seen
 		if err := r.advance(ctx, tx, operator.RebuildDone); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 // makeLive lets readers of a version use a generation that is followed: the views show it, and every other one retires. It holds
 // the checkpoints of the live one meanwhile. The transaction holds [lockGenerations].
 func (w work) makeLive(ctx context.Context, tx pgx.Tx, g generation) error {
-	name := w.projector.Name()
+	name := w.projector.Name
 	live, err := w.live(ctx, tx)
 	if err != nil {
 		return err
@@ -178,14 +178,14 @@ func (w work) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lock s
 		left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
 		where o.projection = $1 and o.generation = $2 and (
 			select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
-		order by o.partition `+lock, w.projector.Name(), old, number)
+		order by o.partition `+lock, w.projector.Name, old, number)
 	return err == nil && !slices.Contains(beyond, false), err
 }
 
 // live is the generation that readers of this version use; 0 without any.
 func (w work) live(ctx context.Context, q pg.Querier) (int, error) {
 	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
-		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, w.projector.Name(), w.projector.Version())
+		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, w.projector.Name, w.projector.Version)
 	return number, err
 }
 
@@ -200,8 +200,8 @@ func (f *session) goLive(ctx context.Context) error {
 		return err
 	}
 	live := false
-	err := lockGenerations(ctx, f.work.pool, f.projector.Name(), func(tx pgx.Tx) error {
-		now, found, err := readGeneration(ctx, tx, f.projector.Name(), g.Number)
+	err := lockGenerations(ctx, f.work.pool, f.projector.Name, func(tx pgx.Tx) error {
+		now, found, err := readGeneration(ctx, tx, f.projector.Name, g.Number)
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (f *session) goLive(ctx context.Context) error {
 		return nil // the next look tries again
 	}
 	if err != nil {
-		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name(), err)
+		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name, err)
 	}
 	if live {
 		g.State = StateLive
@@ -257,7 +257,7 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 
 // unretire lets a retired generation be followed again, until it stands where the live one stands now.
 func (r *running) unretire(ctx context.Context, g generation) (generation, error) {
-	name := r.projector.Name()
+	name := r.projector.Name
 	err := lockGenerations(ctx, r.pool, name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
 			return err

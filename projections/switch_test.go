@@ -25,11 +25,11 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	e := b.engine(tally{})
+	e := b.engine(tally{}.projector())
 	b.follow(e)
 	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
 	b.appendReadings(100, 150)
@@ -44,7 +44,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	require.Equal(t, 150, b.count("select count(*) from lb.tally"))
 	require.Eventually(t, func() bool { return b.state("tally", 2) == "retired" }, patience, tick)
 
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" && b.state("tally", 2) == "dropped" }, patience, tick,
 		"of the retired ones the newest is kept")
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_tally_g2%'"))
@@ -56,7 +56,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	p := tally{}
+	p := tally{}.projector()
 	e := b.engine(p)
 	b.follow(e)
 	readers := b.readers(p)
@@ -73,7 +73,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	table, read := begin("select count(*) from lb_tally_g1.tally")
 	require.Equal(t, 100, viewed())
 	require.Equal(t, 100, read())
-	rebuild := b.request(tally{})
+	rebuild := b.request(tally{}.projector())
 	b.awaitRebuild(rebuild.ID, func(r projections.Rebuild) bool { return strings.Contains(r.Error, "a transaction reads the tables") })
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
@@ -105,9 +105,9 @@ func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
 	defer copying.open()
 	p.copying = copying.copying
 	p.generation.Store(2)
-	e := b.engine(p)
+	e := b.engine(p.projector())
 	b.follow(e)
-	rebuild := b.request(tally{})
+	rebuild := b.request(tally{}.projector())
 	<-copying.reached
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
@@ -124,9 +124,9 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	old := b.engine(tally{})
+	old := b.engine(tally{}.projector())
 	stop := b.follow(old)
-	b.ends(b.request(tally{}).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	list, err := projections.Generations(b.ctx(), b.db.Pool)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
@@ -137,7 +137,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
 	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
-	newer := b.engine(version2{tally{}})
+	newer := b.engine(version2{tally{}.projector()}.projector())
 	b.follow(newer)
 	b.shows("tally", "lb_tally_v2")
 	require.True(t, there("lb_tally_g1"))
@@ -168,7 +168,7 @@ func (b *bench) shows(table, schema string) {
 func TestPostsAreShownWithWhatTheySay(t *testing.T) {
 	t.Parallel()
 	for name, order := range map[string][]fold.Projector{
-		"posts first": {projectors.PostInsights{}, projectors.Contents{}}, "texts first": {projectors.Contents{}, projectors.PostInsights{}},
+		"posts first": {projectors.PostInsights, projectors.Contents}, "texts first": {projectors.Contents, projectors.PostInsights},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

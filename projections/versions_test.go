@@ -59,20 +59,20 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 		got := versionDigest{Definition: definitionDigest(t, db, p), Tables: map[string]string{}}
 		f := folding{db: db, topics: topics, projector: p}
 		f.empty(t)
-		require.NoError(t, f.run(logs[p.Topic()].reader(0)))
-		for _, table := range p.Tables() {
+		require.NoError(t, f.run(logs[p.Topic].reader(0)))
+		for _, table := range p.Tables {
 			got.Tables[table] = digestOf(foldtest.Dump(t, db, table))
 		}
 		got.Parked = digestOf(parkedLines(t, db, p))
-		version := strconv.Itoa(p.Version())
+		version := strconv.Itoa(p.Version)
 		if *update {
-			if digests[p.Name()] == nil {
-				digests[p.Name()] = map[string]versionDigest{}
+			if digests[p.Name] == nil {
+				digests[p.Name] = map[string]versionDigest{}
 			}
-			digests[p.Name()][version] = got
+			digests[p.Name][version] = got
 			continue
 		}
-		require.Equal(t, digests[p.Name()][version], got, howToRenew, p.Version(), p.Name())
+		require.Equal(t, digests[p.Name][version], got, howToRenew, p.Version, p.Name)
 	}
 	if *update {
 		raw, err := json.MarshalIndent(digests, "", " ")
@@ -91,7 +91,7 @@ func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
 		union all
 		select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = $1 and not c.relispartition
-		order by 1`, ddl.Schema(p.Name(), 1))
+		order by 1`, ddl.Schema(p.Name, 1))
 	require.NotEmpty(t, lines)
 	return digestOf(lines)
 }

@@ -20,7 +20,7 @@ import (
 func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string) (*pgxpool.Pool, error) {
 	var path []string
 	for _, p := range projectors {
-		path = append(path, ddl.ViewSchema(p.Name(), p.Version()))
+		path = append(path, ddl.ViewSchema(p.Name, p.Version))
 	}
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: append(path, migrations.Engine), Name: "reader", MaxConns: conns, ReadOnly: true, Params: params,
@@ -31,7 +31,7 @@ func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Proje
 func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
 	for _, p := range projectors {
 		live, err := pg.Is(ctx, pool, "look for a live generation",
-			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name(), p.Version())
+			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
 		if err != nil || !live {
 			return false, err
 		}
@@ -51,7 +51,7 @@ func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) e
 	if err := beginViews(ctx, tx); err != nil {
 		return err
 	}
-	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition().Views(p.Name(), g.Version, g.Number)).ReadAll(); err != nil {
+	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition.Views(p.Name, g.Version, g.Number)).ReadAll(); err != nil {
 		return fmt.Errorf("replace views: %w", err)
 	}
 	return nil
@@ -89,8 +89,8 @@ func (w work) publish(ctx context.Context) {
 }
 
 func (w work) showPeople(ctx context.Context) error {
-	names, schema := w.projector.Definition().Relations(), ddl.ViewSchema(w.projector.Name(), w.projector.Version())
-	due, err := pg.Is(ctx, w.pool, "look at the views of schema lb", unpublished, w.projector.Name(), w.projector.Version(), names, schema, migrations.Views)
+	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
+	due, err := pg.Is(ctx, w.pool, "look at the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
 	if err != nil || !due {
 		return err
 	}

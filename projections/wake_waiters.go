@@ -19,7 +19,7 @@ const maxPayload = 7500
 // queueProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
 func (f *session) queueProgress(batch *pgx.Batch, g generation, state fold.Fold, events []fold.Event) error {
-	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name(), streamsOf(state, events))}
+	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, streamsOf(state, events))}
 	if g.State == StateLive {
 		told, err := figurePayloads(figureChanges(events))
 		if err != nil {
@@ -38,7 +38,7 @@ func (f *session) queueProgress(batch *pgx.Batch, g generation, state fold.Fold,
 
 // notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
 func (f *session) notifyAll(ctx context.Context, tx pgx.Tx) error {
-	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name(), pg.AnyFigure})
+	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name, pg.AnyFigure})
 }
 
 // generationsOf is what [pg.Progress] knows the steps of a projection's generations by: a rebuild is asked for, one is to be
@@ -53,7 +53,7 @@ func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
 // stepped is closed at the next step of the projection's generations, where [Config.Progress] hears of it. Take it before
 // looking at the tables.
 func (w work) stepped() <-chan struct{} {
-	return w.progress.Moved(generationsOf(w.projector.Name()), "any")
+	return w.progress.Moved(generationsOf(w.projector.Name), "any")
 }
 
 const notifySQL = `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`

@@ -47,7 +47,7 @@ func TestMovedFiguresAreTold(t *testing.T) {
 	b := setup(t)
 	heard := b.hear()
 	b.append(accountRead(1, 1), postRead(2, 1))
-	accounts, posts := b.engine(projectors.AccountInsights{}), b.engine(projectors.PostInsights{})
+	accounts, posts := b.engine(projectors.AccountInsights), b.engine(projectors.PostInsights)
 	b.follow(accounts)
 	require.Equal(t, pg.AnyFigure, told(t, heard), "the model went live, and told nothing before")
 	b.follow(posts)
@@ -74,7 +74,7 @@ func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
 			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
 		})
 	}
-	operations := b.engine(projectors.Operations{})
+	operations := b.engine(projectors.Operations)
 	b.follow(operations)
 	require.Equal(t, pg.AnyFigure, told(t, heard))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))

@@ -105,10 +105,10 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
 		return err
 	}
-	e.engines, err = e.parts.Engines(ctx, projectors.Directory{}.Name(), projectors.Contents{}.Name(),
-		projectors.AccountInsights{}.Name(), projectors.PostInsights{}.Name())
+	e.engines, err = e.parts.Engines(ctx, projectors.Directory.Name, projectors.Contents.Name,
+		projectors.AccountInsights.Name, projectors.PostInsights.Name)
 	e.held = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
-		return engine.Name() != projectors.Directory{}.Name() && engine.Name() != projectors.Contents{}.Name()
+		return engine.Name() != projectors.Directory.Name && engine.Name() != projectors.Contents.Name
 	})
 	return err
 }

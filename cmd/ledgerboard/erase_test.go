@@ -198,7 +198,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	var all sync.WaitGroup
 	for _, engine := range e.engines {
 		held := directory
-		if engine.Name() == (projectors.Contents{}).Name() {
+		if engine.Name() == projectors.Contents.Name {
 			held = contents
 		}
 		all.Go(func() {

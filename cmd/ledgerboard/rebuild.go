@@ -170,7 +170,7 @@ func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reas
 // allReadModels are the names of all, as this program makes them.
 func allReadModels() (names []string) {
 	for _, p := range projectors.All(0) {
-		names = append(names, p.Name())
+		names = append(names, p.Name)
 	}
 	return names
 }

@@ -92,7 +92,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 
 func (a *audited) project(t *testing.T, records int) {
 	t.Helper()
-	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards{}.Name())
+	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards(0).Name)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

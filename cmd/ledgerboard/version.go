@@ -40,7 +40,7 @@ func thisBuild() buildInfo {
 	}
 	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
 	for _, p := range projectors.All(0) {
-		b.Projections[p.Name()] = p.Version()
+		b.Projections[p.Name] = p.Version
 	}
 	return b
 }
@@ -69,7 +69,7 @@ func (b buildInfo) String() string {
 func projectionVersions() string {
 	var versions []string
 	for _, p := range projectors.All(0) {
-		versions = append(versions, fmt.Sprintf("%s %d", p.Name(), p.Version()))
+		versions = append(versions, fmt.Sprintf("%s %d", p.Name, p.Version))
 	}
 	return strings.Join(versions, ", ")
 }

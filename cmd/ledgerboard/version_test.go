@@ -27,7 +27,7 @@ func TestVersionSaysWhatTheProgramIs(t *testing.T) {
 	require.NotEmpty(t, said.Commit)
 	want := map[string]int{}
 	for _, p := range projectors.All(0) {
-		want[p.Name()] = p.Version()
+		want[p.Name] = p.Version
 	}
 	require.Equal(t, want, said.Projections)
 

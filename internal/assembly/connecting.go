@@ -101,5 +101,5 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 
 // directoryMoved returns a channel that is closed when the directory's tables move next.
 func (s *Service) directoryMoved() <-chan struct{} {
-	return s.progress.Moved(projectors.Directory{}.Name(), pg.AnyKey)
+	return s.progress.Moved(projectors.Directory.Name, pg.AnyKey)
 }

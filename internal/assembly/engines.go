@@ -53,7 +53,7 @@ func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
 			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
 			Paused: func(ctx context.Context) (bool, error) {
-				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
+				return pauses.Paused(ctx, domain.PauseProjection, projector.Name)
 			},
 		})
 		if err != nil {

@@ -133,7 +133,7 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	return &api.DegradedError{Reason: reason, Writes: name != (projectors.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
+	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite() == nil}
 }
 
 // reads tells whether this process reads tables for others or for itself, or makes them.

@@ -128,7 +128,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
-		Writes: projectors.Dashboards{}.Name(), People: projectors.Directory{}.Name(), NoLog: projections.ErrNoLog,
+		Writes: projectors.Dashboards(0).Name, People: projectors.Directory.Name, NoLog: projections.ErrNoLog,
 		Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
@@ -143,7 +143,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 func (s *Service) openCommands() (err error) {
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
-	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards{}.Name()) }
+	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards(0).Name) }
 	s.Updates, err = commands.NewDashboards(config)
 	return err
 }

@@ -93,8 +93,8 @@ func noneUnderWay(all []operator.Rebuild, projection string, version int) error 
 // versionOf is the version of a projection that this program makes; 0 when there is no such projection.
 func versionOf(projection string) int {
 	for _, p := range projectors.All(0) {
-		if p.Name() == projection {
-			return p.Version()
+		if p.Name == projection {
+			return p.Version
 		}
 	}
 	return 0

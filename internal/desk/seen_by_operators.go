@@ -66,7 +66,7 @@ func (d *Looks) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator
 
 func projectionNames() (names []string) {
 	for _, p := range projectors.All(0) {
-		names = append(names, p.Name())
+		names = append(names, p.Name)
 	}
 	return names
 }

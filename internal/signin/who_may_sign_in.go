@@ -23,7 +23,7 @@ type People struct {
 
 // Standing implements [api.PeopleDirectory].
 func (p People) Standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
-	if err := p.Monitor.MayRead(projectors.Directory{}.Name(), projectors.Operations{}.Name()); err != nil {
+	if err := p.Monitor.MayRead(projectors.Directory.Name, projectors.Operations.Name); err != nil {
 		return readmodels.Standing{}, err
 	}
 	return p.People.Standing(ctx, user, account)
@@ -50,7 +50,7 @@ func ActiveUser(
 
 // ActiveByEmail returns up to two active users of an address, from whole tables alone: in others one of two may be missing.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
-	if err := p.Monitor.MayRead(projectors.Directory{}.Name()); err != nil {
+	if err := p.Monitor.MayRead(projectors.Directory.Name); err != nil {
 		return nil, err
 	}
 	return p.People.ActiveByEmail(ctx, email)

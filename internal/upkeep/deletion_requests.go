@@ -75,7 +75,7 @@ func (u *Upkeep) eraseAsked(ctx context.Context, kept vault.Connecting, request 
 }
 
 // ofPeople are the projections that show who was erased, and with them what their posts say.
-var ofPeople = []string{projectors.Directory{}.Name(), projectors.Contents{}.Name(), projectors.Operations{}.Name()}
+var ofPeople = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
 func (u *Upkeep) erasing(kept vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {

@@ -50,7 +50,7 @@ func (u *Upkeep) TidySecrets(ctx context.Context) {
 // ForgetSecrets deletes them once and tells how many there were. A directory that does not fit its tables may be
 // another log, whose tombstones are about others.
 func (u *Upkeep) ForgetSecrets(ctx context.Context) (int, error) {
-	if problem := u.config.Monitor.MayCommand(projectors.Directory{}.Name()); problem != nil {
+	if problem := u.config.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
 		return 0, problem
 	}
 	return commands.ForgetSecrets{

@@ -4,8 +4,7 @@
 //
 //   - A projector's name, version, topic and tables never depend on the process that runs it.
 //   - Whatever happens to an event is said by Apply alone: folded, parked for a reason, or stale. Load and Write fail only with the database.
-//   - What only some projectors are stands in an interface of its own, which they implement and the engine asks for: no name of a projection
-//     stands here.
+//   - What only some projectors are is a field that others leave empty: no name of a projection stands here.
 //
 // It may not import projections or projections/projectors, which both stand on it, nor watermill, commands, readmodels or api.
 //

@@ -15,21 +15,29 @@ import (
 
 // Projector says what a projection is: its name (by which checkpoints, parked records and consumer
 // groups are known), the version of its code, its one topic and the tables that it alone writes.
-type Projector interface {
-	Name() string
+type Projector struct {
+	Name string
 	// Version is raised whenever the same log would give other rows; a generation made by another
 	// version is not followed but rebuilt.
-	Version() int
-	Topic() string
+	Version int
+	Topic   string
 	// Types are the event types of the topic that it folds; nil means all. Known types of other
 	// projections are passed over without decoding; unknown ones come to every projection of the
 	// topic, to be parked.
-	Types() []string
-	Tables() []string
+	Types  []string
+	Tables []string
 	// Definition says what the tables are.
-	Definition() ddl.Definition
+	Definition ddl.Definition
 	// Begin returns the empty state of one batch of the given generation.
-	Begin(generation int) Fold
+	Begin func(generation int) Fold
+
+	// SpansPartitions is set if one row may come from several partitions: one fold gets all of them.
+	SpansPartitions bool
+	// HoldsUp tells whether a parked event holds up those behind it; nil: none does.
+	HoldsUp func(key string, partition int32) bool
+	// LogKey is set for a compacted topic. It is the key of the records that make the row of a table with these values of its
+	// primary key; false: of no records.
+	LogKey func(table string, row map[string]string) (key string, made bool)
 }
 
 // Fold is the state of one batch. The engine calls Load, LoadMore, then Apply for each event in the order of
@@ -39,7 +47,7 @@ type Fold interface {
 	// what opens the transaction: on a batch that must not be folded it was read in vain.
 	Load(first *pgx.Batch, events []Event)
 	// LoadMore reads what only the answers to Load tell.
-	LoadMore(ctx context.Context, tx pgx.Tx, events []Event) error
+	LoadMore(ctx context.Context, tx pgx.Tx) error
 	// Apply folds one event into the state. It does no input or output. An error parks the event;
 	// the state must then be as if the event had not been, but for what [Chained] says.
 	Apply(event Event) error
@@ -51,28 +59,6 @@ type Fold interface {
 	Copy(ctx context.Context, into write.CopyTarget, last bool) error
 }
 
-// HoldsUp is a [Projector] where a parked event holds up those behind it.
-type HoldsUp interface {
-	HoldsUp(key string, partition int32) bool
-}
-
-// Spanning is a [Projector] of which one row may come from several partitions: one fold gets all of them.
-type Spanning interface {
-	SpansPartitions() bool
-}
-
-// SpansPartitions tells whether a projector is [Spanning].
-func SpansPartitions(p Projector) bool {
-	spanning, is := p.(Spanning)
-	return is && spanning.SpansPartitions()
-}
-
-// Compacted is a [Projector] of a compacted topic.
-type Compacted interface {
-	// LogKey is the key of the records that make the row of a table with these values of its primary key; false: of no records.
-	LogKey(table string, row map[string]string) (key string, made bool)
-}
-
 // LoadAll does all that a Fold reads, in a transaction that is open.
 func LoadAll(ctx context.Context, tx pgx.Tx, state Fold, events []Event) error {
 	var batch pgx.Batch
@@ -80,7 +66,7 @@ func LoadAll(ctx context.Context, tx pgx.Tx, state Fold, events []Event) error {
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	if err := state.LoadMore(ctx, tx, events); err != nil {
+	if err := state.LoadMore(ctx, tx); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
 	return nil

@@ -21,32 +21,13 @@ import (
 // account_newest.
 // All are functions of the set of events, whatever the order of their arrival: of two readings of one account, agency and
 // instant the one with the smaller event id counts, and a day keeps its latest reading.
-type AccountInsights struct{}
-
-// Name implements [fold.Projector].
-func (AccountInsights) Name() string { return "account_insights" }
-
-// Version implements [fold.Projector].
-func (AccountInsights) Version() int { return 7 + ahead }
-
-// Topic implements [fold.Projector].
-func (AccountInsights) Topic() string { return domain.TopicMetrics }
-
-// Tables implements [fold.Projector].
-func (AccountInsights) Tables() []string {
-	return []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"}
+var AccountInsights = fold.Projector{
+	Name: "account_insights", Version: 7 + ahead, Topic: domain.TopicMetrics,
+	Definition: ddl.Of("account_insights"),
+	Tables:     []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"},
+	Types:      []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},
+	Begin:      func(int) fold.Fold { return &accountFold{erased: newErasures()} },
 }
-
-// Types implements [fold.Projector].
-func (AccountInsights) Types() []string {
-	return []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()}
-}
-
-// Definition implements [fold.Projector].
-func (p AccountInsights) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (AccountInsights) Begin(int) fold.Fold { return &accountFold{erased: newErasures()} }
 
 type readingKey struct {
 	account int64
@@ -70,6 +51,8 @@ type accountRow struct {
 // accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
 // statements decide.
 type accountFold struct {
+	loadsNothing
+
 	erased erasures
 	events []accountEvent
 	packed *packedAccounts // in a rebuild
@@ -137,9 +120,6 @@ func (f *accountFold) Apply(ev fold.Event) error {
 func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.erased.queueLoad(first, "account_erasures", events)
 }
-
-// LoadMore implements [fold.Fold].
-func (*accountFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
 
 func newAccountRow(read accountEvent) (accountRow, error) {
 	row := accountRow{accountEvent: read, columns: map[string]int64{}}

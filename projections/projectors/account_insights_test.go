@@ -59,7 +59,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	db := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawAccountEvents(t)
-		requireAnyOrder(t, db, projectors.AccountInsights{}, events)
+		requireAnyOrder(t, db, projectors.AccountInsights, events)
 		require.ElementsMatch(t, expectedDaily(events), collect[dailyFact](t, db, `
 			select parent_account, metric, kind, (month + d.day - 1)::text, source, d.value, d.event_id
 			from account_months, unnest(days, day_values, event_ids) as d(day, value, event_id)`))
@@ -151,7 +151,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		t.Skip("this server knows no ICU collation")
 	}
 	for _, p := range projectors.All(0) { // columns that a view shows keep their types
-		_, err := db.Pool.Exec(ctx, "drop schema "+ddl.ViewSchema(p.Name(), p.Version())+" cascade")
+		_, err := db.Pool.Exec(ctx, "drop schema "+ddl.ViewSchema(p.Name, p.Version)+" cascade")
 		require.NoError(t, err)
 	}
 	for _, table := range []string{"tSAccountIns", "tSPostInsights", "post_daily", "connection_states"} {
@@ -177,11 +177,11 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		first, then fold.Event
 		table       string
 	}{
-		{projectors.AccountInsights{}, foldtest.Event(smaller, account), foldtest.Event(greater, account), "tSAccountIns"},
-		{projectors.AccountInsights{}, foldtest.Event(greater, account), foldtest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
-		{projectors.PostInsights{}, foldtest.Event(smaller, post), foldtest.Event(greater, post), "tSPostInsights"},
-		{projectors.PostInsights{}, foldtest.Event(greater, post), foldtest.Event(smaller, post), "post_daily"},
-		{projectors.Operations{}, state(smaller), state(greater), "connection_states"},
+		{projectors.AccountInsights, foldtest.Event(smaller, account), foldtest.Event(greater, account), "tSAccountIns"},
+		{projectors.AccountInsights, foldtest.Event(greater, account), foldtest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
+		{projectors.PostInsights, foldtest.Event(smaller, post), foldtest.Event(greater, post), "tSPostInsights"},
+		{projectors.PostInsights, foldtest.Event(greater, post), foldtest.Event(smaller, post), "post_daily"},
+		{projectors.Operations, state(smaller), state(greater), "connection_states"},
 	} {
 		for _, batches := range [][][]fold.Event{{{c.first}, {c.then}}, {{c.then}, {c.first}}, {{c.first, c.then}}} {
 			for i := range batches {

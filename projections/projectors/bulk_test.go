@@ -44,8 +44,8 @@ var ofMetrics = []struct {
 	draw      func(*rapid.T) []fold.Event
 	tables    []string
 }{
-	{projectors.PostInsights{}, drawPostEvents, postTables},
-	{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
+	{projectors.PostInsights, drawPostEvents, postTables},
+	{projectors.AccountInsights, drawAccountEvents, projectors.AccountInsights.Tables},
 }
 
 // TestErasedFiguresMakeNoRows finds a projection that ignores erasures if it is in the list above.
@@ -53,13 +53,13 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	t.Parallel()
 	var tried, all []string
 	for _, c := range ofMetrics {
-		tried = append(tried, c.projector.Name())
+		tried = append(tried, c.projector.Name)
 	}
 	for _, p := range projectors.All(1) {
-		if p.Topic() == domain.TopicMetrics {
-			all = append(all, p.Name())
-			if types := p.Types(); types != nil { // the engine skips others, the tests here do not
-				require.Contains(t, types, domain.AccountErased{}.EventType(), p.Name())
+		if p.Topic == domain.TopicMetrics {
+			all = append(all, p.Name)
+			if types := p.Types; types != nil { // the engine skips others, the tests here do not
+				require.Contains(t, types, domain.AccountErased{}.EventType(), p.Name)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {
-		t.Run(c.projector.Name(), func(t *testing.T) {
+		t.Run(c.projector.Name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
 			rapid.Check(t, func(t *rapid.T) {
@@ -80,7 +80,7 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
 					}
 				}
-				empty := func() { db.Delete(t, c.projector.Tables()...) }
+				empty := func() { db.Delete(t, c.projector.Tables...) }
 				empty()
 				foldtest.Batches(t, db, c.projector, cut(t, events))
 				want := foldtest.Dump(t, db, c.tables...)
@@ -135,13 +135,13 @@ func remaining(events, erased []fold.Event) []fold.Event {
 func TestErasedFiguresMakeNoRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {
-		t.Run(c.projector.Name(), func(t *testing.T) {
+		t.Run(c.projector.Name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
 			rapid.Check(t, func(t *rapid.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
-				empty := func() { db.Delete(t, c.projector.Tables()...) }
+				empty := func() { db.Delete(t, c.projector.Tables...) }
 				empty()
 				foldtest.Batches(t, db, c.projector, [][]fold.Event{erased, remaining(events, erased)})
 				want := foldtest.Dump(t, db, c.tables...)

@@ -18,30 +18,12 @@ import (
 
 // Contents projects topic `contents` into post_contents, what each origin last said of a post. The last record of a key
 // counts; a tombstone deletes the row.
-type Contents struct{}
-
-var _ fold.Compacted = Contents{}
-
-// Name implements [fold.Projector].
-func (Contents) Name() string { return "contents" }
-
-// Version implements [fold.Projector].
-func (Contents) Version() int { return 6 + ahead }
-
-// Topic implements [fold.Projector].
-func (Contents) Topic() string { return domain.TopicContents }
-
-// Tables implements [fold.Projector].
-func (Contents) Tables() []string { return []string{"post_contents"} }
-
-// Types implements [fold.Projector]: all of the topic.
-func (Contents) Types() []string { return nil }
-
-// Definition implements [fold.Projector].
-func (p Contents) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (Contents) Begin(int) fold.Fold { return &contentFold{last: map[contentKey]contentState{}} }
+var Contents = fold.Projector{
+	Name: "contents", Version: 6 + ahead, Topic: domain.TopicContents, Tables: []string{"post_contents"},
+	Definition: ddl.Of("contents"),
+	Begin:      func(int) fold.Fold { return &contentFold{last: map[contentKey]contentState{}} },
+	LogKey:     contentOfRow,
+}
 
 // contentKey is the key of a row.
 type contentKey struct {
@@ -141,8 +123,8 @@ func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	return contentsTable.Copy(ctx, into, slices.Values(rows))
 }
 
-// LogKey implements [fold.Compacted].
-func (Contents) LogKey(table string, row map[string]string) (key string, made bool) {
+// contentOfRow is [fold.Projector.LogKey].
+func contentOfRow(table string, row map[string]string) (key string, made bool) {
 	if table != "post_contents" {
 		return "", false
 	}

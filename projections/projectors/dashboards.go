@@ -1,7 +1,6 @@
 package projectors
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,36 +14,23 @@ import (
 )
 
 // Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
-// access notices. They share one checkpoint because a command loads state and head together.
-type Dashboards struct {
-	// Partitions is the pinned partition count of the topic; the chain's verdict needs it.
-	Partitions int32
-}
-
-// Name implements [fold.Projector].
-func (Dashboards) Name() string { return "dashboards" }
-
-// Version implements [fold.Projector].
-func (Dashboards) Version() int { return 3 + ahead }
-
-// Topic implements [fold.Projector].
-func (Dashboards) Topic() string { return domain.TopicDashboards }
-
-// Tables implements [fold.Projector].
-func (Dashboards) Tables() []string {
-	return []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"}
-}
-
-// Types implements [fold.Projector]: all of the topic.
-func (Dashboards) Types() []string { return nil }
-
-// Definition implements [fold.Projector].
-func (p Dashboards) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (d Dashboards) Begin(generation int) fold.Fold {
-	return &dashboardsFold{
-		generation: generation, partitions: d.Partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+// access notices. They share one checkpoint because a command loads state and head together. The chain's verdict needs the
+// pinned partition count of the topic; names and versions do not depend on it.
+func Dashboards(partitions int32) fold.Projector {
+	return fold.Projector{
+		Name: "dashboards", Version: 3 + ahead, Topic: domain.TopicDashboards,
+		Definition: ddl.Of("dashboards"),
+		Tables:     []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"},
+		Begin: func(generation int) fold.Fold {
+			return &dashboardsFold{
+				generation: generation, partitions: partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+			}
+		},
+		// A record in a wrong partition, or of a key that is no agency's, holds up no stream.
+		HoldsUp: func(key string, partition int32) bool {
+			id, ok := domain.HexID(key)
+			return ok && id == key && eventlog.PartitionOf([]byte(key), partitions) == partition
+		},
 	}
 }
 
@@ -59,6 +45,8 @@ type stream struct {
 }
 
 type dashboardsFold struct {
+	loadsNothing
+
 	generation int
 	partitions int32
 	streams    map[string]*stream
@@ -67,10 +55,7 @@ type dashboardsFold struct {
 	notices    []noticeRow
 }
 
-var (
-	_ fold.Chained = (*dashboardsFold)(nil)
-	_ fold.HoldsUp = Dashboards{}
-)
+var _ fold.Chained = (*dashboardsFold)(nil)
 
 // Apply implements [fold.Fold]. The verdict of the chain comes first and reads raw bytes only: a record
 // that cannot be decoded is still the head.
@@ -165,13 +150,6 @@ func (f *dashboardsFold) Release(key string) {
 	}
 }
 
-// HoldsUp implements [fold.HoldsUp]: a record in a wrong partition, or of
-// a key that is no agency's, holds up no stream.
-func (d Dashboards) HoldsUp(key string, partition int32) bool {
-	id, ok := domain.HexID(key)
-	return ok && id == key && eventlog.PartitionOf([]byte(key), d.Partitions) == partition
-}
-
 func isSkip(data domain.Data) bool {
 	_, ok := data.(domain.ParkedSkipped)
 	return ok
@@ -231,9 +209,6 @@ func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.queueDashboards(first, parents, subs)
 }
 
-// LoadMore implements [fold.Fold].
-func (f *dashboardsFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
-
 func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 	batch.Queue(`select parent_account, version, hash, time from dashboard_heads where parent_account = any($1)`, keys).
 		Query(func(rows pgx.Rows) error {
@@ -260,7 +235,7 @@ func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
 		select distinct p.stream_key from parked p join unnest($3::text[], $4::int[]) as k(stream_key, partition)
 			on p.stream_key = k.stream_key and p.partition = k.partition
 		where p.projection = $1 and p.generation = $2 and p.state = 'parked'`,
-		Dashboards{}.Name(), f.generation, keys, partitions).
+		Dashboards(f.partitions).Name, f.generation, keys, partitions).
 		Query(func(rows pgx.Rows) error {
 			var key string
 			_, err := pgx.ForEachRow(rows, []any{&key}, func() error {

@@ -19,36 +19,19 @@ import (
 
 // Directory projects topic `directory` into one table per kind of entity. The last record of a key counts; a tombstone
 // deletes the row.
-type Directory struct{}
+var Directory = fold.Projector{
+	Name: "directory", Version: 9 + ahead, Topic: domain.TopicDirectory, Tables: tablesOfEntities(),
+	Definition: ddl.Of("directory"),
+	Begin:      func(int) fold.Fold { return &directoryFold{last: map[string]entityState{}} },
+	LogKey:     entityOfRow,
+}
 
-// Name implements [fold.Projector].
-func (Directory) Name() string { return "directory" }
-
-// Version implements [fold.Projector].
-func (Directory) Version() int { return 9 + ahead }
-
-// Topic implements [fold.Projector].
-func (Directory) Topic() string { return domain.TopicDirectory }
-
-// Tables implements [fold.Projector].
-func (Directory) Tables() []string {
-	var names []string
+func tablesOfEntities() (names []string) {
 	for _, kind := range entityKinds {
 		names = append(names, kind.table)
 	}
 	return names
 }
-
-var _ fold.Compacted = Directory{}
-
-// Types implements [fold.Projector]: all of the topic.
-func (Directory) Types() []string { return nil }
-
-// Definition implements [fold.Projector].
-func (p Directory) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (Directory) Begin(int) fold.Fold { return &directoryFold{last: map[string]entityState{}} }
 
 // entityState is the last record of a key.
 type entityState struct {
@@ -191,8 +174,8 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 	return kind
 }
 
-// LogKey implements [fold.Compacted].
-func (Directory) LogKey(table string, row map[string]string) (key string, made bool) {
+// entityOfRow is [fold.Projector.LogKey].
+func entityOfRow(table string, row map[string]string) (key string, made bool) {
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return strings.EqualFold(k.table, table) })
 	if at < 0 || len(row) != 1 {
 		return "", false

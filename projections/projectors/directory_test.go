@@ -25,19 +25,19 @@ func tombstone(key string) fold.Event {
 func TestEveryKindOfEntity(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	tables := projectors.Directory{}.Tables()
+	tables := projectors.Directory.Tables
 	require.Len(t, tables, len(foldtest.Entities()))
 	for i, e := range foldtest.Entities() {
 		put := [][]fold.Event{{foldtest.Put(e)}}
-		foldtest.Batches(t, db, projectors.Directory{}, put)
+		foldtest.Batches(t, db, projectors.Directory, put)
 		rows := foldtest.Dump(t, db, tables...)
 		require.Len(t, rows, 1, "%T", e)
 		require.Contains(t, rows[0], tables[i])
 		require.NotContains(t, rows[0], ",,", "a field of %T is not stored: %s", e, rows[0])
 		db.Delete(t, tables...)
-		foldBulk(t, db, projectors.Directory{}, put)
+		foldBulk(t, db, projectors.Directory, put)
 		require.Equal(t, rows, foldtest.Dump(t, db, tables...), "in a rebuild")
-		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{tombstone(domain.EntityKey(e))}})
+		foldtest.Batches(t, db, projectors.Directory, [][]fold.Event{{tombstone(domain.EntityKey(e))}})
 		require.Empty(t, foldtest.Dump(t, db, tables...))
 	}
 }
@@ -46,7 +46,7 @@ func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, want := range [][]string{{}, {""}, {"NULL"}, {"a", "a", `"`, `\`, "{}", "ä,ö", "line\nbreak"}} {
-		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{foldtest.Put(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
+		foldtest.Batches(t, db, projectors.Directory, [][]fold.Event{{foldtest.Put(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
 		var got []string
 		require.NoError(t, db.Pool.QueryRow(context.Background(), "select assigned_users from orders").Scan(&got))
 		require.Equal(t, want, got)
@@ -76,7 +76,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 			ev.Envelope.Time = day0.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "s")) * time.Second)
 			events = append(events, ev)
 		}
-		foldtest.Batches(t, db, projectors.Directory{}, cut(t, events))
+		foldtest.Batches(t, db, projectors.Directory, cut(t, events))
 		stored := map[string]string{}
 		for _, r := range collect[struct{ Key, Value string }](t, db,
 			`select 'category:' || id, name from tDefaultCategories union all select 'session:' || id, user_id from sessions`) {
@@ -108,7 +108,7 @@ func TestDirectoryRefuses(t *testing.T) {
 		"an event of another topic":                            {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
 	} {
 		var park *fold.ParkError
-		require.ErrorAs(t, projectors.Directory{}.Begin(1).Apply(ev), &park, name)
+		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &park, name)
 		require.Equal(t, fold.ReasonRefused, park.Reason, name)
 	}
 }
@@ -119,10 +119,10 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	var all []string
 	names := map[string]bool{}
 	for _, p := range projectors.All(1) {
-		all = append(all, p.Tables()...)
-		names[p.Name()] = true
-		require.Positive(t, p.Version())
-		for _, eventType := range p.Types() {
+		all = append(all, p.Tables...)
+		names[p.Name] = true
+		require.Positive(t, p.Version)
+		for _, eventType := range p.Types {
 			require.True(t, domain.NewRegistry().Knows(eventType))
 		}
 	}
@@ -131,19 +131,19 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
 }
 
-// The engine asks each projector for what only some are, and is content when it is not: one that stopped being it would be missed by nobody.
+// The engine asks each projector for what only some are, and is content when it is not.
 func TestWhatOnlySomeProjectorsAre(t *testing.T) {
 	t.Parallel()
 	are := func(is func(fold.Projector) bool) (names []string) {
 		for _, p := range projectors.All(1) {
 			if is(p) {
-				names = append(names, p.Name())
+				names = append(names, p.Name)
 			}
 		}
 		return names
 	}
-	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { _, is := p.(fold.Compacted); return is }))
-	require.Equal(t, []string{"operations"}, are(fold.SpansPartitions))
-	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.(fold.HoldsUp); return is }))
+	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { return p.LogKey != nil }))
+	require.Equal(t, []string{"operations"}, are(func(p fold.Projector) bool { return p.SpansPartitions }))
+	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { return p.HoldsUp != nil }))
 	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.Begin(1).(fold.Chained); return is }))
 }

@@ -23,7 +23,7 @@ func Example() {
 			Data:     domain.ProjectionPaused{},
 		}}
 	}
-	operations := projectors.Operations{}.Begin(1)
+	operations := projectors.Operations.Begin(1)
 	for n := range 2 {
 		if err := operations.Apply(paused(n)); err != nil {
 			fmt.Println(err)

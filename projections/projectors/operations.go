@@ -17,34 +17,12 @@ import (
 
 // Operations projects topic `operations` into the operators' and auditors' trail and the state of
 // each connection.
-type Operations struct{}
-
-var _ fold.Spanning = Operations{}
-
-// SpansPartitions implements [fold.Spanning]: a connection that came to another agency has states in two partitions.
-func (Operations) SpansPartitions() bool { return true }
-
-// Name implements [fold.Projector].
-func (Operations) Name() string { return "operations" }
-
-// Version implements [fold.Projector].
-func (Operations) Version() int { return 3 + ahead }
-
-// Topic implements [fold.Projector].
-func (Operations) Topic() string { return domain.TopicOperations }
-
-// Tables implements [fold.Projector].
-func (Operations) Tables() []string { return []string{"operations_trail", "connection_states"} }
-
-// Types implements [fold.Projector]: all of the topic.
-func (Operations) Types() []string { return nil }
-
-// Definition implements [fold.Projector].
-func (p Operations) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (Operations) Begin(int) fold.Fold {
-	return &operationsFold{seen: map[trailKey]bool{}, states: map[int64]stateRow{}}
+var Operations = fold.Projector{
+	Name: "operations", Version: 3 + ahead, Topic: domain.TopicOperations, Tables: []string{"operations_trail", "connection_states"},
+	Definition: ddl.Of("operations"),
+	Begin:      func(int) fold.Fold { return &operationsFold{seen: map[trailKey]bool{}, states: map[int64]stateRow{}} },
+	// A connection that came to another agency has states in two partitions.
+	SpansPartitions: true,
 }
 
 type trailRow struct {

@@ -38,7 +38,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 				latest[change.ConnectionID] = ev
 			}
 		}
-		requireAnyOrder(t, db, projectors.Operations{}, events)
+		requireAnyOrder(t, db, projectors.Operations, events)
 		type row struct {
 			ID    int64
 			State string
@@ -65,7 +65,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 		ev.Key, ev.Offset = parent, offset
 		return ev
 	}
-	p := projectors.Operations{}
+	p := projectors.Operations
 	for _, pair := range [][2]fold.Event{
 		{change("old", agencyA, 1), change("new", agencyB, 2)},
 		{change("a", agencyA, 3), change("B", agencyB, 3)}, // the smaller id wins
@@ -78,7 +78,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			foldtest.Batches(t, live, p, [][]fold.Event{order})
 			foldBulk(t, bulk, p, [][]fold.Event{order[:1]})
 			foldBulk(t, bulk, p, [][]fold.Event{order[1:]})
-			_, keys, found := strings.Cut(p.Definition().Keys(), "-- Partitions are folded apart")
+			_, keys, found := strings.Cut(p.Definition.Keys(), "-- Partitions are folded apart")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
 			require.NoError(t, err)

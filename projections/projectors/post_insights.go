@@ -12,35 +12,16 @@ import (
 // post_months and post_gains; tSPostGrowth is a view. The tables are functions of the set of events, whatever the order of their arrival
 // and however often each comes: of two readings of one post, agency and instant the one with the smaller event id
 // counts, and each has its step ([walk]) by those before it in capture time.
-type PostInsights struct{}
-
-// Name implements [fold.Projector].
-func (PostInsights) Name() string { return "post_insights" }
-
-// Version implements [fold.Projector].
-func (PostInsights) Version() int { return 9 + ahead }
-
-// Topic implements [fold.Projector].
-func (PostInsights) Topic() string { return domain.TopicMetrics }
-
-// Types implements [fold.Projector].
-func (PostInsights) Types() []string {
-	return []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType()}
-}
-
-// Tables implements [fold.Projector].
-func (PostInsights) Tables() []string {
-	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"}
-}
-
-// Definition implements [fold.Projector].
-func (p PostInsights) Definition() ddl.Definition { return ddl.Of(p.Name()) }
-
-// Begin implements [fold.Projector].
-func (PostInsights) Begin(int) fold.Fold {
-	return &postFold{
-		erased: newErasures(), want: map[agencyPost][]*wantedRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
-	}
+var PostInsights = fold.Projector{
+	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
+	Definition: ddl.Of("post_insights"),
+	Types:      []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType()},
+	Tables:     []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"},
+	Begin: func(int) fold.Fold {
+		return &postFold{
+			erased: newErasures(), want: map[agencyPost][]*wantedRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
+		}
+	},
 }
 
 type postKey struct {

@@ -125,15 +125,15 @@ func shuffled(t *rapid.T, events []fold.Event) []fold.Event {
 // requireAnyOrder folds the events as they are and shuffled, in batches drawn at random: the tables are the same.
 func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.Event) {
 	folded := func(events []fold.Event) []string {
-		db.Delete(t, p.Tables()...)
+		db.Delete(t, p.Tables...)
 		foldtest.Batches(t, db, p, cut(t, events))
-		return foldtest.Dump(t, db, p.Tables()...)
+		return foldtest.Dump(t, db, p.Tables...)
 	}
 	require.Equal(t, folded(events), folded(shuffled(t, events)))
 }
 
 // postTables are the tables of the projection, and its view.
-var postTables = append(projectors.PostInsights{}.Tables(), "tSPostGrowth")
+var postTables = append(projectors.PostInsights.Tables, "tSPostGrowth")
 
 // The tables are functions of the set of readings, as the plain definitions say.
 func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
@@ -141,7 +141,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	db := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawPostEvents(t)
-		requireAnyOrder(t, db, projectors.PostInsights{}, events)
+		requireAnyOrder(t, db, projectors.PostInsights, events)
 		requireSteps(t, db, events)
 		require.Equal(t, expectedNewer(events), readNewer(t, db))
 	})
@@ -150,13 +150,13 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 // foldedBy folds events in batches of these sizes, in turn, into empty tables.
 func foldedBy(t *testing.T, db *pgtest.DB, events []fold.Event, sizes ...int) []string {
 	t.Helper()
-	db.Delete(t, projectors.PostInsights{}.Tables()...)
+	db.Delete(t, projectors.PostInsights.Tables...)
 	var batches [][]fold.Event
 	for n := 0; len(events) > 0; n++ {
 		size := min(sizes[n%len(sizes)], len(events))
 		batches, events = append(batches, events[:size]), events[size:]
 	}
-	foldtest.Batches(t, db, projectors.PostInsights{}, batches)
+	foldtest.Batches(t, db, projectors.PostInsights, batches)
 	return foldtest.Dump(t, db, postTables...)
 }
 
@@ -235,7 +235,7 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 		"as it came": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		db.Delete(t, "tSPosts")
-		foldtest.Batches(t, db, projectors.PostInsights{}, slices.Collect(slices.Chunk(events, 1)))
+		foldtest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
 		var member int64
 		var kind string
 		require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, post_type from tSPosts`).Scan(&member, &kind))

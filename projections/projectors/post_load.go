@@ -184,7 +184,7 @@ func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []serie
 // LoadMore implements [fold.Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
 // that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
 // their figures at the next one that has it.
-func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []fold.Event) error {
+func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if err := f.loadErased(ctx, tx); err != nil {
 		return err
 	}

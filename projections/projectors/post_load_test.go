@@ -24,10 +24,10 @@ func TestReadingsInOrderAskNoMonths(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	at := func(hour int) fold.Event { return foldtest.Event(fmt.Sprintf("e%02d", hour), daily(hour, 1)) }
-	foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{{at(30)}})
+	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{{at(30)}})
 	locked := func(events ...fold.Event) (locks int) {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-			if err := fold.LoadAll(t.Context(), tx, projectors.PostInsights{}.Begin(1), events); err != nil {
+			if err := fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events); err != nil {
 				return err
 			}
 			return tx.QueryRow(context.Background(), `
@@ -98,7 +98,7 @@ func lookUps(t *testing.T, db *pgtest.DB, events []fold.Event) (found []pgx.Trac
 	require.NoError(t, err)
 	defer pool.Close()
 	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		return fold.LoadAll(t.Context(), tx, projectors.PostInsights{}.Begin(1), events)
+		return fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events)
 	})
 	require.NoError(t, err)
 	for _, s := range noted.statements {
@@ -125,7 +125,7 @@ func TestWhatFollowsLateReadingsIsReadByTheKey(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), "alter table tSPostInsights_rest set (autovacuum_enabled = false)")
 	require.NoError(t, err)
-	foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
+	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
 	late := everyTwelveHours(posts, days/4, 13*time.Hour, "late")
 	asked := lookUps(t, db, late)
 	require.Len(t, asked, 1)
@@ -149,7 +149,7 @@ func TestNothingIsReadBehindReadingsThatStay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	stored := everyTwelveHours(3, 10, 0, "m")
-	foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{stored})
+	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{stored})
 	require.Empty(t, lookUps(t, db, stored), "the same")
 	require.Empty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "z")), "others of the same instants, with greater ids")
 	require.NotEmpty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "a")), "with smaller ids")

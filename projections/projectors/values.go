@@ -42,17 +42,16 @@ func errMisplaced(ev fold.Event) error {
 	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)}
 }
 
-// loadsNothing is the part of a fold that needs no stored row.
+// loadsNothing is the part of a fold that needs no stored row, or none that only the first answers tell.
 type loadsNothing struct{}
 
 // Load implements [fold.Fold].
 func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
 // LoadMore implements [fold.Fold].
-func (loadsNothing) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
-// All are the projectors of this program, one for each projection. dashboardPartitions is the partition
-// count of the topic dashboards; it does nothing to names and versions.
+// All are the projectors of this program, one for each projection. dashboardPartitions is for [Dashboards].
 func All(dashboardPartitions int32) []fold.Projector {
-	return []fold.Projector{Dashboards{Partitions: dashboardPartitions}, AccountInsights{}, PostInsights{}, Contents{}, Directory{}, Operations{}}
+	return []fold.Projector{Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations}
 }

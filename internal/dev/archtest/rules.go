@@ -159,7 +159,7 @@ func Boundaries() map[string]string {
 		kept    = "commands may not import pgx, which internal/vault is made of"
 		brokers = "commands may not import watermill, which internal/eventlog is made of"
 		pgxs    = "types of pgx implement it: pool, connection, transaction"
-		asked   = "what only some projectors are: the engine asks a projector for it"
+		asked   = "what only some folds are: the engine asks a fold for it"
 	)
 	return map[string]string{
 		"api.OperatorDesk":                 "internal/desk is made of projections, which api may not import",
@@ -185,7 +185,5 @@ func Boundaries() map[string]string {
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",
 		"projections.database":             pgxs,
 		"projections/fold.Chained":         asked,
-		"projections/fold.HoldsUp":         asked,
-		"projections/fold.Spanning":        asked,
 	}
 }

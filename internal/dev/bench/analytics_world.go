@@ -152,9 +152,9 @@ func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, first, end in
 func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
-			tables.Fold(ctx, pool, projectors.Directory{}, figureDirectory(n)),
-			tables.Fold(ctx, pool, projectors.PostInsights{}, w.registrations(n)),
-			tables.Fold(ctx, pool, projectors.Contents{}, w.contents(n)),
+			tables.Fold(ctx, pool, projectors.Directory, figureDirectory(n)),
+			tables.Fold(ctx, pool, projectors.PostInsights, w.registrations(n)),
+			tables.Fold(ctx, pool, projectors.Contents, w.contents(n)),
 		)
 		if err != nil {
 			return err
@@ -169,8 +169,8 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 		}
 		for _, n := range agencies {
 			err := errors.Join(
-				tables.Fold(ctx, pool, projectors.PostInsights{}, w.postReads(n, slot, posts, at)),
-				tables.Fold(ctx, pool, projectors.AccountInsights{}, w.accountReads(n, slot, at)),
+				tables.Fold(ctx, pool, projectors.PostInsights, w.postReads(n, slot, posts, at)),
+				tables.Fold(ctx, pool, projectors.AccountInsights, w.accountReads(n, slot, at)),
 			)
 			if err != nil {
 				return err

@@ -97,7 +97,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 		}
 	}
 	engine, err := projections.New(projections.Config{
-		Projector: projectors.Dashboards{Partitions: partitions}, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
+		Projector: projectors.Dashboards(partitions), Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 		Registry: domain.NewRegistry(), Logger: b.logger,
 	})
 	if err != nil {

@@ -176,7 +176,7 @@ func (r *rebuilding) firstGeneration(ctx context.Context) error {
 	}
 	defer kept.Close()
 	pauses := vault.Pauses{Pool: kept}
-	projection := projectors.PostInsights{}.Name()
+	projection := projectors.PostInsights.Name
 	if _, err := pauses.Pause(ctx, domain.Pause{
 		Kind: domain.PauseProjection, Name: projection, Since: time.Now(), Actor: "bench", Reason: domain.Reason{Code: "maintenance"},
 	}); err != nil {
@@ -203,9 +203,9 @@ func (r *rebuilding) firstGeneration(ctx context.Context) error {
 }
 
 func (r *rebuilding) request(ctx context.Context) (projections.Rebuild, error) {
-	p := projectors.PostInsights{}
+	p := projectors.PostInsights
 	return projections.NewRebuilds(r.pool).Request(ctx, projections.RebuildRequest{
-		Projection: p.Name(), Version: p.Version(), By: "bench", Reason: "maintenance",
+		Projection: p.Name, Version: p.Version, By: "bench", Reason: "maintenance",
 	})
 }
 

@@ -32,19 +32,19 @@ func (l copyLimit) all() time.Duration { return l.copy + l.keys + l.vacuum }
 
 // copyLimit reads the tables that readers use into memory, as COPY wants them back, and makes them from there.
 func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
-	projector := projectors.PostInsights{}
+	projector := projectors.PostInsights
 	var number int
 	err = r.pool.QueryRow(ctx, `select generation from generations where projection = $1 and version = $2 and state = 'live'`,
-		projector.Name(), projector.Version()).Scan(&number)
+		projector.Name, projector.Version).Scan(&number)
 	if err != nil {
 		return l, fmt.Errorf("read live generation: %w", err)
 	}
-	source := pg.SearchPath(ddl.Schema(projector.Name(), number))
+	source := pg.SearchPath(ddl.Schema(projector.Name, number))
 	shares := make([]map[string]*encodedRows, r.connections)
 	for i := range shares {
 		shares[i] = map[string]*encodedRows{}
 	}
-	for _, table := range projector.Tables() {
+	for _, table := range projector.Tables {
 		parts := &splitRows{}
 		for i := range shares {
 			shares[i][table] = &encodedRows{}
@@ -54,7 +54,7 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 			return l, err
 		}
 	}
-	_, err = r.pool.Exec(ctx, "create schema "+limitSchema+"; set search_path = "+limitSchema+";"+projector.Definition().Tables()+"reset search_path")
+	_, err = r.pool.Exec(ctx, "create schema "+limitSchema+"; set search_path = "+limitSchema+";"+projector.Definition.Tables()+"reset search_path")
 	if err != nil {
 		return l, fmt.Errorf("make tables of the limit: %w", err)
 	}
@@ -72,7 +72,7 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 	l.copy = time.Since(began)
 	began = time.Now()
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		sql := limitSettings + "set local search_path = " + limitSchema + ";" + projector.Definition().Keys()
+		sql := limitSettings + "set local search_path = " + limitSchema + ";" + projector.Definition.Keys()
 		_, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 		return err
 	})
@@ -93,7 +93,7 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 func (r *rebuilding) vacuumLimit(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.connections)
-	for _, table := range (projectors.PostInsights{}).Tables() {
+	for _, table := range projectors.PostInsights.Tables {
 		group.Go(func() error {
 			if _, err := r.pool.Exec(ctx, "vacuum (analyze) "+limitSchema+"."+table); err != nil {
 				return fmt.Errorf("vacuum: %w", err)
@@ -122,7 +122,7 @@ func (r *rebuilding) copyShare(ctx context.Context, share map[string]*encodedRow
 		if _, err := tx.Exec(ctx, "set local synchronous_commit = off"); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		for _, table := range (projectors.PostInsights{}).Tables() {
+		for _, table := range projectors.PostInsights.Tables {
 			sql := "copy " + limitSchema + "." + table + " from stdin (format binary)"
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, share[table].reader(), sql); err != nil {
 				return fmt.Errorf("copy into %s: %w", table, err)

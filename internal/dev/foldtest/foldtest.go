@@ -50,10 +50,10 @@ func New(tb testing.TB) *Log {
 		l.counts[topic.Name] = topic.Partitions
 	}
 	for _, p := range projectors.All(l.counts[domain.TopicDashboards]) {
-		l.projectors[p.Topic()] = append(l.projectors[p.Topic()], p)
+		l.projectors[p.Topic] = append(l.projectors[p.Topic], p)
 		_, err := l.DB.Pool.Exec(context.Background(), `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
-			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name(), generation, p.Version(), p.Topic(), uuid.New())
+			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name, generation, p.Version, p.Topic, uuid.New())
 		require.NoError(tb, err)
 	}
 	return l
@@ -102,7 +102,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 		return fmt.Errorf("decode: %w", err)
 	}
 	for _, projector := range l.projectors[d.Topic] {
-		if types := projector.Types(); types != nil && !slices.Contains(types, d.Envelope.Type) {
+		if types := projector.Types; types != nil && !slices.Contains(types, d.Envelope.Type) {
 			continue
 		}
 		if err := tables.Fold(ctx, l.DB.Pool, projector, []fold.Event{event}); err != nil {

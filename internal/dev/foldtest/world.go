@@ -91,11 +91,11 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 			Key: AgencyA, Offset: int64(i), Envelope: domain.Envelope{ID: fmt.Sprint("s", i)}, Data: state,
 		}})
 	}
-	Fold(t, db, projectors.AccountInsights{}, accounts)
-	Fold(t, db, projectors.PostInsights{}, posts)
-	Fold(t, db, projectors.Contents{}, w.Contents)
-	Fold(t, db, projectors.Directory{}, directory)
-	Fold(t, db, projectors.Operations{}, operations)
+	Fold(t, db, projectors.AccountInsights, accounts)
+	Fold(t, db, projectors.PostInsights, posts)
+	Fold(t, db, projectors.Contents, w.Contents)
+	Fold(t, db, projectors.Directory, directory)
+	Fold(t, db, projectors.Operations, operations)
 }
 
 // Fold folds events with one projector, in one batch.

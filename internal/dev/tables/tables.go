@@ -16,7 +16,7 @@ import (
 func Schemas() []string {
 	var schemas []string
 	for _, p := range projectors.All(0) {
-		schemas = append(schemas, ddl.Schema(p.Name(), 1))
+		schemas = append(schemas, ddl.Schema(p.Name, 1))
 	}
 	return append(schemas, Views()...)
 }
@@ -25,7 +25,7 @@ func Schemas() []string {
 func Views() []string {
 	var schemas []string
 	for _, p := range projectors.All(0) {
-		schemas = append(schemas, ddl.ViewSchema(p.Name(), p.Version()))
+		schemas = append(schemas, ddl.ViewSchema(p.Name, p.Version))
 	}
 	return append(schemas, migrations.Engine)
 }
@@ -41,10 +41,10 @@ func Create(ctx context.Context, databaseURL string) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for _, p := range projectors.All(0) {
-		definition, schema := p.Definition(), pg.SearchPath(ddl.Schema(p.Name(), 1))
+		definition, schema := p.Definition, pg.SearchPath(ddl.Schema(p.Name, 1))
 		if _, err := conn.Exec(ctx, "create schema "+schema+"; set search_path = "+schema+";"+definition.Tables()+definition.Keys()+
-			"; set search_path = "+migrations.Engine+";"+definition.Views(p.Name(), p.Version(), 1)); err != nil {
-			return fmt.Errorf("make tables of %s: %w", p.Name(), err)
+			"; set search_path = "+migrations.Engine+";"+definition.Views(p.Name, p.Version, 1)); err != nil {
+			return fmt.Errorf("make tables of %s: %w", p.Name, err)
 		}
 	}
 	return nil
