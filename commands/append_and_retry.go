@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Defaults of DashboardsConfig, and how long a waiter trusts that it will be woken.
+// Limits of a command, and how long a waiter trusts that it will be woken.
 const (
 	defaultDeadline = 10 * time.Second
-	defaultAttempts = 10
+	maxAttempts     = 10
 	lookAgain       = 100 * time.Millisecond
 	// retryAfter is in seconds: what a caller with an open outcome is told to wait.
 	retryAfter = 2
@@ -43,7 +43,7 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, atte
 		return unavailable("Too many changes of this agency are waiting. Nothing was %s; try again.", done)
 	}
 	defer unlock()
-	for range d.Attempts {
+	for range d.attempts {
 		if settled, err := attempt(ctx); err != nil || settled {
 			return err
 		}
@@ -54,8 +54,8 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, atte
 // begin names the command, and the partition that it is about.
 func (d *Dashboards) begin(c change) change {
 	c.commandID = uuid.Must(uuid.NewV7()).String()
-	if d.Ends != nil {
-		c.need.Partition = d.Ends.PartitionOf(c.ParentAccount)
+	if d.PartitionOf != nil {
+		c.need.Partition = d.PartitionOf(c.ParentAccount)
 	}
 	return c
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,25 +22,19 @@ type DashboardStore interface {
 	Moved(parent string) <-chan struct{}
 }
 
-// LogEnds tells where the log ends.
-type LogEnds interface {
-	// PartitionOf is the partition of an agency's stream.
-	PartitionOf(parent string) int32
-	// EndOf is the offset behind the last record of a partition, as the brokers tell it now.
-	EndOf(ctx context.Context, partition int32) (int64, error)
-}
-
 // Appender appends one record. Its errors tell by errors.Is whether the outcome is open.
 type Appender interface {
 	Append(ctx context.Context, d domain.Draft) error
 }
 
-// DashboardsConfig holds the parts and limits of [Dashboards]; zero limits take their defaults.
+// DashboardsConfig holds the parts of [Dashboards].
 type DashboardsConfig struct {
 	Store DashboardStore
 	Log   Appender
-	// Ends bounds what an answer may rest on that makes no record; nil: stored state is believed.
-	Ends LogEnds
+	// PartitionOf is the partition of an agency's stream, and EndOf the offset behind the last record of a partition, as the
+	// brokers tell it now. It bounds what an answer may rest on that makes no record. Nil: stored state is believed.
+	PartitionOf func(parent string) int32
+	EndOf       func(ctx context.Context, partition int32) (int64, error)
 	// Refused tells whether an append's error means that definitely nothing was appended, and TooLarge
 	// whether the record was too large.
 	Refused, TooLarge func(error) bool
@@ -53,30 +46,24 @@ type DashboardsConfig struct {
 	Logger *slog.Logger
 
 	Deadline time.Duration // for the whole command; default 10 s
-	Attempts int           // lost races before 409; default 10
 }
 
 // Dashboards decides and records changes of dashboards: load, decide, append, wait.
 type Dashboards struct {
 	DashboardsConfig
-	locks *KeyedLock
+	locks    *KeyedLock
+	attempts int // lost races before 409
 }
 
-// NewDashboards checks the configuration and returns the use cases.
-func NewDashboards(c DashboardsConfig) (*Dashboards, error) {
-	if c.Store == nil || c.Log == nil || c.Refused == nil || c.TooLarge == nil || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("commands.NewDashboards needs Store, Log, Refused, TooLarge, Now and Logger")
-	}
+// NewDashboards returns the use cases.
+func NewDashboards(c DashboardsConfig) *Dashboards {
 	if c.Deadline <= 0 {
 		c.Deadline = defaultDeadline
-	}
-	if c.Attempts <= 0 {
-		c.Attempts = defaultAttempts
 	}
 	if c.Gate == nil {
 		c.Gate = func() error { return nil }
 	}
-	return &Dashboards{DashboardsConfig: c, locks: NewKeyedLock()}, nil
+	return &Dashboards{DashboardsConfig: c, locks: NewKeyedLock(), attempts: maxAttempts}
 }
 
 // Result is a dashboard after a command.

@@ -40,7 +40,7 @@ type ErasePerson struct {
 const erasureActor = "system:erase"
 
 // Erase deletes the person's tokens, waits until no account of theirs is being read, deletes what is kept of the person
-// ([ErasePerson.DeleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had
+// ([ErasePerson.deleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had
 // connected, erases the figures of the social accounts that go, and records the erasure, by ids, on `operations`. It may be
 // repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
@@ -50,14 +50,14 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.awaitReadings(ctx, p.Going()); err != nil {
 		return err
 	}
-	if err := e.DeleteKept(ctx, p); err != nil {
+	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
 	if err := e.append(ctx, e.drafts(p)); err != nil {
 		return err
 	}
 	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
-	return e.DeleteKept(ctx, p)
+	return e.deleteKept(ctx, p)
 }
 
 // EraseContents appends a tombstone for each content: for those that were stored while the person was being erased.
@@ -83,7 +83,7 @@ func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 // EraseRest erases what a person has left that the directory no longer holds: secrets, results of reads, figures that came late, and
 // social accounts that are named only now. It is recorded as [ErasePerson.Erase] is.
 func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
-	if err := e.DeleteKept(ctx, p); err != nil {
+	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
 	now := e.Now()
@@ -112,9 +112,9 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	return record
 }
 
-// DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of
+// deleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of
 // [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
-func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
+func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	errs := []error{e.deleteTokens(ctx, p)}
 	pages := make([]int64, len(p.Pages))
 	for i, page := range p.Pages {

@@ -301,8 +301,7 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var secrets staleSecrets
-			forget := commands.ForgetSecrets{Delete: secrets.DeleteStale, Now: func() time.Time { return auditNow }}
-			forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
+			directory := func(_ context.Context, each func(domain.Recorded, error)) error {
 				for i, r := range c.log {
 					if r.Envelope.Time.IsZero() {
 						r.Envelope.Time = auditNow.Add(time.Duration(i) * time.Second)
@@ -315,7 +314,7 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 				}
 				return nil
 			}
-			deleted, err := forget.Forget(t.Context())
+			deleted, err := commands.ForgetSecrets(t.Context(), directory, secrets.DeleteStale, auditNow)
 			require.NoError(t, err)
 			require.Equal(t, c.want, secrets.refs)
 			require.Equal(t, len(c.want), deleted)
@@ -330,13 +329,12 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	t.Run("half a directory says nothing", func(t *testing.T) {
 		t.Parallel()
 		var secrets staleSecrets
-		forget := commands.ForgetSecrets{Delete: secrets.DeleteStale, Now: time.Now}
-		forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
+		directory := func(_ context.Context, each func(domain.Recorded, error)) error {
 			each(connection(7, "a"), nil)
 			each(tombstone("connection:7"), nil)
 			return errors.New("the brokers are away")
 		}
-		_, err := forget.Forget(t.Context())
+		_, err := commands.ForgetSecrets(t.Context(), directory, secrets.DeleteStale, time.Now())
 		require.ErrorContains(t, err, "brokers are away")
 		require.Nil(t, secrets.refs)
 	})

@@ -83,12 +83,12 @@ type fedLine struct {
 	reason string
 }
 
-// ErrNotAppended (unavailable): the outcome of some lines is open; to repeat the request is safe.
-var ErrNotAppended = domain.NewError(domain.CodeUnavailable,
+// errNotAppended (unavailable): the outcome of some lines is open; to repeat the request is safe.
+var errNotAppended = domain.NewError(domain.CodeUnavailable,
 	"The log did not acknowledge every line. Send the same request again: what was taken already changes nothing.")
 
 // Feed takes lines ([EntityLine]) and returns once they are in the log. Atomic refuses all if one is refused (unprocessable, with
-// the lines). Other errors: [ErrNotAppended].
+// the lines). Other errors: [errNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
 	erased, err := f.Told.Erasures(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	}
 	for _, err := range f.Append(ctx, drafts) {
 		if err != nil {
-			return Fed{}, fmt.Errorf("%w (%w)", ErrNotAppended, err)
+			return Fed{}, fmt.Errorf("%w (%w)", errNotAppended, err)
 		}
 	}
 	awaitEntities(ctx, f.Told, drafts...)
@@ -166,7 +166,7 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 		if post.Origin != domain.OriginMainApp {
 			return l.refuse(fmt.Errorf("origin is %q; a post that a main application published has %q", post.Origin, domain.OriginMainApp))
 		}
-		if l.drafts[0], err = (Import{Now: now}).Registered(post); err != nil {
+		if l.drafts[0], err = (Import{Now: now}).registered(post); err != nil {
 			return l.refuse(err)
 		}
 		return l

@@ -14,27 +14,22 @@ import (
 // imported again, and an import stores the token just before it appends the connection.
 const secretRest = time.Hour
 
-// ForgetSecrets deletes the tokens of connections that the main application has deleted. Only a tombstone in the log counts as deleted; a missing record or row does not.
-type ForgetSecrets struct {
-	// Directory hands over the records of topic directory, those of one key in their order. The error is of one
-	// that cannot be decoded; its key is there all the same.
-	Directory func(ctx context.Context, each func(domain.Recorded, error)) error
-	// Delete is [KeptEraser.DeleteStale].
-	Delete func(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
-	Now    func() time.Time
-}
-
 // secretOwner is a connection.
 type secretOwner struct {
 	refs []string // that it ever named
 	gone bool     // its last record is a tombstone
 }
 
-// Forget looks at the whole directory, and tells how many secrets it has deleted. A ref that something
-// else names which is not deleted stays.
-func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
+// ForgetSecrets deletes the tokens of connections that the main application has deleted, and tells how many there were. Only a
+// tombstone in the log counts as deleted; a missing record or row does not. A ref that something else names which is not
+// deleted stays. Directory hands over the records of topic directory, those of one key in their order; the error is of one
+// that cannot be decoded, whose key is there all the same. DeleteStale is that of [KeptEraser].
+func ForgetSecrets(
+	ctx context.Context, directory func(ctx context.Context, each func(domain.Recorded, error)) error,
+	deleteStale func(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error), now time.Time,
+) (int, error) {
 	owners := map[string]*secretOwner{}
-	if err := f.Directory(ctx, func(r domain.Recorded, err error) { noteOwner(owners, r, err) }); err != nil {
+	if err := directory(ctx, func(r domain.Recorded, err error) { noteOwner(owners, r, err) }); err != nil {
 		return 0, fmt.Errorf("read the directory: %w", err)
 	}
 	used := map[string]bool{}
@@ -58,7 +53,7 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	slices.Sort(refs)
-	deleted, err := f.Delete(ctx, gone, slices.Compact(refs), f.Now().Add(-secretRest))
+	deleted, err := deleteStale(ctx, gone, slices.Compact(refs), now.Add(-secretRest))
 	if err != nil {
 		return deleted, fmt.Errorf("delete secrets of what was deleted: %w", err)
 	}

@@ -71,7 +71,7 @@ func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 	if registered.Tenant, registered.AccountType, err = i.World.Tenant(row.Owner); err != nil {
 		return post, content, err
 	}
-	if post, err = i.Registered(registered); err != nil {
+	if post, err = i.registered(registered); err != nil {
 		return post, content, err
 	}
 	if registered.PublishedAt != nil {
@@ -90,8 +90,8 @@ func (i Import) Said(content domain.Draft) domain.Draft {
 	return content
 }
 
-// Registered makes the event of a post that the main application registers.
-func (i Import) Registered(post domain.PostRegistered) (domain.Draft, error) {
+// registered makes the event of a post that the main application registers.
+func (i Import) registered(post domain.PostRegistered) (domain.Draft, error) {
 	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
 }
 
@@ -136,7 +136,7 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 // refused, two records of it would be read twice, and so is its erasure.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	if post, ok := line.Data.(domain.PostRegistered); ok {
-		return i.Registered(post)
+		return i.registered(post)
 	}
 	known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
 	if entity, ok := line.Data.(domain.DirectoryEntity); ok {

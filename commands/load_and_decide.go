@@ -27,11 +27,11 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		if view.Earlier == nil {
 			event, refusal = c.decide(view)
 		}
-		if event != nil && refusal == nil && !c.preview || d.Ends == nil {
+		if event != nil && refusal == nil && !c.preview || d.EndOf == nil {
 			return view, event, refusal
 		}
 		if end < 0 {
-			if end, err = d.Ends.EndOf(ctx, c.need.Partition); err != nil {
+			if end, err = d.EndOf(ctx, c.need.Partition); err != nil {
 				d.Logger.WarnContext(ctx, "read the end of the log", "command_id", c.commandID, "error", err)
 				return view, nil, unavailable("The log does not answer, so that nobody knows whether what is stored still holds. Nothing was changed; try again.")
 			}

@@ -57,7 +57,7 @@ type NewPerson struct {
 }
 
 // AddClient makes a client of the caller's agency. A repetition with the same key answers what the first has made. Errors: conflict
-// ([ErrDirectoryElsewhere]), invalid, unprocessable (another request had the key), [ErrNotAppended].
+// ([ErrDirectoryElsewhere]), invalid, unprocessable (another request had the key), [errNotAppended].
 func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
@@ -146,7 +146,7 @@ func (d LocalDirectory) add(
 	draft := EntityDraft(entity, d.Now())
 	c.sign(&draft.Envelope)
 	if err := d.Log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("%w (%w)", ErrNotAppended, err)
+		return fmt.Errorf("%w (%w)", errNotAppended, err)
 	}
 	awaitEntities(ctx, d.Told, draft)
 	return nil

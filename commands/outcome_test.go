@@ -324,7 +324,7 @@ func TestLostTooOftenIsAConflict(t *testing.T) {
 		allow := n%2 == 1
 		return domain.UpdateDashboard{Primary: east, AllowClientDashboard: &allow}
 	})
-	_, err := s.process(t, func(c *commands.DashboardsConfig) { c.Attempts = 3 }).Update(t.Context(), put(north, users(nina)))
+	_, err := s.process(t).Attempting(3).Update(t.Context(), put(north, users(nina)))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.Equal(t, 3, s.appends)
 	require.Equal(t, 3, s.stale)

@@ -121,20 +121,13 @@ func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
 	require.ErrorIs(t, err, errRefused)
 }
 
-// ends tells that the log holds a record that the tables do not.
-type ends struct{}
-
-func (ends) PartitionOf(string) int32 { return 0 }
-
-func (ends) EndOf(context.Context, int32) (int64, error) {
-	return 0, errors.New("the brokers are away")
-}
-
 // A preview has no record that the log could judge: it is given only while the tables are known to hold all that the log does.
 func TestAPreviewRestsOnTheWholeLog(t *testing.T) {
 	t.Parallel()
 	s, _ := linkedPair(t)
-	p := s.process(t, func(c *commands.DashboardsConfig) { c.Ends = ends{} })
+	p := s.process(t, func(c *commands.DashboardsConfig) {
+		c.EndOf = func(context.Context, int32) (int64, error) { return 0, errors.New("the brokers are away") }
+	})
 	_, err := p.Preview(t.Context(), put(north, links(south)))
 	require.Equal(t, domain.CodeUnavailable, asError(t, err).Code)
 	_, err = p.Update(t.Context(), put(north, links(south)))

@@ -140,25 +140,20 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 			Pool: s.db.ReadOnly, Progress: progress, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
 			ManagedSubscriptions: []string{"managed"},
 		},
-		Ends: logEnds{s.log}, Log: s.log, Now: time.Now, Logger: quiet, Attempts: 100, Deadline: patience,
+		PartitionOf: func(parent string) int32 { return eventlog.PartitionOf([]byte(parent), 2) }, EndOf: s.endOf,
+		Log: s.log, Now: time.Now, Logger: quiet, Deadline: patience,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	d, err := commands.NewDashboards(c)
-	require.NoError(s.t, err)
-	return d
+	return commands.NewDashboards(c).Attempting(100)
 }
 
-// logEnds are the real ends of the log.
-type logEnds struct{ *eventlog.Log }
-
-func (logEnds) PartitionOf(parent string) int32 { return eventlog.PartitionOf([]byte(parent), 2) }
-
-func (l logEnds) EndOf(ctx context.Context, partition int32) (int64, error) {
-	ranges, _, err := l.Ranges(ctx, domain.TopicDashboards)
+// endOf is the real end of the log.
+func (s *spine) endOf(ctx context.Context, partition int32) (int64, error) {
+	ranges, _, err := s.log.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
 		return 0, err
 	}

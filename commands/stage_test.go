@@ -207,7 +207,7 @@ func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 }
 
 // process makes the use cases of one process on the stage.
-func (s *stage) process(t require.TestingT, change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
+func (s *stage) process(_ require.TestingT, change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
 	c := commands.DashboardsConfig{
 		Store: s, Log: s, Now: time.Now, Logger: quiet,
 		Refused:  func(err error) bool { return errors.Is(err, errRefused) },
@@ -216,9 +216,7 @@ func (s *stage) process(t require.TestingT, change ...func(*commands.DashboardsC
 	for _, f := range change {
 		f(&c)
 	}
-	d, err := commands.NewDashboards(c)
-	require.NoError(t, err)
-	return d
+	return commands.NewDashboards(c)
 }
 
 // put is a PUT; the options fill it.

@@ -145,6 +145,15 @@ func (w work) eventsOf(r eventlog.Run) []fold.Event {
 	return events
 }
 
+// passesOver tells whether a record belongs to another projection of the topic.
+func (w work) passesOver(raw eventlog.Record) bool {
+	if len(w.types) == 0 {
+		return false
+	}
+	eventType := raw.Header("ce_type")
+	return !w.types[eventType] && w.registry.Knows(eventType)
+}
+
 // decode never fails: what does not decode is an Event with Err, and is parked.
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
@@ -170,14 +171,14 @@ func (b *bench) run(e *projections.Engine) {
 }
 
 // caughtUp waits until the engine is live at the end of the log.
-func (b *bench) caughtUp(e *projections.Engine) projections.Status {
+func (b *bench) caughtUp(e *projections.Engine) operator.Projection {
 	b.t.Helper()
-	return b.awaitStatus(e, func(s projections.Status) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
+	return b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
 }
 
-func (b *bench) awaitStatus(e *projections.Engine, ok func(projections.Status) bool) projections.Status {
+func (b *bench) awaitStatus(e *projections.Engine, ok func(operator.Projection) bool) operator.Projection {
 	b.t.Helper()
-	return await(b.t, func() (projections.Status, error) { return e.Status(context.Background()) }, ok)
+	return await(b.t, func() (operator.Projection, error) { return e.Status(context.Background()) }, ok)
 }
 
 // await reads until what it has read is as it should be.
@@ -208,13 +209,13 @@ func stepping[T any](take func() (T, error)) (T, error) {
 }
 
 // askFor asks for a rebuild.
-func (b *bench) askFor(r projections.RebuildRequest) (projections.Rebuild, error) {
-	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().Request(b.ctx(), r) })
+func (b *bench) askFor(r projections.RebuildRequest) (operator.Rebuild, error) {
+	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().Request(b.ctx(), r) })
 }
 
 // switchBack asks for the way back.
-func (b *bench) switchBack(r projections.RebuildRequest) (projections.Rebuild, error) {
-	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
+func (b *bench) switchBack(r projections.RebuildRequest) (operator.Rebuild, error) {
+	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
 }
 
 // outlives ends the grace period of a retired generation, and waits until an engine has dropped it.

@@ -76,7 +76,7 @@ func (f *bulkFold) park(ev fold.Event, err error) {
 	f.parked[row.Offset] = &row
 }
 
-// overtake forgets parked events of a key that has a later one: see [session.forgetOvertaken].
+// overtake forgets parked events of a key that has a later one: see [work.queueOvertaken].
 func (f *bulkFold) overtake(key string, before int64) {
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if offset < before {
@@ -98,7 +98,7 @@ func (f *bulkFold) take(key string, offset int64) {
 	}
 }
 
-// skip leaves out what an effective skip names, as [session.skip] does, and folds what stands behind it.
+// skip leaves out what an effective skip names, as [refolding.skip] does, and folds what stands behind it.
 func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
 	if at.Topic != f.projector.Topic || at.Partition != f.partition ||

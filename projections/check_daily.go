@@ -46,14 +46,14 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 		}
 		var failed []error
 		for _, e := range engines {
-			failed = append(failed, e.checkDue(ctx, logger))
+			failed = append(failed, checkDue(ctx, e, logger))
 		}
 		return errors.Join(failed...)
 	})
 }
 
 // checkDue checks the tables of a projection if that is due, and keeps the report.
-func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
+func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	due, err := pg.Is(ctx, e.pool, "look whether a check is due", `
 		select exists (
 			select from generations g
@@ -85,9 +85,9 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 }
 
 // tablesChecked reads the latest check of a generation; nil when there was none.
-func (e *Engine) tablesChecked(ctx context.Context, generation int) (*operator.TablesChecked, error) {
-	checked, found, err := pg.Find(ctx, e.pool, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
-		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, e.projector.Name, generation)
+func tablesChecked(ctx context.Context, q pg.Querier, projection string, generation int) (*operator.TablesChecked, error) {
+	checked, found, err := pg.Find(ctx, q, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
+		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, projection, generation)
 	if !found {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 // begin reads what is checked, and makes a temporary table like each.
 func (c *tableCheck) begin(ctx context.Context) (err error) {
 	name := c.projector.Name
-	number, err := c.live(ctx, c.tx)
+	number, err := liveGeneration(ctx, c.tx, c.projector)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,6 @@ type hashTarget struct {
 	digests map[string]map[string]digest // by table and tenant
 }
 
-// CopyFrom implements [write.CopyTarget].
 func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -221,7 +220,6 @@ type keepTarget struct {
 	tenants map[string]string // by table
 }
 
-// CopyFrom implements [write.CopyTarget].
 func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	name := table[len(table)-1]
 	tenant, wanted := t.tenants[name]

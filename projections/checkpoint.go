@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -19,7 +20,7 @@ import (
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
 var errRetired = errors.New("checkpoint is retired or behind this process")
 
-// errMoved says that checkpoints stand elsewhere than this process thought; see [session.whereMoved].
+// errMoved says that checkpoints stand elsewhere than this process thought; see [whereMoved].
 var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
@@ -68,10 +69,10 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 // transaction begins one that moves the steps' checkpoints, reads what load queues, and runs f in it. That is one round
 // trip; another one, of what f queues on last and the commit, ends it. f runs only once the checkpoints have moved:
 // nothing is written before. What fails leaves nothing behind, but when the answer to the commit is lost.
-func (f *session) transaction(
-	ctx context.Context, generation int, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
+func transaction(
+	ctx context.Context, pool *pgxpool.Pool, projection string, generation int, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
 ) error {
-	conn, err := f.pool.Acquire(ctx)
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("take connection: %w", err)
 	}
@@ -79,7 +80,7 @@ func (f *session) transaction(
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
 	moved := int64(0)
-	queueMove(&first, f.projector.Name, generation, steps).Exec(func(tag pgconn.CommandTag) error {
+	queueMove(&first, projection, generation, steps).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected()
 		return nil
 	})
@@ -88,7 +89,7 @@ func (f *session) transaction(
 	tx := results.Tx()
 	err = results.Close()
 	if err == nil && moved != int64(len(steps)) {
-		err = cmp.Or(otherTopic(ctx, tx, f.projector.Name, generation, steps), errMoved)
+		err = cmp.Or(otherTopic(ctx, tx, projection, generation, steps), errMoved)
 	}
 	if err == nil {
 		err = fold(tx, &last)
@@ -111,8 +112,8 @@ func (f *session) transaction(
 // whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
 // transaction that met it: that one sees its own moves of the other steps, which are rolled back,
 // and their events would be taken for folded. errRetired says that the steps cannot go on from there.
-func (f *session) whereMoved(ctx context.Context, generation int, steps []step) (map[int32]int64, error) {
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name, generation)
+func whereMoved(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) (map[int32]int64, error) {
+	next, err := readCheckpoints(ctx, q, projection, generation)
 	if err != nil {
 		return nil, err
 	}

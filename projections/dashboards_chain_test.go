@@ -9,7 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -113,7 +113,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	}
 	b.put(other.next(other.usersSet(client2, "v3")))
 	// What is foreign is counted behind the commit.
-	b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 0 && s.Stale == foreign })
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 0 && s.Stale == foreign })
 	require.Equal(t, want, b.parked("dashboards"))
 	for i, c := range cases {
 		users := []string{"u1"}
@@ -141,7 +141,7 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	e := b.engine(dashboards)
 	stop := b.start(e)
 	// What is stale is counted behind the commit.
-	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
 	stop()
 	require.Equal(t, int64(2), s.Stale)
 	require.Equal(t, []string{"winner"}, b.users(agencyA, client1))

@@ -136,11 +136,14 @@ func newWork(c Config) (work, error) {
 	return w, nil
 }
 
+// stepped is closed at the next step of the projection's generations, where [Config.Progress] hears of it. Take it before
+// looking at the tables.
+func (w work) stepped() <-chan struct{} {
+	return w.progress.Moved(generationsOf(w.projector.Name), "any")
+}
+
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name }
-
-// Topic is the topic that it folds.
-func (e *Engine) Topic() string { return e.projector.Topic }
 
 // Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
 // a pause) is waited for, and shows in Status.
@@ -148,7 +151,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { e.keepRebuilding(ctx) })
-	running.Go(func() { e.keepDropping(ctx) })
+	running.Go(func() { keepDropping(ctx, e.work) })
 	for {
 		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {
@@ -184,7 +187,7 @@ func (e *Engine) begin(ctx context.Context) []*session {
 	if err != nil {
 		e.problem = err.Error()
 	}
-	if err != nil && !errors.Is(err, errPaused) {
+	if err != nil {
 		if ctx.Err() == nil && before != e.problem {
 			e.logger.Error("no generation can be followed", "error", err)
 		}
@@ -206,7 +209,7 @@ func (e *Engine) follows(g generation) bool {
 }
 
 // unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being
-// built is; errPaused then stands beside it.
+// built is.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 	paused, err := e.paused(ctx)
 	if err != nil {
@@ -219,7 +222,7 @@ func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), errPaused
+	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), nil
 }
 
 func (e *Engine) drop(s *session) {

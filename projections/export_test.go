@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -99,7 +100,7 @@ func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partit
 		return false, err
 	}
 	defer tx.Rollback(ctx)
-	err = (&running{Engine: e, Rebuild: Rebuild{ID: rebuild}, lease: lease}).claim(ctx, tx, partition)
+	err = (&running{Engine: e, Rebuild: operator.Rebuild{ID: rebuild}, lease: lease}).claim(ctx, tx, partition)
 	if errors.Is(err, errLeaseLost) {
 		return false, nil
 	}

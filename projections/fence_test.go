@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -182,7 +183,7 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 
 	other := b.engine(projectors.Directory)
 	b.start(other)
-	b.awaitStatus(other, func(s projections.Status) bool { return s.Lag == 0 })
+	b.awaitStatus(other, func(s operator.Projection) bool { return s.Lag == 0 })
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other")
 	through.away.Store(false)
 	b.append(category(3, "c"))

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,16 +13,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// State is a generation's place in its life.
-type State = operator.State
-
 // The states of a generation.
 const (
-	StateCopying  State = "copying"  // made in bulk
-	StateBuilding State = "building" // followed, and not read yet
-	StateLive     State = "live"     // followed, and what readers of its version use
-	StateRetired  State = "retired"  // not followed any more; kept for a way back
-	StateDropped  State = "dropped"  // its tables are gone
+	StateCopying  operator.State = "copying"  // made in bulk
+	StateBuilding operator.State = "building" // followed, and not read yet
+	StateLive     operator.State = "live"     // followed, and what readers of its version use
+	StateRetired  operator.State = "retired"  // not followed any more; kept for a way back
+	StateDropped  operator.State = "dropped"  // its tables are gone
 )
 
 // generation is one set of tables made by one version of a projector from one log.
@@ -29,7 +27,7 @@ type generation struct {
 	Number  int
 	Version int
 	TopicID eventlog.TopicID
-	State   State
+	State   operator.State
 	Targets map[int32]int64 // end offsets to reach before readers may use it
 }
 
@@ -91,11 +89,30 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 			continue
 		}
 		e.logger.Warn("a generation is left and the read model made anew", "generation", g.Number, "reason", reason)
-		if err := e.leave(ctx, q, g.Number); err != nil {
+		if err := leave(ctx, q, e.projector.Name, g.Number); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// unusable says why a generation cannot be followed any more; "" when it can.
+func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
+	gone, err := missingTables(ctx, q, e.projector, g.Number)
+	if err != nil {
+		return "", err
+	}
+	if len(gone) > 0 {
+		return "its tables are gone: " + strings.Join(gone, ", "), nil
+	}
+	if e.follows(g) {
+		return "", nil
+	}
+	outlived, err := outlivedTombstones(ctx, q, e.work, g)
+	if err != nil || !outlived {
+		return "", err
+	}
+	return "it was idle longer than the topic keeps tombstones", nil
 }
 
 // database is a pool or a transaction.
@@ -122,7 +139,7 @@ func readGeneration(ctx context.Context, q pg.Querier, projection string, number
 }
 
 // setState moves a generation that is not dropped, and its checkpoints, to a state.
-func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state State) error {
+func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state operator.State) error {
 	for _, sql := range []string{
 		`update generations set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
 		`update checkpoints set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -18,7 +19,7 @@ var errNoBeginning = errors.New("its first records are gone, so a read model can
 
 // createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
 func (w work) createGeneration(
-	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
+	ctx context.Context, tx pgx.Tx, state operator.State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
 	projection := w.projector.Name
 	g := generation{Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{}}

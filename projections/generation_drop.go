@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 const (
@@ -35,16 +36,16 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 }
 
 // keepDropping drops generations that no one needs any more, and publishes the views of schema lb, until ctx is done.
-func (e *Engine) keepDropping(ctx context.Context) {
-	look := time.NewTicker(e.every.tidy)
+func keepDropping(ctx context.Context, w work) {
+	look := time.NewTicker(w.every.tidy)
 	defer look.Stop()
 	logged := ""
 	for {
-		e.publish(ctx)
-		err := e.dropOld(ctx)
+		w.publish(ctx)
+		err := dropOld(ctx, w.pool, w.projector)
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
-			e.logger.Warn("old tables remain for now", "error", err)
+			w.logger.Warn("old tables remain for now", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -55,7 +56,7 @@ func (e *Engine) keepDropping(ctx context.Context) {
 }
 
 // superseded selects the generations that no one needs any more: retired ones after their grace period, those of other
-// versions that no process folds, and what remains of generations that were left ([Engine.leave]).
+// versions that no process folds, and what remains of generations that were left ([leave]).
 const superseded = `
 	not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
 	and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
@@ -72,38 +73,37 @@ const superseded = `
 			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))`
 
 // dropOld drops the generations that are superseded.
-func (e *Engine) dropOld(ctx context.Context) error {
-	numbers, err := e.numbers(ctx, e.pool, superseded, e.projector.Version, grace, keepNewer)
+func dropOld(ctx context.Context, pool *pgxpool.Pool, p fold.Projector) error {
+	numbers, err := supersededBy(ctx, pool, p)
 	if err != nil {
 		return err
 	}
 	var errs []error // one that cannot be dropped keeps none of the others
 	for _, number := range numbers {
-		if err := e.dropSuperseded(ctx, number); err != nil {
-			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(e.projector.Name, number), err))
+		if err := dropSuperseded(ctx, pool, p, number); err != nil {
+			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(p.Name, number), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
-	projection := e.projector.Name
-	return lockGenerations(ctx, e.pool, projection, func(tx pgx.Tx) error {
-		still, err := e.numbers(ctx, tx, superseded, e.projector.Version, grace, keepNewer)
+func dropSuperseded(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, number int) error {
+	return lockGenerations(ctx, pool, p.Name, func(tx pgx.Tx) error {
+		still, err := supersededBy(ctx, tx, p)
 		if err != nil || !slices.Contains(still, number) {
 			return err
 		}
-		g, _, err := readGeneration(ctx, tx, projection, number)
+		g, _, err := readGeneration(ctx, tx, p.Name, number)
 		if err != nil {
 			return err
 		}
-		return dropTables(ctx, tx, projection, g)
+		return dropTables(ctx, tx, p.Name, g)
 	})
 }
 
-func (e *Engine) numbers(ctx context.Context, q pg.Querier, where string, args ...any) ([]int, error) {
-	return pg.List(ctx, q, "read generations", pgx.RowTo[int], `select generation from generations g where projection = $1 and `+where+` order by generation`,
-		append([]any{e.projector.Name}, args...)...)
+func supersededBy(ctx context.Context, q pg.Querier, p fold.Projector) ([]int, error) {
+	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int],
+		`select generation from generations g where projection = $1 and `+superseded+` order by generation`, p.Name, p.Version, grace, keepNewer)
 }
 
 // lockedOut tells whether the wait for a lock was given up.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,39 +11,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// unusable says why a generation cannot be followed any more; "" when it can.
-func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
-	gone, err := e.missingTables(ctx, q, g.Number)
-	if err != nil {
-		return "", err
-	}
-	if len(gone) > 0 {
-		return "its tables are gone: " + strings.Join(gone, ", "), nil
-	}
-	if e.follows(g) {
-		return "", nil
-	}
-	outlived, err := e.outlivedTombstones(ctx, q, g)
-	if err != nil || !outlived {
-		return "", err
-	}
-	return "it was idle longer than the topic keeps tombstones", nil
-}
-
 // missingTables are the tables that somebody has dropped of a generation that is not retired.
-func (w work) missingTables(ctx context.Context, q pg.Querier, number int) ([]string, error) {
+func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
 	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
 			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
-		ddl.Schema(w.projector.Name, number), w.projector.Tables)
+		ddl.Schema(p.Name, number), p.Tables)
 }
 
 // leave notes that a generation is of no use: readers wait for the next one, and what remains of its tables is dropped later
-// (see [Engine.dropOld]).
-func (e *Engine) leave(ctx context.Context, q database, number int) error {
-	projection := e.projector.Name
+// (see [dropOld]).
+func leave(ctx context.Context, q database, projection string, number int) error {
 	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
 		g, found, err := readGeneration(ctx, tx, projection, number)
 		if err != nil || !found || !g.followed() { // it was retired between two looks
@@ -94,8 +74,8 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 
 // outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
 // generation has not seen: then it would keep erased entities for ever, and must be made anew.
-func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation) (bool, error) {
-	if !w.compacted || w.deleteRetention <= 0 {
+func outlivedTombstones(ctx context.Context, q pg.Querier, w work, g generation) (bool, error) {
+	if w.deleteRetention <= 0 {
 		return false, nil
 	}
 	return pg.Is(ctx, q, "read age of checkpoints", `

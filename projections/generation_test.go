@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -35,16 +36,16 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 		}
 	}}.projector()).InBatchesOf(1)
 	b.start(e)
-	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 4 })
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Generation == 1 && s.Lag == 4 })
 	b.append(postRead(1, 4), postRead(1, 5))
 	for range 3 {
 		permits <- struct{}{}
 	}
-	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 3 })
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 3 })
 	require.False(t, s.Live())
 	require.Equal(t, projections.StateBuilding, s.State)
 	permits <- struct{}{}
-	s = b.awaitStatus(e, func(s projections.Status) bool { return s.Live() })
+	s = b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() })
 	require.Equal(t, int64(2), s.Lag, "live at the ends that were read at its start")
 	permits <- struct{}{}
 	permits <- struct{}{}
@@ -129,12 +130,12 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	idle(31)
 	e = b.engine(projectors.Directory).Looking(often, often, often)
 	b.start(e)
-	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Generation == 2 })
 	b.caughtUp(e)
 	require.Equal(t, 1, b.count("select count(*) from tDefaultCategories where id = 1 and name = 'a'"))
 	require.Zero(t, b.count("select count(*) from tDefaultCategories where id = 77"))
 	require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
-	b.awaitStatus(e, func(s projections.Status) bool { // a note of the engine may be in between
+	b.awaitStatus(e, func(s operator.Projection) bool { // a note of the engine may be in between
 		idle(31)
 		return s.Generation == 3
 	})
@@ -158,7 +159,7 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	b.deleteBefore(domain.TopicMetrics, p, 1)
 	e := b.engine(projectors.PostInsights)
 	b.start(e)
-	s := b.awaitStatus(e, func(s projections.Status) bool { return strings.Contains(s.Problem, "first records are gone") })
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "first records are gone") })
 	require.Contains(t, s.Problem, "restore the log from a backup")
 	require.Zero(t, b.count("select count(*) from generations"))
 	require.Zero(t, b.count("select count(*) from tSPostInsights"))
@@ -196,7 +197,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 			held := b.engine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
 			b.start(held)
 			<-g.reached
-			s = b.awaitStatus(reader, func(s projections.Status) bool { return s.Generation == 2 })
+			s = b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 2 })
 			require.False(t, s.Live())
 			require.True(t, s.Anew)
 			require.Empty(t, s.TablesGone)
@@ -204,7 +205,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 			s = b.caughtUp(reader)
 			require.False(t, s.Anew)
 			b.exec(strings.Replace(drop, "g1", "g2", 1)) // under the process that folds
-			b.awaitStatus(reader, func(s projections.Status) bool { return s.Generation == 3 })
+			b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 3 })
 			b.caughtUp(reader)
 			b.db.Pool.Reset() // prepared statements know the dropped tables
 			b.eachOnce(50)

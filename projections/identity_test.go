@@ -24,7 +24,7 @@ func (b *bench) recreate(topic string) {
 	b.log = b.openLog(domain.NewRegistry()) // creates what is missing; the old client knows the old topic
 }
 
-func stopped(s projections.Status) int {
+func stopped(s operator.Projection) int {
 	n := 0
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
@@ -45,7 +45,7 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	for n := range 8 { // beyond every checkpoint
 		b.append(postRead(1, n+10), postRead(2, n+10), postRead(3, n+10), postRead(4, n+10), postRead(5, n+10))
 	}
-	s := b.awaitStatus(e, func(s projections.Status) bool {
+	s := b.awaitStatus(e, func(s operator.Projection) bool {
 		return len(e.NotFollowed()) == len(s.Partitions) && stopped(s) == len(s.Partitions)
 	})
 	for _, p := range s.Partitions {
@@ -67,7 +67,7 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	b.deleteBefore(domain.TopicMetrics, lost, 2)
 	e := b.engine(tally{}.projector())
 	b.start(e)
-	s := b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 && s.Lag == 2 })
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 && s.Lag == 2 })
 	require.Contains(t, s.Partitions[lost].Stopped, "another log: rebuild (records after the checkpoint are gone)")
 	b.eachOnce(3)
 }
@@ -107,7 +107,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	var paused atomic.Bool
 	paused.Store(true)
 	e := b.engine(tally{}.projector(), waitingAtSwitch(&paused))
-	isPaused := func(s projections.Status) bool { return s.Problem == "projection is paused" }
+	isPaused := func(s operator.Projection) bool { return s.Problem == "projection is paused" }
 	b.start(e)
 	b.append(postRead(1, 1))
 	b.awaitStatus(e, isPaused)
@@ -120,7 +120,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	paused.Store(true)
 	b.awaitStatus(e, isPaused)
 	b.append(postRead(1, 2), postRead(2, 1))
-	b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 2 && isPaused(s) })
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 2 && isPaused(s) })
 	require.Empty(t, b.group("tally.g1").Members, "its partitions are free for others")
 	b.eachOnce(1)
 	paused.Store(false)
@@ -180,7 +180,7 @@ func TestRecordsInAnAddedPartition(t *testing.T) {
 	b.start(e)
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
-	b.awaitStatus(e, func(s projections.Status) bool {
+	b.awaitStatus(e, func(s operator.Projection) bool {
 		return len(s.Partitions) > int(added) && s.Partitions[added].Stopped != ""
 	})
 }
@@ -238,7 +238,7 @@ func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
 	})
 	b.append(postRead(1, 2))
 	b.start(frozen)
-	b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
+	b.awaitStatus(frozen, func(s operator.Projection) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
 	for _, reason := range frozen.NotFollowed() {
 		require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
 	}
@@ -279,10 +279,10 @@ func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
 	require.Len(t, before, 1)
 	b.moveTables(restored)
 	e := b.engine(projectors.PostInsights)
-	_, err := e.RetryParked(b.ctx(), projections.ParkedFilter{})
+	_, err := e.RetryParked(b.ctx(), operator.ParkedFilter{})
 	require.ErrorIs(t, err, projections.ErrOtherTopic)
 	stop := b.start(e) // it would fold by itself what it knows now
-	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
+	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
 	stop()
 	require.Equal(t, before, b.parked("post_insights"))
 }

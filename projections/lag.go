@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,41 +12,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
-
-// Status is what a projection tells of itself; ops, readiness and metrics show it.
-type Status = operator.Projection
-
-// PartitionStatus is the position of one partition.
-type PartitionStatus = operator.Partition
 
 // ErrNoLog says that the brokers did not tell where the log ends.
 var ErrNoLog = errors.New("the log does not answer")
 
 // Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
 // the one of the checkpoints in every process, not only where the partition is followed.
-func (e *Engine) Status(ctx context.Context) (Status, error) {
-	s := Status{Projection: e.projector.Name, State: StateBuilding}
-	g, found, err := e.readersGeneration(ctx)
+func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
+	s := operator.Projection{Projection: e.projector.Name, State: StateBuilding}
+	g, found, err := readersGeneration(ctx, e.pool, e.projector)
 	if err != nil {
 		return s, err
 	}
 	if found {
 		s.Generation, s.State = g.Number, g.State
 	}
-	if err := e.lookForTables(ctx, &s); err != nil {
+	if err := lookForTables(ctx, e.pool, e.projector, &s); err != nil {
 		return s, err
 	}
-	if s.Partitions, s.Parked, err = e.progress(ctx, g.Number); err != nil {
+	if s.Partitions, s.Parked, err = progress(ctx, e.pool, s.Projection, g.Number); err != nil {
 		return s, err
 	}
 	if s.Paused, err = e.paused(ctx); err != nil {
 		return s, fmt.Errorf("read pause flag: %w", err)
 	}
-	if s.TablesChecked, err = e.tablesChecked(ctx, g.Number); err != nil {
+	if s.TablesChecked, err = tablesChecked(ctx, e.pool, s.Projection, g.Number); err != nil {
 		return s, err
 	}
-	if s.Building, err = e.builds(ctx); err != nil {
+	if s.Building, err = builds(ctx, e.pool, s.Projection); err != nil {
 		return s, err
 	}
 	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic)
@@ -61,13 +55,13 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	seen := sight{problem: e.problem}
+	if s.Paused && seen.problem == "" {
+		seen.problem = errPaused.Error()
+	}
 	if of := e.sessions[g.Number]; of != nil {
 		seen = of.sight()
 	}
 	s.Problem, s.Stale = seen.problem, seen.stale
-	if s.Problem == errPaused.Error() && !s.Paused { // it was resumed since its session looked
-		s.Problem = ""
-	}
 	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
@@ -82,8 +76,8 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 	}
 	for _, r := range ranges {
-		if found && r.End > 0 && !slices.ContainsFunc(s.Partitions, func(p PartitionStatus) bool { return p.Partition == r.Partition }) {
-			s.Partitions = append(s.Partitions, PartitionStatus{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
+		if found && r.End > 0 && !slices.ContainsFunc(s.Partitions, func(p operator.Partition) bool { return p.Partition == r.Partition }) {
+			s.Partitions = append(s.Partitions, operator.Partition{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
 		}
 	}
 	return s, nil
@@ -91,50 +85,46 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 
 // lookForTables notes which tables of the generation that readers use are gone; while there is none, whether it is made anew because
 // an earlier one could not be used any more.
-func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
+func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *operator.Projection) (err error) {
 	if s.Live() {
-		s.TablesGone, err = e.missingTables(ctx, e.pool, s.Generation)
+		s.TablesGone, err = missingTables(ctx, q, p, s.Generation)
 		return err
 	}
-	s.Anew, err = pg.Is(ctx, e.pool, "look for generations that were left", `
+	s.Anew, err = pg.Is(ctx, q, "look for generations that were left", `
 		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
-		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
-		e.projector.Name, e.projector.Version)
+		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
 	return err
 }
 
 // readersGeneration is the live one; before there is one, the first that is being made, in bulk too.
-func (e *Engine) readersGeneration(ctx context.Context) (g generation, found bool, err error) {
-	return pg.Find(ctx, e.pool, "read which generation readers use", pgx.RowToStructByPos[generation], `
+func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
+	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
 		where projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
-		e.projector.Name, e.projector.Version)
+		p.Name, p.Version)
 }
 
 // progress reads the checkpoints of a generation, and how many records are parked.
-func (e *Engine) progress(ctx context.Context, number int) (partitions []PartitionStatus, parked int64, err error) {
-	partitions, err = pg.List(ctx, e.pool, "read checkpoints", func(row pgx.CollectableRow) (p PartitionStatus, err error) {
+func progress(ctx context.Context, q pg.Querier, projection string, number int) (partitions []operator.Partition, parked int64, err error) {
+	partitions, err = pg.List(ctx, q, "read checkpoints", func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 	}, `
 		select partition, next_offset, event_time, progressed_at from checkpoints
-		where projection = $1 and generation = $2 order by partition`, e.projector.Name, number)
+		where projection = $1 and generation = $2 order by partition`, projection, number)
 	if err != nil {
 		return nil, 0, err
 	}
-	err = e.pool.QueryRow(ctx, `
-		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, e.projector.Name, number).Scan(&parked)
+	err = q.QueryRow(ctx, `
+		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, projection, number).Scan(&parked)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count parked events: %w", err)
 	}
 	return partitions, parked, nil
 }
 
-// Build is a generation that is being made.
-type Build = operator.Build
-
 // builds reads how far generations are that are being made: a rebuild's row says so, else the checkpoints.
-func (e *Engine) builds(ctx context.Context) ([]Build, error) {
-	return pg.List(ctx, e.pool, "read generations being made", pgx.RowToStructByPos[Build], `
+func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Build, error) {
+	return pg.List(ctx, q, "read generations being made", pgx.RowToStructByPos[operator.Build], `
 		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
 		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
 		       coalesce((
@@ -146,20 +136,7 @@ func (e *Engine) builds(ctx context.Context) ([]Build, error) {
 			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
 			left join checkpoints c on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
 		where g.projection = $1 and g.state in ('copying', 'building')
-		order by g.generation`, e.projector.Name)
-}
-
-// sight is what a session tells of itself.
-type sight struct {
-	problem string
-	stale   int64
-	stopped map[int32]string
-}
-
-func (f *session) sight() sight {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return sight{f.problem, f.stale, maps.Clone(f.stopped)}
+		order by g.generation`, projection)
 }
 
 // notThisLog says why a checkpoint does not belong to the log; "" when it does. A log that is shorter than
@@ -191,7 +168,7 @@ type wait struct {
 
 // waited is how long a partition has been behind without progress. It is not the time since the last
 // progress: a partition that had nothing to fold for a day is not late by a day when a record comes.
-func (e *Engine) waited(generation int, p PartitionStatus, now time.Time) time.Duration {
+func (e *Engine) waited(generation int, p operator.Partition, now time.Time) time.Duration {
 	of := waiting{generation, p.Partition}
 	if p.EndOffset <= p.NextOffset {
 		delete(e.waits, of)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -77,14 +78,14 @@ const (
 	attachAgain = time.Minute
 )
 
-// attachMonths keeps monthly partitions ahead of the clock. It returns when to look again.
-func (f *session) attachMonths(ctx context.Context) time.Time {
-	err := attachMonths(ctx, f.pool, f.projector.Tables, time.Now())
+// keepMonths keeps monthly partitions ahead of the clock. It returns when to look again.
+func keepMonths(ctx context.Context, pool *pgxpool.Pool, w work) time.Time {
+	err := attachMonths(ctx, pool, w.projector.Tables, time.Now())
 	if err == nil {
 		return time.Now().Add(attachEvery)
 	}
 	if ctx.Err() == nil {
-		f.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
+		w.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
 	}
 	return time.Now().Add(attachAgain)
 }

@@ -3,22 +3,11 @@ package projections
 import (
 	"context"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // passOverWithin is how long a checkpoint may stand before records that belong to other projections of the topic. They change no
 // row: a transaction for each poll of them would be half of all transactions.
 const passOverWithin = 100 * time.Millisecond
-
-// passesOver tells whether a record belongs to another projection of the topic.
-func (w work) passesOver(raw eventlog.Record) bool {
-	if len(w.types) == 0 {
-		return false
-	}
-	eventType := raw.Header("ce_type")
-	return !w.types[eventType] && w.registry.Knows(eventType)
-}
 
 // passLater remembers how far steps without any event go, instead of folding them; false: fold them. A generation that
 // readers do not use yet moves at once: a switch waits for it.

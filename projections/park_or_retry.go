@@ -27,7 +27,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		err := f.transact(ctx, steps, nil)
 		if errors.Is(err, errMoved) {
 			var next map[int32]int64
-			if next, err = f.whereMoved(ctx, f.current().Number, steps); err == nil {
+			if next, err = whereMoved(ctx, f.pool, f.projector.Name, f.current().Number, steps); err == nil {
 				steps = above(steps, next)
 				continue
 			}
@@ -70,7 +70,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	stale := 0
 	state := f.projector.Begin(g.Number)
 	load := func(first *pgx.Batch) { state.Load(first, events) }
-	err := f.transaction(ctx, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
+	err := transaction(ctx, f.pool, f.projector.Name, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
 		if err := state.LoadMore(ctx, tx); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
@@ -81,7 +81,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 		}
 		f.queueParked(last, g, parked)
 		f.queueOvertaken(last, g.Number, events)
-		if err := f.queueProgress(last, g, state, events); err != nil || len(parked)+stale > 0 {
+		if err := queueProgress(last, f.projector.Name, g, state, events); err != nil || len(parked)+stale > 0 {
 			return err
 		}
 		return f.skipNamed(ctx, tx, last, g, events)
@@ -106,7 +106,7 @@ func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g g
 		return err
 	}
 	*last = pgx.Batch{}
-	return f.skip(ctx, tx, g, events[0], skip.Position)
+	return refolding{f.work, f.pool, g}.skip(ctx, tx, events[0], skip.Position)
 }
 
 // apply folds the events in order and collects those that are parked.

@@ -3,42 +3,41 @@ package projections
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
-
-// RetryResult is what became of events that were folded again. One that is folded in one generation and not in
-// another is parked still.
-type RetryResult = operator.RetryResult
 
 // RetryParked folds parked events again from the log, on a chained topic with all that is parked of their streams, in
 // every generation that is followed and was made by this version of the projector. The tables are then those that a
 // rebuild would give. It works beside engines that run, here and elsewhere, and while the projection is paused.
 // Its errors: invalid for an id that is none; conflict when no such generation is there.
-func (e *Engine) RetryParked(ctx context.Context, f ParkedFilter) (RetryResult, error) {
+func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (operator.RetryResult, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil {
-		return RetryResult{}, err
+		return operator.RetryResult{}, err
 	}
 	if len(found) == 0 {
-		return RetryResult{}, domain.NewError(domain.CodeConflict,
+		return operator.RetryResult{}, domain.NewError(domain.CodeConflict,
 			"No tables of %s are of version %d, which this program makes. Nothing was retried; use the program that the service runs.",
 			e.projector.Name, e.projector.Version)
 	}
 	folded, parked := map[string]bool{}, map[string]operator.StillParked{}
 	for _, g := range found {
 		if err := e.retryIn(ctx, g, f, folded, parked); err != nil && !errors.Is(err, errRetired) {
-			return RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name, err)
+			return operator.RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name, err)
 		}
 	}
-	result := RetryResult{Parked: []operator.StillParked{}}
+	result := operator.RetryResult{Parked: []operator.StillParked{}}
 	for id := range folded {
 		if _, still := parked[id]; !still {
 			result.Folded++
@@ -52,21 +51,22 @@ func (e *Engine) RetryParked(ctx context.Context, f ParkedFilter) (RetryResult, 
 }
 
 // retryIn retries page by page what a generation has parked.
-func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked) error {
-	s := newSession(e.work, g, "")
-	defer s.closeTables()
-	if err := s.openTables(ctx); err != nil {
+func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked) error {
+	pool, err := openTables(ctx, e.databaseURL, e.projector.Name, g.Number, foldConns)
+	if err != nil {
 		return err
 	}
+	defer pool.Close()
+	again := refolding{e.work, pool, g}
 	args, err := parkedArgs(f)
 	if err != nil {
 		return err
 	}
-	args["name"], args["generation"], args["limit"] = s.projector.Name, g.Number, s.maxRecords
+	args["name"], args["generation"], args["limit"] = e.projector.Name, g.Number, e.maxRecords
 	tried := map[unfolded]bool{} // streams of a chained topic: once is enough for all that matches
 	for after := (unfolded{Partition: -1}); ; {
 		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
-		page, err := pg.List(ctx, s.pool, "read parked events", pgx.RowToStructByPos[unfolded], `
+		page, err := pg.List(ctx, pool, "read parked events", pgx.RowToStructByPos[unfolded], `
 			select p.partition, p.log_offset, p.stream_key from parked p
 			where p.projection = @name and p.generation = @generation and p.state = 'parked' and `+matchesFilter+`
 			  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
@@ -79,8 +79,8 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, fold
 			if tried[stream] {
 				continue
 			}
-			tried[stream] = s.chained
-			r, err := s.retry(ctx, g, u)
+			tried[stream] = e.chained
+			r, err := again.retry(ctx, u)
 			if err != nil {
 				return err
 			}
@@ -123,3 +123,39 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
+// is parked there.
+func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedRecord, error) {
+	list, err := ListParked(ctx, e.pool, operator.ParkedFilter{IDs: []string{id}, Projection: e.projector.Name})
+	if err != nil {
+		return operator.ParkedRecord{}, err
+	}
+	if len(list) == 0 {
+		return operator.ParkedRecord{}, domain.NewError(domain.CodeNotFound, "No event is parked as %s.", id)
+	}
+	r := operator.ParkedRecord{ParkedEvent: list[0], Headers: []operator.RecordHeader{}}
+	raw, err := e.log.ReadAt(ctx, r.Position())
+	if r.Gone = e.compacted && errors.Is(err, eventlog.ErrNoRecord); r.Gone {
+		return r, nil
+	}
+	if err != nil {
+		return operator.ParkedRecord{}, fmt.Errorf("read parked event %s: %w", id, err)
+	}
+	for _, h := range raw.Headers {
+		r.Headers = append(r.Headers, operator.RecordHeader{Key: shown([]byte(h.Key)), Value: shown(h.Value)})
+	}
+	r.Bytes = len(raw.Value)
+	switch {
+	case json.Valid(raw.Value):
+		r.Payload = raw.Value
+	case len(raw.Value) > 0:
+		if r.Payload, err = json.Marshal(shown(raw.Value)); err != nil {
+			return operator.ParkedRecord{}, fmt.Errorf("show parked event %s: %w", id, err)
+		}
+	}
+	return r, nil
+}
+
+// shown is what a person can be shown of bytes.
+func shown(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -14,9 +15,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
+// refolding folds parked events of a generation again.
+type refolding struct {
+	work
+	pool *pgxpool.Pool // of the generation's schema
+	gen  generation
+}
+
 // skip leaves out what an effective skip names, if that is a link of the same chain which is parked, and folds again what stands behind
 // it in its stream.
-func (f *session) skip(ctx context.Context, tx pgx.Tx, g generation, record fold.Event, at domain.Position) error {
+func (f refolding) skip(ctx context.Context, tx pgx.Tx, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic || at.Partition != partition {
 		return nil
@@ -25,17 +33,17 @@ func (f *session) skip(ctx context.Context, tx pgx.Tx, g generation, record fold
 		update parked set state = 'skipped'
 		where projection = $1 and generation = $2 and partition = $3 and log_offset = $4 and stream_key = $5
 		  and state = 'parked' and reason <> $6`,
-		f.projector.Name, g.Number, partition, at.Offset, key, string(fold.ReasonChainBroken))
+		f.projector.Name, f.gen.Number, partition, at.Offset, key, string(fold.ReasonChainBroken))
 	if err != nil {
 		return fmt.Errorf("mark event as skipped: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
 		return nil
 	}
-	if err := f.claim(ctx, tx, g, partition); err != nil {
+	if err := f.claim(ctx, tx, partition); err != nil {
 		return err
 	}
-	_, err = f.foldAgain(ctx, tx, g, unfolded{partition, at.Offset, key})
+	_, err = f.foldAgain(ctx, tx, unfolded{partition, at.Offset, key})
 	return err
 }
 
@@ -55,16 +63,16 @@ type refolded struct {
 // foldAgain folds a parked event again, or in a chained topic all that is parked of its stream, in order: one behind
 // another cannot come first. Each has a savepoint: what still fails stays parked, with its new reason, and in a
 // chained stream so does all behind it. The caller holds the partition.
-func (f *session) foldAgain(ctx context.Context, tx pgx.Tx, g generation, u unfolded) (r refolded, err error) {
+func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (r refolded, err error) {
 	places, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[place], `
 		select log_offset, reason, detail from parked
 		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state <> 'skipped' and (log_offset = $5 or $6)
-		order by log_offset`, f.projector.Name, g.Number, u.Partition, u.Key, u.Offset, f.chained)
+		order by log_offset`, f.projector.Name, f.gen.Number, u.Partition, u.Key, u.Offset, f.chained)
 	if err != nil {
 		return r, err
 	}
 	for _, p := range places {
-		parked, err := f.foldPlace(ctx, tx, g, u, p)
+		parked, err := f.foldPlace(ctx, tx, u, p)
 		if err != nil {
 			return r, err
 		}
@@ -87,7 +95,7 @@ type place struct {
 }
 
 // foldPlace folds one parked event again; parked is why it stays where it is.
-func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, g generation, u unfolded, p place) (parked *parkedRow, err error) {
+func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place) (parked *parkedRow, err error) {
 	if p.Reason == fold.ReasonChainBroken { // no link of the chain: no fold heals it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
@@ -98,29 +106,29 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, g generation, u unfo
 	}
 	if !compactedAway && !f.passesOver(raw) { // this binary may know it as another projection's
 		ev := f.decode(raw)
-		park, err := f.foldOne(ctx, tx, g.Number, ev)
+		park, err := f.foldOne(ctx, tx, ev)
 		if err != nil {
 			return nil, err
 		}
 		if park != nil {
 			row := newParkedRow(ev, park)
-			return &row, f.insertParked(ctx, tx, g, []parkedRow{row})
+			return &row, f.insertParked(ctx, tx, f.gen, []parkedRow{row})
 		}
 		var batch pgx.Batch
-		f.queueOvertaken(&batch, g.Number, []fold.Event{ev})
+		f.queueOvertaken(&batch, f.gen.Number, []fold.Event{ev})
 		if err := write.Send(ctx, tx, &batch); err != nil {
 			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
 		}
 	}
 	return nil, pg.Exec(ctx, tx, "take parked event", `
 		delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
-		f.projector.Name, g.Number, u.Partition, p.Offset)
+		f.projector.Name, f.gen.Number, u.Partition, p.Offset)
 }
 
 // foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
-func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev fold.Event) (park, err error) {
+func (f refolding) foldOne(ctx context.Context, tx pgx.Tx, ev fold.Event) (park, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		state := f.projector.Begin(generation)
+		state := f.projector.Begin(f.gen.Number)
 		if err := fold.LoadAll(ctx, savepoint, state, []fold.Event{ev}); err != nil {
 			return err
 		}
@@ -148,11 +156,11 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev fol
 
 // claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
 // speak of.
-func (f *session) claim(ctx context.Context, tx pgx.Tx, g generation, partition int32) error {
+func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,
-		f.projector.Name, g.Number, partition)
+		f.projector.Name, f.gen.Number, partition)
 	if err != nil {
 		return fmt.Errorf("raise epoch: %w", err)
 	}
@@ -165,19 +173,19 @@ func (f *session) claim(ctx context.Context, tx pgx.Tx, g generation, partition 
 // retryNowKnown folds parked records again whose type an earlier binary did not know and this one
 // does. It moves no offset; the epoch says that rows changed. There may be as many as a newer binary wrote
 // before this projection got it: they are read page by page.
-func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []int32) error {
+func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error {
 	for after := (unfolded{Partition: -1}); ; {
 		page, err := pg.List(ctx, f.pool, "read parked events of unknown type", pgx.RowToStructByPos[unfolded], `
 			select partition, log_offset, stream_key from parked
 			where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
 			  and event_type = any($5) and (partition, log_offset) > ($6, $7)
 			order by partition, log_offset limit $8`,
-			f.projector.Name, g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
+			f.projector.Name, f.gen.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		for _, u := range page {
-			if _, err := f.retry(ctx, g, u); err != nil {
+			if _, err := f.retry(ctx, u); err != nil {
 				return fmt.Errorf("fold parked events again: %w", err)
 			}
 		}
@@ -187,22 +195,22 @@ func (f *session) retryNowKnown(ctx context.Context, g generation, partitions []
 
 // retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record:
 // [errOtherTopic].
-func (f *session) retry(ctx context.Context, g generation, u unfolded) (r refolded, err error) {
+func (f refolding) retry(ctx context.Context, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {
 		return r, fmt.Errorf("look at the topic of a parked event: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		if err := f.claim(ctx, tx, g, u.Partition); err != nil {
+		if err := f.claim(ctx, tx, u.Partition); err != nil {
 			return err
 		}
-		if err := otherTopic(ctx, tx, f.projector.Name, g.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
+		if err := otherTopic(ctx, tx, f.projector.Name, f.gen.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
 			return err
 		}
-		if r, err = f.foldAgain(ctx, tx, g, u); err != nil {
+		if r, err = f.foldAgain(ctx, tx, u); err != nil {
 			return err
 		}
-		return f.notifyAll(ctx, tx)
+		return notifyAll(ctx, tx, f.projector.Name)
 	})
 	return r, err
 }

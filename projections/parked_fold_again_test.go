@@ -59,7 +59,7 @@ func (l live) users() []string { return l.bench.users(l.key, client1) }
 // parkedHere returns the parked rows of the stream.
 func (l live) parkedHere() (here []parkedEvent) {
 	l.t.Helper()
-	_, all := l.list(projections.ParkedFilter{Projection: "dashboards", Stream: l.key})
+	_, all := l.list(operator.ParkedFilter{Projection: "dashboards", Stream: l.key})
 	for _, p := range all {
 		here = append(here, parkedEvent{p.Partition, p.Offset, p.Reason, p.State})
 	}
@@ -72,7 +72,7 @@ func (l live) set(users ...string) domain.Position {
 }
 
 // retry folds parked events of the projection again.
-func (b *bench) retry(e *projections.Engine, f projections.ParkedFilter) projections.RetryResult {
+func (b *bench) retry(e *projections.Engine, f operator.ParkedFilter) operator.RetryResult {
 	b.t.Helper()
 	result, err := e.RetryParked(b.ctx(), f)
 	require.NoError(b.t, err)
@@ -84,8 +84,8 @@ func parkedAs(projection string, p domain.Position) string {
 	return projections.ParkedID(projection, p.Partition, p.Offset)
 }
 
-func one(projection string, p domain.Position) projections.ParkedFilter {
-	return projections.ParkedFilter{IDs: []string{parkedAs(projection, p)}}
+func one(projection string, p domain.Position) operator.ParkedFilter {
+	return operator.ParkedFilter{IDs: []string{parkedAs(projection, p)}}
 }
 
 func skipped(p domain.Position, reason fold.Reason) parkedEvent {
@@ -114,7 +114,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
 			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parkedHere())
-			require.Equal(t, projections.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
+			require.Equal(t, operator.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
 		},

@@ -20,12 +20,6 @@ const (
 	ParkedSkipped = "skipped" // an operator has left it out: by a record of its stream, or where it holds up none, in its row ('left_out')
 )
 
-// ParkedEvent is an event that is in the log and that a projection has not folded.
-type ParkedEvent = operator.ParkedEvent
-
-// ParkedFilter chooses parked events: those that are all that it says; what is empty does not choose.
-type ParkedFilter = operator.ParkedFilter
-
 // ParkedID names a parked event.
 func ParkedID(projection string, partition int32, offset int64) string {
 	return fmt.Sprintf("%s-%d-%d", projection, partition, offset)
@@ -49,7 +43,7 @@ const matchesFilter = `
 	and (cardinality(@ids::text[]) = 0 or format('%s-%s-%s', p.projection, p.partition, p.log_offset) = any(@ids))`
 
 // args checks the filter and returns the arguments of its condition.
-func parkedArgs(f ParkedFilter) (pgx.NamedArgs, error) {
+func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 	for _, id := range f.IDs {
 		if _, _, _, err := splitParkedID(id); err != nil {
 			return nil, err
@@ -64,7 +58,7 @@ func parkedArgs(f ParkedFilter) (pgx.NamedArgs, error) {
 // ListParked returns the parked events of the generations that readers use, by projection, partition and offset.
 // While two versions of a projection are read, the newer one speaks. It is the preview of an action with the same
 // filter. Its errors: invalid for an id that is none.
-func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]ParkedEvent, error) {
+func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	args, err := parkedArgs(f)
 	if err != nil {
 		return nil, err
@@ -75,7 +69,7 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]Park
 			return nil, err
 		}
 	}
-	return pg.List(ctx, pool, "list parked events", pgx.RowToStructByPos[ParkedEvent], `
+	return pg.List(ctx, pool, "list parked events", pgx.RowToStructByPos[operator.ParkedEvent], `
 		select distinct on (p.projection, p.partition, p.log_offset)
 		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset, p.stream_key,
 		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, case p.state when 'left_out' then 'skipped' else p.state end,

@@ -105,8 +105,8 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 // queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,
 // where the last record of a key is all that counts: folding an older one again would bring an old state back, and
 // compaction may have removed it, so that a rebuild does not even see it.
-func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
-	if !f.compacted || len(events) == 0 {
+func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
+	if !w.compacted || len(events) == 0 {
 		return
 	}
 	overtaking := write.Arrays(events, func(ev fold.Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
@@ -114,5 +114,5 @@ func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []fold
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
-		append([]any{f.projector.Name, generation}, overtaking...)...)
+		append([]any{w.projector.Name, generation}, overtaking...)...)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-func (b *bench) list(f projections.ParkedFilter) (ids []string, all []projections.ParkedEvent) {
+func (b *bench) list(f operator.ParkedFilter) (ids []string, all []operator.ParkedEvent) {
 	b.t.Helper()
 	all, err := projections.ListParked(b.ctx(), b.db.Pool, f)
 	require.NoError(b.t, err)
@@ -35,7 +35,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	l.set("u1")
 	bad := l.put(l.spoilt(`{`))
 	second, third := l.set("u2"), l.set("u3")
-	ids, all := l.list(projections.ParkedFilter{Projection: "dashboards"})
+	ids, all := l.list(operator.ParkedFilter{Projection: "dashboards"})
 	require.Equal(t, []string{parkedAs("dashboards", bad), parkedAs("dashboards", second), parkedAs("dashboards", third)}, ids)
 	require.Equal(t, []int64{2, 0, 0}, []int64{all[0].Behind, all[1].Behind, all[2].Behind})
 	require.Equal(t, bad, all[0].Position())
@@ -44,17 +44,17 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.NotEmpty(t, all[0].EventID)
 	require.NotNil(t, all[0].EventTime, "the headers have it, whatever is wrong with the payload")
 
-	for want, f := range map[string]projections.ParkedFilter{"by id": {IDs: ids[:1]}, "by limit": {Limit: 1}} {
+	for want, f := range map[string]operator.ParkedFilter{"by id": {IDs: ids[:1]}, "by limit": {Limit: 1}} {
 		found, _ := l.list(f)
 		require.Equal(t, ids[:1], found, want)
 	}
-	found, _ := l.list(projections.ParkedFilter{Stream: agencyA, After: ids[0], State: projections.ParkedWaits})
+	found, _ := l.list(operator.ParkedFilter{Stream: agencyA, After: ids[0], State: projections.ParkedWaits})
 	require.Equal(t, ids[1:], found)
-	for _, f := range []projections.ParkedFilter{{Stream: agencyB}, {State: projections.ParkedSkipped}, {Projection: "directory"}} {
+	for _, f := range []operator.ParkedFilter{{Stream: agencyB}, {State: projections.ParkedSkipped}, {Projection: "directory"}} {
 		found, _ := l.list(f)
 		require.Empty(t, found)
 	}
-	_, err := projections.ListParked(t.Context(), l.db.Pool, projections.ParkedFilter{IDs: []string{"dashboards"}})
+	_, err := projections.ListParked(t.Context(), l.db.Pool, operator.ParkedFilter{IDs: []string{"dashboards"}})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
@@ -67,9 +67,9 @@ func TestRetryInBulk(t *testing.T) {
 	b.run(b.engine(projectors.PostInsights, b.olderBinary(domain.NewRegistry().Without(eventType))))
 	require.Len(t, b.parked("post_insights"), 4)
 	e := b.engine(projectors.PostInsights).InBatchesOf(1)
-	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Stream: "1"}).Folded)
+	require.Equal(t, 2, b.retry(e, operator.ParkedFilter{Stream: "1"}).Folded)
 	require.Len(t, b.parked("post_insights"), 2)
-	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{}).Folded)
+	require.Equal(t, 2, b.retry(e, operator.ParkedFilter{}).Folded)
 	require.Empty(t, b.parked("post_insights"))
 	b.sameFromZero(projectors.PostInsights)
 }
@@ -182,7 +182,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 
 	takes.Store(true)
 	epoch := b.count("select epoch from checkpoints where partition = $1", position.Partition)
-	require.Equal(t, projections.RetryResult{Folded: 1, Parked: []operator.StillParked{}}, b.retry(e, one("tally", position)))
+	require.Equal(t, operator.RetryResult{Folded: 1, Parked: []operator.StillParked{}}, b.retry(e, one("tally", position)))
 	require.Empty(t, b.parked("tally"))
 	b.eachOnce(5)
 	require.Greater(t, b.count("select epoch from checkpoints where partition = $1", position.Partition), epoch)
@@ -208,7 +208,7 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 	require.Equal(t, []parkedEvent{at(other, fold.ReasonUnknownType)}, b.parked("directory"))
 	e := b.engine(projectors.Directory)
 	b.start(e)
-	b.awaitStatus(e, func(s projections.Status) bool { return s.Parked == 0 })
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Parked == 0 })
 	b.sameFromZero(projectors.Directory)
 }
 
@@ -246,7 +246,7 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 		require.Len(t, b.parked(c.projector.Name), c.parked, c.projector.Name)
 		newer := b.engine(c.projector).InBatchesOf(2) // and pages of two
 		stop := b.start(newer)
-		b.awaitStatus(newer, func(s projections.Status) bool { return s.Parked == 0 })
+		b.awaitStatus(newer, func(s operator.Projection) bool { return s.Parked == 0 })
 		stop()
 		b.sameFromZero(c.projector)
 	}

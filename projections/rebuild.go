@@ -14,9 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
-type Rebuild = operator.Rebuild
-
 const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), back, state, requested_by, reason, requested_at,
 	started_at, finished_at, events_done, events_total, rate,
 	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, coalesce(error, '')`
@@ -37,25 +34,25 @@ type Rebuilds struct {
 func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
 // Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
-func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
+func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild operator.Rebuild, err error) {
 	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) (err error) {
 		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildRequested, nil)
 		return err
 	})
 	if err != nil {
-		return Rebuild{}, fmt.Errorf("request rebuild of %s: %w", asked.Projection, err)
+		return operator.Rebuild{}, fmt.Errorf("request rebuild of %s: %w", asked.Projection, err)
 	}
 	return rebuild, nil
 }
 
 // insertRebuild writes the row of a rebuild, or of the way back to a generation.
-func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state operator.RebuildState, back *int) (Rebuild, error) {
+func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state operator.RebuildState, back *int) (operator.Rebuild, error) {
 	first, found, err := findRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
 	if err != nil {
-		return Rebuild{}, err
+		return operator.Rebuild{}, err
 	}
 	if found {
-		return Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
+		return operator.Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
 			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
 	}
 	id := uuid.New()
@@ -65,13 +62,13 @@ func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state o
 		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
 	})
 	if err != nil {
-		return Rebuild{}, err
+		return operator.Rebuild{}, err
 	}
 	if err := forgetRebuilds(ctx, tx, asked.Projection); err != nil {
-		return Rebuild{}, err
+		return operator.Rebuild{}, err
 	}
 	if err := notifyStep(ctx, tx, asked.Projection); err != nil {
-		return Rebuild{}, err
+		return operator.Rebuild{}, err
 	}
 	rebuild, _, err := findRebuild(ctx, tx, `id = $1`, id)
 	return rebuild, err
@@ -100,7 +97,7 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 }
 
 // Get returns a rebuild. CodeNotFound says that there is none of that id.
-func (r *Rebuilds) Get(ctx context.Context, id string) (Rebuild, error) {
+func (r *Rebuilds) Get(ctx context.Context, id string) (operator.Rebuild, error) {
 	rebuild, found, err := findRebuild(ctx, r.pool, `id::text = $1`, id)
 	if err == nil && !found {
 		err = domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check its id.", id)
@@ -109,12 +106,12 @@ func (r *Rebuilds) Get(ctx context.Context, id string) (Rebuild, error) {
 }
 
 // List returns all rebuilds, the newest first.
-func (r *Rebuilds) List(ctx context.Context) ([]Rebuild, error) {
-	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
+func (r *Rebuilds) List(ctx context.Context) ([]operator.Rebuild, error) {
+	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
 }
 
-func findRebuild(ctx context.Context, q pg.Querier, where string, args ...any) (Rebuild, bool, error) {
-	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[Rebuild], `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
+func findRebuild(ctx context.Context, q pg.Querier, where string, args ...any) (operator.Rebuild, bool, error) {
+	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
 }
 
 // Cancel ends a rebuild and drops what it has made, unless readers use that already because there was nothing else. The
@@ -148,7 +145,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 }
 
 // AlreadyEnded (conflict): nothing is left of a rebuild that could be cancelled.
-func AlreadyEnded(r Rebuild) error {
+func AlreadyEnded(r operator.Rebuild) error {
 	return domain.NewError(domain.CodeConflict, "The rebuild of %s has ended already: it is %s. Nothing was canceled.", r.Projection, r.State)
 }
 

@@ -63,7 +63,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 			require.FailNow(t, "not heard: "+what)
 		}
 	}
-	var request projections.Rebuild
+	var request operator.Rebuild
 	hears("that it listens", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
 	hears("the request", func() { request = b.request(tally{}.projector()) })
 	hears("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
@@ -113,7 +113,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
 	request := b.request(tally{}.projector())
-	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching })
+	b.awaitRebuild(request.ID, func(r operator.Rebuild) bool { return r.State == operator.RebuildSwitching })
 	require.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
 	}, patience, tick)

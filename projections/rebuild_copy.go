@@ -102,7 +102,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 		return 0, err
 	}
 	// Only a fold event by event finds out what the database refuses: so what the tables that serve say is taken over.
-	live, err := r.live(ctx, r.pool)
+	live, err := liveGeneration(ctx, r.pool, r.projector)
 	if err != nil {
 		return 0, err
 	}

@@ -49,7 +49,7 @@ var (
 // running is a rebuild that this process runs.
 type running struct {
 	*Engine
-	Rebuild
+	operator.Rebuild
 	lease  int64
 	cancel bool         // asked for before this process took it
 	done   atomic.Int64 // records folded

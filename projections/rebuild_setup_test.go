@@ -163,7 +163,7 @@ func (b *bench) rebuilds() *projections.Rebuilds {
 }
 
 // request asks for a rebuild by the version of a projector.
-func (b *bench) request(p fold.Projector) projections.Rebuild {
+func (b *bench) request(p fold.Projector) operator.Rebuild {
 	b.t.Helper()
 	request := asked(p.Name)
 	request.Version = p.Version
@@ -173,14 +173,14 @@ func (b *bench) request(p fold.Projector) projections.Rebuild {
 }
 
 // awaitRebuild waits until a rebuild is as it should be.
-func (b *bench) awaitRebuild(id string, ok func(projections.Rebuild) bool) projections.Rebuild {
+func (b *bench) awaitRebuild(id string, ok func(operator.Rebuild) bool) operator.Rebuild {
 	b.t.Helper()
-	return await(b.t, func() (projections.Rebuild, error) { return b.rebuilds().Get(context.Background(), id) }, ok)
+	return await(b.t, func() (operator.Rebuild, error) { return b.rebuilds().Get(context.Background(), id) }, ok)
 }
 
-func (b *bench) ends(id string, state operator.RebuildState) projections.Rebuild {
+func (b *bench) ends(id string, state operator.RebuildState) operator.Rebuild {
 	b.t.Helper()
-	r := b.awaitRebuild(id, func(r projections.Rebuild) bool { return r.FinishedAt != nil })
+	r := b.awaitRebuild(id, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
 	require.Equal(b.t, state, r.State, r.Error)
 	return r
 }
@@ -240,7 +240,7 @@ func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 }
 
 // awaitSwitch waits until a rebuild waits before its switch.
-func (b *bench) awaitSwitch(id string) projections.Rebuild {
+func (b *bench) awaitSwitch(id string) operator.Rebuild {
 	b.t.Helper()
-	return b.awaitRebuild(id, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
+	return b.awaitRebuild(id, func(r operator.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
 }

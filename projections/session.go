@@ -86,7 +86,7 @@ func (f *session) follow(ctx context.Context) error {
 		clear(f.next)
 		clear(f.passed)
 	})
-	attachAt := f.attachMonths(ctx)
+	attachAt := keepMonths(ctx, f.pool, f.work)
 	follower, err := f.log.Follow(eventlog.FollowConfig{
 		Topic: f.projector.Topic, Group: f.group,
 		MaxRecords: foldWorkers * f.maxRecords, Positions: f.positions,
@@ -102,7 +102,7 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(attachAt) {
-			attachAt = f.attachMonths(ctx)
+			attachAt = keepMonths(ctx, f.pool, f.work)
 		}
 		batch, err := follower.Poll(ctx, f.passIn(f.every.look))
 		if err != nil {
@@ -188,7 +188,7 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err == nil {
 		var outlived bool
-		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
+		if outlived, err = outlivedTombstones(ctx, f.pool, f.work, f.current()); outlived {
 			return errRetired
 		}
 	}
@@ -218,7 +218,7 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 // this binary has come to know.
 func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := f.current()
-	if err := f.retryNowKnown(ctx, g, partitions); err != nil && !errors.Is(err, errOtherTopic) { // whoever follows is told of that
+	if err := (refolding{f.work, f.pool, g}).retryNowKnown(ctx, partitions); err != nil && !errors.Is(err, errOtherTopic) { // whoever follows is told of that
 		return nil, err
 	}
 	stored, err := readPositions(ctx, f.pool, f.projector.Name, g.Number)
@@ -274,6 +274,19 @@ func (f *session) stop(stopped map[int32]error) {
 func (f *session) current() (g generation) {
 	f.update(func() { g = f.gen })
 	return g
+}
+
+// sight is what a session tells of itself.
+type sight struct {
+	problem string
+	stale   int64
+	stopped map[int32]string
+}
+
+func (f *session) sight() sight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return sight{f.problem, f.stale, maps.Clone(f.stopped)}
 }
 
 // openTables opens the pool of the generation's tables, once.

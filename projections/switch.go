@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // switchWait bounds how long the live generation is held until the new one has folded what it has; live waits meanwhile.
@@ -31,7 +32,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 		if !found || !g.followed() {
 			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and not followed any more", number, r.projector.Name, g.State)
 		}
-		reached, err := r.reachedTargets(ctx, r.pool, g)
+		reached, err := reachedTargets(ctx, r.pool, r.projector.Name, g)
 		if err != nil {
 			return err
 		}
@@ -78,8 +79,8 @@ func (r *running) trySwitch(ctx context.Context, number int) (done bool, err err
 }
 
 // reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.
-func (w work) reachedTargets(ctx context.Context, q pg.Querier, g generation) (bool, error) {
-	next, err := readCheckpoints(ctx, q, w.projector.Name, g.Number)
+func reachedTargets(ctx context.Context, q pg.Querier, projection string, g generation) (bool, error) {
+	next, err := readCheckpoints(ctx, q, projection, g.Number)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +106,7 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 		if !found || !g.followed() {
 			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and cannot be read", number, name, g.State)
 		}
-		return r.makeLive(ctx, tx, g)
+		return makeLive(ctx, tx, r.projector, g)
 	})
 	if err != nil {
 		return fmt.Errorf("switch readers of %s to generation %d: %w", name, number, err)
@@ -117,14 +118,14 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 
 // makeLive lets readers of a version use a generation that is followed: the views show it, and every other one retires. It holds
 // the checkpoints of the live one meanwhile. The transaction holds [lockGenerations].
-func (w work) makeLive(ctx context.Context, tx pgx.Tx, g generation) error {
-	name := w.projector.Name
-	live, err := w.live(ctx, tx)
+func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
+	name := p.Name
+	live, err := liveGeneration(ctx, tx, p)
 	if err != nil {
 		return err
 	}
 	if live > 0 && live != g.Number {
-		if err := w.awaitPassed(ctx, tx, live, g.Number); err != nil {
+		if err := awaitPassed(ctx, tx, name, live, g.Number); err != nil {
 			return err
 		}
 	}
@@ -146,15 +147,15 @@ func (w work) makeLive(ctx context.Context, tx pgx.Tx, g generation) error {
 	if err != nil {
 		return err
 	}
-	return showViews(ctx, tx, w.projector, g) // last: readers wait from here to the commit
+	return showViews(ctx, tx, p, g) // last: readers wait from here to the commit
 }
 
 // awaitPassed holds the checkpoints of the live generation and waits a moment until the new one has passed all of them. It must
 // not wait for long: what is appended meanwhile shows nowhere.
-func (w work) awaitPassed(ctx context.Context, tx pgx.Tx, live, number int) error {
+func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number int) error {
 	lock := "for update of o"
 	for began := time.Now(); ; lock = "" {
-		passed, err := w.atOrBeyond(ctx, tx, live, number, lock)
+		passed, err := atOrBeyond(ctx, tx, projection, live, number, lock)
 		if err != nil || passed {
 			return err
 		}
@@ -172,20 +173,20 @@ func (w work) awaitPassed(ctx context.Context, tx pgx.Tx, live, number int) erro
 
 // atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that. Positions in
 // another log say nothing.
-func (w work) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lock string) (bool, error) {
+func atOrBeyond(ctx context.Context, tx pgx.Tx, projection string, old, number int, lock string) (bool, error) {
 	beyond, err := pg.List(ctx, tx, "compare checkpoints", pgx.RowTo[bool], `
 		select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
 		left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
 		where o.projection = $1 and o.generation = $2 and (
 			select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
-		order by o.partition `+lock, w.projector.Name, old, number)
+		order by o.partition `+lock, projection, old, number)
 	return err == nil && !slices.Contains(beyond, false), err
 }
 
-// live is the generation that readers of this version use; 0 without any.
-func (w work) live(ctx context.Context, q pg.Querier) (int, error) {
+// liveGeneration is the one that readers of this version use; 0 without any.
+func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (int, error) {
 	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
-		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, w.projector.Name, w.projector.Version)
+		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, p.Name, p.Version)
 	return number, err
 }
 
@@ -196,7 +197,7 @@ func (f *session) goLive(ctx context.Context) error {
 	if g.State != StateBuilding {
 		return nil
 	}
-	if reached, err := f.reachedTargets(ctx, f.pool, g); err != nil || !reached {
+	if reached, err := reachedTargets(ctx, f.pool, f.projector.Name, g); err != nil || !reached {
 		return err
 	}
 	live := false
@@ -208,12 +209,12 @@ func (f *session) goLive(ctx context.Context) error {
 		if !found || !now.followed() {
 			return errRetired
 		}
-		other, err := f.live(ctx, tx)
+		other, err := liveGeneration(ctx, tx, f.projector)
 		if err != nil || other > 0 {
 			return err
 		}
 		live = true
-		return f.makeLive(ctx, tx, now)
+		return makeLive(ctx, tx, f.projector, now)
 	})
 	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
 		return nil // the next look tries again
@@ -233,7 +234,7 @@ func (f *session) goLive(ctx context.Context) error {
 // SwitchBack lets readers of a projection version use the newest generation of the same log that they used before. It is a
 // rebuild without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
 // that a rebuild is under way.
-func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
+func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild operator.Rebuild, err error) {
 	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) error {
 		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `
 			select generation from generations g
@@ -250,7 +251,7 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 		return err
 	})
 	if err != nil {
-		return Rebuild{}, fmt.Errorf("switch back %s: %w", asked.Projection, err)
+		return operator.Rebuild{}, fmt.Errorf("switch back %s: %w", asked.Projection, err)
 	}
 	return rebuild, nil
 }

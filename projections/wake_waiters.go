@@ -18,8 +18,8 @@ const maxPayload = 7500
 
 // queueProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
-func (f *session) queueProgress(batch *pgx.Batch, g generation, state fold.Fold, events []fold.Event) error {
-	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, streamsOf(state, events))}
+func queueProgress(batch *pgx.Batch, projection string, g generation, state fold.Fold, events []fold.Event) error {
+	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(projection, streamsOf(state, events))}
 	if g.State == StateLive {
 		told, err := figurePayloads(figureChanges(events))
 		if err != nil {
@@ -37,8 +37,8 @@ func (f *session) queueProgress(batch *pgx.Batch, g generation, state fold.Fold,
 }
 
 // notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
-func (f *session) notifyAll(ctx context.Context, tx pgx.Tx) error {
-	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name, pg.AnyFigure})
+func notifyAll(ctx context.Context, tx pgx.Tx, projection string) error {
+	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{projection, pg.AnyFigure})
 }
 
 // generationsOf is what [pg.Progress] knows the steps of a projection's generations by: a rebuild is asked for, one is to be
@@ -48,12 +48,6 @@ func generationsOf(projection string) string { return projection + ".generations
 // notifyStep wakes who waits for a step of the projection's generations, in whichever process, when the transaction commits.
 func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel}, []string{generationsOf(projection)})
-}
-
-// stepped is closed at the next step of the projection's generations, where [Config.Progress] hears of it. Take it before
-// looking at the tables.
-func (w work) stepped() <-chan struct{} {
-	return w.progress.Moved(generationsOf(w.projector.Name), "any")
 }
 
 const notifySQL = `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`

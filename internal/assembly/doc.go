@@ -13,7 +13,8 @@
 //     failed Open.
 //   - Read models are looked at by every process, whoever fills them (internal/monitor).
 //   - What has a subject of its own is a package of its own: the operators' desk (internal/desk), who comes in (internal/signin),
-//     whether tables may be believed (internal/monitor), what keeps log and vault in order (internal/upkeep). They are handed what is opened here, and none of them imports this package.
+//     whether tables may be believed (internal/monitor). They are handed what is opened here, and none of them imports this package.
+//   - Nothing is deleted by tables that do not hold what the log does.
 //
 // Alone among the internal packages it imports all of commands, projections, readmodels, api, migrations and deploy; of
 // these packages some import a few of the upper ones, as internal/dev/archtest/rules.go has it.

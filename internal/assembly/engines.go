@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
@@ -72,19 +70,6 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 		}
 	}
 	return 0
-}
-
-// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
-func (s *Service) Fold(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, engine := range s.engines {
-		group.Go(func() error { return engine.Run(ctx) })
-	}
-	group.Go(func() error {
-		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
-		return nil
-	})
-	return group.Wait()
 }
 
 // Looks opens the engine's tables and the vault, for operators who look at the database alone.

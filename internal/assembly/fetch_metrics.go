@@ -32,10 +32,8 @@ type readingAges struct {
 var readingAge = prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
 	"Age of the newest successful reading, of platforms that were asked within the last two days.", []string{"kind", "platform"}, nil)
 
-// Describe implements [prometheus.Collector].
 func (readingAges) Describe(descs chan<- *prometheus.Desc) { descs <- readingAge }
 
-// Collect implements [prometheus.Collector].
 func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()

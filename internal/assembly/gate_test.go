@@ -47,14 +47,14 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	lagging := func(name string) *monitor.Monitor {
 		well := &lookedAt{operator.Projection{Projection: "dashboards", State: "live"}}
 		model := &lookedAt{operator.Projection{Projection: name, State: "live"}}
-		m := monitor.New([]*lookedAt{well, model}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+		m := monitor.New([]*lookedAt{well, model}, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
 		m.Look(t.Context())
-		model.status.Partitions = []operator.Partition{{EndOffset: 1000}}
-		model.status.Lag, model.status.LagSeconds = 1000, 60
+		model.status.Partitions = []operator.Partition{{EndOffset: 20_000}}
+		model.status.Lag, model.status.LagSeconds = 20_000, 60
 		return m
 	}
 	s.Monitor = lagging("dashboards")
-	require.ErrorContains(t, update(), "is 1000 events behind and makes no progress")
+	require.ErrorContains(t, update(), "is 20000 events behind and makes no progress")
 	s.Monitor = lagging("post_insights")
 	require.ErrorContains(t, update(), "There is no such dashboard", "what other projections lack keeps no change of dashboards: it goes on, to empty tables")
 }

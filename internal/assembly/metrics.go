@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-func (s *Service) observe() (err error) {
+func observe(s *Service) (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
@@ -84,7 +84,6 @@ type registrations struct {
 	collectors []prometheus.Collector
 }
 
-// Register implements [prometheus.Registerer].
 func (r *registrations) Register(c prometheus.Collector) error {
 	if err := r.Registerer.Register(c); err != nil {
 		return err
@@ -95,7 +94,6 @@ func (r *registrations) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// MustRegister implements [prometheus.Registerer].
 func (r *registrations) MustRegister(collectors ...prometheus.Collector) {
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {

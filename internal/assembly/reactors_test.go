@@ -34,11 +34,10 @@ func TestWakeUpsOfAnAgencyWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	log := onePartition(t)
 	store := &halfParked{parked: make(chan struct{}, 1), woken: make(chan string, 1000)}
-	updates, err := commands.NewDashboards(commands.DashboardsConfig{
+	updates := commands.NewDashboards(commands.DashboardsConfig{
 		Store: store, Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
 	})
-	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	t.Cleanup(func() { cancel(); running.Wait() })

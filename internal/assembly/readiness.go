@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -150,7 +150,7 @@ func (s *Service) answers(ctx context.Context, part, reason string, err error) e
 	return errors.New(reason)
 }
 
-func projectionsHealth(statuses []projections.Status) []api.ProjectionHealth {
+func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 	all := make([]api.ProjectionHealth, len(statuses))
 	for i, s := range statuses {
 		all[i] = api.ProjectionHealth{

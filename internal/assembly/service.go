@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -18,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
-	"github.com/ledgerboard/ledgerboard/internal/upkeep"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -47,7 +47,7 @@ type Config struct {
 // seeds.
 type Service struct {
 	*Parts
-	*upkeep.Upkeep
+	*upkeep
 
 	Log      *eventlog.Log
 	Monitor  *monitor.Monitor
@@ -74,6 +74,7 @@ type Service struct {
 // [Service.Close] gives it back.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	s := &Service{Parts: NewParts(c.Settings), config: c}
+	s.upkeep = &upkeep{service: s, asked: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -88,17 +89,14 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openReadSide(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openCommands(); err != nil {
-		return nil, err
-	}
+	s.openCommands()
 	s.openStreams()
-	s.openUpkeep()
 	if c.Platforms != nil {
 		if err := s.openPlatforms(ctx, *c.Platforms); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.observe()
+	return s, observe(s)
 }
 
 func (s *Service) openReadSide(ctx context.Context) (err error) {
@@ -140,56 +138,43 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *Service) openCommands() (err error) {
+func (s *Service) openCommands() {
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
 	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards(0).Name) }
-	s.Updates, err = commands.NewDashboards(config)
-	return err
+	s.Updates = commands.NewDashboards(config)
 }
 
-func (s *Service) openUpkeep() {
-	s.Upkeep = upkeep.New(upkeep.Config{
-		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor,
-		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
-			return ScanDirectory(ctx, s.Log, each)
-		},
-		Covers: func(ctx context.Context, r domain.DeletionRequest) (domain.Grant, bool, error) { // only who connects is asked
-			return s.Connect.Covers(ctx, r)
-		},
-		Logger: s.settings.Logger,
+// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
+func (s *Service) Fold(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, engine := range s.engines {
+		group.Go(func() error { return engine.Run(ctx) })
+	}
+	group.Go(func() error {
+		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
+		return nil
 	})
+	return group.Wait()
 }
 
 // dashboardCommands is what all commands of dashboards stand on, but for the read side.
 func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
+	partitions := PartitionsOf(topics, domain.TopicDashboards)
 	return commands.DashboardsConfig{
-		Log: log, Ends: streamEnds{log, PartitionsOf(topics, domain.TopicDashboards)},
-		Fits:     log.Fits,
+		Log: log, Fits: log.Fits,
+		PartitionOf: func(parent string) int32 { return eventlog.PartitionOf([]byte(parent), partitions) },
+		EndOf: func(ctx context.Context, partition int32) (int64, error) {
+			ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
+			for _, r := range ranges {
+				if r.Partition == partition {
+					return r.End, nil
+				}
+			}
+			return 0, fmt.Errorf("read end of partition %d of topic %s: %w", partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
+		},
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now,
 	}
-}
-
-// streamEnds are where the log of dashboards ends.
-type streamEnds struct {
-	log        *eventlog.Log
-	partitions int32
-}
-
-// PartitionOf implements [commands.LogEnds].
-func (e streamEnds) PartitionOf(parent string) int32 {
-	return eventlog.PartitionOf([]byte(parent), e.partitions)
-}
-
-// EndOf implements [commands.LogEnds].
-func (e streamEnds) EndOf(ctx context.Context, partition int32) (int64, error) {
-	ranges, _, err := e.log.Ranges(ctx, domain.TopicDashboards)
-	for _, r := range ranges {
-		if r.Partition == partition {
-			return r.End, nil
-		}
-	}
-	return 0, fmt.Errorf("read end of partition %d of topic %s: %w", partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
 }

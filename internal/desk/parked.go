@@ -181,5 +181,5 @@ func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
 	}
 	config := d.Changes
 	config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
-	return commands.NewDashboards(config)
+	return commands.NewDashboards(config), nil
 }

@@ -33,7 +33,6 @@ type AppendError struct {
 	Err        error
 }
 
-// Error implements error.
 func (e *AppendError) Error() string {
 	outcome := ErrRefused
 	if e.Unknown {
@@ -51,8 +50,8 @@ func (e *AppendError) Is(target error) bool {
 }
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
-// [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [ErrEmptyKey], [ErrInvalidDraft],
-// [ErrPartitionCount], [ErrClosed] or a ctx that ended before the record was handed over) or
+// [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [errEmptyKey], [errInvalidDraft],
+// [errPartitionCount], [errClosed] or a ctx that ended before the record was handed over) or
 // [ErrOutcomeUnknown]. When ctx ends, Append returns at once; the publisher may still succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	r, err := l.encode(d)
@@ -76,7 +75,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 		return nil
 	}
 	// The partitioner refuses before sarama sends anything.
-	definite := errors.Is(err, ErrPartitionCount)
+	definite := errors.Is(err, errPartitionCount)
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
@@ -138,7 +137,7 @@ func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 	defer o.mu.RUnlock()
 	if o.closed {
 		<-o.slots
-		return ErrClosed
+		return errClosed
 	}
 	o.open.Add(1)
 	handOver()

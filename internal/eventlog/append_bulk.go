@@ -161,7 +161,7 @@ func (b *batch) answered(a answer) {
 	switch {
 	case a.err == nil:
 	case b.records[a.at].Partition == refusedPartition: // nothing was sent
-		b.fail(a.at, false, fmt.Errorf("%w: %w", ErrPartitionCount, a.err))
+		b.fail(a.at, false, fmt.Errorf("%w: %w", errPartitionCount, a.err))
 	default:
 		b.fail(a.at, true, a.err)
 	}

@@ -136,13 +136,11 @@ type saramaSCRAM struct {
 	done      bool
 }
 
-// Begin implements [sarama.SCRAMClient].
 func (s *saramaSCRAM) Begin(_, _, _ string) (err error) {
 	s.session, s.first, err = s.mechanism.Authenticate(context.Background(), "")
 	return err
 }
 
-// Step implements [sarama.SCRAMClient].
 func (s *saramaSCRAM) Step(challenge string) (string, error) {
 	if s.first != nil {
 		first := s.first
@@ -157,13 +155,11 @@ func (s *saramaSCRAM) Step(challenge string) (string, error) {
 	return string(response), nil
 }
 
-// Done implements [sarama.SCRAMClient].
 func (s *saramaSCRAM) Done() bool { return s.done }
 
 // kgoLogger passes kgo's log on; its Info is chatter for us and becomes Debug.
 type kgoLogger struct{ log *slog.Logger }
 
-// Level implements [kgo.Logger].
 func (l kgoLogger) Level() kgo.LogLevel {
 	ctx := context.Background()
 	switch {
@@ -176,7 +172,6 @@ func (l kgoLogger) Level() kgo.LogLevel {
 	}
 }
 
-// Log implements [kgo.Logger].
 func (l kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	to := slog.LevelDebug
 	if level <= kgo.LogLevelWarn {

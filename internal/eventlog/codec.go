@@ -18,16 +18,16 @@ import (
 var (
 	// ErrMalformed: the envelope, the key, or an empty value on a topic that is not compacted.
 	ErrMalformed = errors.New("malformed record")
-	// ErrPayload: the envelope is right, the registry refused the value.
-	ErrPayload = errors.New("payload cannot be decoded")
+	// errPayload: the envelope is right, the registry refused the value.
+	errPayload = errors.New("payload cannot be decoded")
 )
 
 // Errors of a draft that cannot be appended, for errors.Is. Both mean that nothing was appended.
 var (
-	// ErrInvalidDraft: an attribute, the payload, the topic or the chain link is wrong.
-	ErrInvalidDraft = errors.New("invalid draft")
-	// ErrEmptyKey: a record without a key would land in any partition.
-	ErrEmptyKey = errors.New("the key is empty")
+	// errInvalidDraft: an attribute, the payload, the topic or the chain link is wrong.
+	errInvalidDraft = errors.New("invalid draft")
+	// errEmptyKey: a record without a key would land in any partition.
+	errEmptyKey = errors.New("the key is empty")
 )
 
 // Codec turns drafts into records and records into events. It needs no broker. The zero value knows
@@ -53,7 +53,7 @@ func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Code
 func (c Codec) Encode(d domain.Draft) (Record, error) {
 	spec, known := c.topics[d.Topic]
 	if !known {
-		return Record{}, fmt.Errorf("%w: there is no topic %q", ErrInvalidDraft, d.Topic)
+		return Record{}, fmt.Errorf("%w: there is no topic %q", errInvalidDraft, d.Topic)
 	}
 	if err := checkKey(d.Key); err != nil {
 		return Record{}, err
@@ -61,14 +61,14 @@ func (c Codec) Encode(d domain.Draft) (Record, error) {
 	d.Envelope.Source = cmp.Or(d.Envelope.Source, c.source)
 	value, err := c.encodeData(spec, &d)
 	if err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
 	}
 	if err := c.checkEnvelope(d.Envelope); err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
 	}
 	headers, err := envelopeHeaders(d.Envelope, spec.Chained, value == nil)
 	if err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
 	}
 	return Record{Topic: d.Topic, Key: []byte(d.Key), Value: value, Headers: headers}, nil
 }
@@ -79,7 +79,7 @@ func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
 		if !spec.Compacted {
 			return nil, fmt.Errorf("%s is not compacted and takes no tombstones", d.Topic)
 		}
-		d.Envelope.Type = cmp.Or(d.Envelope.Type, TypeErased)
+		d.Envelope.Type = cmp.Or(d.Envelope.Type, typeErased)
 		return nil, nil
 	}
 	name := d.Data.EventType()
@@ -91,7 +91,7 @@ func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
 }
 
 // Decode reads a record strictly. An error wraps [ErrMalformed], [domain.ErrUnknownType] or
-// [ErrPayload]; with the latter two the envelope is filled, so that a parked record can be named.
+// [errPayload]; with the latter two the envelope is filled, so that a parked record can be named.
 func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	e := domain.Recorded{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: string(r.Key)}
 	spec, known := c.topics[r.Topic]
@@ -119,20 +119,20 @@ func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	case errors.Is(err, domain.ErrUnknownType):
 		return e, err
 	default:
-		return e, fmt.Errorf("%w: %w", ErrPayload, err)
+		return e, fmt.Errorf("%w: %w", errPayload, err)
 	}
 }
 
 func checkKey(key string) error {
 	if key == "" {
-		return ErrEmptyKey
+		return errEmptyKey
 	}
 	if err := checkText(key); err != nil {
-		return fmt.Errorf("%w: the key %w", ErrInvalidDraft, err)
+		return fmt.Errorf("%w: the key %w", errInvalidDraft, err)
 	}
 	for part := range strings.SplitSeq(key, ":") {
 		if canonical, isHex := domain.HexID(part); isHex && canonical != part {
-			return fmt.Errorf("%w: the key %q has capital letters in an id; two spellings would be two streams", ErrInvalidDraft, key)
+			return fmt.Errorf("%w: the key %q has capital letters in an id; two spellings would be two streams", errInvalidDraft, key)
 		}
 	}
 	return nil

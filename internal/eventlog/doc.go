@@ -6,7 +6,7 @@
 //   - A record is appended whole or not at all, and an append that was not acknowledged says which:
 //     [ErrRefused] or [ErrOutcomeUnknown]. No deadline waits for a publisher.
 //   - The partition of a key is murmur2 of the key modulo the topic's fixed count, in both clients; a
-//     topic with another count is not written to ([ErrPartitionCount]). Empty keys and capital letters
+//     topic with another count is not written to ([errPartitionCount]). Empty keys and capital letters
 //     in hex ids are refused.
 //   - What [Codec.Encode] accepts, [Codec.Decode] reads back. Both clients produce the same bytes.
 //   - A projection goes on exactly at its own position or not at all: another topic id, a position

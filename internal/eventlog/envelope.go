@@ -39,9 +39,9 @@ const (
 	contentTypeJSON = "application/json"
 )
 
-// TypeErased is the ce_type of a tombstone whose draft names no type. It has no payload and stands in
+// typeErased is the ce_type of a tombstone whose draft names no type. It has no payload and stands in
 // no registry.
-const TypeErased = "directory.erased.v1"
+const typeErased = "directory.erased.v1"
 
 // timeLayout is RFC 3339 in UTC with exactly six digits: PostgreSQL's resolution.
 const timeLayout = "2006-01-02T15:04:05.000000Z"

@@ -17,6 +17,19 @@ var (
 	NewPinnedKgo    = newPinnedKgo
 )
 
+// Why a record is refused.
+var (
+	ErrClosed         = errClosed
+	ErrEmptyKey       = errEmptyKey
+	ErrInvalidDraft   = errInvalidDraft
+	ErrPartitionCount = errPartitionCount
+	ErrPayload        = errPayload
+	ErrUnknownTopic   = errUnknownTopic
+)
+
+// TypeErased is the ce_type of a tombstone whose draft names no type.
+const TypeErased = typeErased
+
 // CloseWithin is Close with another patience.
 func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }
 

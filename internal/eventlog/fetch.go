@@ -38,7 +38,7 @@ type fetcher struct {
 	leader int32 // -1: not known
 }
 
-func (cl *cluster) newFetcher(topic string, id TopicID, partition, maxBytes int32) *fetcher {
+func newFetcher(cl *cluster, topic string, id TopicID, partition, maxBytes int32) *fetcher {
 	return &fetcher{cluster: cl, topic: topic, id: id, partition: partition, maxBytes: maxBytes, leader: -1}
 }
 

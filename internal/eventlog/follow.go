@@ -108,7 +108,6 @@ type follower struct {
 	failed  error           // ends the follower
 }
 
-// Poll implements [Follower].
 func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) {
 	most := time.NewTimer(wait)
 	defer most.Stop()
@@ -129,7 +128,6 @@ func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) 
 	return batch, err
 }
 
-// Done implements [Follower].
 func (f *follower) Done(batch Batch) {
 	if !f.inFlight {
 		return
@@ -150,7 +148,6 @@ func (f *follower) land() {
 	}
 }
 
-// Close implements [Follower].
 func (f *follower) Close() {
 	f.land()
 	f.endFetching()

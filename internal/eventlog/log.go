@@ -14,11 +14,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ErrUnknownTopic says that a topic is not defined in [Config.Topics].
-var ErrUnknownTopic = errors.New("unknown topic")
+// errUnknownTopic says that a topic is not defined in [Config.Topics].
+var errUnknownTopic = errors.New("unknown topic")
 
-// ErrClosed says that the log was closed before the call; nothing was appended.
-var ErrClosed = errors.New("the log is closed")
+// errClosed says that the log was closed before the call; nothing was appended.
+var errClosed = errors.New("the log is closed")
 
 // cluster is what a log and a restore know of the brokers and do with their topics: it describes, checks, makes and reads them.
 type cluster struct {
@@ -146,11 +146,11 @@ func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
 	return e, err
 }
 
-// spec returns the definition of a topic, or [ErrUnknownTopic].
+// spec returns the definition of a topic, or [errUnknownTopic].
 func (cl *cluster) spec(topic string) (TopicSpec, error) {
 	spec, ok := cl.codec.topics[topic]
 	if !ok {
-		return TopicSpec{}, fmt.Errorf("%w %q", ErrUnknownTopic, topic)
+		return TopicSpec{}, fmt.Errorf("%w %q", errUnknownTopic, topic)
 	}
 	return spec, nil
 }

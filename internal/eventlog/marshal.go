@@ -32,7 +32,6 @@ func messageOf(ctx context.Context, r Record) *message.Message {
 // _watermill_message_uuid: a record has exactly the headers of its envelope, as its hash covers them.
 type kafkaMarshaler struct{}
 
-// Marshal implements watermill-kafka's Marshaler.
 func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {
 	key := msg.Metadata.Get(MetadataKey)
 	if key == "" {

@@ -71,7 +71,7 @@ func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, erro
 	if err != nil {
 		return Record{}, err
 	}
-	got, err := cl.newFetcher(at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
+	got, err := newFetcher(cl, at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
 	if err != nil {
 		return Record{}, err
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrPartitionCount says that a topic has not the number of partitions that was fixed for it.
+// errPartitionCount says that a topic has not the number of partitions that was fixed for it.
 // Appending would scatter the streams of its keys; nothing was appended.
-var ErrPartitionCount = errors.New("topic has not its fixed number of partitions")
+var errPartitionCount = errors.New("topic has not its fixed number of partitions")
 
 // keyed hashes keys as the Java client does (murmur2). With a key it holds no state.
 var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
@@ -46,13 +46,12 @@ func newPinnedSarama(counts map[string]int32) sarama.PartitionerConstructor {
 	}
 }
 
-// Partition implements [sarama.Partitioner].
 func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) (int32, error) {
 	if numPartitions != p.count {
 		return -1, partitionCountError(p.topic, numPartitions, p.count)
 	}
 	if m.Key == nil || m.Key.Length() == 0 {
-		return -1, ErrEmptyKey
+		return -1, errEmptyKey
 	}
 	return p.Partitioner.Partition(m, numPartitions)
 }
@@ -75,5 +74,5 @@ func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 }
 
 func partitionCountError(topic string, got, want int32) error {
-	return fmt.Errorf("%w: %s has %d, must have %d", ErrPartitionCount, topic, got, want)
+	return fmt.Errorf("%w: %s has %d, must have %d", errPartitionCount, topic, got, want)
 }

@@ -26,12 +26,6 @@ type Record struct {
 // Header returns the first value of a header; "" when it is absent.
 func (r Record) Header(name string) string { return string(headerValue(r.Headers, name)) }
 
-// Time is what the record says of when it was decided or read (ce_time), in UTC; zero when it says none.
-func (r Record) Time() time.Time {
-	at, _ := parseTime(r.Header(headerTime))
-	return at
-}
-
 // TopicID is the identity that Kafka gives a topic at creation. A topic that was deleted and created
 // again under the same name has another one: it is another log.
 type TopicID [16]byte

@@ -120,7 +120,7 @@ func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID
 	answers := make(chan fetched)
 	group.Go(func() error {
 		defer close(answers)
-		return cl.newFetcher(cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
+		return newFetcher(cl, cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
 			select {
 			case answers <- got:
 				return nil
@@ -200,7 +200,7 @@ func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in Par
 	if err != nil {
 		return err
 	}
-	return cl.newFetcher(topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
+	return newFetcher(cl, topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
 		return cl.inOrder(topic, got, func(raw *kgo.Record) error {
 			r := fromKgo(topic, raw)
 			if !raw.Attrs.IsControl() && sizeOf(r) <= maxRestored {

@@ -62,13 +62,12 @@ func (s *subscriber) begin(ctx context.Context, topic string) (<-chan *message.M
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errors.Join(backoff.Permanent(ErrClosed), inner.Close())
+		return nil, errors.Join(backoff.Permanent(errClosed), inner.Close())
 	}
 	s.inner = append(s.inner, inner)
 	return all, nil
 }
 
-// Close implements [message.Subscriber].
 func (s *subscriber) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

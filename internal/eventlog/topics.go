@@ -3,7 +3,6 @@ package eventlog
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +22,7 @@ type TopicSpec struct {
 }
 
 // ParseTopics reads the definition in deploy/topics.json. It refuses unknown fields, so that a
-// misspelt setting is not silently left out, and returns every fault at once.
+// misspelt setting is not silently left out.
 func ParseTopics(raw []byte) ([]TopicSpec, error) {
 	var specs []TopicSpec
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -31,37 +30,7 @@ func ParseTopics(raw []byte) ([]TopicSpec, error) {
 	if err := decoder.Decode(&specs); err != nil {
 		return nil, fmt.Errorf("parse topics: %w", err)
 	}
-	if err := validateTopics(specs); err != nil {
-		return nil, fmt.Errorf("parse topics: %w", err)
-	}
 	return specs, nil
-}
-
-func validateTopics(specs []TopicSpec) error {
-	if len(specs) == 0 {
-		return errors.New("topics: none is defined")
-	}
-	var errs []error
-	seen := map[string]bool{}
-	for _, t := range specs {
-		if t.Name == "" {
-			errs = append(errs, errors.New("topics: a topic has no name"))
-		}
-		if seen[t.Name] {
-			errs = append(errs, fmt.Errorf("topics: %q is defined twice", t.Name))
-		}
-		seen[t.Name] = true
-		if t.Partitions < 1 {
-			errs = append(errs, fmt.Errorf("topic %s: partitions is %d, use 1 or more", t.Name, t.Partitions))
-		}
-		if t.ReplicationFactor < 1 {
-			errs = append(errs, fmt.Errorf("topic %s: replication_factor is %d, use 1 or more", t.Name, t.ReplicationFactor))
-		}
-		if t.Compacted && t.Chained {
-			errs = append(errs, fmt.Errorf("topic %s: a chained topic cannot be compacted, its chain would break", t.Name))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // insyncReplicas is the spec's min.insync.replicas, or 2: with 1, a record that was acknowledged can

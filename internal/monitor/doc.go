@@ -5,7 +5,7 @@
 //
 //   - Who reads asks [Monitor.MayRead]: nothing is shown of tables that never held what the log did at the start. Who changes asks
 //     [Monitor.MayCommand]: no command is taken on tables that do not hold what the log does.
-//   - What was seen ages: commands are refused by a picture that is older than [StaleAfter], reads are not.
+//   - What was seen ages: commands are refused by a picture that is older than [staleAfter], reads are not.
 //   - A reason names no address and no person.
 //
 // It may import domain, internal/operator and internal/pg of this module. Which projections commands rest on is handed in.

@@ -17,85 +17,85 @@ import (
 // stuckAfter is how long a projection may make no progress while it lags before it is unhealthy.
 const stuckAfter = 5 * time.Second
 
-// Class is a kind of what can be wrong; metrics count by it.
-type Class string
+// class is a kind of what can be wrong; metrics count by it.
+type class string
 
 // The classes.
 const (
-	ClassDatabase    Class = "database"     // does not answer
-	ClassBrokers     Class = "brokers"      // do not answer
-	ClassTablesGone  Class = "tables_gone"  // somebody dropped them
-	ClassBuilding    Class = "building"     // a read model is being made, or catches up after a start
-	ClassOtherLog    Class = "other_log"    // the tables are not of this log
-	ClassSetBack     Class = "set_back"     // the tables are older than they were, and are folded again
-	ClassUnfolded    Class = "unfolded"     // no process follows what is read
-	ClassStandsStill Class = "stands_still" // behind, without progress
-	ClassLagging     Class = "lagging"      // the same, by few events
-	ClassPaused      Class = "paused"       // by an operator
-	ClassParked      Class = "parked"       // events wait for an operator
-	ClassProblem     Class = "problem"      // a session of this process cannot run
+	classDatabase    class = "database"     // does not answer
+	classBrokers     class = "brokers"      // do not answer
+	classTablesGone  class = "tables_gone"  // somebody dropped them
+	classBuilding    class = "building"     // a read model is being made, or catches up after a start
+	classOtherLog    class = "other_log"    // the tables are not of this log
+	classSetBack     class = "set_back"     // the tables are older than they were, and are folded again
+	classUnfolded    class = "unfolded"     // no process follows what is read
+	classStandsStill class = "stands_still" // behind, without progress
+	classLagging     class = "lagging"      // the same, by few events
+	classPaused      class = "paused"       // by an operator
+	classParked      class = "parked"       // events wait for an operator
+	classProblem     class = "problem"      // a session of this process cannot run
 )
 
-func classes() []Class {
-	return []Class{
-		ClassDatabase, ClassBrokers, ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill, ClassLagging,
-		ClassPaused, ClassParked, ClassProblem,
+func classes() []class {
+	return []class{
+		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill, classLagging,
+		classPaused, classParked, classProblem,
 	}
 }
 
-// Fault is one thing that is wrong. The reason names no address.
-type Fault struct {
-	Class      Class
+// fault is one thing that is wrong. The reason names no address.
+type fault struct {
+	Class      class
 	Projection string // "": none, or all
 	Reason     string // a sentence without its end
 }
 
-func (f Fault) unavailable() error {
+func (f fault) unavailable() error {
 	e := domain.NewError(domain.CodeUnavailable, "%s. Nothing was changed.", f.Reason)
 	e.RetryAfter = 2
 	return e
 }
 
 // unreadable tells whether the tables are not there, or lack what the log held at the start.
-func unreadable(f Fault) bool { return f.Class == ClassBuilding || f.Class == ClassTablesGone }
+func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
 
 // unfit tells whether commands must not rest on the tables: what they show may never have been, or may not be any more.
-func unfit(f Fault) bool {
-	return slices.Contains([]Class{ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill}, f.Class)
+func unfit(f fault) bool {
+	return slices.Contains([]class{classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill}, f.Class)
 }
 
-func (m *Monitor) awayFor(err error) *Fault {
+func (m *Monitor) awayFor(err error) *fault {
 	switch {
 	case errors.Is(err, m.config.NoLog):
-		return &Fault{Class: ClassBrokers, Reason: "The brokers do not answer"}
+		return &fault{Class: classBrokers, Reason: "The brokers do not answer"}
 	case pg.IsMissing(err):
-		return &Fault{Class: ClassDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
+		return &fault{Class: classDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
 			"or start every process again: a start rebuilds missing tables from the log"}
 	default:
-		return &Fault{Class: ClassDatabase, Reason: "The database does not answer"}
+		return &fault{Class: classDatabase, Reason: "The database does not answer"}
 	}
 }
 
 // faultsOf are those of one projection, what matters most first; it needs the lock.
-func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []Fault) {
+func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
 	for _, look := range []struct {
-		class  Class
+		class  class
 		reason string
 	}{
-		{ClassTablesGone, gone(s)},
-		{ClassBuilding, m.unmade(s)},
-		{ClassOtherLog, astray(s)},
-		{ClassSetBack, m.setBack(s)},
-		{ClassPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it wait until it is resumed")},
-		{ClassUnfolded, m.foldedByNobody(s, folded)},
-		{ClassStandsStill, ifSo(s.Lag > m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(),
+		{classTablesGone, gone(s)},
+		{classBuilding, m.unmade(s)},
+		{classOtherLog, astray(s)},
+		{classSetBack, m.setBack(s)},
+		{classPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it wait until it is resumed")},
+		{classUnfolded, m.foldedByNobody(s, folded)},
+		{classStandsStill, ifSo(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
-		{ClassLagging, ifSo(s.Lag <= m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
-		{ClassParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
-		{ClassProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
+		{classLagging, ifSo(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
+		{classParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
+		{classProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
 	} {
 		if look.reason != "" {
-			faults = append(faults, Fault{look.class, s.Projection, "Read model " + s.Projection + " " + look.reason})
+			faults = append(faults, fault{look.class, s.Projection, "Read model " + s.Projection + " " + look.reason})
 		}
 	}
 	return faults
@@ -228,12 +228,12 @@ func (m *Monitor) tell(ctx context.Context, cause error) {
 	if cause != nil {
 		attributes = append(attributes, "error", cause)
 	}
-	if strings.Contains(now, string(ClassOtherLog)) {
+	if strings.Contains(now, string(classOtherLog)) {
 		attributes = append(attributes, "remedy", "bring back the log that the tables were made from; or, if this log is the right one, "+
 			"stop every process and drop schema lb_engine: the next start rebuilds the tables from it")
 	}
 	level, text := slog.LevelWarn, "the service is degraded"
-	if !slices.ContainsFunc(m.all(), func(f Fault) bool { return f.Class != ClassBuilding }) {
+	if !slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class != classBuilding }) {
 		level, text = slog.LevelInfo, "read models are being made" // as after every first start
 	}
 	m.config.Logger.Log(ctx, level, text, attributes...)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// StaleAfter is how old the monitor's picture may be before it is not believed any more.
-const StaleAfter = 5 * time.Second
+// staleAfter is how old the monitor's picture may be before it is not believed any more.
+const staleAfter = 5 * time.Second
 
 // MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
 // What was made once can be read also while the brokers are away or an operator has stopped it: it is
@@ -28,7 +28,7 @@ func (m *Monitor) MayRead(names ...string) error {
 func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if time.Since(m.seen) > StaleAfter {
+	if time.Since(m.seen) > staleAfter {
 		return m.unseen()
 	}
 	return m.first(unfit, names)
@@ -42,7 +42,7 @@ func (m *Monitor) Reason(name string) string {
 	switch {
 	case m.away != nil:
 		reasons = append(reasons, m.away.Reason)
-	case time.Since(m.seen) > StaleAfter:
+	case time.Since(m.seen) > staleAfter:
 		reasons = append(reasons, "Its state is not known")
 	}
 	for i, s := range m.statuses {
@@ -65,5 +65,5 @@ func (m *Monitor) MayWrite() error {
 	case m.seen.IsZero():
 		return m.unseen()
 	}
-	return m.first(func(f Fault) bool { return unfit(f) || f.Class == ClassPaused }, []string{m.config.Writes})
+	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{m.config.Writes})
 }

@@ -29,8 +29,8 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	wrong := map[Class]int{}
-	for _, fault := range m.Faults() {
+	wrong := map[class]int{}
+	for _, fault := range m.known() {
 		wrong[fault.Class]++
 	}
 	for _, class := range classes() {

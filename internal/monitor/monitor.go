@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -34,8 +33,8 @@ type Monitor struct {
 
 	mu       sync.Mutex
 	statuses []operator.Projection
-	faults   [][]Fault // of each of statuses
-	away     *Fault    // why nothing newer was seen; nil when the last look saw all
+	faults   [][]fault // of each of statuses
+	away     *fault    // why nothing newer was seen; nil when the last look saw all
 	gone     bool      // away, because tables are gone that whatever is read rests on
 	seen     time.Time
 	// targets are the ends of the log as they were first seen, by projection and partition: before they
@@ -49,12 +48,12 @@ type Monitor struct {
 	made     chan struct{}
 }
 
-// maxLag is how far behind a projection without progress may be: what it holds is stale beyond use then.
+// maxLag is how many events a projection without progress may be behind before commands are refused: what it holds is stale beyond
+// use then.
 const maxLag = 10_000
 
 // Config says what a monitor compares with.
 type Config struct {
-	MaxLag int64  // events that a projection without progress may be behind before commands are refused; 0: [maxLag]
 	Writes string // the projection that changes of dashboards rest on
 	People string // the projection that says who has left
 	NoLog  error  // what the status of a read model wraps while no broker answers
@@ -70,7 +69,6 @@ type place struct {
 
 // New returns a monitor that has seen nothing yet; see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
-	c.MaxLag = cmp.Or(c.MaxLag, maxLag)
 	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, made: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
@@ -105,7 +103,7 @@ func (m *Monitor) nextLook() time.Duration {
 
 // Look looks once. When one of the projections cannot be looked at, what was seen before stays, and ages.
 func (m *Monitor) Look(ctx context.Context) {
-	looking, cancel := context.WithTimeout(ctx, StaleAfter)
+	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
 	statuses, folded, err := m.ask(looking)
 	m.mu.Lock()
@@ -121,7 +119,7 @@ func (m *Monitor) Look(ctx context.Context) {
 	if m.targets == nil {
 		m.targets = endsOf(statuses)
 	}
-	m.faults = make([][]Fault, len(statuses))
+	m.faults = make([][]fault, len(statuses))
 	for i, s := range statuses {
 		if s.Live() && m.missing(s) == 0 {
 			delete(m.targets, s.Projection)
@@ -190,7 +188,7 @@ func (m *Monitor) unseen() error {
 }
 
 // first returns the first fault of the named projections that counts; it needs the lock.
-func (m *Monitor) first(counts func(Fault) bool, names []string) error {
+func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	for i, s := range m.statuses {
 		if len(names) > 0 && !slices.Contains(names, s.Projection) {
 			continue
@@ -205,16 +203,16 @@ func (m *Monitor) first(counts func(Fault) bool, names []string) error {
 }
 
 // Faults are all that is wrong, also what keeps nobody from reading or changing.
-func (m *Monitor) Faults() []Fault {
+func (m *Monitor) known() []fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all()
 }
 
-func (m *Monitor) all() []Fault {
+func (m *Monitor) all() []fault {
 	all := slices.Concat(m.faults...)
 	if m.away != nil {
-		all = append([]Fault{*m.away}, all...)
+		all = append([]fault{*m.away}, all...)
 	}
 	return all
 }

@@ -20,25 +20,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// quietly is a monitor's configuration that allows for 100 events.
+// quietly is a monitor's configuration.
 var quietly = monitor.Config{
-	MaxLag: 100, Writes: "dashboards", People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
+	Writes: "dashboards", People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
 }
 
 // fakeModel is a read model that tells what the test says.
 type fakeModel struct {
-	status projections.Status
+	status operator.Projection
 	err    error
 }
 
 func (f *fakeModel) Name() string { return f.status.Projection }
 
-func (f *fakeModel) Status(context.Context) (projections.Status, error) { return f.status, f.err }
+func (f *fakeModel) Status(context.Context) (operator.Projection, error) { return f.status, f.err }
 
 func liveModel(name string, next, end int64) *fakeModel {
-	return &fakeModel{status: projections.Status{
+	return &fakeModel{status: operator.Projection{
 		Projection: name, State: projections.StateLive, Lag: end - next,
-		Partitions: []projections.PartitionStatus{{NextOffset: next, EndOffset: end}},
+		Partitions: []operator.Partition{{NextOffset: next, EndOffset: end}},
 	}}
 }
 
@@ -91,12 +91,12 @@ func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 		require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
 		require.NoError(t, m.MayRead("dashboards"))
 		require.False(t, made(m))
-		late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
-		late.status.Lag, late.status.LagSeconds = 2000, 60
+		late.status.Partitions[0] = operator.Partition{NextOffset: 1000, EndOffset: 21_000}
+		late.status.Lag, late.status.LagSeconds = 20_000, 60
 		m.Look(t.Context())
 		require.True(t, made(m))
 		require.NoError(t, m.MayRead())
-		require.ErrorContains(t, m.MayCommand(), "2000 events behind")
+		require.ErrorContains(t, m.MayCommand(), "20000 events behind")
 		require.NoError(t, m.MayCommand("dashboards"))
 		require.ErrorContains(t, m.MayCommand("dashboards", "post_insights"), "post_insights")
 	})
@@ -166,11 +166,11 @@ func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
 
-		model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
+		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: that waits until an operator resumes it")
 		model.status.Paused = false
-		model.status.Building = []projections.Build{{Done: 3, Total: 6}}
+		model.status.Building = []operator.Build{{Done: 3, Total: 6}}
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50 %")
 		model.status = liveModel("dashboards", 5, 5).status
@@ -196,7 +196,7 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 		model.status.Partitions[0].NextOffset = 5
 		m.Look(t.Context())
 		require.NoError(t, m.MayCommand())
-		model.status.Partitions[0] = projections.PartitionStatus{NextOffset: 2, EndOffset: 2}
+		model.status.Partitions[0] = operator.Partition{NextOffset: 2, EndOffset: 2}
 		m.Look(t.Context())
 		require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
 	})
@@ -276,7 +276,7 @@ func TestBuildingSaysHowFar(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 61, 100)
 	model.status.State, model.status.Generation = projections.StateBuilding, 3
-	model.status.Building = []projections.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
+	model.status.Building = []operator.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
 	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
 	model.status.Building = nil
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")

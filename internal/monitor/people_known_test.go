@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -17,21 +18,21 @@ func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		// at moves the directory to a second.
-		at func(p *projections.PartitionStatus, second int64)
+		at func(p *operator.Partition, second int64)
 		// unknown are the seconds from and until which it is not known; 0, 0: it always is
 		from, until int64
 	}{
-		"nothing comes":      {func(*projections.PartitionStatus, int64) {}, 0, 0},
-		"folded at once":     {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+s, 10+s }, 0, 0},
-		"half a minute late": {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+max(0, s-30), 10+s }, 0, 0},
-		"late, and going on": {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+s/2, 10+s }, 123, 400},
-		"one that waits": {func(p *projections.PartitionStatus, s int64) {
+		"nothing comes":      {func(*operator.Partition, int64) {}, 0, 0},
+		"folded at once":     {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s, 10+s }, 0, 0},
+		"half a minute late": {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+max(0, s-30), 10+s }, 0, 0},
+		"late, and going on": {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s/2, 10+s }, 123, 400},
+		"one that waits": {func(p *operator.Partition, s int64) {
 			p.EndOffset = 11
 			if s >= 100 {
 				p.NextOffset = 11
 			}
 		}, 61, 100},
-		"not followed": {func(p *projections.PartitionStatus, s int64) {
+		"not followed": {func(p *operator.Partition, s int64) {
 			p.Stopped = ""
 			if s >= 10 && s < 200 {
 				p.Stopped = "another log"

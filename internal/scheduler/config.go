@@ -32,8 +32,7 @@ const (
 
 // Config is what a [Scheduler] is made of.
 type Config struct {
-	Every     map[string]time.Duration // by kind of fetching: how often to look for what is due; a kind that is not in it does not run
-	Platforms []domain.Platform        // nil: all
+	Every map[string]time.Duration // by kind of fetching: how often to look for what is due; a kind that is not in it does not run
 
 	// Due names what is due and may be read until the next look, the most overdue first. What the quota has no room for it
 	// leaves out: that stays due.
@@ -70,9 +69,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Platforms == nil {
-		c.Platforms = domain.Platforms()
-	}
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// ClaimSize is how many connections a claim has at most.
-	ClaimSize = 200
+	// claimSize is how many connections a claim has at most.
+	claimSize = 200
 	// lookTimeout bounds the queries of a look.
 	lookTimeout = 30 * time.Second
 	// recheckReady is how often Ready is asked while it says no.
@@ -25,8 +25,8 @@ const (
 	picturesEvery = 5 * time.Minute
 )
 
-// ErrStuck is returned by [Scheduler.Run] when work did not end although its context was cancelled.
-var ErrStuck = errors.New("readings did not stop in time")
+// errStuck says that work did not end although its context was cancelled.
+var errStuck = errors.New("readings did not stop in time")
 
 // Scheduler has what is due read by as many processes as there are.
 type Scheduler struct {
@@ -42,7 +42,7 @@ func New(cfg Config) *Scheduler {
 }
 
 // Run claims and reads until ctx is done, then lets readings finish for DrainTimeout, cancels those that did not (another
-// process takes them over) and returns nil, or [ErrStuck] when work ignores its cancellation. It may be called again after it has
+// process takes them over) and returns nil, or [errStuck] when work ignores its cancellation. It may be called again after it has
 // returned, not while it runs.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.awaitReady(ctx) {
@@ -52,7 +52,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer cut()
 	var loops sync.WaitGroup
 	for kind := range s.cfg.Every {
-		for _, platform := range s.cfg.Platforms {
+		for _, platform := range domain.Platforms() {
 			loops.Go(func() { s.serve(ctx, working, domain.FetchQueue{Kind: kind, Platform: platform}) })
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-time.After(hardStop):
-		return ErrStuck
+		return errStuck
 	}
 }
 
@@ -123,7 +123,7 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	free := make(chan struct{}, maxWorkers)
 	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
 		woken := s.cfg.Woken(queue) // before the look: what is made due meanwhile is not missed
-		for some := range slices.Chunk(s.due(ctx, queue), ClaimSize) {
+		for some := range slices.Chunk(s.due(ctx, queue), claimSize) {
 			select {
 			case <-ctx.Done():
 				return nil

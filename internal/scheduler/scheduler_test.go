@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,6 +53,16 @@ func (q *queue) makeDue(n int) {
 
 func (q *queue) free(p domain.Platform, id int64) bool {
 	return q.due[p][id] && !q.claimed[p][id].After(time.Now())
+}
+
+// of lists what is due of some platforms.
+func (q *queue) of(platforms ...domain.Platform) func(context.Context, domain.FetchQueue, time.Duration) ([]domain.DueAccount, error) {
+	return func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+		if !slices.Contains(platforms, of.Platform) {
+			return nil, nil
+		}
+		return q.list(ctx, of, every)
+	}
 }
 
 func (q *queue) list(_ context.Context, of domain.FetchQueue, _ time.Duration) (due []domain.DueAccount, _ error) {
@@ -124,13 +135,13 @@ type process struct {
 	ended    chan error
 }
 
-// run starts a scheduler as one more process would, of TikTok unless the configuration names platforms.
+// run starts a scheduler as one more process would. Only TikTok has something due, unless the configuration says otherwise.
 func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config)) *process {
 	t.Helper()
 	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	cfg := scheduler.Config{
-		Every: map[string]time.Duration{kind: time.Second}, Platforms: []domain.Platform{domain.TikTok},
-		Due: q.list, Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
+		Every: map[string]time.Duration{kind: time.Second},
+		Due:   q.of(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
 		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
 		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
 	}
@@ -247,7 +258,7 @@ func TestPausedPlatformIsLeftAlone(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}, func(c *scheduler.Config) {
-			c.Platforms = []domain.Platform{domain.TikTok, domain.LinkedIn}
+			c.Due = q.of(domain.TikTok, domain.LinkedIn)
 			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
 				if unknown.Load() {
 					return false, errors.New("no database")
@@ -332,7 +343,7 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 			}
 			return q.read(claim)
 		}, func(c *scheduler.Config) {
-			c.DrainTimeout, c.Platforms = time.Millisecond, nil
+			c.DrainTimeout = time.Millisecond
 			c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
 				if of.Platform == domain.Instagram {
 					panic("no directory")

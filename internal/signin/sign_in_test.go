@@ -37,7 +37,7 @@ func (r readModel) Status(context.Context) (operator.Projection, error) {
 
 func readModels(lag int64) *monitor.Monitor {
 	models := []readModel{{"directory", lag}, {"operations", lag}}
-	return monitor.New(models, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+	return monitor.New(models, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // An agency that can make no link is told why, and what to do.

@@ -125,7 +125,6 @@ type ParkError struct {
 	Detail string
 }
 
-// Error implements error.
 func (e *ParkError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
 
 // ErrStale is what Apply of a chained fold returns for a record that lost its race or is a

@@ -96,7 +96,6 @@ func (n newestRow) with(row accountRow) newestRow {
 	return n
 }
 
-// Apply implements [fold.Fold].
 func (f *accountFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -204,7 +203,6 @@ func (n newestRow) metrics() []string {
 	return slices.Compact(metrics)
 }
 
-// Write implements [fold.Fold].
 func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
 	for _, e := range f.events {

@@ -55,7 +55,6 @@ type contentFold struct {
 	last map[contentKey]contentState
 }
 
-// Apply implements [fold.Fold].
 func (f *contentFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -85,7 +84,6 @@ var contentsTable = write.NewTable("post_contents",
 		return append(s.values(), s.client, nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at)
 	})
 
-// Write implements [fold.Fold].
 func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	rows, erased := f.changed()
 	contentsTable.Queue(last, rows)

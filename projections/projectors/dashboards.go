@@ -113,7 +113,6 @@ func (f *dashboardsFold) misplaced(ev fold.Event) error {
 	return nil
 }
 
-// Pass implements [fold.Chained].
 func (f *dashboardsFold) Pass(ev fold.Event) {
 	s, err := f.streamOf(ev)
 	if err != nil {
@@ -143,7 +142,6 @@ func (f *dashboardsFold) Resume(ev fold.Event) error {
 	})
 }
 
-// Release implements [fold.Chained].
 func (f *dashboardsFold) Release(key string) {
 	if s := f.streams[key]; s != nil {
 		s.parked = false
@@ -189,7 +187,6 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHea
 	return nil
 }
 
-// Load implements [fold.Fold].
 func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 	var parents, subs []string
 	for _, ev := range events {

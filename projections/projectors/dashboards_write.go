@@ -123,7 +123,6 @@ var noticesTable = write.NewTable("access_notices",
 		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, r.notice.SubAccounts}
 	})
 
-// Write implements [fold.Fold].
 func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	var heads []headRow
 	var dashboards []domain.Dashboard

@@ -47,7 +47,6 @@ type directoryFold struct {
 	last map[string]entityState // by key
 }
 
-// Apply implements [fold.Fold].
 func (f *directoryFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -89,7 +88,6 @@ func (f *directoryFold) changed() (rows map[string][]entityState, erased map[str
 	return rows, erased
 }
 
-// Write implements [fold.Fold].
 func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	rows, erased := f.changed()
 	for i := range entityKinds {

@@ -52,7 +52,6 @@ func trailKeyOf(ev fold.Event) (key trailKey) {
 	return key
 }
 
-// Apply implements [fold.Fold].
 func (f *operationsFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -100,7 +99,6 @@ var statesTable = write.NewTable("connection_states",
 		return []any{r.ConnectionID, r.parent, int16(r.Platform), r.State, r.Reason, r.At, r.eventID}
 	})
 
-// Write implements [fold.Fold].
 func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	trailTable.Queue(last, f.trail)
 	statesTable.Queue(last, slices.Collect(maps.Values(f.states)))

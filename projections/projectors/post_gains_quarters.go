@@ -101,9 +101,9 @@ func gainKeyValues(k gainKey) []any {
 
 // queueGains adds what the batch changes: of each changed reading what it gained before is taken back, and what it gains
 // is added.
-func (f *postFold) queueGains(batch *pgx.Batch) {
+func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 	gains, left := gainFold{}, map[gainKey]bool{}
-	for _, s := range f.series {
+	for _, s := range all {
 		for _, r := range s.readings {
 			if !r.changed() {
 				continue

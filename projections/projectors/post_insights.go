@@ -48,7 +48,6 @@ type wantedRead struct {
 	eventID string
 }
 
-// Apply implements [fold.Fold].
 func (f *postFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -63,10 +62,10 @@ func (f *postFold) Apply(ev fold.Event) error {
 		f.erased.applied.note(data)
 		return nil
 	case domain.PostRegistered:
-		if f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
-			return nil
+		if !f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
+			f.register(data, ev.Envelope.ID)
 		}
-		return f.register(data, ev.Envelope.ID)
+		return nil
 	default:
 		return errMisplaced(ev)
 	}

@@ -202,7 +202,7 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read whole days: %w", err)
 	}
-	return f.loadLate(ctx, tx)
+	return loadLate(ctx, tx, f)
 }
 
 // compare is the order of the index of tSPostInsights.

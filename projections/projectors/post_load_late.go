@@ -23,7 +23,7 @@ type late struct {
 // loadLate reads what follows late readings: of each, it looks up where the effect ends, and reads that much by the key. OFFSET 0
 // keeps the server from making one join of it all. It would read every month from end to end, and look up where the effect ends at
 // each pair of a late reading and another one of its post.
-func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
+func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	var ask []late
 	for key, reads := range f.want {
 		s := f.series[key]

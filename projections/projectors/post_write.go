@@ -58,7 +58,7 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	postDaily.Queue(last, otherDays)
 	queueGone(last, gone)
 	queueMonths(last, days, gone)
-	f.queueGains(last)
+	queueGains(last, f.series)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ type post struct {
 	changed          bool
 }
 
-func (f *postFold) register(e domain.PostRegistered, eventID string) error {
+func (f *postFold) register(e domain.PostRegistered, eventID string) {
 	key, at := keyOfPost(e), instant(e.RegisteredAt)
 	p, ok := f.posts[key]
 	if !ok {
@@ -65,7 +65,6 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) error {
 		p.last = at
 	}
 	p.changed = true
-	return nil
 }
 
 // postColumns are what [postFold.scanPosts] reads of tSPosts t.

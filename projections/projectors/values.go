@@ -45,10 +45,8 @@ func errMisplaced(ev fold.Event) error {
 // loadsNothing is the part of a fold that needs no stored row, or none that only the first answers tell.
 type loadsNothing struct{}
 
-// Load implements [fold.Fold].
 func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
-// LoadMore implements [fold.Fold].
 func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
 // All are the projectors of this program, one for each projection. dashboardPartitions is for [Dashboards].

@@ -21,7 +21,6 @@ const (
 	assembly  = "internal/assembly"
 	desk      = "internal/desk"
 	signin    = "internal/signin"
-	upkeep    = "internal/upkeep"
 	simulator = "internal/dev/simulator"
 	folds     = "projections/projectors"
 )
@@ -92,7 +91,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal", Forbid: append([]string{assembly}, upper...),
-			Except:  []string{assembly, desk, signin, upkeep, "internal/dev"},
+			Except:  []string{assembly, desk, signin, "internal/dev"},
 			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
 		},
 		{
@@ -103,10 +102,6 @@ func Rules() []Rule {
 			Package: signin, Direct: true,
 			Forbid:  []string{assembly, desk, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
 			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
-		},
-		{
-			Package: upkeep, Forbid: []string{assembly, desk, signin, "cmd", "api", "migrations", "deploy"}, Direct: true,
-			Because: "it runs beside the requests; what is opened is handed in",
 		},
 		{
 			Package: "internal", Forbid: []string{"internal/dev"}, Except: []string{"internal/dev"}, Direct: true,
@@ -155,11 +150,10 @@ func TestSupport() []string {
 // interface has two implementations, or is the type itself.
 func Boundaries() map[string]string {
 	const (
-		tables  = "commands may import neither readmodels nor pgx"
-		kept    = "commands may not import pgx, which internal/vault is made of"
-		brokers = "commands may not import watermill, which internal/eventlog is made of"
-		pgxs    = "types of pgx implement it: pool, connection, transaction"
-		asked   = "what only some folds are: the engine asks a fold for it"
+		tables = "commands may import neither readmodels nor pgx"
+		kept   = "commands may not import pgx, which internal/vault is made of"
+		pgxs   = "types of pgx implement it: pool, connection, transaction"
+		asked  = "what only some folds are: the engine asks a fold for it"
 	)
 	return map[string]string{
 		"api.OperatorDesk":                 "internal/desk is made of projections, which api may not import",
@@ -170,7 +164,6 @@ func Boundaries() map[string]string {
 		"commands.TokenPlaces":             tables,
 		"commands.KeptEraser":              kept,
 		"commands.TokenStore":              kept,
-		"commands.LogEnds":                 brokers,
 		"commands/collect.connectionPages": tables,
 		"commands/collect.connections":     tables,
 		"commands/collect.fetchStates":     kept,

@@ -16,9 +16,8 @@ import (
 
 // stillWide are the types that are yet to be narrowed. The list only shrinks.
 var stillWide = []string{
-	"commands/collect.Collector", "commands/connect.Connect", "internal/assembly.Service",
+	"commands/collect.Collector", "commands/connect.Connect",
 	"internal/dev/bench.bench", "internal/dev/demo.World", "internal/dev/simulator.Server", "internal/dev/simulator.request",
-	"internal/eventlog.cluster", "projections.Engine", "projections.session", "projections.work", "projections/projectors.postFold",
 }
 
 func TestTypesAreNarrow(t *testing.T) {
@@ -41,7 +40,7 @@ func TestTypesAreNarrow(t *testing.T) {
 // api. The list only shrinks.
 var stillSeams = []string{
 	"api.DashboardCommands", "api.DashboardReader", "api.HistoryReader", "api.Prover",
-	"api/console.Provider", "commands.ForgetSecrets", "commands/connect.Erasing",
+	"api/console.Provider", "commands/connect.Erasing",
 	"internal/eventlog.Follower",
 }
 

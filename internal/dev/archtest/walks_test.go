@@ -36,7 +36,7 @@ var walks = []walk{
 	}},
 	{"its record, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
+		"projections.session.fold", "projections.session.transact", "projections.transaction", "projections.apply",
 		"projections/projectors.dashboardsFold.Apply", "projections/projectors.dashboardsFold.content", "domain.DashboardChange.Fold",
 		"projections/projectors.dashboardsFold.Write",
 	}},
@@ -58,9 +58,9 @@ var walks = []walk{
 	}},
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
+		"projections.session.fold", "projections.session.transact", "projections.transaction", "projections.apply",
 		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.newAccountRow",
-		"projections.session.queueProgress",
+		"projections.queueProgress",
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{
 		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Hear", "channel kick: internal/stream.figures.run",

@@ -109,15 +109,13 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	group.Go(func() error { return engine.Run(folding) })
 	group.Go(func() error { progress.Listen(folding, pool.Config().ConnString(), b.logger); return nil })
 	record := &keptDrafts{Log: log}
-	updates, err := commands.NewDashboards(commands.DashboardsConfig{
+	updates := commands.NewDashboards(commands.DashboardsConfig{
 		Store: &readmodels.Dashboards{Pool: pool, Progress: progress}, Log: record,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now, Logger: b.logger,
 	})
-	if err == nil {
-		err = awaitLive(folding, engine)
-	}
+	err = awaitLive(folding, engine)
 	var ours served
 	if err == nil {
 		ours, err = closedLoop(min(agencies, putsCallers), putsFor, func(caller, n int) error {

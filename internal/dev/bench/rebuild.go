@@ -202,7 +202,7 @@ func (r *rebuilding) firstGeneration(ctx context.Context) error {
 	return err
 }
 
-func (r *rebuilding) request(ctx context.Context) (projections.Rebuild, error) {
+func (r *rebuilding) request(ctx context.Context) (operator.Rebuild, error) {
 	p := projectors.PostInsights
 	return projections.NewRebuilds(r.pool).Request(ctx, projections.RebuildRequest{
 		Projection: p.Name, Version: p.Version, By: "bench", Reason: "maintenance",
@@ -217,7 +217,7 @@ var rebuildStates = []operator.RebuildState{
 // await looks at a rebuild until it has reached a state and returns when it reached each one. A state that is passed between
 // two looks gets the time of the next.
 func (r *rebuilding) await(
-	ctx context.Context, asked projections.Rebuild, until operator.RebuildState,
+	ctx context.Context, asked operator.Rebuild, until operator.RebuildState,
 ) (map[operator.RebuildState]time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, rebuildWithin)
 	defer cancel()

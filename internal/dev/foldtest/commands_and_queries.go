@@ -24,13 +24,11 @@ func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
 // Dashboards are the real commands over this log, at the given clock.
 func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboards {
 	tb.Helper()
-	d, err := commands.NewDashboards(commands.DashboardsConfig{
+	return commands.NewDashboards(commands.DashboardsConfig{
 		Store: l.Queries(), Log: l, Now: now, Logger: slog.New(slog.DiscardHandler),
 		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
 		Deadline: 5 * time.Minute, // what is slow here is the machine
 	})
-	require.NoError(tb, err)
-	return d
 }
 
 // Queries are the real queries over this log's tables.

@@ -92,10 +92,7 @@ func (s *Seeder) Changes(ctx context.Context) error {
 	var at time.Time
 	config := s.Service.Updates.DashboardsConfig
 	config.Now = func() time.Time { return at }
-	past, err := commands.NewDashboards(config)
-	if err != nil {
-		return err
-	}
+	past := commands.NewDashboards(config)
 	plan := s.World.Changes()
 	add, end := s.Progress("changing dashboards", len(plan))
 	done := map[string]int64{} // changes of each agency so far: the nth made version n
