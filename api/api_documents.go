@@ -199,6 +199,15 @@ type docsParameter struct {
 	Required    bool   `json:"required"`
 }
 
+// resolve puts the parameters in place of references to them.
+func (o docsOperation) resolve(shared map[string]docsParameter) {
+	for i, p := range o.Parameters {
+		if name, is := strings.CutPrefix(p.Ref, "#/components/parameters/"); is {
+			o.Parameters[i] = shared[name]
+		}
+	}
+}
+
 // pageRendered is the page of everything that is served.
 func (d *documents) pageRendered() ([]byte, error) {
 	doc, err := d.openAPI()
@@ -231,11 +240,7 @@ func (d *documents) pageRendered() ([]byte, error) {
 			if err := json.Unmarshal(raw, &op); err != nil {
 				return nil, fmt.Errorf("read %s %s of document: %w", method, path, err)
 			}
-			for i, p := range op.Parameters {
-				if name, shared := strings.CutPrefix(p.Ref, "#/components/parameters/"); shared {
-					op.Parameters[i] = components.Parameters[name]
-				}
-			}
+			op.resolve(components.Parameters)
 			for i := range page.Groups {
 				if slices.Contains(op.Tags, page.Groups[i].Name) {
 					page.Groups[i].Operations = append(page.Groups[i].Operations, op)

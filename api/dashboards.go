@@ -55,7 +55,8 @@ func (d *dashboards) routes() []Operation {
 			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
 		}},
 		{
-			http.MethodPost, patternDashboard + "/preview", "postDashboardPreview", []Role{RoleAgency},
+			http.MethodPost, patternDashboard + "/preview", "postDashboardPreview",
+			[]Role{RoleAgency},
 			answering((*Params).dashboard, d.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]()),
 		},
 	}

@@ -47,11 +47,11 @@ type codeSample struct {
 
 // samplesOf are requests of an operation, for a shell in which BASE and TOKEN are set.
 func samplesOf(op api.Operation, stream bool) []codeSample {
-	sample := func(label, flags string) codeSample {
+	sample := func(flags string) codeSample {
 		if op.Roles != nil || stream {
 			flags += ` -H "Authorization: Bearer $TOKEN"`
 		}
-		return codeSample{"Shell", label, fmt.Sprintf(`curl%s "$BASE%s"`, flags, examplePath(op))}
+		return codeSample{"Shell", "curl", fmt.Sprintf(`curl%s "$BASE%s"`, flags, examplePath(op))}
 	}
 	switch {
 	case strings.HasSuffix(op.Pattern, "*"):
@@ -61,13 +61,15 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 		if op.BodyMedia != "" {
 			data = "--data-binary" // which keeps the ends of lines
 		}
-		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: `+cmp.Or(op.BodyMedia, mediaJSON)+`" `+data+` '`+exampleBody(op)+`'`)}
+		return []codeSample{
+			sample(` -X ` + op.Method + ` -H "Content-Type: ` + cmp.Or(op.BodyMedia, mediaJSON) + `" ` + data + ` '` + exampleBody(op) + `'`),
+		}
 	case op.Method == http.MethodPost:
-		return []codeSample{sample("curl", " -X POST")}
+		return []codeSample{sample(" -X POST")}
 	case stream, strings.HasSuffix(op.Pattern, "/events"):
-		return []codeSample{sample("curl", " -N")}
+		return []codeSample{sample(" -N")}
 	default:
-		return []codeSample{sample("curl", "")}
+		return []codeSample{sample("")}
 	}
 }
 

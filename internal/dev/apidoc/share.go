@@ -103,9 +103,10 @@ func alike[V any](all []V, written func(V) any) func(yield func(string, []V) boo
 }
 
 // camel writes a name as components are called.
-func camel(name string) (out string) {
-	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '_' || r == '-' }) {
-		out += strings.ToUpper(word[:1]) + word[1:]
+func camel(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
 	}
-	return out
+	return strings.Join(words, "")
 }
