@@ -31,10 +31,10 @@ type declared struct {
 
 const modulePath = "github.com/ledgerboard/ledgerboard/"
 
-// constantsOf are types whose constants stand in another package, which calls the type otherwise.
+// constantsOf are types whose constants stand in another package, and what they are called there.
 var constantsOf = map[string]struct{ dir, name string }{
-	"internal/operator.State":        {"projections", "State"},
-	"internal/operator.ParkedReason": {"projections/fold", "Reason"},
+	"internal/operator.State":        {"projections", "internal/operator.State"},
+	"internal/operator.ParkedReason": {"projections/fold", "projections/fold.Reason"},
 }
 
 // of returns what the source says about a type; nothing of types outside of the module.
@@ -51,7 +51,7 @@ func (s source) of(t reflect.Type) (declared, error) {
 		if err := s.readPackage(other.dir); err != nil {
 			return declared{}, err
 		}
-		constants := s.types[other.dir+"."+other.name]
+		constants := s.types[other.name]
 		d.values, d.listed = constants.values, constants.listed
 	}
 	return d, nil
