@@ -28,9 +28,9 @@ var connectStyle string
 
 // connectPages are the pages of connecting: no script, one style, nothing from elsewhere.
 var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
-	"shown": connect.Shown,
+	"shown": domain.Platform.Title,
 	"permission": func(name string) string {
-		if words := permissionWords[name]; words != "" {
+		if words := domain.PermissionWords(name); words != "" {
 			return words + " (" + name + ")"
 		}
 		return name
@@ -38,18 +38,6 @@ var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 	"has":   slices.Contains[[]string],
 	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
 }).Parse(connectPagesText))
-
-// permissionWords say what a permission of a platform is for.
-var permissionWords = map[string]string{
-	"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts", "pages_show_list": "the list of your pages",
-	"pages_read_engagement": "posts and followers of pages", "pages_read_user_content": "likes and comments on posts",
-	"business_management": "pages that a business portfolio holds",
-	"instagram_basic":     "profile and posts", "instagram_manage_insights": "insights of profile and posts",
-	"instagram_business_basic": "profile and posts", "instagram_business_manage_insights": "insights of profile and posts",
-	"user.info.basic": "your profile", "user.info.profile": "your user name", "user.info.stats": "followers and likes", "video.list": "your videos",
-	"rw_organization_admin": "figures of company pages", "r_member_profileAnalytics": "followers of your profile",
-	"r_member_postAnalytics": "figures of your posts",
-}
 
 // connectPolicy lets the browser load our style and send forms to us, and nothing else.
 var connectPolicy = func() string {
@@ -174,7 +162,7 @@ func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, sta
 	if err != nil {
 		return err
 	}
-	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + connect.Shown(opened.Platform), Opened: opened})
+	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + opened.Platform.Title(), Opened: opened})
 }
 
 // getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them:
@@ -212,7 +200,7 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 	}
 	back := connect.CameBack{
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
-		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
+		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms', where a browser keeps its fragment
 	}
 	// While it is not known who has left, a code waits in the address of its own browser alone.
 	if unknown := c.peopleKnown(); unknown != nil {
@@ -302,7 +290,7 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 			case reading.Reason != "":
 				words, known := notRead[platforms.Class(reading.Class)]
 				words = cmp.Or(words, "not read yet: something went wrong on the way. It is tried again by itself.")
-				says, soon = strings.ReplaceAll(words, "%s", connect.Shown(page.PID)), !known
+				says, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
 			}
 		}
 		waits = waits || soon

@@ -28,7 +28,7 @@ var (
 	paramStart       = Param{Name: "start", Kind: KindText, Text: "What the sign-in's address ends in; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "What the link's address ends in.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001"}
-	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1}
+	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1}
 )
 
 // connecting serves how pages and profiles are connected.
@@ -108,7 +108,7 @@ var errNoSuchAccount = domain.NewError(domain.CodeNotFound, "There is no such ac
 
 // connectBody is what a sign-in is asked for with.
 type connectBody struct {
-	// Platform is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+	// Platform is where the person signs in: {platforms}.
 	Platform domain.Platform `json:"platform"`
 	// Account is the id of the account whose pages are connected: a client, or the agency itself.
 	Account string `json:"account"`
@@ -139,7 +139,7 @@ func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Begun, 
 		return begun, err
 	}
 	if !body.Platform.Valid() {
-		bad.Addf("platform", "is not a platform: use 1, 3, 4 or 6")
+		bad.Addf("platform", "is not a platform: use one of %s", domain.PlatformNumbers())
 	}
 	account := bad.HexID("account", body.Account)
 	if err := bad.Err(); err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -80,7 +81,7 @@ var (
 		Text:  "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
 	}
 	paramPlatform = Param{
-		Name: "pId", Kind: KindPlatform, Text: "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.",
+		Name: "pId", Kind: KindPlatform, Text: "Platform: " + domain.PlatformNumbers() + "; 0 or all for all four.",
 		Default: "all four",
 		Example: "all",
 	}

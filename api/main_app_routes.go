@@ -34,8 +34,8 @@ func (m *MainAppDeps) routes() []Operation {
 type registrationBody struct {
 	// Account is the id of the account whose page it is: a client, or an agency itself.
 	Account  string             `json:"account"`
-	Platform domain.Platform    `json:"platform"`         // 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
-	AType    domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Platform domain.Platform    `json:"platform"`         // {platforms}
+	AType    domain.AccountType `json:"a_type,omitempty"` // {account types}
 	// ExternalID is the platform's id of the page or profile.
 	ExternalID string `json:"external_id"`
 	Name       string `json:"name"`           // as the platform shows it, at most 200 characters
@@ -72,8 +72,8 @@ type tokensBody struct {
 	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // of the access token; left out: never, or not known
 	// RefreshExpiresAt is when refresh_token ends; left out: never, or not known.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
-	// InstagramLogin says that the token is of Instagram login, not of Facebook login; left out: as before.
-	InstagramLogin *bool `json:"instagram_login,omitempty"`
+	// OwnLogin says that the token is of Instagram login, not of Facebook login; left out: as before.
+	OwnLogin *bool `json:"instagram_login,omitempty"`
 }
 
 func (m *MainAppDeps) putTokens(r *http.Request, connection int64) (done collect.HandedOver, err error) {

@@ -33,15 +33,8 @@ var (
 		Name: "parked", Kind: KindParked, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
-	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: networks(), Text: "A platform by its name.", Example: "linkedin"}
+	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "A platform by its name.", Example: domain.PlatformNames()[0]}
 )
-
-func networks() (names []string) {
-	for _, platform := range domain.Platforms() {
-		names = append(names, platform.String())
-	}
-	return names
-}
 
 // operators serve what operators see and do.
 type operators struct {

@@ -91,7 +91,7 @@ func (p *Params) value(declared Param) (string, bool) {
 	return value, value != ""
 }
 
-// Platforms reads `pId`: one of 1, 3, 4, 6; "0", "all" and absent mean all four.
+// Platforms reads `pId`: the number of a platform; "0", "all" and absent mean all four.
 func (p *Params) Platforms() []domain.Platform {
 	value, present := p.value(paramPlatform)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
@@ -101,7 +101,7 @@ func (p *Params) Platforms() []domain.Platform {
 	if platform := domain.Platform(number); ok && platform.Valid() {
 		return []domain.Platform{platform}
 	}
-	p.bad.Addf(paramPlatform.Name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
+	p.bad.Addf(paramPlatform.Name, "is not a platform: use one of %s; 0 or all for all of them", domain.PlatformNumbers())
 	return domain.Platforms()
 }
 

@@ -23,6 +23,6 @@
 //   - An import appends one record of an agency at a time and reads the stream again before the next: a
 //     record that rests on one which lost a race would look like tampering and park the stream.
 //   - Ids of imported readings follow from whose they are and when they were captured, so that a row is
-//     one event however often it is imported. Tokens that are stored already stay: TikTok's refresh
-//     tokens work once, and the legacy ones are used up by the first renewal here.
+//     one event however often it is imported. Tokens that are stored already stay: refresh
+//     tokens may work once, and the legacy ones are used up by the first renewal here.
 package commands

@@ -43,7 +43,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 		}
 		return SecretReplaced, i.put(ctx, c.SecretRef, string(row.AccessToken), nil, domain.SecretTimes{})
 	}
-	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), InstagramLogin: row.InstagramLogin}
+	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), OwnLogin: row.OwnLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
 	}

@@ -17,9 +17,9 @@ type StoredTokens struct {
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: not known, or never
 	// RefreshExpiresAt is when RefreshToken ends, and a person must sign in again; zero: not known, or never.
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
-	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
-	// otherwise it is of Facebook login. Instagram only.
-	InstagramLogin bool `json:"instagram_login,omitempty"`
+	// OwnLogin says that the token is of the platform's own login, and renews itself; otherwise it is of the login of
+	// [domain.PlatformFacts.LoginBy]. Only where there is one.
+	OwnLogin bool `json:"instagram_login,omitempty"`
 	// VerifiedAs is the account that the platform has said the tokens are of; "": it was not asked yet.
 	VerifiedAs string `json:"verified_as,omitempty"`
 	// Granted are the scopes that the platform says they have, in their order; nil: it was not asked, or does not say.
@@ -53,7 +53,7 @@ func (t StoredTokens) renewableUntil() time.Time {
 	switch {
 	case t.RefreshToken != "":
 		return t.RefreshExpiresAt
-	case t.InstagramLogin: // it renews itself
+	case t.OwnLogin: // it renews itself
 		return time.Time{}
 	default:
 		return t.ExpiresAt

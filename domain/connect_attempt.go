@@ -75,7 +75,7 @@ type ConnectLink struct {
 	ID            string     `json:"id"` // UUID; no secret
 	ParentAccount string     `json:"-"`
 	AccountID     string     `json:"account_id"`  // whose pages they become
-	Platforms     []Platform `json:"platforms"`   // where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+	Platforms     []Platform `json:"platforms"`   // where whoever has it may sign in: {platforms}
 	MadeBy        string     `json:"made_by"`     // a user's id
 	MadeRole      string     `json:"-"`           // agency or client
 	MadeAt        time.Time  `json:"created_at"`  // when it was made, in UTC

@@ -104,7 +104,7 @@ func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 		if line, erased = e[keys[0]]; erased && line.Agency != data.ParentAccount {
 			return ErasedID{}, false
 		}
-		if data.Platform == LinkedIn && data.AccountType == LinkedInProfile {
+		if data.Platform.Personal(data.AccountType) {
 			of(KindMember, number(data.MemberID))
 		}
 	}
@@ -165,7 +165,7 @@ func (o ErasureOrder) Validate() error {
 // DeletionRequest is what a person asked Meta for: that what one of our apps has of them be deleted.
 type DeletionRequest struct {
 	Code     string   // by which the person looks after it; it names nobody
-	Platform Platform // where the person signed in: [Facebook] or [Instagram]
+	Platform Platform // where the person signed in
 	Person   string   // the platform's id of the person; "" when it is done
 	AskedAt  time.Time
 	DoneAt   *time.Time // nil: not done yet

@@ -1,92 +1,62 @@
 package domain
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// FigureScopes says which scopes some figures need: all of them.
+// FigureScopes are figures that need the same scopes: all of them.
 type FigureScopes struct {
 	Of      Figures
-	Figures []string // as [Figure] and the counts of posts name them; demographics: all splits of the audience
-	Scopes  []string // as the platform spells them
+	Scopes  []string // as the platform spells them; of a platform's [PlatformFacts.LoginBy] where it has one
+	Figures []FigureSource
+}
+
+// FigureSource is what a figure is made of.
+type FigureSource struct {
+	Name   string // as [Figure] and the counts of posts name it; demographics: all splits of the audience
+	Kind   Kind
+	Source string // the platform's metrics
 }
 
 // FigureDemographics stands for all splits of an account's audience in [FigureScopes].
 const FigureDemographics = "demographics"
 
-// ScopesOfFigures is the one table of the scopes that each figure of a platform needs. Accounts of Instagram login have scopes of
-// their own; the account type counts on LinkedIn alone.
-func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureScopes {
-	switch {
-	case p == Facebook:
-		return []FigureScopes{
-			{FiguresOfAccount, []string{MetricFollowers}, []string{"pages_read_engagement"}},
-			{
-				FiguresOfAccount, []string{
-					MetricViews, MetricImpressions, MetricReach, MetricEngagement, MetricClicks, MetricLikes, FigureDemographics,
-				}, []string{"pages_read_engagement", "read_insights"},
-			},
-			{FiguresOfPosts, []string{MetricShares}, []string{"pages_read_engagement"}},
-			{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{"pages_read_engagement", "pages_read_user_content"}},
-			{
-				FiguresOfPosts,
-				[]string{MetricViews, MetricImpressions, MetricReach, MetricClicks, MetricAvgWatch},
-				[]string{"pages_read_engagement", "read_insights"},
-			},
+// FiguresOf are the figures of an account or its posts that the platform gives, with the scopes that each needs. Accounts
+// by the platform's own login have scopes of their own.
+func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
+	kind, _ := p.Kind(t)
+	figures, own := slices.Clone(kind.Figures), p.Facts().OwnScopes
+	for i := range figures {
+		if ownLogin && own != nil {
+			figures[i].Scopes = slices.Clone(figures[i].Scopes)
+			for j, scope := range figures[i].Scopes {
+				figures[i].Scopes[j] = cmp.Or(own[scope], scope)
+			}
 		}
-	case p == Instagram && instagramLogin:
-		return instagramScopes("instagram_business_basic", "instagram_business_manage_insights")
-	case p == Instagram:
-		return instagramScopes("instagram_basic", "instagram_manage_insights")
-	case p == LinkedIn && t == LinkedInProfile:
-		return []FigureScopes{
-			{FiguresOfAccount, []string{MetricFollowers}, []string{"r_member_profileAnalytics"}},
-			{
-				FiguresOfAccount,
-				[]string{MetricImpressions, MetricReach, MetricEngagement, MetricLikes, MetricComments, MetricShares, MetricClicks},
-				[]string{"r_member_postAnalytics"},
-			},
-			{
-				FiguresOfPosts,
-				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks, MetricSaves},
-				[]string{"r_member_postAnalytics"},
-			},
-		}
-	case p == LinkedIn:
-		return []FigureScopes{
-			{
-				FiguresOfAccount, []string{
-					MetricFollowers, MetricImpressions, MetricReach, MetricEngagement, MetricLikes, MetricComments, MetricShares, MetricClicks, FigureDemographics,
-				}, []string{"rw_organization_admin"},
-			},
-			{
-				FiguresOfPosts,
-				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
-				[]string{"r_organization_social", "rw_organization_admin"},
-			},
-		}
-	case p == TikTok:
-		return []FigureScopes{
-			{FiguresOfAccount, []string{MetricFollowers, MetricPosts, MetricLikes, MetricEngagement}, []string{"user.info.basic", "user.info.stats"}},
-			{FiguresOfPosts, []string{MetricViews, MetricLikes, MetricComments, MetricShares}, []string{"user.info.basic", "video.list"}},
-		}
-	default:
-		return nil
 	}
+	return figures
 }
 
-func instagramScopes(basic, insights string) []FigureScopes {
-	return []FigureScopes{
-		{FiguresOfAccount, []string{MetricFollowers, MetricPosts}, []string{basic}},
-		{
-			FiguresOfAccount, []string{
-				MetricViews, MetricImpressions, MetricReach, MetricEngagement, MetricLikes, MetricComments, MetricShares, FigureDemographics,
-			}, []string{basic, insights},
-		},
-		{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{basic}},
-		{FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricShares, MetricSaves, MetricAvgWatch}, []string{basic, insights}},
+// Gives tells whether the platform gives a figure of that kind.
+func (p Platform) Gives(of Figures, figure string, kind Kind) bool {
+	return slices.ContainsFunc(p.Sources(of, figure), func(s FigureSource) bool { return s.Kind == kind })
+}
+
+// Sources are what the platform makes a figure of, over all kinds of its accounts; none if it does not give the figure.
+func (p Platform) Sources(of Figures, figure string) (sources []FigureSource) {
+	for _, kind := range p.Facts().Kinds {
+		for _, group := range kind.Figures {
+			for _, source := range group.Figures {
+				if group.Of == of && source.Name == figure {
+					sources = append(sources, source)
+				}
+			}
+		}
 	}
+	return sources
 }
 
 // Permissions are what a stored token may read, as far as the platform said.
@@ -120,8 +90,9 @@ func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {
 
 func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
 	figures := []UngrantedFigure{}
-	byInstagram := slices.ContainsFunc(granted, func(scope string) bool { return strings.HasPrefix(scope, "instagram_business_") })
-	for _, need := range ScopesOfFigures(p, t, byInstagram) {
+	own := slices.Collect(maps.Values(p.Facts().OwnScopes))
+	byOwn := slices.ContainsFunc(granted, func(scope string) bool { return slices.Contains(own, scope) })
+	for _, need := range p.FiguresOf(t, byOwn) {
 		var lacking []string
 		for _, scope := range need.Scopes {
 			if !slices.Contains(granted, scope) {
@@ -130,7 +101,7 @@ func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
 		}
 		for _, figure := range need.Figures {
 			if len(lacking) > 0 {
-				figures = append(figures, UngrantedFigure{need.Of, figure, lacking})
+				figures = append(figures, UngrantedFigure{need.Of, figure.Name, lacking})
 			}
 		}
 	}
@@ -143,7 +114,7 @@ type Kind string
 // The four kinds.
 const (
 	Stock      Kind = "stock"      // the last reading counts (followers)
-	Cumulative Kind = "cumulative" // a reading gains the difference to the one before it (TikTok likes)
+	Cumulative Kind = "cumulative" // a reading gains the difference to the one before it (likes of a post)
 	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
 	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or summed
 )

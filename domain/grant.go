@@ -10,7 +10,7 @@ import (
 
 // GrantKey names what one person gave one of our apps at a platform.
 type GrantKey struct {
-	Platform Platform // where the person signed in: [Facebook] also for the Instagram accounts behind its pages
+	Platform Platform // where the person signed in, also for accounts of another platform, see [PlatformFacts.LoginBy]
 	App      string   // our client id there
 	Person   string   // the platform's id of the person
 }

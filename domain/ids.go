@@ -71,7 +71,7 @@ func (t OptionalText) MarshalJSON() ([]byte, error) {
 
 // maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses an index entry
 // above some 2,700 bytes, at every try alike: one record with a longer id would hold up its partition
-// for ever. LinkedIn's URNs, the longest ids seen, stay below 100.
+// for ever. URNs, the longest ids seen, stay below 100.
 const maxIndexed = 255
 
 func checkLengths(texts ...string) error {

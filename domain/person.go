@@ -14,7 +14,7 @@ type Person struct {
 	Members       []int64
 	Defaults      []int64 // members who have a default account
 	Connections   []PersonConnection
-	// Profiles are the social accounts that are the person's own (LinkedIn profiles): their names are
+	// Profiles are the social accounts that are the person's own: their names are
 	// the person's. Pages belong to the client; they lose their connection.
 	Profiles []int64
 	Pages    []DirectorySocialAccount

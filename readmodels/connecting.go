@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,16 +47,17 @@ func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]dom
 }
 
 // PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first. The refs have plain ids; the
-// directory may have been told LinkedIn's as URNs, see [domain.Platform.PlainID].
+// directory may have been told URNs, see [domain.Platform.PlainID].
 func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error) {
 	platforms, kinds, external := make([]int, len(refs)), make([]int, len(refs)), make([]string, len(refs))
+	withURNs := PlatformIDs(slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return !p.Facts().WritesURNs }))
 	for i, ref := range refs {
 		platforms[i], kinds[i], external[i] = int(ref.Platform), int(ref.AccountType), ref.ExternalID
 	}
 	return c.pages(ctx, ` where s.parent_account = $1
-		and (s.p_id, s.a_type, case s.p_id when $5::smallint then regexp_replace(s.external_id, '^.*:', '') else s.external_id end)
+		and (s.p_id, s.a_type, case when s.p_id = any($5::smallint[]) then regexp_replace(s.external_id, '^.*:', '') else s.external_id end)
 		  in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
-		order by s.connected desc, s.id`, parent, platforms, kinds, external, int(domain.LinkedIn))
+		order by s.connected desc, s.id`, parent, platforms, kinds, external, withURNs)
 }
 
 // PagesOf returns the pages that are read by some connections, of whatever agency, by id.

@@ -182,10 +182,10 @@ const maxConnections = 100_000
 
 // ConnectionReading is how one connected account is read, for operators.
 type ConnectionReading struct {
-	PlatformName  string             `json:"platform_name" words:"facebook instagram linkedin tiktok"` // facebook, instagram, linkedin, tiktok
-	SocialAccount int64              `json:"social_account_id"`                                        // that is read
-	AccountType   domain.AccountType `json:"a_type,omitempty"`                                         // LinkedIn: 1 profile, 2 company page
-	// Name is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known.
+	PlatformName  string             `json:"platform_name" words:"{platform names}"` // {platform names}
+	SocialAccount int64              `json:"social_account_id"`                      // that is read
+	AccountType   domain.AccountType `json:"a_type,omitempty"`                       // {account types}
+	// Name is that of the page or profile at the platform; null over HTTP for a person's own profile, and if it is not known.
 	Name         domain.OptionalText `json:"name"`
 	Agency       string              `json:"agency"`        // 24 hex digits
 	AgencyName   domain.OptionalText `json:"agency_name"`   // null: not known
@@ -216,7 +216,7 @@ type ConnectionReading struct {
 
 // HidePerson takes out the name of a profile that is a person's own.
 func (r *ConnectionReading) HidePerson() {
-	if r.PlatformName == domain.LinkedIn.String() && r.AccountType == domain.LinkedInProfile {
+	if domain.PlatformNamed(r.PlatformName).Personal(r.AccountType) {
 		r.Name = ""
 	}
 }

@@ -49,7 +49,7 @@ type ConnectedPlatform struct {
 
 	ID          int64               `json:"id"`                                                           // the social account
 	Type        string              `json:"type" words:"page business_account profile company_page user"` // what it is at the platform
-	AccountType domain.AccountType  `json:"a_type,omitempty"`                                             // LinkedIn: 1 profile, 2 company page
+	AccountType domain.AccountType  `json:"a_type,omitempty"`                                             // {account types}
 	AccountID   string              `json:"account_id"`                                                   // the sub-account it belongs to
 	AccountName string              `json:"account_name"`
 	MemberID    int64               `json:"member_id"`    // the owner
@@ -113,7 +113,7 @@ const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at e
 
 // platformsSQL reads when an account was read last from account_newest, as the sources of figures do. Of a
 // connection that was signed in again since, the old state and failures do not count.
-const platformsSQL = `
+var platformsSQL = `
 	select * from (
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
 		       s.connection_id,
@@ -172,33 +172,18 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 			default:
 			}
 			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)
-			p.Type = profileType(p.Platform, p.AccountType)
+			kind, _ := p.Platform.Kind(p.AccountType)
+			p.Type = kind.Name
 			return p, err
 		},
 		Key: func(p ConnectedPlatform) platformKey { return platformKey{int(p.Platform), p.ID} },
 	}
 }
 
-// profileType names what is connected, in the platforms' own words.
-func profileType(p domain.Platform, t domain.AccountType) string {
-	switch {
-	case p == domain.Facebook:
-		return "page"
-	case p == domain.Instagram:
-		return "business_account"
-	case p == domain.TikTok:
-		return "user"
-	case t == domain.LinkedInCompanyPage:
-		return "company_page"
-	default:
-		return "profile"
-	}
-}
-
 // PlatformRef names a platform.
 type PlatformRef struct {
 	Platform     domain.Platform `json:"p_id"`
-	PlatformName string          `json:"platform" words:"facebook instagram linkedin tiktok"` // its name
+	PlatformName string          `json:"platform" words:"{platform names}"` // its name
 }
 
 // PlatformRefOf returns the number and the name of a platform.

@@ -99,7 +99,7 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
 		`select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
 	for _, page := range pages {
-		if page.Platform == domain.LinkedIn && page.AccountType == domain.LinkedInProfile {
+		if page.Platform.Personal(page.AccountType) {
 			person.Profiles = append(person.Profiles, page.ID)
 		} else {
 			person.Pages = append(person.Pages, page)

@@ -1,6 +1,10 @@
 package readmodels
 
-import "github.com/ledgerboard/ledgerboard/domain"
+import (
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // What decides whether social account s is read at t.now: the fetchers leave out by these conditions, and answers tell by the
 // same ones.
@@ -15,10 +19,6 @@ const (
 	// pausedByOperator is of the connection.
 	pausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
-	// platformPaused is of all connections of its platform: the scheduler heeds it, and the fetchers' queries need not ask.
-	platformPaused = `exists (
-	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `' and u.name = ` + platformName + `)`
-	platformName = `case s.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end`
 	// SubscriptionsParam is a setting of the readers' sessions: none where accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"
 	// SubscriptionsNone is its value then.
@@ -33,11 +33,6 @@ const (
 	toBeRead = ReadUnlessPaused + ` and not ` + pausedByOperator
 	// ReadUnlessPaused is whether nothing but its due time, or an operator's pause, does.
 	ReadUnlessPaused = `not ` + awaitsSignIn + ` and ` + subscribed
-	// Paused says that an operator has paused its connection or its platform, or that no subscription runs: a sentence for
-	// agencies and clients; null: none of these.
-	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
-	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
-	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `' end`
 	// NoSubscriptionRuns is what it says then.
 	NoSubscriptionRuns = "No subscription runs, and without one nothing is read."
 	// EndedAtPlatform says of an account that is not connected that its person removed our app at
@@ -52,6 +47,27 @@ const (
 	NotConnectedHere  = "It is not connected here any more. Connect it again to have it read."
 	NotConnectedThere = "It is not connected in the main application."
 )
+
+// What an operator's pause of a whole platform adds to these conditions.
+var (
+	// platformPaused is of all connections of its platform: the scheduler heeds it, and the fetchers' queries need not ask.
+	platformPaused = `exists (
+	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `' and u.name = ` + platformName + `)`
+	platformName = platformNameSQL()
+	// Paused says that an operator has paused its connection or its platform, or that no subscription runs: a sentence for
+	// agencies and clients; null: none of these.
+	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
+	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
+	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `' end`
+)
+
+func platformNameSQL() string {
+	sql := "case s.p_id"
+	for _, p := range domain.Platforms() {
+		sql += fmt.Sprintf(" when %d then '%s'", p, p)
+	}
+	return sql + " end"
+}
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a
 // sign-in here was disconnected here, or its sign-in was erased; all else was disconnected by the

@@ -114,7 +114,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 	for _, l := range links {
 		row := linkRow{ConnectLink: l, Account: nameOr(names[l.AccountID], l.AccountID), Open: l.Open(v.console.deps.Now())}
 		for _, p := range l.Platforms {
-			row.Networks = append(row.Networks, connect.Shown(p))
+			row.Networks = append(row.Networks, p.Title())
 		}
 		shown.Links = append(shown.Links, row)
 	}

@@ -57,7 +57,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		connected[page(p)] = connected[page(p)] || p.State != readmodels.PlatformDisconnected
 	}
 	for _, p := range list {
-		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", connect.Shown(p.Platform))
+		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", p.Platform.Title())
 		if p.State == readmodels.PlatformDisconnected {
 			says = string(p.Reason) // in our words, too
 		}
@@ -67,7 +67,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
 			c.Says += " Not everything was allowed at the sign-in, so these figures stay empty, " + strings.Join(lacks, "; ") +
-				". Connect it again, and leave everything ticked at " + connect.Shown(p.Platform) + "."
+				". Connect it again, and leave everything ticked at " + p.Platform.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
 		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // as another row
@@ -144,7 +144,7 @@ func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, e
 	if err == nil && of.AccountID != client.ID {
 		err = errNoPage
 	}
-	return disconnectView{ConnectedPlatform: of, ClientID: client.ID, Client: client.Name, Network: connect.Shown(of.Platform)}, err
+	return disconnectView{ConnectedPlatform: of, ClientID: client.ID, Client: client.Name, Network: of.Platform.Title()}, err
 }
 
 // disconnect stops the reading of a page or profile. The directory records who did it.

@@ -132,11 +132,16 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 
 func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
 	note, empty := "", ""
-	if slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Platform == domain.LinkedIn }) {
-		note = "LinkedIn counts none."
-	}
-	if f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
-		empty = "LinkedIn counts no video views."
+	for _, p := range domain.Platforms() {
+		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
+			continue
+		}
+		if slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Platform == p }) {
+			note = p.Title() + " counts none."
+		}
+		if f.Form.Platform == strconv.Itoa(int(p)) {
+			empty = p.Title() + " counts no video views."
+		}
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{

@@ -255,7 +255,7 @@ func rebuildCosts(v *visit, projection string) (string, error) {
 }
 
 func platformNamed(v *visit, name string) (string, error) {
-	if !slices.ContainsFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == name }) {
+	if domain.PlatformNamed(name) == 0 {
 		return "", errNoPage
 	}
 	return network(name), nil

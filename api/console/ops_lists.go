@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -41,7 +41,7 @@ func openActions(v *visit) (view, error) {
 	}
 	shown := opsActionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
-		shown.Actions = append(shown.Actions, actionRow{a, a.On(connect.Shown, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })})
+		shown.Actions = append(shown.Actions, actionRow{a, a.On(domain.Platform.Title, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })})
 	}
 	return shown, nil
 }

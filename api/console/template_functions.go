@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
-	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -137,10 +136,8 @@ func letter(name string) string {
 
 // network writes the name of a platform as the platform does.
 func network(name string) string {
-	for _, p := range domain.Platforms() {
-		if p.String() == name {
-			return connect.Shown(p)
-		}
+	if p := domain.PlatformNamed(name); p != 0 {
+		return p.Title()
 	}
 	return capital(name)
 }

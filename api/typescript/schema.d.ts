@@ -2204,7 +2204,7 @@ export interface components {
         AccountId: string;
         /** @description The answer to /getAccountInsights. */
         AccountInsights: {
-            /** @description `as_read` are the engagement figures that only exist over a platform's own window (LinkedIn's lifetime statistics); they are in no total. */
+            /** @description `as_read` are the engagement figures that only exist over a platform's own window, like lifetime statistics; they are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
             /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformInsights"][];
@@ -2225,7 +2225,7 @@ export interface components {
             /** @description over the platforms asked for */
             total: components["schemas"]["NetGrowth"];
         };
-        /** @description The reach of one social account: people, rolling figures of the platform's own windows (Facebook page_total_media_view_unique, Instagram reach, LinkedIn uniqueImpressionsCount). They are shown as read, never summed and never subtracted. */
+        /** @description The reach of one social account: people, rolling figures of the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. They are shown as read, never summed and never subtracted. */
         AccountReach: {
             p_id: components["schemas"]["Platform"];
             /**
@@ -2411,9 +2411,9 @@ export interface components {
              * @description People (a stock): how many follow.
              */
             followers: number;
-            /** @description as the platform gives it; LinkedIn's places in English, and by their URN until the name is known */
+            /** @description as the platform gives it; a place that it gives by URN in English, and by the URN until the name is known */
             name: string;
-            /** @description LinkedIn's URN of a place: two places of one name are two parts; null elsewhere */
+            /** @description the platform's URN of a place: two places of one name are two parts; null elsewhere */
             place: string | null;
         };
         /** @description One reading or export. */
@@ -2877,7 +2877,7 @@ export interface components {
              * @description `last_read_at` is when its totals were read last; null: never.
              */
             last_read_at: string | null;
-            /** @description `name` is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known. */
+            /** @description `name` is that of the page or profile at the platform; null over HTTP for a person's own profile, and if it is not known. */
             name: string | null;
             /**
              * Format: date-time
@@ -3124,7 +3124,7 @@ export interface components {
             captured_at: string;
             /** @description the platform's name; the 25 largest, the largest first */
             cities: components["schemas"]["AudienceShare"][];
-            /** @description ISO code, at LinkedIn the name; the 25 largest, the largest first */
+            /** @description ISO code, or the name where the platform gives none; the 25 largest, the largest first */
             countries: components["schemas"]["AudienceShare"][];
             /** @description F, M, U (not known); empty: not given */
             gender: components["schemas"]["AudienceShare"][];
@@ -3228,7 +3228,7 @@ export interface components {
              */
             sign_in_before: string;
         };
-        /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part). */
+        /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
         Engagement: components["schemas"]["Total"];
         /** @description One part of EngagementTotals: what was gained since the readings before, which may be some days old. Null when nothing was read. */
         EngagementDay: {
@@ -3435,7 +3435,7 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description `followers` are people, a stock: the last reading of each account in the range. Facebook followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount, TikTok follower_count. */
+        /** @description `followers` are people, a stock: the last reading of each account in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
         /**
          * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
@@ -3649,13 +3649,13 @@ export interface components {
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
         };
-        /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view and Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn impressionCount (day flow). TikTok gives none. */
+        /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
         Impressions: components["schemas"]["Total"];
         /**
          * @description Says how a figure may be combined over time.
          *
          *     - `stock`: the last reading counts (followers)
-         *     - `cumulative`: a reading gains the difference to the one before it (TikTok likes)
+         *     - `cumulative`: a reading gains the difference to the one before it (likes of a post)
          *     - `day_flow`: belongs to a day; a later reading of that day replaces it; a range is the sum of its days
          *     - `rolling`: over the platform's own window: shown as read, never subtracted or summed
          * @enum {string}
@@ -3668,7 +3668,7 @@ export interface components {
             /** @description `posts` are ranked alike; of equal ones the newest first. */
             posts: components["schemas"]["RankedPost"][];
         };
-        /** @description `likes` are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles: REACTION), TikTok like_count; all cumulative. */
+        /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
         Likes: components["schemas"]["Gain"];
         /** @description One part of a LikesSeries. */
         LikesDay: {
@@ -4576,7 +4576,7 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
-            /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none. */
+            /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. Where a platform gives none of accounts, those of posts: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
             source_metrics: string[];
             views: components["schemas"]["Views"];
         };
@@ -4634,7 +4634,7 @@ export interface components {
         /**
          * @description A post with its latest figures. The same post read under two sub-accounts of an agency, one after the other, is an activity of each.
          *
-         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach, saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. All are cumulative: what the post gathered since its publication. The average watch time is not: it is post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels, as read.
+         *     Figures are what the post gathered since its publication, but for the average watch time, which is as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostActivity: {
             /** @description the sub-account whose post it is */
@@ -4674,7 +4674,7 @@ export interface components {
             id: string;
             /**
              * Format: int64
-             * @description Facebook and Instagram count views only: the same number
+             * @description where a platform counts views only, the same number
              */
             impressions: number | null;
             /**
@@ -4709,7 +4709,7 @@ export interface components {
             reach: number | null;
             /**
              * Format: int64
-             * @description how often people kept it; Instagram and LinkedIn profiles only
+             * @description how often people kept it; not counted by all platforms
              */
             saves: number | null;
             /**
@@ -4747,7 +4747,7 @@ export interface components {
         /**
          * @description The last reading of a post before the end of the range: what the post had gathered since its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
          *
-         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach, saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, LINK_CLICKS, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. The average watch time is post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels.
+         *     Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostCounts: {
             /**
@@ -4779,7 +4779,7 @@ export interface components {
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description Facebook and Instagram count views only: the same number
+             * @description where a platform counts views only, the same number
              */
             impressions: number | null;
             /**
@@ -4794,7 +4794,7 @@ export interface components {
             reach: number | null;
             /**
              * Format: int64
-             * @description how often people kept it; Instagram and LinkedIn profiles only
+             * @description how often people kept it; not counted by all platforms
              */
             saves: number | null;
             /**
@@ -4804,7 +4804,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null also for LinkedIn, which counts impressions only
+             * @description video views; null also for platforms that count impressions only
              */
             views: number | null;
         };
@@ -4899,7 +4899,7 @@ export interface components {
             engagement_partial: components["schemas"]["EngagementPartial"];
             /**
              * Format: int64
-             * @description how often it was shown, gained; Facebook and Instagram count views only: the same number
+             * @description how often it was shown, gained; where a platform counts views only, the same number
              */
             impressions: number | null;
             /**
@@ -5456,7 +5456,7 @@ export interface components {
          * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
          */
         Reach: number | null;
-        /** @description One part of ReachStats: a day, week or month. Platforms label their figures with days of their own (Facebook and Instagram: Pacific time); a figure stands at the day that bears its label. */
+        /** @description One part of ReachStats: a day, week or month. Platforms label their figures with days of their own, some in Pacific time; a figure stands at the day that bears its label. */
         ReachDay: {
             /**
              * Format: int64
@@ -6033,11 +6033,11 @@ export interface components {
         };
         /** @description The figures of one period. */
         StatsPeriod: {
-            /** @description `demographics` are the last splits of the audience that were read in the period. Null when none was: Facebook and LinkedIn pages have places only, LinkedIn profiles and TikTok nothing, and all withhold them of small accounts. */
+            /** @description `demographics` are the last splits of the audience that were read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); none at TikTok. Null when none was: platforms withhold them of small accounts. */
             demographics: components["schemas"]["Demographics"] | null;
             /**
              * Format: int64
-             * @description `engagement` is interactions gained: Facebook page_post_engagements, Instagram total_interactions, LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative). Null when none was read.
+             * @description `engagement` is interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null when none was read.
              */
             engagement: number | null;
             /** @description reach or followers; null without a rate */
@@ -6064,7 +6064,7 @@ export interface components {
             from: string;
             /**
              * Format: int64
-             * @description `impressions` are Facebook page_media_view, Instagram views, LinkedIn impressionCount (day flows). TikTok gives none. Null when none was read.
+             * @description `impressions` are Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null when none was read.
              */
             impressions: number | null;
             /**
@@ -6380,7 +6380,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
+         * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do the views of posts that stand in where a platform counts no page views (see Gain).
          */
         Views: number | null;
         /** @description One part of a ViewsSeries. */
@@ -6397,7 +6397,7 @@ export interface components {
              */
             views: number | null;
         };
-        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
+        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. A platform without them may count `impressions` of PostCounts. */
         ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
         /** @description How often posts were seen: video views. Page views, which platforms count of accounts, stand in Roi. */
         ViewsSeries: {
@@ -6836,7 +6836,7 @@ export interface components {
         PlatformIdInPath: number;
         /**
          * @description A platform by its name.
-         * @example linkedin
+         * @example facebook
          */
         PlatformInPath: "facebook" | "instagram" | "linkedin" | "tiktok";
         /**
@@ -8829,7 +8829,7 @@ export interface operations {
             path: {
                 /**
                  * @description A platform by its name.
-                 * @example linkedin
+                 * @example facebook
                  */
                 platform: components["parameters"]["PlatformInPath"];
             };
@@ -8872,7 +8872,7 @@ export interface operations {
             path: {
                 /**
                  * @description A platform by its name.
-                 * @example linkedin
+                 * @example facebook
                  */
                 platform: components["parameters"]["PlatformInPath"];
             };

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -55,7 +54,8 @@ func TestConnectingDocument(t *testing.T) {
 		require.ElementsMatch(t, asked, said, "scopes of %s", p)
 	}
 	calls := func(p domain.Platform, kind domain.AccountType) string {
-		return strconv.Itoa(collect.CallsOf(domain.FetchAccounts, p, kind))
+		read, _ := p.Kind(kind)
+		return strconv.Itoa(read.Calls[domain.FetchAccounts])
 	}
 	require.Equal(t, []string{
 		calls(domain.Facebook, 0) + " for a page, " + calls(domain.Instagram, 0) + " for an Instagram account", calls(domain.Instagram, 0),

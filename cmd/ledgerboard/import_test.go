@@ -292,7 +292,7 @@ func TestImportRefusesRows(t *testing.T) {
 		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
 		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
 		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
-		`a.csv line 4: pId is 2; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)`,
+		`a.csv line 4: pId is 2; platforms are 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok`,
 		`a.csv line 5: social account 701 is on facebook in the directory, the row says tiktok`,
 		`a.csv line 6: accountId: is missing, and the directory does not know the social account`,
 		`a.csv line 7: createdAt "never" is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds); followers "many" is not a whole number`,

@@ -18,7 +18,7 @@ type pauseCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (facebook, instagram, linkedin, tiktok) or ids of connections."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (${platforms}) or ids of connections."`
 	List  bool     `help:"Show what is paused."`
 }
 
@@ -146,13 +146,9 @@ func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []dom
 
 // allPausable finds out what each name is, and refuses all when one is nothing. Numbers are connections.
 func allPausable(names []string) (all []domain.Pause, err error) {
-	var platforms []string
-	for _, p := range domain.Platforms() {
-		platforms = append(platforms, p.String())
-	}
-	models := allReadModels()
+	models, platforms := allReadModels(), domain.PlatformNames()
 	for _, name := range names {
-		name = strings.ToLower(name) // people write LinkedIn
+		name = strings.ToLower(name) // people write platforms with capitals
 		id, err := strconv.ParseInt(name, 10, 64)
 		switch {
 		case err == nil && id > 0:

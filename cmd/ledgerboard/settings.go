@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -260,6 +259,7 @@ func defaults() kong.Vars {
 	return kong.Vars{
 		"addr":            ":6001",
 		"client_scopes":   strings.Join(mount.Config{}.WithDefaults().ClientScopes, ","),
-		"linkedin_scopes": strings.Join(platforms.Config{}.WithDefaults().LinkedIn.Scopes, ","),
+		"platforms":       strings.Join(domain.PlatformNames(), ", "),
+		"linkedin_scopes": strings.Join(domain.LinkedIn.Facts().Scopes, ","),
 	}
 }

@@ -64,10 +64,6 @@ func (c *Collector) withHistory(ctx context.Context, f *fetch, at time.Time, got
 const DefaultBackfill = 28 * 24 * time.Hour
 
 const (
-	// historyPart is how many days one reading goes back. Instagram takes a call for each day: a
-	// reading has room for a few.
-	historyPart          = 28 * day
-	historyPartInstagram = 7 * day
 	// longHistoryPause is the longest after failures: what is refused once a day costs no account its quota.
 	longHistoryPause = day
 )
@@ -87,10 +83,7 @@ func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (co
 	if h.NotBefore != nil && at.Before(*h.NotBefore) {
 		return false, nil
 	}
-	since := until.Add(-historyPart)
-	if f.Platform == domain.Instagram {
-		since = until.Add(-historyPartInstagram)
-	}
+	since := until.Add(-f.Platform.Facts().HistoryPart)
 	if since.Before(oldest) {
 		since = oldest
 	}

@@ -26,8 +26,8 @@ var (
 		"again in a few minutes; if it stays, tell whoever runs this service.")
 )
 
-// fit checks every account of the connection, and notes with the tokens what the platform has said of them. On Facebook, and for Instagram
-// behind a page, a person's token brings the pages' own.
+// fit checks every account of the connection, and notes with the tokens what the platform has said of them. Where
+// pages have tokens of their own, a person's brings those.
 func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored *commands.StoredTokens) error {
 	pages, err := h.Pages.PagesOf(ctx, []int64{place.ConnectionID})
 	if err != nil {
@@ -36,7 +36,7 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	if len(pages) == 0 {
 		return errReadsNothing
 	}
-	holds, err := h.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, InstagramLogin: stored.InstagramLogin})
+	holds, err := h.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
 	switch platforms.ClassOf(err) {
 	case "":
 		if err != nil {

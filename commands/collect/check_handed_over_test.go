@@ -102,7 +102,7 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 			AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
 		}
 		if c.platform == domain.Instagram {
-			tokens.InstagramLogin = &login
+			tokens.OwnLogin = &login
 		}
 		_, err := s.checked().HandOver(t.Context(), connection, tokens)
 		require.NoError(t, err, "connection %d", connection)
@@ -117,7 +117,7 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 		require.True(t, again.Unchanged, "connection %d", connection)
 		require.Equal(t, before, s.tokens(accounts[0]), "connection %d", connection)
 		if c.pages > 0 { // a page's own token reads that page
-			own := collect.NewTokens{AccessToken: s.tokens(accounts[0]).Pages[c.accounts[0]], InstagramLogin: tokens.InstagramLogin}
+			own := collect.NewTokens{AccessToken: s.tokens(accounts[0]).Pages[c.accounts[0]], OwnLogin: tokens.OwnLogin}
 			_, err := s.checked().HandOver(t.Context(), connection, own)
 			if len(accounts) == 1 {
 				require.NoError(t, err)
@@ -255,7 +255,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page, user, member := s.connect(domain.Facebook, 0), s.connect(domain.TikTok, 0), s.connect(domain.LinkedIn, domain.LinkedInProfile)
-	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })
 	s.log.Put(t, domain.DirectoryConnection{ID: 77, MemberID: 5, Platform: domain.Facebook})
 	past, soon, yes := fetchDay.Add(-time.Second), fetchDay.Add(time.Hour), true
 	before := map[int64]commands.StoredTokens{page.ConnectionID: s.tokens(page), user.ConnectionID: s.tokens(user), member.ConnectionID: s.tokens(member)}
@@ -274,7 +274,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"renewals over":      {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", RefreshExpiresAt: past}, "refresh_expires_at"},
 		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "not given"},
 		"over, no login":     {own.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", ExpiresAt: past}, "in the past"},
-		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", InstagramLogin: &yes}, "this one is of tiktok"},
+		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "this one is of tiktok"},
 		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "does not know this connection"},
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {
@@ -296,18 +296,18 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 	require.Len(t, s.readings(user), 1)
 }
 
-func TestInstagramLoginStaysUnlessItIsSaid(t *testing.T) {
+func TestOwnLoginStaysUnlessItIsSaid(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })
 	no := false
 	for _, c := range []struct {
 		said *bool
 		want bool
 	}{{nil, true}, {&no, false}, {nil, false}} {
-		done, err := s.handOver().HandOver(t.Context(), own.ConnectionID, collect.NewTokens{AccessToken: "another", InstagramLogin: c.said})
+		done, err := s.handOver().HandOver(t.Context(), own.ConnectionID, collect.NewTokens{AccessToken: "another", OwnLogin: c.said})
 		require.NoError(t, err)
-		require.Equal(t, c.want, s.tokens(own).InstagramLogin)
+		require.Equal(t, c.want, s.tokens(own).OwnLogin)
 		require.Equal(t, c.want, done.Renewable)
 	}
 }

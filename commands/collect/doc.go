@@ -35,8 +35,8 @@
 //     once. Account readings ask for the days since the last one, so that no day's flow is lost.
 //   - What became of connections is stored in batches. After a crash those whose result was not
 //     stored are read once more when their claim has ended: a reading more, of a later time.
-//   - A renewal is not cut by the end of its claim or of the process, which waits for it: TikTok
-//     has rotated the refresh token by then. What cannot be stored is kept in memory; only if the
+//   - A renewal is not cut by the end of its claim or of the process, which waits for it: the
+//     platform may have rotated the refresh token by then. What cannot be stored is kept in memory; only if the
 //     process ends before the next attempt is it lost.
 //   - A mark of a changed state whose append was not answered is void after some minutes, by the
 //     database's clock, because its holder may have died in between.

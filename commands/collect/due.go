@@ -52,7 +52,7 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 	c.tellPaces(ctx, queue, demand)
 	least := 0 // the gate before every call keeps the limit; what is claimed too much is due again
 	for account := range demand.Connections {
-		each := CallsOf(queue.Kind, queue.Platform, account)
+		each := callsOf(queue.Kind, queue.Platform, account)
 		if opOf(queue) != "" {
 			each = 1
 		}
@@ -69,8 +69,7 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	if errors.Is(err, platforms.ErrNoHandler) {
 		return false
 	}
-	_, renewable := renewedAhead[queue.Platform]
-	return queue.Kind != domain.FetchTokens || renewable || c.inspects(queue.Platform)
+	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.inspects(queue.Platform)
 }
 
 // lagOf is how long the most overdue account has waited; 0 when none was read yet.
@@ -84,15 +83,7 @@ func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 }
 
 // opOf is the platform's endpoint that a kind of fetching calls most, for quotas that count endpoints.
-func opOf(queue domain.FetchQueue) string {
-	if queue.Platform != domain.TikTok {
-		return ""
-	}
-	if queue.Kind == domain.FetchPosts {
-		return "video_list"
-	}
-	return "user_info"
-}
+func opOf(queue domain.FetchQueue) string { return queue.Platform.Facts().Operations[queue.Kind] }
 
 // countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
 const countedFor = 10 * time.Second
@@ -122,7 +113,7 @@ func (d Demand) total() (n int) {
 func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now}
-	if err == nil && platform == domain.LinkedIn && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
+	if err == nil && platform.Facts().CountsByToken && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
 		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	}
 	if err == nil {
@@ -131,7 +122,7 @@ func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now
 	return demand, err
 }
 
-func ofAccount(q quota.Budget) bool { return q.Scope == platforms.ScopeAccount }
+func ofAccount(q quota.Budget) bool { return q.Scope == domain.QuotaPerAccount }
 
 // slowest is the pace of the accounts of a type that are read least often.
 func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -52,8 +51,8 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	// A burst of 3 calls, then 0.9 a second.
-	limit := quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: 60, Window: time.Minute}
-	s.collect = s.processWithin([]quota.Limit{limit})
+	limit := domain.Quota{Platform: domain.TikTok, Scope: domain.QuotaPerOperation, Calls: 60, Window: time.Minute}
+	s.collect = s.processWithin([]domain.Quota{limit})
 	var users []connected
 	for range 8 {
 		users = append(users, s.connect(domain.TikTok, 0))
@@ -156,11 +155,11 @@ func TestDowntimeIsCaughtUpOnce(t *testing.T) {
 func TestFailuresKeepThePace(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour}
+	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}
 	client := &scripted{account: func(context.Context, platforms.AccountRequest) (platforms.AccountSnapshot, error) {
 		return platforms.AccountSnapshot{}, &platforms.Error{Class: platforms.ClassPermission, Status: 403}
 	}}
-	s.collect = s.processWithin([]quota.Limit{limit}, client.use)
+	s.collect = s.processWithin([]domain.Quota{limit}, client.use)
 	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
 	s.round(domain.FetchAccounts, domain.LinkedIn)
 	st := s.state(domain.FetchAccounts, profile)

@@ -14,15 +14,9 @@ import (
 // been changed by a person who signed in again.
 const lookAtTokens = day
 
-// renewAfter is how old a token of Instagram login must be to be renewed. One that came without its end is renewed then:
+// renewAfter is how old a token that renews itself must be to be renewed. One that came without its end is renewed then:
 // the answer says when the new one ends.
 const renewAfter = day
-
-// renewedAhead is how long before its expiry a token is renewed, on the platforms that renew any:
-// TikTok's live two hours, the others' 60 days.
-var renewedAhead = map[domain.Platform]time.Duration{
-	domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
-}
 
 // refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
 func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
@@ -30,8 +24,8 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	if err != nil {
 		return got, err
 	}
-	ahead := renewedAhead[f.Platform]
-	endless := stored.ExpiresAt.IsZero() && stored.InstagramLogin && f.TokenTakenAt != nil
+	ahead := f.Platform.Facts().RenewedAhead
+	endless := stored.ExpiresAt.IsZero() && stored.OwnLogin && f.TokenTakenAt != nil
 	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) || !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
 		if stored, err = c.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
 			return got, err

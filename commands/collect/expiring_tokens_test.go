@@ -334,18 +334,18 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 	require.Len(t, s.readings(member), 1)
 }
 
-func TestInstagramLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
+func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
-		a.InstagramLogin, a.AccessExpires = true, fetchDay.Add(5*24*time.Hour)
+		a.OwnLogin, a.AccessExpires = true, fetchDay.Add(5*24*time.Hour)
 	})
 	facebook := s.connect(domain.Instagram, 0, expiresIn(5*24*time.Hour))
 	s.round(domain.FetchTokens, domain.Instagram)
 	require.Equal(t, 1, s.calls("instagram/refresh"))
 	renewed := s.tokens(own)
 	require.Equal(t, fetchDay.Add(60*24*time.Hour), renewed.ExpiresAt)
-	require.True(t, renewed.InstagramLogin, "it stays one")
+	require.True(t, renewed.OwnLogin, "it stays one")
 	s.round(domain.FetchAccounts, domain.Instagram)
 	require.Len(t, s.readings(own), 1)
 	require.Len(t, s.readings(facebook), 1, "Facebook login has no renewal: its token is used until it is refused")
@@ -382,10 +382,10 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 
 // A token of Instagram login that came without its end is renewed once it is a day old, the youngest that is renewed;
 // from then on its end is known.
-func TestInstagramLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
+func TestOwnLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })
 	require.True(t, s.tokens(own).ExpiresAt.IsZero())
 	s.roundAfter(23*time.Hour, domain.FetchTokens, domain.Instagram)
 	require.Zero(t, s.calls("instagram/refresh"), "too young")

@@ -43,15 +43,15 @@ type NewTokens struct {
 	RefreshToken     string    // "": the platform gave none
 	ExpiresAt        time.Time // zero: never, or not known
 	RefreshExpiresAt time.Time // zero: never, or not known
-	// InstagramLogin is [commands.StoredTokens.InstagramLogin]; nil: as the stored ones.
-	InstagramLogin *bool
+	// OwnLogin is [commands.StoredTokens.OwnLogin]; nil: as the stored ones.
+	OwnLogin *bool
 }
 
 // ReadTokens reads the members of a JSON object. What is wrong quotes no value, and no name that is not known: a token may stand in any place.
 func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain.FieldError) {
 	into := map[string]any{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
-		"refresh_expires_at": &t.RefreshExpiresAt, "instagram_login": &t.InstagramLogin,
+		"refresh_expires_at": &t.RefreshExpiresAt, "instagram_login": &t.OwnLogin,
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		field, known := into[name]
@@ -141,11 +141,11 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err != nil {
 		return HandedOver{}, err
 	}
-	if stored.InstagramLogin, err = given.instagramLogin(place, present, unread); err != nil {
+	if stored.OwnLogin, err = given.ownLogin(place, present, unread); err != nil {
 		return HandedOver{}, err
 	}
 	done.Renewable = renewable(place.Platform, stored)
-	same := unread == nil && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin
+	same := unread == nil && present.HandedOver == stored.HandedOver && present.OwnLogin == stored.OwnLogin
 	again := same && !done.Awaited
 	// Of tokens that were renewed since the platform may take the old ones no more.
 	renewed := again && present.AccessToken != stored.AccessToken
@@ -208,23 +208,23 @@ func (t NewTokens) digest() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// instagramLogin is what is given or else what the stored tokens say: they open only with their key, and
+// ownLogin is what is given or else what the stored tokens say: they open only with their key, and
 // without it the new ones could not be used either.
-func (t NewTokens) instagramLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
+func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
-	case t.InstagramLogin != nil:
-		return *t.InstagramLogin, nil
-	case unread != nil && place.Platform == domain.Instagram && domain.CodeOf(unread) != domain.CodeNotFound:
+	case t.OwnLogin != nil:
+		return *t.OwnLogin, nil
+	case unread != nil && place.Platform.Facts().LoginBy != 0 && domain.CodeOf(unread) != domain.CodeNotFound:
 		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", unread)
 	default:
-		return place.Platform == domain.Instagram && present.InstagramLogin, nil
+		return place.Platform.Facts().LoginBy != 0 && present.OwnLogin, nil
 	}
 }
 
 // check refuses what no platform gives or what cannot work, whatever is stored.
 func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
-	if t.InstagramLogin != nil && *t.InstagramLogin && p != domain.Instagram {
+	if t.OwnLogin != nil && *t.OwnLogin && p.Facts().LoginBy == 0 {
 		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", p))
 	}
 	switch {
@@ -233,8 +233,8 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	case !plainToken(t.AccessToken) || !plainToken(t.RefreshToken):
 		wrong = append(wrong, errTokenText)
 	}
-	// A token of Instagram login renews itself, but not when it has ended.
-	if over := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now); over && (t.RefreshToken == "" || !byRefreshToken(p)) {
+	// A token that renews itself does not when it has ended.
+	if over := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now); over && (t.RefreshToken == "" || !p.Facts().RefreshTokens) {
 		wrong = append(wrong, errTokenPast)
 	}
 	if !t.RefreshExpiresAt.IsZero() {
@@ -254,18 +254,11 @@ func plainToken(token string) bool {
 
 // renewable tells whether the fetchers can renew such tokens without a person.
 func renewable(p domain.Platform, t commands.StoredTokens) bool {
-	switch {
-	case byRefreshToken(p):
+	if p.Facts().RefreshTokens {
 		return t.RefreshToken != ""
-	case p == domain.Instagram:
-		return t.InstagramLogin
-	default:
-		return false // a page's token does not end, until it is refused
 	}
+	return p.Facts().LoginBy != 0 && t.OwnLogin // others' tokens do not end, until they are refused
 }
-
-// byRefreshToken tells whether the platform renews by a refresh token.
-func byRefreshToken(p domain.Platform) bool { return p == domain.TikTok || p == domain.LinkedIn }
 
 func givenTime(at time.Time) *time.Time {
 	if at.IsZero() {

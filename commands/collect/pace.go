@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -16,13 +15,13 @@ const leftOver = 0.1
 
 // Pace is how often a connection is read.
 type Pace struct {
-	Account domain.AccountType // that is read; LinkedIn only
+	Read string // what is read, in words, where the platform has several kinds of account
 
 	Every  time.Duration // between two readings; never less than configured
 	Wanted time.Duration // as configured
 	Calls  int           // that a reading takes
 	// Quota is what makes Every longer than configured; zero: nothing does.
-	Quota quota.Limit
+	Quota domain.Quota
 	// Sharing is how many connections share that quota.
 	Sharing int
 }
@@ -35,7 +34,7 @@ type Demand struct {
 
 	// Together are the accounts that a quota of the account counts as one; nil: it counts each alone.
 	Together map[domain.AccountType]int
-	members  map[string]map[domain.AccountType]int // LinkedIn's, by whom it counts them: what each one's token reads
+	members  map[string]map[domain.AccountType]int // by whom the platform counts them: what each one's token reads
 	at       time.Time                             // when it was counted
 }
 
@@ -48,7 +47,10 @@ func (d Demand) of(account domain.ConnectedAccount) Demand {
 // PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
 // what is left, and each connection is read as often as the others of its kind.
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
-	pace := Pace{Account: account, Wanted: d.wanted(kind), Calls: CallsOf(kind, d.Platform, account)}
+	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
+	if read, _ := d.Platform.Kind(account); account != 0 {
+		pace.Read = read.Words()
+	}
 	pace.Every = pace.Wanted
 	other := domain.FetchPosts
 	if kind == other {
@@ -57,14 +59,14 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Bu
 	for _, q := range quotas {
 		sharing := d.sharing(q.Scope, account)
 		asks, others := d.calls(kind, q.Scope, sharing), d.calls(other, q.Scope, sharing)
-		if q.Scope == platforms.ScopeOperation { // the kinds call different endpoints
+		if q.Scope == domain.QuotaPerOperation { // the kinds call different endpoints
 			others = 0
 		}
 		usable := q.Rate * (1 - leftOver)
 		has := max(usable/2, usable-others)
 		every := time.Duration(float64(pace.Wanted) * asks / has)
 		if every = roundUp(every); every > pace.Every {
-			pace.Every, pace.Quota, pace.Sharing = every, q.Limit, 0
+			pace.Every, pace.Quota, pace.Sharing = every, q.Quota, 0
 			for _, n := range sharing {
 				pace.Sharing += n
 			}
@@ -82,9 +84,9 @@ func (d Demand) wanted(kind string) time.Duration {
 }
 
 // sharing are the connections that a quota counts together.
-func (d Demand) sharing(scope platforms.Scope, account domain.AccountType) map[domain.AccountType]int {
+func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map[domain.AccountType]int {
 	switch {
-	case scope != platforms.ScopeAccount:
+	case scope != domain.QuotaPerAccount:
 		return d.Connections
 	case d.Together != nil:
 		return d.Together
@@ -94,10 +96,10 @@ func (d Demand) sharing(scope platforms.Scope, account domain.AccountType) map[d
 }
 
 // calls are the calls a second that these connections would make if they were read as configured.
-func (d Demand) calls(kind string, scope platforms.Scope, connections map[domain.AccountType]int) (perSecond float64) {
+func (d Demand) calls(kind string, scope domain.QuotaScope, connections map[domain.AccountType]int) (perSecond float64) {
 	for account, n := range connections {
-		each := CallsOf(kind, d.Platform, account)
-		if scope == platforms.ScopeOperation {
+		each := callsOf(kind, d.Platform, account)
+		if scope == domain.QuotaPerOperation {
 			each = 1 // of one endpoint
 		}
 		perSecond += float64(n*each) / d.wanted(kind).Seconds()
@@ -160,39 +162,20 @@ func mixed(h uint64) uint64 {
 // CallsADay is what readings of this pace cost.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// callsOfMemberPost is how many calls a post of a LinkedIn profile takes: there is no batch, and no half reading.
-const callsOfMemberPost = 7
-
-var callsOf = map[string]map[source]int{
-	domain.FetchAccounts: {
-		{domain.Facebook, 0}: 2, {domain.Instagram, 0}: 5, {domain.LinkedIn, domain.LinkedInProfile}: 7,
-		{domain.LinkedIn, domain.LinkedInCompanyPage}: 3, {domain.TikTok, 0}: 1,
-	},
-	domain.FetchPosts: {
-		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 35,
-		{domain.LinkedIn, domain.LinkedInCompanyPage}: 2, {domain.TikTok, 0}: 2,
-	},
-}
-
-// CallsOf is how many calls a reading takes, as measured (a test measures them again): of an account's totals
-// without its demographics, and of its posts where five are due.
-func CallsOf(kind string, platform domain.Platform, account domain.AccountType) int {
-	return callsOf[kind][source{platform, account}]
-}
-
-type source struct {
-	platform domain.Platform
-	account  domain.AccountType // LinkedIn only
+// callsOf is how many calls a reading takes, see [domain.AccountKind].
+func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {
+	read, known := platform.Kind(account)
+	if !known {
+		return 0
+	}
+	return read.Calls[kind]
 }
 
 // String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
 func (p Pace) String() string {
 	reading := " a reading"
-	switch p.Account {
-	case domain.LinkedInProfile:
-		reading += " of a profile"
-	case domain.LinkedInCompanyPage:
-		reading += " of a company page"
+	if p.Read != "" {
+		reading += " of a " + p.Read
 	}
 	if p.Quota.Calls == 0 {
 		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+reading)

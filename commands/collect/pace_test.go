@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -63,10 +62,15 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 			before := s.calls("")
 			require.Empty(t, s.round(kind, test.platform))
 			what := fmt.Sprintf("%s of %s, type %d", kind, test.platform, test.account)
-			measured[what], reckoned[what] = s.calls("")-before, collect.CallsOf(kind, test.platform, test.account)
+			measured[what], reckoned[what] = s.calls("")-before, callsOf(kind, test.platform, test.account)
 		}
 	}
 	require.Equal(t, measured, reckoned)
+}
+
+func callsOf(kind string, p domain.Platform, account domain.AccountType) int {
+	read, _ := p.Kind(account)
+	return read.Calls[kind]
 }
 
 func TestPaceIsToldToPeople(t *testing.T) {
@@ -90,9 +94,9 @@ func TestPaceKeepsQuotas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		const p = domain.LinkedIn
-		scope := rapid.SampledFrom([]platforms.Scope{platforms.ScopeApp, platforms.ScopeAccount}).Draw(r, "scope")
-		limit := quota.Limit{Platform: p, Scope: scope, Calls: rapid.IntRange(50, 5000).Draw(r, "calls"), Window: 24 * time.Hour}
-		gate := quota.New(quota.Config{Store: noStore{}, Limits: []quota.Limit{limit}})
+		scope := rapid.SampledFrom([]domain.QuotaScope{domain.QuotaPerApp, domain.QuotaPerAccount}).Draw(r, "scope")
+		limit := domain.Quota{Platform: p, Scope: scope, Calls: rapid.IntRange(50, 5000).Draw(r, "calls"), Window: 24 * time.Hour}
+		gate := quota.New(quota.Config{Store: noStore{}, Limits: []domain.Quota{limit}})
 		demand := collect.Demand{
 			Platform: p, Connections: map[domain.AccountType]int{
 				domain.LinkedInProfile:     rapid.IntRange(1, 40).Draw(r, "profiles"),
@@ -125,12 +129,12 @@ func TestPaceKeepsQuotas(t *testing.T) {
 					perAccount = float64(reads*pace.Calls) / days
 					sum += perAccount
 				}
-				if scope == platforms.ScopeAccount && n > 0 {
+				if scope == domain.QuotaPerAccount && n > 0 {
 					require.LessOrEqual(r, perAccount, float64(limit.Calls)+2*float64(pace.Calls)/days, "%s of one account", kind)
 				}
 			}
 		}
-		if scope == platforms.ScopeApp {
+		if scope == domain.QuotaPerApp {
 			// The first readings come at once, and are one more for each connection.
 			require.LessOrEqual(r, sum, float64(limit.Calls)*0.95+float64(14*id)/days)
 		}
@@ -329,12 +333,12 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 // turn, the history comes in turns of its own, and the quota is kept.
 func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 	t.Parallel()
-	for _, scope := range []platforms.Scope{platforms.ScopeAccount, platforms.ScopeApp} {
+	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
 		t.Run(string(scope), func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
-			limit := quota.Limit{Platform: domain.LinkedIn, Scope: scope, Calls: 100, Window: 24 * time.Hour}
-			s.collect = s.processWithin([]quota.Limit{limit}, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
+			limit := domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: 100, Window: 24 * time.Hour}
+			s.collect = s.processWithin([]domain.Quota{limit}, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
 			profile := s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile)
 			const step, days = 10 * time.Minute, 10
 			var made []int

@@ -18,7 +18,7 @@ const maxListingPages = 50
 //
 // A walk goes from the newest post back, through all sections, until it meets what an earlier walk that came
 // to its end has seen, or comes to the end itself. That a post is known is no reason to stop: the main
-// application registers single posts, platforms repeat one on the next page, and Facebook has a post in two
+// application registers single posts, platforms repeat one on the next page, and some have a post in two
 // sections. A walk that was interrupted, or is longer than a round, goes on in the next one where it stood.
 type postListing struct {
 	*Collector
@@ -174,7 +174,7 @@ func (l *postListing) said(ctx context.Context, page platforms.PostsPage) (map[s
 	return said, nil
 }
 
-// maxPostText bounds, in bytes, what is kept of a post's text: four times Facebook's longest has room, and
+// maxPostText bounds, in bytes, what is kept of a post's text: four times the longest of any platform has room, and
 // a record with more might be refused, at every round alike.
 const maxPostText = 256 << 10
 

@@ -177,10 +177,10 @@ const mostParallel = 32
 func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
 	calls := 0
 	for _, task := range tasks {
-		calls = max(calls, CallsOf(queue.Kind, queue.Platform, task.AccountType))
+		calls = max(calls, callsOf(queue.Kind, queue.Platform, task.AccountType))
 	}
 	for _, q := range c.Budget.Rates(queue.Platform) {
-		if q.Scope == platforms.ScopeApp && int(q.Burst) < calls*min(mostParallel, len(tasks)) {
+		if q.Scope == domain.QuotaPerApp && int(q.Burst) < calls*min(mostParallel, len(tasks)) {
 			return 1
 		}
 	}

@@ -103,14 +103,13 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
 	return platforms.Target{
 		AccessToken: cmp.Or(stored.Pages[account.ExternalID], stored.AccessToken), ExternalID: account.ExternalID, AccountType: account.AccountType,
-		InstagramLogin: stored.InstagramLogin, CountedBy: countedBy(account),
+		OwnLogin: stored.OwnLogin, CountedBy: countedBy(account),
 	}
 }
 
-// countedBy is whom a platform counts the calls for an account by, beside the app: LinkedIn counts by the member whose token it is, who may
-// have a profile and many pages read.
+// countedBy is whom a platform counts the calls for an account by, beside the app: the account itself, or the person whose token it is.
 func countedBy(account domain.ConnectedAccount) string {
-	if account.Platform == domain.LinkedIn {
+	if account.Platform.Facts().CountsByToken {
 		return cmp.Or(account.SecretRef, account.ExternalID)
 	}
 	return account.ExternalID

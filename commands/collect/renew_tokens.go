@@ -166,7 +166,7 @@ type secretStore interface {
 const lastMoment = 5 * time.Minute
 
 // alone keeps others away from a connection's tokens until release, in the process by a lock and among
-// processes by a lease, because TikTok's refresh token works once: two renewals at a time would lose the
+// processes by a lease, because a refresh token may work once: two renewals at a time would lose the
 // connection. Held is as with [secretStore].
 func (c *Collector) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
 	unlock, err := c.locks.Lock(ctx, ref)

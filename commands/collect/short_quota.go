@@ -13,11 +13,13 @@ func (r *round) spare(f *fetch) {
 	if !f.pace.Short() {
 		return
 	}
+	kind, known := f.Platform.Kind(f.AccountType)
+	_, identifies := r.client.(platforms.Identifier)
 	switch {
-	case f.queue.Kind == domain.FetchPosts && f.Platform == domain.LinkedIn && f.AccountType == domain.LinkedInProfile:
-		f.client, f.keeps = sparing{r.client, r, f}, true
-	case f.queue.Kind == domain.FetchAccounts && f.Platform != domain.TikTok: // whose client can identify, and whose calls are few
-		f.client = sparing{r.client, r, f}
+	case f.queue.Kind == domain.FetchPosts && known && kind.CallsOfPost > 0:
+		f.client, f.keeps = sparing{r.client, r, f, kind.CallsOfPost}, true
+	case f.queue.Kind == domain.FetchAccounts && !identifies: // one that does makes few calls, and must go on identifying
+		f.client = sparing{r.client, r, f, 0}
 	}
 }
 
@@ -51,11 +53,12 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota has no room for all calls now", wait)
 }
 
-// sparing is a client that begins no post of a profile, and no part of a history, without room for its calls.
+// sparing is a client that begins no post that is read alone, and no part of a history, without room for its calls.
 type sparing struct {
 	platforms.Client
-	r *round
-	f *fetch
+	r           *round
+	f           *fetch
+	callsOfPost int
 }
 
 // Account implements [platforms.Client].
@@ -71,7 +74,7 @@ func (s sparing) Account(ctx context.Context, t platforms.Target, req platforms.
 // PostMetrics implements [platforms.Client].
 func (s sparing) PostMetrics(ctx context.Context, t platforms.Target, posts []platforms.Post) (all []platforms.PostSnapshot, err error) {
 	for _, post := range posts {
-		if err := s.r.roomFor(ctx, s.f, callsOfMemberPost); err != nil {
+		if err := s.r.roomFor(ctx, s.f, s.callsOfPost); err != nil {
 			return all, err
 		}
 		some, err := s.Client.PostMetrics(ctx, t, []platforms.Post{post})

@@ -120,13 +120,13 @@ func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector
 	return s.processWithin(limits(s.t, "facebook:none", "instagram:none", "linkedin:none", "tiktok:none"), change...)
 }
 
-func limits(t require.TestingT, texts ...string) []quota.Limit {
+func limits(t require.TestingT, texts ...string) []domain.Quota {
 	parsed, err := quota.ParseLimits(texts)
 	require.NoError(t, err)
 	return parsed
 }
 
-func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect.Config)) *collect.Collector {
+func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
 	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
 	at := func(path string) platforms.Endpoint {
@@ -173,7 +173,7 @@ func (s *fetchStage) connect(p domain.Platform, aType domain.AccountType, change
 	}, fmt.Sprintf("connection/%d", 1000+id)}
 	s.log.Put(s.t, domain.DirectoryConnection{ID: c.ConnectionID, MemberID: 5, Platform: p, AccountType: aType, SecretRef: c.ref}, c.DirectorySocialAccount)
 	s.store(c, commands.StoredTokens{
-		AccessToken: account.AccessToken, RefreshToken: account.RefreshToken, ExpiresAt: account.AccessExpires, InstagramLogin: account.InstagramLogin,
+		AccessToken: account.AccessToken, RefreshToken: account.RefreshToken, ExpiresAt: account.AccessExpires, OwnLogin: account.OwnLogin,
 	})
 	return c
 }

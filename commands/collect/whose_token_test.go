@@ -215,16 +215,18 @@ func TestScopesOfAllFiguresAreKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
-			s.connectWithPosts(kind.platform, kind.account, func(a *simulator.Account) { a.InstagramLogin = kind.instagram })
+			s.connectWithPosts(kind.platform, kind.account, func(a *simulator.Account) { a.OwnLogin = kind.instagram })
 			require.Empty(t, s.round(domain.FetchAccounts, kind.platform))
 			require.Empty(t, s.round(domain.FetchPosts, kind.platform))
 			var listed []string
-			for _, need := range domain.ScopesOfFigures(kind.platform, kind.account, kind.instagram) {
-				row := fmt.Sprintf("| %s | %s | %s | %s |", name, need.Of, strings.Join(need.Figures, ", "), "`"+strings.Join(need.Scopes, "`, `")+"`")
-				require.Contains(t, string(guide), row)
+			for _, need := range kind.platform.FiguresOf(kind.account, kind.instagram) {
+				var names []string
 				for _, figure := range need.Figures {
-					listed = append(listed, string(need.Of)+" "+figure)
+					names = append(names, figure.Name)
+					listed = append(listed, string(need.Of)+" "+figure.Name)
 				}
+				row := fmt.Sprintf("| %s | %s | %s | %s |", name, need.Of, strings.Join(names, ", "), "`"+strings.Join(need.Scopes, "`, `")+"`")
+				require.Contains(t, string(guide), row)
 			}
 			slices.Sort(listed)
 			require.Equal(t, s.figuresRead(), listed)

@@ -81,7 +81,7 @@ func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 		return err
 	case page.AccountID != r.AccountID:
 		return errNotYourAccount
-	case page.Platform != r.Platform && (page.Platform != domain.Instagram || r.Platform != domain.Facebook):
+	case r.Platform != page.Platform && r.Platform != page.Platform.Facts().LoginBy:
 		return domain.NewError(domain.CodeInvalid, "social_account: %d is of %s; sign in there.", page.ID, page.Platform)
 	default:
 		return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -29,7 +28,7 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
 			return a.ID, nil
 		}
-		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing("This sign-in is over: the first time, you did not agree at "+Shown(a.Platform)+
+		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing("This sign-in is over: the first time, you did not agree at "+a.Platform.Title()+
 			". Nothing was connected. Start again, and agree there."), c.Now())
 	}
 	if err != nil {
@@ -113,7 +112,7 @@ func (b CameBack) declined() bool {
 
 // refusal says what the person did at the platform.
 func (b CameBack) refusal() error {
-	at := Shown(b.Platform)
+	at := b.Platform.Title()
 	if b.declined() {
 		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to.", at)
 	}
@@ -126,15 +125,15 @@ func (c *Connect) platformRefuses(ctx context.Context, a domain.ConnectAttempt, 
 	c.Logger.WarnContext(ctx, "a platform did not redeem a code", "attempt", a.ID, "platform", a.Platform.String(),
 		"class", string(platforms.ClassOf(err)), "error", err)
 	if platforms.ClassOf(err) == platforms.ClassReconnect {
-		return domain.NewError(domain.CodeUnprocessable, "%s did not accept the sign-in any more. Nothing was connected. Start again.", Shown(a.Platform))
+		return domain.NewError(domain.CodeUnprocessable, "%s did not accept the sign-in any more. Nothing was connected. Start again.", a.Platform.Title())
 	}
 	if wait := platforms.RetryAfter(err); platforms.ClassOf(err) == platforms.ClassThrottled && wait > 0 {
 		return domain.NewError(domain.CodeUnprocessable, "%s takes no more requests from this service until %s UTC. Nothing was connected. Start again after "+
-			"that; if it is often so, tell whoever runs this service that its quota at %s is too small.", Shown(a.Platform),
-			c.Now().Add(wait+time.Minute-1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04"), Shown(a.Platform))
+			"that; if it is often so, tell whoever runs this service that its quota at %s is too small.", a.Platform.Title(),
+			c.Now().Add(wait+time.Minute-1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04"), a.Platform.Title())
 	}
 	return domain.NewError(domain.CodeUnprocessable, "%s could not be asked what you agreed to. Nothing was connected. Start again in a few minutes; "+
-		"if it stays, tell whoever runs this service.", Shown(a.Platform))
+		"if it stays, tell whoever runs this service.", a.Platform.Title())
 }
 
 // checkWaiting refuses a consent that nothing can be done with: another account than the one to be connected again, or nothing to choose.
@@ -154,24 +153,11 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 			}
 		}
 		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and that does not bring %q. Nothing was changed. Sign out at %s, "+
-			"start again, and sign in as a person who manages %q; where you choose pages, choose it.", Shown(a.Platform), who, page.Name, Shown(a.Platform), page.Name)
+			"start again, and sign in as a person who manages %q; where you choose pages, choose it.", a.Platform.Title(), who, page.Name, a.Platform.Title(), page.Name)
 	}
 	if len(w.Offered) == 0 {
 		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and there is no page or profile to connect. Nothing was connected. Start "+
-			"again, sign in as a person who manages one, and where you choose pages, choose it.", Shown(a.Platform), who)
+			"again, sign in as a person who manages one, and where you choose pages, choose it.", a.Platform.Title(), who)
 	}
 	return nil
-}
-
-// Shown is a platform's name as people write it.
-func Shown(p domain.Platform) string {
-	switch p {
-	case domain.LinkedIn:
-		return "LinkedIn"
-	case domain.TikTok:
-		return "TikTok"
-	default:
-		name := p.String()
-		return strings.ToUpper(name[:1]) + name[1:]
-	}
 }

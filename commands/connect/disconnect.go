@@ -92,15 +92,15 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 	}
 	if !dropped {
 		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. The person who signed in can remove " +
-			"the app in their settings at " + Shown(grant.Platform) + ".", nil
+			"the app in their settings at " + grant.Platform.Title() + ".", nil
 	}
 	back := c.giveBack(ctx, grant, raw)
-	if grant.Platform == domain.Instagram {
-		return false, "Instagram has no way for an app to do so: whoever signed in can remove the app in their settings there.", nil
+	if grant.Platform.Facts().KeepsConsent {
+		return false, grant.Platform.Title() + " has no way for an app to do so: whoever signed in can remove the app in their settings there.", nil
 	}
 	if back != nil {
 		c.Logger.WarnContext(ctx, "a consent was not given back at the platform; its tokens are deleted here", "platform", grant.Platform.String(), "error", back)
-		return false, Shown(grant.Platform) + " could not be told. Our tokens are deleted; whoever signed in can remove the app in their settings there.", nil
+		return false, grant.Platform.Title() + " could not be told. Our tokens are deleted; whoever signed in can remove the app in their settings there.", nil
 	}
 	return true, "", nil
 }

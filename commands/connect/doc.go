@@ -37,11 +37,11 @@
 //
 // # Non-obvious
 //
-//   - A connection is by whose token it is. On Facebook each page has its own, also for the Instagram account behind it: such a connection is
-//     the page's, whichever administrator signs in, so that a page that dies takes no other down, and reconnecting keeps its id. Elsewhere the
-//     token is the person's: connections of all agencies then share the grant's secret, because TikTok's refresh token works once and two
+//   - A connection is by whose token it is. Where each page has its own, also for an account behind it, such a connection is the
+//     page's, whichever administrator signs in, so that a page that dies takes no other down, and reconnecting keeps its id. Elsewhere the
+//     token is the person's: connections of all agencies then share the grant's secret, because a refresh token may work once, and two
 //     copies would kill each other.
-//   - A sign-in renews everything that hangs on its grant, in every agency: on LinkedIn the older tokens may be dead.
+//   - A sign-in renews everything that hangs on its grant, in every agency: the older tokens may be dead.
 //   - A page that falls away is recorded as waiting for a sign-in. Where the person's token reads several accounts, it is moved to a connection
 //     of its own, without a token, so that the others go on; connecting it again moves it back.
 //   - Whoever lets go of a connection names the consent that they saw it hang on before they recorded that it reads nothing; a choice hangs

@@ -22,7 +22,7 @@ func (c *Connect) Deauthorized(ctx context.Context, raw string) error {
 	for _, one := range signed {
 		grant, covers, err := c.Covers(ctx, requestOf(one))
 		if err == nil && covers {
-			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+Shown(one.Platform)+". Connect it again.")
+			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+one.Platform.Title()+". Connect it again.")
 		}
 		if err != nil {
 			return err

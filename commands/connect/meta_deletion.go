@@ -51,7 +51,7 @@ func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer
 		if !covers {
 			continue
 		}
-		if err := c.stop(ctx, grant, "The person who connected this page asked "+Shown(one.Platform)+" to have deleted what we know of them. Connect it again."); err != nil {
+		if err := c.stop(ctx, grant, "The person who connected this page asked "+one.Platform.Title()+" to have deleted what we know of them. Connect it again."); err != nil {
 			// What is stored is enough: the erasure takes these tokens too, and the pages off them.
 			c.Logger.WarnContext(ctx, "the tokens of somebody who is to be erased are not all deleted yet", "platform", one.Platform.String(), "error", err)
 		}

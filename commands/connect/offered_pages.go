@@ -202,12 +202,12 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 func stayEmpty(w waiting) []string {
 	var figures []domain.UngrantedFigure
 	for _, o := range w.Offered {
-		for _, need := range domain.ScopesOfFigures(o.Platform, o.AccountType, w.Tokens.InstagramLogin) {
+		for _, need := range o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin) {
 			if !slices.ContainsFunc(need.Scopes, func(scope string) bool { return slices.Contains(w.Declined, scope) }) {
 				continue
 			}
 			for _, figure := range need.Figures {
-				figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure})
+				figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure.Name})
 			}
 		}
 	}

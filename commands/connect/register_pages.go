@@ -106,19 +106,19 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 	return done, r.append(ctx, reg, page)
 }
 
-// check refuses what cannot be a page's, and returns the platform's id: LinkedIn's as a plain one, so that no page is registered twice.
+// check refuses what cannot be a page's, and returns the platform's id, as a plain one, so that no page is registered twice.
 func (reg Registration) check() (externalID string, err error) {
 	wrong := func(field, detail string) error {
 		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
 	}
 	id := reg.Platform.PlainID(reg.ExternalID)
 	plain := func(r rune) bool { return r > ' ' && r <= '~' }
-	linkedIn := reg.AccountType == domain.LinkedInProfile || reg.AccountType == domain.LinkedInCompanyPage
+	_, known := reg.Platform.Kind(reg.AccountType)
 	switch {
 	case !reg.Platform.Valid():
-		return "", wrong("platform", "is not a platform: use 1, 3, 4 or 6")
-	case (reg.Platform == domain.LinkedIn) != linkedIn || !linkedIn && reg.AccountType != 0:
-		return "", wrong("a_type", "is 1 (profile) or 2 (company page) at LinkedIn, and left out elsewhere")
+		return "", wrong("platform", "is not a platform: use one of "+domain.PlatformNumbers())
+	case !known:
+		return "", wrong("a_type", "is one of "+domain.AccountTypeNumbers()+"; elsewhere it is left out")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
 		return "", wrong("external_id", "is not an id that platforms give: 1 to 200 visible ASCII characters without spaces")
 	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered || strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):

@@ -75,7 +75,7 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 	}
 	var refused *domain.Error
 	refuse := func(offer Offer, why string) {
-		said := fmt.Sprintf("%q at %s %s", offer.Name, Shown(offer.Platform), why)
+		said := fmt.Sprintf("%q at %s %s", offer.Name, offer.Platform.Title(), why)
 		if refused == nil {
 			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", said)
 		}
@@ -240,5 +240,5 @@ func memberName(a domain.ConnectAttempt, w waiting) string {
 	if w.Name != "" {
 		return w.Name
 	}
-	return Shown(a.Platform) + " " + w.Person
+	return a.Platform.Title() + " " + w.Person
 }

@@ -61,7 +61,7 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 		Person: c.PersonID, Name: c.Name, Declined: c.Declined,
 		Tokens: commands.StoredTokens{
 			AccessToken: c.Tokens.AccessToken, RefreshToken: c.Tokens.RefreshToken, ExpiresAt: c.Tokens.ExpiresAt,
-			RefreshExpiresAt: c.Tokens.RefreshExpiresAt, InstagramLogin: signIn == domain.Instagram,
+			RefreshExpiresAt: c.Tokens.RefreshExpiresAt, OwnLogin: signIn.Facts().LoginBy != 0,
 			Granted: c.Granted, DataAccessUntil: c.DataAccessUntil,
 		},
 	}

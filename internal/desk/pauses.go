@@ -62,12 +62,8 @@ func (d *Desk) Pausable(ctx context.Context, kind domain.PauseKind, name string)
 		return d.connection(ctx, name)
 	case domain.PausePlatform:
 	}
-	var names []string
-	for _, p := range domain.Platforms() {
-		if p.String() == name {
-			return domain.OperatorTarget{Platform: p}, nil
-		}
-		names = append(names, p.String())
+	if p := domain.PlatformNamed(name); p != 0 {
+		return domain.OperatorTarget{Platform: p}, nil
 	}
-	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. There are %s.", name, strings.Join(names, ", "))
+	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. There are %s.", name, strings.Join(domain.PlatformNames(), ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -183,15 +184,16 @@ func platform(text, shown string) (domain.Platform, error) {
 	n, err := positive(text, shown)
 	p := domain.Platform(n)
 	if err == nil && !p.Valid() {
-		err = fmt.Errorf("is %d; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)", n)
+		err = fmt.Errorf("is %d; platforms are %s", n, domain.PlatformNumbers())
 	}
 	return p, err
 }
 
 func accountType(text, shown string) (domain.AccountType, error) {
 	n, err := integer(text, shown)
-	if err == nil && (n < 0 || n > int64(domain.LinkedInCompanyPage)) {
-		err = fmt.Errorf("is %d; use 1 (profile) or 2 (company page) for LinkedIn, 0 elsewhere", n)
+	known := func(p domain.Platform) bool { _, known := p.Kind(domain.AccountType(n)); return known }
+	if err == nil && !slices.ContainsFunc(domain.Platforms(), known) {
+		err = fmt.Errorf("is %d; use one of %s; elsewhere 0", n, domain.AccountTypeNumbers())
 	}
 	return domain.AccountType(n), err
 }

@@ -72,9 +72,8 @@ var accountColumns = [][]string{
 // unknownWindow is the window of figures whose legacy rows do not say of which span they are.
 const unknownWindow = "old_system"
 
-// AccountReading reads a row of tSAccountIns. Followers and posts are counts of that moment, and the
-// likes of TikTok, which knows no others, grow for ever. Of all else the table does not say of which
-// day or span it is: such figures are shown as read and never summed or subtracted.
+// AccountReading reads a row of tSAccountIns. Followers and posts are counts of that moment, and likes
+// grow for ever where the platform gives no others. Of all else the table does not say of which day or span it is: such figures are shown as read and never summed or subtracted.
 func (r *Row) AccountReading() (AccountReading, error) {
 	a := AccountReading{Owner: r.owner()}
 	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.captured(), []domain.Figure{}
@@ -87,7 +86,7 @@ func (r *Row) AccountReading() (AccountReading, error) {
 		switch {
 		case figure.Name == domain.MetricFollowers || figure.Name == domain.MetricPosts:
 			figure.Kind, figure.Window = domain.Stock, ""
-		case figure.Name == domain.MetricLikes && a.Platform == domain.TikTok:
+		case figure.Name == domain.MetricLikes && a.Platform.Gives(domain.FiguresOfAccount, figure.Name, domain.Cumulative):
 			figure.Kind, figure.Window = domain.Cumulative, ""
 		}
 		a.Figures = append(a.Figures, figure)
@@ -183,8 +182,8 @@ type MemberAuth struct {
 	Connection   domain.DirectoryConnection // without a SecretRef
 	AccessToken  Secret
 	RefreshToken Secret
-	// InstagramLogin says that the token is of Instagram login, not of Facebook login. Instagram only.
-	InstagramLogin bool
+	// OwnLogin is that of stored tokens.
+	OwnLogin bool
 }
 
 // MemberAuth reads a row of tMemberAuth. Its error quotes no value of the row.
@@ -197,6 +196,6 @@ func (r *Row) MemberAuth() (MemberAuth, error) {
 			ExpiresAt: field(r, r.time, "expiresAt", "expiryDate", "expiry", "tokenExpiry"),
 			CreatedAt: optional(r, r.time, "createdAt"), UpdatedAt: optional(r, r.time, "updatedAt"),
 		},
-		InstagramLogin: optional(r, truth, "instagramLogin"),
+		OwnLogin: optional(r, truth, "instagramLogin"),
 	}, r.err()
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const (
@@ -29,11 +31,12 @@ type Config struct {
 }
 
 // platformHosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end:
-// a picture at another host is not taken, and a letter is drawn in its place. Seen in answers: Meta's media at scontent….fbcdn.net and
-// scontent….cdninstagram.com, LinkedIn's at media.licdn.com, TikTok's cover_image_url at p16-….tiktokcdn.com, and -us and -eu by the
-// region.
-func platformHosts() []string {
-	return []string{"fbcdn.net", "cdninstagram.com", "media.licdn.com", "tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com"}
+// a picture at another host is not taken, and a letter is drawn in its place.
+func platformHosts() (hosts []string) {
+	for _, p := range domain.Platforms() {
+		hosts = append(hosts, p.Facts().PictureHosts...)
+	}
+	return hosts
 }
 
 // What is wrong with a picture for good: asking again does not help.

@@ -129,7 +129,7 @@ func TestUsageHeaders(t *testing.T) {
 			w.Header().Set("X-Business-Use-Case-Usage", c.business)
 			_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":3,"media_count":1,"data":[]}`))
 		})
-		b.client(t, c.platform).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1", InstagramLogin: true})
+		b.client(t, c.platform).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1", OwnLogin: true})
 		require.Equal(t, []platforms.Usage{c.want}, b.lastCall().Usage)
 	}
 }
@@ -149,7 +149,7 @@ func TestMetaCallsAreProven(t *testing.T) {
 	b.client(t, domain.Facebook).account(at)
 	_, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), at, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
 	require.Error(t, err, "no answer of a batch")
-	at.InstagramLogin = true
+	at.OwnLogin = true
 	b.client(t, domain.Instagram).account(at)
 	b.client(t, domain.Instagram).refresh(at, "")
 	require.Len(t, seen, 2+1+5+1)

@@ -31,7 +31,7 @@ type TokenFacts struct {
 const opInspect = "token_inspect"
 
 // Inspects implements [Inspector].
-func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.Inspects(t) }
+func (i *instagram) Inspects(t Target) bool { return !t.OwnLogin && i.facebookLogin.Inspects(t) }
 
 // Inspect implements [Inspector].
 func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
@@ -131,11 +131,11 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 }
 
 // Holds asks whose a token is and what it reads, without the tokens that it was asked with: for a main application that signs people in
-// itself. Of Facebook, and of Instagram without [Target.InstagramLogin], it is the token of a person or of a page, of which only that page
+// itself. Of Facebook, and of Instagram without [Target.OwnLogin], it is the token of a person or of a page, of which only that page
 // and the Instagram account behind it are offered. Granted is nil where the platform did not say. An Error of ClassReconnect says that the
 // token is dead.
 func (s *Set) Holds(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
-	if p == domain.Instagram && !t.InstagramLogin {
+	if p == domain.Instagram && !t.OwnLogin {
 		p = domain.Facebook
 	}
 	dialog, ok := s.dialogs[p]

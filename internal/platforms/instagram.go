@@ -19,7 +19,7 @@ type instagram struct {
 }
 
 func (i *instagram) host(t Target) *graph {
-	if t.InstagramLogin {
+	if t.OwnLogin {
 		return i.instagramLogin
 	}
 	return i.facebookLogin
@@ -51,7 +51,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 // address, which is why no error ever quotes an address.
 func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, error) {
 	g := i.instagramLogin
-	if !t.InstagramLogin {
+	if !t.OwnLogin {
 		return Tokens{}, ErrNoRefresh
 	}
 	if err := g.needToken(opRefresh, t.AccessToken); err != nil {
@@ -110,7 +110,7 @@ func (r *igReading) setDays() error {
 
 func (r *igReading) node(ctx context.Context) error {
 	fields := "id,followers_count,media_count"
-	if r.t.InstagramLogin {
+	if r.t.OwnLogin {
 		fields = "user_id," + fields
 	}
 	var user struct {

@@ -96,16 +96,16 @@ func TestInstagramThrottleInTheMiddle(t *testing.T) {
 func TestInstagramRefresh(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	account := b.sim.AddInstagram(simulator.Account{ID: "17845", InstagramLogin: true})
+	account := b.sim.AddInstagram(simulator.Account{ID: "17845", OwnLogin: true})
 	client := b.client(t, domain.Instagram)
 	tokens := client.refresh(target(account), "")
 	require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 	require.Empty(t, tokens.RefreshToken)
-	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", InstagramLogin: true})
+	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", OwnLogin: true})
 
 	// The token is in the address and in the platform's message; neither shows.
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", InstagramLogin: true}, ""))
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{InstagramLogin: true}, ""))
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", OwnLogin: true}, ""))
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{OwnLogin: true}, ""))
 	_, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n"}, "")
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
 	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh)
@@ -130,7 +130,7 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 		},
 	} {
 		client := canned(t, always(c.status, c.body)).client(t, domain.Instagram)
-		tokens, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true}, "")
+		tokens, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", OwnLogin: true}, "")
 		requireClass(t, c.want, err)
 		require.Zero(t, tokens)
 	}

@@ -83,13 +83,13 @@ func TestLinkedInErrorInsideOfASuccess(t *testing.T) {
 func TestLinkedInThrottlesAreOfWhatTheySay(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]struct {
-		scope platforms.Scope
+		scope domain.QuotaScope
 		short bool
 	}{
-		`{"status":429,"message":"Resource level throttle APPLICATION DAY limit for calls to this resource is reached."}`: {platforms.ScopeOperation, false},
-		`{"status":429,"message":"Resource level throttle MEMBER DAY limit for calls to this resource is reached."}`:      {platforms.ScopeAccount, false},
-		`{"status":429,"message":"Application DAY limit is reached."}`:                                                    {platforms.ScopeApp, false},
-		`<html>slow down</html>`: {platforms.ScopeApp, true},
+		`{"status":429,"message":"Resource level throttle APPLICATION DAY limit for calls to this resource is reached."}`: {domain.QuotaPerOperation, false},
+		`{"status":429,"message":"Resource level throttle MEMBER DAY limit for calls to this resource is reached."}`:      {domain.QuotaPerAccount, false},
+		`{"status":429,"message":"Application DAY limit is reached."}`:                                                    {domain.QuotaPerApp, false},
+		`<html>slow down</html>`: {domain.QuotaPerApp, true},
 	} {
 		b := canned(t, always(http.StatusTooManyRequests, body))
 		_, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),

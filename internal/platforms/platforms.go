@@ -95,25 +95,19 @@ type Call struct {
 func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults(Endpoint{
 		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com", dialogURL: "https://www.facebook.com",
-		version: "v26.0", Scopes: []string{
-			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights",
-			scopeInstagram, "instagram_manage_insights",
-			"business_management", // else the pages that belong to a business are not listed
-		},
+		version: "v26.0", Scopes: domain.Facebook.Facts().Scopes,
 	})
 	c.Instagram = c.Instagram.withDefaults(Endpoint{
 		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com", dialogURL: "https://www.instagram.com",
-		version: "v26.0", Scopes: []string{"instagram_business_basic", "instagram_business_manage_insights"},
+		version: "v26.0", Scopes: domain.Instagram.Facts().Scopes,
 	})
 	c.LinkedIn = c.LinkedIn.withDefaults(Endpoint{
 		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com", dialogURL: "https://www.linkedin.com",
-		version: "202608", Scopes: []string{
-			"r_basicprofile", scopePages, "r_organization_social", "r_organization_social_feed", scopeProfile, "r_member_postAnalytics",
-		},
+		version: "202608", Scopes: domain.LinkedIn.Facts().Scopes,
 	})
 	c.TikTok = c.TikTok.withDefaults(Endpoint{
 		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com", dialogURL: "https://www.tiktok.com",
-		version: "v2", idField: "client_key", Scopes: []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"},
+		version: "v2", idField: "client_key", Scopes: domain.TikTok.Facts().Scopes,
 	})
 	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
@@ -180,14 +174,10 @@ func New(cfg Config) (*Set, error) {
 			domain.LinkedIn:  members, domain.TikTok: tiktok,
 		},
 		dialogs: map[domain.Platform]dialog{
-			domain.Facebook: newDialog(facebookSignIn{pages}, cfg.Facebook,
-				"LEDGERBOARD_FACEBOOK_APP_ID", "LEDGERBOARD_FACEBOOK_APP_SECRET"),
-			domain.Instagram: newDialog(instagramSignIn{instagramLogin}, cfg.Instagram,
-				"LEDGERBOARD_INSTAGRAM_APP_ID", "LEDGERBOARD_INSTAGRAM_APP_SECRET"),
-			domain.LinkedIn: newDialog(linkedInSignIn{members}, cfg.LinkedIn,
-				"LEDGERBOARD_LINKEDIN_CLIENT_ID", "LEDGERBOARD_LINKEDIN_CLIENT_SECRET"),
-			domain.TikTok: newDialog(tikTokSignIn{tiktok}, cfg.TikTok,
-				"LEDGERBOARD_TIKTOK_CLIENT_KEY", "LEDGERBOARD_TIKTOK_CLIENT_SECRET"),
+			domain.Facebook:  newDialog(domain.Facebook, facebookSignIn{pages}, cfg.Facebook),
+			domain.Instagram: newDialog(domain.Instagram, instagramSignIn{instagramLogin}, cfg.Instagram),
+			domain.LinkedIn:  newDialog(domain.LinkedIn, linkedInSignIn{members}, cfg.LinkedIn),
+			domain.TikTok:    newDialog(domain.TikTok, tikTokSignIn{tiktok}, cfg.TikTok),
 		},
 	}, nil
 }
@@ -211,9 +201,9 @@ type Target struct {
 	ExternalID  string             // page id, Instagram user id, TikTok open_id, LinkedIn person or organization id or URN
 	AccountType domain.AccountType // LinkedIn only
 
-	// InstagramLogin says that the token comes from Instagram login (graph.instagram.com); Facebook
+	// OwnLogin says that the token comes from Instagram login (graph.instagram.com); Facebook
 	// login otherwise. Instagram only.
-	InstagramLogin bool
+	OwnLogin bool
 
 	// CountedBy names, at LinkedIn, the member whose token it is: a quota of the account is that member's, with all that the token reads.
 	// "": the account's own.

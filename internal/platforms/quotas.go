@@ -25,37 +25,27 @@ type CallStats struct {
 	Class      Class // "" for a success
 	Code       string
 	RetryAfter time.Duration
-	Scope      Scope   // whose quota is used up; throttled calls only
-	Usage      []Usage // nil: the platform said nothing, which is no information
+	Scope      domain.QuotaScope // whose quota is used up; throttled calls only
+	Usage      []Usage           // nil: the platform said nothing, which is no information
 }
-
-// Scope says what a quota counts.
-type Scope string
-
-// The scopes.
-const (
-	ScopeApp       Scope = "app"       // all calls of our app
-	ScopeOperation Scope = "operation" // all calls of our app to one endpoint
-	ScopeAccount   Scope = "account"   // the calls about one page, account or member
-)
 
 // scope says whose quota a throttled call has found used up: TikTok counts by endpoint; LinkedIn says
 // whether it is the app's or the member's, and whether it is that of one resource alone; Meta's code 4 is the
 // app's, its others are the page's, the account's or the person's.
-func (e *Error) scope(op string) Scope {
+func (e *Error) scope(op string) domain.QuotaScope {
 	switch {
 	case e.Class != ClassThrottled:
 		return ""
 	case e.Platform == domain.TikTok && op != "":
-		return ScopeOperation
+		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn && strings.Contains(e.Words, "MEMBER"):
-		return ScopeAccount
+		return domain.QuotaPerAccount
 	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.Words, "Resource level"):
-		return ScopeOperation
+		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn, e.Code == "4":
-		return ScopeApp
+		return domain.QuotaPerApp
 	default:
-		return ScopeAccount
+		return domain.QuotaPerAccount
 	}
 }
 

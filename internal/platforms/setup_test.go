@@ -259,7 +259,7 @@ func (s scanning) refreshErr(at platforms.Target, token string) error {
 }
 
 func target(a simulator.Account) platforms.Target {
-	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, InstagramLogin: a.InstagramLogin}
+	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, OwnLogin: a.OwnLogin}
 }
 
 // allPosts walks a listing to its end and counts the pages.

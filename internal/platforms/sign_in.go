@@ -53,13 +53,13 @@ type holder interface {
 	holds(ctx context.Context, t Target) (Consent, error)
 }
 
-func newDialog(s holder, e Endpoint, id, secret string) dialog {
+func newDialog(p domain.Platform, s holder, e Endpoint) dialog {
 	var missing []string
 	if e.ClientID == "" {
-		missing = append(missing, id)
+		missing = append(missing, p.Facts().IDSetting)
 	}
 	if e.ClientSecret == "" {
-		missing = append(missing, secret)
+		missing = append(missing, p.Facts().SecretSetting)
 	}
 	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
 }

@@ -240,7 +240,7 @@ func TestMetaTellsWhatATokenMayDo(t *testing.T) {
 	behind, err := inspector(t, set, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "read_insights"}, behind.Granted, "pages are not told from accounts")
-	require.False(t, inspector(t, set, domain.Instagram).Inspects(platforms.Target{InstagramLogin: true}))
+	require.False(t, inspector(t, set, domain.Instagram).Inspects(platforms.Target{OwnLogin: true}))
 }
 
 // That our app is refused must kill no connection; that the token is dead does.

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Config is what a [Gate] is made of; Store is required.
 type Config struct {
 	Store  Store
-	Limits []Limit // nil: [DefaultLimits]
+	Limits []domain.Quota // nil: [DefaultLimits]
 	// Share is the part of each quota that is used; the rest is for others who use the same app, and for jitter;
 	// 0.9, which is also the most.
 	Share float64

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -20,10 +19,10 @@ func TestParseLimits(t *testing.T) {
 
 	parsed, err = quota.ParseLimits([]string{"linkedin:app:500/24h", " linkedin:account:100/24h", "tiktok:none"})
 	require.NoError(t, err)
-	require.Equal(t, []quota.Limit{
+	require.Equal(t, []domain.Quota{
 		defaults[0], defaults[1],
-		{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 500, Window: 24 * time.Hour},
-		{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
+		{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 500, Window: 24 * time.Hour},
+		{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour},
 	}, parsed)
 	for _, limit := range parsed {
 		require.NotContains(t, limit.String(), "m0s")

@@ -18,7 +18,7 @@ import (
 // those of accounts behind, nor the other way round.
 func TestShortBudgetIsSharedByTurns(t *testing.T) {
 	t.Parallel()
-	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
+	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1200, Window: time.Minute}
 	b := setup(t)
 	g := b.gate(limits(limit), func(c *quota.Config) { c.Speed = 10 }) // the clock stands still: nothing comes but what the test gives
 	for range 60 {                                                     // the burst
@@ -77,7 +77,7 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 // Who gives up waiting leaves the turn to others.
 func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
 	t.Parallel()
-	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
+	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1200, Window: time.Minute}
 	inBubble(t, func(t *testing.T, b *bundle) {
 		g := b.gate(limits(limit), func(c *quota.Config) { c.Now = func() time.Time { return noon.Add(time.Since(b.began)) } })
 		var callers sync.WaitGroup
@@ -115,10 +115,10 @@ func TestBudgetsGoByTheStoresClock(t *testing.T) {
 func TestWhoWaitsForAnAccountKeepsNobodyBack(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
-		limit := func(scope platforms.Scope, calls int) quota.Limit {
-			return quota.Limit{Platform: domain.Facebook, Scope: scope, Calls: calls, Window: time.Hour}
+		limit := func(scope domain.QuotaScope, calls int) domain.Quota {
+			return domain.Quota{Platform: domain.Facebook, Scope: scope, Calls: calls, Window: time.Hour}
 		}
-		g := b.gate(limits(limit(platforms.ScopeApp, 36_000), limit(platforms.ScopeAccount, 3_600)))
+		g := b.gate(limits(limit(domain.QuotaPerApp, 36_000), limit(domain.QuotaPerAccount, 3_600)))
 		batch := facebook
 		batch.Requests = 180 // the burst of an account, which gives a call in 1.1 s
 		require.NoError(t, admit(g, batch, platforms.CallStats{}))

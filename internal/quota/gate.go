@@ -88,7 +88,7 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 		switch {
 		case left[at].HeldUntil.After(now):
 			return 0, noRoom("of the platform", wait)
-		case short.Scope != platforms.ScopeOperation && wait > patience:
+		case short.Scope != domain.QuotaPerOperation && wait > patience:
 			return 0, noRoom(short.String(), wait)
 		}
 		if inTurn && at != shared {
@@ -108,7 +108,7 @@ func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Ti
 		return 0, nil, fmt.Errorf("draw from the budgets of calls: %w", err)
 	}
 	for i, b := range budgets {
-		if b.Scope != platforms.ScopeAccount && b.Rate > 0 { // there may be a hundred thousand accounts
+		if b.Scope != domain.QuotaPerAccount && b.Rate > 0 { // there may be a hundred thousand accounts
 			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left[i].Calls)
 		}
 	}
@@ -154,7 +154,7 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 // Who begins what takes that many has room for them, unless somebody else is quicker.
 func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
 	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
-		func(b Budget) bool { return b.Scope == platforms.ScopeOperation })
+		func(b Budget) bool { return b.Scope == domain.QuotaPerOperation })
 	now := g.cfg.Now()
 	_, left, err := g.draw(ctx, 0, budgets, now)
 	if err != nil {
@@ -199,7 +199,7 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 
 // sharedOf is the place of the budget whose callers queue up: the limited one of most of them.
 func sharedOf(budgets []Budget) int {
-	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != platforms.ScopeAccount && b.Rate > 0 }))
+	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != domain.QuotaPerAccount && b.Rate > 0 }))
 }
 
 func (g *Gate) queue(budget string) *fairQueue {

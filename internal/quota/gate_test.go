@@ -31,7 +31,7 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 		defer stop()
 		var callers sync.WaitGroup
 		for range 2 {
-			g := b.gate(limits(quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: calls, Window: time.Minute}),
+			g := b.gate(limits(domain.Quota{Platform: domain.TikTok, Scope: domain.QuotaPerOperation, Calls: calls, Window: time.Minute}),
 				func(c *quota.Config) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
 			for range 8 {
 				callers.Go(func() {
@@ -61,7 +61,7 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour}))
+	g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
 	for range 10 { // a reading's calls, one after the other
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 	}
@@ -93,8 +93,8 @@ func TestNobodyWaitsForAnAppInDevelopment(t *testing.T) {
 func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
-		g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
-			quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}))
+		g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour},
+			domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1000, Window: 24 * time.Hour}))
 		nobody := linkedIn
 		nobody.Account = ""
 		for n := range 39 {
@@ -103,7 +103,7 @@ func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 		for range 9 {
 			require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 		}
-		require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount, RetryAfter: time.Hour}))
+		require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount, RetryAfter: time.Hour}))
 		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "whom LinkedIn refused is not the one who signs in next")
 		other := linkedIn
 		other.Account = "10"
@@ -118,13 +118,13 @@ func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		call  platforms.Call
-		scope platforms.Scope
+		scope domain.QuotaScope
 		free  platforms.Call // goes on
 	}{
-		"page":     {facebook, platforms.ScopeAccount, platforms.Call{Platform: domain.Facebook, Op: "page", Account: "101"}},
-		"endpoint": {tikTok, platforms.ScopeOperation, platforms.Call{Platform: domain.TikTok, Op: "video_list", Account: "a"}},
-		"app":      {linkedIn, platforms.ScopeApp, facebook},
-		"no limit": {facebook, platforms.ScopeApp, linkedIn},
+		"page":     {facebook, domain.QuotaPerAccount, platforms.Call{Platform: domain.Facebook, Op: "page", Account: "101"}},
+		"endpoint": {tikTok, domain.QuotaPerOperation, platforms.Call{Platform: domain.TikTok, Op: "video_list", Account: "a"}},
+		"app":      {linkedIn, domain.QuotaPerApp, facebook},
+		"no limit": {facebook, domain.QuotaPerApp, linkedIn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestHoldOfMetasAppIsForBothPlatformsAndAllProcesses(t *testing.T) {
 	b := setup(t)
 	first, second := b.gate(), b.gate()
 	require.NoError(t, admit(first, facebook, platforms.CallStats{
-		Class: platforms.ClassThrottled, Code: "4", Scope: platforms.ScopeApp, RetryAfter: time.Hour,
+		Class: platforms.ClassThrottled, Code: "4", Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
 	instagram := platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}
 	for _, g := range []*quota.Gate{first, second} {
@@ -210,7 +210,7 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
 	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
 	require.NoError(t, admit(b.gate(), linkedIn, platforms.CallStats{
-		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
+		Class: platforms.ClassThrottled, Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
 	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was refused")
 }
@@ -243,7 +243,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 	b := setup(t)
 	for name, stats := range map[string]platforms.CallStats{
 		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
-		"throttled": {Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCancelled},
+		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCancelled},
 		"successes": {},
 	} {
 		g := b.gate()
@@ -302,7 +302,7 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 func TestRequestsOfABatchAreCalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	g := b.gate(limits(quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 600, Window: time.Hour}))
+	g := b.gate(limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}))
 	ctx, meter := quota.WithMeter(t.Context())
 	batch := facebook
 	batch.Requests = 20
@@ -324,8 +324,8 @@ func TestRequestsOfABatchAreCalls(t *testing.T) {
 func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate(limits(
-		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeApp, Calls: 200, Window: time.Hour},    // a burst of 10
-		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 40, Window: time.Hour}, // of 2
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerApp, Calls: 200, Window: time.Hour},    // a burst of 10
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 40, Window: time.Hour}, // of 2
 	))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock stands still: who waits, waits until then
 	defer cancel()
@@ -345,7 +345,7 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 		for range 20 * (4 - account) / 4 { // none when the app's budget is used up
 			_, err := batchOf(strconv.Itoa(account))
 			require.True(t, platforms.Refused(err))
-			require.ErrorContains(t, err, string(platforms.ScopeAccount))
+			require.ErrorContains(t, err, string(domain.QuotaPerAccount))
 		}
 	}
 }
@@ -353,7 +353,7 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 // A reading that takes several calls is begun when there is room for them all, or the budget is full.
 func TestRoomIsForWholeReadings(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 100, Window: 24 * time.Hour}))
+	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 100, Window: 24 * time.Hour}))
 	room := func(each int) int {
 		n, err := g.Room(t.Context(), domain.LinkedIn, "", time.Second, each)
 		require.NoError(t, err)

@@ -18,7 +18,7 @@ const usageHold = 5 * time.Minute
 // heed holds the budgets that an answer says are used up, or nearly.
 func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
-	nobody := s.Scope == platforms.ScopeAccount && s.Account == "" // one person's, in a sign-in: the next one is another
+	nobody := s.Scope == domain.QuotaPerAccount && s.Account == "" // one person's, in a sign-in: the next one is another
 	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !nobody {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
@@ -30,24 +30,23 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 		if wait == 0 {
 			wait = usageHold
 		}
-		scope, account := platforms.ScopeApp, ""
+		scope, account := domain.QuotaPerApp, ""
 		if u.Scope == "business" {
-			scope, account = platforms.ScopeAccount, u.ID
+			scope, account = domain.QuotaPerAccount, u.ID
 		}
 		g.hold(ctx, s.Platform, scope, s.Op, account, now.Add(wait))
 	}
 	g.metrics.usage(s)
 }
 
-// hold holds a budget; that of Meta's app is one for both of its platforms.
-func (g *Gate) hold(ctx context.Context, p domain.Platform, scope platforms.Scope, op, account string, until time.Time) {
-	held := []domain.Platform{p}
-	if scope == platforms.ScopeApp && (p == domain.Facebook || p == domain.Instagram) {
-		held = []domain.Platform{domain.Facebook, domain.Instagram}
-	}
-	for _, p := range held {
+// hold holds a budget; that of an app is one for all platforms of a company.
+func (g *Gate) hold(ctx context.Context, p domain.Platform, scope domain.QuotaScope, op, account string, until time.Time) {
+	for _, held := range domain.Platforms() {
+		if held != p && (scope != domain.QuotaPerApp || held.Facts().Company != p.Facts().Company) {
+			continue
+		}
 		// Nothing is drawn from a store that is away.
-		_ = g.cfg.Store.Hold(ctx, name(p, scope, op, account), until)
-		g.metrics.held.WithLabelValues(p.String()).Inc()
+		_ = g.cfg.Store.Hold(ctx, name(held, scope, op, account), until)
+		g.metrics.held.WithLabelValues(held.String()).Inc()
 	}
 }

@@ -47,7 +47,7 @@ func (m *metrics) refuse(p domain.Platform, reason string) {
 
 func (m *metrics) usage(s platforms.CallStats) {
 	for _, u := range s.Usage {
-		if u.Scope == string(platforms.ScopeApp) {
+		if u.Scope == string(domain.QuotaPerApp) {
 			m.used.WithLabelValues(s.Platform.String()).Set(float64(u.Percent))
 		}
 	}

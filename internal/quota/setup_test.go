@@ -82,8 +82,8 @@ func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
 }
 
 // limits sets the only limits there are.
-func limits(l ...quota.Limit) func(*quota.Config) {
-	return func(c *quota.Config) { c.Limits = append([]quota.Limit{}, l...) }
+func limits(l ...domain.Quota) func(*quota.Config) {
+	return func(c *quota.Config) { c.Limits = append([]domain.Quota{}, l...) }
 }
 
 var (

@@ -37,7 +37,7 @@ type SignIn struct {
 	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" where it is not known
 	MemberID     *int64          `json:"member_id"`     // whose connection it is; null where it is not known
 	ConnectionID int64           `json:"connection_id"` // the connection that the platform refuses
-	Platform     domain.Platform `json:"p_id"`          // 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+	Platform     domain.Platform `json:"p_id"`          // {platforms}
 }
 
 // connectionKey is what a listener is told of once.

@@ -147,7 +147,7 @@ type Change struct {
 	MemberID *int64 `json:"member_id"`
 	// SocialAccountID is the social account; null when several changed at once.
 	SocialAccountID *int64 `json:"social_account_id"`
-	// Platform is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when
+	// Platform is that of the social account: {platforms}; null when
 	// several changed at once.
 	Platform *domain.Platform `json:"p_id"`
 	Figures  domain.Figures   `json:"figures"`

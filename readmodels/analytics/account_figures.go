@@ -14,8 +14,8 @@ import (
 type AccountInsights struct {
 	Total     AccountTotals      `json:"total"`     // over the platforms asked for
 	Platforms []PlatformInsights `json:"platforms"` // each platform asked for, also without accounts
-	// AsRead are the engagement figures that only exist over a platform's own window (LinkedIn's
-	// lifetime statistics); they are in no total.
+	// AsRead are the engagement figures that only exist over a platform's own window, like
+	// lifetime statistics; they are in no total.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
@@ -30,13 +30,9 @@ type AccountTotals struct {
 	// SocialAccounts is the number of social accounts in scope, read or not, plus those that have left the scope
 	// and have figures in this answer.
 	SocialAccounts int `json:"social_accounts"`
-	// Followers are people, a stock: the last reading of each account in the range. Facebook
-	// followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount,
-	// TikTok follower_count.
+	// Followers are people, a stock: the last reading of each account in the range: {account followers}.
 	Followers Total `json:"followers"`
-	// Engagement is interactions gained in the range, as each platform counts them: Facebook
-	// page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments
-	// and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part).
+	// Engagement is interactions gained in the range, as each platform counts them: {account engagement}.
 	Engagement Total `json:"engagement"`
 }
 

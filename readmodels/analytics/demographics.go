@@ -18,14 +18,14 @@ type Demographics struct {
 	SocialAccounts int             `json:"social_accounts"` // with a split
 	AgeGroups      []AudienceShare `json:"age_groups"`      // by name, for example 25-34; empty: not given
 	Gender         []AudienceShare `json:"gender"`          // F, M, U (not known); empty: not given
-	Countries      []AudienceShare `json:"countries"`       // ISO code, at LinkedIn the name; the 25 largest, the largest first
+	Countries      []AudienceShare `json:"countries"`       // ISO code, or the name where the platform gives none; the 25 largest, the largest first
 	Cities         []AudienceShare `json:"cities"`          // the platform's name; the 25 largest, the largest first
 }
 
 // AudienceShare is one part of a split.
 type AudienceShare struct {
-	Name      string  `json:"name"`  // as the platform gives it; LinkedIn's places in English, and by their URN until the name is known
-	Place     *string `json:"place"` // LinkedIn's URN of a place: two places of one name are two parts; null elsewhere
+	Name      string  `json:"name"`  // as the platform gives it; a place that it gives by URN in English, and by the URN until the name is known
+	Place     *string `json:"place"` // the platform's URN of a place: two places of one name are two parts; null elsewhere
 	Followers int64   `json:"followers"`
 }
 

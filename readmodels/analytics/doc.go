@@ -30,7 +30,7 @@
 //   - A range that has not ended is compared with as many days as have begun of it ([Range].Now). Day
 //     flows are compared day by day with the days of the previous period that both have.
 //   - A day counts as not read once it is over everywhere on earth. Platforms' day labels are compared
-//     with the days of the range by name: a Facebook day is a Pacific one.
+//     with the days of the range by name, although some are Pacific ones.
 //   - A follower series carries an account's last reading over days without one; else a sum would dip.
 //   - [time.Date] may give an hour of the day before where clocks change at midnight: days begin at
 //     day.start.

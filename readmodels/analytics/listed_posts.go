@@ -71,22 +71,17 @@ type Post struct {
 // PostCounts is the last reading of a post before the end of the range: what the post had gathered since
 // its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
 //
-// Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
-// reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach,
-// saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles:
-// REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, LINK_CLICKS, POST_SAVE); TikTok like_count, comment_count,
-// share_count, view_count. The average watch time is post_video_avg_time_watched of Facebook's videos and
-// ig_reels_avg_watch_time of Instagram's reels.
+// Platform metrics: {post metrics}.
 type PostCounts struct {
 	CapturedAt  *time.Time `json:"captured_at"` // of the reading; null: not read by then, and so is everything else
 	Likes       *int64     `json:"likes"`       // likes or reactions
 	Comments    *int64     `json:"comments"`
 	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`       // video views; null also for LinkedIn, which counts impressions only
-	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
+	Views       *int64     `json:"views"`       // video views; null also for platforms that count impressions only
+	Impressions *int64     `json:"impressions"` // where a platform counts views only, the same number
 	Reach       *int64     `json:"reach"`       // people; never summed over posts
 	Clicks      *int64     `json:"clicks"`
-	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only
+	Saves       *int64     `json:"saves"`        // how often people kept it; not counted by all platforms
 	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read: not cumulative, never summed
 	Engagement  *int64     `json:"engagement"`   // likes + comments + shares, of the parts that are there; null without any
 	// EngagementPartial says that a part of `engagement` is missing.
@@ -106,7 +101,7 @@ type PostGrowth struct {
 	Comments    *int64     `json:"comments"`    // comments gained
 	Shares      *int64     `json:"shares"`      // shares gained, reposts included
 	Views       *int64     `json:"views"`       // video views gained
-	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
+	Impressions *int64     `json:"impressions"` // how often it was shown, gained; where a platform counts views only, the same number
 	Clicks      *int64     `json:"clicks"`      // clicks gained
 	Saves       *int64     `json:"saves"`       // saves gained
 	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.

@@ -43,7 +43,7 @@ type ConnectedSocial struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64              `json:"social_account_id"`
-	AccountType   domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // in the main application
 	// NeedsReconnect says that the platform refuses its authorisation: the member must give it again.

@@ -57,11 +57,9 @@ type StatsPeriod struct {
 	// Posts is how many posts were published in the period, by the time that the platform or the main
 	// application gives. Null when of no account on the platform any published post is known.
 	Posts *int64 `json:"posts"`
-	// Engagement is interactions gained: Facebook page_post_engagements, Instagram total_interactions, LinkedIn
-	// reactions, comments and shares (day flows), TikTok likes_count (cumulative). Null when none was read.
+	// Engagement is interactions gained: {account engagement}. Null when none was read.
 	Engagement *int64 `json:"engagement"`
-	// Impressions are Facebook page_media_view, Instagram views, LinkedIn impressionCount (day flows). TikTok
-	// gives none. Null when none was read.
+	// Impressions are {account impressions}. Null when none was read.
 	Impressions *int64 `json:"impressions"`
 	// Reach is how many people saw contents in exactly this period, as the platform counted them. Null when it has
 	// no window of exactly this length, and whenever there is more than one social account: people are never summed.
@@ -77,9 +75,8 @@ type StatsPeriod struct {
 	// period, which a figure carries on or counts from, are left out. Null when nothing was read.
 	RecordedAt *time.Time `json:"recorded_at"`
 	UpdatedAt  *time.Time `json:"updated_at"` // the newest capture behind the same figures; null with `recorded_at`
-	// Demographics are the last splits of the audience that were read in the period. Null when none was: Facebook
-	// and LinkedIn pages have places only, LinkedIn profiles and TikTok nothing, and all withhold them of small
-	// accounts.
+	// Demographics are the last splits of the audience that were read in the period: {account demographics}. Null when
+	// none was: platforms withhold them of small accounts.
 	Demographics *Demographics `json:"demographics"`
 }
 

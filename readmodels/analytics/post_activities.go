@@ -42,12 +42,8 @@ func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished
 // PostActivity is a post with its latest figures. The same post read under two sub-accounts of an agency, one
 // after the other, is an activity of each.
 //
-// Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
-// reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach, saved;
-// LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT,
-// RESHARE, IMPRESSION, MEMBERS_REACHED, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. All are
-// cumulative: what the post gathered since its publication. The average watch time is not: it is
-// post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels, as read.
+// Figures are what the post gathered since its publication, but for the average watch time, which is as read. Platform
+// metrics: {post metrics}.
 type PostActivity struct {
 	readmodels.PlatformRef
 
@@ -72,9 +68,9 @@ type PostActivity struct {
 	Comments    *int64     `json:"comments"`
 	Shares      *int64     `json:"shares"`
 	Views       *int64     `json:"views"`        // video views; null: the platform did not give them
-	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
+	Impressions *int64     `json:"impressions"`  // where a platform counts views only, the same number
 	Reach       *int64     `json:"reach"`        // people
-	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only
+	Saves       *int64     `json:"saves"`        // how often people kept it; not counted by all platforms
 	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
 	CapturedAt  *time.Time `json:"captured_at"`  // capture of these figures; null: not read yet
 	PublishedAt *time.Time `json:"published_at"` // null: not known, or not yet

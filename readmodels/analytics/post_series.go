@@ -88,8 +88,7 @@ type platformLikesSeries struct {
 
 // LikesSeries is the likes (or reactions) that posts gained.
 type LikesSeries struct {
-	// Likes are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles:
-	// REACTION), TikTok like_count; all cumulative.
+	// Likes are likes or reactions gained: {post likes}.
 	Likes  Gain       `json:"likes"`
 	Series []LikesDay `json:"series"` // every part of the range
 	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
@@ -132,8 +131,8 @@ type platformViewsSeries struct {
 
 // ViewsSeries is how often posts were seen: video views. Page views, which platforms count of accounts, stand in [Roi].
 type ViewsSeries struct {
-	// Views are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
-	// TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts.
+	// Views are the video views that posts gained in the range: {post views}. A platform without
+	// them may count `impressions` of PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // every part of the range
 	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the

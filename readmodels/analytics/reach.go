@@ -32,9 +32,7 @@ type platformReachStats struct {
 // ReachStats are impressions and reach of some social accounts.
 type ReachStats struct {
 	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Impressions are how often contents were shown, gained in the range: Facebook page_media_view and
-	// Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn
-	// impressionCount (day flow). TikTok gives none.
+	// Impressions are how often contents were shown, gained in the range: {account impressions}.
 	Impressions Total `json:"impressions"`
 	// Reach is how many people saw contents in exactly this range, as the platform counted them. Null
 	// when the platform has no window of exactly this range, and whenever there is more than one social
@@ -46,8 +44,8 @@ type ReachStats struct {
 	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
 }
 
-// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
-// and Instagram: Pacific time); a figure stands at the day that bears its label.
+// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own, some in
+// Pacific time; a figure stands at the day that bears its label.
 type ReachDay struct {
 	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Day string `json:"day"`
@@ -89,8 +87,7 @@ func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Plat
 }
 
 // AccountReach is the reach of one social account: people, rolling figures of the platform's own
-// windows (Facebook page_total_media_view_unique, Instagram reach, LinkedIn uniqueImpressionsCount).
-// They are shown as read, never summed and never subtracted.
+// windows: {account reach}. They are shown as read, never summed and never subtracted.
 type AccountReach struct {
 	readmodels.PlatformRef
 

@@ -35,8 +35,8 @@ type platformRoi struct {
 	readmodels.PlatformRef
 	Roi
 
-	// SourceMetrics are the platform's names of what `views` of Roi is made of: Facebook page_media_view and
-	// Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
+	// SourceMetrics are the platform's names of what `views` of Roi is made of: {account views}. Where a
+	// platform gives none of accounts, those of posts: {post views}.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
@@ -45,7 +45,7 @@ type platformRoi struct {
 type Roi struct {
 	// Views are page views gained; null when none were read. Days count by the platform's label, each once, for the client who
 	// had the page when the day ended; counters by what each reading added, at its capture, for the client who had the
-	// page then; so do TikTok's video views, which stand in for page views (see [Gain]).
+	// page then; so do the views of posts that stand in where a platform counts no page views (see [Gain]).
 	Views *int64 `json:"views"`
 	// PricedViews are the page views that accounts gained while their price was known: what the cost stands against;
 	// null when of no views it was. Like `views` they add up over time.
@@ -165,18 +165,17 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	return data
 }
 
-// postViewsSource names what stands in for the views of an account whose platform only counts those of
-// its posts.
-const postViewsSource = "view_count"
-
-// postViews adds, for TikTok, what the views of its videos gained: the platform counts none of the
-// account; should one be counted all the same, its videos are left out.
+// postViews adds, for platforms that count no views of an account, what the views of its posts gained; should one be counted
+// all the same, its posts are left out.
 func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
-	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
+	of := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
+		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil || p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil
+	})
+	if len(of) == 0 {
 		return nil
 	}
 	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
-	rows, err := gainRows(ctx, qc, []int16{int16(domain.TikTok)}, query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
+	rows, err := gainRows(ctx, qc, readmodels.PlatformIDs(of), query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
 	if err != nil {
 		return err
 	}
@@ -186,10 +185,10 @@ func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted ma
 		}
 		if v := r.views.value(); v != nil {
 			qc.noteMetric(*r.social, domain.MetricViews)
-			gained.views[*r.bucket-1][viewsKey{domain.TikTok, *r.account}] += *v
-			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
+			gained.views[*r.bucket-1][viewsKey{r.platform, *r.account}] += *v
+			gained.sources[r.platform] = append(gained.sources[r.platform], r.platform.Sources(domain.FiguresOfPosts, domain.MetricViews)[0].Source)
 		}
-		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
+		qc.noteAccount(*r.social, *r.account, r.platform, *r.last)
 		qc.noteCapture(r.last)
 	}
 	return nil

@@ -49,7 +49,7 @@ type Source struct {
 
 	SocialAccount int64               `json:"social_account_id"`
 	AccountID     string              `json:"account_id"`       // the sub-account it belongs to
-	AccountType   domain.AccountType  `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	AccountType   domain.AccountType  `json:"a_type,omitempty"` // {account types}
 	Name          domain.OptionalText `json:"name"`             // null when the directory does not know it any more
 	Status        SourceStatus        `json:"status"`
 	Reason        domain.OptionalText `json:"reason"` // a sentence; null when the status is ok
@@ -373,9 +373,9 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 
 const reasonUnsupported = "unsupported"
 
-// givesNone tells whether a platform has no such figure of any post: LinkedIn counts impressions of posts, and no views.
+// givesNone tells whether a platform has no such figure of any post.
 func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
-	return qc.ofPosts && p == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
+	return qc.ofPosts && !slices.ContainsFunc(metrics, func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
 }
 
 // subject is what the metrics of the answer are of.

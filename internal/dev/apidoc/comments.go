@@ -173,7 +173,7 @@ func markdown(group *ast.CommentGroup) string {
 	}
 	reader := &comment.Parser{LookupSym: func(string, string) bool { return true }}
 	printer := &comment.Printer{TextWidth: -1}
-	return strings.TrimSpace(string(printer.Text(reader.Parse(group.Text()))))
+	return placeholders.Replace(strings.TrimSpace(string(printer.Text(reader.Parse(group.Text())))))
 }
 
 // withoutName takes off the Go name that a type's comment begins with: "Total is one metric" is one metric.

@@ -8,7 +8,8 @@
 //   - what an operation is for, and its errors: the tables here (operations.go, refusals.go);
 //   - schemas: the Go types of the answers;
 //   - what a type or a member means: the comment of the type or the field, else the glossary here. Comments are shown
-//     as they are written. One word changes: a comment begins with the Go name of what it explains, and the document
-//     says the member's name there. Other members stand in comments by their JSON names, in backquotes;
+//     as they are written, but for two things: a comment begins with the Go name of what it explains, and the document
+//     says the member's name there; and lists of platforms and their facts stand as {placeholders}. Other members stand
+//     in comments by their JSON names, in backquotes;
 //   - events: the registry of domain, with its frozen samples as examples.
 package apidoc

@@ -169,7 +169,7 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 			kind = kind.Elem() // it is absent instead of null
 		}
 		schema := s.of(kind)
-		if words := strings.Fields(field.Tag.Get("words")); len(words) > 0 {
+		if words := strings.Fields(strings.ReplaceAll(placeholders.Replace(field.Tag.Get("words")), ",", "")); len(words) > 0 {
 			if schema.Ref != "" {
 				schema = typed("string")
 			}

@@ -109,7 +109,7 @@ func (s *stage) connect() {
 	s.t.Cleanup(clients.Close)
 	s.collect = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.Fetching{Pool: statePool},
-		Client: clients.For, Budget: quota.New(quota.Config{Limits: []quota.Limit{}}), Secrets: secrets, Log: s, Operations: s,
+		Client: clients.For, Budget: quota.New(quota.Config{Limits: []domain.Quota{}}), Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // holdSQL holds a rebuild at the stages that table e2e_holds names, inside its transaction.
@@ -240,7 +239,7 @@ func newFetchers(t *testing.T) *fetchers {
 	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: quiet,
-		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour},
+		Quotas: []domain.Quota{}, Collect: collect.Config{GrowthWindow: time.Hour},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })

@@ -28,9 +28,9 @@ type Account struct {
 
 	Caption func(Post) string // the text of a generated post; nil: one that names the account
 
-	InstagramLogin bool   // Instagram: the token is of Instagram login, for its own host
-	Instagram      string // Facebook page: id of the Instagram account behind it, which the page's token reads too
-	Traps          Traps
+	OwnLogin  bool   // Instagram: the token is of Instagram login, for its own host
+	Instagram string // Facebook page: id of the Instagram account behind it, which the page's token reads too
+	Traps     Traps
 }
 
 // account is an Account inside the server.

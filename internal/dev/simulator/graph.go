@@ -56,7 +56,7 @@ func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain
 			break
 		}
 	}
-	if c.acc != nil && prefix == PathInstagram && !c.acc.InstagramLogin {
+	if c.acc != nil && prefix == PathInstagram && !c.acc.OwnLogin {
 		c.acc, c.state = nil, tokenUnknown // a token of Facebook login is none here
 	}
 	if c.acc != nil {
@@ -200,7 +200,7 @@ func (s *Server) throttledReply(c *request, t Throttle) reply {
 
 // usage says how much of the quota is used. Instagram's own host has another header, and other words in it.
 func (c *request) usage(header map[string]string, percent, minutes int) {
-	if c.acc.InstagramLogin {
+	if c.acc.OwnLogin {
 		header["X-App-Usage"] = `{"call_volume":` + strconv.Itoa(percent) + `,"cpu_time":` + strconv.Itoa(percent/4) + `}`
 		return
 	}

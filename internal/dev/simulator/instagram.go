@@ -13,7 +13,7 @@ const storyLife = 24 * time.Hour
 
 // instagramNode answers GET /{id} and, with Instagram login, GET /me.
 func (s *Server) instagramNode(c *request, id string) reply {
-	if id == c.acc.ID || (id == "me" && c.acc.InstagramLogin) {
+	if id == c.acc.ID || (id == "me" && c.acc.OwnLogin) {
 		return s.instagramUser(c)
 	}
 	p, found := s.findPost(c, id)
@@ -38,7 +38,7 @@ func (s *Server) instagramUser(c *request) reply {
 		"media_count":         len(s.mediaOf(c, "media")),
 		"profile_picture_url": PictureURL(PicturePage, id),
 	}
-	if c.acc.InstagramLogin { // the node's own id is app-scoped there
+	if c.acc.OwnLogin { // the node's own id is app-scoped there
 		all["user_id"] = id
 		all["id"] = appScoped(id)
 	}
@@ -154,7 +154,7 @@ func (s *Server) instagramRefresh(w http.ResponseWriter, r *http.Request) {
 		rep = s.graphFail(c, 400, 100, 0, "(#100) Invalid parameter: grant_type")
 	case s.cfg.ClientSecret != "" && c.query.Get("appsecret_proof") != s.proof(c.query.Get("access_token")):
 		rep = s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument")
-	case state != tokenGood || !acc.InstagramLogin:
+	case state != tokenGood || !acc.OwnLogin:
 		rep = s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired: "+c.query.Get("access_token"))
 	default:
 		c.acc, c.traps = acc, acc.trapped()

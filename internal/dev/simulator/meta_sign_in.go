@@ -283,7 +283,7 @@ func (s *Server) instagramLonger(c *request) reply {
 		return s.graphFail(c, 400, 100, 0, "(#100) Invalid parameter: grant_type")
 	case s.cfg.ClientSecret != "" && (c.query.Get("client_secret") != s.cfg.ClientSecret || c.query.Get("appsecret_proof") != s.proof(token)):
 		return s.graphFail(c, 400, 100, 0, "Error validating client secret.")
-	case state != tokenGood || !acc.InstagramLogin:
+	case state != tokenGood || !acc.OwnLogin:
 		return s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired: "+token)
 	}
 	return ok(object{

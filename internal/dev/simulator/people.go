@@ -64,7 +64,7 @@ func (s *Server) AddPeople(since time.Time) {
 		s.AddPage(a)
 	}
 	studio := account("90031", "Mara Lindqvist Studio", "maralindqvist")
-	studio.InstagramLogin = true
+	studio.OwnLogin = true
 	s.AddInstagram(studio)
 	s.AddLinkedInProfile(account("mLq7xW2a", "Mara Lindqvist", "mara-lindqvist"))
 	s.AddLinkedInProfile(account("iDt4kZ9c", "Ines Duarte", "ines-duarte"))

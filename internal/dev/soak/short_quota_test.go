@@ -18,8 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // counted stands before the simulator and counts LinkedIn's calls that are under way. It holds the first one until TikTok was asked
@@ -106,7 +104,7 @@ func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 	t.Cleanup(server.Close)
 	stack := fetchEverySecond(t, soak.Config{
 		Sim: sim, World: world, PlatformURL: server.URL,
-		Quotas: []quota.Limit{{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 260, Window: 24 * time.Hour}},
+		Quotas: []domain.Quota{{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 260, Window: 24 * time.Hour}},
 	})
 	var judged, read int
 	require.Eventually(t, func() bool {

@@ -21,7 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -36,21 +35,21 @@ const (
 // size is how large a run is.
 type size struct {
 	connections int
-	lasts       time.Duration // compressed
-	interval    time.Duration // between two readings of an account
-	limits      []quota.Limit // also the simulator's
+	lasts       time.Duration  // compressed
+	interval    time.Duration  // between two readings of an account
+	limits      []domain.Quota // also the simulator's
 }
 
 const tick = 30 * time.Second // compressed
 
 func sizes() map[string]size {
 	const day = 24 * time.Hour
-	limits := func(linkedIn, tikTok int) []quota.Limit {
-		return []quota.Limit{
-			{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 2000, Window: day},
-			{Platform: domain.Instagram, Scope: platforms.ScopeAccount, Calls: 4000, Window: day},
-			{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: linkedIn, Window: day},
-			{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: tikTok, Window: time.Minute},
+	limits := func(linkedIn, tikTok int) []domain.Quota {
+		return []domain.Quota{
+			{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 2000, Window: day},
+			{Platform: domain.Instagram, Scope: domain.QuotaPerAccount, Calls: 4000, Window: day},
+			{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: linkedIn, Window: day},
+			{Platform: domain.TikTok, Scope: domain.QuotaPerOperation, Calls: tikTok, Window: time.Minute},
 		}
 	}
 	return map[string]size{
@@ -166,7 +165,7 @@ type run struct {
 func newRun(t *testing.T, what size, speed float64) *run {
 	r := &run{T: t, size: what, clock: soak.NewClock(time.Now().Truncate(time.Second), speed), world: soak.NewWorld(what.connections)}
 	limit := func(p domain.Platform) int {
-		i := slices.IndexFunc(what.limits, func(l quota.Limit) bool { return l.Platform == p })
+		i := slices.IndexFunc(what.limits, func(l domain.Quota) bool { return l.Platform == p })
 		return what.limits[i].Calls
 	}
 	r.sim = simulator.New(simulator.Config{
@@ -387,7 +386,7 @@ func (r *run) quotaTime(p domain.Platform, connections int, callsPerReading floa
 		}
 		perSecond := share * float64(l.Calls) / l.Window.Seconds()
 		n := float64(connections)
-		if l.Scope == platforms.ScopeAccount {
+		if l.Scope == domain.QuotaPerAccount {
 			n = 1
 		}
 		longest = max(longest, time.Duration(n*callsPerReading/perSecond*unused*float64(time.Second)))

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -38,7 +39,7 @@ type Config struct {
 	PlatformURL string // of a server that stands in for the simulator's own; empty: none does
 	Logger      *slog.Logger
 
-	Quotas      []quota.Limit
+	Quotas      []domain.Quota
 	Share       float64
 	BreakerOpen time.Duration
 	Collect     collect.Config           // its limits; the parts are filled in
