@@ -2485,7 +2485,7 @@ export interface components {
              */
             generation: number;
             /** @description of that generation */
-            state: string;
+            state: components["schemas"]["State"];
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -3505,7 +3505,7 @@ export interface components {
              */
             retired_at?: string;
             /** @description copying, building, live, retired or dropped */
-            state: string;
+            state: components["schemas"]["State"];
             /**
              * Format: int64
              * @description of the projector that made it
@@ -5285,7 +5285,7 @@ export interface components {
              */
             stale: number;
             /** @description of that generation */
-            state: string;
+            state: components["schemas"]["State"];
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
         };
@@ -5964,6 +5964,17 @@ export interface components {
          * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
          */
         Start: number | null;
+        /**
+         * @description A generation's place in its life: copying, building, live, retired or dropped.
+         *
+         *     - `copying`: made in bulk
+         *     - `building`: followed, and not read yet
+         *     - `live`: followed, and what readers of its version use
+         *     - `retired`: not followed any more; kept for a way back
+         *     - `dropped`: its tables are gone
+         * @enum {string}
+         */
+        State: "copying" | "building" | "live" | "retired" | "dropped";
         /** @description A dashboard at a moment. */
         StateAnswer: {
             /** @description the prefix of the stream that this is the state after */
