@@ -285,7 +285,7 @@ func TestTopPostsLeadToTheirPlatform(t *testing.T) {
 	}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
-		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts that gained in the range<")
+		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts compared<")
 	require.NotContains(t, page.Body.String(), "javascript:")
 }
 
