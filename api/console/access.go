@@ -54,8 +54,8 @@ type accessBoard struct {
 type accessCell struct {
 	Elsewhere bool // a page before or behind this one says it; else it is here
 
-	Since   time.Time
-	By      readmodels.Named // who decided it
+	Since   time.Time        // when it began, or the board began to show the scopes above
+	By      readmodels.Named // who decided that
 	Record  string           // address of the record that did
 	Changed *time.Time       // when it ended, or showed other scopes
 }
@@ -170,13 +170,9 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range spans {
-		gave := s.ListedBy
-		if s.AllowedBy.Version > gave.Version {
-			gave = s.AllowedBy
-		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: gave.Time, By: gave.Actor, Changed: s.To,
-			Record: historyAddress(gave.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
+			Since: s.From, By: s.BeganBy.Actor, Changed: s.To,
+			Record: historyAddress(s.BeganBy.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
 		}
 	}
 	return boards, rows

@@ -207,6 +207,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began, rescoped := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record, changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery")).Record
+	rescoped.Actor = named("9", "Ilse") // changed what the board shows: since then the person sees what its column says
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
 		return readmodels.AccessSpan{
 			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
@@ -219,13 +220,13 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
-	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
+	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T11%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This moment has not come yet.", "Nothing is shown yet.")
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A00Z&limit=500", "today ends now")
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "what a board shows stands once, at its name")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 2 Oct 2026"}, {"Zoe", "since 2 Oct 2026", "since 2 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
@@ -236,10 +237,10 @@ func TestAccessIsAMatrix(t *testing.T) {
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{})
 	page = b.get("/console/access")
 	page.says(http.StatusOK, "1 person is on the list of an open board and left out here", "Clara")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 2 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active then.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara not active today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara not active today", "since 2 Oct 2026"}, {"Zoe", "since 2 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
 
