@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -57,7 +59,11 @@ func openHealth(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages)}
+	var pauses []domain.Pause
+	if slices.ContainsFunc(h.Projections, func(p api.ProjectionHealth) bool { return p.Paused }) {
+		pauses, _ = allPauses(v) // while the database is away, the rest is said all the same
+	}
+	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
 	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
 	if err != nil {
 		return nil, err
@@ -84,13 +90,18 @@ func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	}
 }
 
-// concernsOf are what the process itself says is not well, the gravest first. Pages are those of paused connections.
-func concernsOf(h api.HealthBody, pages map[string][]string) (all []concern) {
+// concernsOf are what the process itself says is not well, the gravest first. Pages are those of paused connections, and pauses say
+// why projections are paused.
+func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
 	told := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {
 		case p.Paused:
-			all = append(all, concern{"Projection " + p.Name + " is paused", "What is new in the log is not seen by readers.", projectionsPath})
+			says := "What is new in the log is not seen by readers."
+			if paused := pauseOf(pauses, domain.PauseProjection, p.Name); paused != nil {
+				says = pausedFor(paused.Since, paused.Actor, paused.Reason.String()) + " " + says
+			}
+			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
 		case p.Parked > 0:
 			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, "They are in the log and not in the tables.", parkedPath})
 		default:

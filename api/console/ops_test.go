@@ -97,6 +97,12 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
+	s.ready(http.StatusOK, map[string]any{"status": "degraded", "projections": []any{map[string]any{"name": "dashboards", "paused": true}}})
+	s.answer("GET /api/ops/pauses", []domain.Pause{
+		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+	}, nil)
+	b.get("/console/ops").says(http.StatusOK, "Projection dashboards is paused", "by ops, for incident, OPS-7. What is new in the log is not seen")
+
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
 	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads now.", "away")
 }

@@ -86,7 +86,7 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classBuilding, m.unmade(s)},
 		{classOtherLog, astray(s)},
 		{classSetBack, m.setBack(s)},
-		{classPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it wait until it is resumed")},
+		{classPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it are refused until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, ifSo(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},

@@ -258,7 +258,7 @@ func TestFaultsAreToldOnce(t *testing.T) {
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
-		require.ErrorContains(t, m.MayWrite(), "paused")
+		require.ErrorContains(t, m.MayWrite(), "is paused by an operator. Changes that rest on it are refused until it is resumed")
 		model.status.Paused, model.status.Parked = false, 0
 		require.Equal(t, 1, told())
 		require.Empty(t, m.Reason("dashboards"))
