@@ -142,8 +142,10 @@ func needsYou(v *visit) (all []concern, err error) {
 		for _, s := range analytics.Gravest(ofClient) {
 			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
+			case gravest == analytics.SourceDisconnected:
+				all = append(all, concern{name + ": connect " + at + " again", string(s.Reason), clientPath(board.SubAccountID, "connections")})
 			case says == "":
-			case gravest == analytics.SourceReconnect, gravest == analytics.SourceDisconnected:
+			case gravest == analytics.SourceReconnect:
 				all = append(all, concern{name + ": connect " + at + " again", says, clientPath(board.SubAccountID, "connections")})
 			case gravest == analytics.SourcePartial:
 				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})

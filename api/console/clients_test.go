@@ -122,7 +122,10 @@ func TestClientsStandAsRows(t *testing.T) {
 	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", "Someone removed our app at Facebook.")
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", string(removed.Reason))
+	removed.Reason = "The person who connected this page asked Facebook to have deleted what we know of them. Connect it again."
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", string(removed.Reason))
 
 	later := b.get("/console?q=mill&cursor=c")
 	later.says(http.StatusOK, `value="mill"`)

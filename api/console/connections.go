@@ -94,13 +94,11 @@ var stateWords = map[readmodels.PlatformState]string{
 	readmodels.PlatformWaiting:      "Its first reading is about to come.",
 }
 
-// sourceSays is why figures of a network are missing, and what to do.
+// sourceSays is why figures of a network are missing, and what to do. Why an account is disconnected its reason says.
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
 		return network + " does not let us in any more. Someone must sign in there again."
-	case analytics.SourceDisconnected:
-		return "Someone removed our app at " + network + ". Someone must sign in there again."
 	case analytics.SourceNeverRead:
 		return "Nothing was read from " + network + " yet. See how its connection is."
 	case analytics.SourcePartial:
