@@ -330,7 +330,8 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 	}
 	const ok, partial, unsupported = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported
 	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
-	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."))
+	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
+		of(domain.Facebook, 10, ok, ""))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
 		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", uncounted),
 		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). Of impressions, 3 of 24 days were read.", uncounted),
@@ -338,10 +339,11 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 			domain.MissingFigure{Name: "impressions", Reason: "permission"}, uncounted),
 		of(domain.Instagram, 8, partial, "Of impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
-		of(domain.Instagram, 8, partial, "Of views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."))
+		of(domain.Instagram, 8, partial, "Of views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
+		of(domain.Facebook, 10, partial, "Nothing of it was read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">Of impressions, 20 of 24 days were read. Of views, 22 of 24 days were read.<", ">It was late.<",
-		">Of impressions, 3 of 24 days were read.<", ">Its newest reading lacks impressions (permission).<")
+		">Of impressions, 3 of 24 days were read.<", ">Of views, nothing was read in this range.<", ">Its newest reading lacks impressions (permission).<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")

@@ -28,7 +28,7 @@ var reachWindows = []string{"day", "week", "days_28", "months_12"}
 type chartShown struct{ chart.Chart }
 
 func putFollowers(v *visit, f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
-	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
+	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = sourcesOf("followers", meta.Sources), meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	part := followersPart(data.Total)
 	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
 	tile.Part = part
@@ -111,7 +111,7 @@ func putEngagement(v *visit, f figures, shown *figuresView, data analytics.Posts
 }
 
 func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, meta.Sources)
+	shown.Sources = addSources(shown.Sources, sourcesOf("impressions", meta.Sources))
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
 	for _, r := range data.Reach {
 		name := strconv.FormatInt(r.SocialAccount, 10)
@@ -147,6 +147,17 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
+}
+
+// sourcesOf are the sources of an answer about one figure. Another answer of the page may have figures of a source that has nothing in
+// this one, so what was not read is named.
+func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
+	sources = slices.Clone(sources)
+	for i := range sources {
+		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "Of "+figure+", nothing was read", 1)
+		sources[i].Reason = domain.OptionalText(reason)
+	}
+	return sources
 }
 
 // addSources adds what another answer of a page lacks to the page's sources. What a platform does not count is not missing: that is

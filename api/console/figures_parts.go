@@ -91,7 +91,7 @@ type costRow struct {
 
 // putCosts puts page views against cost there. They are compared with nothing.
 func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, meta.Sources)
+	shown.Sources = addSources(shown.Sources, sourcesOf("views", meta.Sources))
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
 		if p.Views != nil {

@@ -9,8 +9,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// NothingRead is how the reason begins if an account is well and an answer shows nothing of it.
+const NothingRead = "Nothing of it was read"
+
 // nothingRead is why an answer shows nothing of an account that is well.
-const nothingRead = "Nothing of it was read in this range."
+const nothingRead = NothingRead + " in this range."
 
 // whyBlank is that, and what is to be known of a range in which no day begins, of which nothing can be read that
 // platforms count by days.
@@ -19,7 +22,7 @@ func (qc sourceQuery) whyBlank() string {
 	if qc.blank != nothingRead || first < end || qc.ofPosts || slices.Contains(qc.metrics, domain.MetricFollowers) {
 		return qc.blank
 	}
-	return "Nothing of it was read in this range, in which no day begins."
+	return NothingRead + " in this range, in which no day begins."
 }
 
 // gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
