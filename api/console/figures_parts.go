@@ -22,6 +22,7 @@ type splitShown struct {
 	Platform, Ages, Genders, Countries, Cities string
 
 	CapturedAt time.Time
+	Part       string // of how many of the platform's accounts; "" if of all
 }
 
 // putAudience puts engagement rates there, and what is known about the followers.
@@ -39,9 +40,13 @@ func putAudience(_ *visit, f figures, shown *figuresView, data analytics.Platfor
 			}
 		}
 		if split != nil {
+			part := ""
+			if split.SocialAccounts < p.SocialAccounts {
+				part = fmt.Sprintf("of %d of %d accounts", split.SocialAccounts, p.SocialAccounts)
+			}
 			shown.Splits = append(shown.Splits, splitShown{
 				p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
-				split.CapturedAt,
+				split.CapturedAt, part,
 			})
 		}
 	}
