@@ -18,11 +18,12 @@ source.addEventListener("board_closed", (event) => {
 });
 // What happened before the stream was open, it does not tell.
 source.addEventListener("open", look);
-// It ends for good with the session, and where the board was closed while it was not open.
+// It ends for good with the session, and where the board was closed, or shows no figures any more, while it was not open.
 source.addEventListener("error", async () => {
   if (source.readyState !== EventSource.CLOSED) return;
-  const answer = await ask(here, { method: "HEAD", redirect: "manual" });
+  const answer = await ask(location.href, { redirect: "manual" });
   if (answer?.type === "opaqueredirect") location.replace(here);
+  else if (document.figures && answer?.ok && !(await answer.text()).includes(' data-live="')) location.reload();
   else look();
 });
 addEventListener("pagehide", () => source.close());

@@ -73,7 +73,7 @@ func linkTwoClients(p *program, browser *browserPage) {
 	require.NotContains(p.t, w.console.String(), "error")
 }
 
-// A client who is taken off the list while it looks is told at once, by the page's one stream.
+// A client who is taken off the list while it looks is told at once, by the page's one stream; and so is one whose board shows no figures any more.
 func removeWhoLooks(p *program, browser *browserPage) {
 	var me struct {
 		Data struct {
@@ -99,7 +99,8 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	}))
 	require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/console/board/"+board))
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
-	everybody := p.onList(board)
+	before := p.update(board, map[string]any{}) // changes nothing
+	everybody, scopes := before.Users, before.Scopes
 	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
 	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("closed this board to you while you were looking at it")`)
 	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
@@ -109,6 +110,13 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	p.setUsers(board, everybody)
 	w.open(w.at())
 	require.Equal(p.t, p.base+"/console/board/"+board, w.at(), "it is open again")
+
+	w.await("the stream to be open", `!document.getElementById("live").hidden`)
+	w.mayBeRefused("/console/stream?dashboard=" + board) // the browser comes back to it
+	p.update(board, map[string]any{"scopes": []string{"reports"}})
+	w.await("the page without figures", `document.body.innerText.includes("Your agency shows no figures on this board.")`)
+	w.look()
+	p.update(board, map[string]any{"scopes": scopes})
 }
 
 // Somebody of an agency connects a page from the console, and watches its first reading.

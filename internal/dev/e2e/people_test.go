@@ -49,6 +49,7 @@ type document struct {
 	ID            string   `json:"_id"`
 	SubAccountIDs []string `json:"sub_account_ids"`
 	Users         []string `json:"users"`
+	Scopes        []string `json:"scopes"`
 	version       int64
 }
 
