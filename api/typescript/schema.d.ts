@@ -6478,25 +6478,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description A defect of the service; report the request id. */
-        internal: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "Something went wrong on our side. Try again; if it stays, report the request id.",
-                 *       "code": "internal",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ErrorBody"];
-                "application/problem+json": components["schemas"]["ProblemBody"];
-            };
-        };
         /** @description The request is malformed; errors names every wrong input. */
         invalid: {
             headers: {
@@ -6551,28 +6532,6 @@ export interface components {
                  *       "success": false,
                  *       "message": "The dashboard was changed since you read it. Read it again.",
                  *       "code": "precondition_failed",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ErrorBody"];
-                "application/problem+json": components["schemas"]["ProblemBody"];
-            };
-        };
-        /** @description The caller has used up its requests, or its connections. */
-        rate_limited: {
-            headers: {
-                RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                "Retry-After": components["headers"]["Retry-After"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly.",
-                 *       "code": "rate_limited",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
                  *     }

@@ -14,6 +14,15 @@ import (
 func share(doc *openapi3.T) {
 	shareMembers(doc.Components.Schemas)
 	shareParameters(doc)
+	dropUnused(doc)
+}
+
+// dropUnused removes answers that no operation refers to.
+func dropUnused(doc *openapi3.T) {
+	text, _ := json.Marshal(doc) //nolint:errchkjson // parts of a document always marshal
+	maps.DeleteFunc(doc.Components.Responses, func(name string, _ *openapi3.ResponseRef) bool {
+		return !strings.Contains(string(text), strconv.Quote("#/components/responses/"+name))
+	})
 }
 
 // shareParameters replaces parameters that several operations take by references.

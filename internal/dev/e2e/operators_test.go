@@ -108,7 +108,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" is skipped")
 	change().ok(t, http.StatusOK)
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was skipped before")
-	skipped := regexp.MustCompile(`parked\.skipped +dashboards, ` + id + ` +incident, OPS-20 +done`)
+	skipped := regexp.MustCompile(`parked\.skipped +` + id + ` +incident, OPS-20 +done`)
 	p.await(patience, "the trail to have what was done", func() bool { return skipped.MatchString(h.run(t, done, "actions").out) })
 	h.awaitStatus(t, done, "")
 }
