@@ -192,7 +192,7 @@ var platforms = []PlatformFacts{
 			},
 		}},
 	},
-	{
+	{ //nolint:gosec // names of settings, no credentials
 		Platform: TikTok, Name: "tiktok", Title: "TikTok", Company: "TikTok",
 		IDSetting: "LEDGERBOARD_TIKTOK_CLIENT_KEY", SecretSetting: "LEDGERBOARD_TIKTOK_CLIENT_SECRET",
 		Scopes: []string{"user.info.basic", "user.info.profile", "user.info.stats", "video.list"},

@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -62,11 +63,11 @@ var (
 )
 
 func platformNameSQL() string {
-	sql := "case s.p_id"
+	var names strings.Builder
 	for _, p := range domain.Platforms() {
-		sql += fmt.Sprintf(" when %d then '%s'", p, p)
+		fmt.Fprintf(&names, " when %d then '%s'", p, p)
 	}
-	return sql + " end"
+	return "case s.p_id" + names.String() + " end"
 }
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a

@@ -142,21 +142,22 @@ func (c Consent) Format(f fmt.State, _ rune) {
 // MarshalText hides the tokens, in JSON and in logs too.
 func (c Consent) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 
-// Offered is one account that the person may choose to have read. It prints without its token.
+// Offered is one account that the person may choose to have read. It prints without its token; the JSON names are of its copy that waits,
+// sealed, for a choice.
 type Offered struct {
-	Platform    domain.Platform    // Instagram for an account behind a Facebook page
-	AccountType domain.AccountType // LinkedIn only
-	ExternalID  string             // what [Target.ExternalID] wants
-	Name        string
-	Username    string // without @; may be empty
-	PictureURL  string // may be empty
+	Platform    domain.Platform    `json:"p_id"`        // Instagram for an account behind a Facebook page
+	AccountType domain.AccountType `json:"a_type"`      // LinkedIn only
+	ExternalID  string             `json:"external_id"` // what [Target.ExternalID] wants
+	Name        string             `json:"name"`
+	Username    string             `json:"username"`    // without @; may be empty
+	PictureURL  string             `json:"picture_url"` // may be empty
 	// BehindPage is the id of the Facebook page whose token reads this Instagram account; empty otherwise.
-	BehindPage string
+	BehindPage string `json:"behind_page"`
 	// AccessToken is the page's own token (Facebook, and Instagram behind a page); empty: the person's reads it.
-	AccessToken string
+	AccessToken string `json:"access_token"`
 	// MayRead is false where the person's tasks on the page do not suffice; Missing says which one is wanted.
-	MayRead bool
-	Missing string
+	MayRead bool   `json:"may_read"`
+	Missing string `json:"missing"`
 }
 
 // Format hides the token, whatever the verb.

@@ -20,6 +20,7 @@ type CopyTarget interface {
 // CopyInto takes rows into the tables of a transaction.
 type CopyInto struct{ Tx pgx.Tx }
 
+// CopyFrom writes the rows by COPY in its binary format and returns how many it wrote.
 func (c CopyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	n, err := copyBinary(ctx, c.Tx, table, columns, rows)
 	if err != nil {

@@ -140,7 +140,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	for i, f := range facts {
 		s := qc.classify(f)
 		qc.noteTimes(f, &s)
-		s.noteErasure(erased)
+		s = withErasure(s, erased)
 		qc.sources[i] = s
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
@@ -263,17 +263,18 @@ func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 	return last
 }
 
-// noteErasure says what of the source is erased.
-func (s *Source) noteErasure(erased []sourceFacts) {
+// withErasure returns the source with what of it is erased in its status and reason.
+func withErasure(s Source, erased []sourceFacts) Source {
 	at := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
 	if at < 0 {
-		return
+		return s
 	}
 	if s.Status == SourceOK {
 		s.Status = SourcePartial
 	}
 	erasure := fmt.Sprintf("What was read of it before %s was erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason)
 	s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
+	return s
 }
 
 // findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
