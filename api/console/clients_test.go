@@ -284,11 +284,12 @@ func TestTopPostsLeadToTheirPlatform(t *testing.T) {
 	there.Growth = analytics.PostGrowth{Impressions: new(int64(1881)), Clicks: new(int64(69)), Saves: new(int64(11))}
 	hostile := analytics.RankedPost{Post: analytics.Post{Content: new("Cakes"), Permalink: new("javascript:alert(1)")}}
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{
-		Members: []analytics.RankedMember{{Name: "Mara", Posts: 14}}, Posts: []analytics.RankedPost{there, hostile},
+		Members: []analytics.RankedMember{{Name: "Mara", AccountName: "Bakery", Posts: 14}, {Name: "Mara", AccountName: "Garage"}}, Posts: []analytics.RankedPost{there, hostile},
 	}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
-		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts compared<")
+		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts compared<",
+		`Mara<br><small class="quiet">Garage</small>`)
 	require.NotContains(t, page.Body.String(), "javascript:")
 }
 

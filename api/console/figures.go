@@ -142,26 +142,27 @@ var figurePaths = map[string]string{
 
 // figuresView is the figures of a client, or of a board.
 type figuresView struct {
-	Name    string
-	ID      string
-	Staff   bool // of the agency: it has the client's other pages, too
-	Here    string
-	Live    string // address of the stream that tells when these figures change; "": the page stays as it is
-	Form    figuresForm
-	Faults  formFaults // why there are no figures
-	Presets []preset
-	Board   *boardFacts // of a client's own board; nil for staff
-	Numbers []figureShown
-	Charts  []chartShown
-	Costs   costsShown
-	Reach   []reachShown
-	Rates   []rateShown
-	Splits  []splitShown
-	Members []analytics.RankedMember
-	Posts   []analytics.RankedPost
-	Sources []analytics.Source // what the figures rest on
-	Hidden  string             // why clients do not see these figures; "": they do
-	Open    bool               // the range has begun and ends after today
+	Name        string
+	ID          string
+	Staff       bool // of the agency: it has the client's other pages, too
+	Here        string
+	Live        string // address of the stream that tells when these figures change; "": the page stays as it is
+	Form        figuresForm
+	Faults      formFaults // why there are no figures
+	Presets     []preset
+	Board       *boardFacts // of a client's own board; nil for staff
+	Numbers     []figureShown
+	Charts      []chartShown
+	Costs       costsShown
+	Reach       []reachShown
+	Rates       []rateShown
+	Splits      []splitShown
+	Members     []analytics.RankedMember
+	ManyClients bool // whose members these are
+	Posts       []analytics.RankedPost
+	Sources     []analytics.Source // what the figures rest on
+	Hidden      string             // why clients do not see these figures; "": they do
+	Open        bool               // the range has begun and ends after today
 
 	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: nothing was read
 }
@@ -272,4 +273,11 @@ func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error
 
 func putLeaders(_ *visit, _ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
 	shown.Members, shown.Posts = data.Members, data.Posts
+	for i, p := range shown.Posts {
+		of := slices.IndexFunc(shown.Sources, func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount })
+		if p.PageName == "" && of >= 0 { // the page has moved to another client
+			shown.Posts[i].PageName = shown.Sources[of].Name
+		}
+	}
+	shown.ManyClients = slices.ContainsFunc(data.Members, func(m analytics.RankedMember) bool { return m.AccountName != data.Members[0].AccountName })
 }

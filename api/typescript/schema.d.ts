@@ -5099,7 +5099,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are.
+         * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are. A page that moved to another sub-account brings its posts with it: those from before the move count for both.
          */
         Posts: number | null;
         /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
@@ -5329,6 +5329,8 @@ export interface components {
         RankBy: "gained" | "total";
         /** @description A member in a ranking. Its figures are what posts gained in the range at readings at which the connection was the member's, of the posts that are compared; with by=total what these have gathered by its end. */
         RankedMember: {
+            /** @description of the account that the member is of; null when the directory does not know the member any more */
+            account_name: string | null;
             /**
              * Format: int64
              * @description Comments; null: the platform did not give them.
@@ -13928,6 +13930,7 @@ export interface operations {
                      *       "data": {
                      *         "members": [
                      *           {
+                     *             "account_name": "Alder & Finch Bakery",
                      *             "comments": 93,
                      *             "engagement": 804,
                      *             "image": null,

@@ -47,7 +47,8 @@ type Activity struct {
 	// per cent with a post. Days left over belong to the oldest span.
 	Regularity *float64 `json:"regularity"`
 	// Posts published in the range, of the measured accounts, by the time the platform (or the main
-	// application) gives; posts without a time are not counted, and those that were deleted since are.
+	// application) gives; posts without a time are not counted, and those that were deleted since are. A page that moved to another
+	// sub-account brings its posts with it: those from before the move count for both.
 	Posts *int64 `json:"posts"`
 	// PostsPerWeek is the mean of the measured accounts.
 	PostsPerWeek *float64      `json:"posts_per_week"`

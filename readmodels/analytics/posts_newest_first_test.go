@@ -225,7 +225,7 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 	ranked, shown := o.ranking()
 	board := analytics.Leaderboard{Members: []analytics.RankedMember{}, Posts: ranked}
 	for id := int64(1); id < 10; id++ {
-		m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), PreviousRank: o.previousRank(id)}
+		m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), AccountName: o.memberAccount(id), PreviousRank: o.previousRank(id)}
 		for _, p := range append(slices.Clip(shown), o.unregistered()...) {
 			gained := p.gained[id]
 			if o.q.By == analytics.RankByTotal {
@@ -312,6 +312,13 @@ func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 func (o *oracle) memberName(id int64) domain.OptionalText {
 	m, _ := o.member(id)
 	return domain.OptionalText(m.Name)
+}
+
+func (o *oracle) memberAccount(id int64) domain.OptionalText {
+	if m, ok := o.member(id); ok {
+		return domain.OptionalText("account " + m.AccountID[:2])
+	}
+	return ""
 }
 
 // member is one whom the scope sees.

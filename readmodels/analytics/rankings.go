@@ -25,9 +25,10 @@ type RankedMember struct {
 	// PreviousRank is the member's rank in the previous period, by the same measure; null where it had none.
 	PreviousRank *int64              `json:"previous_rank"`
 	MemberID     int64               `json:"member_id"`
-	Name         domain.OptionalText `json:"name"`  // null when the directory does not know the member any more
-	Image        domain.OptionalText `json:"image"` // address of the picture of its user; null without one
-	Posts        int64               `json:"posts"` // how many are compared
+	Name         domain.OptionalText `json:"name"`         // null when the directory does not know the member any more
+	Image        domain.OptionalText `json:"image"`        // address of the picture of its user; null without one
+	AccountName  domain.OptionalText `json:"account_name"` // of the account that the member is of; null when the directory does not know the member any more
+	Posts        int64               `json:"posts"`        // how many are compared
 	// Engagement is likes + comments + shares, of the parts that a platform gives.
 	Engagement int64  `json:"engagement"`
 	Likes      *int64 `json:"likes"` // likes or reactions; null when no platform gave any, as the others
@@ -94,7 +95,8 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members [
 	}
 	for i := range members {
 		m := &members[i]
-		m.Name, m.Image = names.members[m.MemberID].name, names.members[m.MemberID].image
+		of := names.members[m.MemberID]
+		m.Name, m.Image, m.AccountName = of.name, of.image, of.account
 	}
 	return top, err
 }
@@ -168,7 +170,8 @@ type names struct {
 	categories map[int64]domain.OptionalText
 }
 
-type named struct{ name, image domain.OptionalText }
+// named is what a member is called, its picture, and whose it is.
+type named struct{ name, image, account domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and how many of the scope's pages were first read here
 // within the range. A page or a member that has left the scope has no name: who has it now is not this tenant's business.
@@ -191,7 +194,7 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		select 1 as kind, 0::bigint as id, a.id as account, a.name, '' as image, false as young
 		from accounts a where a.id = any($4) and (a.parent_account = $1 or a.id = $1)
 		union all
-		select 2, m.id, '', m.name, coalesce(u.image, ''), false
+		select 2, m.id, o.name, m.name, coalesce(u.image, ''), false
 		from members m join accounts o on o.id = m.account_id left join users u on u.id = m.user_id and u.account_id = m.account_id
 		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+qc.within("m.account_id")+`
 		union all
@@ -215,6 +218,7 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		case 1:
 			n.accounts[account] = of.name
 		case 2:
+			of.account = domain.OptionalText(account)
 			n.members[id] = of
 		case 3:
 			n.pages[id] = of.name
