@@ -353,7 +353,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
-	link, err := c.connect.Link(r.Context(), token, browserOf(r), c.doorkeeper.still)
+	link, err := connect.Links{Connect: c.connect}.Page(r.Context(), token, browserOf(r), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}
@@ -369,7 +369,7 @@ func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, tok
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")
 	}
-	begun, err := c.connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), c.doorkeeper.still)
+	begun, err := connect.Links{Connect: c.connect}.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), c.doorkeeper.still)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *connecting) routes() []Operation {
 		},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(c, nothing,
 			func(ctx context.Context, asks domain.ConnectRequester, _ none, still connect.Still) ([]domain.ConnectLink, error) {
-				links, err := connects.Links(ctx, asks, still)
+				links, err := connect.Links{Connect: connects}.List(ctx, asks, still)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
 		{
@@ -59,7 +59,7 @@ func (c *connecting) routes() []Operation {
 		},
 		{
 			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
-			asking(c, textOf(paramLinkID), connects.RevokeLink),
+			asking(c, textOf(paramLinkID), connect.Links{Connect: connects}.Revoke),
 		},
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(c, textOf(paramAttempt),
 			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
@@ -184,7 +184,7 @@ func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.Mad
 	if err != nil {
 		return made, err
 	}
-	return c.connect.MakeLink(r.Context(), connect.LinkRequest{
+	return connect.Links{Connect: c.connect}.Make(r.Context(), connect.LinkRequest{
 		ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
 	}, c.doorkeeper.still)
 }
@@ -202,14 +202,14 @@ var paramDeletionCode = Param{
 
 // metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.
 func (c *connecting) metaRoutes() []Operation {
-	connects := c.connect
-	if !connects.HearsMeta() {
+	calls := connect.MetaCalls{Connect: c.connect}
+	if !calls.Configured() {
 		return nil
 	}
 	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
-		return struct{}{}, connects.Deauthorized(ctx, signed)
+		return struct{}{}, calls.Deauthorized(ctx, signed)
 	}
-	deletion := operation{serve: metaCall(c, connects.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
+	deletion := operation{serve: metaCall(c, calls.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
 	return []Operation{
 		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(c, deauthorize)}},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
@@ -237,7 +237,7 @@ func metaCall[T any](c *connecting, act func(ctx context.Context, signed string)
 }
 
 func (c *connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
-	state, err := c.connect.Deletion(r.Context(), code)
+	state, err := connect.MetaCalls{Connect: c.connect}.Deletion(r.Context(), code)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 
 // connectLink is the address of a link by which pages at the simulated platforms are connected for the first client.
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
-	made, err := p.Connect.MakeLink(ctx, connect.LinkRequest{
+	made, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
 		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},
 		Platforms:        domain.Platforms(), Days: connect.MaxLinkDays,
 	}, func(context.Context, domain.ConnectRequester) error { return nil })

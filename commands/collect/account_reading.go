@@ -21,8 +21,11 @@ const (
 	lateMost = 28 * day
 )
 
+// accounts reads the totals of connections.
+type accounts struct{ *parts }
+
 // accountReading reads one account's totals, and a part of its history until that is complete.
-func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
+func (c accounts) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
 	at := c.clock()
 	if f.apart {
 		return c.withHistory(ctx, f, at, fetched{apart: true}) // in the place of a reading
@@ -54,7 +57,7 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 }
 
 // withHistory reads a part of the history, too.
-func (c *Collector) withHistory(ctx context.Context, f *fetch, at time.Time, got fetched) (_ fetched, err error) {
+func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, got fetched) (_ fetched, err error) {
 	got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
 	got.Class, got.Reason = f.History.Class, f.History.Reason
 	return got, err
@@ -71,7 +74,7 @@ const (
 // readHistory reads the history that a platform gives of an account, from the day before its first reading back,
 // in readings of its own that are marked so: one part further, unless it is to wait. The error is of our own side
 // only: what went wrong with the history is kept with it, and does not hold up the account's readings.
-func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
+func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
 	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
 	if h.From != nil {
@@ -101,7 +104,7 @@ func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (co
 }
 
 // historyFrom records the days from since on and before until, the newest first, and returns how far back it came.
-func (c *Collector) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
+func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
 	snapshot, err := f.client.Account(ctx, f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
 	if err == nil && snapshot.Incomplete != nil {
 		err = snapshot.Incomplete
@@ -120,7 +123,7 @@ func (c *Collector) historyFrom(ctx context.Context, f *fetch, since, until time
 }
 
 // afterHistory is what is kept after a try.
-func (c *Collector) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
+func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
 	h := domain.FetchHistory{From: f.History.From}
 	if failure == nil {
 		return h

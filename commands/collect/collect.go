@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,24 +80,27 @@ type Config struct {
 // Collector reads the platforms and records what they say. One failing account, metric or platform never
 // holds up the others.
 type Collector struct {
+	*parts
+	tokens *tokens
+	paces  *paces
+	paused pausedConnections
+}
+
+// parts is what all of a collector works with.
+type parts struct {
 	Config
-	metrics  *metrics
-	locks    *commands.KeyedLock // by reference of tokens
-	pending  sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	keySaid  sync.Map            // platforms whose client's key was found missing
-	paceSaid sync.Map            // what was said last of each paceKey
-	demands  sync.Map            // Demand by platform
-	paused   pausedConnections
+	metrics *metrics
 }
 
 // New returns the use cases.
 func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
-	return &Collector{Config: c, metrics: newMetrics(c.Registerer), locks: commands.NewKeyedLock()}
+	p := &parts{c, newMetrics(c.Registerer)}
+	return &Collector{parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p}}
 }
 
 // clock is the time as it is recorded.
-func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
+func (c *Config) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 
 // fetched is what a read of one connection brought besides its events.
 type fetched struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,9 +28,9 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 	}
 	room := len(due)
 	if queue.Kind == domain.FetchTokens { // all are read: a token that is not renewed costs its connection
-		err = c.lookAhead(ctx, queue.Platform, now)
+		err = c.tokens.lookAhead(ctx, queue.Platform, now)
 	} else {
-		room, err = c.room(ctx, queue, every, now)
+		room, err = c.paces.room(ctx, queue, every, now)
 	}
 	if err != nil {
 		return nil, err
@@ -43,8 +44,15 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 	return due[:room], nil
 }
 
+// paces knows what reads each platform, and so how often its quotas let connections be read.
+type paces struct {
+	*parts
+	said    sync.Map // what was said last of each paceKey
+	demands sync.Map // Demand by platform
+}
+
 // room is how many connections the quotas of the whole app have room for.
-func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every time.Duration, now time.Time) (int, error) {
+func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Duration, now time.Time) (int, error) {
 	demand, err := c.demandNow(ctx, queue.Platform, now)
 	if err != nil {
 		return 0, err
@@ -69,7 +77,7 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	if errors.Is(err, platforms.ErrNoHandler) {
 		return false
 	}
-	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.inspects(queue.Platform)
+	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
 }
 
 // lagOf is how long the most overdue account has waited; 0 when none was read yet.
@@ -90,7 +98,7 @@ const countedFor = 10 * time.Second
 
 // demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
 // maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
-func (c *Collector) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
+func (c *paces) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
 	last, ok := c.demands.Load(platform)
 	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
 		last := last.(Demand) //nolint:forcetypeassert // demandNow stores these
@@ -110,7 +118,7 @@ func (d Demand) total() (n int) {
 }
 
 // demandNow is what reads a platform now.
-func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
+func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now}
 	if err == nil && platform.Facts().CountsByToken && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
@@ -136,11 +144,11 @@ func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.
 }
 
 // tellPaces says, in the log, how often connections are read, at the start and when it changes.
-func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
+func (c *paces) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}
 		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
-		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
+		if said, _ := c.said.Swap(key, pace); said != pace {
 			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
 			if pace.Quota.Assumed {
 				logger.WarnContext(ctx, "connections are read as seldom as an app in development must: the platform publishes no quota, "+
@@ -162,7 +170,7 @@ type paceKey struct {
 // when this process looked last.
 func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
 	slowest := map[domain.FetchQueue]Pace{}
-	c.paceSaid.Range(func(key, said any) bool {
+	c.paces.said.Range(func(key, said any) bool {
 		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
 		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
 			slowest[queue] = pace

@@ -19,7 +19,7 @@ const lookAtTokens = day
 const renewAfter = day
 
 // refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
-func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
+func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err != nil {
 		return got, err
@@ -58,7 +58,7 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 const signInAhead = 14 * day
 
 // lookAhead tells of what a platform's accounts need before it is missed: persons who sign in, and our client's key.
-func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
+func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
 	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now
 }
 
 // warnOfEnd tells in the log that a person must sign in for a connection before long.
-func (c *Collector) warnOfEnd(ctx context.Context, f *fetch, stored commands.StoredTokens) {
+func (c *tokens) warnOfEnd(ctx context.Context, f *fetch, stored commands.StoredTokens) {
 	if end := stored.SignInBefore(); !end.IsZero() && end.Before(c.clock().Add(signInAhead)) {
 		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, gives no data, or cannot be renewed any more from then on",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())

@@ -21,7 +21,7 @@ const maxListingPages = 50
 // application registers single posts, platforms repeat one on the next page, and some have a post in two
 // sections. A walk that was interrupted, or is longer than a round, goes on in the next one where it stood.
 type postListing struct {
-	*Collector
+	posts
 	f     *fetch
 	known map[string]bool // by id: known before this round
 	// handed are those of them that were registered under another member.
@@ -183,7 +183,7 @@ func textsOf(post platforms.Post) domain.PostTexts {
 }
 
 // content is what the listing says of a post now.
-func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
+func (c posts) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
 	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
 	return contentAt{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
 }

@@ -14,9 +14,12 @@ import (
 
 const postsPerRead = 50
 
+// posts reads the posts of connections.
+type posts struct{ *parts }
+
 // postReadings registers the posts that the listing shows for the first time, or for the first time since another
 // member has the connection, then reads all that are due by their age.
-func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
+func (c posts) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
 	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
 	if err != nil {
 		return got, fmt.Errorf("read known posts: %w", err)
@@ -47,7 +50,7 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 		}
 		posts = append(posts, post)
 	}
-	listing := postListing{Collector: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
+	listing := postListing{posts: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
 	listErr := listing.round(ctx)
 	posts = append(listing.fresh, posts...)
 	for some := range slices.Chunk(posts, postsPerRead) {
@@ -61,7 +64,7 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 
 // postDue tells whether a known post is due by its age, and was not tried by an attempt of late that did not come to its
 // end.
-func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
+func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
 	if last.IsZero() {
 		return true
@@ -80,7 +83,7 @@ func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	return now.Sub(last) >= every-min(early, every/10)
 }
 
-func (c *Collector) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
+func (c posts) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
 	r := domain.PostRegistered{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
@@ -98,7 +101,7 @@ func aboutItsKind(e *platforms.Error) bool {
 		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.Cancelled(e) && !platforms.Unsent(e)
 }
 
-func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
+func (c posts) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
 	var read []platforms.Post
@@ -118,7 +121,7 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 
 // record records a fact of each of the posts; done hears of those that are in the log. What can never be
 // recorded costs that post, not the others. The error is of our own side: one stands for all.
-func (c *Collector) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
+func (c posts) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
 	for i, err := range Record(ctx, c.Log, c.Now(), facts...) {
 		switch {
 		case err == nil:
@@ -133,7 +136,7 @@ func (c *Collector) record(ctx context.Context, f *fetch, posts []platforms.Post
 }
 
 // reading judges, at capture, whether the reading's growth counts and what its first figures are worth, and says by what.
-func (c *Collector) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
+func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,

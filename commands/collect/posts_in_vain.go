@@ -22,7 +22,7 @@ type postNotes struct {
 }
 
 // loadNotes reads what is noted of an account's posts.
-func (c *Collector) loadNotes(ctx context.Context, f *fetch) error {
+func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
 	f.notes = postNotes{before: make(map[string]domain.PostNote, len(notes)), now: map[string]domain.PostNote{}}
 	for _, n := range notes {
@@ -32,7 +32,7 @@ func (c *Collector) loadNotes(ctx context.Context, f *fetch) error {
 }
 
 // keepNotes stores what has changed, also when the round ends early.
-func (c *Collector) keepNotes(ctx context.Context, f *fetch) error {
+func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	if len(f.notes.now) == 0 && len(f.notes.read) == 0 {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (c *Collector) keepNotes(ctx context.Context, f *fetch) error {
 
 // skip counts a post that has no reading, or is not registered, and notes it unless the reason passes by
 // itself. It is logged once, not at every try.
-func (c *Collector) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
+func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
 	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
 	switch class {
 	case platforms.ClassRetry, platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:

@@ -68,7 +68,7 @@ func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks
 	if err != nil {
 		return nil, err
 	}
-	demand, err := c.demandFor(ctx, claim.Platform, tasks, c.clock())
+	demand, err := c.paces.demandFor(ctx, claim.Platform, tasks, c.clock())
 	if err != nil {
 		return nil, err
 	}

@@ -41,11 +41,11 @@ type fetch struct {
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
 	switch kind {
 	case domain.FetchAccounts:
-		return c.withToken(c.accountReading), nil
+		return c.withToken(accounts{c.parts}.accountReading), nil
 	case domain.FetchPosts:
-		return c.withToken(c.postReadings), nil
+		return c.withToken(posts{c.parts}.postReadings), nil
 	case domain.FetchTokens:
-		return c.refreshAhead, nil
+		return c.tokens.refreshAhead, nil
 	default:
 		return nil, domain.NewError(domain.CodeInternal, "fetching of kind %s is not known", kind)
 	}
@@ -54,7 +54,7 @@ func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
 // withToken reads with the connection's token; one that the platform refuses is renewed once.
 func (c *Collector) withToken(read fetchFunc) fetchFunc {
 	return func(ctx context.Context, f *fetch) (fetched, error) {
-		stored, err := c.access(ctx, f)
+		stored, err := c.tokens.access(ctx, f)
 		if err != nil {
 			return fetched{}, err
 		}
@@ -62,9 +62,9 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 		if platforms.ClassOf(err) != platforms.ClassReconnect {
 			return got, err
 		}
-		renew := c.renew
+		renew := c.tokens.renew
 		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
-			renew = c.newer
+			renew = c.tokens.newer
 		}
 		renewed, renewal := renew(ctx, f, stored)
 		if errors.Is(renewal, platforms.ErrNoRefresh) {
@@ -89,14 +89,14 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 	if f.queue.Kind == domain.FetchAccounts { // its answer says whose figures it brings
 		got, err := read(ctx, f)
 		if err == nil {
-			c.verified(ctx, f, stored)
+			c.tokens.verified(ctx, f, stored)
 		}
 		return got, err
 	}
 	if err := who.Identify(ctx, f.target); err != nil {
 		return fetched{}, err
 	}
-	c.verified(ctx, f, stored)
+	c.tokens.verified(ctx, f, stored)
 	return read(ctx, f)
 }
 

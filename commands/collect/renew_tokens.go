@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -19,9 +20,17 @@ type pendingRotation struct {
 	taken  time.Time
 }
 
+// tokens keeps the tokens of connections working.
+type tokens struct {
+	*parts
+	locks   *commands.KeyedLock // by reference of tokens
+	pending sync.Map            // pendingRotation by reference of tokens: what could not be stored
+	keySaid sync.Map            // platforms whose client's key was found missing
+}
+
 // renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
 // that one's tokens.
-func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	held, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		return failed, fmt.Errorf("wait for token renewal: %w", err)
@@ -56,7 +65,7 @@ func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredT
 
 // refresh asks the platform. It may wait for the quota, until ctx ends or others are not kept away any
 // more: then no call is made, because two at a time would lose the connection.
-func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+func (c *tokens) refresh(ctx, held context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(held, cancel)()
@@ -83,7 +92,7 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 
 // afterRefusal looks whether there is another token by now than the one that failed. A refused renewal
 // proves nothing where somebody else's came through: its refresh token works once.
-func (c *Collector) afterRefusal(
+func (c *tokens) afterRefusal(
 	held context.Context, f *fetch, failed commands.StoredTokens, refusal error,
 ) (commands.StoredTokens, error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
@@ -111,7 +120,7 @@ const (
 // save stores renewed tokens before they are used: a rotated refresh token that is lost is lost for good.
 // What cannot be stored for a while is kept for the next attempt of this process. A person who has signed
 // in meanwhile wins.
-func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation) error {
+func (c *tokens) save(ctx, held context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {
 		return err
@@ -142,7 +151,7 @@ func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation)
 	}
 }
 
-func (c *Collector) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
+func (c *tokens) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
 	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
@@ -168,7 +177,7 @@ const lastMoment = 5 * time.Minute
 // alone keeps others away from a connection's tokens until release, in the process by a lock and among
 // processes by a lease, because a refresh token may work once: two renewals at a time would lose the
 // connection. Held is as with [secretStore].
-func (c *Collector) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
+func (c *tokens) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
 	unlock, err := c.locks.Lock(ctx, ref)
 	if err != nil {
 		return nil, nil, err
@@ -184,7 +193,7 @@ func (c *Collector) alone(ctx context.Context, ref string) (held context.Context
 // access returns the tokens to read the account with: those that were read with those of the whole claim, or they are
 // read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
 // renewed.
-func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
 	var stored commands.StoredTokens
 	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
 		var err error
@@ -202,7 +211,7 @@ func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens
 	return renewed, err
 }
 
-func (c *Collector) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
+func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
 	if ref == "" {
 		return stored, nil, errNoToken
 	}
@@ -220,13 +229,13 @@ func (c *Collector) load(ctx context.Context, ref string) (stored commands.Store
 }
 
 // verified notes with the stored tokens whose they are. If that fails they are asked again the next time.
-func (c *Collector) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
+func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
 	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
 }
 
 // annotate notes with the stored tokens what the platform has said of them. It waits for renewals of the same tokens: a
 // note that came between what a renewal replaces and its storing would pass for a sign-in, and the renewed token be lost.
-func (c *Collector) annotate(ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens)) {
+func (c *tokens) annotate(ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens)) {
 	held, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		c.Logger.WarnContext(ctx, "what a platform said of a token was not noted", "connection", f.ConnectionID, "error", err)
@@ -250,7 +259,7 @@ func (c *Collector) annotate(ctx context.Context, f *fetch, tokens commands.Stor
 }
 
 // newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
-func (c *Collector) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err == nil && stored.AccessToken == failed.AccessToken {
 		err = platforms.ErrNoRefresh
@@ -260,7 +269,7 @@ func (c *Collector) newer(ctx context.Context, f *fetch, failed commands.StoredT
 
 // inspect asks what tokens may do and until when, and notes it with them; they come back with it. A platform that does not say
 // is not asked.
-func (c *Collector) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	at := target(f.ConnectedAccount, stored)
 	inspector, ok := f.client.(platforms.Inspector)
 	if !ok || !inspector.Inspects(at) {
@@ -282,7 +291,7 @@ func (c *Collector) inspect(ctx context.Context, f *fetch, stored commands.Store
 }
 
 // inspects tells whether a platform says what tokens may do, whose tokens are looked at every day then although none is renewed.
-func (c *Collector) inspects(platform domain.Platform) bool {
+func (c *tokens) inspects(platform domain.Platform) bool {
 	client, err := c.Client(platform)
 	inspector, ok := client.(platforms.Inspector)
 	return err == nil && ok && inspector.Inspects(platforms.Target{})

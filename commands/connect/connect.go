@@ -18,6 +18,7 @@ type Directory interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
 	MemberUser(ctx context.Context, member int64) (string, error)
+	MembersOf(ctx context.Context, platform domain.Platform, person string) ([]int64, error)
 	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
 }
 
@@ -46,6 +47,7 @@ type Store interface {
 	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error)
 	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
 	Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error)
+	DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error
 	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)
 }
 
@@ -125,7 +127,7 @@ const roleClient = "client"
 type Still func(ctx context.Context, r domain.ConnectRequester) error
 
 // rights judges whether the requester may connect now, and returns the names of those for whom: both are active.
-func (c *Connect) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
+func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return names, err
 	}
@@ -133,7 +135,7 @@ func (c *Connect) rights(ctx context.Context, r domain.ConnectRequester, still S
 }
 
 // mayAsk judges whether the requester may connect and disconnect now, whatever became of the account.
-func (c *Connect) mayAsk(ctx context.Context, r domain.ConnectRequester, still Still) error {
+func (c *Config) mayAsk(ctx context.Context, r domain.ConnectRequester, still Still) error {
 	if r.LinkID != "" {
 		link, err := c.Store.LinkByID(ctx, r.ParentAccount, r.LinkID)
 		if err != nil {
@@ -147,7 +149,7 @@ func (c *Connect) mayAsk(ctx context.Context, r domain.ConnectRequester, still S
 	return c.clientMay(ctx, r.ParentAccount, r.AccountID, r.UserID)
 }
 
-func (c *Connect) clientMay(ctx context.Context, parent, account, user string) error {
+func (c *Config) clientMay(ctx context.Context, parent, account, user string) error {
 	may, err := c.Directory.ClientMayConnect(ctx, parent, account, user)
 	if err == nil && !may {
 		err = ErrClientMayNot

@@ -12,6 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// Links are links by which somebody without a login connects pages.
+type Links struct{ *Connect }
+
 // LinkRequest asks for a link by which somebody without a login connects pages.
 type LinkRequest struct {
 	domain.ConnectRequester
@@ -31,8 +34,8 @@ var (
 	errLinkPlatform = domain.NewError(domain.CodeUnprocessable, "This link is not for that platform. Choose one of those that its page shows.")
 )
 
-// MakeLink makes a link, and records it. Errors: invalid, forbidden, not_found (the account), conflict (no subscription).
-func (c *Connect) MakeLink(ctx context.Context, r LinkRequest, still Still) (MadeLink, error) {
+// Make makes a link, and records it. Errors: invalid, forbidden, not_found (the account), conflict (no subscription).
+func (c Links) Make(ctx context.Context, r LinkRequest, still Still) (MadeLink, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
 		return MadeLink{}, err
@@ -53,20 +56,20 @@ func (c *Connect) MakeLink(ctx context.Context, r LinkRequest, still Still) (Mad
 	if err := c.Store.MakeLink(ctx, l, digest(token)); err != nil {
 		return MadeLink{}, err
 	}
-	if err := c.recordLink(ctx, l, domain.ConnectLinkMade, r.ConnectRequester, now); err != nil {
+	if err := c.recordChange(ctx, l, domain.ConnectLinkMade, r.ConnectRequester, now); err != nil {
 		_, undo := c.Store.RevokeLink(context.WithoutCancel(ctx), l.ParentAccount, l.ID, now)
 		return MadeLink{}, errors.Join(err, undo)
 	}
 	return MadeLink{l, c.PublicURL + "/connect/link/" + token}, nil
 }
 
-func (c *Connect) recordLink(ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time) error {
+func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time) error {
 	event := domain.ConnectLinkChanged{Link: l.ID, Change: change, AccountID: l.AccountID, Platforms: l.Platforms, ExpiresAt: l.ExpiresAt}
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
 // works judges whether a link may be used now: it goes with the rights of whoever made it. Its holder is not told whether those have ended.
-func (c *Connect) works(ctx context.Context, l domain.ConnectLink, still Still) error {
+func (c *Config) works(ctx context.Context, l domain.ConnectLink, still Still) error {
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
 	}
@@ -78,9 +81,9 @@ func (c *Connect) works(ctx context.Context, l domain.ConnectLink, still Still) 
 	return err
 }
 
-// Links lists the links of an agency, or those of a client's own account, the newest first. Addresses are not among what is known of them.
+// List lists the links of an agency, or those of a client's own account, the newest first. Addresses are not among what is known of them.
 // Errors: forbidden.
-func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester, still Still) ([]domain.ConnectLink, error) {
+func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still) ([]domain.ConnectLink, error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return nil, err
 	}
@@ -91,8 +94,8 @@ func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester, still St
 	return c.Store.Links(ctx, r.ParentAccount, account)
 }
 
-// RevokeLink takes a link back, and records it: sign-ins that it began go no further. What was connected by it stays. Errors: forbidden, not_found.
-func (c *Connect) RevokeLink(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
+// Revoke takes a link back, and records it: sign-ins that it began go no further. What was connected by it stays. Errors: forbidden, not_found.
+func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
 		err = ErrLinkOver
@@ -107,7 +110,7 @@ func (c *Connect) RevokeLink(ctx context.Context, r domain.ConnectRequester, id 
 	if l, err = c.Store.RevokeLink(ctx, r.ParentAccount, id, now); err != nil {
 		return l, err
 	}
-	return l, c.recordLink(ctx, l, domain.ConnectLinkRevoked, r, now)
+	return l, c.recordChange(ctx, l, domain.ConnectLinkRevoked, r, now)
 }
 
 // LinkPage is what the page of a link shows.
@@ -117,8 +120,8 @@ type LinkPage struct {
 	Mine bool // whether this browser holds it
 }
 
-// Link returns a link for its page. Looking binds nothing: mail scanners open links. Errors: not_found, forbidden (another browser's).
-func (c *Connect) Link(ctx context.Context, token, cookie string, still Still) (p LinkPage, err error) {
+// Page returns a link for its page. Looking binds nothing: mail scanners open links. Errors: not_found, forbidden (another browser's).
+func (c Links) Page(ctx context.Context, token, cookie string, still Still) (p LinkPage, err error) {
 	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
@@ -134,9 +137,9 @@ func (c *Connect) Link(ctx context.Context, token, cookie string, still Still) (
 	return p, err
 }
 
-// Follow binds a link to the browser, unless one holds it, and begins a sign-in at one of its platforms. Errors: as of [Connect.Link] and
+// Follow binds a link to the browser, unless one holds it, and begins a sign-in at one of its platforms. Errors: as of [Links.Page] and
 // [Connect.Begin], unprocessable (the platform).
-func (c *Connect) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still Still) (Begun, error) {
+func (c Links) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still Still) (Begun, error) {
 	l, err := c.Store.Link(ctx, digest(token))
 	if err == nil {
 		err = c.works(ctx, l, still)
@@ -151,7 +154,7 @@ func (c *Connect) Follow(ctx context.Context, token, cookie string, platform dom
 	}
 	by := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, LinkID: l.ID}
 	if first {
-		if err := c.recordLink(ctx, l, domain.ConnectLinkFollowed, by, now); err != nil {
+		if err := c.recordChange(ctx, l, domain.ConnectLinkFollowed, by, now); err != nil {
 			return Begun{}, err
 		}
 	}

@@ -380,21 +380,24 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 	revoked, id := s.link(ofAgency(north))
 	over := func(token, start, why string) {
 		for _, use := range []func() error{
-			func() error { _, err := s.Link(t.Context(), token, browser, s.still); return err },
-			func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still); return err },
+			func() error { _, err := s.links().Page(t.Context(), token, browser, s.still); return err },
+			func() error {
+				_, err := s.links().Follow(t.Context(), token, browser, domain.Facebook, s.still)
+				return err
+			},
 			func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 		} {
 			require.ErrorContains(t, use(), "does not work any more", why)
 		}
 	}
-	_, err := s.Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
+	_, err := s.links().Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
 	require.ErrorContains(t, err, "not for that platform")
 	start := s.follow(revoked)
-	_, err = s.Link(t.Context(), revoked, "BROWSERTWO", s.still)
+	_, err = s.links().Page(t.Context(), revoked, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "it is of the browser that followed it")
-	_, err = s.Follow(t.Context(), revoked, "BROWSERTWO", domain.Facebook, s.still)
+	_, err = s.links().Follow(t.Context(), revoked, "BROWSERTWO", domain.Facebook, s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
-	_, err = s.RevokeLink(t.Context(), ofAgency(""), id, s.still)
+	_, err = s.links().Revoke(t.Context(), ofAgency(""), id, s.still)
 	require.NoError(t, err)
 	over(revoked, start, "it was taken back")
 	require.Len(t, s.log.Records(domain.TopicOperations), 4, "two made, one followed, one revoked")
@@ -415,24 +418,27 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	by := domain.ConnectRequester{ParentAccount: agency, AccountID: north, UserID: client, Role: "client"}
 	token, link := s.link(by)
 	start := s.follow(token)
-	listed, err := s.Links(t.Context(), by, s.still)
+	listed, err := s.links().List(t.Context(), by, s.still)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 
 	s.board(true, "analytics")
 	for name, use := range map[string]func() error{
-		"look":   func() error { _, err := s.Link(t.Context(), token, browser, s.still); return err },
-		"follow": func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still); return err },
-		"open":   func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
+		"look": func() error { _, err := s.links().Page(t.Context(), token, browser, s.still); return err },
+		"follow": func() error {
+			_, err := s.links().Follow(t.Context(), token, browser, domain.Facebook, s.still)
+			return err
+		},
+		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 	} {
 		require.ErrorContains(t, use(), "does not work any more", name)
 	}
-	_, err = s.Links(t.Context(), by, s.still)
+	_, err = s.links().List(t.Context(), by, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot)
-	_, err = s.RevokeLink(t.Context(), by, link, s.still)
+	_, err = s.links().Revoke(t.Context(), by, link, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot)
 	s.board(true, "connect")
-	_, err = s.RevokeLink(t.Context(), by, link, s.still)
+	_, err = s.links().Revoke(t.Context(), by, link, s.still)
 	require.NoError(t, err)
 }
 
@@ -466,10 +472,13 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 
 	s.gone = domain.NewError(domain.CodeForbidden, "gone")
 	for name, use := range map[string]func() error{
-		"look":   func() error { _, err := s.Link(t.Context(), unseen, browser, s.still); return err },
-		"follow": func() error { _, err := s.Follow(t.Context(), unseen, browser, domain.Facebook, s.still); return err },
-		"open":   func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
-		"view":   func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err },
+		"look": func() error { _, err := s.links().Page(t.Context(), unseen, browser, s.still); return err },
+		"follow": func() error {
+			_, err := s.links().Follow(t.Context(), unseen, browser, domain.Facebook, s.still)
+			return err
+		},
+		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
+		"view": func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err },
 		"choose": func() error {
 			return s.Choose(t.Context(), choosing, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
 		},
@@ -483,10 +492,10 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	require.Len(t, s.log.Records(domain.TopicOperations), records, "nothing was followed")
 
 	s.gone = nil
-	_, err = s.Link(t.Context(), unseen, "BROWSERTWO", s.still)
+	_, err = s.links().Page(t.Context(), unseen, "BROWSERTWO", s.still)
 	require.NoError(t, err, "no browser was bound to it")
 	s.gone = domain.NewError(domain.CodeUnavailable, "the directory cannot be asked")
-	_, err = s.Link(t.Context(), unseen, browser, s.still)
+	_, err = s.links().Page(t.Context(), unseen, browser, s.still)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "it may work again")
 }
 

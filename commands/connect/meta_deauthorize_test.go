@@ -55,17 +55,17 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 
 	s.hearMeta("77", s.now.Add(-time.Hour))
-	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.ElementsMatch(t, all, s.due(domain.Facebook), "it was said before the last consent")
 	s.hearMeta("nobody", s.now.Add(time.Hour))
-	require.NoError(t, s.Deauthorized(t.Context(), "said"), "who is not known is answered alike")
-	require.ErrorIs(t, s.Deauthorized(t.Context(), "forged"), platforms.ErrNotSigned)
+	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"), "who is not known is answered alike")
+	require.ErrorIs(t, s.metaCalls().Deauthorized(t.Context(), "forged"), platforms.ErrNotSigned)
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
 	for range 2 {
-		require.NoError(t, s.Deauthorized(t.Context(), "said"))
+		require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 		require.Equal(t, []int64{another}, s.due(domain.Facebook))
 		require.Equal(t, []string{"system:meta", "system:meta"}, s.changes(), "once for each agency's connection, however often it is said")
 	}
@@ -76,21 +76,21 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = consent("77", page("1001"))
 	s.connects(facebook(north), "1.0.1001")
-	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 }
 
-// erasing goes further with requests for deletion; shown says whether the tables show what was erased before.
-func (s *stage) erasing(shown *bool, erase func(domain.Person, domain.ErasureOrder), done func(context.Context, domain.DeletionRequest) error) connect.Erasing {
-	return connect.Erasing{
-		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return *shown, nil },
-		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
-		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
+// eraseFurther goes further with a request for deletion; shown says whether the tables show what was erased before.
+func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(domain.Person, domain.ErasureOrder)) (done bool) {
+	s.t.Helper()
+	done, err := s.metaCalls().EraseFurther(s.t.Context(), r, func(context.Context) (bool, error) { return shown, nil },
+		readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
+		func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
 			erase(p, o)
 			return nil
-		},
-		Done: done,
-	}
+		})
+	require.NoError(s.t, err)
+	return done
 }
 
 // The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.
@@ -101,20 +101,20 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Hour)
 	asked := s.hearMeta("77", s.now)
-	first, err := s.DeletionAsked(t.Context(), "said")
+	first, err := s.metaCalls().DeletionAsked(t.Context(), "said")
 	require.NoError(t, err)
 	require.Equal(t, connect.DeletionAnswer{URL: public + "/connect/meta/delete/c0de", Code: "c0de"}, first)
-	again, err := s.DeletionAsked(t.Context(), "said")
+	again, err := s.metaCalls().DeletionAsked(t.Context(), "said")
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	require.Equal(t, 2, *asked)
 	require.Empty(t, s.due(domain.Facebook), "nothing is read from now on")
-	state, err := s.Deletion(t.Context(), "c0de")
+	state, err := s.metaCalls().Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
 	require.Nil(t, state.DoneAt)
-	_, err = s.Deletion(t.Context(), "another")
+	_, err = s.metaCalls().Deletion(t.Context(), "another")
 	require.ErrorIs(t, err, connect.ErrDeletionUnknown)
-	_, err = s.DeletionAsked(t.Context(), "forged")
+	_, err = s.metaCalls().DeletionAsked(t.Context(), "forged")
 	require.ErrorIs(t, err, platforms.ErrNotSigned)
 
 	claimed, found, err := s.kept.ClaimDeletion(t.Context(), s.now)
@@ -122,14 +122,13 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.True(t, found)
 	var erased []domain.Person
 	var order domain.ErasureOrder
-	shown := false
 	member := domain.ComputedMember(agency, north, domain.Facebook, "77")
 	s.log.Put(
 		t, domain.DirectoryUser{ID: client, AccountID: north, Name: "Carol", Active: true},
 		domain.DirectoryMember{ID: member, AccountID: north, UserID: client, Name: "Carol", Active: true},
 		domain.DirectoryMember{ID: 5, AccountID: north, UserID: client, Name: "Carol", Active: true},
 	)
-	erasing := s.erasing(&shown, func(p domain.Person, o domain.ErasureOrder) {
+	erase := func(p domain.Person, o domain.ErasureOrder) {
 		erased, order = append(erased, p), o
 		said := p.Erased()
 		said.Order = o
@@ -137,15 +136,10 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 		for _, member := range p.Members {
 			require.NoError(t, s.log.Append(t.Context(), commands.EraseDraft(domain.KindMember, decimal(member), s.now)))
 		}
-	}, func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) })
-	done, err := erasing.Further(t.Context(), claimed)
-	require.NoError(t, err)
-	require.False(t, done)
+	}
+	require.False(t, s.eraseFurther(claimed, false, erase))
 	require.Empty(t, erased, "what the tables do not show yet would not be erased")
-	shown = true
-	done, err = erasing.Further(t.Context(), claimed)
-	require.NoError(t, err)
-	require.False(t, done)
+	require.False(t, s.eraseFurther(claimed, true, erase))
 	require.Len(t, erased, 1)
 	require.Equal(t, []int64{member}, erased[0].Members)
 	require.Empty(t, erased[0].User)
@@ -153,10 +147,8 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.Equal(t, connected, erased[0].Pages[0].ID)
 	require.NoError(t, order.Validate())
 	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
-	done, err = erasing.Further(t.Context(), claimed)
-	require.NoError(t, err)
-	require.True(t, done)
-	state, err = s.Deletion(t.Context(), "c0de")
+	require.True(t, s.eraseFurther(claimed, true, erase))
+	state, err = s.metaCalls().Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
 	require.NotNil(t, state.DoneAt)
 }
@@ -166,7 +158,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.hearMeta("nobody", s.now)
-	answer, err := s.DeletionAsked(t.Context(), "said")
+	answer, err := s.metaCalls().DeletionAsked(t.Context(), "said")
 	require.NoError(t, err)
 	require.Equal(t, "c0de", answer.Code)
 	_, found, err := s.kept.ClaimDeletion(t.Context(), s.now)
@@ -176,9 +168,9 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	s.dialog.consent = consent("77", page("1001"))
 	s.connects(facebook(north), "1.0.1001")
 	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}.Signed
-	_, err = s.DeletionAsked(t.Context(), "late")
+	_, err = s.metaCalls().DeletionAsked(t.Context(), "late")
 	require.NoError(t, err)
-	state, err := s.Deletion(t.Context(), "1ate")
+	state, err := s.metaCalls().Deletion(t.Context(), "1ate")
 	require.NoError(t, err)
 	require.NotNil(t, state.DoneAt)
 	require.Len(t, s.due(domain.Facebook), 1)
@@ -192,24 +184,21 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	s.connects(facebook(north), "1.0.1001")
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
-	_, err := s.DeletionAsked(t.Context(), "said")
+	_, err := s.metaCalls().DeletionAsked(t.Context(), "said")
 	require.NoError(t, err)
 	claimed, _, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
-	ended, shown := 0, false
-	erasing := s.erasing(&shown, func(domain.Person, domain.ErasureOrder) { require.Fail(t, "what was given since is erased") },
-		func(context.Context, domain.DeletionRequest) error { ended++; return nil })
+	erase := func(domain.Person, domain.ErasureOrder) { require.Fail(t, "what was given since is erased") }
 	s.now = s.now.Add(time.Minute)
 	s.connects(facebook(north), "1.0.1001")
-	done, err := erasing.Further(t.Context(), claimed)
+	require.False(t, s.eraseFurther(claimed, false, erase), "who was erased before is not shown yet")
+	state, err := s.metaCalls().Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
-	require.False(t, done, "who was erased before is not shown yet")
-	require.Zero(t, ended)
-	shown = true
-	done, err = erasing.Further(t.Context(), claimed)
+	require.Nil(t, state.DoneAt)
+	require.True(t, s.eraseFurther(claimed, true, erase))
+	state, err = s.metaCalls().Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
-	require.True(t, done)
-	require.Equal(t, 1, ended)
+	require.NotNil(t, state.DoneAt)
 }
 
 func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
@@ -222,7 +211,7 @@ func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
 	s.Store = storeBefore{Store: s.kept, stopGrant: func(g domain.GrantKey) { // the person consents again
 		require.NoError(t, s.kept.KeepGrant(t.Context(), domain.Grant{GrantKey: g, ConsentedAt: s.now.Add(time.Second)}, nil))
 	}}
-	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.Equal(t, []int64{connected}, s.due(domain.Facebook))
 	require.Empty(t, s.changes(), "the tokens were not deleted, so nothing waits")
 }

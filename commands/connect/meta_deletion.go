@@ -27,9 +27,9 @@ type DeletionAnswer struct {
 	Code string `json:"confirmation_code"` // 32 hex digits
 }
 
-// DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [Connect.Deauthorized] does, and has the person
+// DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [MetaCalls.Deauthorized] does, and has the person
 // erased soon. The same request is answered alike however often it comes, and so is whoever is not known. Errors as there.
-func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
+func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
 	signed, err := c.Meta(raw)
 	if err != nil {
 		return DeletionAnswer{}, err
@@ -38,7 +38,7 @@ func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	for _, one := range signed {
 		r := requestOf(one)
-		grant, covers, err := c.Covers(ctx, r)
+		grant, covers, err := c.covers(ctx, r)
 		if err != nil {
 			return DeletionAnswer{}, err
 		}
@@ -61,7 +61,7 @@ func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer
 }
 
 // Deletion tells how far a request for deletion came. Error: [ErrDeletionUnknown].
-func (c *Connect) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
+func (c MetaCalls) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
 	found, err := c.Store.Deletion(ctx, code)
 	if err == nil && len(found) == 0 {
 		err = ErrDeletionUnknown
@@ -82,49 +82,40 @@ func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
 	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
 }
 
-// Erasing is what erases people whom a platform was asked to have forgotten.
-type Erasing struct {
-	// Covers is [Connect.Covers].
-	Covers func(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error)
-	// Shown tells whether the tables show all that is in the log about people.
-	Shown func(ctx context.Context) (bool, error)
-	// Members are the members that sign-ins of a person at a platform have made, in all agencies.
-	Members func(ctx context.Context, p domain.Platform, person string) ([]int64, error)
-	// Person is a member alone: whose user it is the platform never knew; not_found: it is erased.
-	Person func(ctx context.Context, member int64) (domain.Person, error)
-	// Erase erases a person, as the command erase does.
-	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
-	// Done notes that nothing is left.
-	Done func(ctx context.Context, r domain.DeletionRequest) error
-}
-
-// Further takes a request one step further: erases the members that there are, or, when none are left, notes that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
-func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
+// EraseFurther takes a request one step further: it erases the members that sign-ins of the person have made, in all agencies, or, when none are
+// left, notes that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
+// Shown tells whether the tables show all that is in the log about people; person is a member alone, not_found once it is erased: whose user it is
+// the platform never knew; erase does what the command erase does.
+func (c MetaCalls) EraseFurther(
+	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) (bool, error),
+	person func(ctx context.Context, member int64) (domain.Person, error),
+	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
+) (done bool, err error) {
 	// Also an end needs the tables: they name those who were erased before, maybe by a process that came no further, and the person here since.
-	if shown, err := e.Shown(ctx); err != nil || !shown {
+	if shown, err := shown(ctx); err != nil || !shown {
 		return false, err
 	}
-	_, covers, err := e.Covers(ctx, r)
+	_, covers, err := c.covers(ctx, r)
 	var members []int64
 	if err == nil && covers {
-		members, err = e.Members(ctx, r.Platform, r.Person)
+		members, err = c.Directory.MembersOf(ctx, r.Platform, r.Person)
 	}
 	if err != nil {
 		return false, err
 	}
 	if len(members) == 0 {
-		err = e.Done(ctx, r)
+		err = c.Store.DeletionDone(ctx, r, c.Now())
 		return err == nil, err
 	}
 	for _, member := range members {
-		person, err := e.Person(ctx, member)
+		p, err := person(ctx, member)
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			continue
 		}
 		if err != nil {
 			return false, err
 		}
-		if err := e.Erase(ctx, person, orderOf(r)); err != nil {
+		if err := erase(ctx, p, orderOf(r)); err != nil {
 			return false, err
 		}
 	}

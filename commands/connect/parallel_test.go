@@ -127,7 +127,7 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	s.Directory = sealedFirst{s.Directory, sync.OnceFunc(func() {
 		s.now = s.now.Add(time.Second)
 		s.hearMeta("77", s.now)
-		require.NoError(t, s.Deauthorized(t.Context(), "said"))
+		require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	})}
 	s.choose(id, view, "1.0.1001")
 	require.Empty(t, s.due(domain.Facebook))

@@ -55,6 +55,9 @@ type stage struct {
 	gone    error // why the person may not come in any more
 }
 
+func (s *stage) links() connect.Links         { return connect.Links{Connect: s.Connect} }
+func (s *stage) metaCalls() connect.MetaCalls { return connect.MetaCalls{Connect: s.Connect} }
+
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, log: foldtest.New(t), now: today, dialog: &dialog{}}
@@ -144,7 +147,7 @@ func (s *stage) connects(r connect.Request, keys ...string) *domain.ConnectOutco
 // link is a link to connect pages of Facebook with, and its token.
 func (s *stage) link(by domain.ConnectRequester) (token, id string) {
 	s.t.Helper()
-	made, err := s.MakeLink(s.t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
+	made, err := s.links().Make(s.t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
 	require.NoError(s.t, err)
 	return strings.TrimPrefix(made.URL, public+"/connect/link/"), made.ID
 }
@@ -152,7 +155,7 @@ func (s *stage) link(by domain.ConnectRequester) (token, id string) {
 // follow begins a sign-in by a link, in a browser, and returns what opens it.
 func (s *stage) follow(token string) (start string) {
 	s.t.Helper()
-	begun, err := s.Follow(s.t.Context(), token, browser, domain.Facebook, s.still)
+	begun, err := s.links().Follow(s.t.Context(), token, browser, domain.Facebook, s.still)
 	require.NoError(s.t, err)
 	return strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
 }

@@ -98,7 +98,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 	for on := true; on; {
 		request, found, err := kept.ClaimDeletion(ctx, time.Now())
 		if found {
-			err = u.eraseAsked(ctx, kept, request)
+			err = u.eraseAsked(ctx, request)
 		}
 		if err != nil && ctx.Err() == nil {
 			u.service.settings.Logger.WarnContext(ctx, "who asked a platform to be forgotten is not erased yet; tried again in some minutes", "error", err)
@@ -117,28 +117,23 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 }
 
 // eraseAsked pursues one request until nothing is left, or for a while. An error names the request.
-func (u *upkeep) eraseAsked(ctx context.Context, kept vault.Connecting, request domain.DeletionRequest) error {
+func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, furtherFor)
 	defer cancel()
-	tables := u.service.ReadPool
-	erasing := connect.Erasing{
-		Covers: u.service.Connect.Covers, Shown: u.peopleShown,
-		Members: readmodels.Connecting{Pool: tables}.MembersOf, Person: readmodels.People{Pool: tables}.OfMemberAlone,
-		Erase: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
-			return commands.ErasePerson{
-				Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
-			}.Erase(ctx, person)
-		},
-		Done: func(ctx context.Context, r domain.DeletionRequest) error {
-			return kept.DeletionDone(ctx, r, time.Now())
-		},
+	further := func() (done bool, err error) {
+		return connect.MetaCalls{Connect: u.service.Connect}.EraseFurther(ctx, request, u.peopleShown, readmodels.People{Pool: u.service.ReadPool}.OfMemberAlone,
+			func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
+				return commands.ErasePerson{
+					Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
+				}.Erase(ctx, person)
+			})
 	}
-	done, err := erasing.Further(ctx, request)
+	done, err := further()
 	for err == nil && !done {
 		if !pause(ctx, furtherEvery) {
 			err = fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
 		} else {
-			done, err = erasing.Further(ctx, request)
+			done, err = further()
 		}
 	}
 	if err != nil {

@@ -48,11 +48,11 @@ var walks = []walk{
 	{"a reading, from what is due to the platform", []string{
 		"internal/scheduler.Scheduler.serve", "internal/scheduler.Scheduler.claim", "internal/scheduler.Scheduler.read",
 		"commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
-		"value fetch: commands/collect.Collector.withToken", "commands/collect.Collector.readAs", "value read: commands/collect.Collector.accountReading",
+		"value fetch: commands/collect.Collector.withToken", "commands/collect.Collector.readAs", "value read: commands/collect.accounts.accountReading",
 		"internal/platforms.tikTok.Account",
 	}},
 	{"a reading, from the platform's answer to the log", []string{
-		"commands/collect.Collector.accountReading", "commands/collect.Record",
+		"commands/collect.accounts.accountReading", "commands/collect.Record",
 		"internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.newBatch", "internal/eventlog.Log.encodeBatch", "internal/eventlog.Log.encode",
 		"internal/eventlog.Log.produce", "internal/eventlog.openAppends.begin",
 	}},
