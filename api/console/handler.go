@@ -37,7 +37,7 @@ type Deps struct {
 	// Looks records that somebody of an agency looks with a client user's eyes: without the record nothing is shown. Nil: no looks.
 	Looks func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider says who somebody is; nil: there is no identity provider. With one, one-time links sign nobody in.
-	Provider Provider
+	Provider *identity.Provider
 	// Identities finds the people of the provider; nil without one.
 	Identities Identities
 	// Application is the main application that signs people in; nil: the console does. With one, Sessions, Tokens and what people sign in by are not

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -175,7 +176,7 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	t.Parallel()
 	s, _ := signInStage(t)
-	s.deps.Provider, s.deps.Identities = &idp{}, &idp{}
+	s.deps.Provider, s.deps.Identities = &identity.Provider{}, &idp{}
 	s.open()
 	page := s.signedIn("agency").get(signsIn)
 	page.says(http.StatusOK, "with their organisation's sign-in", "End the session of Clara Holm")

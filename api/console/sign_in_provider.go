@@ -25,15 +25,6 @@ const (
 	maxWanted = 1000
 )
 
-// Provider is the identity provider; [identity.Provider] is.
-type Provider interface {
-	// Address is where a browser signs in. Errors: unavailable.
-	Address(ctx context.Context, f identity.Flow) (string, error)
-	// Identity returns who signed in, for the code that the browser brought back, and the issuer that it names. Errors: [identity.ErrCode],
-	// [identity.ErrToken], unavailable.
-	Identity(ctx context.Context, f identity.Flow, code, issuer string) (identity.Identity, error)
-}
-
 // Identities finds the people of identities.
 type Identities interface {
 	// Person returns who an identity is: of the list, else the user that it is linked to, else the one user whom it can be linked to now. Errors:

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,51 +12,43 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 const flowCookie = "__Host-lb_sign_in"
 
-// idp is an identity provider, and knows everybody of it.
+const callback = "https://boards.example/console/signin/callback"
+
+// idp is an identity provider, and knows which person each identity of it is.
 type idp struct {
-	who    identity.Identity
+	*identity.Provider
+
+	at     *issuer.Issuer
 	person identity.Person
-	codes  map[string]identity.Flow // that count still
-	err    error                    // of the provider
-	none   error                    // instead of a person
+	none   error  // instead of a person
+	asked  func() // runs first when it is asked for a person, unless nil
 	listed bool
 }
 
-func (p *idp) Address(_ context.Context, f identity.Flow) (string, error) {
-	return "https://id.example/authorize?" + url.Values{"state": {f.State}}.Encode(), p.err
-}
-
-func (p *idp) Identity(_ context.Context, f identity.Flow, code, issuer string) (identity.Identity, error) {
-	of, counts := p.codes[code]
-	delete(p.codes, code)
-	switch {
-	case p.err != nil:
-		return identity.Identity{}, p.err
-	case issuer != "https://id.example":
-		return identity.Identity{}, fmt.Errorf("%w: from %s", identity.ErrToken, issuer)
-	case !counts || of != f:
-		return identity.Identity{}, identity.ErrCode
-	}
-	return p.who, nil
-}
-
 func (p *idp) Person(context.Context, identity.Identity) (identity.Person, error) {
+	if p.asked != nil {
+		p.asked()
+	}
 	return p.person, p.none
 }
 
 func (p *idp) Listed(identity.Person) bool { return p.listed }
 
 // withProvider is a stage with an identity provider that knows alice.
-func withProvider(t *testing.T) (*stage, *idp) {
+func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	t.Helper()
+	at.Returns(callback)
+	at.Knows(alice, nil)
+	p := &idp{at: at, person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}}
+	p.Provider = identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: callback})
 	s := newStage(t)
-	p := &idp{person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}, codes: map[string]identity.Flow{}}
-	s.deps.Provider, s.deps.Identities, s.deps.Demo = p, p, nil
+	s.deps.Provider, s.deps.Identities, s.deps.Demo = p.Provider, p, nil
 	return s.open(), p
 }
 
@@ -66,19 +57,30 @@ func (b *browser) begins(p *idp, to string) (back string) {
 	b.t.Helper()
 	went := b.get("/console/signin/start?to=" + url.QueryEscape(to))
 	require.Equal(b.t, http.StatusSeeOther, went.Code, went.Body.String())
-	address, err := url.Parse(went.Header().Get("Location"))
-	require.NoError(b.t, err)
-	require.Equal(b.t, "id.example", address.Host)
+	address := went.Header().Get("Location")
+	require.True(b.t, strings.HasPrefix(address, p.at.URL), address)
 	word, _, _ := strings.Cut(b.flow, ".")
-	require.Equal(b.t, identity.FlowOf(word).State, address.Query().Get("state"), "the state is of this browser's word")
-	code := "code-" + word
-	p.codes[code] = identity.FlowOf(word)
-	return "/console/signin/callback?" + url.Values{"state": {address.Query().Get("state")}, "code": {code}, "iss": {"https://id.example"}}.Encode()
+	back = p.signsIn(b.t, address)
+	require.Contains(b.t, back, "state="+identity.FlowOf(word).State, "the state is of this browser's word")
+	return back
+}
+
+// signsIn signs alice in at the provider, and returns where its answer leads.
+func (p *idp) signsIn(t *testing.T, address string) (back string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+alice, nil)
+	require.NoError(t, err)
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	to, err := answer.Location()
+	require.NoError(t, err)
+	return to.RequestURI()
 }
 
 func TestTheProviderSignsIn(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t)
+	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
 	b.get("/console/sign-in?to=/console/sessions").says(http.StatusOK, "Sign in with your organisation", "to=%2Fconsole%2Fsessions", "With a token")
 	back := b.begins(p, "/console/sessions?a=b")
@@ -102,7 +104,7 @@ func TestTheProviderSignsIn(t *testing.T) {
 
 func TestTheCookieOfAFlow(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t)
+	s, p := withProvider(t, issuer.Start(t))
 	set := s.browser().get("/console/signin/start").Header().Get("Set-Cookie")
 	for _, part := range []string{flowCookie + "=", "Path=/;", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=600"} {
 		require.Contains(t, set, part)
@@ -110,14 +112,15 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	b := s.browser()
 	b.begins(p, "")
 	b.flow = "a word.%%%"
-	state := identity.FlowOf("a word").State
-	p.codes["c"] = identity.FlowOf("a word")
-	b.get("/console/signin/callback?iss=https://id.example&code=c&state=" + state).leadsTo("/console")
+	address, err := p.Address(t.Context(), identity.FlowOf("a word"))
+	require.NoError(t, err)
+	b.get(p.signsIn(t, address)).leadsTo("/console")
 }
 
 // What the browser brings back, or the provider says of it, is not of this sign-in: nobody is signed in, it is counted, and the page says what to do.
 func TestTheProviderIsNotBelieved(t *testing.T) {
 	t.Parallel()
+	at := issuer.Start(t)
 	for name, c := range map[string]struct {
 		change func(b *browser, p *idp, back url.Values)
 		why    string
@@ -130,7 +133,11 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
 		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, "not_begun", "", "was not started in this browser"},
 		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was cancelled there"},
-		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, "code", "", "has expired"},
+		"a used code": {func(b *browser, p *idp, q url.Values) {
+			word, _, _ := strings.Cut(b.flow, ".")
+			_, err := p.Identity(b.t.Context(), identity.FlowOf(word), q.Get("code"), "")
+			require.NoError(b.t, err)
+		}, "code", "", "has expired"},
 		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
 		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your e-mail address"},
 		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
@@ -142,13 +149,13 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 			p.none = &console.RefusalError{Why: console.WhyEnded, User: alice}
 		}, console.WhyEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
-			p.who = identity.Identity{Narrows: true, Roles: []string{"operator"}}
+			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
 		}, "narrowed", alice, "gives you no rights"},
 		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 		}, console.WhyEnded, alice, "Your access has ended"},
 	} {
-		s, p := withProvider(t)
+		s, p := withProvider(t, at)
 		b := s.browser()
 		back, err := url.Parse(b.begins(p, ""))
 		require.NoError(t, err)
@@ -163,11 +170,13 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 
 func TestClaimsNarrowAndNeverAdd(t *testing.T) {
 	t.Parallel()
+	at := issuer.Start(t)
 	for _, c := range []struct{ has, claim, want string }{
 		{"agency", "agency operator", "agency"}, {"auditor,operator", "auditor", "auditor"}, {"auditor,operator", "operator auditor agency", "auditor,operator"},
 	} {
-		s, p := withProvider(t)
-		p.person.Role, p.listed, p.who = c.has, true, identity.Identity{Narrows: true, Roles: strings.Fields(c.claim)}
+		s, p := withProvider(t, at)
+		p.person.Role, p.listed = c.has, true
+		at.Knows(alice, map[string]any{"ledgerboard_roles": c.claim})
 		b := s.browser()
 		b.get(b.begins(p, "")).leadsTo("/console")
 		require.Equal(t, c.want, s.sessions.sessions[string(console.Digest(b.cookie))].Role)
@@ -176,14 +185,14 @@ func TestClaimsNarrowAndNeverAdd(t *testing.T) {
 
 func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t)
+	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
 	back := b.begins(p, "")
-	p.err = fmt.Errorf("%w (dial tcp 10.0.0.7)", identity.ErrAway)
-	for _, path := range []string{back, "/console/signin/start"} {
-		shown := b.get(path)
+	p.at.Away(true)
+	unasked, _ := withProvider(t, p.at)
+	for _, shown := range []page{b.get(back), unasked.browser().get("/console/signin/start")} {
 		shown.says(http.StatusServiceUnavailable, "The identity provider does not answer as it should", "Try again shortly")
-		require.NotContains(t, shown.Body.String(), "10.0.0.7")
+		require.NotContains(t, shown.Body.String(), p.at.URL)
 	}
 	require.Empty(t, b.cookie)
 	require.Empty(t, s.refused, "nobody was refused")
@@ -193,7 +202,7 @@ func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 // A person who is removed from the list of auditors and operators is out with the next request; a user of the directory is judged by the API.
 func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t)
+	s, p := withProvider(t, issuer.Start(t))
 	p.listed = true
 	staff, user := s.browser(), s.browser()
 	user.get(user.begins(p, "")).leadsTo("/console")
@@ -215,7 +224,7 @@ func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 
 func TestLinksAreOffWithAProvider(t *testing.T) {
 	t.Parallel()
-	s, _ := withProvider(t)
+	s, _ := withProvider(t, issuer.Start(t))
 	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	b.get("/console/link/WORD").says(http.StatusForbidden, "Sign-in links are disabled")
@@ -233,7 +242,7 @@ func TestWithoutAProviderThereIsNoWayToIt(t *testing.T) {
 		b.get(path).says(http.StatusNotFound)
 	}
 	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organisation")
-	s.deps.Provider = &idp{}
+	s.deps.Provider = &identity.Provider{}
 	_, err := console.Handler(s.deps)
 	require.ErrorContains(t, err, "go together")
 }
@@ -261,7 +270,7 @@ func TestRefusalsAreHeardOf(t *testing.T) {
 // Who hangs up before the answer comes is refused on record all the same.
 func TestARefusalIsNotedOfWhoHangsUp(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t)
+	s, p := withProvider(t, issuer.Start(t))
 	heard := 0
 	s.deps.Refused = func(context.Context, console.RefusalError) { heard++ }
 	s.open()
@@ -277,7 +286,7 @@ func TestARefusalIsNotedOfWhoHangsUp(t *testing.T) {
 		gone(b)
 		b.send(http.MethodGet, back, nil, func(r *http.Request) {
 			ctx, hangUp := context.WithCancel(r.Context())
-			hangUp()
+			p.asked = hangUp
 			*r = *r.WithContext(ctx)
 		})
 		require.Empty(t, b.cookie)
