@@ -146,17 +146,22 @@ func TestSupport() []string {
 	}
 }
 
-// Boundaries are the interfaces with one implementation that a rule, or a type of another module, forces, and why. Any other
+// Boundaries are the interfaces with one implementation that a rule, a type of another module, or a test of faults forces, and why. Any other
 // interface has two implementations, or is the type itself.
 func Boundaries() map[string]string {
 	const (
 		tables = "commands may import neither readmodels nor pgx"
 		kept   = "commands may not import pgx, which internal/vault is made of"
 		pgxs   = "types of pgx implement it: pool, connection, transaction"
+		faults = "tests have it fail, stall or panic at a moment that the real one cannot be brought to"
 		asked  = "what only some folds are: the engine asks a fold for it"
 	)
 	return map[string]string{
+		"api.DashboardCommands":            faults,
+		"api.DashboardReader":              faults,
+		"api.HistoryReader":                faults,
 		"api.OperatorDesk":                 "internal/desk is made of projections, which api may not import",
+		"api.Prover":                       faults,
 		"api.SignIns":                      "internal/signin imports api and is made of pgx",
 		"api/console.Identities":           "internal/signin imports api/console and is made of pgx",
 		"commands.DashboardStore":          tables,
@@ -173,6 +178,7 @@ func Boundaries() map[string]string {
 		"commands/connect.Secrets":         kept,
 		"commands/connect.Store":           kept,
 		"internal/assembly.Embedded":       "internal/assembly may not import internal/embedded",
+		"internal/eventlog.Follower":       faults,
 		"internal/pg.Querier":              pgxs,
 		"internal/quota.Store":             "commands/collect uses quota and may not import pgx, which internal/vault is made of",
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",

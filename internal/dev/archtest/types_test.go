@@ -2,10 +2,8 @@ package archtest_test
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -35,24 +33,15 @@ func TestTypesAreNarrow(t *testing.T) {
 	}
 }
 
-// stillSeams are interfaces with one implementation that no rule forces and that are yet to go: tests put fakes behind those of
-// api. The list only shrinks.
-var stillSeams = []string{
-	"api.DashboardCommands", "api.DashboardReader", "api.HistoryReader", "api.Prover",
-	"internal/eventlog.Follower",
-}
-
 func TestInterfacesHaveTwoImplementations(t *testing.T) {
 	t.Parallel()
 	types, err := archtest.Types(root(t), module)
 	require.NoError(t, err)
 	found := archtest.Seams(types)
 	for _, seam := range found {
-		if archtest.Boundaries()[seam] == "" {
-			require.Contains(t, stillSeams, seam, "%s has one implementation: use that, or a function; if a rule forces it, name it in Boundaries", seam)
-		}
+		require.Contains(t, archtest.Boundaries(), seam, "it has one implementation: use that, or a function; if a rule forces it, name it in Boundaries")
 	}
-	for _, seam := range slices.AppendSeq(slices.Clone(stillSeams), maps.Keys(archtest.Boundaries())) {
+	for seam := range archtest.Boundaries() {
 		require.Contains(t, found, seam, "it is gone, or has two implementations: take it out of the list")
 	}
 }
