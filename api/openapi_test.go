@@ -166,6 +166,7 @@ func TestExamplesAreTaken(t *testing.T) {
 		for method, operation := range operationsOf(item) {
 			op := operation.(map[string]any)
 			require.Equal(t, strings.HasPrefix(path, "/socket.io/"), op["x-codeSamples"] == nil, path)
+			b.requireExample(path, method)
 			foreign(t, fmt.Sprint(op["summary"], " ", op["description"]), path, nil)
 			for _, sample := range list(op["x-codeSamples"]) {
 				parts := shell.FindStringSubmatch(sample["source"].(string))
@@ -202,6 +203,19 @@ func TestExamplesAreTaken(t *testing.T) {
 		}
 	}
 	require.Greater(t, copied, 80)
+}
+
+// requireExample requires of an operation that answers JSON, other than with a document of ours, an example that its schema describes.
+func (b *bundle) requireExample(path, method string) {
+	b.t.Helper()
+	success := b.contract.doc.Paths.Value(path).GetOperation(strings.ToUpper(method)).Responses.Status(http.StatusOK)
+	if success == nil || success.Value.Content["application/json"] == nil || strings.HasSuffix(path, "api.json") {
+		return
+	}
+	answer := success.Value.Content["application/json"]
+	require.NotNil(b.t, answer.Example, "%s %s: put an answer of the demo into api/testdata/examples.json", method, path)
+	require.NoError(b.t, answer.Schema.Value.VisitJSON(answer.Example, openapi3.EnableJSONSchema2020()),
+		"%s %s: the example is of an older answer: replace it by one of the demo", method, path)
 }
 
 // parametersOf are those of an operation, also those that it shares with others.

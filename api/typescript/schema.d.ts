@@ -7072,6 +7072,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "active": true,
+                     *           "address": "12 Rye Lane, Port Example",
+                     *           "email": "office@alder-finch-bakery.example.com",
+                     *           "id": "cac4cd436831fe1038e74fde",
+                     *           "is_agency": false,
+                     *           "name": "Alder & Finch Bakery",
+                     *           "phone": "+1 202-555-0111 ext. 0",
+                     *           "row_id": 11
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {},
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Account"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7111,6 +7130,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "active": true,
+                     *         "address": "",
+                     *         "email": "office@bakery.example.com",
+                     *         "id": "6b078ebe6bd9684507bcd93b",
+                     *         "name": "Corner Bakery",
+                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *         "phone": "",
+                     *         "row_id": 5080090558489967
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["MadeAccount"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7195,6 +7230,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "avg_watch_ms": null,
+                     *           "c_id": null,
+                     *           "captured_at": "2026-11-26T01:42:39.043756Z",
+                     *           "category": null,
+                     *           "comments": 17,
+                     *           "content": "Just because it looks so good: pretzels from the stone oven.",
+                     *           "created_at": "2026-11-24T10:05:11Z",
+                     *           "external_id": "109937600996231_738559430313972",
+                     *           "id": "10001:109937600996231_738559430313972",
+                     *           "impressions": 1299,
+                     *           "likes": 38,
+                     *           "media_url": null,
+                     *           "member_id": 1001,
+                     *           "p_id": 1,
+                     *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
+                     *           "platform": "facebook",
+                     *           "published_at": "2026-11-24T10:05:11Z",
+                     *           "reach": 909,
+                     *           "saves": null,
+                     *           "scheduled_at": null,
+                     *           "shares": 7,
+                     *           "social_account_id": 10001,
+                     *           "state": "published",
+                     *           "type": "photo",
+                     *           "updated_at": "2026-11-26T01:42:39.043756Z",
+                     *           "user_id": "c38592471c11052c4405e6b9",
+                     *           "views": 1299
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTExLTI0VDEwOjA1OjExWiIsInMiOjEwMDAxLCJlIjoiMTA5OTM3NjAwOTk2MjMxXzczODU1OTQzMDMxMzk3MiIsImEiOiJjYWM0Y2Q0MzY4MzFmZTEwMzhlNzRmZGUifSwiZCI6IkNwYkwyNF9rbDF0bXpmYkMifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["PostActivity"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7227,6 +7303,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "avg_watch_ms": null,
+                     *         "c_id": null,
+                     *         "captured_at": "2026-11-26T01:42:39.043756Z",
+                     *         "category": null,
+                     *         "comments": 17,
+                     *         "content": "Just because it looks so good: pretzels from the stone oven.",
+                     *         "created_at": "2026-11-24T10:05:11Z",
+                     *         "external_id": "109937600996231_738559430313972",
+                     *         "id": "10001:109937600996231_738559430313972",
+                     *         "impressions": 1299,
+                     *         "likes": 38,
+                     *         "media_url": null,
+                     *         "member_id": 1001,
+                     *         "p_id": 1,
+                     *         "permalink": "https://www.facebook.com/109937600996231_738559430313972",
+                     *         "platform": "facebook",
+                     *         "published_at": "2026-11-24T10:05:11Z",
+                     *         "reach": 909,
+                     *         "saves": null,
+                     *         "scheduled_at": null,
+                     *         "shares": 7,
+                     *         "social_account_id": 10001,
+                     *         "state": "published",
+                     *         "type": "photo",
+                     *         "updated_at": "2026-11-26T01:42:39.043756Z",
+                     *         "user_id": "c38592471c11052c4405e6b9",
+                     *         "views": 1299
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["PostActivity"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7318,6 +7430,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "avg_watch_ms": null,
+                     *           "captured_at": "2026-11-26T01:42:39.043756Z",
+                     *           "clicks": 37,
+                     *           "comments": 17,
+                     *           "engagement": 62,
+                     *           "impressions": 1299,
+                     *           "likes": 38,
+                     *           "member_id": 1001,
+                     *           "reach": 909,
+                     *           "saves": null,
+                     *           "shares": 7,
+                     *           "social_account_id": 10001,
+                     *           "user_id": "c38592471c11052c4405e6b9",
+                     *           "views": 1299
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InQiOiIyMDI2LTExLTI2VDAxOjQyOjM5LjA0Mzc1NloiLCJlIjoiMDFhMjE1ODQtZGVjZC03OWQ1LTlmNzctZmU2NjE2NTUyMjVhIn0sImQiOiI5RTdKdnBPZXAtMUdCRUc0In0"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["PostReading"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7381,6 +7520,158 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "active_today": true,
+                     *           "allowed_by": {
+                     *             "actor": {
+                     *               "id": "335c5e2e75588c777e07f426",
+                     *               "name": "Ilse Varga"
+                     *             },
+                     *             "command_id": "01a21584-dc53-76e5-9825-724a86f560bf",
+                     *             "event_id": "01a21584-dc54-723b-be2f-1b76c85e1986",
+                     *             "hash": "c92c8747857974f12a011c3f13eec96206e375f0eabfb117228bf9ac900f2858",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-95188bbf-c984-50ba-9e41-59fcf486e800",
+                     *             "role": "agency",
+                     *             "time": "2026-10-31T20:49:01Z",
+                     *             "type": "dashboard.settings_changed.v1",
+                     *             "version": 485
+                     *           },
+                     *           "began_by": {
+                     *             "actor": {
+                     *               "id": "335c5e2e75588c777e07f426",
+                     *               "name": "Ilse Varga"
+                     *             },
+                     *             "command_id": "01a21584-dc53-76e5-9825-724a86f560bf",
+                     *             "event_id": "01a21584-dc54-723b-be2f-1b76c85e1986",
+                     *             "hash": "c92c8747857974f12a011c3f13eec96206e375f0eabfb117228bf9ac900f2858",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-95188bbf-c984-50ba-9e41-59fcf486e800",
+                     *             "role": "agency",
+                     *             "time": "2026-10-31T20:49:01Z",
+                     *             "type": "dashboard.settings_changed.v1",
+                     *             "version": 485
+                     *           },
+                     *           "dashboard": {
+                     *             "id": "3152ca005fab89168a5e1925",
+                     *             "name": "Marrow Lane Garden Centre"
+                     *           },
+                     *           "ended_by": {
+                     *             "actor": {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             },
+                     *             "command_id": "01a21584-dc81-704a-932b-210baf044671",
+                     *             "event_id": "01a21584-dc81-7bac-bb34-a994dd4910fd",
+                     *             "hash": "a5ef91557bc6a154476368ccc820b40e2c14a13948c5c51d9cc50eeeb76472d0",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-40378cfc-684c-5166-bafc-fd8526ec57dc",
+                     *             "role": "agency",
+                     *             "time": "2026-11-04T09:05:59Z",
+                     *             "type": "dashboard.users_changed.v1",
+                     *             "version": 490
+                     *           },
+                     *           "from": "2026-10-31T20:49:01Z",
+                     *           "listed_by": {
+                     *             "actor": {
+                     *               "id": "145bb6d320829e614e65d862",
+                     *               "name": "Tomas Brandl"
+                     *             },
+                     *             "command_id": "01a21584-d764-794c-89ad-b260aeac6604",
+                     *             "event_id": "01a21584-d765-7429-88e0-86d872609e56",
+                     *             "hash": "215c8972e1c98615db1500ca3cad7c4f8f82a22700c9242736d951c2f585827d",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-0263b4c7-e958-5cea-8388-3702903a0bee",
+                     *             "role": "agency",
+                     *             "time": "2026-07-20T03:40:41Z",
+                     *             "type": "dashboard.users_changed.v1",
+                     *             "version": 337
+                     *           },
+                     *           "role": {
+                     *             "role": "agency",
+                     *             "today": true
+                     *           },
+                     *           "scopes": [
+                     *             {
+                     *               "given_by": {
+                     *                 "actor": {
+                     *                   "id": "c255e86dd4b12be33ee0b99b",
+                     *                   "name": "Yusuf Arslan"
+                     *                 },
+                     *                 "command_id": "01a21584-da75-7f41-a054-6a7b58c8da49",
+                     *                 "event_id": "01a21584-da76-7a4b-a498-7f6e8e9afbc8",
+                     *                 "hash": "1672f1cf513b12dd6dd935b4e0169289585f04b871f7fd9a8d56409fc3365025",
+                     *                 "on_behalf_of": null,
+                     *                 "request_id": "demo-8ec86041-d1f4-55ad-aabf-96004ca72de6",
+                     *                 "role": "agency",
+                     *                 "time": "2026-09-24T11:21:44Z",
+                     *                 "type": "dashboard.accounts_linked.v1",
+                     *                 "version": 431
+                     *               },
+                     *               "scope": "calendar",
+                     *               "taken_by": {
+                     *                 "actor": {
+                     *                   "id": "335c5e2e75588c777e07f426",
+                     *                   "name": "Ilse Varga"
+                     *                 },
+                     *                 "command_id": "01a21584-dd41-7d21-b8db-8100ffe61ec6",
+                     *                 "event_id": "01a21584-dd42-76e4-a424-4ab9e2a10860",
+                     *                 "hash": "5b4aef3aa5076dfb27d709024810863697052b409dd44ab3749255dc7f290fb1",
+                     *                 "on_behalf_of": null,
+                     *                 "request_id": "demo-64534767-cb02-590c-8806-2396cfb951e4",
+                     *                 "role": "agency",
+                     *                 "time": "2026-11-25T13:04:06Z",
+                     *                 "type": "dashboard.settings_changed.v1",
+                     *                 "version": 520
+                     *               }
+                     *             }
+                     *           ],
+                     *           "to": "2026-11-04T09:05:59Z",
+                     *           "user": {
+                     *             "id": "0bf99f30d397bf34e5646acd",
+                     *             "name": "Nadia Okafor"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-11-25T13:04:06Z",
+                     *           "version": 520
+                     *         },
+                     *         "from": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "names_proven": false,
+                     *         "next_cursor": "eyJrIjp7InUiOjUyMCwiZCI6IjMxNTJjYTAwNWZhYjg5MTY4YTVlMTkyNSIsInAiOiIwYmY5OWYzMGQzOTdiZjM0ZTU2NDZhY2QiLCJiIjo0ODV9LCJkIjoib1lTSWUzdWdSUGlfQkdIcSJ9",
+                     *         "staff": {
+                     *           "role": "agency",
+                     *           "today": true,
+                     *           "users": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ],
+                     *           "users_count": 5
+                     *         },
+                     *         "to": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "user": null,
+                     *         "without_access": {
+                     *           "dashboards": [],
+                     *           "dashboards_count": 0
+                     *         }
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["AccessSpan"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7499,6 +7790,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0681a9667ea1f5fa735f3277e6915c6e167396f6fc10949593e57dbb9c0711f5",
+                     *           "note": "ledgerboard/dashboards\ntime 2026-11-26T01:43:20.917236Z\npartition 0 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 1 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ledgerboard bGJsysU4OYxn+vzaFb6FiCYzE8kV00TnnTksASbCAHzuNkcRfpkZm9RiXRw5upLbl3375uVeo7PW8BlPli1YP9maQwU=\n",
+                     *           "records": 526,
+                     *           "time": "2026-11-26T01:43:20.917236Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjoiMDY4MWE5NjY3ZWExZjVmYTczNWYzMjc3ZTY5MTVjNmUxNjczOTZmNmZjMTA5NDk1OTNlNTdkYmI5YzA3MTFmNSIsImQiOiJPQmU2R0RlZUttV0dBTHhzIn0"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["CheckpointEntry"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7548,6 +7856,129 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "after": {
+                     *             "allow_client_dashboard": true,
+                     *             "created_at": "2025-11-26T02:01:03Z",
+                     *             "id": "2d3369db615ccba2c5521328",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "calendar"
+                     *             ],
+                     *             "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "3152ca005fab89168a5e1925",
+                     *                 "name": "Marrow Lane Garden Centre"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2026-10-31T20:49:01Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "before": {
+                     *             "allow_client_dashboard": false,
+                     *             "created_at": "2025-11-26T02:01:03Z",
+                     *             "id": "2d3369db615ccba2c5521328",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "posts"
+                     *             ],
+                     *             "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "3152ca005fab89168a5e1925",
+                     *                 "name": "Marrow Lane Garden Centre"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2025-12-31T10:10:24Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "changes": {
+                     *             "accounts_linked": [
+                     *               {
+                     *                 "id": "b914a02a1a7fae6acc683fdd",
+                     *                 "name": "Blue Heron Cycles"
+                     *               }
+                     *             ],
+                     *             "accounts_unlinked": [],
+                     *             "allow_client_dashboard": {
+                     *               "after": true,
+                     *               "before": false
+                     *             },
+                     *             "created": false,
+                     *             "main_poc_added": [],
+                     *             "main_poc_removed": [],
+                     *             "scopes_added": [
+                     *               "calendar"
+                     *             ],
+                     *             "scopes_removed": [
+                     *               "posts"
+                     *             ],
+                     *             "users_added": [
+                     *               {
+                     *                 "id": "335c5e2e75588c777e07f426",
+                     *                 "name": "Ilse Varga"
+                     *               }
+                     *             ],
+                     *             "users_removed": [
+                     *               {
+                     *                 "id": "c38592471c11052c4405e6b9",
+                     *                 "name": "Mara Finch"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "dashboard": {
+                     *             "id": "cac4cd436831fe1038e74fde",
+                     *             "name": "Alder & Finch Bakery"
+                     *           },
+                     *           "from": {
+                     *             "time": "2025-12-31T10:10:24Z",
+                     *             "version": 51
+                     *           },
+                     *           "records": 166,
+                     *           "to": {
+                     *             "time": "2026-10-31T20:49:01Z",
+                     *             "version": 485
+                     *           }
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "names_proven": false,
+                     *         "next_cursor": "eyJrIjp7InUiOjQ4NSwidiI6NDg1LCJkIjoiY2FjNGNkNDM2ODMxZmUxMDM4ZTc0ZmRlIn0sImQiOiJpOHFmVGVmUUlGV0Jad0RpIn0"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["DiffAnswer"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7673,6 +8104,123 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "access": {
+                     *             "gained": [],
+                     *             "inactive_today": [],
+                     *             "lost": [],
+                     *             "scopes_changed": []
+                     *           },
+                     *           "actor": {
+                     *             "id": "0bf99f30d397bf34e5646acd",
+                     *             "name": "Nadia Okafor"
+                     *           },
+                     *           "after": {
+                     *             "allow_client_dashboard": false,
+                     *             "created_at": "2025-11-28T13:19:29Z",
+                     *             "id": "aa31cb1abecef1b80217c82e",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "calendar"
+                     *             ],
+                     *             "sub_account_id": "b914a02a1a7fae6acc683fdd",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "abb6b6e965a612d705e79dfe",
+                     *                 "name": "Blue Heron Bike Tours"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2026-11-18T12:09:10Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "before": {
+                     *             "allow_client_dashboard": false,
+                     *             "created_at": "2025-11-28T13:19:29Z",
+                     *             "id": "aa31cb1abecef1b80217c82e",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "calendar"
+                     *             ],
+                     *             "sub_account_id": "b914a02a1a7fae6acc683fdd",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "b914a02a1a7fae6acc683fdd",
+                     *                 "name": "Blue Heron Cycles"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2026-11-17T08:52:52Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "changes": {
+                     *             "accounts_linked": [
+                     *               {
+                     *                 "id": "abb6b6e965a612d705e79dfe",
+                     *                 "name": "Blue Heron Bike Tours"
+                     *               }
+                     *             ],
+                     *             "accounts_unlinked": [],
+                     *             "allow_client_dashboard": null,
+                     *             "created": false,
+                     *             "main_poc_added": [],
+                     *             "main_poc_removed": [],
+                     *             "scopes_added": [],
+                     *             "scopes_removed": [],
+                     *             "users_added": [],
+                     *             "users_removed": []
+                     *           },
+                     *           "command_id": "01a21584-dcf5-7290-873c-3f81146d5b23",
+                     *           "dashboard": {
+                     *             "id": "b914a02a1a7fae6acc683fdd",
+                     *             "name": "Blue Heron Cycles"
+                     *           },
+                     *           "event_id": "01a21584-dcf5-7b77-9c0f-630226721edc",
+                     *           "hash": "f596bf8ed1812b88fbaae07cc4be349110c766ddee466c119a4aa0f2aa999e45",
+                     *           "on_behalf_of": null,
+                     *           "request_id": "demo-e4c27cd6-2ae6-5180-b105-a98a135b3347",
+                     *           "role": "agency",
+                     *           "time": "2026-11-18T12:09:10Z",
+                     *           "type": "dashboard.accounts_linked.v1",
+                     *           "version": 510
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-11-25T13:04:06Z",
+                     *           "version": 520
+                     *         },
+                     *         "began_at": "2025-11-26T02:01:03Z",
+                     *         "names_proven": false,
+                     *         "next_cursor": "eyJrIjp7InYiOjUxMCwiZCI6ImI5MTRhMDJhMWE3ZmFlNmFjYzY4M2ZkZCJ9LCJkIjoiQnEtWWRRNnowWldpeThxSCJ9"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["HistoryEntry"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7724,6 +8272,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "actor": {
+                     *             "id": "9afd732517bfa88d2432317a",
+                     *             "name": "Pieter Lund"
+                     *           },
+                     *           "event_id": "01a21585-98db-73d1-8938-bdf1f729e48d",
+                     *           "names": [],
+                     *           "read": {
+                     *             "as_of_version": 520,
+                     *             "filter": {
+                     *               "limit": 1,
+                     *               "order": "desc",
+                     *               "types": [
+                     *                 "dashboard.accounts_linked.v1"
+                     *               ]
+                     *             },
+                     *             "what": "history"
+                     *           },
+                     *           "request_id": "4ZX52FKHZTRZHKTW7YZ7BAOH7I",
+                     *           "role": "auditor",
+                     *           "time": "2026-11-26T01:43:26.683247Z",
+                     *           "type": "audit.read.v1"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "names_proven": false,
+                     *         "next_cursor": "eyJrIjp7InQiOiIyMDI2LTExLTI2VDAxOjQzOjI2LjY4MzI0N1oiLCJpIjoiMDFhMjE1ODUtOThkYi03M2QxLTg5MzgtYmRmMWY3MjllNDhkIn0sImQiOiJrb2REOUU5VllJZDc1NHVuIn0"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["AuditReadEntry"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7760,6 +8343,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": 1,
+                     *           "name": "Behind the scenes"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7Im4iOiJCZWhpbmQgdGhlIHNjZW5lcyIsImkiOjF9LCJkIjoiRS1mMER3Y1VqWVRiRXdkdCJ9"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Category"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7797,6 +8395,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "id": "c7480a06-c1d8-454a-8b03-a47502c47b8e",
+                     *         "start_url": "http://localhost:6001/connect/start/EXAMPLEEXAMPLEEXAMPLE12345"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Begun"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7825,6 +8433,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "created_at": "2026-11-26T01:43:26.911091Z",
+                     *           "followed": false,
+                     *           "id": "74aa6fd7-e469-46f2-ad9f-6b4ec9553da2",
+                     *           "made_by": "335c5e2e75588c777e07f426",
+                     *           "platforms": [
+                     *             1
+                     *           ],
+                     *           "revoked_at": null,
+                     *           "works_until": "2026-12-03T01:43:26.911091Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectLink"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -7864,6 +8492,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "created_at": "2026-11-26T01:43:26.911091Z",
+                     *         "followed": false,
+                     *         "id": "74aa6fd7-e469-46f2-ad9f-6b4ec9553da2",
+                     *         "made_by": "335c5e2e75588c777e07f426",
+                     *         "platforms": [
+                     *           1
+                     *         ],
+                     *         "revoked_at": null,
+                     *         "url": "http://localhost:6001/connect/link/EXAMPLEEXAMPLEEXAMPLE12345",
+                     *         "works_until": "2026-12-03T01:43:26.911091Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["MadeLink"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7898,6 +8545,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "created_at": "2026-11-26T01:43:26.911091Z",
+                     *         "followed": false,
+                     *         "id": "74aa6fd7-e469-46f2-ad9f-6b4ec9553da2",
+                     *         "made_by": "335c5e2e75588c777e07f426",
+                     *         "platforms": [
+                     *           1
+                     *         ],
+                     *         "revoked_at": "2026-11-26T01:43:26.925133Z",
+                     *         "works_until": "2026-12-03T01:43:26.911091Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectLink"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7929,6 +8594,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "first_readings": [],
+                     *         "id": "c7480a06-c1d8-454a-8b03-a47502c47b8e",
+                     *         "outcome": null,
+                     *         "step": "begun"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Status"];
                         message: components["schemas"]["SuccessMessage"];
@@ -7970,6 +8647,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "awaited": false,
+                     *         "connection_id": 6544931250526440,
+                     *         "expires_at": "2027-01-01T00:00:00Z",
+                     *         "p_id": 1,
+                     *         "refresh_expires_at": null,
+                     *         "renewable": false,
+                     *         "replaced": false,
+                     *         "unchanged": false
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["HandedOver"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8011,6 +8704,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "allow_client_dashboard": true,
+                     *           "exists": true,
+                     *           "id": "2d3369db615ccba2c5521328",
+                     *           "linked": [
+                     *             {
+                     *               "id": "33a36144dc7ffea428316ce6",
+                     *               "name": "Alder & Finch Catering"
+                     *             }
+                     *           ],
+                     *           "listed_users": 5,
+                     *           "row_id": 11,
+                     *           "scopes": [
+                     *             "analytics"
+                     *           ],
+                     *           "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *           "sub_account_name": "Alder & Finch Bakery",
+                     *           "updated_at": "2026-11-20T10:07:14Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7Im4iOiJBbGRlciBcdTAwMjYgRmluY2ggQmFrZXJ5IiwiaSI6ImNhYzRjZDQzNjgzMWZlMTAzOGU3NGZkZSJ9LCJkIjoiRDVlLWhrcWZ2a082OWN6YyJ9"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["DashboardSummary"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8051,6 +8774,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "lines": [
+                     *           {
+                     *             "line": 1,
+                     *             "outcome": "unchanged",
+                     *             "reason": "its updated_at is not later than that of the stored entity, 2026-11-26T01:42:00Z"
+                     *           }
+                     *         ],
+                     *         "refused": 0,
+                     *         "taken": 0,
+                     *         "unchanged": 2
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Fed"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8090,6 +8831,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "data": {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "active": true,
+                     *           "company": "Alder & Finch Bakery",
+                     *           "created_at": "2026-03-03T01:42:00Z",
+                     *           "email": "mara-finch@alder-finch-bakery.example.com",
+                     *           "id": "c38592471c11052c4405e6b9",
+                     *           "image": "http://localhost:6001/demo/pictures/person/c38592471c11052c4405e6b9.svg",
+                     *           "is_owner": true,
+                     *           "name": "Mara Finch",
+                     *           "phone": "+1 202-555-0111 ext. 7",
+                     *           "reset_pending": false,
+                     *           "role": "owner",
+                     *           "updated_at": "2026-03-03T01:42:00Z"
+                     *         },
+                     *         "type": "directory.user.v1",
+                     *         "updated_at": "2026-11-26T01:42:00Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ToldEntity"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8181,6 +8947,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account": {
+                     *           "id": "0e92c1b99bbc3514964b1e45",
+                     *           "name": "Harbourlight Studio"
+                     *         },
+                     *         "agency": {
+                     *           "colour": "#b4571a",
+                     *           "id": "0e92c1b99bbc3514964b1e45",
+                     *           "name": "Harbourlight Studio"
+                     *         },
+                     *         "expires_at": "2026-12-26T01:42:38Z",
+                     *         "opens": {
+                     *           "all_dashboards": true,
+                     *           "audit": true,
+                     *           "changes_dashboards": true,
+                     *           "dashboards": [],
+                     *           "figures": true,
+                     *           "operators": false
+                     *         },
+                     *         "roles": [
+                     *           "agency"
+                     *         ],
+                     *         "scopes": [],
+                     *         "user": {
+                     *           "active": true,
+                     *           "email": "ilse-varga@harbourlight.example.com",
+                     *           "image": "http://localhost:6001/demo/pictures/person/335c5e2e75588c777e07f426.svg",
+                     *           "is_owner": true,
+                     *           "name": "Ilse Varga"
+                     *         },
+                     *         "user_id": "335c5e2e75588c777e07f426"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Me"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8228,6 +9032,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "58c2a10d8b3c094d16570e6b",
+                     *           "account_name": "Copperleaf Dental Care",
+                     *           "active": true,
+                     *           "email": "dr-amara-whitlock@copperleaf-dental-care.example.com",
+                     *           "id": 1051,
+                     *           "image": "http://localhost:6001/demo/pictures/person/bb4416c6cb174b61f30de7fa.svg",
+                     *           "name": "Dr. Amara Whitlock",
+                     *           "social_accounts": 2,
+                     *           "user_id": "bb4416c6cb174b61f30de7fa"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7Im4iOiJEci4gQW1hcmEgV2hpdGxvY2siLCJpIjoxMDUxfSwiZCI6InNYYU4wTmc0bXpCNm5kbEYifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Member"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8310,6 +9136,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "expires_in_seconds": 43200,
+                     *         "path": "/api/notices",
+                     *         "ticket": "EXAMPLETICKET"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["TicketBody"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8343,6 +9180,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "action": "sign_in_link.made",
+                     *           "actor": "335c5e2e75588c777e07f426",
+                     *           "id": "01a21585-99f9-74f2-9000-af3746abbd68",
+                     *           "outcome": "unknown",
+                     *           "reason": {
+                     *             "code": "customer_request"
+                     *           },
+                     *           "request_id": "YMSD2NHLWHPD3RMBGXWEIE2QR7",
+                     *           "role": "agency",
+                     *           "target": {
+                     *             "user": "6b078ebe54b7aebcb9cb8fc9"
+                     *           },
+                     *           "time": "2026-11-26T01:43:26.969321Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {},
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Action"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8369,6 +9230,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "account_name": "Alder & Finch Bakery",
+                     *           "agency": "0e92c1b99bbc3514964b1e45",
+                     *           "agency_name": "Harbourlight Studio",
+                     *           "calls_a_day": 18720,
+                     *           "connection_id": 4503599627380497,
+                     *           "data_access_expires_at": null,
+                     *           "expires_at": null,
+                     *           "granted_scopes": [
+                     *             "business_management"
+                     *           ],
+                     *           "last_read_at": "2026-11-26T01:42:38.982493Z",
+                     *           "name": "Alder & Finch Bakery",
+                     *           "next_due": "2026-11-26T01:43:08.787525Z",
+                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
+                     *           "platform_name": "facebook",
+                     *           "reason": null,
+                     *           "sign_in_before": null,
+                     *           "social_account_id": 10001,
+                     *           "state": "ok",
+                     *           "ungranted_figures": []
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectionReading"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8409,6 +9301,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8452,6 +9353,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8495,6 +9405,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8523,6 +9442,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "bytes": 7299072,
+                     *           "created_at": "2026-11-26T01:42:30.97173Z",
+                     *           "folded": true,
+                     *           "generation": 1,
+                     *           "live_at": "2026-11-26T01:42:32.434305Z",
+                     *           "projection": "account_insights",
+                     *           "state": "live",
+                     *           "version": 7
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Generation"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8548,6 +9485,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "contents",
+                     *           "partitions": [
+                     *             {
+                     *               "end_offset": 55,
+                     *               "in_sync_replicas": 1,
+                     *               "leader": 0,
+                     *               "partition": 0,
+                     *               "replicas": 1,
+                     *               "start_offset": 0
+                     *             }
+                     *           ],
+                     *           "settings": {
+                     *             "cleanup.policy": "compact",
+                     *             "compression.type": "producer",
+                     *             "delete.retention.ms": "2592000000",
+                     *             "log.retention.bytes": "-1",
+                     *             "log.retention.ms": "-1",
+                     *             "max.compaction.lag.ms": "604800000",
+                     *             "max.message.bytes": "2097152",
+                     *             "message.timestamp.type": "CreateTime",
+                     *             "min.compaction.lag.ms": "86400000",
+                     *             "min.insync.replicas": "1",
+                     *             "retention.bytes": "-1",
+                     *             "retention.ms": "-1",
+                     *             "segment.bytes": "104857600",
+                     *             "segment.ms": "86400000",
+                     *             "unclean.leader.election.enable": "false"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Topic"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8581,6 +9556,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "behind": 0,
+                     *           "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
+                     *           "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
+                     *           "event_time": "2026-11-26T01:42:39Z",
+                     *           "id": "account_insights-19-2771",
+                     *           "offset": 2771,
+                     *           "partition": 19,
+                     *           "projection": "account_insights",
+                     *           "reason": "undecodable",
+                     *           "state": "parked",
+                     *           "stream": "10003",
+                     *           "topic": "metrics",
+                     *           "type": "metrics.account_read.v1"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {},
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ParkedEvent"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8616,6 +9615,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "folded": 0,
+                     *         "parked": [
+                     *           {
+                     *             "detail": "malformed record: header ce_specversion is \"…\", must be \"…\"",
+                     *             "id": "account_insights-19-2763",
+                     *             "reason": "malformed"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["RetryResult"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8659,6 +9674,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "folded": 0,
+                     *         "parked": [
+                     *           {
+                     *             "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
+                     *             "id": "account_insights-19-2772",
+                     *             "reason": "undecodable"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["RetryResult"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8702,6 +9733,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "behind": 0,
+                     *         "bytes": 268,
+                     *         "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
+                     *         "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
+                     *         "event_time": "2026-11-26T01:42:39Z",
+                     *         "gone": false,
+                     *         "headers": [
+                     *           {
+                     *             "key": "ce_id",
+                     *             "value": "01a21584-df4d-753a-927b-32c1545bd184"
+                     *           }
+                     *         ],
+                     *         "id": "account_insights-19-2771",
+                     *         "offset": 2771,
+                     *         "partition": 19,
+                     *         "payload": {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "captured_at": "2026-11-26T01:42:38Z",
+                     *           "figures": [
+                     *             {
+                     *               "kind": "stock",
+                     *               "name": "followers",
+                     *               "source": "memberFollowersCount",
+                     *               "value": 43921
+                     *             }
+                     *           ],
+                     *           "member_id": 1002,
+                     *           "p_id": 9,
+                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *           "social_account_id": 10003
+                     *         },
+                     *         "projection": "account_insights",
+                     *         "reason": "undecodable",
+                     *         "state": "parked",
+                     *         "stream": "10003",
+                     *         "topic": "metrics",
+                     *         "type": "metrics.account_read.v1"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ParkedRecord"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8745,6 +9821,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "already": false,
+                     *         "folded": 0,
+                     *         "id": "account_insights-19-2771",
+                     *         "parked": []
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["SkipResult"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8773,6 +9861,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "actor": "40d8a04a798871c4011268e5",
+                     *           "kind": "connection",
+                     *           "name": "4503599627380497",
+                     *           "reason": {
+                     *             "code": "maintenance",
+                     *             "ticket": "OPS-17"
+                     *           },
+                     *           "since": "2026-11-26T01:43:27.106579Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Pause"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8813,6 +9919,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8856,6 +9971,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8884,6 +10008,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "building": [],
+                     *           "generation": 1,
+                     *           "lag_events": 0,
+                     *           "lag_seconds": 0,
+                     *           "parked": 0,
+                     *           "partitions": [
+                     *             {
+                     *               "end_offset": 0,
+                     *               "lag_seconds": 0,
+                     *               "next_offset": 0,
+                     *               "partition": 0,
+                     *               "progressed_at": "2026-11-26T01:42:30.962339Z"
+                     *             }
+                     *           ],
+                     *           "paused": false,
+                     *           "projection": "dashboards",
+                     *           "stale": 0,
+                     *           "state": "live"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Projection"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -8924,6 +10076,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "back": true,
+                     *         "events_done": 0,
+                     *         "events_per_second": 0,
+                     *         "events_total": 0,
+                     *         "generation": 1,
+                     *         "id": "d159e8a8-3629-48a6-94e8-e713b03d1141",
+                     *         "projection": "dashboards",
+                     *         "reason": "maintenance:OPS-17",
+                     *         "requested_at": "2026-11-26T01:43:28.095749Z",
+                     *         "requested_by": "40d8a04a798871c4011268e5",
+                     *         "state": "catching_up",
+                     *         "version": 3
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Rebuild"];
                         message: components["schemas"]["SuccessMessage"];
@@ -8967,6 +10139,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9010,6 +10191,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "already": true,
+                     *         "generation": 1,
+                     *         "projection": "dashboards",
+                     *         "version": 3
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Prepared"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9053,6 +10246,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "events_done": 0,
+                     *         "events_per_second": 0,
+                     *         "events_total": 0,
+                     *         "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
+                     *         "projection": "dashboards",
+                     *         "reason": "maintenance:OPS-17",
+                     *         "requested_at": "2026-11-26T01:43:27.432709Z",
+                     *         "requested_by": "40d8a04a798871c4011268e5",
+                     *         "state": "requested",
+                     *         "version": 3
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Rebuild"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9096,6 +10307,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9124,6 +10344,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "events_done": 527,
+                     *           "events_per_second": 2522.042592437156,
+                     *           "events_total": 527,
+                     *           "finished_at": "2026-11-26T01:43:27.853668Z",
+                     *           "generation": 2,
+                     *           "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
+                     *           "projection": "dashboards",
+                     *           "reason": "maintenance:OPS-17",
+                     *           "requested_at": "2026-11-26T01:43:27.432709Z",
+                     *           "requested_by": "40d8a04a798871c4011268e5",
+                     *           "started_at": "2026-11-26T01:43:27.436314Z",
+                     *           "state": "done",
+                     *           "version": 3
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Rebuild"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -9155,6 +10398,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "events_done": 527,
+                     *         "events_per_second": 2522.042592437156,
+                     *         "events_total": 527,
+                     *         "finished_at": "2026-11-26T01:43:27.853668Z",
+                     *         "generation": 2,
+                     *         "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
+                     *         "projection": "dashboards",
+                     *         "reason": "maintenance:OPS-17",
+                     *         "requested_at": "2026-11-26T01:43:27.432709Z",
+                     *         "requested_by": "40d8a04a798871c4011268e5",
+                     *         "started_at": "2026-11-26T01:43:27.436314Z",
+                     *         "state": "done",
+                     *         "version": 3
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Rebuild"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9195,6 +10459,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Done"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9279,6 +10552,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "account_name": "Alder & Finch Bakery",
+                     *           "connection_id": 4503599627380497,
+                     *           "created_at": "2026-08-08T01:42:00Z",
+                     *           "data_access_expires_at": null,
+                     *           "expires_at": null,
+                     *           "failures": 0,
+                     *           "granted_scopes": [
+                     *             "business_management"
+                     *           ],
+                     *           "id": 10001,
+                     *           "last_posts_at": "2026-11-26T01:42:39.078518Z",
+                     *           "last_read_at": "2026-11-26T01:42:38.871444Z",
+                     *           "member_id": 1001,
+                     *           "next_due": "2026-11-26T01:43:08.787525Z",
+                     *           "owner_name": "Mara Finch",
+                     *           "p_id": 1,
+                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
+                     *           "platform": "facebook",
+                     *           "profile_id": "109937600996231",
+                     *           "profile_name": "Alder & Finch Bakery",
+                     *           "reason": null,
+                     *           "reason_class": null,
+                     *           "retry_at": null,
+                     *           "sign_in_before": null,
+                     *           "state": "ok",
+                     *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
+                     *           "type": "page",
+                     *           "ungranted_figures": [],
+                     *           "updated_at": "2026-08-08T01:42:00Z",
+                     *           "user_id": "c38592471c11052c4405e6b9"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InAiOjEsImkiOjEwMDAxfSwiZCI6InM1OGRYSU0yc3NnUFNSTEIifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectedPlatform"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -9317,6 +10634,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "changed": true,
+                     *         "connected": true,
+                     *         "connection_id": 6544931250526440,
+                     *         "member_id": 5062917312865976,
+                     *         "social_account_id": 6195317206149442,
+                     *         "subscribed": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Registered"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9353,6 +10684,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "account_name": "Alder & Finch Bakery",
+                     *         "connection_id": 4503599627380497,
+                     *         "created_at": "2026-08-08T01:42:00Z",
+                     *         "data_access_expires_at": null,
+                     *         "expires_at": null,
+                     *         "failures": 0,
+                     *         "granted_scopes": [
+                     *           "business_management"
+                     *         ],
+                     *         "id": 10001,
+                     *         "last_posts_at": "2026-11-26T01:42:39.078518Z",
+                     *         "last_read_at": "2026-11-26T01:42:38.871444Z",
+                     *         "member_id": 1001,
+                     *         "next_due": "2026-11-26T01:43:08.787525Z",
+                     *         "owner_name": "Mara Finch",
+                     *         "p_id": 1,
+                     *         "pace": "every 30 seconds, as configured: 2 calls a reading",
+                     *         "platform": "facebook",
+                     *         "profile_id": "109937600996231",
+                     *         "profile_name": "Alder & Finch Bakery",
+                     *         "reason": null,
+                     *         "reason_class": null,
+                     *         "retry_at": null,
+                     *         "sign_in_before": null,
+                     *         "state": "ok",
+                     *         "token_stored_at": "2026-11-26T01:42:28.721243Z",
+                     *         "type": "page",
+                     *         "ungranted_figures": [],
+                     *         "updated_at": "2026-08-08T01:42:00Z",
+                     *         "user_id": "c38592471c11052c4405e6b9"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectedPlatform"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9434,6 +10804,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "avg_watch_ms": null,
+                     *           "c_id": null,
+                     *           "captured_at": "2026-11-26T01:42:39.043756Z",
+                     *           "category": null,
+                     *           "comments": 17,
+                     *           "content": "Just because it looks so good: pretzels from the stone oven.",
+                     *           "created_at": "2026-11-24T10:05:11Z",
+                     *           "external_id": "109937600996231_738559430313972",
+                     *           "id": "10001:109937600996231_738559430313972",
+                     *           "impressions": 1299,
+                     *           "likes": 38,
+                     *           "media_url": null,
+                     *           "member_id": 1001,
+                     *           "p_id": 1,
+                     *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
+                     *           "platform": "facebook",
+                     *           "published_at": "2026-11-24T10:05:11Z",
+                     *           "reach": 909,
+                     *           "saves": null,
+                     *           "scheduled_at": null,
+                     *           "shares": 7,
+                     *           "social_account_id": 10001,
+                     *           "state": "published",
+                     *           "type": "photo",
+                     *           "updated_at": "2026-11-26T01:42:39.043756Z",
+                     *           "user_id": "c38592471c11052c4405e6b9",
+                     *           "views": 1299
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTExLTI0VDEwOjA1OjExWiIsInMiOjEwMDAxLCJlIjoiMTA5OTM3NjAwOTk2MjMxXzczODU1OTQzMDMxMzk3MiIsImEiOiJjYWM0Y2Q0MzY4MzFmZTEwMzhlNzRmZGUifSwiZCI6IkhCbHBHTWZxSVU4cnZGU1kifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["PostActivity"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -9466,6 +10877,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "given_back": true,
+                     *         "left": null,
+                     *         "social_account_id": 4690010310524824
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Disconnected"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9547,6 +10969,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "member_id": 1001,
+                     *         "p_id": 1,
+                     *         "periods": [
+                     *           {
+                     *             "demographics": {
+                     *               "age_groups": [],
+                     *               "captured_at": "2026-10-31T01:42:00Z",
+                     *               "cities": [
+                     *                 {
+                     *                   "followers": 23345,
+                     *                   "name": "Vienna, Austria",
+                     *                   "place": null
+                     *                 }
+                     *               ],
+                     *               "countries": [
+                     *                 {
+                     *                   "followers": 42021,
+                     *                   "name": "AT",
+                     *                   "place": null
+                     *                 }
+                     *               ],
+                     *               "gender": [],
+                     *               "social_accounts": 1
+                     *             },
+                     *             "engagement": 10598,
+                     *             "engagement_rate_of": "followers",
+                     *             "engagement_rate_pct": 15.13,
+                     *             "followers": 70029,
+                     *             "followers_change": 1443,
+                     *             "from": "2026-10-01T00:00:00Z",
+                     *             "impressions": 1936547,
+                     *             "period": "2026-10-01",
+                     *             "posts": 5,
+                     *             "reach": null,
+                     *             "recorded_at": "2026-10-04T01:42:00Z",
+                     *             "to": "2026-11-01T00:00:00Z",
+                     *             "updated_at": "2026-11-03T01:42:00Z"
+                     *           }
+                     *         ],
+                     *         "platform": "facebook",
+                     *         "social_account_id": 10001,
+                     *         "user_id": "c38592471c11052c4405e6b9"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-11-03T01:42:00Z",
+                     *         "complete": true,
+                     *         "from": "2026-10-01T00:00:00Z",
+                     *         "granularity": "month",
+                     *         "next_due": null,
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "cac4cd436831fe1038e74fde",
+                     *             "last_read_at": "2026-10-31T01:42:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-11-01T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["StatsOfAccount"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9583,6 +11078,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "allow_client_dashboard": true,
+                     *           "created_at": "2025-11-26T02:01:03Z",
+                     *           "id": "2d3369db615ccba2c5521328",
+                     *           "main_account": {
+                     *             "login_url": "https://clients.harbourlight.example.com",
+                     *             "name": "Harbourlight Studio"
+                     *           },
+                     *           "main_poc": [
+                     *             {
+                     *               "email": "nadia-okafor@harbourlight.example.com",
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "image": "http://localhost:6001/demo/pictures/person/0bf99f30d397bf34e5646acd.svg",
+                     *               "meeting_link": "https://meet.example.com/nadia-okafor",
+                     *               "name": "Nadia Okafor",
+                     *               "phone": "+1 202-555-0101 ext. 3"
+                     *             }
+                     *           ],
+                     *           "scopes": [
+                     *             "analytics"
+                     *           ],
+                     *           "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *           "sub_account_ids": [
+                     *             {
+                     *               "address": "14 Rye Lane, Port Example",
+                     *               "email": "office@alder-finch-catering.example.com",
+                     *               "id": "33a36144dc7ffea428316ce6",
+                     *               "name": "Alder & Finch Catering",
+                     *               "phone": "+1 202-555-0112 ext. 0"
+                     *             }
+                     *           ],
+                     *           "sub_account_name": "Alder & Finch Bakery",
+                     *           "updated_at": "2026-11-20T10:07:14Z",
+                     *           "users": [
+                     *             {
+                     *               "account": "cac4cd436831fe1038e74fde",
+                     *               "active": true,
+                     *               "email": "jonas-alder@alder-finch-bakery.example.com",
+                     *               "id": "af54084b745cd8f8141a05a6",
+                     *               "image": "http://localhost:6001/demo/pictures/person/af54084b745cd8f8141a05a6.svg",
+                     *               "is_owner": false,
+                     *               "last_login": "2026-11-22T06:15:00Z",
+                     *               "name": "Jonas Alder"
+                     *             }
+                     *           ],
+                     *           "users_not_shown": [
+                     *             {
+                     *               "id": "335c5e2e75588c777e07f426",
+                     *               "reason": "agency_staff"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["DashboardView"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -9636,6 +11191,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "_id": "2d3369db615ccba2c5521328",
+                     *         "allow_client_dashboard": true,
+                     *         "created_at": "2025-11-26T02:01:03Z",
+                     *         "id": "2d3369db615ccba2c5521328",
+                     *         "main_poc": [
+                     *           "0bf99f30d397bf34e5646acd"
+                     *         ],
+                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *         "scopes": [
+                     *           "analytics"
+                     *         ],
+                     *         "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *         "sub_account_ids": [
+                     *           "33a36144dc7ffea428316ce6"
+                     *         ],
+                     *         "updated_at": "2026-11-26T01:43:26.944742Z",
+                     *         "users": [
+                     *           "c38592471c11052c4405e6b9"
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Dashboard"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9687,6 +11269,91 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "access": false,
+                     *         "allowed": {
+                     *           "decided_by": {
+                     *             "actor": {
+                     *               "id": "335c5e2e75588c777e07f426",
+                     *               "name": "Ilse Varga"
+                     *             },
+                     *             "command_id": "01a21584-dc53-76e5-9825-724a86f560bf",
+                     *             "event_id": "01a21584-dc54-723b-be2f-1b76c85e1986",
+                     *             "hash": "c92c8747857974f12a011c3f13eec96206e375f0eabfb117228bf9ac900f2858",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-95188bbf-c984-50ba-9e41-59fcf486e800",
+                     *             "role": "agency",
+                     *             "time": "2026-10-31T20:49:01Z",
+                     *             "type": "dashboard.settings_changed.v1",
+                     *             "version": 485
+                     *           },
+                     *           "value": true
+                     *         },
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "dashboard": {
+                     *           "id": "cac4cd436831fe1038e74fde",
+                     *           "name": "Alder & Finch Bakery"
+                     *         },
+                     *         "listed": {
+                     *           "decided_by": {
+                     *             "actor": {
+                     *               "id": "145bb6d320829e614e65d862",
+                     *               "name": "Tomas Brandl"
+                     *             },
+                     *             "command_id": "01a21584-db31-7f32-85ac-4161163b6e94",
+                     *             "event_id": "01a21584-db32-7b21-a48f-e72a0a15d4e5",
+                     *             "hash": "8f3a90d828acede7f3eb26c26d4c60df0261e2e0172ff842462ca642c9f696fb",
+                     *             "on_behalf_of": null,
+                     *             "request_id": "demo-94428c42-2a95-56f4-99fc-9287a65114cd",
+                     *             "role": "agency",
+                     *             "time": "2026-10-09T01:37:49Z",
+                     *             "type": "dashboard.users_changed.v1",
+                     *             "version": 452
+                     *           },
+                     *           "value": false
+                     *         },
+                     *         "role": null,
+                     *         "scopes": [
+                     *           {
+                     *             "decided_by": {
+                     *               "actor": {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               },
+                     *               "command_id": "01a21584-d40c-71cb-9385-570ef5252d54",
+                     *               "event_id": "01a21584-d40c-7d64-b906-757a96a3d206",
+                     *               "hash": "718fe061dcaa2c25abfc1cd7da6df932dbf262e834475de10e5f5e39e1696fc6",
+                     *               "on_behalf_of": null,
+                     *               "request_id": "demo-acfdc7e9-36ac-5c6d-bc7a-dc27d3866da1",
+                     *               "role": "agency",
+                     *               "time": "2026-05-14T11:20:18Z",
+                     *               "type": "dashboard.accounts_linked.v1",
+                     *               "version": 242
+                     *             },
+                     *             "scope": "calendar"
+                     *           }
+                     *         ],
+                     *         "user": {
+                     *           "id": "c38592471c11052c4405e6b9",
+                     *           "name": "Mara Finch"
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "names_proven": false
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["AccessAnswer"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9735,6 +11402,126 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "after": {
+                     *           "allow_client_dashboard": true,
+                     *           "created_at": "2025-11-26T02:01:03Z",
+                     *           "id": "2d3369db615ccba2c5521328",
+                     *           "main_poc": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ],
+                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *           "scopes": [
+                     *             "calendar"
+                     *           ],
+                     *           "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *           "sub_account_ids": [
+                     *             {
+                     *               "id": "3152ca005fab89168a5e1925",
+                     *               "name": "Marrow Lane Garden Centre"
+                     *             }
+                     *           ],
+                     *           "updated_at": "2026-10-31T20:49:01Z",
+                     *           "users": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ]
+                     *         },
+                     *         "before": {
+                     *           "allow_client_dashboard": false,
+                     *           "created_at": "2025-11-26T02:01:03Z",
+                     *           "id": "2d3369db615ccba2c5521328",
+                     *           "main_poc": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ],
+                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *           "scopes": [
+                     *             "posts"
+                     *           ],
+                     *           "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *           "sub_account_ids": [
+                     *             {
+                     *               "id": "3152ca005fab89168a5e1925",
+                     *               "name": "Marrow Lane Garden Centre"
+                     *             }
+                     *           ],
+                     *           "updated_at": "2025-12-31T10:10:24Z",
+                     *           "users": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ]
+                     *         },
+                     *         "changes": {
+                     *           "accounts_linked": [
+                     *             {
+                     *               "id": "b914a02a1a7fae6acc683fdd",
+                     *               "name": "Blue Heron Cycles"
+                     *             }
+                     *           ],
+                     *           "accounts_unlinked": [],
+                     *           "allow_client_dashboard": {
+                     *             "after": true,
+                     *             "before": false
+                     *           },
+                     *           "created": false,
+                     *           "main_poc_added": [],
+                     *           "main_poc_removed": [],
+                     *           "scopes_added": [
+                     *             "calendar"
+                     *           ],
+                     *           "scopes_removed": [
+                     *             "posts"
+                     *           ],
+                     *           "users_added": [
+                     *             {
+                     *               "id": "335c5e2e75588c777e07f426",
+                     *               "name": "Ilse Varga"
+                     *             }
+                     *           ],
+                     *           "users_removed": [
+                     *             {
+                     *               "id": "c38592471c11052c4405e6b9",
+                     *               "name": "Mara Finch"
+                     *             }
+                     *           ]
+                     *         },
+                     *         "dashboard": {
+                     *           "id": "cac4cd436831fe1038e74fde",
+                     *           "name": "Alder & Finch Bakery"
+                     *         },
+                     *         "from": {
+                     *           "time": "2025-12-31T10:10:24Z",
+                     *           "version": 51
+                     *         },
+                     *         "records": 166,
+                     *         "to": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "names_proven": false
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["DiffAnswer"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9805,6 +11592,128 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "access": {
+                     *             "gained": [
+                     *               {
+                     *                 "id": "2649b59c9e3c9e422d898c06",
+                     *                 "name": "Oskar Finch"
+                     *               }
+                     *             ],
+                     *             "inactive_today": [],
+                     *             "lost": [],
+                     *             "scopes_changed": []
+                     *           },
+                     *           "actor": {
+                     *             "id": "145bb6d320829e614e65d862",
+                     *             "name": "Tomas Brandl"
+                     *           },
+                     *           "after": {
+                     *             "allow_client_dashboard": true,
+                     *             "created_at": "2025-11-26T02:01:03Z",
+                     *             "id": "2d3369db615ccba2c5521328",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "analytics"
+                     *             ],
+                     *             "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "33a36144dc7ffea428316ce6",
+                     *                 "name": "Alder & Finch Catering"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2026-11-20T10:07:14Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "2649b59c9e3c9e422d898c06",
+                     *                 "name": "Oskar Finch"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "before": {
+                     *             "allow_client_dashboard": false,
+                     *             "created_at": "2025-11-26T02:01:03Z",
+                     *             "id": "2d3369db615ccba2c5521328",
+                     *             "main_poc": [
+                     *               {
+                     *                 "id": "0bf99f30d397bf34e5646acd",
+                     *                 "name": "Nadia Okafor"
+                     *               }
+                     *             ],
+                     *             "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *             "scopes": [
+                     *               "calendar"
+                     *             ],
+                     *             "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "33a36144dc7ffea428316ce6",
+                     *                 "name": "Alder & Finch Catering"
+                     *               }
+                     *             ],
+                     *             "updated_at": "2026-11-19T04:23:24Z",
+                     *             "users": [
+                     *               {
+                     *                 "id": "2649b59c9e3c9e422d898c06",
+                     *                 "name": "Oskar Finch"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "changes": {
+                     *             "accounts_linked": [],
+                     *             "accounts_unlinked": [],
+                     *             "allow_client_dashboard": {
+                     *               "after": true,
+                     *               "before": false
+                     *             },
+                     *             "created": false,
+                     *             "main_poc_added": [],
+                     *             "main_poc_removed": [],
+                     *             "scopes_added": [
+                     *               "analytics"
+                     *             ],
+                     *             "scopes_removed": [],
+                     *             "users_added": [],
+                     *             "users_removed": []
+                     *           },
+                     *           "command_id": "01a21584-dd05-72c0-b2bc-7a4ea606531e",
+                     *           "dashboard": {
+                     *             "id": "cac4cd436831fe1038e74fde",
+                     *             "name": "Alder & Finch Bakery"
+                     *           },
+                     *           "event_id": "01a21584-dd05-7bf5-92a0-e91fcdf883c1",
+                     *           "hash": "49ce8a766193bc1a128c73efefdfc0a5b17f120ff5d35d15a7078bd9049da6d0",
+                     *           "on_behalf_of": null,
+                     *           "request_id": "demo-effd0a3e-9310-505c-a718-eba82c4f7a71",
+                     *           "role": "agency",
+                     *           "time": "2026-11-20T10:07:14Z",
+                     *           "type": "dashboard.settings_changed.v1",
+                     *           "version": 512
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-11-25T13:04:06Z",
+                     *           "version": 520
+                     *         },
+                     *         "began_at": "2025-11-26T02:01:03Z",
+                     *         "names_proven": false,
+                     *         "next_cursor": "eyJrIjp7InYiOjUxMiwiZCI6ImNhYzRjZDQzNjgzMWZlMTAzOGU3NGZkZSJ9LCJkIjoiNURoeEYtS2RHb093dDlObCJ9"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["HistoryEntry"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -9852,6 +11761,83 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "access": [
+                     *           {
+                     *             "gains": [
+                     *               {
+                     *                 "id": "c10000000000000000000002",
+                     *                 "name": "Client 2"
+                     *               }
+                     *             ],
+                     *             "gains_scopes": [],
+                     *             "loses": [],
+                     *             "loses_scopes": [],
+                     *             "user": {
+                     *               "id": "a11ce0000000000000000000",
+                     *               "name": "Alice"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "as_of_version": 2,
+                     *         "dashboards": [
+                     *           {
+                     *             "allow_client_dashboard": true,
+                     *             "changes": {
+                     *               "accounts_linked": [
+                     *                 {
+                     *                   "id": "c10000000000000000000002",
+                     *                   "name": "Client 2"
+                     *                 }
+                     *               ],
+                     *               "accounts_unlinked": [],
+                     *               "allow_client_dashboard": null,
+                     *               "created": false,
+                     *               "main_poc_added": [],
+                     *               "main_poc_removed": [],
+                     *               "scopes_added": [],
+                     *               "scopes_removed": [],
+                     *               "users_added": [
+                     *                 {
+                     *                   "id": "b0b0b0000000000000000000",
+                     *                   "name": "Bob"
+                     *                 }
+                     *               ],
+                     *               "users_removed": []
+                     *             },
+                     *             "dashboard": {
+                     *               "id": "c10000000000000000000001",
+                     *               "name": "Client 1"
+                     *             },
+                     *             "main_poc": [],
+                     *             "scopes": [
+                     *               "analytics"
+                     *             ],
+                     *             "sub_account_ids": [
+                     *               {
+                     *                 "id": "c10000000000000000000001",
+                     *                 "name": "Client 1"
+                     *               }
+                     *             ],
+                     *             "users": [
+                     *               {
+                     *                 "id": "a11ce0000000000000000000",
+                     *                 "name": "Alice"
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "lost_access": [],
+                     *         "preview": "DECISION",
+                     *         "type": "dashboard.accounts_linked.v1",
+                     *         "version": 1
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["DashboardPreview"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9897,6 +11883,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "changed_by": {
+                     *           "actor": {
+                     *             "id": "335c5e2e75588c777e07f426",
+                     *             "name": "Ilse Varga"
+                     *           },
+                     *           "command_id": "01a21584-dc53-76e5-9825-724a86f560bf",
+                     *           "event_id": "01a21584-dc54-723b-be2f-1b76c85e1986",
+                     *           "hash": "c92c8747857974f12a011c3f13eec96206e375f0eabfb117228bf9ac900f2858",
+                     *           "on_behalf_of": null,
+                     *           "request_id": "demo-95188bbf-c984-50ba-9e41-59fcf486e800",
+                     *           "role": "agency",
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "type": "dashboard.settings_changed.v1",
+                     *           "version": 485
+                     *         },
+                     *         "dashboard": {
+                     *           "id": "cac4cd436831fe1038e74fde",
+                     *           "name": "Alder & Finch Bakery"
+                     *         },
+                     *         "state": {
+                     *           "allow_client_dashboard": true,
+                     *           "created_at": "2025-11-26T02:01:03Z",
+                     *           "id": "2d3369db615ccba2c5521328",
+                     *           "main_poc": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ],
+                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *           "scopes": [
+                     *             "calendar"
+                     *           ],
+                     *           "sub_account_id": "cac4cd436831fe1038e74fde",
+                     *           "sub_account_ids": [
+                     *             {
+                     *               "id": "3152ca005fab89168a5e1925",
+                     *               "name": "Marrow Lane Garden Centre"
+                     *             }
+                     *           ],
+                     *           "updated_at": "2026-10-31T20:49:01Z",
+                     *           "users": [
+                     *             {
+                     *               "id": "0bf99f30d397bf34e5646acd",
+                     *               "name": "Nadia Okafor"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": {
+                     *           "time": "2026-10-31T20:49:01Z",
+                     *           "version": 485
+                     *         },
+                     *         "names_proven": false
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["StateAnswer"];
                         message: components["schemas"]["SuccessMessage"];
@@ -9982,6 +12035,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "p_id": 1,
+                     *             "periods": [
+                     *               {
+                     *                 "demographics": {
+                     *                   "age_groups": [],
+                     *                   "captured_at": "2026-10-31T01:42:00Z",
+                     *                   "cities": [
+                     *                     {
+                     *                       "followers": 59062,
+                     *                       "name": "Vienna, Austria",
+                     *                       "place": null
+                     *                     }
+                     *                   ],
+                     *                   "countries": [
+                     *                     {
+                     *                       "followers": 106311,
+                     *                       "name": "AT",
+                     *                       "place": null
+                     *                     }
+                     *                   ],
+                     *                   "gender": [],
+                     *                   "social_accounts": 6
+                     *                 },
+                     *                 "engagement": 22129,
+                     *                 "engagement_rate_of": "followers",
+                     *                 "engagement_rate_pct": 12.49,
+                     *                 "followers": 177206,
+                     *                 "followers_change": 3104,
+                     *                 "from": "2026-10-01T00:00:00Z",
+                     *                 "impressions": 4757280,
+                     *                 "period": "2026-10-01",
+                     *                 "posts": 31,
+                     *                 "reach": null,
+                     *                 "recorded_at": "2026-10-04T01:42:00Z",
+                     *                 "to": "2026-11-01T00:00:00Z",
+                     *                 "updated_at": "2026-11-03T01:42:00Z"
+                     *               }
+                     *             ],
+                     *             "platform": "facebook",
+                     *             "social_account_ids": [
+                     *               10001
+                     *             ],
+                     *             "social_accounts": 6,
+                     *             "user_ids": [
+                     *               "afc3dd07bd8745ce35cd935e"
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-11-03T01:42:00Z",
+                     *         "complete": true,
+                     *         "from": "2026-10-01T00:00:00Z",
+                     *         "granularity": "month",
+                     *         "next_due": null,
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "cac4cd436831fe1038e74fde",
+                     *             "last_read_at": "2026-10-31T01:42:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-11-01T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["PlatformStats"];
                         message: components["schemas"]["SuccessMessage"];
@@ -10030,6 +12163,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "account_name": "Alder & Finch Bakery",
+                     *           "active": true,
+                     *           "company": "Alder & Finch Bakery",
+                     *           "created_at": "2026-05-26T01:42:00Z",
+                     *           "email": "jonas-alder@alder-finch-bakery.example.com",
+                     *           "id": "af54084b745cd8f8141a05a6",
+                     *           "image": "http://localhost:6001/demo/pictures/person/af54084b745cd8f8141a05a6.svg",
+                     *           "is_owner": false,
+                     *           "last_login": "2026-11-22T06:15:00Z",
+                     *           "name": "Jonas Alder",
+                     *           "reset_pending": false,
+                     *           "role": "marketing",
+                     *           "updated_at": "2026-05-26T01:42:00Z"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7Im4iOiJKb25hcyBBbGRlciIsImkiOiJhZjU0MDg0Yjc0NWNkOGY4MTQxYTA1YTYifSwiZCI6IjhfRmtoRW9tVjNlVVpVaWMifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["User"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -10070,6 +12230,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "6b078ebe6bd9684507bcd93b",
+                     *         "active": true,
+                     *         "created_at": "2026-11-26T01:43:26.860731Z",
+                     *         "email": "jonas@bakery.example.com",
+                     *         "id": "6b078ebe54b7aebcb9cb8fc9",
+                     *         "name": "Jonas Weber",
+                     *         "phone": ""
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["MadeUser"];
                         message: components["schemas"]["SuccessMessage"];
@@ -10105,6 +12280,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "account_id": "cac4cd436831fe1038e74fde",
+                     *         "account_name": "Alder & Finch Bakery",
+                     *         "active": true,
+                     *         "company": "Alder & Finch Bakery",
+                     *         "created_at": "2026-03-03T01:42:00Z",
+                     *         "email": "mara-finch@alder-finch-bakery.example.com",
+                     *         "id": "c38592471c11052c4405e6b9",
+                     *         "image": "http://localhost:6001/demo/pictures/person/c38592471c11052c4405e6b9.svg",
+                     *         "is_owner": true,
+                     *         "last_login": "2026-11-14T02:21:00Z",
+                     *         "name": "Mara Finch",
+                     *         "reset_pending": false,
+                     *         "role": "owner",
+                     *         "updated_at": "2026-03-03T01:42:00Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["User"];
                         message: components["schemas"]["SuccessMessage"];
@@ -10161,6 +12358,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "account_name": "Alder & Finch Bakery",
+                     *           "connection_id": 4503599627380497,
+                     *           "created_at": "2026-08-08T01:42:00Z",
+                     *           "data_access_expires_at": null,
+                     *           "expires_at": null,
+                     *           "failures": 0,
+                     *           "granted_scopes": [
+                     *             "business_management"
+                     *           ],
+                     *           "id": 10001,
+                     *           "last_posts_at": "2026-11-26T01:42:39.078518Z",
+                     *           "last_read_at": "2026-11-26T01:42:38.871444Z",
+                     *           "member_id": 1001,
+                     *           "next_due": "2026-11-26T01:43:08.787525Z",
+                     *           "owner_name": "Mara Finch",
+                     *           "p_id": 1,
+                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
+                     *           "platform": "facebook",
+                     *           "profile_id": "109937600996231",
+                     *           "profile_name": "Alder & Finch Bakery",
+                     *           "reason": null,
+                     *           "reason_class": null,
+                     *           "retry_at": null,
+                     *           "sign_in_before": null,
+                     *           "state": "ok",
+                     *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
+                     *           "type": "page",
+                     *           "ungranted_figures": [],
+                     *           "updated_at": "2026-08-08T01:42:00Z",
+                     *           "user_id": "c38592471c11052c4405e6b9"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InAiOjEsImkiOjEwMDAxfSwiZCI6ImotYmIwYldPai1naHhvNlUifQ"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["ConnectedPlatform"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -10193,6 +12434,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["SignInSession"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -10229,6 +12477,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["SignInSession"][];
                         message: components["schemas"]["SuccessMessage"];
@@ -10269,6 +12524,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "url": "http://localhost:6001/console/link/EXAMPLEEXAMPLEEXAMPLE12345",
+                     *         "user_id": "6b078ebe54b7aebcb9cb8fc9",
+                     *         "works_until": "2026-11-27T01:43:26Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["SignInLink"];
                         message: components["schemas"]["SuccessMessage"];
@@ -10742,6 +13008,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": Record<string, never>;
                 };
             };
@@ -10765,6 +13032,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "confirmation_code": "0123456789abcdef0123456789abcdef",
+                     *       "url": "http://localhost:6001/connect/meta/delete/0123456789abcdef0123456789abcdef"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeletionAnswer"];
                 };
             };
@@ -12176,6 +14449,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 6,
+                     *             "category_name": "Offers",
+                     *             "content": "Two for the price of one, while they last: plum cake.",
+                     *             "external_id": "104815170556325_868901102991973",
+                     *             "growth": {
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "since": null,
+                     *               "views": 6526
+                     *             },
+                     *             "id": "10001:104815170556325_868901102991973",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "reach": 4568,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "views": 6526
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
+                     *             "member_id": 1001,
+                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
+                     *             "member_name": "Mara Finch",
+                     *             "p_id": 1,
+                     *             "page_name": "Alder & Finch Bakery",
+                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
+                     *             "platform": "facebook",
+                     *             "post_type": "photo",
+                     *             "published_at": "2026-10-21T19:49:32Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["TopPosts"];
                         message: components["schemas"]["SuccessMessage"];
@@ -12272,6 +14627,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 6,
+                     *             "category_name": "Offers",
+                     *             "content": "Two for the price of one, while they last: plum cake.",
+                     *             "external_id": "104815170556325_868901102991973",
+                     *             "growth": {
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "since": null,
+                     *               "views": 6526
+                     *             },
+                     *             "id": "10001:104815170556325_868901102991973",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "reach": 4568,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "views": 6526
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
+                     *             "member_id": 1001,
+                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
+                     *             "member_name": "Mara Finch",
+                     *             "p_id": 1,
+                     *             "page_name": "Alder & Finch Bakery",
+                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
+                     *             "platform": "facebook",
+                     *             "post_type": "photo",
+                     *             "published_at": "2026-10-21T19:49:32Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["TopPosts"];
                         message: components["schemas"]["SuccessMessage"];
@@ -12368,6 +14805,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 6,
+                     *             "category_name": "Offers",
+                     *             "content": "Two for the price of one, while they last: plum cake.",
+                     *             "external_id": "104815170556325_868901102991973",
+                     *             "growth": {
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "since": null,
+                     *               "views": 6526
+                     *             },
+                     *             "id": "10001:104815170556325_868901102991973",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "reach": 4568,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "views": 6526
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
+                     *             "member_id": 1001,
+                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
+                     *             "member_name": "Mara Finch",
+                     *             "p_id": 1,
+                     *             "page_name": "Alder & Finch Bakery",
+                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
+                     *             "platform": "facebook",
+                     *             "post_type": "photo",
+                     *             "published_at": "2026-10-21T19:49:32Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["TopPosts"];
                         message: components["schemas"]["SuccessMessage"];
@@ -12464,6 +14983,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "posts": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "account_name": "Alder & Finch Bakery",
+                     *             "c_id": 6,
+                     *             "category_name": "Offers",
+                     *             "content": "Two for the price of one, while they last: plum cake.",
+                     *             "external_id": "104815170556325_868901102991973",
+                     *             "growth": {
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "no_baseline": false,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "since": null,
+                     *               "views": 6526
+                     *             },
+                     *             "id": "10001:104815170556325_868901102991973",
+                     *             "latest": {
+                     *               "avg_watch_ms": null,
+                     *               "captured_at": "2026-10-28T12:00:00Z",
+                     *               "clicks": 38,
+                     *               "comments": 18,
+                     *               "engagement": 329,
+                     *               "engagement_partial": false,
+                     *               "impressions": 6526,
+                     *               "likes": 260,
+                     *               "reach": 4568,
+                     *               "saves": null,
+                     *               "shares": 51,
+                     *               "views": 6526
+                     *             },
+                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
+                     *             "member_id": 1001,
+                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
+                     *             "member_name": "Mara Finch",
+                     *             "p_id": 1,
+                     *             "page_name": "Alder & Finch Bakery",
+                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
+                     *             "platform": "facebook",
+                     *             "post_type": "photo",
+                     *             "published_at": "2026-10-21T19:49:32Z",
+                     *             "rank": 1,
+                     *             "social_account_id": 10001
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-22T00:00:00Z",
+                     *         "granularity": "day",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "ranked_by": "gained",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-10-29T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["TopPosts"];
                         message: components["schemas"]["SuccessMessage"];
@@ -13850,6 +16451,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["HealthBody"];
                 };
             };
@@ -14880,6 +17486,74 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "platforms": [
+                     *           {
+                     *             "compared_in_part": false,
+                     *             "end": 17206,
+                     *             "gained_since": null,
+                     *             "net": 55,
+                     *             "net_pct": 0.32,
+                     *             "no_baseline": false,
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "day": "2026-10-19",
+                     *                 "net": 28
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1,
+                     *             "start": 17151
+                     *           }
+                     *         ],
+                     *         "total": {
+                     *           "compared_in_part": false,
+                     *           "end": 72512,
+                     *           "gained_since": null,
+                     *           "net": 517,
+                     *           "net_pct": 0.72,
+                     *           "no_baseline": false,
+                     *           "series": [
+                     *             {
+                     *               "accounts_read": 3,
+                     *               "day": "2026-10-19",
+                     *               "net": 262
+                     *             }
+                     *           ],
+                     *           "social_accounts": 3,
+                     *           "start": 71995
+                     *         }
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-10-28T12:00:00Z",
+                     *         "complete": false,
+                     *         "from": "2026-10-21T22:00:00Z",
+                     *         "granularity": "week",
+                     *         "next_due": "2026-10-29T00:00:00Z",
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "5a846336f6f79fc3012d75d7",
+                     *             "last_read_at": "2026-10-28T12:00:00Z",
+                     *             "missing": [],
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reason": null,
+                     *             "social_account_id": 10001,
+                     *             "status": "ok"
+                     *           }
+                     *         ],
+                     *         "time_zone": "Europe/Berlin",
+                     *         "to": "2026-10-28T23:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["AccountNetGrowth"];
                         message: components["schemas"]["SuccessMessage"];
@@ -15115,6 +17789,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checks": [
+                     *         {
+                     *           "name": "process",
+                     *           "ok": true
+                     *         }
+                     *       ],
+                     *       "projections": [
+                     *         {
+                     *           "building": [],
+                     *           "generation": 1,
+                     *           "lag_events": 0,
+                     *           "lag_seconds": 0,
+                     *           "name": "dashboards",
+                     *           "parked": 0,
+                     *           "partitions": [
+                     *             {
+                     *               "end_offset": 0,
+                     *               "lag_events": 0,
+                     *               "lag_seconds": 0,
+                     *               "next_offset": 0,
+                     *               "partition": 0
+                     *             }
+                     *           ],
+                     *           "paused": false,
+                     *           "state": "live"
+                     *         }
+                     *       ],
+                     *       "readings": [
+                     *         {
+                     *           "kind": "account_insights",
+                     *           "name": "facebook",
+                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
+                     *           "slowed": false
+                     *         }
+                     *       ],
+                     *       "status": "ready"
+                     *     }
+                     */
                     "application/json": components["schemas"]["HealthBody"];
                 };
             };

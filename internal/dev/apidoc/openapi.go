@@ -85,11 +85,9 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 	}
 	unused := maps.Clone(operations)
 	faults := []error{}
+	var all []*openapi3.Operation
 	for _, op := range described.Operations {
 		made, err := operation(op, made)
-		if err == nil {
-			err = addExample(root, made)
-		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
@@ -104,13 +102,14 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 			}
 		}
 		doc.Paths.Value(path).SetOperation(op.Method, made)
+		all = append(all, made)
 		delete(unused, op.ID)
 	}
 	for id := range unused {
 		faults = append(faults, fmt.Errorf("no route is called %s: take it out of operations.go", id))
 	}
 	share(doc)
-	return doc, errors.Join(append(faults, made.err())...)
+	return doc, errors.Join(append(faults, made.err(), addExamples(root, all))...)
 }
 
 func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {

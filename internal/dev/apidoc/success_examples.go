@@ -3,8 +3,10 @@ package apidoc
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -32,23 +34,54 @@ var goldens = map[string]string{
 	"getMembersPostLikes":              "19_member_post_likes",
 	"getMembersPostViews":              "20_member_post_views",
 	"getMembersPostEngagement":         "21_member_post_engagement",
+
+	"getMembersTopPostsByMemberIdByCId":                          "22_member_top_posts",
+	"getMembersTopPostsByMemberIdByStartTimeByCId":               "22_member_top_posts",
+	"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId":      "22_member_top_posts",
+	"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId": "22_member_top_posts",
+
+	"getAccountNetGrowthByPId": "05_account_net_growth",
+	"postDashboardPreview":     "dashboard_preview",
+	"postPlatforms":            "main_app_page",
+	"postPlatformsDisconnect":  "connect_disconnected",
+	"putConnectionTokens":      "main_app_tokens",
 }
 
-// addExample adds the answer that is frozen of an operation, with one entry of each list.
-func addExample(root string, op *openapi3.Operation) error {
-	name := goldens[op.OperationID]
-	if name == "" {
-		return nil
+// otherExamples has answers of the demo, by operation.
+const otherExamples = "api/testdata/examples.json"
+
+// addExamples adds to operations that answer JSON one of their answers, with one entry of each list.
+func addExamples(root string, operations []*openapi3.Operation) error {
+	var others map[string]any
+	if err := readJSON(filepath.Join(root, otherExamples), &others); err != nil {
+		return err
 	}
-	raw, err := os.ReadFile(filepath.Join(root, "api", "testdata", "golden", name+".json"))
+	for _, op := range operations {
+		answer := others[op.OperationID]
+		delete(others, op.OperationID)
+		if name := goldens[op.OperationID]; name != "" {
+			if err := readJSON(filepath.Join(root, "api", "testdata", "golden", name+".json"), &answer); err != nil {
+				return err
+			}
+		}
+		if answer != nil {
+			op.Responses.Status(200).Value.Content[mediaJSON].Example = shortened(answer)
+		}
+	}
+	if len(others) > 0 {
+		return fmt.Errorf("%s: no operation is called %s", otherExamples, slices.Sorted(maps.Keys(others)))
+	}
+	return nil
+}
+
+func readJSON(path string, value any) error {
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(raw, value)
+	}
 	if err != nil {
-		return fmt.Errorf("read frozen answer: %w", err)
+		return fmt.Errorf("read example %s: %w", filepath.Base(path), err)
 	}
-	var answer any
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return fmt.Errorf("decode frozen answer %s: %w", name, err)
-	}
-	op.Responses.Status(200).Value.Content[mediaJSON].Example = shortened(answer)
 	return nil
 }
 
