@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"go.uber.org/goleak"
@@ -30,25 +29,14 @@ type patient struct {
 func (p patient) Run() int {
 	code := p.TestingM.Run()
 	if code == 0 {
-		_ = wait(patience, p.excused) // whoever asked looks once more, and tells
+		p.wait() // goleak looks once more, and reports
 	}
 	return code
 }
 
-// None fails the test if a goroutine is left that no option excuses.
-func None(t testing.TB, excused ...goleak.Option) {
-	t.Helper()
-	if err := wait(patience, excused); err != nil {
-		t.Error(err)
-	}
-}
-
-// wait looks until nothing is left, at most so long. It returns what is.
-func wait(most time.Duration, excused []goleak.Option) (left error) {
-	for until := time.Now().Add(most); ; {
-		if left = goleak.Find(excused...); left == nil || time.Now().After(until) { // it takes its time
-			return left
-		}
+// wait looks until nothing is left, or the time is over.
+func (p patient) wait() {
+	for until := time.Now().Add(patience); goleak.Find(p.excused...) != nil && time.Now().Before(until); { // it takes its time
 	}
 }
 

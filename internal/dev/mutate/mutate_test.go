@@ -39,21 +39,6 @@ func TestTheListIsOfThisTree(t *testing.T) {
 	}
 }
 
-func TestBreakLine(t *testing.T) {
-	t.Parallel()
-	m := mutation{old: "b()", new: "c()"}
-	broken, line, err := m.breakLine("a()\n\tb()\nd()")
-	require.NoError(t, err)
-	require.Equal(t, "a()\nc()\nd()", broken)
-	require.Equal(t, 2, line)
-	_, _, err = m.breakLine("a()")
-	require.ErrorContains(t, err, "has no line")
-	_, _, err = m.breakLine("b()\na()\n\tb()")
-	require.ErrorContains(t, err, "more than once")
-	_, _, err = (&mutation{old: "b()", new: "b()"}).breakLine("b()")
-	require.ErrorContains(t, err, "nothing is broken")
-}
-
 // A module with one guard, whose test notices one break, misses another, and cannot be compiled with a third.
 func TestTrial(t *testing.T) {
 	t.Parallel()
@@ -105,13 +90,4 @@ func TestTrial(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "m.go"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "return n / two", "no file of the tree is changed")
-}
-
-// A mistyped -run that tries nothing is no pass.
-func TestNothingToTryIsAnError(t *testing.T) {
-	t.Chdir(filepath.Join("..", "..", ".."))
-	var out bytes.Buffer
-	require.ErrorContains(t, mutate(t.Context(), &out, true, "no such guard", trials{bound: "1m"}), "nothing would be tried")
-	require.ErrorContains(t, mutate(t.Context(), &out, true, "(", trials{bound: "1m"}), "-run: ")
-	require.Empty(t, out.String())
 }
