@@ -87,6 +87,7 @@ func TestDiscovery(t *testing.T) {
 		{"/api/dashboards?exists=false", "sub_account_id", []any{client3}, nil},
 		{"/api/dashboards?q=three", "id", []any{nil}, nil},
 		{"/api/dashboards?q=ent%202", "listed_users", []any{1.0}, nil},
+		{"/api/dashboards?q=ent%202", "can_open", []any{1.0}, nil},
 		{"/api/members", "name", []any{"Alice", "Bob"}, []any{"Alice"}},
 		{"/api/members?q=alice@example", "image", []any{"https://img.example/alice.png"}, []any{"https://img.example/alice.png"}},
 		{"/api/members?userId=" + bob, "id", []any{9.0}, nil},

@@ -37,6 +37,7 @@ var platforms = []PlatformFacts{
 	{
 		Platform: Facebook, Name: "facebook", Title: "Facebook", Company: "Meta",
 		IDSetting: "LEDGERBOARD_FACEBOOK_APP_ID", SecretSetting: "LEDGERBOARD_FACEBOOK_APP_SECRET",
+		ConsentEnds: true,
 		Scopes: []string{
 			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights", "instagram_basic", "instagram_manage_insights",
 			"business_management", // else the pages that belong to a business are not listed
@@ -242,6 +243,7 @@ type PlatformFacts struct {
 	RenewedAhead  time.Duration // how long before its end a token is renewed; 0: none is
 	RefreshTokens bool          // refresh tokens renew; else the access token of its own login renews itself
 	KeepsConsent  bool          // an app has no way to give a person's consent back
+	ConsentEnds   bool          // a new consent ends the tokens of what it leaves out, whatever becomes of it here
 
 	Quotas        []Quota           // which hold where the configuration says nothing
 	CountsByToken bool              // quotas of the account are those of the person whose token it is, who may have a profile and many pages read

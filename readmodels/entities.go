@@ -244,6 +244,7 @@ type DashboardSummary struct {
 	// Linked are the accounts that share the view, this one included; empty: there is no dashboard yet.
 	Linked               []AccountName `json:"linked"`
 	ListedUsers          int           `json:"listed_users"` // how many are on the list
+	CanOpen              int           `json:"can_open"`     // how many of these may open it while it is open: active users of active clients
 	AllowClientDashboard bool          `json:"allow_client_dashboard"`
 	Scopes               []string      `json:"scopes"`
 	UpdatedAt            *time.Time    `json:"updated_at"` // null: there is none yet
@@ -265,7 +266,9 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 				       coalesce((select jsonb_agg(jsonb_build_object('id', l.id, 'name', coalesce(x.name, '')) order by l.n)
 				                 from unnest(d.sub_account_ids) with ordinality as l(id, n)
 				                 left join accounts x on x.id = l.id and x.parent_account = $1), '[]'),
-				       coalesce(cardinality(d.users), 0), coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
+				       coalesce(cardinality(d.users), 0),
+				       (select count(*) from users u join accounts o on o.id = u.account_id
+				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1), coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
 				from (select id, name from accounts where parent_account = $1
 				      union all
 				      select p.sub_account_id, '' from dashboard_preferences p

@@ -169,7 +169,8 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	}
 	page := b.post(edits, form)
 	page.says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
-		"1 person will connect pages and profiles:", "1 person will see Reports export:")
+		"1 person will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
+		"1 person will be able to see Reports export:", "Clara Holm, on Old Mill")
 	require.NotContains(t, page.Body.String(), "No one loses access")
 	require.NotContains(t, page.Body.String(), "Who keeps what they see")
 

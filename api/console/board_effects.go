@@ -10,10 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// scopeConnect is the scope that lets people connect what is their own client's.
+const scopeConnect = "connect"
+
 // The scopes that mean something here, and what.
 var scopeWords = []choice{
 	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts behind them"},
-	{ID: "connect", Name: "Connecting", Note: "its people may connect their own pages and profiles"},
+	{ID: scopeConnect, Name: "Connecting", Note: "its people may connect their own pages and profiles"},
 	{ID: "posts", Name: "Posts", Note: "for your main application"},
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
 }
@@ -23,7 +26,7 @@ func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
 	for _, id := range slices.Concat(edit.Was, edit.Now) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
-			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application"})
+			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application; once removed, only your main application can give it back"})
 		}
 	}
 	for i := range all {
@@ -46,8 +49,8 @@ func scopeNames(ids []string) []string {
 
 // scopeDoes says what a scope lets people do.
 func scopeDoes(id string) string {
-	if id == "connect" {
-		return "connect pages and profiles"
+	if id == scopeConnect {
+		return "connect pages and profiles of their own business"
 	}
 	return "see " + scopeNames([]string{id})[0]
 }
@@ -152,6 +155,11 @@ func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmod
 
 func (p scopePeople) effects() (all []scopeEffect) {
 	for _, scope := range slices.Sorted(maps.Keys(p)) {
+		if scope == scopeConnect { // on whatever board it stands
+			for i := range p[scope] {
+				p[scope][i].Boards = nil
+			}
+		}
 		all = append(all, scopeEffect{scopeDoes(scope), p[scope]})
 	}
 	return all

@@ -126,9 +126,13 @@ func needsYou(v *visit) (all []concern, err error) {
 	var unseen, missing []concern
 	for _, board := range boards {
 		name := nameOr(board.SubAccountName, board.SubAccountID)
-		if board.Exists && board.AllowClientDashboard && board.ListedUsers == 0 {
+		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
+			why := "It is open, but no one is on its list."
+			if board.ListedUsers > 0 {
+				why = "It is open, but no one on its list is an active user of a client."
+			}
 			unseen = append(unseen, concern{
-				name + ": no one can open the board", "It is open, but no one is on its list.", clientPath(board.SubAccountID, "board"),
+				name + ": no one can open the board", why, clientPath(board.SubAccountID, "board"),
 			})
 		}
 		ofClient := sources[board.SubAccountID]

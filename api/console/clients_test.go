@@ -53,7 +53,7 @@ func TestClientsStandAsRows(t *testing.T) {
 			list = nil
 			for i := range 11 {
 				id := fmt.Sprintf("b000000000000000000001%02d", i)
-				list = append(list, readmodels.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true})
+				list = append(list, readmodels.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
 			}
 			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{}}
 		case q.Get("limit") == "500":

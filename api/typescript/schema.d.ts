@@ -3004,6 +3004,11 @@ export interface components {
         DashboardSummary: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
+            /**
+             * Format: int64
+             * @description how many of these may open it while it is open: active users of active clients
+             */
+            can_open: number;
             /** @description false: there is no dashboard yet; an agency's first look makes it */
             exists: boolean;
             /** @description of the dashboard, 24 hex digits; null: there is none yet */
@@ -8709,6 +8714,7 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "allow_client_dashboard": true,
+                     *           "can_open": 3,
                      *           "exists": true,
                      *           "id": "2d3369db615ccba2c5521328",
                      *           "linked": [

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,8 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
 	var refused string
-	switch err := c.redeem(ctx, a, b, still); {
+	fellAway, err := c.redeem(ctx, a, b, still)
+	switch {
 	case err == nil:
 		return a.ID, nil
 	case domain.CodeOf(err) != domain.CodeInternal:
@@ -48,7 +50,7 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 		refused = "Something went wrong on our side. Nothing was connected. Start again; if it stays, report the id " + a.ID + "."
 	}
 	outcome := nothing(refused)
-	outcome.Declined = b.declined()
+	outcome.Declined, outcome.FellAway = b.declined(), append(outcome.FellAway, fellAway...)
 	return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 }
 
@@ -71,35 +73,49 @@ func messageOf(err error) string {
 	return "Something went wrong on our side. Nothing was connected. Start again."
 }
 
-// redeem ends with an error that a person may read, or with an internal one.
-func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBack, still Still) error {
+// redeem ends with an error that a person may read, or with an internal one. FellAway are the pages of the agency that are not read any more
+// although nothing was connected.
+func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBack, still Still) (fellAway []string, err error) {
 	if b.Error != "" || b.Code == "" {
-		return b.refusal()
+		return nil, b.refusal()
 	}
 	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
-		return err
+		return nil, err
 	}
 	signIn, err := c.SignIn(a.Platform)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	consent, err := signIn.Redeem(ctx, b.Code, a.RedirectURI)
 	if err != nil {
-		return c.platformRefuses(ctx, a, err)
+		return nil, c.platformRefuses(ctx, a, err)
 	}
 	w := waitingOf(consent, a.Platform)
-	if err := c.checkWaiting(ctx, a, w); err != nil {
-		return err
+	if refused := c.checkWaiting(ctx, a, w); refused != nil {
+		fellAway, err = c.afterRefusal(ctx, a, w)
+		return fellAway, cmp.Or(err, refused)
 	}
 	raw, err := json.Marshal(w)
 	if err != nil {
-		return fmt.Errorf("encode what waits for a choice: %w", err)
+		return nil, fmt.Errorf("encode what waits for a choice: %w", err)
 	}
 	now := c.Now()
 	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
-		return err
+		return nil, err
 	}
-	return c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), now.Add(chooseWithin))
+	return nil, c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), now.Add(chooseWithin))
+}
+
+// afterRefusal has the pages wait for another sign-in whose tokens a consent has ended although nothing can be connected by it.
+func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w waiting) (fellAway []string, err error) {
+	if !a.Platform.Facts().ConsentEnds {
+		return nil, nil
+	}
+	p, err := c.plan(ctx, a, w)
+	if err == nil {
+		err = c.leaveOut(ctx, a, p)
+	}
+	return p.FallsAway, err
 }
 
 // waitingRef names the tokens that wait; the store deletes them by it, also when it was never told that they wait.
@@ -152,7 +168,7 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 				return nil
 			}
 		}
-		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and that does not bring %q. Nothing was changed. Sign out at %s, "+
+		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and that does not bring %q. Nothing was connected. Sign out at %s, "+
 			"start again, and sign in as a person who manages %q; where you choose pages, choose it.", a.Platform.Title(), who, page.Name, a.Platform.Title(), page.Name)
 	}
 	if len(w.Offered) == 0 {

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,6 +184,29 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Equal(t, ours, s.connects(again, "1.0.1002").Connected[0].SocialAccountID)
 	require.Contains(t, s.due(domain.Facebook), ours)
 	require.Contains(t, s.due(domain.Facebook), rivals, "the sign-in renews what hangs on it everywhere")
+}
+
+// A consent that leaves everything out ends what was read by the one before, although nothing can be connected by it: that is named.
+func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	connected := s.connects(facebook(north), "1.0.1001", "1.0.1002").Connected
+	again := facebook(north)
+	again.SocialAccount = connected[0].SocialAccountID
+	for request, says := range map[*connect.Request]string{{Platform: domain.Facebook, ConnectRequester: ofAgency(south)}: "no page or profile", &again: "does not bring"} {
+		s.dialog.consent = consent("77", page("1001"), page("1002"))
+		s.now = s.now.Add(time.Hour)
+		s.connects(facebook(north), "1.0.1001", "1.0.1002")
+		require.Len(t, s.due(domain.Facebook), 2)
+		s.dialog.consent = consent("77")
+		s.now = s.now.Add(time.Hour)
+		_, view := s.signIn(*request)
+		require.Contains(t, view.Outcome.Refused, says)
+		require.NotContains(t, view.Outcome.Refused, "Nothing was changed")
+		require.Equal(t, []string{"Page 1001 (North)", "Page 1002 (North)"}, slices.Sorted(slices.Values(view.Outcome.FellAway)))
+		require.Empty(t, s.due(domain.Facebook))
+	}
 }
 
 func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
