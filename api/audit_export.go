@@ -33,6 +33,7 @@ type exportTrailer struct {
 	Entries    int                       `json:"entries"`
 	AsOf       readmodels.StreamPosition `json:"as_of"`
 	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to go on
+	LeftOut    int64                     `json:"left_out,omitempty"`    // as of [readmodels.HistoryMeta]
 	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
 	NamesProven bool `json:"names_proven"`
 }
@@ -99,6 +100,9 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 	table := csvtable.New(out, e.columns)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
 		text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)
+		if t.LeftOut > 0 {
+			text += fmt.Sprintf(" left_out=%d", t.LeftOut)
+		}
 		if t.NextCursor != "" {
 			text += " next_cursor=" + t.NextCursor
 		}
@@ -114,7 +118,7 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 
 func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 	write, end := e.writer(out)
-	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf}
+	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf, LeftOut: e.meta.LeftOut}
 	var last E
 	cut := func(reason string) (err error) {
 		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {

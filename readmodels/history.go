@@ -110,6 +110,9 @@ type HistoryMeta struct {
 	AsOf StreamPosition `json:"as_of"`
 	// Incomplete says why newer records of the stream are not shown; absent when all are.
 	Incomplete string `json:"incomplete,omitempty"`
+	// LeftOut is how many records of the stream cannot be read and were left out by an operator: they have versions and no entries, as the
+	// records by which that was done. Absent: none.
+	LeftOut int64 `json:"left_out,omitempty"`
 	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
 	NamesProven bool `json:"names_proven"`
 	// NextCursor asks for the next page; absent on the last one. A page of a filtered history may be
@@ -152,7 +155,7 @@ func answerHistory[A any](
 	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
 ) (answer A, meta HistoryMeta, err error) {
 	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
-		if meta.AsOf, meta.Incomplete, err = streamNow(ctx, tx, parent); err != nil {
+		if err := meta.readStream(ctx, tx, parent); err != nil {
 			return err
 		}
 		if err := checkDashboard(ctx, tx, parent, dashboard); err != nil {
@@ -168,20 +171,22 @@ func answerHistory[A any](
 	return answer, meta, nil
 }
 
-// streamNow returns the end of the agency's stream as the history shows it, and why it shows no more.
-func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, string, error) {
-	now, err := positionAt(ctx, tx, parent, Moment{})
-	if err != nil {
-		return now, "", err
+// readStream reads the end of the agency's stream as the history shows it, why it shows no more, and what it leaves out.
+func (m *HistoryMeta) readStream(ctx context.Context, tx pgx.Tx, parent string) (err error) {
+	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
+		return err
 	}
 	var parked int64
 	err = tx.QueryRow(ctx, `
-		select count(*) from dashboards_parked where stream_key = $1 and state = 'parked'`, parent).Scan(&parked)
-	if err != nil || parked == 0 {
-		return now, "", wrapped("read parked records", err)
+		select count(*) filter (where state = 'parked'), count(*) filter (where state <> 'parked') from dashboards_parked where stream_key = $1`,
+		parent).Scan(&parked, &m.LeftOut)
+	switch {
+	case parked == 1:
+		m.Incomplete = "1 record of this stream is parked and waits for an operator; it is in the log and not shown here"
+	case parked > 1:
+		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked)
 	}
-	return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and "+
-		"not shown here", parked), nil
+	return wrapped("read parked records", err)
 }
 
 // checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:

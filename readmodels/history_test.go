@@ -195,7 +195,14 @@ func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	require.NoError(t, err)
 	_, meta, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.NoError(t, err)
-	require.Contains(t, meta.Incomplete, "1 records of this stream are parked")
+	require.Contains(t, meta.Incomplete, "1 record of this stream is parked")
+	require.Zero(t, meta.LeftOut)
+	_, err = p.DB.Pool.Exec(t.Context(), "update parked set state = 'skipped'")
+	require.NoError(t, err)
+	_, meta, err = p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.NoError(t, err)
+	require.Empty(t, meta.Incomplete)
+	require.Equal(t, int64(1), meta.LeftOut)
 }
 
 // collect reads an export to its end or its first error.

@@ -143,6 +143,9 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
 	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "and not changed since.")
 	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved, and the board was changed again after it.")
+	for _, saved := range []string{"99", "abc", ""} {
+		require.NotContains(t, b.get(edits+"?saved="+saved).Body.String(), "Your change was saved", saved)
+	}
 	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
 	}

@@ -66,7 +66,7 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 		return nil, err
 	}
 	shown := boardEditView{
-		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved"),
+		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && isUpTo(v.r.URL.Query().Get("saved"), version),
 		Names: map[string]string{},
 	}
 	if shown.Newest = shown.Saved && v.r.URL.Query().Get("saved") == version; shown.Newest {
@@ -301,4 +301,11 @@ func addChoice(b *boardEditView, account string, c choice) {
 var notShown = map[string]string{
 	"inactive": "is not active, and opens nothing", "agency_staff": "of your agency, and opens every board by role",
 	"other_account": "of a client that is not linked here",
+}
+
+// isUpTo tells whether a text is a version of a board that there was.
+func isUpTo(saved, version string) bool {
+	n, err := strconv.ParseInt(saved, 10, 64)
+	newest, _ := strconv.ParseInt(version, 10, 64)
+	return err == nil && n > 0 && n <= newest
 }

@@ -264,6 +264,24 @@ func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {
 	b.get(client+"/connections").says(http.StatusOK, `href="`+client+`/figures"`, `href="`+client+`/connections" aria-current="page"`)
 }
 
+// Platforms end their days by clocks of their own, and add to a day until it is over everywhere.
+func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.now = time.Date(2026, 10, 1, 2, 0, 0, 0, time.UTC)
+	stats := analytics.AccountStats{}
+	stats.Total.Series = []analytics.ReachDay{{Day: "2026-09-29", Impressions: new(int64(1))}, {Day: "2026-09-30", Impressions: new(int64(40))}}
+	meta := analytics.Meta{TimeZone: "UTC", Complete: true, To: s.now.Truncate(24 * time.Hour), AsOf: new(s.now)}
+	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
+	figures := "/console/clients/" + bakery + "/figures"
+	b.get(figures).says(http.StatusOK, "<title>29 September 2026: 1 impression</title>", "<title>30 September 2026: 40 impressions, not final yet</title>",
+		"the platforms may still add to the last day")
+	s.now = s.now.Add(10 * time.Hour)
+	page := b.get(figures)
+	page.says(http.StatusOK, "<title>30 September 2026: 40 impressions</title>")
+	require.NotContains(t, page.Body.String(), "may still add")
+}
+
 func TestFiguresOfOnePlatform(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -382,7 +400,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−24", "−0.08", "Compared in part, 29,976 with 30,000: some accounts", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−24", "−0.08", "Compared in part, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too, if another page was read before, and is compared with one day.

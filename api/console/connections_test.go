@@ -127,7 +127,7 @@ func TestConnectingAndItsLinks(t *testing.T) {
 		{ID: "l2", AccountID: bakery, ExpiresAt: s.now},
 		{ID: "l3", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour), RevokedAt: &s.now},
 	}, nil)
-	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not opened yet", "taken back", "over", " selected",
+	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "taken back", "over", " selected",
 		`action="/console/connect/links/l1/revoke"`)
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, s.sent[len(s.sent)-1].body)

@@ -112,7 +112,11 @@ func putEngagement(v *visit, f figures, shown *figuresView, data analytics.Posts
 
 func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
 	shown.Sources = addSources(shown.Sources, sourcesOf("impressions", meta.Sources))
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, ""))
+	note, late := "", v.console.deps.Now().Add(-finalAfter)
+	if meta.Complete && meta.To.After(late) {
+		note = "Not final yet: the platforms may still add to the last day."
+	}
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, note))
 	for _, r := range data.Reach {
 		name := strconv.FormatInt(r.SocialAccount, 10)
 		for _, source := range shown.Sources {
@@ -125,9 +129,11 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 		})
 		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
+	c := chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
-	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) { return d.Day, d.Impressions, d.AccountsRead })))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) { return d.Day, d.Impressions, d.AccountsRead }))
+	openFrom(c.Series[0].Points, meta, late)
+	shown.Charts = append(shown.Charts, c)
 }
 
 func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
@@ -222,7 +228,7 @@ func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
 	}
-	return fmt.Sprintf("Compared in part, %s with %s: some accounts or days have no counterpart.",
+	return fmt.Sprintf("Compared in part, %s with %s: not every account was read over both periods.",
 		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
 }
 
@@ -308,13 +314,24 @@ func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown
 	default:
 		c.Empty = "This figure is not known for this range. Choose a longer one, or see below why figures are missing."
 	}
-	if zone, err := time.LoadLocation(meta.TimeZone); err == nil && !meta.Complete {
-		today := v.console.deps.Now().In(zone).Format("2 January 2006")
-		open := false
-		for i := range c.Series[0].Points {
-			open = open || c.Series[0].Points[i].Label == today
-			c.Series[0].Points[i].Open = open
-		}
+	if !meta.Complete {
+		openFrom(c.Series[0].Points, meta, v.console.deps.Now())
 	}
 	return chartShown{c}
 }
+
+// openFrom marks the part that an instant lies in, and those after it, as not final.
+func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
+	zone, err := time.LoadLocation(meta.TimeZone)
+	if err != nil {
+		return
+	}
+	open, day := false, at.In(zone).Format("2 January 2006")
+	for i := range points {
+		open = open || points[i].Label == day
+		points[i].Open = points[i].Open || open
+	}
+}
+
+// finalAfter is how long after its end platforms may still add to a day of theirs: it is over everywhere on earth by then.
+const finalAfter = 12 * time.Hour

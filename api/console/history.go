@@ -39,7 +39,8 @@ type historyView struct {
 	List       []change // the record and those before it
 	AsOf       readmodels.StreamPosition
 	Incomplete string
-	Further    bool // nothing was found so far, and not all of the history was looked at
+	LeftOut    int64 // records that cannot be read, and are not shown
+	Further    bool  // nothing was found so far, and not all of the history was looked at
 }
 
 // change is a record with what it changed on each dashboard.
@@ -146,6 +147,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		}
 		shown.List, meta.NextAt = shown.grouped(entries), next
 	}
+	shown.LeftOut = meta.LeftOut
 	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
 	shown = shown.linked(meta.NextCursor != "")
 	shown.At = formInstant(at)

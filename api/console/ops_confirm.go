@@ -65,7 +65,7 @@ var acts = map[string]act{
 	},
 	"skip": {
 		title: "Leave %s out", button: "Leave it out", path: "parked/%s/skip", back: actionsPath,
-		does: "The event stays in the log and is not folded. Of an agency's dashboards this cannot be undone and stands in the agency's history; what " +
+		does: "The event stays in the log and is not folded. Of an agency's dashboards this cannot be undone, and the agency's history says so; what " +
 			"waits behind the event is folded then.",
 	},
 	"show": {

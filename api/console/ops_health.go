@@ -103,7 +103,7 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 			}
 			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
 		case p.Parked > 0:
-			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, "They are in the log and not in the tables.", parkedPath})
+			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, parkedMeans(p.Name), parkedPath})
 		default:
 			continue
 		}
@@ -124,6 +124,14 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 		})
 	}
 	return all
+}
+
+// parkedMeans says what parked events of a projection keep from happening.
+func parkedMeans(projection string) string {
+	if projection == "dashboards" {
+		return "They are in the log and not in the tables. Until they are folded or left out, changes of their agencies' boards are refused."
+	}
+	return "They are in the log and not in the tables."
 }
 
 func pausedFor(since time.Time, by, reason string) string {

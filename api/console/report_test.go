@@ -74,7 +74,7 @@ func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
 func TestAMonthAsAPageForTheClient(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	const inPart = "Compared in part, 1,340 with 1,000: some accounts or days have no counterpart."
+	const inPart = "Compared in part, 1,340 with 1,000: not every account was read over both periods."
 	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
@@ -132,7 +132,7 @@ func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
 		s.answer(month, data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))})
 	}
 	answer()
-	const compared = "Compared in part, 144,408 with 141,938: some accounts or days have no counterpart."
+	const compared = "Compared in part, 144,408 with 141,938: not every account was read over both periods."
 	const apart = "1 of 3 accounts is not compared: connected since, with 117,663 followers. " +
 		"67,441 of these followers are of 1 account that moved away in this range, and count there as well."
 	for _, path := range []string{"figures", "report"} {

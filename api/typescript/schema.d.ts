@@ -3293,6 +3293,7 @@ export interface components {
             began_at: string | null;
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
+            left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             /**
              * Format: date-time
@@ -3460,7 +3461,7 @@ export interface components {
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous` is not positive.
+             * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not positive, and where no post of an account was read in more than the first or the last two days of a period.
              */
             change_pct: number | null;
             /** @description `compared_in_part` says that accounts have a gain in one period alone: they are in neither `change` nor `previous`, which compare `previous` plus `change` with `previous`. So does an account of which no post was read in more than the first or the last two days of a period: what its posts gained in them is not in that period's gain. */
@@ -3651,6 +3652,7 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
+            left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
         };
@@ -3673,6 +3675,11 @@ export interface components {
             /** @description `posts` are ranked alike; of equal ones the newest first. */
             posts: components["schemas"]["RankedPost"][];
         };
+        /**
+         * Format: int64
+         * @description `left_out` is how many records of the stream cannot be read and were left out by an operator: they have versions and no entries, as the records by which that was done. Absent: none.
+         */
+        LeftOut: number;
         /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
         Likes: components["schemas"]["Gain"];
         /** @description One part of a LikesSeries. */
@@ -5955,6 +5962,7 @@ export interface components {
             from: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
+            left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
             /** @description `staff` are the agency's own active people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */

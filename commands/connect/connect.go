@@ -116,7 +116,7 @@ const (
 var (
 	// ErrClientMayNot (forbidden): the dashboard of the client does not let it connect.
 	ErrClientMayNot = domain.NewError(domain.CodeForbidden,
-		"Your dashboard does not let you connect accounts. Ask your agency to turn on Connecting (connect) for it.")
+		"You may connect accounts only while your dashboard is open, lists you, and has Connecting (connect) turned on. Ask your agency.")
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 )
 

@@ -134,6 +134,7 @@ func TestChoiceIsJudged(t *testing.T) {
 	require.ErrorContains(t, choose(connect.Chosen{Seen: seen}), "Tick at least one")
 	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.9999"}}), "not among those")
 	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1002"}}), "the task ANALYZE")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Move: []string{"1.0.1001"}}), "Tick both, or neither")
 	require.ErrorIs(t, choose(connect.Chosen{Pages: []string{"1.0.1001"}}), connect.ErrChangedMeanwhile)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(
 		s.Choose(t.Context(), id, connect.Chosen{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))

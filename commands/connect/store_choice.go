@@ -70,7 +70,7 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still St
 
 // pick checks a choice against what is offered.
 func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []offered, err error) {
-	if len(chosen.Pages) == 0 {
+	if len(chosen.Pages)+len(chosen.Move) == 0 {
 		return nil, errNothingChosen
 	}
 	var refused *domain.Error
@@ -80,6 +80,11 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", said)
 		}
 		refused = refused.WithField(offer.Key, said)
+	}
+	for _, offer := range p.Pages {
+		if slices.Contains(chosen.Move, offer.Key) && !slices.Contains(chosen.Pages, offer.Key) {
+			refuse(offer, "is ticked to move here and not to be connected. Tick both, or neither.")
+		}
 	}
 	for _, key := range chosen.Pages {
 		at := slices.IndexFunc(p.Pages, func(o Offer) bool { return o.Key == key })

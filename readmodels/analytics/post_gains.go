@@ -277,8 +277,8 @@ type Gain struct {
 	Previous *int64 `json:"previous"`
 	// Change is the gain of the same accounts less `previous`; null with `previous`.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous`
-	// is not positive.
+	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not
+	// positive, and where no post of an account was read in more than the first or the last two days of a period.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that there is a `value` and nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
@@ -299,7 +299,7 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 		switch now, before := account.now.of(metric).value(), account.before.of(metric).value(); {
 		case now != nil:
 			values = append(values, &metricValue{
-				value: now, compared: now, previous: before, comparedInPart: account.nowCut || account.beforeCut,
+				value: now, compared: now, previous: before, comparedInPart: account.nowCut || account.beforeCut, noPct: account.nowCut || account.beforeCut,
 			})
 		case before != nil:
 			values = append(values, &metricValue{comparedInPart: true})

@@ -198,9 +198,11 @@ func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks 
 func (c Chart) told(series Series, i int) string {
 	point := series.Points[i]
 	text := point.Label + ": " + Number(*point.Value)
-	if c.Unit != "" {
-		text += " " + c.Unit
+	unit := c.Unit
+	if *point.Value == 1 {
+		unit = strings.TrimSuffix(unit, "s")
 	}
+	text = strings.TrimSpace(text + " " + unit)
 	if len(c.Series) > 1 {
 		text += " (" + series.Name + ")"
 	}
