@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,9 +46,14 @@ func (d *drawing) id() string {
 	return fmt.Sprintf("e%d", d.n)
 }
 
-// put appends a record where its key belongs, sometimes twice: an append that is tried again may lie in the log twice.
+// put appends a record where its key belongs, sometimes twice: an append that is tried again may lie in the log twice. One that the database
+// refuses lies there once: its copy is stale, so that nothing of it would be written.
 func (d *drawing) put(key string, r eventlog.Record) {
-	for range 1 + d.pick("again", 8)/7 {
+	again := d.pick("again", 8) / 7
+	if slices.ContainsFunc(r.Headers, func(h eventlog.Header) bool { return h.Key == "ce_id" && strings.HasSuffix(string(h.Value), "!") }) {
+		again = 0
+	}
+	for range 1 + again {
 		d.positions[key] = append(d.positions[key], d.log.put(r))
 	}
 }
