@@ -196,6 +196,9 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 	for {
 		err := p.prepare(ctx)
+		if err == nil && !p.isOurs() {
+			err = errors.New("the server of before answers, which is about to end")
+		}
 		if err == nil {
 			return nil
 		}
@@ -207,6 +210,13 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		case <-time.After(readyPoll):
 		}
 	}
+}
+
+// isOurs tells whether the data belong to the server that was started. One of a process that was killed has the same port and password, and ends
+// only once its guard has seen that.
+func (p *Postgres) isOurs() bool {
+	owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
+	return owner == strconv.Itoa(p.pid)
 }
 
 // prepare connects, which no other server on this port allows with our password, and creates the database if it is missing.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -155,6 +157,39 @@ func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 		<-p.Done() // the owner learns of it
 		require.NoError(t, p.Close())
 	}
+}
+
+// The server of an owner that was killed answers on the same port for a moment: it is not taken for the new one.
+func TestPostgresWaitsForTheServerOfAKilledOwner(t *testing.T) {
+	t.Parallel()
+	needs.Programs(t, "pgrep")
+	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
+	c := startChild(t, childOrder{Do: "postgres", DataDir: cfg.DataDir})
+	before := c.readLines(t, 3)[0]
+	guard, err := exec.Command("pgrep", "-f", "ledgerboard-postgres-guard "+before).Output()
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(guard)))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	c.kill(t)
+	started := make(chan *embedded.Postgres, 1)
+	go func() {
+		p, err := embedded.StartPostgres(context.Background(), cfg)
+		if err != nil {
+			t.Error(err)
+		}
+		started <- p
+	}()
+	eventually(t, "the new server finds the old one", func() bool {
+		log, _ := os.ReadFile(filepath.Join(cfg.DataDir, "postgres.log"))
+		return bytes.Contains(log, []byte(`"postmaster.pid" already exists`)) || bytes.Contains(log, []byte("Address already in use"))
+	})
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	p := <-started
+	require.NotNil(t, p)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	require.NoError(t, syscall.Kill(p.PID(), 0), "the new server runs")
+	require.NotEqual(t, before, strconv.Itoa(p.PID()))
 }
 
 func TestPostgresTemporaryDiesWithAKilledOwner(t *testing.T) {
