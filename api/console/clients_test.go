@@ -500,6 +500,9 @@ func TestABoardIsShown(t *testing.T) {
 	s.view.Users, s.view.UsersNotShown = nil, nil
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: agency, Name: "The agency"}}, nil)
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	require.NotContains(t, b.get("/console/clients/"+agency+"/connections").Body.String(), agency+"/board", "it has none")
 	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
 		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such client")

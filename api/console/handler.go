@@ -291,7 +291,11 @@ func tabs(v *visit, shown view) (items []navItem) {
 	if kept := keptRange(v); len(kept) > 0 {
 		query = "?" + kept.Encode()
 	}
-	for _, page := range []string{"figures", "board", "people", "connections", "history", "report"} {
+	pages := []string{"figures", "board", "people", "connections", "history", "report"}
+	if v.who.Roles.Has(api.RoleAgency) && id == v.who.AccountID { // the agency itself, which has no board
+		pages = []string{"figures", "connections", "report"}
+	}
+	for _, page := range pages {
 		items = append(items, navItem{Path: clientPath(id, page) + query, Name: capital(page), Current: page == at})
 	}
 	return items
