@@ -155,7 +155,7 @@ func answerHistory[A any](
 	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
 ) (answer A, meta HistoryMeta, err error) {
 	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
-		if err := meta.readStream(ctx, tx, parent); err != nil {
+		if meta, err = readStream(ctx, tx, parent); err != nil {
 			return err
 		}
 		if err := checkDashboard(ctx, tx, parent, dashboard); err != nil {
@@ -172,9 +172,9 @@ func answerHistory[A any](
 }
 
 // readStream reads the end of the agency's stream as the history shows it, why it shows no more, and what it leaves out.
-func (m *HistoryMeta) readStream(ctx context.Context, tx pgx.Tx, parent string) (err error) {
+func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, err error) {
 	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
-		return err
+		return m, err
 	}
 	var parked int64
 	err = tx.QueryRow(ctx, `
@@ -186,7 +186,7 @@ func (m *HistoryMeta) readStream(ctx context.Context, tx pgx.Tx, parent string) 
 	case parked > 1:
 		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked)
 	}
-	return wrapped("read parked records", err)
+	return m, wrapped("read parked records", err)
 }
 
 // checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:

@@ -12,7 +12,7 @@ import (
 )
 
 // goldens are the frozen answers of api's tests that operations show as an example of success.
-var goldens = map[string]string{
+var goldens = map[string]string{ //nolint:gosec // names of operations, no credentials
 	"getAccountInsights":               "01_account_insights",
 	"getAccountFollowers":              "02_account_followers",
 	"getRoiViews":                      "03_roi_views",
