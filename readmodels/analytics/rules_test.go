@@ -208,6 +208,7 @@ func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 	readLikes(11, "2026-05-30 10:00", 1000)
 	readLikes(11, "2026-06-02 10:00", 1064)
 	require.True(t, likes(64, 1000, -936).ComparedInPart, "June was read to the 2nd")
+	require.Nil(t, likes(64, 1000, -936).ChangePct, "two days against a month")
 	readLikes(11, "2026-06-29 10:00", 1065)
 	require.False(t, likes(65, 1000, -935).ComparedInPart)
 	readLikes(12, "2026-05-10 10:00", 5)
