@@ -205,7 +205,7 @@ func TestExamplesAreTaken(t *testing.T) {
 	require.Greater(t, copied, 80)
 }
 
-// requireExample requires of an operation that answers JSON, other than with a document of ours, an example that its schema describes.
+// requireExample requires of an operation that answers JSON, other than the API's own documents, an example that its schema describes.
 func (b *bundle) requireExample(path, method string) {
 	b.t.Helper()
 	success := b.contract.doc.Paths.Value(path).GetOperation(strings.ToUpper(method)).Responses.Status(http.StatusOK)

@@ -30,7 +30,7 @@ func ComputedConnection(agency string, platform Platform, app, user string) int6
 	return computed(KindConnection, agency, number(int64(platform)), app, user)
 }
 
-// appOfMain stands for the app that a main application signs people in by: its connections are none of ours.
+// appOfMain stands for the app that a main application signs people in by: this program does not manage its connections.
 const appOfMain = "main_app"
 
 // RegisteredConnection is the id of the connection of a page or profile that a main application registered: each has its own.

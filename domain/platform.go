@@ -31,7 +31,7 @@ const (
 	week = 7 * day
 )
 
-// platforms is what the program knows of each platform, in the order of their numbers. Whoever adds one writes its entry here and its
+// platforms is what the program knows of each platform, in the order of their numbers. To add one, write its entry here and its
 // calls in internal/platforms.
 var platforms = []PlatformFacts{
 	{

@@ -149,17 +149,14 @@ func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmod
 	if !known {
 		people = slices.Insert(people, at, effect{User: user})
 	}
-	people[at].Boards = append(people[at].Boards, boards...)
+	if scope != scopeConnect { // which counts for every board
+		people[at].Boards = append(people[at].Boards, boards...)
+	}
 	p[scope] = people
 }
 
 func (p scopePeople) effects() (all []scopeEffect) {
 	for _, scope := range slices.Sorted(maps.Keys(p)) {
-		if scope == scopeConnect { // on whatever board it stands
-			for i := range p[scope] {
-				p[scope][i].Boards = nil
-			}
-		}
 		all = append(all, scopeEffect{scopeDoes(scope), p[scope]})
 	}
 	return all

@@ -296,10 +296,11 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 		if !slices.Contains(platforms, account.platform) {
 			continue
 		}
+		cut := account.nowCut || account.beforeCut
 		switch now, before := account.now.of(metric).value(), account.before.of(metric).value(); {
 		case now != nil:
 			values = append(values, &metricValue{
-				value: now, compared: now, previous: before, comparedInPart: account.nowCut || account.beforeCut, noPct: account.nowCut || account.beforeCut,
+				value: now, compared: now, previous: before, comparedInPart: cut, noPct: cut,
 			})
 		case before != nil:
 			values = append(values, &metricValue{comparedInPart: true})
