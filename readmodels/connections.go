@@ -192,8 +192,9 @@ type ConnectionReading struct {
 	AccountID    string              `json:"account_id"`    // the client, 24 hex digits
 	AccountName  domain.OptionalText `json:"account_name"`  // null: not known
 	ConnectionID int64               `json:"connection_id"` // the authorisation; several accounts may share one
-	// State is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform,
-	// unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading.
+	// State is the first that applies: reconnect when a person must sign in again, paused while an operator has paused the
+	// connection, unsubscribed when no subscription runs, paused while an operator has paused the platform; else ok, or the
+	// class of what failed at the last reading.
 	State string `json:"state"`
 	// Reason is null when nothing was wrong. It also says that an operator has paused what waits for a sign-in.
 	Reason domain.OptionalText `json:"reason"`
@@ -231,11 +232,11 @@ type ReadingsQuery struct {
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	return pg.List(ctx, c.Pool, "list how connections are read", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
-		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
-		            else coalesce(nullif(f.class, ''), 'ok') end,
+		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
+		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,
 		       concat_ws(' ', case when d.dead then st.reason end,
 		            case when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
-		            when d.held then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
+		            when d.held and d.paid then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
 		            when not d.dead then f.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n

@@ -119,8 +119,9 @@ var platformsSQL = `
 		       s.connection_id,
 		       case when not s.connected then 'disconnected'
 		            when ` + awaitsSignIn + ` then 'reconnect'
-		            when ` + pausedByOperator + ` or ` + platformPaused + ` then 'paused'
+		            when ` + pausedByOperator + ` then 'paused'
 		            when not ` + subscribed + ` then 'unsubscribed'
+		            when ` + platformPaused + ` then 'paused'
 		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 		            when f.failures > 0 then 'failing'
 		            when n.captured_at is null then 'waiting'

@@ -375,12 +375,19 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	for _, p := range domain.Platforms() {
 		putConnected(t, log, int64(p), p)
 	}
+	log.Put(t, domain.DirectorySocialAccount{ID: 99, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.TikTok, ExternalID: "unsubscribed", Connected: true, ConnectionID: 101})
 	pause(t, log, domain.PausePlatform, "tiktok")
+	unread, err := entities.Platform(t.Context(), wholeAgency, 99)
+	require.NoError(t, err)
+	require.Equal(t, []any{readmodels.PlatformUnsubscribed, domain.OptionalText(readmodels.NoSubscriptionRuns)}, []any{unread.State, unread.Reason},
+		"it would not be read in any case")
 	list, _, err := entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	shown := map[string][]any{}
 	for _, p := range list {
-		shown[p.PlatformName] = []any{p.Type, p.State, string(p.Reason)}
+		if p.ID != 99 {
+			shown[p.PlatformName] = []any{p.Type, p.State, string(p.Reason)}
+		}
 	}
 	require.Equal(t, map[string][]any{
 		"facebook": {"page", readmodels.PlatformWaiting, ""}, "instagram": {"business_account", readmodels.PlatformWaiting, ""},
@@ -391,10 +398,12 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	}, shown)
 	readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 	require.NoError(t, err)
-	require.Len(t, readings, len(shown))
+	require.Len(t, readings, len(shown)+1)
 	for _, r := range readings {
 		want := []string{"ok", ""}
-		if r.PlatformName == "tiktok" {
+		if r.SocialAccount == 99 {
+			want[0] = "unsubscribed"
+		} else if r.PlatformName == "tiktok" {
 			want = []string{"paused", "An operator has paused its platform: incident:OPS-1."}
 		}
 		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)

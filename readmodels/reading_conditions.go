@@ -58,8 +58,8 @@ var (
 	// Paused says that an operator has paused its connection or its platform, or that no subscription runs: a sentence for
 	// agencies and clients; null: none of these.
 	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
-	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
-	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `' end`
+	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `'
+	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
 )
 
 func platformNameSQL() string {

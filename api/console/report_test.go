@@ -81,7 +81,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. Nothing to compare it with yet.", "Pages connected in this range count from their first reading.",
 		"Facebook, Harbour: Of views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
-		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "the full prices of the clients that have it", "No page views are read from LinkedIn, so it has no row.",
+		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "Each row shows the full price of every client with an account on that platform", "No page views are read from LinkedIn, so it has no row.",
 		"LinkedIn, The page: LinkedIn does not let us in any more. Someone must sign in there again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
