@@ -133,64 +133,6 @@ func TestAccountsAreWhatTheClientsRead(t *testing.T) {
 	}
 }
 
-// listing is all that a client lists of an account, by id.
-func (b *bundle) listing(t *testing.T, a domain.DirectorySocialAccount) map[string]platforms.Post {
-	t.Helper()
-	client, err := b.clients.For(a.Platform)
-	require.NoError(t, err)
-	listed := map[string]platforms.Post{}
-	for cursor := ""; ; {
-		page, err := client.Posts(t.Context(), b.target(a), cursor)
-		require.NoError(t, err)
-		for _, p := range page.Posts {
-			p.SameAs = ""
-			listed[p.ID] = p
-		}
-		if cursor = page.Next; cursor == "" {
-			return listed
-		}
-	}
-}
-
-// TestPostsAreWhatTheClientsList: a listing finds the very posts that were seeded, and nothing new.
-// Two things no listing shows: posts of LinkedIn profiles, which only the main application tells of,
-// and Instagram's stories after 24 hours. Those must have been listed when they were young.
-func TestPostsAreWhatTheClientsList(t *testing.T) {
-	t.Parallel()
-	b := setup(t, world(), seed, anchor)
-	seeded := map[int64]map[string]platforms.Post{}
-	gone := map[int64][]platforms.Post{}
-	for p := range b.world.Posts() {
-		post := platforms.Post{
-			ID: p.ExternalID, Type: p.PostType, Content: p.Texts.Content, MediaURL: p.Texts.MediaURL, Permalink: p.Texts.Permalink, PublishedAt: *p.PublishedAt,
-		}
-		switch {
-		case p.Origin != domain.OriginListing:
-		case p.PostType == platforms.TypeStory && anchor.Sub(post.PublishedAt) >= 24*time.Hour:
-			gone[p.SocialAccount] = append(gone[p.SocialAccount], post)
-		default:
-			if seeded[p.SocialAccount] == nil {
-				seeded[p.SocialAccount] = map[string]platforms.Post{}
-			}
-			seeded[p.SocialAccount][post.ID] = post
-		}
-	}
-	require.NotEmpty(t, gone)
-	for _, a := range b.fetched() {
-		listed := b.listing(t, a)
-		if a.AccountType == domain.LinkedInProfile {
-			require.Empty(t, listed, "a profile cannot be listed")
-			require.Empty(t, seeded[a.ID])
-			continue
-		}
-		require.Equal(t, listed, seeded[a.ID], a.Platform)
-		for _, story := range gone[a.ID] {
-			young := setup(t, b.world, seed, story.PublishedAt.Add(24*time.Hour-time.Second))
-			require.Equal(t, young.listing(t, a)[story.ID], story)
-		}
-	}
-}
-
 // TestPostReadingsAreWhatTheClientsRead also reads a reel that is too young to have insights.
 func TestPostReadingsAreWhatTheClientsRead(t *testing.T) {
 	t.Parallel()
