@@ -2903,7 +2903,7 @@ export interface components {
              * @description that is read
              */
             social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            /** @description `state` is the first that applies: reconnect when a person must sign in again, paused while an operator has paused the connection, unsubscribed when no subscription runs, paused while an operator has paused the platform; else ok, or the class of what failed at the last reading. */
             state: string;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
