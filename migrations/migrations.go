@@ -18,30 +18,30 @@ import (
 //go:embed engine/*.sql kept/*.sql
 var files embed.FS
 
-// The schemas. Engine holds what the projections' engine knows of itself, and like the tables of the generations
-// (schemas lb_<projection>_g<number>, made by the engine) it may be dropped at any time. Views holds views over the
-// generations that readers use, for people. Kept holds only what the log must not hold.
+// The schemas. Engine holds the engine's own state; like the tables of the generations (schemas
+// lb_<projection>_g<number>, created by the engine) it may be dropped at any time. Views holds
+// views of the live generations, for people. Kept holds only data that the log must not contain.
 const (
 	Engine = "lb_engine"
 	Views  = "lb"
 	Kept   = "kept"
 )
 
-// versionTable is goose's own record, inside the schema it describes: dropping the schema drops the
-// record too, and the next start creates both again.
+// versionTable is goose's record, inside the schema that it describes: dropping the schema drops
+// the record too, and the next start creates both again.
 const versionTable = "schema_migrations"
 
-// sets are the folders of files, by the schema that they make.
+// sets maps each schema to the folder of its files.
 var sets = map[string]string{Engine: "engine", Kept: "kept", Views: ""}
 
-// Up brings the schemas of the database to the newest version and gives the database a search path
-// under which `select * from tSAccountIns` works as typed. It is safe to call from several processes
-// at once.
+// Up brings the schemas of the database to the newest version and sets a search path for the
+// database, so that people can type `select * from tSAccountIns`. Several processes may call it at
+// once.
 func Up(ctx context.Context, databaseURL string) error {
 	for _, schema := range []string{Kept, Engine, Views} {
 		err := upSchema(ctx, databaseURL, schema)
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-			return fmt.Errorf("%w: this user may not change the schemas; let their owner run 'ledgerboard migrate' and deploy/roles.sql first, once for each release", err)
+			return fmt.Errorf("%w: this user may not change the schemas; before each release, run 'ledgerboard migrate' and deploy/roles.sql as the schemas' owner", err)
 		}
 		if err != nil {
 			return err
@@ -52,8 +52,8 @@ func Up(ctx context.Context, databaseURL string) error {
 
 const searchPath = Views + ", " + Engine + ", public"
 
-// setSearchPath changes nothing that is set: two processes at once would fail each other, and a role that
-// does not own the database could not start the service.
+// setSearchPath does nothing if the search path is set: concurrent processes would fail, and a role
+// that does not own the database could not start the service.
 func setSearchPath(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -77,12 +77,12 @@ func setSearchPath(ctx context.Context, databaseURL string) error {
 	}
 	change := "alter database " + pgx.Identifier{database}.Sanitize() + " set search_path = " + searchPath
 	if _, err := conn.Exec(ctx, change); err != nil {
-		return fmt.Errorf("set the database's search path: %w (let its owner run once: %s)", err, change)
+		return fmt.Errorf("set the database's search path: %w (run once as the owner of the database: %s)", err, change)
 	}
 	return nil
 }
 
-// upSchema applies the files of a schema, creating it when it is missing.
+// upSchema applies the files of a schema and creates the schema if it is missing.
 func upSchema(ctx context.Context, databaseURL, schema string) error {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -94,11 +94,11 @@ func upSchema(ctx context.Context, databaseURL, schema string) error {
 	return migrate(ctx, db, schema)
 }
 
-// lockName names the advisory lock under which one process at a time migrates.
+// lockName names the advisory lock that allows one process to migrate at a time.
 const lockName = "ledgerboard migrate"
 
 func migrate(ctx context.Context, db *sql.DB, schema string) error {
-	// One connection, so that the advisory lock below is held by the session that migrates.
+	// One connection, because the session that migrates must hold the advisory lock.
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration of schema %s: %w", schema, err)
@@ -128,8 +128,8 @@ func migrate(ctx context.Context, db *sql.DB, schema string) error {
 	return nil
 }
 
-// createSchema looks first: "if not exists" asks for the right to create one, also where there is nothing
-// to do.
+// createSchema checks first, because "if not exists" requires the right to create a schema even if
+// it exists.
 func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 	var exists bool
 	err := db.QueryRowContext(ctx, `select exists (select from pg_namespace where nspname = $1)`, schema).Scan(&exists)
@@ -142,8 +142,8 @@ func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 	return nil
 }
 
-// refuseOldTables finds a database that an unreleased version made: one whose schema lb holds tables and not views, or one
-// that kept built in many steps.
+// refuseOldTables refuses a database of an unreleased version: one with tables instead of views in
+// schema lb, or one whose schema kept was built in many steps.
 func refuseOldTables(ctx context.Context, db *sql.DB) error {
 	var views, kept bool
 	err := db.QueryRowContext(ctx, "select to_regclass($1) is not null, to_regclass($2) is not null",
@@ -152,11 +152,11 @@ func refuseOldTables(ctx context.Context, db *sql.DB) error {
 	case err != nil:
 		return fmt.Errorf("look for tables of an older version: %w", err)
 	case views:
-		return errors.New("this database has tables of an older version in schema lb: stop every process and run " +
-			"'drop schema lb cascade'; the next start makes all tables again from the log, and nothing is lost")
+		return errors.New("this database has tables of an older version in schema lb. Stop every process and run " +
+			"'drop schema lb cascade'. The next start rebuilds all tables from the log; nothing is lost")
 	case kept:
-		return errors.New("this database has tables of an older version in schema kept: stop every process and run " +
-			"'drop schema kept cascade', then connect all accounts again; the log keeps everything else")
+		return errors.New("this database has tables of an older version in schema kept. Stop every process and run " +
+			"'drop schema kept cascade', then reconnect all accounts; the log keeps everything else")
 	}
 	return nil
 }

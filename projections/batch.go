@@ -14,16 +14,17 @@ import (
 
 // Sizes of a batch.
 const (
-	foldWorkers = 4    // transactions at a time for one large poll
-	maxRecords  = 5000 // of one transaction
-	// splitAbove is the number of events from which a poll is worth more than one transaction.
+	foldWorkers = 4    // concurrent transactions for one large poll
+	maxRecords  = 5000 // per transaction
+	// splitAbove is the number of records above which a poll is split among workers.
 	splitAbove = 400
 )
 
-// handle folds one poll, also while the process stops: who takes over would else fold again what was nearly done, and commands
-// that wait for it would wait longer. Small polls are one transaction over all their partitions, which is what
-// keeps latency low when a few events come on many partitions; large ones are shared among workers
-// by partition, so that no two transactions touch the same keys.
+// handle folds one poll. It continues while the process stops; otherwise the next process would
+// repeat work that was nearly done, and commands that wait for it would wait longer. A small poll
+// is one transaction over all its partitions, which keeps latency low when a few events arrive on
+// many partitions. Workers share a large poll by partition, so that no two transactions touch the
+// same keys.
 func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
@@ -53,23 +54,24 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	return f.goLive(folding)
 }
 
-// cutRuns shares runs among transactions of at most so many records, about equally: the next one is decoded while one is
-// folded, and a small rest would leave nothing to decode meanwhile.
-func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
+// cutRuns splits runs into transactions of at most the given number of records and about equal
+// size. The next transaction is decoded while one is folded; a small last one would leave nothing
+// to decode.
+func cutRuns(runs []eventlog.Run, limit int) (cut [][]eventlog.Run) {
 	records := recordsOf(runs)
-	if n := (records + most - 1) / most; n > 1 {
-		most = (records + n - 1) / n
+	if n := (records + limit - 1) / limit; n > 1 {
+		limit = (records + n - 1) / n
 	}
 	var one []eventlog.Run
-	left := most
+	left := limit
 	for _, r := range runs {
 		for len(r.Records) > left {
 			head, rest := cutRun(r, left)
-			cut, one, left, r = append(cut, append(one, head)), nil, most, rest
+			cut, one, left, r = append(cut, append(one, head)), nil, limit, rest
 		}
 		one = append(one, r)
 		if left -= len(r.Records); left == 0 {
-			cut, one, left = append(cut, one), nil, most
+			cut, one, left = append(cut, one), nil, limit
 		}
 	}
 	if len(one) > 0 {
@@ -78,7 +80,7 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 	return cut
 }
 
-// cutRun cuts a run behind so many records.
+// cutRun splits a run after n records.
 func cutRun(r eventlog.Run, n int) (head, rest eventlog.Run) {
 	head, rest = r, r
 	head.Records, rest.Records = r.Records[:n], r.Records[n:]
@@ -94,7 +96,7 @@ func recordsOf(runs []eventlog.Run) int {
 	return n
 }
 
-// foldShare folds a worker's transactions one after the other, and decodes the next one meanwhile.
+// foldShare folds a worker's transactions in order and decodes the next one in the meantime.
 func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transactions [][]eventlog.Run) error {
 	group, ctx := errgroup.WithContext(ctx)
 	decoded := make(chan []step)
@@ -125,7 +127,7 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	return group.Wait()
 }
 
-// steps decodes runs; where they begin is not known until what is before them was folded.
+// steps decodes runs. The start of each step is set later, once the preceding records are folded.
 func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
 	steps := make([]step, 0, len(runs))
 	for _, r := range runs {
@@ -134,7 +136,7 @@ func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
 	return steps
 }
 
-// eventsOf decodes what a run brings the projection, in the order of the offsets.
+// eventsOf decodes the projection's records of a run, in offset order.
 func (w work) eventsOf(r eventlog.Run) []fold.Event {
 	events := make([]fold.Event, 0, len(r.Records))
 	for _, raw := range r.Records {
@@ -145,7 +147,7 @@ func (w work) eventsOf(r eventlog.Run) []fold.Event {
 	return events
 }
 
-// passesOver tells whether a record belongs to another projection of the topic.
+// passesOver reports whether a record belongs to another projection of the topic.
 func (w work) passesOver(raw eventlog.Record) bool {
 	if len(w.types) == 0 {
 		return false
@@ -154,7 +156,7 @@ func (w work) passesOver(raw eventlog.Record) bool {
 	return !w.types[eventType] && w.registry.Knows(eventType)
 }
 
-// decode never fails: what does not decode is an Event with Err, and is parked.
+// decode never fails: a record that cannot be decoded becomes an Event with Err, and is parked.
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
 	ev := fold.Event{Raw: raw, Recorded: recorded}
@@ -171,7 +173,7 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 	return ev
 }
 
-// foldInOrder cuts the steps of a chained topic at skips, which are folded alone.
+// foldInOrder splits the steps of a chained topic at skips, which are folded alone.
 func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		for j, ev := range s.events {
@@ -209,7 +211,7 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 	return f(ctx)
 }
 
-// pause waits, or returns why it must not.
+// pause waits, or returns the context's cause if it ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

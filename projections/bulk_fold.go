@@ -12,20 +12,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// bulkFold folds one partition from its first record into an empty [fold.Fold], as sessions fold batches into tables:
-// it parks, and carries out what operators say, all in memory.
+// bulkFold folds one partition from its first record into an empty [fold.Fold], as sessions fold
+// batches into tables. It parks events and applies operators' skips in memory.
 type bulkFold struct {
 	work
 	partition int32
 	fold      fold.Fold
-	// refused says which events the database refused when they were written: only tables know that.
+	// refused says which events the database refused when they were written; only the tables know
+	// that.
 	refused refusedAt
 	parked  map[int64]*parkedRow // by offset
-	streams map[string][]int64   // offsets that are parked and not skipped, in order, by key
-	newest  *time.Time           // of the events that can be read
+	streams map[string][]int64   // offsets of parked events that are not skipped, in order, by key
+	newest  *time.Time           // time of the newest readable event
 }
 
-// add folds the next event of the partition. A skip counts only where the chain takes it.
+// add folds the next event of the partition. A skip counts only if it is effective.
 func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
 	if at := &ev.Envelope.Time; ev.Err == nil && (f.newest == nil || at.After(*f.newest)) {
 		f.newest = at
@@ -41,7 +42,7 @@ func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
 	return nil
 }
 
-// apply folds an event where it lies and tells whether it was effective.
+// apply folds an event at its own position and reports whether it was effective.
 func (f *bulkFold) apply(ev fold.Event) (effective bool) {
 	var err error
 	if park := f.refused(ev); park != nil {
@@ -76,7 +77,7 @@ func (f *bulkFold) park(ev fold.Event, err error) {
 	f.parked[row.Offset] = &row
 }
 
-// overtake forgets parked events of a key that has a later one: see [work.queueOvertaken].
+// overtake removes parked events of a key that has a later event: see [work.queueOvertaken].
 func (f *bulkFold) overtake(key string, before int64) {
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if offset < before {
@@ -86,7 +87,7 @@ func (f *bulkFold) overtake(key string, before int64) {
 	}
 }
 
-// take takes an event out of those that wait in its stream.
+// take removes an event from the parked events of its stream.
 func (f *bulkFold) take(key string, offset int64) {
 	rest := slices.DeleteFunc(f.streams[key], func(o int64) bool { return o == offset })
 	if f.streams[key] = rest; len(rest) > 0 {
@@ -98,7 +99,8 @@ func (f *bulkFold) take(key string, offset int64) {
 	}
 }
 
-// skip leaves out what an effective skip names, as [refolding.skip] does, and folds what stands behind it.
+// skip leaves out the event that an effective skip names, as [refolding.skip] does, and folds the
+// events parked after it.
 func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
 	if at.Topic != f.projector.Topic || at.Partition != f.partition ||
@@ -125,7 +127,7 @@ func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, a
 	return nil
 }
 
-// again folds a parked event; its error is why it stays parked.
+// again folds a parked event. Its error is the reason why the event stays parked.
 func (f *bulkFold) again(chained fold.Chained, ev fold.Event) error {
 	if park := f.refused(ev); park != nil {
 		return park
@@ -136,7 +138,7 @@ func (f *bulkFold) again(chained fold.Chained, ev fold.Event) error {
 	return nil
 }
 
-// rows are the parked events in the order of their positions.
+// rows returns the parked events, ordered by position.
 func (f *bulkFold) rows() (rows []parkedRow) {
 	for _, offset := range slices.Sorted(maps.Keys(f.parked)) {
 		rows = append(rows, *f.parked[offset])

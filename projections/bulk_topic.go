@@ -15,13 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// copyEvery is after how many records a fold hands over what is final: it bounds memory.
+// copyEvery is the number of records after which a fold writes its final rows. It bounds memory.
 const copyEvery = 10_000
 
-// refusedAt tells of the event at a position why the database refused it; nil when it did not.
+// refusedAt returns why the database refused the event at a position; nil if it did not.
 type refusedAt func(ev fold.Event) *fold.ParkError
 
-// readRefused reads from what a generation has parked which events the database refused.
+// readRefused reads which events of a generation the database refused.
 func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
 	type row struct {
 		Partition int32
@@ -43,7 +43,7 @@ func readRefused(ctx context.Context, q pg.Querier, projection string, generatio
 	}, err
 }
 
-// together groups partitions whose rows belong together.
+// together groups partitions that must be folded together.
 func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
 	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
 	if w.projector.SpansPartitions && len(ranges) > 0 {
@@ -52,8 +52,8 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 	return slices.Collect(slices.Chunk(ranges, 1))
 }
 
-// foldTopic folds the topic from its first records into a target, some partitions at a time, and returns the folds in the order of
-// their partitions: they hold what is parked.
+// foldTopic folds the topic from its first record into a target, several partitions at a time. It
+// returns the folds, which hold the parked events, in the order of their partitions.
 func (w work) foldTopic(
 	ctx context.Context, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt, parallel int,
 ) ([]*bulkFold, error) {
@@ -71,7 +71,8 @@ func (w work) foldTopic(
 	return slices.Concat(folds...), err
 }
 
-// foldTogether folds partitions whose rows belong together from empty state; folded hears of the records as they are folded.
+// foldTogether folds partitions that belong together from empty state. It calls folded with the
+// number of records after each run.
 func (w work) foldTogether(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt,
 	folded func(ctx context.Context, records int64) error,
@@ -87,16 +88,16 @@ func (w work) foldTogether(
 		return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic, err)
 	}
 	for _, f := range folds {
-		f.fold = nil // its rows are handed over
+		f.fold = nil // the rows are written
 	}
 	return folds, nil
 }
 
-// read folds what a partition holds between two offsets.
+// read folds the records of a partition between two offsets.
 func (f *bulkFold) read(
 	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, into write.CopyTarget, folded func(ctx context.Context, records int64) error,
 ) error {
-	at, since := r.Start, 0
+	at, uncopied := r.Start, 0
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
 		Topic: f.projector.Topic, TopicID: id, From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
@@ -106,8 +107,8 @@ func (f *bulkFold) read(
 					return err
 				}
 			}
-			if since += len(events); since >= copyEvery {
-				since = 0
+			if uncopied += len(events); uncopied >= copyEvery {
+				uncopied = 0
 				if err := f.fold.Copy(ctx, into, false); err != nil {
 					return err
 				}

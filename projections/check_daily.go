@@ -13,30 +13,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Rhythms of the checks that nobody asks for.
+// Intervals of the automatic checks.
 const (
 	// checkEvery is how often the tables of a projection are compared with the log.
 	checkEvery = 24 * time.Hour
-	// checkLook is how often a process looks whether a check is due.
+	// checkLook is how often a process looks for a check that is due.
 	checkLook = 10 * time.Minute
 )
 
-// checkLock is the advisory lock of the one process that checks.
+// checkLock is the advisory lock that allows one process to check at a time.
 const checkLock = "ledgerboard check of tables"
 
-// RunChecks compares the tables of each projection with the log once a day, until ctx is done. Of several processes one
-// does; the first check comes a day after the tables went live.
+// RunChecks compares the tables of each projection with the log once a day, until ctx is done. Only
+// one process checks at a time. The first check is due a day after the tables went live.
 func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) {
 	for pause(ctx, checkLook) == nil {
 		if err := runDue(ctx, pool, engines, logger); err != nil && ctx.Err() == nil {
-			logger.WarnContext(ctx, "tables are not checked", "error", err)
+			logger.WarnContext(ctx, "the daily check of the tables failed", "error", err)
 		}
 	}
 }
 
-// runDue runs the checks that are due, unless another process does.
+// runDue runs the checks that are due, unless another process runs them.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // it only holds the lock, for as long as the checks take
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // the transaction only holds the lock while the checks run
 		if err := pg.Exec(ctx, tx, "hold the lock of checks", `set local idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 	})
 }
 
-// checkDue checks the tables of a projection if that is due, and keeps the report.
+// checkDue checks the tables of a projection if a check is due, and stores the report.
 func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	due, err := pg.Is(ctx, e.pool, "look whether a check is due", `
 		select exists (
@@ -69,8 +69,8 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 		return err
 	}
 	if !report.Equal {
-		logger.ErrorContext(ctx, "tables are not what the log says", "projection", report.Projection, "report", report.ID,
-			"remedy", "see ledgerboard verify --tables; a rebuild makes new tables from the log")
+		logger.ErrorContext(ctx, "the tables differ from the log", "projection", report.Projection, "report", report.ID,
+			"remedy", "run ledgerboard verify --tables; a rebuild builds new tables from the log")
 	}
 	err = pg.Exec(ctx, e.pool, "keep report of check", `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
@@ -84,7 +84,7 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`, report.Projection)
 }
 
-// tablesChecked reads the latest check of a generation; nil when there was none.
+// tablesChecked returns the latest check of a generation, or nil if there was none.
 func tablesChecked(ctx context.Context, q pg.Querier, projection string, generation int) (*operator.TablesChecked, error) {
 	checked, found, err := pg.Find(ctx, q, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
 		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, projection, generation)

@@ -21,14 +21,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CheckTables compares the tables that readers use with a fold of the log, which it makes without another generation: it
-// folds the topic in bulk up to where the tables stand in one snapshot, and lets the server hash the rows in a temporary
-// table. Values so go through the same types as those of the tables. Only where tenants differ the topic is folded again,
-// to name a row.
+// CheckTables compares the tables that readers use with a fold of the log. It needs no second
+// generation: it folds the topic in bulk up to the checkpoints of one snapshot, and the server
+// hashes the rows in a temporary table, so values have the same types as in the tables. If tenants
+// differ, it folds the topic once more to name a row.
 //
-// The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
+// The snapshot stays open while the topic is folded. The user needs the right to create temporary
+// tables.
 //
-// It has connections of its own: what else the engine does must not wait for it.
+// CheckTables opens its own connections, so the rest of the engine does not wait for it.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
@@ -40,7 +41,7 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	}
 	defer pool.Close()
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		c := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), shapes: map[string]tableShape{}} // no one must foresee the seed for long
+		c := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), shapes: map[string]tableShape{}} // the seed must not be predictable
 		return c.run(ctx, &r)
 	})
 	if err != nil {
@@ -51,15 +52,15 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
-// ErrNotLive says that readers have no tables of this version yet.
-var ErrNotLive = errors.New("the tables are not live (never started, or being built): check them again later")
+// ErrNotLive means that readers have no tables of this version yet.
+var ErrNotLive = errors.New("the tables are not live (never started, or being built); check them again later")
 
 const (
 	// checkConns bounds how many connections one check of tables may open.
 	checkConns = 4
 	// checkWorkers is how many partitions are folded at a time; the rows go through one connection.
 	checkWorkers = 4
-	// temporary is where rows of the fold are hashed.
+	// temporary is the schema in which rows of the fold are hashed.
 	temporary = "pg_temp"
 )
 
@@ -91,7 +92,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Parked = compareParked(parked, folded)
-	differing := map[string]string{} // a tenant by table
+	differing := map[string]string{} // one tenant per table
 	for _, table := range c.projector.Tables {
 		shape := c.shapes[inDatabase(table)]
 		digests, err := shape.digests(ctx, c.tx, c.schema, c.seed)
@@ -114,7 +115,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// begin reads what is checked, and makes a temporary table like each.
+// begin reads the generation to check and creates a temporary table for each of its tables.
 func (c *tableCheck) begin(ctx context.Context) (err error) {
 	name := c.projector.Name
 	number, err := liveGeneration(ctx, c.tx, c.projector)
@@ -138,7 +139,7 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 			return err
 		}
 		c.shapes[shape.Name] = shape
-		err = pg.Exec(ctx, c.tx, "make temporary table", "create temporary table "+pgx.Identifier{shape.Name}.Sanitize()+
+		err = pg.Exec(ctx, c.tx, "create temporary table", "create temporary table "+pgx.Identifier{shape.Name}.Sanitize()+
 			" (like "+pgx.Identifier{c.schema, shape.Name}.Sanitize()+") on commit drop")
 		if err != nil {
 			return err
@@ -147,7 +148,8 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// foldInto folds the topic up to where the tables stand, and returns what is parked, in the order of positions.
+// foldInto folds the topic up to the checkpoints and returns the parked events, ordered by
+// position.
 func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list []ParkedAt, err error) {
 	var ranges []eventlog.PartitionRange
 	for partition, end := range c.to {
@@ -162,7 +164,7 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list 
 	return list, err
 }
 
-// locate folds once more and keeps the rows of one differing tenant of each table, to name a row.
+// locate folds once more and keeps the rows of one differing tenant per table, to name a row.
 func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string]string) error {
 	if _, err := c.foldInto(ctx, &keepTarget{tableCheck: c, tenants: differing}); err != nil {
 		return err
@@ -181,7 +183,7 @@ func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string
 	return nil
 }
 
-// hashTarget digests what it is given.
+// hashTarget digests the rows that it receives.
 type hashTarget struct {
 	*tableCheck
 	mu      sync.Mutex
@@ -238,7 +240,7 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 			if at < 0 {
 				return values, nil
 			}
-			if of, _ := values[at].(string); of == tenant {
+			if rowTenant, _ := values[at].(string); rowTenant == tenant {
 				return values, nil
 			}
 		}
@@ -246,9 +248,10 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 	}))
 }
 
-// explainCompacted notes the first rows that differ because compaction removed their records; parked is what the fold parked.
-// On a compacted topic a key's last record counts. If that one is parked, the tables keep what the record before it made,
-// and a rebuild does the same, until compaction removes that record: then the log has lost the state that the row shows.
+// explainCompacted adds a note where the first differing row exists because compaction removed its
+// record. parked is what the fold parked. On a compacted topic a key's last record counts. If that
+// record is parked, the tables keep the row of the record before it. A rebuild does the same until
+// compaction removes that record: the log has then lost the state that the row shows.
 func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 	if p.LogKey == nil {
 		return
@@ -260,7 +263,7 @@ func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 		}
 		key, ok := p.LogKey(t.Name, t.FirstDifference.Key)
 		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
-			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
+			t.Note = fmt.Sprintf("compaction removed the record that produced %s, and the remaining record is parked", key)
 		}
 	}
 }

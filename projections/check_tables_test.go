@@ -219,7 +219,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.True(t, r.Parked.Equal, "%+v", r.Parked)
 	differing := r.Tables[len(r.Tables)-1]
 	require.Equal(t, "tDefaultCategories", differing.Name)
-	require.Contains(t, differing.Note, "compaction has removed the record that made category:")
+	require.Contains(t, differing.Note, "compaction removed the record that produced category:")
 
 	// Their next records mend them, everywhere.
 	b.append(category(1, "again"), category(3, "again"))

@@ -17,27 +17,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
+// errRetired ends a session: the generation is no longer followed, or the checkpoint moved back.
 var errRetired = errors.New("checkpoint is retired or behind this process")
 
-// errMoved says that checkpoints stand elsewhere than this process thought; see [whereMoved].
+// errMoved means that checkpoints are not where this process expected them; see [whereMoved].
 var errMoved = errors.New("checkpoint moved by another process")
 
-// step is one partition's share of a batch: from and to are offsets, to exclusive.
+// step is one partition's share of a batch. from and to are offsets; to is exclusive.
 type step struct {
-	topic     eventlog.TopicID // that it was read from
+	topic     eventlog.TopicID // from which it was read
 	partition int32
 	from, to  int64
 	events    []fold.Event
 }
 
-// part is the step between two of its offsets.
+// part returns the part of the step between two of its offsets.
 func (s step) part(from, to int64, events []fold.Event) step {
 	s.from, s.to, s.events = from, to, events
 	return s
 }
 
-// eventTime is the time of the step's newest event; nil when it holds none that can be read.
+// eventTime returns the time of the step's newest readable event; nil if there is none.
 func (s step) eventTime() *time.Time {
 	var newest *time.Time
 	for i := range s.events {
@@ -49,10 +49,11 @@ func (s step) eventTime() *time.Time {
 	return newest
 }
 
-// queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
-// a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
-// commits; and against one that has read them before a restore (see [otherTopic]). The transaction must be rolled back unless it has
-// moved as many rows as there are steps; else it was [errOtherTopic] or [errMoved].
+// queueMove queues the first statement of every batch, which moves the checkpoints of all steps by
+// compare-and-set. It fences a process that has lost its partition without knowing it: of two
+// processes that fold the same records, only one commits. It also fences a process that read the
+// records before a restore (see [otherTopic]). The transaction must be rolled back unless the
+// statement updates one row per step; the cause is then [errOtherTopic] or [errMoved].
 func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
 	return batch.Queue(`
 		update checkpoints c
@@ -66,9 +67,10 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 		})...)...)
 }
 
-// transaction begins one that moves the steps' checkpoints, reads what load queues, and runs f in it. That is one round
-// trip; another one, of what f queues on last and the commit, ends it. f runs only once the checkpoints have moved:
-// nothing is written before. What fails leaves nothing behind, but when the answer to the commit is lost.
+// transaction runs a batch in two round trips. The first one begins the transaction, moves the
+// checkpoints and runs the queries that load queues. The second one sends what f queued on last,
+// and the commit. f runs only if the checkpoints moved, so nothing is written before. A failure
+// leaves nothing behind, unless the answer to the commit is lost.
 func transaction(
 	ctx context.Context, pool *pgxpool.Pool, projection string, generation int, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
 ) error {
@@ -76,7 +78,7 @@ func transaction(
 	if err != nil {
 		return fmt.Errorf("take connection: %w", err)
 	}
-	defer conn.Release() // which closes a connection that is left in a transaction
+	defer conn.Release() // closes a connection that is still in a transaction
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
 	moved := int64(0)
@@ -96,7 +98,7 @@ func transaction(
 	}
 	if err == nil {
 		last.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
-			if tag.String() != "COMMIT" { // the server says so, and no error, of a transaction that had failed before
+			if tag.String() != "COMMIT" { // the server answers ROLLBACK, not an error, if the transaction had failed
 				return pgx.ErrTxCommitRollback
 			}
 			return nil
@@ -104,14 +106,15 @@ func transaction(
 		err = conn.SendBatch(ctx, &last).Close()
 	}
 	if err != nil {
-		_ = tx.Rollback(ctx) // the first error is the one to tell
+		_ = tx.Rollback(ctx) // the first error is the one to report
 	}
 	return err
 }
 
-// whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
-// transaction that met it: that one sees its own moves of the other steps, which are rolled back,
-// and their events would be taken for folded. errRetired says that the steps cannot go on from there.
+// whereMoved returns the checkpoints after [errMoved]. It must read outside of the transaction that
+// failed: that transaction sees its own moves of the other steps, which are rolled back, and their
+// events would count as folded. errRetired means that the steps cannot continue from the
+// checkpoints.
 func whereMoved(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) (map[int32]int64, error) {
 	next, err := readCheckpoints(ctx, q, projection, generation)
 	if err != nil {
@@ -141,7 +144,7 @@ func readCheckpoints(ctx context.Context, q pg.Querier, projection string, gener
 	return next, err
 }
 
-// above returns the steps without what lies below the given offsets, and without empty steps.
+// above returns the steps without events below the given offsets, and without empty steps.
 func above(steps []step, next map[int32]int64) []step {
 	var rest []step
 	for _, s := range steps {
@@ -156,7 +159,8 @@ func above(steps []step, next map[int32]int64) []step {
 	return rest
 }
 
-// halves splits steps into two runs of about equally many events, the first to be folded first.
+// halves splits steps into two parts with about the same number of events; first must be folded
+// first.
 func halves(steps []step) (first, second []step) {
 	left := count(steps) / 2
 	for _, s := range steps {
@@ -177,18 +181,21 @@ func halves(steps []step) (first, second []step) {
 	return first, second
 }
 
-// A checkpoint says of which topic its offset is. Each move of it says from which topic was read, and of another one nothing is folded.
-// Offsets alone do not tell: a restore makes topics again, with the backup's records at the same offsets, and a process that was frozen
-// meanwhile may hold records of the old brokers that the backup lacks, at offsets that fit. A restore drops all checkpoints
-// ([LeaveAll]): such a process finds its own gone, its session ends, and tables are made from the new topics. Brokers that give no
-// ids: none is stored, and offsets alone count. They move no checkpoint that has one.
+// A checkpoint names the topic of its offset. Each move names the topic that was read, and a
+// mismatch folds nothing. Offsets alone are not enough: a restore creates the topics again, with
+// the backup's records at the same offsets. A process that was frozen in the meantime may hold
+// records of the old brokers that the backup lacks, at offsets that fit. A restore also drops all
+// checkpoints ([LeaveAll]): such a process finds its own gone, its session ends, and tables are
+// built from the new topics. If brokers report no topic ids, none is stored and only offsets count.
+// Such brokers cannot move a checkpoint that has an id.
 
-// errOtherTopic says that a checkpoint is of another topic than what was read; see [otherTopic].
-var errOtherTopic = errors.New("the tables go on from another topic than the one that was read: the log was restored meanwhile, or this process " +
-	"has the brokers of before. Nothing of it was folded, and it is read again. If this is said again, restart this process with the brokers " +
-	"that were restored")
+// errOtherTopic means that a checkpoint belongs to another topic than the records that were read;
+// see [otherTopic].
+var errOtherTopic = errors.New("the tables were built from another topic than the one that was read: the log was restored, or this process " +
+	"uses the previous brokers. Nothing was folded; the topic is read again. If this error repeats, restart this process with the " +
+	"restored brokers")
 
-// storedID is a topic's id as checkpoints have it; nil when the brokers gave none.
+// storedID returns a topic's id as stored in checkpoints; nil if the brokers reported none.
 func storedID(id eventlog.TopicID) *[16]byte {
 	if id.IsZero() {
 		return nil
@@ -196,7 +203,8 @@ func storedID(id eventlog.TopicID) *[16]byte {
 	return (*[16]byte)(&id)
 }
 
-// otherTopic is [errOtherTopic] when the checkpoint of a step is of another topic than the step.
+// otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to another topic than the
+// step.
 func otherTopic(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
 	stored, err := readPositions(ctx, q, projection, generation)
 	if err != nil {
@@ -204,14 +212,14 @@ func otherTopic(ctx context.Context, q pg.Querier, projection string, generation
 	}
 	for _, s := range steps {
 		if at, ok := stored[s.partition]; ok && !at.TopicID.IsZero() && at.TopicID != s.topic {
-			return fmt.Errorf("partition %d is folded from the topic with the id %s, and was read from the one with the id %s: %w",
+			return fmt.Errorf("partition %d was folded from topic id %s and read from topic id %s: %w",
 				s.partition, at.TopicID, s.topic, errOtherTopic)
 		}
 	}
 	return nil
 }
 
-// readPositions returns where each partition of a generation that is made or followed stands, and in which topic.
+// readPositions returns the checkpoint of each partition of a generation that is built or followed.
 func readPositions(ctx context.Context, q pg.Querier, projection string, generation int) (map[int32]eventlog.Checkpoint, error) {
 	type row struct {
 		Partition int32

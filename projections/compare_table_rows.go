@@ -15,17 +15,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// tableShape is what a comparison must know of a table.
+// tableShape is what a comparison needs to know about a table.
 type tableShape struct {
 	Name    string   // in the database
-	Columns []string // all of them, in the order of the definition
-	Key     []string // of the primary key; all columns without one
+	Columns []string // all columns, in the order of the definition
+	Key     []string // of the primary key; all columns if there is none
 }
 
-// inDatabase is the name of a table there, where quoted names are not folded to lower case.
+// inDatabase returns a table's name in the database, which folds unquoted names to lower case.
 func inDatabase(table string) string { return strings.ToLower(table) }
 
-// readShape reads what a table looks like.
+// readShape reads the columns and the key of a table.
 func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape, error) {
 	shape := tableShape{Name: inDatabase(table)}
 	err := tx.QueryRow(ctx, `
@@ -46,7 +46,7 @@ func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape
 	return shape, nil
 }
 
-// tenantColumn is the column that says to which agency a row belongs.
+// tenantColumn is the column that names the agency of a row.
 const tenantColumn = "parent_account"
 
 func (t tableShape) tenant() string {
@@ -56,22 +56,22 @@ func (t tableShape) tenant() string {
 	return "''"
 }
 
-// each joins what a function makes of the quoted names of columns.
-func each(columns []string, of func(quoted string) string) string {
+// each applies a function to the quoted name of each column and joins the results.
+func each(columns []string, expression func(quoted string) string) string {
 	parts := make([]string, len(columns))
 	for i, column := range columns {
-		parts[i] = of(pgx.Identifier{column}.Sanitize())
+		parts[i] = expression(pgx.Identifier{column}.Sanitize())
 	}
 	return strings.Join(parts, ", ")
 }
 
-// rows is a subquery r of the rows of the table in a schema, with the listed columns only.
+// rows returns a subquery r on the rows of the table in a schema.
 func (t tableShape) rows(schema string) string {
 	columns := each(t.Columns, func(quoted string) string { return quoted })
 	return "(select " + columns + " from " + pgx.Identifier{schema, t.Name}.Sanitize() + ") r"
 }
 
-// digest is that of the rows of a tenant: their number and the sum of their hashes, in any order.
+// digest is the number of a tenant's rows and the sum of their hashes, in any order.
 type digest struct {
 	Rows int64
 	Sum  int64 // modulo 2^63
@@ -81,37 +81,39 @@ func (d digest) plus(o digest) digest {
 	return digest{d.Rows + o.Rows, (d.Sum + o.Sum) & math.MaxInt64}
 }
 
-// digests reads the digest of each tenant. The server hashes: for that it need not turn rows into text or send them.
-// Each comparison has another seed, so that nobody can choose rows that collide.
+// digests reads the digest of each tenant. The server computes the hashes, so rows are neither
+// converted to text nor sent. Each comparison has another seed, so that no one can choose rows that
+// collide.
 func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed int64) (map[string]digest, error) {
 	type row struct {
 		Tenant string
-		Of     digest
+		Digest digest
 	}
 	rows, err := pg.List(ctx, tx, "digest "+schema+"."+t.Name, func(r pgx.CollectableRow) (d row, err error) {
-		return d, r.Scan(&d.Tenant, &d.Of.Rows, &d.Of.Sum)
+		return d, r.Scan(&d.Tenant, &d.Digest.Rows, &d.Digest.Sum)
 	}, `select `+t.tenant()+`, count(*), mod(sum(hash_record_extended(r, $1)), 9223372036854775808)::bigint from `+t.rows(schema)+` group by 1`, seed)
 	digests := map[string]digest{}
 	for _, d := range rows {
-		digests[d.Tenant] = digest{}.plus(d.Of)
+		digests[d.Tenant] = digest{}.plus(d.Digest)
 	}
 	return digests, err
 }
 
-// firstDifference returns a differing row of a tenant: the first by its key. The rows that the log gives are in the temporary table.
+// firstDifference returns the first differing row of a tenant, by key. The rows that the log gives
+// are in the temporary table.
 func (t tableShape) firstDifference(ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64) (*Difference, error) {
 	type pair struct {
 		Key           []string
 		Table, Folded map[string]json.RawMessage
 	}
 	key := "array[" + each(t.Key, func(quoted string) string { return quoted + "::text" }) + "]"
-	of := func(schema string) string {
+	keyedRows := func(schema string) string {
 		return `(select ` + key + ` as key, hash_record_extended(r, $2) as hash, to_jsonb(r) as row from ` + t.rows(schema) + ` where ` + t.tenant() + ` = $1)`
 	}
 	found, differs, err := pg.Find(ctx, tx, "compare rows of "+schema+"."+t.Name, pgx.RowToStructByPos[pair], `
-		select key, a.row, b.row from `+of(schema)+` a full join `+of(temporary)+` b using (key)
+		select key, a.row, b.row from `+keyedRows(schema)+` a full join `+keyedRows(temporary)+` b using (key)
 		where a.hash is distinct from b.hash order by key collate "C" limit 1`, tenant, seed)
-	if err != nil || !differs { // rows of one key twice: the counts say it
+	if err != nil || !differs { // duplicate keys: only the counts differ
 		return nil, err
 	}
 	d := &Difference{Tenant: tenant, Key: map[string]string{}, In: inBoth, Event: eventBehind(found.Table, found.Folded)}
@@ -131,7 +133,7 @@ func (t tableShape) firstDifference(ctx context.Context, tx pgx.Tx, schema, tena
 	return d, nil
 }
 
-// eventBehind returns the id of the event of a row, where the row has one.
+// eventBehind returns the event id of the first row that has one.
 func eventBehind(rows ...map[string]json.RawMessage) (id string) {
 	for _, row := range rows {
 		if json.Unmarshal(row["event_id"], &id) == nil && id != "" {
@@ -141,7 +143,7 @@ func eventBehind(rows ...map[string]json.RawMessage) (id string) {
 	return ""
 }
 
-// differingTenants are those whose digests differ, in order.
+// differingTenants returns the tenants with different digests, sorted.
 func differingTenants(a, b map[string]digest) []string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)

@@ -1,57 +1,58 @@
-// Package projections folds the log into the read models: the engine. It runs any projector (projections/fold), in generations of its tables,
-// and knows no particular one (projections/projectors).
+// Package projections is the engine that folds the log into the read models. It runs any projector
+// (projections/fold) in generations of its tables and does not depend on specific projectors.
 //
 // # Invariants
 //
-//   - One transaction holds the rows of a batch and the checkpoints of its partitions. The first
-//     statement moves the checkpoints by compare-and-set, generation and state included; who loses it
-//     writes nothing. That is the fence against a process that lost its partition and does not know.
-//   - A projector has no handle to send anything. The NOTIFYs in its transaction only say that tables have moved, and whose figures in them.
-//   - Poison is decided by decoding and Apply alone, and parked in the checkpoint's transaction, alike
-//     live and in a rebuild. On `dashboards` the later events of the stream are parked behind it.
+//   - One transaction writes the rows of a batch and the checkpoints of its partitions. Its first
+//     statement moves the checkpoints by compare-and-set on offset, generation and state. If the
+//     compare-and-set fails, nothing is written. This fences a process that has lost its partition.
+//   - A projector cannot send anything. The NOTIFYs in its transaction only say that tables moved
+//     and whose figures changed.
+//   - Only decoding and Apply decide that an event is poison. It is parked in the checkpoint's
+//     transaction, live and in a rebuild alike. On `dashboards`, later events of the stream are
+//     parked after it.
 //
-// It may not import watermill, commands, readmodels, api or projections/projectors: internal/assembly hands in which projectors there are.
-// Its tests fold with all of them.
+// The package must not import watermill, commands, readmodels, api or projections/projectors.
+// internal/assembly passes in the projectors. The tests fold with all of them.
 //
-// # Non-obvious
+// # Design notes
 //
-//   - A small poll is one transaction over all its partitions: at low rates that halves the latency of
-//     one transaction per partition. A large one is shared among workers by partition, so that no two
-//     transactions touch the same keys.
-//   - A small batch is two round trips: begin, compare-and-set and look-ups in one, writes, NOTIFY and commit in the other.
-//     Between them the count of the compare-and-set is looked at, so that who lost the race has read in vain and written
-//     nothing. A write that is refused fails the rest of its round trip: the commit behind it is not executed. A connection
-//     that ends in the second one may have committed or not; the next try's compare-and-set finds out.
-//   - A large poll is cut into equal transactions, and the next one is decoded while one is folded. A process that ends between
-//     two has moved the checkpoint to the end of the first: no record of the second counts as folded.
-//   - A stop lets the batch that is folded come to its end, within a bound: only between two batches does a session look
-//     whether it goes on.
-//   - The server ends sessions that are idle in a transaction, so that a frozen process blocks neither takeover nor switch.
-//     No time-out ends a COPY whose client has stopped: folds use none, and who takes a rebuild over ends its predecessor's sessions.
-//   - Records of other projections of the topic are passed over without a transaction of their own: the checkpoint follows with
-//     the next event, or a tenth of a second later. Only the live generation may stand behind so: a switch waits for the
-//     checkpoints of the next one. What was passed over and not noted is read again, by whoever goes on.
-//   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
-//     the log has them still. Those of dashboards do not: a command is answered once its record shows in
-//     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
-//     without a record (internal/dev/chaos, TestKills).
-//   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's lease. A takeover raises
-//     the lease of every shard that is not done, after it has ended the sessions of the process before: there is no moment
-//     at which two processes can fold the same shard. DESIGN names an advisory lock instead. It would save no code: progress
-//     and cancelling need the same beat, the ended sessions the same query. And it is less safe: a step on another connection
-//     does not know that the lock's session has ended, and a lost machine keeps the lock for as long as TCP does.
-//   - A rebuild has up to four partitions under way: the log and the decoding of one do not wait for the database's work on
-//     another. More would leave no processor to what serves.
-//   - The steps of a rebuild wait for no clock: each is notified in its transaction, and who waits looks again. What is not
-//     heard is found by a look a second later.
-//   - Readers read views. The switch holds the live generation's checkpoints for some milliseconds, in which the new one
-//     passes them, and replaces the views last: readers wait from then to the commit. A transaction that has read a view
-//     holds its lock, and so the switch, until it ends: it never mixes two generations. No reader is left on the old
-//     tables, which retire in the same transaction.
-//   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
-//     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
-//     of that too, and then a check of the tables says so (explainCompacted).
-//   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
-//     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
-//     One that an operator leaves out where it holds up no other is still not folded: only its row says so.
+//   - A small poll is one transaction over all its partitions, which halves the latency at low
+//     rates. Workers share a large poll by partition, so no two transactions touch the same keys.
+//   - A small batch takes two round trips: begin, compare-and-set and reads; then writes, NOTIFY
+//     and commit. The result of the compare-and-set is checked in between. A failed write also
+//     prevents the commit in the same round trip. If the connection ends in the second round trip,
+//     the commit may have succeeded; the next attempt's compare-and-set finds out.
+//   - A large poll is cut into equal transactions; the next one is decoded while one is folded.
+//   - A stop lets the current batch finish, within a bound.
+//   - The server ends sessions that are idle in a transaction, so a frozen process blocks neither a
+//     takeover nor a switch. No server time-out ends a COPY whose client has stopped; a process
+//     that takes a rebuild over terminates its predecessor's sessions.
+//   - Records of the topic's other projections get no transaction of their own: the checkpoint
+//     moves with the next event or 100 ms later. This applies only to the live generation, because
+//     a switch waits for the checkpoints of the next one. Unrecorded skips are read again after a
+//     restart.
+//   - Transactions commit asynchronously: a server crash loses rows and checkpoint together, and
+//     they are folded again. `dashboards` commits synchronously: a command is answered once the
+//     tables show its record, and after a loss the next command could wrongly find "nothing to
+//     change" (internal/dev/chaos, TestKills).
+//   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's
+//     lease. A takeover terminates the old sessions, then raises the lease of every unfinished
+//     shard, so two processes never fold the same shard. DESIGN names an advisory lock instead.
+//     That saves no code (progress and cancellation need the same heartbeat) and is less safe:
+//     other connections do not notice when the lock's session ends, and a lost machine holds the
+//     lock until TCP times out.
+//   - A rebuild processes up to four partitions at once, so reading and decoding overlap with
+//     database work. More would take processors from the serving processes.
+//   - Each step of a rebuild is announced by NOTIFY in its transaction. A missed notice is found by
+//     the next poll.
+//   - Readers read views. The switch locks the live checkpoints for some milliseconds until the new
+//     generation has passed them, and replaces the views last. A transaction that has read a view
+//     delays the switch until it ends, so it never mixes two generations.
+//   - On a compacted topic the next record of a key replaces its parked record, because compaction
+//     may remove the parked one. The table keeps the row from before; if compaction removes that
+//     row's record too, a check of the tables reports it (explainCompacted).
+//   - An operator's skip is a record in the stream and is folded alone, so live and rebuild meet it
+//     at the same place. A retry is not a record: it gives what a rebuild by this binary would
+//     give. A skip of an event that blocks no stream is kept only in the event's row.
 package projections

@@ -28,49 +28,50 @@ type Log interface {
 	Scan(ctx context.Context, c eventlog.ScanConfig) error
 }
 
-// Config holds an engine's parts.
+// Config configures an engine.
 type Config struct {
 	Projector fold.Projector
 	Log       Log
-	// DatabaseURL is where the tables are: each generation gets a pool of its own.
+	// DatabaseURL locates the tables: each generation gets its own pool.
 	DatabaseURL string
-	// Pool is for what the engine keeps of itself: its search path is schema lb_engine. Engines share it.
+	// Pool is for the engine's own tables: its search path is schema lb_engine. Engines share it.
 	Pool     *pgxpool.Pool
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
-	// Progress, if set and listening, hears of the steps of generations at once: rebuilds that are asked for, generations to
-	// follow. Without it they are found by a look every 2 s.
+	// Progress, if set and listening, reports the steps of generations at once: requested rebuilds
+	// and generations to follow. Without it the engine polls every 2 s.
 	Progress *pg.Progress
-	// Paused, if set, tells whether an operator has paused the projection.
+	// Paused, if set, reports whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 }
 
-// foldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
+// foldConns is the maximum number of connections per followed generation: one per concurrent
+// transaction, and one for checks.
 const foldConns = foldWorkers + 1
 
-// intervals are how long an engine and its sessions wait.
+// intervals are the wait times of an engine and its sessions.
 type intervals struct {
-	look     time.Duration // between looks at the pause flag and the state of the generations, when nothing is heard of them
-	caughtUp time.Duration // until an idle projection notes again that it is at the log's end
-	tidy     time.Duration // between looks at the views of schema lb and at superseded generations
-	finish   time.Duration // at a stop, for the poll that is folded
-	// retry is how long a batch waits for the database before it gives its partitions back: where another process reaches it,
-	// commands wait no longer than that.
+	look     time.Duration // between checks of the pause flag and the generations' state without a notice
+	caughtUp time.Duration // until an idle projection records again that it is at the end of the log
+	tidy     time.Duration // between checks of the views of schema lb and of superseded generations
+	finish   time.Duration // for the current poll during a stop
+	// retry is how long a batch waits for the database before the session gives its partitions
+	// back. Where another process can reach the database, commands wait no longer than this.
 	retry time.Duration
 }
 
 var defaultIntervals = intervals{look: 2 * time.Second, caughtUp: time.Minute, tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second}
 
-// Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
-// session of its own.
+// Engine runs one projector. It ensures that a generation exists and follows each generation that
+// is not retired in its own session.
 type Engine struct {
 	work
 
 	mu       sync.Mutex
-	sessions map[int]*session // by generation, of this process
-	problem  string           // why no generation can be followed; "" when one can
-	waits    map[waiting]wait // partitions that Status has seen behind
+	sessions map[int]*session // of this process, by generation
+	problem  string           // why no generation can be followed; "" if one can
+	waits    map[waiting]wait // partitions that Status has found behind
 }
 
 // work is what an engine and its sessions share.
@@ -87,11 +88,11 @@ type work struct {
 	every           intervals
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
-	chained         bool // order holds within a stream
+	chained         bool // events of a stream are ordered
 	deleteRetention time.Duration
 }
 
-// OpenEnginePool opens the pool that engines share, and operators' steps with them: schema lb_engine.
+// OpenEnginePool opens the pool of schema lb_engine, which engines and operators' commands share.
 func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: conns, AsyncCommit: true,
@@ -99,7 +100,7 @@ func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxp
 	})
 }
 
-// New makes an engine; Run starts it.
+// New creates an engine; Run starts it.
 func New(c Config) (*Engine, error) {
 	if c.Projector.Begin == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
 		return nil, errors.New("projections.New needs Projector, Log, DatabaseURL, Pool, Registry and Logger")
@@ -136,8 +137,8 @@ func newWork(c Config) (work, error) {
 	return w, nil
 }
 
-// stepped is closed at the next step of the projection's generations, where [Config.Progress] hears of it. Take it before
-// looking at the tables.
+// stepped returns a channel that is closed at the next step of the projection's generations, if
+// [Config.Progress] reports it. Take it before reading the tables.
 func (w work) stepped() <-chan struct{} {
 	return w.progress.Moved(generationsOf(w.projector.Name), "any")
 }
@@ -145,8 +146,8 @@ func (w work) stepped() <-chan struct{} {
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name }
 
-// Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
-// a pause) is waited for, and shows in Status.
+// Run projects until ctx is done, and then returns nil. It waits for problems that can be resolved
+// from outside (no database, a pause); Status shows them.
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -164,20 +165,20 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-stepped:
-		case <-time.After(e.every.look): // after the look, however long it took
+		case <-time.After(e.every.look): // after the check, however long it took
 		}
 	}
 }
 
-// begin returns new sessions for the generations that are to be followed and are not yet.
+// begin returns new sessions for the generations that are not followed yet.
 func (e *Engine) begin(ctx context.Context) []*session {
 	generations, err := e.unlessPaused(ctx)
 	generations = slices.DeleteFunc(generations, e.follows)
 	var database string
 	if len(generations) > 0 {
-		var unread error
-		if database, unread = databaseID(ctx, e.pool); unread != nil {
-			err = unread
+		var readErr error
+		if database, readErr = databaseID(ctx, e.pool); readErr != nil {
+			err = readErr
 		}
 	}
 	e.mu.Lock()
@@ -208,8 +209,8 @@ func (e *Engine) follows(g generation) bool {
 	return e.sessions[g.Number] != nil
 }
 
-// unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being
-// built is.
+// unlessPaused returns the generations to follow. While an operator has paused the projection,
+// these are only generations that are being built.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 	paused, err := e.paused(ctx)
 	if err != nil {
@@ -235,7 +236,8 @@ func generationName(projection string, number int) string {
 	return fmt.Sprintf("%s.g%d", projection, number)
 }
 
-// databaseID names the database in consumer groups: two databases on one log must not share one.
+// databaseID identifies the database in names of consumer groups: two databases on one log must not
+// share a group.
 func databaseID(ctx context.Context, pool *pgxpool.Pool) (id string, err error) {
 	if err := pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&id); err != nil {
 		return "", fmt.Errorf("read the database's id: %w", err)

@@ -25,7 +25,7 @@ func (e *Engine) Problem() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.sessions {
-		if problem := s.sight().problem; problem != "" {
+		if problem := s.status().problem; problem != "" {
 			return problem
 		}
 	}
@@ -43,7 +43,7 @@ func (e *Engine) NotFollowed() map[int32]string {
 	defer e.mu.Unlock()
 	all := map[int32]string{}
 	for _, s := range e.sessions {
-		maps.Copy(all, s.sight().stopped)
+		maps.Copy(all, s.status().stopped)
 	}
 	return all
 }

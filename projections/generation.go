@@ -15,14 +15,14 @@ import (
 
 // The states of a generation.
 const (
-	StateCopying  operator.State = "copying"  // made in bulk
-	StateBuilding operator.State = "building" // followed, and not read yet
-	StateLive     operator.State = "live"     // followed, and what readers of its version use
-	StateRetired  operator.State = "retired"  // not followed any more; kept for a way back
-	StateDropped  operator.State = "dropped"  // its tables are gone
+	StateCopying  operator.State = "copying"  // built in bulk
+	StateBuilding operator.State = "building" // followed, not read yet
+	StateLive     operator.State = "live"     // followed and read by readers of its version
+	StateRetired  operator.State = "retired"  // no longer followed; kept for a switch back
+	StateDropped  operator.State = "dropped"  // its tables are dropped
 )
 
-// generation is one set of tables made by one version of a projector from one log.
+// generation is one set of tables, built by one version of a projector from one log.
 type generation struct {
 	Number  int
 	Version int
@@ -31,14 +31,15 @@ type generation struct {
 	Targets map[int32]int64 // end offsets to reach before readers may use it
 }
 
-// followed tells whether sessions fold the log into the generation.
+// followed reports whether sessions fold the log into the generation.
 func (g generation) followed() bool { return g.State == StateBuilding || g.State == StateLive }
 
 const generationColumns = `generation, version, topic_id, state, targets`
 
-// toFollow returns the generations of this projector version that are to be followed. With none, as in an empty
-// database or with a projector of a new version, it makes one, which is live only once it has reached the log's
-// present end. An advisory lock keeps two processes from making two.
+// toFollow returns the generations of this projector version that sessions should follow. If none
+// exists, as in an empty database or with a new projector version, it creates one, which goes live
+// once it has reached the present end of the log. An advisory lock prevents two processes from
+// creating two.
 func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil || len(found) > 0 {
@@ -52,7 +53,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
-		// One that is followed from the beginning beside one that a rebuild makes in bulk would fold everything twice, and come later.
+		// A rebuild is already building a generation in bulk. Following another one would fold
+		// everything twice and finish later.
 		made, err := pg.Is(ctx, tx, "look for a rebuild that makes a generation", `
 			select exists (
 				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
@@ -70,8 +72,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	return found, nil
 }
 
-// followable reads the generations of this version that can be followed. One whose tables somebody dropped is none,
-// nor is one that may lack tombstones: both are noted as dropped.
+// followable returns the generations of this version that can be followed. A generation with
+// missing tables, or one that may have missed tombstones, is marked as dropped.
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
@@ -88,7 +90,7 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 			found = append(found, g)
 			continue
 		}
-		e.logger.Warn("a generation is left and the read model made anew", "generation", g.Number, "reason", reason)
+		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", reason)
 		if err := leave(ctx, q, e.projector.Name, g.Number); err != nil {
 			return nil, err
 		}
@@ -96,14 +98,14 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 	return found, nil
 }
 
-// unusable says why a generation cannot be followed any more; "" when it can.
+// unusable returns why a generation cannot be followed any more; "" if it can.
 func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
 	gone, err := missingTables(ctx, q, e.projector, g.Number)
 	if err != nil {
 		return "", err
 	}
 	if len(gone) > 0 {
-		return "its tables are gone: " + strings.Join(gone, ", "), nil
+		return "tables are missing: " + strings.Join(gone, ", "), nil
 	}
 	if e.follows(g) {
 		return "", nil
@@ -121,7 +123,8 @@ type database interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Generations returns all generations that have tables; one that was left is dropped, and listed until its tables are.
+// Generations returns all generations that have tables. One that was left is listed as dropped
+// until its tables are dropped.
 func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
 	return pg.List(ctx, pool, "list generations", pgx.RowToStructByPos[operator.Generation], `
 		select g.projection, g.generation, g.version, g.state,
@@ -138,7 +141,7 @@ func readGeneration(ctx context.Context, q pg.Querier, projection string, number
 		select `+generationColumns+` from generations where projection = $1 and generation = $2::bigint`, projection, number)
 }
 
-// setState moves a generation that is not dropped, and its checkpoints, to a state.
+// setState sets the state of a generation and of its checkpoints, unless it is dropped.
 func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state operator.State) error {
 	for _, sql := range []string{
 		`update generations set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,

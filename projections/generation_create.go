@@ -15,9 +15,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-var errNoBeginning = errors.New("its first records are gone, so a read model cannot be made from it; restore the log from a backup")
+var errNoBeginning = errors.New("the first records are missing, so the read model cannot be built; restore the log from a backup")
 
-// createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
+// createGeneration creates a generation with empty tables. A generation that is followed gets its
+// keys and monthly partitions at once.
 func (w work) createGeneration(
 	ctx context.Context, tx pgx.Tx, state operator.State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
@@ -48,7 +49,8 @@ func (w work) createGeneration(
 	return g, w.createTables(ctx, tx, g)
 }
 
-// createTables makes the schema and the tables of a generation. A schema of that name is of a database whose schema lb_engine was dropped.
+// createTables creates the schema and the tables of a generation. It replaces a schema of that
+// name, which remains only after schema lb_engine was dropped.
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name, g.Number)
 	name := pg.SearchPath(schema)
@@ -61,7 +63,7 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 		sql += w.projector.Definition.Keys()
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
-		return fmt.Errorf("make tables of %s: %w", schema, err)
+		return fmt.Errorf("create tables of %s: %w", schema, err)
 	}
 	if err := attachMonths(ctx, tx, w.projector.Tables, time.Now()); err != nil {
 		return err
@@ -69,8 +71,9 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	return pg.Exec(ctx, tx, "reset search path", "set local search_path = "+pg.SearchPath(migrations.Engine))
 }
 
-// asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each
-// process, tables that an operator's command makes must be the projectors' too.
+// asOwner switches the transaction to the role that owns the views, if this role is a member of it.
+// With one role per process, the projectors must be able to use tables that an operator's command
+// creates.
 func asOwner(ctx context.Context, tx pgx.Tx) error {
 	return pg.Exec(ctx, tx, "become the owner of tables", `
 		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner

@@ -18,24 +18,27 @@ import (
 )
 
 const (
-	// grace is how long the way back stays open: the newest retired generation of a version is kept so long, and so are the
-	// tables of an earlier version after a newer one went live.
+	// grace is how long the newest retired generation of a version is kept for a switch back. The
+	// tables of an earlier version are kept equally long after a newer version went live.
 	grace = 24 * time.Hour
-	// keepNewer is how long the tables of a newer version are kept that no process folds: they may have been prepared.
+	// keepNewer is how long the tables of a newer version are kept while no process folds them:
+	// they may have been prepared.
 	keepNewer = 7 * 24 * time.Hour
 )
 
-// folding says of a generation g that a process folds it now: its sessions carry the generation's name.
+// folding is a condition on a generation g: a process folds it now. Sessions carry the generation's
+// name.
 const folding = `exists (select from pg_stat_activity where datname = current_database()
 	and application_name = 'ledgerboard ' || g.projection || '.g' || g.generation)`
 
-// Folded are the generations that some process folds now, as projection.g<number>.
+// Folded returns the generations that a process folds now, as projection.g<number>.
 func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return pg.List(ctx, pool, "read which generations are folded", pgx.RowTo[string],
 		`select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
 }
 
-// keepDropping drops generations that no one needs any more, and publishes the views of schema lb, until ctx is done.
+// keepDropping drops generations that are no longer needed and publishes the views of schema lb,
+// until ctx is done.
 func keepDropping(ctx context.Context, w work) {
 	look := time.NewTicker(w.every.tidy)
 	defer look.Stop()
@@ -45,7 +48,7 @@ func keepDropping(ctx context.Context, w work) {
 		err := dropOld(ctx, w.pool, w.projector)
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
-			w.logger.Warn("old tables remain for now", "error", err)
+			w.logger.Warn("old tables are not dropped yet", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -55,8 +58,9 @@ func keepDropping(ctx context.Context, w work) {
 	}
 }
 
-// superseded selects the generations that no one needs any more: retired ones after their grace period, those of other
-// versions that no process folds, and what remains of generations that were left ([leave]).
+// superseded selects the generations that are no longer needed: retired ones after their grace
+// period, those of other versions that no process folds, and remaining tables of generations that
+// were left ([leave]).
 const superseded = `
 	not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
 	and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
@@ -78,7 +82,7 @@ func dropOld(ctx context.Context, pool *pgxpool.Pool, p fold.Projector) error {
 	if err != nil {
 		return err
 	}
-	var errs []error // one that cannot be dropped keeps none of the others
+	var errs []error // a failed drop does not prevent the others
 	for _, number := range numbers {
 		if err := dropSuperseded(ctx, pool, p, number); err != nil {
 			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(p.Name, number), err))
@@ -106,13 +110,14 @@ func supersededBy(ctx context.Context, q pg.Querier, p fold.Projector) ([]int, e
 		`select generation from generations g where projection = $1 and `+superseded+` order by generation`, p.Name, p.Version, grace, keepNewer)
 }
 
-// lockedOut tells whether the wait for a lock was given up.
+// lockedOut reports whether the wait for a lock timed out.
 func lockedOut(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55P03"
 }
 
-// dropTables drops the schema of a generation, and whatever was made on its tables; with the last generation of a version also its views.
+// dropTables drops the schema of a generation and everything that depends on its tables. With the
+// last generation of a version it also drops the views.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
 	if err := setState(ctx, tx, projection, g.Number, StateDropped); err != nil {
 		return err
@@ -131,7 +136,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	}
 	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	if lockedOut(err) {
-		return domain.NewError(domain.CodeConflict, "an open transaction holds its tables; end that, or try again (pg_locks names it)")
+		return domain.NewError(domain.CodeConflict, "an open transaction holds a lock on the tables; end it or try again (pg_locks shows it)")
 	}
 	if err != nil {
 		return fmt.Errorf("drop tables: %w", err)
@@ -139,7 +144,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return nil
 }
 
-// forgetParked forgets which events a generation lacks that is not used any more.
+// forgetParked deletes the parked events of a generation that is no longer used.
 func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
 	return pg.Exec(ctx, tx, "forget parked events", `delete from parked where projection = $1 and generation = $2`, projection, number)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// missingTables are the tables that somebody has dropped of a generation that is not retired.
+// missingTables returns the tables of a generation that no longer exist in the database.
 func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
 	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
@@ -22,12 +22,12 @@ func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number i
 		ddl.Schema(p.Name, number), p.Tables)
 }
 
-// leave notes that a generation is of no use: readers wait for the next one, and what remains of its tables is dropped later
-// (see [dropOld]).
+// leave marks a generation as unusable: readers wait for the next one, and [dropOld] drops the
+// remaining tables later.
 func leave(ctx context.Context, q database, projection string, number int) error {
 	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
 		g, found, err := readGeneration(ctx, tx, projection, number)
-		if err != nil || !found || !g.followed() { // it was retired between two looks
+		if err != nil || !found || !g.followed() { // it may have retired since the caller read it
 			return err
 		}
 		if err := forgetParked(ctx, tx, projection, number); err != nil {
@@ -41,16 +41,16 @@ func leave(ctx context.Context, q database, projection string, number int) error
 	return nil
 }
 
-// LeaveAll notes that an older state of the log was restored, so that no tables are made from it, of any version. Readers
-// use none of them from then on, a process that folds into one finds its checkpoint gone, and the projectors make new
-// ones and drop these. Rebuilds under way end. The transaction may use any search path. It returns how many sets of
-// tables were left.
+// LeaveAll marks all generations as dropped, because an older state of the log was restored. From
+// then on readers use none of them, a process that folds into one finds its checkpoint gone, and
+// the projectors build new tables and drop these. Running rebuilds end. The transaction may use any
+// search path. It returns the number of generations that were left.
 func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string], `select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range names { // in one order for all who take more than one
+	for _, name := range names { // one order for everyone who takes several locks
 		if err := takeGenerations(ctx, tx, name); err != nil {
 			return 0, err
 		}
@@ -72,8 +72,9 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 	return int(tag.RowsAffected()), nil
 }
 
-// outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
-// generation has not seen: then it would keep erased entities for ever, and must be made anew.
+// outlivedTombstones reports whether a compacted topic may have dropped tombstones that this
+// generation has not seen. The generation would then keep erased entities forever and must be
+// rebuilt.
 func outlivedTombstones(ctx context.Context, q pg.Querier, w work, g generation) (bool, error) {
 	if w.deleteRetention <= 0 {
 		return false, nil
@@ -83,7 +84,8 @@ func outlivedTombstones(ctx context.Context, q pg.Querier, w work, g generation)
 		where projection = $1 and generation = $2`, w.projector.Name, g.Number, w.deleteRetention)
 }
 
-// deleteRetention is how long a compacted topic keeps its tombstones; 0 when it does not say.
+// deleteRetention returns how long a compacted topic keeps its tombstones; 0 if it is not
+// configured.
 func deleteRetention(topic eventlog.TopicSpec) time.Duration {
 	ms, err := strconv.ParseInt(topic.Configs["delete.retention.ms"], 10, 64)
 	if err != nil || !topic.Compacted {

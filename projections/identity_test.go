@@ -240,7 +240,7 @@ func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
 	b.start(frozen)
 	b.awaitStatus(frozen, func(s operator.Projection) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
 	for _, reason := range frozen.NotFollowed() {
-		require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
+		require.Contains(t, reason, "another log: rebuild, or configure the brokers that the tables were built from")
 	}
 	b.eachOnce(1)
 	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))

@@ -15,11 +15,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// ErrNoLog says that the brokers did not tell where the log ends.
-var ErrNoLog = errors.New("the log does not answer")
+// ErrNoLog means that the brokers did not report the end of the log.
+var ErrNoLog = errors.New("the brokers do not answer")
 
-// Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
-// the one of the checkpoints in every process, not only where the partition is followed.
+// Status reads the checkpoints of the generation that readers use, and the ends of the log. It
+// detects a log that does not match the checkpoints in every process, not only where the partition
+// is followed.
 func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	s := operator.Projection{Projection: e.projector.Name, State: StateBuilding}
 	g, found, err := readersGeneration(ctx, e.pool, e.projector)
@@ -54,19 +55,19 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	seen := sight{problem: e.problem}
-	if s.Paused && seen.problem == "" {
-		seen.problem = errPaused.Error()
+	status := sessionStatus{problem: e.problem}
+	if s.Paused && status.problem == "" {
+		status.problem = errPaused.Error()
 	}
-	if of := e.sessions[g.Number]; of != nil {
-		seen = of.sight()
+	if session := e.sessions[g.Number]; session != nil {
+		status = session.status()
 	}
-	s.Problem, s.Stale = seen.problem, seen.stale
+	s.Problem, s.Stale = status.problem, status.stale
 	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
 		p.EndOffset = log[p.Partition].End
-		if p.Stopped = seen.stopped[p.Partition]; p.Stopped == "" && found {
+		if p.Stopped = status.stopped[p.Partition]; p.Stopped == "" && found {
 			p.Stopped = e.notThisLog(g, id, log[p.Partition], p.NextOffset)
 		}
 		if behind := p.EndOffset - p.NextOffset; behind > 0 {
@@ -83,8 +84,8 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	return s, nil
 }
 
-// lookForTables notes which tables of the generation that readers use are gone; while there is none, whether it is made anew because
-// an earlier one could not be used any more.
+// lookForTables sets which tables of the readers' generation are missing. If there is no live
+// generation, it sets whether one is being rebuilt because an earlier one became unusable.
 func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *operator.Projection) (err error) {
 	if s.Live() {
 		s.TablesGone, err = missingTables(ctx, q, p, s.Generation)
@@ -96,7 +97,8 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 	return err
 }
 
-// readersGeneration is the live one; before there is one, the first that is being made, in bulk too.
+// readersGeneration returns the live generation. If there is none, it returns the first one that is
+// being built.
 func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
 	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
@@ -104,7 +106,7 @@ func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g g
 		p.Name, p.Version)
 }
 
-// progress reads the checkpoints of a generation, and how many records are parked.
+// progress returns the checkpoints of a generation and the number of parked records.
 func progress(ctx context.Context, q pg.Querier, projection string, number int) (partitions []operator.Partition, parked int64, err error) {
 	partitions, err = pg.List(ctx, q, "read checkpoints", func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
@@ -122,7 +124,8 @@ func progress(ctx context.Context, q pg.Querier, projection string, number int) 
 	return partitions, parked, nil
 }
 
-// builds reads how far generations are that are being made: a rebuild's row says so, else the checkpoints.
+// builds returns the progress of generations that are being built, from the row of a rebuild or
+// else from the checkpoints.
 func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Build, error) {
 	return pg.List(ctx, q, "read generations being made", pgx.RowToStructByPos[operator.Build], `
 		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
@@ -139,8 +142,8 @@ func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Bu
 		order by g.generation`, projection)
 }
 
-// notThisLog says why a checkpoint does not belong to the log; "" when it does. A log that is shorter than
-// the checkpoint shows no lag: without this word the projection would look healthy.
+// notThisLog returns why a checkpoint does not match the log; "" if it does. A log that is shorter
+// than the checkpoint shows no lag, so without this check the projection would look healthy.
 func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.PartitionRange, next int64) string {
 	switch {
 	case id != g.TopicID:
@@ -154,29 +157,29 @@ func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.Partit
 	}
 }
 
-// waiting is a partition of a generation.
+// waiting identifies a partition of a generation.
 type waiting struct {
 	generation int
 	partition  int32
 }
 
-// wait is since when a partition has been seen behind at an offset.
+// wait is the time since which a partition has been behind at an offset.
 type wait struct {
 	next  int64
 	since time.Time
 }
 
-// waited is how long a partition has been behind without progress. It is not the time since the last
-// progress: a partition that had nothing to fold for a day is not late by a day when a record comes.
+// waited returns how long a partition has been behind without progress. It is not the time since
+// the last progress: a partition without records for a day is not a day late when a record arrives.
 func (e *Engine) waited(generation int, p operator.Partition, now time.Time) time.Duration {
-	of := waiting{generation, p.Partition}
+	key := waiting{generation, p.Partition}
 	if p.EndOffset <= p.NextOffset {
-		delete(e.waits, of)
+		delete(e.waits, key)
 		return 0
 	}
-	if w, ok := e.waits[of]; ok && w.next == p.NextOffset {
+	if w, ok := e.waits[key]; ok && w.next == p.NextOffset {
 		return now.Sub(w.since)
 	}
-	e.waits[of] = wait{p.NextOffset, now}
+	e.waits[key] = wait{p.NextOffset, now}
 	return 0
 }

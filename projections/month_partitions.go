@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// The months that reading tables have partitions for: back-fills reach years back and land in the
-// default partition beyond that; live readings must never land there.
+// The months around now for which reading tables have partitions. Back-fills reach years back;
+// older readings go to the default partition. Live readings must never go there.
 const (
 	monthsBack  = 24
 	monthsAhead = 3
@@ -23,9 +23,10 @@ const (
 // monthlyTables are the reading tables that are partitioned by month of capture.
 var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 
-// attachMonths makes the missing monthly partitions around now of those tables that have some. A month that cannot be attached,
-// because the default partition already holds rows of it, is reported and does no harm: its rows stay
-// where they are. While somebody reads a table for long, none is attached: see [errBusy].
+// attachMonths creates the missing monthly partitions around now for the partitioned tables in the
+// list. If the default partition already holds rows of a month, that month is not attached and
+// reported as an error; its rows stay where they are. If a long query reads a table, none is
+// attached: see [errBusy].
 func attachMonths(ctx context.Context, q database, tables []string, now time.Time) error {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	var errs []error
@@ -50,10 +51,12 @@ func attachMonths(ctx context.Context, q database, tables []string, now time.Tim
 	return errors.Join(errs...)
 }
 
-// idleInAttach is shorter than the bound of other steps: who attaches a month holds up all who read the table.
+// idleInAttach is shorter than the bound of other steps, because attaching a month blocks all
+// readers of the table.
 const idleInAttach = "5s"
 
-// errBusy says that the lock on a table was not to be had soon: who waits for it holds up all readers behind it.
+// errBusy means that the table's lock was not available in time. Waiting longer would block all
+// readers that queue after the waiter.
 var errBusy = errors.New("the table is being read")
 
 func attach(ctx context.Context, q database, table string, first, last time.Time) error {
@@ -73,19 +76,20 @@ func attach(ctx context.Context, q database, table string, first, last time.Time
 }
 
 const (
-	// attachEvery is how often partitions for the coming months are looked after, attachAgain how soon when that failed.
+	// attachEvery is the interval between checks of the monthly partitions, attachAgain the delay
+	// after a failure.
 	attachEvery = 24 * time.Hour
 	attachAgain = time.Minute
 )
 
-// keepMonths keeps monthly partitions ahead of the clock. It returns when to look again.
+// keepMonths keeps monthly partitions ahead of the clock. It returns the time of the next check.
 func keepMonths(ctx context.Context, pool *pgxpool.Pool, w work) time.Time {
 	err := attachMonths(ctx, pool, w.projector.Tables, time.Now())
 	if err == nil {
 		return time.Now().Add(attachEvery)
 	}
 	if ctx.Err() == nil {
-		w.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
+		w.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition", "error", err)
 	}
 	return time.Now().Add(attachAgain)
 }

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// passOverWithin is how long a checkpoint may stand before records that belong to other projections of the topic. They change no
-// row: a transaction for each poll of them would be half of all transactions.
+// passOverWithin is how long a checkpoint may lag behind records of the topic's other projections.
+// They change no row, and a transaction per poll of them would be half of all transactions.
 const passOverWithin = 100 * time.Millisecond
 
-// passLater remembers how far steps without any event go, instead of folding them; false: fold them. A generation that
-// readers do not use yet moves at once: a switch waits for it.
+// passLater records how far steps without events reach instead of folding them. It returns false if
+// the steps must be folded. A generation that is not live always folds, because a switch waits for
+// its checkpoints.
 func (f *session) passLater(steps []step) bool {
 	if count(steps) > 0 {
 		return false
@@ -29,7 +30,8 @@ func (f *session) passLater(steps []step) bool {
 	return true
 }
 
-// goOn lets steps begin at the checkpoints, which may stand before records that were passed over.
+// goOn sets the start of each step to its checkpoint, which may be before records that were passed
+// over.
 func (f *session) goOn(steps []step) {
 	f.update(func() {
 		for i := range steps {
@@ -38,18 +40,18 @@ func (f *session) goOn(steps []step) {
 	})
 }
 
-// passIn is how long a poll may wait for records before checkpoints must move, at most so long.
-func (f *session) passIn(most time.Duration) time.Duration {
+// passIn returns how long a poll may wait before checkpoints must move, at most limit.
+func (f *session) passIn(limit time.Duration) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.passed) == 0 {
-		return most
+		return limit
 	}
-	return max(0, min(most, time.Until(f.passAt)))
+	return max(0, min(limit, time.Until(f.passAt)))
 }
 
-// passOver moves checkpoints over records that were passed over. Whose partition was taken away meanwhile loses nothing:
-// the next process reads them again.
+// passOver moves checkpoints over records that were passed over. If the partition was reassigned in
+// the meantime, nothing is lost: the next process reads the records again.
 func (f *session) passOver(ctx context.Context) error {
 	var steps []step
 	f.update(func() {

@@ -14,15 +14,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// databaseBackoff bounds the wait between tries while the database is away.
+// databaseBackoffMin and databaseBackoffMax bound the wait between attempts while the database is
+// unreachable.
 const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
 
-// fold writes the steps and moves their checkpoints, in one transaction where that succeeds. When
-// the database refuses values, the batch is halved until the one event that is to blame stands
-// alone; that one is parked. While the database is away it waits, within the session's patience.
+// fold writes the steps and moves their checkpoints, in one transaction if that succeeds. If the
+// database refuses values, fold halves the batch until a single event remains and parks that one.
+// While the database is unreachable it retries, up to the session's retry limit.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
-	patience := time.Now().Add(f.every.retry)
+	giveUpAt := time.Now().Add(f.every.retry)
 	for len(steps) > 0 {
 		err := f.transact(ctx, steps, nil)
 		if errors.Is(err, errMoved) {
@@ -46,11 +47,11 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 			}
 			steps = nonEmpty(second)
 			continue
-		case time.Now().After(patience):
+		case time.Now().After(giveUpAt):
 			return err
 		}
 		f.update(func() { f.problem = err.Error() })
-		f.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
+		f.logger.Warn("retrying a batch", "error", err, "in", backoff.String())
 		if err := pause(ctx, backoff); err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// transact folds the steps in one transaction. With park set, it parks all events for that reason
+// transact folds the steps in one transaction. If park is set, it parks all events with that reason
 // instead of applying them.
 func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkError) error {
 	g := f.current()
@@ -93,7 +94,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	return nil
 }
 
-// skipNamed carries out a skip, which is folded alone and was effective.
+// skipNamed executes a skip that was folded alone and is effective.
 func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g generation, events []fold.Event) error {
 	if len(events) != 1 || !f.chained {
 		return nil
@@ -102,14 +103,14 @@ func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g g
 	if !ok {
 		return nil
 	}
-	if err := write.Send(ctx, tx, last); err != nil { // what is folded again must find the head
+	if err := write.Send(ctx, tx, last); err != nil { // folding again reads the head
 		return err
 	}
 	*last = pgx.Batch{}
 	return refolding{f.work, f.pool, g}.skip(ctx, tx, events[0], skip.Position)
 }
 
-// apply folds the events in order and collects those that are parked.
+// apply folds the events in order and returns those that must be parked.
 func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked []parkedRow, stale int) {
 	for _, ev := range events {
 		var err error = park

@@ -17,10 +17,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// RetryParked folds parked events again from the log, on a chained topic with all that is parked of their streams, in
-// every generation that is followed and was made by this version of the projector. The tables are then those that a
-// rebuild would give. It works beside engines that run, here and elsewhere, and while the projection is paused.
-// Its errors: invalid for an id that is none; conflict when no such generation is there.
+// RetryParked folds parked events again from the log, in every generation that is followed and was
+// built by this version of the projector. On a chained topic it also folds all other parked events
+// of their streams. The tables then equal those of a rebuild. It is safe while engines run, in this
+// process or others, and while the projection is paused. Its errors: invalid for a malformed id;
+// conflict if no such generation exists.
 func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (operator.RetryResult, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil {
@@ -28,7 +29,7 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 	}
 	if len(found) == 0 {
 		return operator.RetryResult{}, domain.NewError(domain.CodeConflict,
-			"No tables of %s are of version %d, which this program makes. Nothing was retried; use the program that the service runs.",
+			"No tables of %s have version %d, which this program builds. Nothing was retried. Use the program that the service runs.",
 			e.projector.Name, e.projector.Version)
 	}
 	folded, parked := map[string]bool{}, map[string]operator.StillParked{}
@@ -50,7 +51,7 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 	return result, nil
 }
 
-// retryIn retries page by page what a generation has parked.
+// retryIn retries the parked events of a generation, page by page.
 func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked) error {
 	pool, err := openTables(ctx, e.databaseURL, e.projector.Name, g.Number, foldConns)
 	if err != nil {
@@ -63,7 +64,7 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFil
 		return err
 	}
 	args["name"], args["generation"], args["limit"] = e.projector.Name, g.Number, e.maxRecords
-	tried := map[unfolded]bool{} // streams of a chained topic: once is enough for all that matches
+	tried := map[unfolded]bool{} // streams of a chained topic: one retry covers all their events
 	for after := (unfolded{Partition: -1}); ; {
 		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
 		page, err := pg.List(ctx, pool, "read parked events", pgx.RowToStructByPos[unfolded], `
@@ -96,9 +97,10 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFil
 	}
 }
 
-// SkipParked leaves out an event that holds up no other, in every generation. No record says so: a rebuild of a program that
-// can fold the event folds it, and a check of the tables compares it as parked. Its error is conflict for what holds up a
-// stream: that is skipped by a record of the stream.
+// SkipParked leaves out an event that blocks no other event, in every generation. No record is
+// appended: a rebuild by a program that can fold the event folds it, and a check of the tables
+// compares it as parked. Its error is conflict for an event that blocks a stream: such an event is
+// skipped by a record of the stream.
 func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	_, partition, offset, err := splitParkedID(id)
 	if err != nil {
@@ -113,7 +115,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		}
 		for _, key := range keys {
 			if e.projector.HoldsUp != nil && e.projector.HoldsUp(key, partition) {
-				return domain.NewError(domain.CodeConflict, "%s holds up the stream %s. Nothing was done; retry it, or restore the log.", id, key)
+				return domain.NewError(domain.CodeConflict, "%s blocks the stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
 			}
 		}
 		return nil
@@ -124,8 +126,8 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	return nil
 }
 
-// InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
-// is parked there.
+// InspectParked reads a parked event from the log. Its errors: invalid for a malformed id;
+// not_found if no event is parked there.
 func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedRecord, error) {
 	list, err := ListParked(ctx, e.pool, operator.ParkedFilter{IDs: []string{id}, Projection: e.projector.Name})
 	if err != nil {
@@ -157,5 +159,5 @@ func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedR
 	return r, nil
 }
 
-// shown is what a person can be shown of bytes.
+// shown returns bytes as valid UTF-8 for display.
 func shown(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }

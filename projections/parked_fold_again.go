@@ -22,8 +22,8 @@ type refolding struct {
 	gen  generation
 }
 
-// skip leaves out what an effective skip names, if that is a link of the same chain which is parked, and folds again what stands behind
-// it in its stream.
+// skip leaves out the event that an effective skip names, if it is a parked link of the same chain,
+// and folds the events parked after it in its stream.
 func (f refolding) skip(ctx context.Context, tx pgx.Tx, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic || at.Partition != partition {
@@ -47,22 +47,22 @@ func (f refolding) skip(ctx context.Context, tx pgx.Tx, record fold.Event, at do
 	return err
 }
 
-// unfolded is a parked event: where it lies and whose it is.
+// unfolded is a parked event: its position and its stream.
 type unfolded struct {
 	Partition int32
 	Offset    int64
 	Key       string
 }
 
-// refolded is what became of parked events that were folded again.
+// refolded is the result of folding parked events again.
 type refolded struct {
 	folded []int64     // offsets
-	parked []parkedRow // tried and parked still, now for this reason
+	parked []parkedRow // still parked, with the new reason
 }
 
-// foldAgain folds a parked event again, or in a chained topic all that is parked of its stream, in order: one behind
-// another cannot come first. Each has a savepoint: what still fails stays parked, with its new reason, and in a
-// chained stream so does all behind it. The caller holds the partition.
+// foldAgain folds a parked event again, or on a chained topic all parked events of its stream, in
+// order. Each has a savepoint: an event that still fails stays parked with its new reason, and so
+// do all later events of a chained stream. The caller holds the partition.
 func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (r refolded, err error) {
 	places, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[place], `
 		select log_offset, reason, detail from parked
@@ -87,24 +87,24 @@ func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (r refo
 	return r, nil
 }
 
-// place is where a parked event lies, and why it is parked.
+// place is the position of a parked event, and why it is parked.
 type place struct {
 	Offset int64
 	Reason fold.Reason
 	Detail string
 }
 
-// foldPlace folds one parked event again; parked is why it stays where it is.
+// foldPlace folds one parked event again. It returns the parked row if the event stays parked.
 func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place) (parked *parkedRow, err error) {
-	if p.Reason == fold.ReasonChainBroken { // no link of the chain: no fold heals it
+	if p.Reason == fold.ReasonChainBroken { // not a link of the chain: no fold repairs it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
 	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: u.Partition, Offset: p.Offset})
-	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later one of its key counts
+	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later record of the key counts
 	if err != nil && !compactedAway {
 		return nil, fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
 	}
-	if !compactedAway && !f.passesOver(raw) { // this binary may know it as another projection's
+	if !compactedAway && !f.passesOver(raw) { // this binary may assign it to another projection
 		ev := f.decode(raw)
 		park, err := f.foldOne(ctx, tx, ev)
 		if err != nil {
@@ -125,7 +125,7 @@ func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place
 		f.projector.Name, f.gen.Number, u.Partition, p.Offset)
 }
 
-// foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
+// foldOne folds a parked event. park says why it stays parked; err is a temporary failure.
 func (f refolding) foldOne(ctx context.Context, tx pgx.Tx, ev fold.Event) (park, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		state := f.projector.Begin(f.gen.Number)
@@ -154,8 +154,8 @@ func (f refolding) foldOne(ctx context.Context, tx pgx.Tx, ev fold.Event) (park,
 	}
 }
 
-// claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
-// speak of.
+// claim locks the partition against sessions that fold it, and raises the epoch, because rows
+// change without a move of the offset.
 func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
@@ -170,9 +170,9 @@ func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error 
 	return nil
 }
 
-// retryNowKnown folds parked records again whose type an earlier binary did not know and this one
-// does. It moves no offset; the epoch says that rows changed. There may be as many as a newer binary wrote
-// before this projection got it: they are read page by page.
+// retryNowKnown folds parked records whose type an earlier binary did not know and this one does.
+// It moves no offset; the epoch shows that rows changed. A newer binary may have written many such
+// records, so they are read page by page.
 func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error {
 	for after := (unfolded{Partition: -1}); ; {
 		page, err := pg.List(ctx, f.pool, "read parked events of unknown type", pgx.RowToStructByPos[unfolded], `
@@ -193,8 +193,8 @@ func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error 
 	}
 }
 
-// retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record:
-// [errOtherTopic].
+// retry folds a parked event again in its own transaction. If the topic was replaced, the offset
+// holds another record: [errOtherTopic].
 func (f refolding) retry(ctx context.Context, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {

@@ -16,16 +16,16 @@ import (
 
 // The states of a parked event.
 const (
-	ParkedWaits   = "parked"  // it waits for an operator
-	ParkedSkipped = "skipped" // an operator has left it out: by a record of its stream, or where it holds up none, in its row ('left_out')
+	ParkedWaits   = "parked"  // waiting for an operator
+	ParkedSkipped = "skipped" // left out by an operator: by a record of its stream, or in its row ('left_out') if it blocks no other event
 )
 
-// ParkedID names a parked event.
+// ParkedID returns the id of a parked event.
 func ParkedID(projection string, partition int32, offset int64) string {
 	return fmt.Sprintf("%s-%d-%d", projection, partition, offset)
 }
 
-// splitParkedID is the other way round; its error is invalid.
+// splitParkedID parses an id that [ParkedID] returned. Its error has code invalid.
 func splitParkedID(id string) (projection string, partition int32, offset int64, err error) {
 	if parts := strings.Split(id, "-"); len(parts) == 3 {
 		number, first := strconv.ParseInt(parts[1], 10, 32)
@@ -34,15 +34,15 @@ func splitParkedID(id string) (projection string, partition int32, offset int64,
 			return parts[0], int32(number), at, nil
 		}
 	}
-	return "", 0, 0, domain.NewError(domain.CodeInvalid, "%.80q names no parked event: write PROJECTION-PARTITION-OFFSET, as the list shows it.", id)
+	return "", 0, 0, domain.NewError(domain.CodeInvalid, "%.80q is not the id of a parked event. Write PROJECTION-PARTITION-OFFSET, as in the list.", id)
 }
 
-// matchesFilter is a condition on table parked as p; its arguments are those of [parkedArgs].
+// matchesFilter is a condition on table parked with alias p. Its arguments come from [parkedArgs].
 const matchesFilter = `
 	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream) and (@state = '' or p.state = @state)
 	and (cardinality(@ids::text[]) = 0 or format('%s-%s-%s', p.projection, p.partition, p.log_offset) = any(@ids))`
 
-// args checks the filter and returns the arguments of its condition.
+// parkedArgs validates the filter and returns the arguments of its condition.
 func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 	for _, id := range f.IDs {
 		if _, _, _, err := splitParkedID(id); err != nil {
@@ -55,9 +55,9 @@ func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 	}, nil
 }
 
-// ListParked returns the parked events of the generations that readers use, by projection, partition and offset.
-// While two versions of a projection are read, the newer one speaks. It is the preview of an action with the same
-// filter. Its errors: invalid for an id that is none.
+// ListParked returns the parked events of the live generations, ordered by projection, partition
+// and offset. If two versions of a projection are live, the newer one counts. The list is the
+// preview of an action with the same filter. Its error is invalid for a malformed id.
 func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	args, err := parkedArgs(f)
 	if err != nil {

@@ -27,10 +27,10 @@ type parkedRow struct {
 	State     string
 }
 
-// maxDetail keeps a hostile payload from filling the table with its own error text; in bytes.
+// maxDetail limits the error text in bytes, so that a hostile payload cannot fill the table.
 const maxDetail = 500
 
-// storable makes any bytes fit for a text column.
+// storable makes any bytes valid for a text column.
 func storable(s string) string { return domain.Storable(s, maxDetail) }
 
 func newParkedRow(ev fold.Event, err error) parkedRow {
@@ -39,7 +39,7 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
 		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)), State: ParkedWaits,
 	}
-	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil { // also if the payload cannot be decoded
+	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil { // set even if the payload cannot be decoded
 		row.Time = &at
 	}
 	if park, ok := errors.AsType[*fold.ParkError](err); ok {
@@ -48,7 +48,7 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 	return row
 }
 
-// A row that is there already keeps its state: its event was tried again in vain.
+// An existing row keeps its state: the event was retried without success.
 var parkedTable = write.NewTable("parked",
 	`projection text, generation int, partition int, log_offset bigint, state text,
 	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
@@ -77,23 +77,23 @@ func (w work) insertParked(ctx context.Context, tx pgx.Tx, g generation, rows []
 	return nil
 }
 
-// queueParked stores parked events, and logs them.
+// queueParked stores parked events and logs them.
 func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 	scoped := make([]scopedParked, len(rows))
 	for i, r := range rows {
 		scoped[i] = scopedParked{r, w.projector.Name, g.Number}
 		level := slog.LevelError
-		if g.Number > 1 && g.State != StateLive { // it was told when the generation before parked it
+		if g.Number > 1 && g.State != StateLive { // already logged by the previous generation
 			level = slog.LevelDebug
 		}
-		w.logger.Log(context.Background(), level, "event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+		w.logger.Log(context.Background(), level, "event parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
 	if len(rows) == 0 {
 		return
 	}
 	parkedTable.Queue(batch, scoped)
-	// What an operator has left out in one generation stays so in the next.
+	// An event that an operator left out in one generation stays left out in the next.
 	batch.Queue(`
 		update parked p set state = 'left_out' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
@@ -102,9 +102,10 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 		append([]any{w.projector.Name, g.Number}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 }
 
-// queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,
-// where the last record of a key is all that counts: folding an older one again would bring an old state back, and
-// compaction may have removed it, so that a rebuild does not even see it.
+// queueOvertaken drops parked rows if their key has a later event, folded or parked. It applies
+// only to compacted topics, where only the last record of a key counts: folding an older one again
+// would restore an old state, and compaction may have removed it, so that a rebuild does not see
+// it.
 func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
 	if !w.compacted || len(events) == 0 {
 		return

@@ -108,7 +108,7 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 	}
 	refused := user()
 	position := b.put(b.encode(refused))
-	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refuses a value: SQLSTATE 22P02"
+	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refused a value: SQLSTATE 22P02"
 	var tries atomic.Int32
 	var logged bytes.Buffer
 	b.run(b.engine(refusing(projectors.Directory, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {

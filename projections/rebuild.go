@@ -22,10 +22,11 @@ const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), 
 type RebuildRequest struct {
 	Projection string
 	Version    int    // of the projector
-	By, Reason string // who asks, and why
+	By, Reason string // who requests it, and why
 }
 
-// Rebuilds are what operators ask of the generations. They write rows; the projectors' engines act on them.
+// Rebuilds handles operators' requests for generations. It writes rows; the engines of the
+// projectors act on them.
 type Rebuilds struct {
 	pool *pgxpool.Pool
 }
@@ -33,56 +34,57 @@ type Rebuilds struct {
 // NewRebuilds takes a pool of schema lb_engine.
 func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
-// Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
-func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild operator.Rebuild, err error) {
-	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) (err error) {
-		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildRequested, nil)
+// Request asks for a rebuild. CodeConflict names the unfinished rebuild of the same projection.
+func (r *Rebuilds) Request(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
+	err = lockDurably(ctx, r.pool, request.Projection, func(tx pgx.Tx) (err error) {
+		rebuild, err = insertRebuild(ctx, tx, request, operator.RebuildRequested, nil)
 		return err
 	})
 	if err != nil {
-		return operator.Rebuild{}, fmt.Errorf("request rebuild of %s: %w", asked.Projection, err)
+		return operator.Rebuild{}, fmt.Errorf("request rebuild of %s: %w", request.Projection, err)
 	}
 	return rebuild, nil
 }
 
-// insertRebuild writes the row of a rebuild, or of the way back to a generation.
-func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state operator.RebuildState, back *int) (operator.Rebuild, error) {
-	first, found, err := findRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
+// insertRebuild inserts the row of a rebuild, or of a switch back to a generation.
+func insertRebuild(ctx context.Context, tx pgx.Tx, request RebuildRequest, state operator.RebuildState, back *int) (operator.Rebuild, error) {
+	first, found, err := findRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, request.Projection, request.Version)
 	if err != nil {
 		return operator.Rebuild{}, err
 	}
 	if found {
-		return operator.Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
+		return operator.Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s has been %s since %s; wait for it to finish or cancel it",
 			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
 	}
 	id := uuid.New()
 	err = pg.Exec(ctx, tx, "insert rebuild", `
 		insert into rebuilds (id, projection, version, generation, back, state, requested_by, reason)
 		values (@id, @projection, @version, @generation, @back, @state, @by, @reason)`, pgx.NamedArgs{
-		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
+		"id": id, "projection": request.Projection, "version": request.Version, "generation": back, "back": back != nil, "state": string(state), "by": request.By, "reason": request.Reason,
 	})
 	if err != nil {
 		return operator.Rebuild{}, err
 	}
-	if err := forgetRebuilds(ctx, tx, asked.Projection); err != nil {
+	if err := forgetRebuilds(ctx, tx, request.Projection); err != nil {
 		return operator.Rebuild{}, err
 	}
-	if err := notifyStep(ctx, tx, asked.Projection); err != nil {
+	if err := notifyStep(ctx, tx, request.Projection); err != nil {
 		return operator.Rebuild{}, err
 	}
 	rebuild, _, err := findRebuild(ctx, tx, `id = $1`, id)
 	return rebuild, err
 }
 
-// What is kept of rebuilds that have ended: the newest so many of a projection, and none that is older. Who did what and why stays
-// in the log.
+// Retention of finished rebuilds: at most this many per projection, and none older than this. The
+// log keeps who requested each one and why.
 const (
 	keepRebuilds    = 100
 	keepRebuildsFor = 400 * 24 * time.Hour
 )
 
-// forgetRebuilds deletes what nobody looks at any more: it comes with each new rebuild, so that the rows stay bounded. Of one that has
-// ended the parts of its bulk go at once: they are for whoever takes it over.
+// forgetRebuilds deletes old finished rebuilds. It runs with each new rebuild, so the number of
+// rows stays bounded. The shards of a finished rebuild are deleted at once: only a takeover needs
+// them.
 func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 	err := pg.Exec(ctx, tx, "forget old rebuilds", `
 		delete from rebuilds r where projection = $1 and finished_at is not null and (
@@ -92,20 +94,20 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 	if err != nil {
 		return err
 	}
-	return pg.Exec(ctx, tx, "forget parts of rebuilds", `
+	return pg.Exec(ctx, tx, "forget shards of rebuilds", `
 		delete from rebuild_shards where rebuild in (select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
 }
 
-// Get returns a rebuild. CodeNotFound says that there is none of that id.
+// Get returns a rebuild. CodeNotFound means that no rebuild has that id.
 func (r *Rebuilds) Get(ctx context.Context, id string) (operator.Rebuild, error) {
 	rebuild, found, err := findRebuild(ctx, r.pool, `id::text = $1`, id)
 	if err == nil && !found {
-		err = domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check its id.", id)
+		err = domain.NewError(domain.CodeNotFound, "There is no rebuild %s. Check the id.", id)
 	}
 	return rebuild, err
 }
 
-// List returns all rebuilds, the newest first.
+// List returns all rebuilds, newest first.
 func (r *Rebuilds) List(ctx context.Context) ([]operator.Rebuild, error) {
 	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
 }
@@ -114,19 +116,20 @@ func findRebuild(ctx context.Context, q pg.Querier, where string, args ...any) (
 	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
 }
 
-// Cancel ends a rebuild and drops what it has made, unless readers use that already because there was nothing else. The
-// process that runs it stops within a second; without any, the next one that runs the projection, in any version, does it.
-// CodeConflict says that it has ended already.
+// Cancel ends a rebuild and drops what it has built, unless that is already live because there was
+// nothing else. The process that runs the rebuild stops within a second. If none runs it, the next
+// process that runs the projection, in any version, cleans up. CodeConflict means that the rebuild
+// has already ended.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	found := false
 	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		projection, cancelled, err := pg.Find(ctx, tx, "write it down", pgx.RowTo[string], `
+		projection, canceled, err := pg.Find(ctx, tx, "set cancel", pgx.RowTo[string], `
 		update rebuilds set cancel = true,
 		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
 		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
 		where id::text = $1 and finished_at is null
 		returning projection`, id)
-		if found = cancelled; err != nil || !found {
+		if found = canceled; err != nil || !found {
 			return err
 		}
 		return notifyStep(ctx, tx, projection)
@@ -144,17 +147,18 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	return AlreadyEnded(rebuild)
 }
 
-// AlreadyEnded (conflict): nothing is left of a rebuild that could be cancelled.
+// AlreadyEnded returns the conflict of a cancellation of a finished rebuild.
 func AlreadyEnded(r operator.Rebuild) error {
-	return domain.NewError(domain.CodeConflict, "The rebuild of %s has ended already: it is %s. Nothing was canceled.", r.Projection, r.State)
+	return domain.NewError(domain.CodeConflict, "The rebuild of %s has already ended (%s). Nothing was canceled.", r.Projection, r.State)
 }
 
-// lockGenerations runs f while it holds what everyone holds who makes, switches, retires or drops a generation of a projection.
+// lockGenerations runs f while it holds the lock for creating, switching, retiring and dropping
+// generations of a projection.
 func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, q, locked(ctx, projection, f))
 }
 
-// lockDurably is the same in a transaction that outlives a crash of the server.
+// lockDurably is [lockGenerations] with a synchronous commit, which survives a crash of the server.
 func lockDurably(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
 	return pg.Durably(ctx, q, locked(ctx, projection, f))
 }
@@ -168,14 +172,14 @@ func locked(ctx context.Context, projection string, f func(pgx.Tx) error) func(p
 	}
 }
 
-// takeGenerations takes the lock of [lockGenerations]. It bounds each wait
-// for a lock in its transaction, so that who waits for a frozen projector, or for a long query, does not hold up every
-// other step of the projection's generations: the step is tried again.
+// takeGenerations takes the lock of [lockGenerations]. It bounds each wait for a lock in its
+// transaction, so that waiting for a frozen projector or a long query does not block every other
+// step of the projection's generations. The step is retried.
 func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
 	if lockedOut(err) {
-		return domain.NewError(domain.CodeUnavailable, "another step of the generations of %s is under way; try again", projection)
+		return domain.NewError(domain.CodeUnavailable, "another operation on the generations of %s is in progress; try again", projection)
 	}
 	if err != nil {
 		return fmt.Errorf("lock generations: %w", err)

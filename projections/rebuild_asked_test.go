@@ -118,8 +118,8 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
 	}, patience, tick)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	cancelled := b.ends(request.ID, operator.RebuildCancelled)
-	require.Contains(t, cancelled.Error, "readers use its generation already")
+	canceled := b.ends(request.ID, operator.RebuildCancelled)
+	require.Contains(t, canceled.Error, "readers already use its generation")
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 100, b.count("select count(*) from lb.tally"))
 	p.gate.open()

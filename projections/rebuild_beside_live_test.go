@@ -131,7 +131,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	<-g.reached
 	slow := b.awaitRebuild(asked.ID, func(r operator.Rebuild) bool { return r.Error != "" })
 	require.Equal(t, operator.RebuildCopying, slow.State)
-	require.Contains(t, slow.Error, "goes slowly while the generation that readers use is behind")
+	require.Contains(t, slow.Error, "slowed down while the live generation is behind")
 	// A rebuild that takes its time keeps its lease.
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", asked.ID))
 	p.gate.open()

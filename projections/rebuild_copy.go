@@ -22,17 +22,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CopiesAtOnce is how many partitions a rebuild reads and folds at a time, while it copies as many into tables: few enough for the
-// memory, and for what serves to find a processor.
+// CopiesAtOnce is how many partitions a rebuild reads and folds at a time, while it copies as many
+// into tables. It limits memory and leaves processors to the serving processes.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// tablesAtOnce is how many tables get their keys at a time, which is the database server's work.
+// tablesAtOnce is how many tables get their keys at a time, which is work for the database server.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
-// copy folds what the log held at the start into the tables, makes their keys and lets the generation be followed.
+// copy folds the records that the log held at the start into the tables, creates their keys and
+// lets sessions follow the generation.
 func (r *running) copy(ctx context.Context, g generation) error {
-	// This ends a predecessor's right to claim shards. It waits until transactions in which the predecessor holds shards have
-	// ended: [running.endPredecessor]. What they commit until then is done and not folded again.
+	// This ends a predecessor's right to claim shards. The statement waits for transactions in
+	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
+	// done and not folded again.
 	err := pg.Exec(ctx, r.pool, "take shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return err
@@ -53,7 +55,8 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err := r.advance(ctx, r.pool, operator.RebuildIndexing); err != nil {
 		return err
 	}
-	// How many records a second were folded is what stands there from then on. A short rebuild has no other rate.
+	// From here on the row keeps the average rate in records per second. A short rebuild has no
+	// other rate.
 	rate := float64(r.done.Load()-before) / max(time.Since(began).Seconds(), 0.001)
 	err = pg.Exec(ctx, r.pool, "note rate of rebuild", `
 		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end where id = $1 and lease = $2`,
@@ -67,17 +70,18 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	return r.follow(ctx, g)
 }
 
-// endPredecessor ends the database sessions of the process that ran this rebuild before: no time-out of the server ends a COPY
-// whose client has stopped.
+// endPredecessor terminates the database sessions of the process that ran this rebuild before: no
+// server time-out ends a COPY whose client has stopped.
 func (r *running) endPredecessor(ctx context.Context) error {
-	sessions := "ledgerboard rebuild " + r.ID + " " // the lease ends their names
-	return pg.Exec(ctx, r.pool, "end the sessions of the process before", `
+	sessions := "ledgerboard rebuild " + r.ID + " " // session names end with the lease
+	return pg.Exec(ctx, r.pool, "end the sessions of the previous process", `
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and usename = current_user and starts_with(application_name, $1) and application_name <> $2`,
 		sessions, sessions+strconv.FormatInt(r.lease, 10))
 }
 
-// claim is the first statement of a shard's transaction. It holds the shard, and writes nothing under an old lease.
+// claim is the first statement of a shard's transaction. It locks the shard and changes no row
+// under an old lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `update rebuild_shards set done = true where rebuild = $1 and partition = $2 and lease = $3 and not done`,
 		r.ID, partition, r.lease)
@@ -90,7 +94,7 @@ func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	return nil
 }
 
-// copyShards folds what is left to fold, and returns how many records processes before this one had.
+// copyShards folds the unfinished shards and returns how many records earlier processes had folded.
 func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) (before int64, err error) {
 	type shard struct {
 		eventlog.PartitionRange
@@ -101,7 +105,8 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return 0, err
 	}
-	// Only a fold event by event finds out what the database refuses: so what the tables that serve say is taken over.
+	// Only a fold event by event finds out which values the database refuses, so the result is
+	// taken from the live tables.
 	live, err := liveGeneration(ctx, r.pool, r.projector)
 	if err != nil {
 		return 0, err
@@ -135,7 +140,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	return before, group.Wait()
 }
 
-// copyTogether folds a partition, or those whose rows belong together, in one transaction.
+// copyTogether folds a partition, or those that belong together, in one transaction.
 func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		state := r.projector.Begin(0)
@@ -160,7 +165,7 @@ func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g genera
 	})
 }
 
-// finishShard writes what is parked, and the checkpoint.
+// finishShard writes the parked events and the checkpoint.
 func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end int64, f *bulkFold) error {
 	if err := r.insertParked(ctx, tx, g, f.rows()); err != nil {
 		return err
@@ -178,14 +183,17 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end 
 	return nil
 }
 
-// keysShard is the shard of the first table's keys and indexes; those of the others have the numbers below it.
+// keysShard is the shard of the first table's keys and indexes; the other tables have the numbers
+// below it.
 const keysShard = -1
 
-// sortMemory is how many MB the server may take to sort keys, for all tables that get theirs at a time.
+// sortMemory is the memory in MB that the server may use to sort keys, for all concurrent tables
+// together.
 const sortMemory = 256
 
-// finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: several tables at a time,
-// without parallel workers: the live generation needs the processors.
+// finishTables creates the keys and indexes of each table, once all rows are there, and vacuums it.
+// Several tables run at a time, without parallel workers, because the live generation needs the
+// processors.
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tablesAtOnce())
@@ -198,7 +206,7 @@ func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 					return err
 				}
 			}
-			// Index-only scans trust the pages then, and the planner knows them.
+			// Vacuum enables index-only scans; analyze gives the planner statistics.
 			if _, err := pool.Exec(ctx, "vacuum (analyze) "+table); err != nil {
 				return fmt.Errorf("vacuum %s: %w", table, err)
 			}
@@ -208,7 +216,7 @@ func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	return group.Wait()
 }
 
-// makeKeys makes the keys and indexes of a table, in one transaction that claims their shard.
+// makeKeys creates the keys and indexes of a table, in one transaction that claims their shard.
 func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32, keys ddl.TableKeys) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		err := r.claim(ctx, tx, shard)
@@ -226,12 +234,12 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make keys and indexes of %s: %w", keys.Table, err)
+		return fmt.Errorf("create keys and indexes of %s: %w", keys.Table, err)
 	}
 	return nil
 }
 
-// follow hands the generation to the sessions.
+// follow hands the generation over to the sessions.
 func (r *running) follow(ctx context.Context, g generation) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// open returns the generation, and makes it when there is none.
+// open returns the generation of the rebuild and creates it if necessary.
 func (r *running) open(ctx context.Context) (g generation, err error) {
 	if r.Generation > 0 {
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, r.Generation)
@@ -40,7 +40,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		if err := tx.QueryRow(ctx, `select coalesce(generation, 0) from rebuilds where id = $1`, r.ID).Scan(&made); err != nil {
 			return fmt.Errorf("read generation of rebuild: %w", err)
 		}
-		if made > 0 { // by this process, which did not hear of the commit
+		if made > 0 { // created by this process, which did not see the commit
 			g, _, err = readGeneration(ctx, tx, r.projector.Name, made)
 			return err
 		}
@@ -69,14 +69,14 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	return g, nil
 }
 
-// abandon ends the rebuild and drops what it has made; a generation that was there before stays, and so does one that
-// readers use already because it was live before any other.
+// abandon ends the rebuild and drops the tables it built. A generation that existed before stays,
+// and so does one that is already live because the version had no other.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
 	return lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, state); err != nil {
 			return err
 		}
-		var made int // of the row: this process may not have heard of the commit that made it
+		var made int // read from the row: this process may not have seen the commit
 		var read bool
 		err := tx.QueryRow(ctx, `
 			update rebuilds r set error = nullif($2, '') where id = $1
@@ -90,14 +90,14 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 			return nil
 		case read:
 			return pg.Exec(ctx, tx, "note why a generation stays", `
-				update rebuilds set error = concat_ws('; ', error, 'readers use its generation already, which stays: rebuild again to replace it')
+				update rebuilds set error = concat_ws('; ', error, 'readers already use its generation, which stays; rebuild again to replace it')
 				where id = $1`, r.ID)
 		}
 		return dropTables(ctx, tx, r.projector.Name, generation{Number: made, Version: r.Version})
 	})
 }
 
-// final tells whether the same step would fail again.
+// final reports whether repeating the step would fail again.
 func final(err error) bool {
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
 		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
@@ -106,18 +106,18 @@ func final(err error) bool {
 		return true
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// Tables that somebody dropped, a disk that is full, a value that cannot be sent.
+		// Undefined tables, a full disk, or a value that cannot be sent.
 		return refused.Code[:2] == "42" || refused.Code == "53100" || refused.Code == "57014" && refused.Routine == "CopyGetData"
 	}
-	for _, broken := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
-		if errors.Is(err, broken) {
+	for _, permanent := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
+		if errors.Is(err, permanent) {
 			return true
 		}
 	}
 	return false
 }
 
-// sentence is what an operator reads of an error; of one of the database also the row.
+// sentence returns the error text for an operator. For a database error it includes the row.
 func sentence(err error) string {
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e.Message

@@ -13,37 +13,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// A rebuild is a row of table rebuilds and goes on from what the tables say, never from what a process remembers. What
-// happens when the process that runs it dies, freezes or is not alone:
-//
-//	before the generation is made     nothing is there; the next process makes it. Generation, shards and their targets
-//	                                  are one transaction.
-//	in a shard                        its transaction is rolled back, rows and checkpoint; the next process folds it again.
-//	between two shards                the shard that is done stays done.
-//	in the keys                       a transaction for each table too, claimed as shards -1, -2 and so on.
-//	before the generation is followed the tables are vacuumed again, which does no harm.
-//	while it is followed              any process of the projection follows it; the next one waits on.
-//	at the switch                     views, states and the end of the rebuild are one transaction.
-//	frozen in a shard and thawed      the takeover has ended its database sessions, and has raised the lease of every
-//	                                  shard that is not done: whatever it claims with its old lease, it gets no row.
-//	frozen elsewhere and thawed       each short step begins with an update of the rebuild under its lease; it finds no row.
-//	two requests                      the second finds the first under the lock of the projection's generations.
-//	cancelled                         the process that holds the lease stops and drops the generation; when it dies in
-//	                                  that, the next one, of any version, finds the flag and does it.
+// A rebuild is a row of table rebuilds. It continues from the state of the tables, never from what
+// a process remembers. What happens when the process that runs it dies, freezes or is not alone:
+//	before the generation is created   nothing exists; the next process creates it. Generation, shards and targets are one transaction.
+//	in a shard                         its transaction is rolled back, rows and checkpoint; the next process folds it again.
+//	between two shards                 a finished shard stays finished.
+//	in the keys                        one transaction per table, claimed as shards -1, -2 and so on.
+//	before the generation is followed  the tables are vacuumed again, which is harmless.
+//	while it is followed               any process of the projection follows it; the next process waits for it.
+//	at the switch                      views, states and the end of the rebuild are one transaction.
+//	frozen in a shard and thawed       the takeover has ended its database sessions and raised the lease of every unfinished shard;
+//	                                   with its old lease it claims no row.
+//	frozen elsewhere and thawed        each short step begins with an update of the rebuild under its lease, which finds no row.
+//	two requests                       the second finds the first under the lock of the projection's generations.
+//	canceled                           the process that holds the lease stops and drops the generation; if it dies in between,
+//	                                   the next process, of any version, finds the flag and does it.
 
-// Rhythms of a rebuild.
+// Intervals of a rebuild.
 const (
-	// leaseFor is how long after its last beat the process that runs a rebuild is taken for dead.
+	// leaseFor is how long after its last heartbeat the process that runs a rebuild counts as dead.
 	leaseFor = 10 * time.Second
-	// rebuildBeat is how often it renews the lease, writes its progress and looks whether it is cancelled.
+	// rebuildBeat is how often that process renews the lease, writes its progress and checks for a
+	// cancellation.
 	rebuildBeat = 500 * time.Millisecond
-	// stepAgain is the pause before something is looked at, or tried, again.
+	// stepAgain is the pause before a step is checked or retried.
 	stepAgain = 100 * time.Millisecond
 )
 
 var (
-	errLeaseLost = errors.New("another process has taken the rebuild over, or it has ended")
-	errCancelled = errors.New("the rebuild is cancelled")
+	errLeaseLost = errors.New("another process has taken over the rebuild, or it has ended")
+	errCanceled  = errors.New("the rebuild is canceled")
 )
 
 // running is a rebuild that this process runs.
@@ -51,12 +50,13 @@ type running struct {
 	*Engine
 	operator.Rebuild
 	lease  int64
-	cancel bool         // asked for before this process took it
+	cancel bool         // requested before this process took it
 	done   atomic.Int64 // records folded
-	behind *atomic.Bool // something that goes first is, so that this one yields
+	behind *atomic.Bool // the live generation is behind, so the rebuild yields
 }
 
-// keepRebuilding takes the rebuilds of this projector version one after the other, until ctx is done.
+// keepRebuilding runs the rebuilds of this projector version one after the other, until ctx is
+// done.
 func (e *Engine) keepRebuilding(ctx context.Context) {
 	for {
 		stepped := e.stepped()
@@ -72,13 +72,13 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-stepped:
-		case <-time.After(e.every.look): // after the look, however long it took
+		case <-time.After(e.every.look): // after the check, however long it took
 		}
 	}
 }
 
-// takeRebuild takes a rebuild that nobody runs, or one of any version whose remains are to be taken away because it is
-// cancelled; [pgx.ErrNoRows] when there is none.
+// takeRebuild takes a rebuild that no process runs, or a canceled one of any version that must be
+// cleaned up. It returns [pgx.ErrNoRows] if there is none.
 func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 	r := &running{Engine: e, behind: &atomic.Bool{}}
 	var id string
@@ -98,7 +98,7 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 		return nil, err
 	}
 	r.done.Store(r.EventsDone)
-	e.logger.Info("rebuild is taken", "rebuild", id, "lease", r.lease, "state", string(r.State))
+	e.logger.Info("rebuild taken", "rebuild", id, "lease", r.lease, "state", string(r.State))
 	return r, nil
 }
 
@@ -109,46 +109,46 @@ func (r *running) run(ctx context.Context) {
 		err := r.attempt(ctx)
 		switch {
 		case err == nil, errors.Is(err, errLeaseLost):
-			logger.Info("rebuild is left", "outcome", err)
+			logger.Info("rebuild ended in this process", "outcome", err)
 			return
-		case errors.Is(err, errCancelled):
+		case errors.Is(err, errCanceled):
 			err = r.abandon(ctx, operator.RebuildCancelled, "")
 		case ctx.Err() == nil && final(err):
-			logger.Error("rebuild has failed", "error", err)
+			logger.Error("rebuild failed", "error", err)
 			err = r.abandon(ctx, operator.RebuildFailed, sentence(err))
 		}
 		if err == nil || errors.Is(err, errLeaseLost) {
 			return
 		}
 		if ctx.Err() == nil {
-			logger.Warn("rebuild is tried again", "error", err)
-			r.tell(ctx, "it is tried again: "+err.Error())
-			_ = pause(ctx, r.every.look) // the loop looks at ctx
+			logger.Warn("retrying the rebuild", "error", err)
+			r.tell(ctx, "retrying after an error: "+err.Error())
+			_ = pause(ctx, r.every.look) // the loop checks ctx
 		}
 	}
-	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // else the lease ends by itself
+	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // otherwise the lease expires
 		_, err := r.pool.Exec(ctx, `update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2`, r.ID, r.lease)
 		return err
 	})
 }
 
-// attempt does all that is left to do, while it holds the lease.
+// attempt does all remaining steps while it holds the lease.
 func (r *running) attempt(ctx context.Context) error {
 	if err := r.endPredecessor(ctx); err != nil {
 		return err
 	}
 	if r.cancel {
-		return errCancelled
+		return errCanceled
 	}
-	holding, let := context.WithCancelCause(ctx)
+	holding, release := context.WithCancelCause(ctx)
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
-		r.beat(holding, let)
+		r.beat(holding, release)
 	}()
 	err := r.steps(holding)
 	cause := context.Cause(holding)
-	let(nil)
+	release(nil)
 	<-beating
 	if err == nil {
 		return nil
@@ -159,7 +159,8 @@ func (r *running) attempt(ctx context.Context) error {
 	return err
 }
 
-// beat renews the lease, writes the progress and ends the context of a rebuild that is cancelled or taken over.
+// beat renews the lease, writes the progress and cancels the context when the rebuild is canceled
+// or taken over.
 func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 	tick := time.NewTicker(rebuildBeat)
 	defer tick.Stop()
@@ -172,28 +173,28 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		now := r.done.Load()
 		rate := max(0, float64(now-before)/time.Since(renewed).Seconds())
-		var cancelled bool
+		var canceled bool
 		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
 			return r.pool.QueryRow(ctx, `
 				update rebuilds set lease_until = clock_timestamp() + $3::interval, events_done = $4,
 				       rate = case when state <> 'copying' then rate when rate = 0 then $5::float8 else rate * 0.8 + $5::float8 * 0.2 end
-				where id = $1 and lease = $2 returning cancel and finished_at is null`, r.ID, r.lease, leaseFor, now, rate).Scan(&cancelled)
+				where id = $1 and lease = $2 returning cancel and finished_at is null`, r.ID, r.lease, leaseFor, now, rate).Scan(&canceled)
 		})
 		switch {
-		case err == nil && cancelled:
-			end(errCancelled)
+		case err == nil && canceled:
+			end(errCanceled)
 		case err == nil:
 			renewed, before = time.Now(), now
 			slow = r.throttle(ctx, slow)
 		case errors.Is(err, pgx.ErrNoRows), time.Since(renewed) > leaseFor:
 			end(errLeaseLost)
 		case ctx.Err() == nil:
-			r.logger.Warn("the lease of a rebuild is not renewed", "rebuild", r.ID, "error", err)
+			r.logger.Warn("cannot renew the lease of a rebuild", "rebuild", r.ID, "error", err)
 		}
 	}
 }
 
-// steps does what the tables say is left to do.
+// steps runs the steps that the tables show as unfinished.
 func (r *running) steps(ctx context.Context) error {
 	g, err := r.open(ctx)
 	if err != nil {
@@ -207,8 +208,8 @@ func (r *running) steps(ctx context.Context) error {
 	return r.switchWhenReady(ctx, g.Number)
 }
 
-// advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. In a transaction
-// it is the first step, and holds the row.
+// advance records the state of the rebuild. It returns [errLeaseLost] if this process no longer
+// owns the rebuild. In a transaction it is the first step and locks the row.
 func (r *running) advance(ctx context.Context, q pg.Querier, state operator.RebuildState) error {
 	tag, err := q.Exec(ctx, `
 		update rebuilds set state = $3, error = null,
@@ -220,18 +221,18 @@ func (r *running) advance(ctx context.Context, q pg.Querier, state operator.Rebu
 	if tag.RowsAffected() > 0 {
 		return nil
 	}
-	cancelled, found, err := pg.Find(ctx, q, "look whether the rebuild is cancelled", pgx.RowTo[bool],
+	canceled, found, err := pg.Find(ctx, q, "check whether the rebuild is canceled", pgx.RowTo[bool],
 		`select cancel from rebuilds where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease)
 	switch {
 	case err == nil && !found:
 		return errLeaseLost
-	case cancelled: // what was answered "cancelled" must not switch
-		return errCancelled
+	case canceled: // a confirmed cancellation must not switch
+		return errCanceled
 	}
 	return err
 }
 
-// tell notes what the rebuild waits for; "" for nothing.
+// tell records what the rebuild waits for; "" for nothing.
 func (r *running) tell(ctx context.Context, what string) {
 	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and finished_at is null`,
 		r.ID, r.lease, what)
@@ -241,30 +242,32 @@ func (r *running) tell(ctx context.Context, what string) {
 }
 
 const (
-	// behindSeconds is from which lag on the live generation goes first.
+	// behindSeconds is the lag from which the live generation has priority.
 	behindSeconds = 2
-	// yieldAtMost bounds each pause for it: a rebuild is also the cure of a generation that cannot go on.
+	// yieldAtMost bounds each pause, because a rebuild may also repair a live generation that is
+	// stuck.
 	yieldAtMost = 5 * time.Second
 )
 
-// throttle notes whether the rebuild is to go slower, and why; told is what it said last.
-func (r *running) throttle(ctx context.Context, told string) string {
+// throttle decides whether the rebuild must slow down and records why. reported is the reason that
+// it recorded last.
+func (r *running) throttle(ctx context.Context, reported string) string {
 	why := ""
 	if r.liveIsBehind(ctx) {
-		why = "it goes slowly while the generation that readers use is behind"
+		why = "it is slowed down while the live generation is behind"
 	}
 	r.behind.Store(why != "")
-	if why == told {
-		return told
+	if why == reported {
+		return reported
 	}
 	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, why)
 	if err != nil {
-		return told
+		return reported
 	}
 	return why
 }
 
-// yield lets the live generation go first while it is behind.
+// yield pauses while the live generation is behind.
 func (r *running) yield(ctx context.Context) error {
 	for began := time.Now(); r.behind.Load() && time.Since(began) < yieldAtMost; {
 		if err := pause(ctx, stepAgain); err != nil {
@@ -274,10 +277,10 @@ func (r *running) yield(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// liveIsBehind tells whether the generation that readers use is followed and cannot keep up.
+// liveIsBehind reports whether the live generation is followed and cannot keep up.
 func (r *running) liveIsBehind(ctx context.Context) bool {
 	behind := false
-	_ = within(ctx, 2*time.Second, func(ctx context.Context) error { // what is not known slows nothing
+	_ = within(ctx, 2*time.Second, func(ctx context.Context) error { // on an error the rebuild is not slowed down
 		paused, err := r.paused(ctx)
 		if err != nil || paused {
 			return err

@@ -18,28 +18,29 @@ import (
 
 // Bounds of a session.
 const (
-	// noteWithin bounds the note that an idle projection is at the log's end: nothing is folded meanwhile.
+	// noteWithin bounds recording that an idle projection is at the end of the log; nothing is
+	// folded in the meantime.
 	noteWithin = 2 * time.Second
-	// reachedWithin bounds the look at the database before a session asks for partitions.
+	// reachedWithin bounds the database check before a session asks for partitions.
 	reachedWithin = 2 * time.Second
 )
 
-// session follows one generation: it polls the log, folds batches and keeps the checkpoint in the transaction
-// of the rows.
+// session follows one generation: it polls the log, folds batches and writes the checkpoint in the
+// transaction of the rows.
 type session struct {
 	work
 	pool *pgxpool.Pool // of the generation's schema
 
-	group string // of consumers
+	group string // consumer group
 
 	mu      sync.Mutex
 	gen     generation
-	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
-	passed  map[int32]step   // up to where records of other projections stand behind the checkpoint; see [session.passLater]
+	next    map[int32]int64  // the checkpoint of each partition, as last known to this process
+	passed  map[int32]step   // end of the records that were passed over after the checkpoint; see [session.passLater]
 	passAt  time.Time        // when the checkpoints must move over them
 	stopped map[int32]string // partitions that must not be followed, with the reason
-	problem string           // why it does not run; "" when it does
-	stale   int64            // records that lost their race, counted since the start
+	problem string           // why the session does not run; "" if it does
+	stale   int64            // stale records since the start
 }
 
 func newSession(w work, g generation, database string) *session {
@@ -58,22 +59,22 @@ func (f *session) run(ctx context.Context) {
 		began := time.Now()
 		err := f.follow(ctx)
 		if ctx.Err() != nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
-			return // the engine begins another one when there is something to follow
+			return // the engine begins a new session if necessary
 		}
 		if time.Since(began) > databaseBackoffMax {
 			backoff = databaseBackoffMin
 		}
 		f.update(func() { f.problem = err.Error() })
 		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
-		_ = pause(ctx, backoff) // the loop looks at ctx
+		_ = pause(ctx, backoff) // the loop checks ctx
 		backoff = min(backoff*2, databaseBackoffMax)
 	}
 }
 
 var errPaused = errors.New("projection is paused")
 
-// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none,
-// and would take them from those that can.
+// follow folds the log, poll by poll, until an error ends it. A process that cannot reach the
+// database asks for no partitions, because it would take them from processes that can fold.
 func (f *session) follow(ctx context.Context) error {
 	if err := f.openTables(ctx); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (f *session) follow(ctx context.Context) error {
 	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
-	f.update(func() { // partitions are looked at again
+	f.update(func() { // partitions are checked again
 		clear(f.stopped)
 		clear(f.next)
 		clear(f.passed)
@@ -121,7 +122,7 @@ func (f *session) follow(ctx context.Context) error {
 	}
 }
 
-// lookAround does, each as often as it is due, what does not wait for records.
+// lookAround runs the checks that do not depend on records, each when it is due.
 func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) error {
 	if time.Since(*looked) >= f.every.look {
 		if err := f.look(ctx); err != nil {
@@ -139,8 +140,9 @@ func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) erro
 	return f.noteCaughtUp(ctx)
 }
 
-// look ends the session when its generation is live and the projection paused, or when it is retired:
-// an idle projection would not find out by itself. What cannot be read now is looked at again.
+// look ends the session if its generation is live and the projection is paused, or if the
+// generation is retired: an idle projection would not notice otherwise. Read errors are ignored
+// until the next check.
 func (f *session) look(ctx context.Context) error {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
@@ -149,7 +151,7 @@ func (f *session) look(ctx context.Context) error {
 		if !found || !g.followed() {
 			return errRetired
 		}
-		f.update(func() { f.gen = g }) // one that was retired and is wanted back catches up again
+		f.update(func() { f.gen = g }) // a retired generation that is wanted again catches up
 	}
 	if err := f.lookBack(ctx); err != nil {
 		return err
@@ -157,15 +159,16 @@ func (f *session) look(ctx context.Context) error {
 	return f.goLive(ctx)
 }
 
-// lookBack ends the session when a checkpoint stands below what this process has folded: the database, or a part of it, was
-// set back, or has failed over to one that lacked the last commits. The next session folds again from there. What this
-// process knows is read first: others only move checkpoints on.
+// lookBack ends the session if a checkpoint is below what this process has folded: the database was
+// set back or failed over to a server that lacked the last commits. The next session folds again
+// from there. The process reads its own offsets first, because other processes only move
+// checkpoints forward.
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
 	f.update(func() { known = maps.Clone(f.next) })
 	next, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
-		return nil //nolint:nilerr // what cannot be read now is looked at again
+		return nil //nolint:nilerr // the next check reads it again
 	}
 	for partition, at := range known {
 		now, ok := next[partition]
@@ -173,15 +176,16 @@ func (f *session) lookBack(ctx context.Context) error {
 			return errRetired
 		}
 		if now < at {
-			f.logger.Warn("the tables were set back: they are folded again from there", "partition", partition, "next_offset", now, "was", at)
+			f.logger.Warn("the tables were set back; folding again from their checkpoint", "partition", partition, "next_offset", now, "expected_offset", at)
 			return errRetired
 		}
 	}
 	return nil
 }
 
-// noteCaughtUp stamps the checkpoints that stand at the end of the log. It ends the session when brokers answer again that were
-// away for longer than a compacted topic keeps tombstones: what was erased meanwhile may never be told, and the tables are made anew.
+// noteCaughtUp stamps the checkpoints that are at the end of the log. It ends the session if the
+// brokers were unreachable for longer than a compacted topic keeps tombstones: erasures may be
+// missing, so the tables must be rebuilt.
 func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
@@ -203,22 +207,22 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 			f.projector.Name, f.current().Number, r.Partition, r.End, storedID(topic))
 	}
 	if err != nil && ctx.Err() == nil {
-		f.logger.Warn("note that the end of the log is reached", "error", err)
+		f.logger.Warn("cannot record that the end of the log is reached", "error", err)
 	}
 	return nil
 }
 
-// errAddedPartition says why a partition is not followed that was not there when the tables were begun: a key has its
-// partition by their number, so that nobody of this program writes to it, and what others write there is no part of
-// the tables.
-var errAddedPartition = errors.New("it was added to the topic after these tables were begun; keys go by the number of " +
-	"partitions that the topic was made with, so records in it are not ours: see `ledgerboard log`")
+// errAddedPartition says why a partition is not followed if it was added after the tables were
+// begun. A key's partition depends on the number of partitions at creation, so this program never
+// writes to an added one, and records of other producers are not part of the tables.
+var errAddedPartition = errors.New("it was added to the topic after these tables were begun; keys use the partition count " +
+	"at creation, so its records were not written by ledgerboard; run `ledgerboard log`")
 
-// positions is asked for newly assigned partitions. It also folds parked records again whose type
-// this binary has come to know.
+// positions returns the checkpoints of newly assigned partitions. It also folds parked records
+// whose type this binary now knows.
 func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := f.current()
-	if err := (refolding{f.work, f.pool, g}).retryNowKnown(ctx, partitions); err != nil && !errors.Is(err, errOtherTopic) { // whoever follows is told of that
+	if err := (refolding{f.work, f.pool, g}).retryNowKnown(ctx, partitions); err != nil && !errors.Is(err, errOtherTopic) { // the follower reports it
 		return nil, err
 	}
 	stored, err := readPositions(ctx, f.pool, f.projector.Name, g.Number)
@@ -229,7 +233,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range partitions {
-		delete(f.stopped, p) // it is looked at anew
+		delete(f.stopped, p) // it is checked again
 		at, ok := stored[p]
 		if !ok {
 			out[p] = eventlog.Checkpoint{Refused: errAddedPartition}
@@ -242,14 +246,14 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	return out, nil
 }
 
-// update changes what others read of the session.
+// update changes fields under the lock.
 func (f *session) update(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
 }
 
-// note remembers where the steps have moved their checkpoints, and that the projection runs.
+// note records the moved checkpoints of the steps, and that the projection runs.
 func (f *session) note(steps []step) {
 	f.update(func() {
 		f.problem = ""
@@ -260,7 +264,7 @@ func (f *session) note(steps []step) {
 	})
 }
 
-// stop notes which partitions are not followed, and that the session works.
+// stop records which partitions are not followed, and that the session works.
 func (f *session) stop(stopped map[int32]error) {
 	f.update(func() {
 		f.problem = ""
@@ -276,17 +280,17 @@ func (f *session) current() (g generation) {
 	return g
 }
 
-// sight is what a session tells of itself.
-type sight struct {
+// sessionStatus is what a session reports to Status.
+type sessionStatus struct {
 	problem string
 	stale   int64
 	stopped map[int32]string
 }
 
-func (f *session) sight() sight {
+func (f *session) status() sessionStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return sight{f.problem, f.stale, maps.Clone(f.stopped)}
+	return sessionStatus{f.problem, f.stale, maps.Clone(f.stopped)}
 }
 
 // openTables opens the pool of the generation's tables, once.
@@ -303,8 +307,9 @@ func (f *session) closeTables() {
 	}
 }
 
-// Bounds of the server for sessions that fold or change generations. One that is idle in a transaction is of a process that stands
-// still: its end lets another process go on, and a switch. Statements of a fold write a few thousand rows; one of an erasure may take minutes.
+// Server-side bounds for sessions that fold or change generations. A session that is idle in a
+// transaction belongs to a frozen process; ending it lets another process or a switch continue.
+// Most statements of a fold write a few thousand rows; an erasure may take minutes.
 const (
 	idleAtMost      = "10s"
 	lockInFold      = "30s"

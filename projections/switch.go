@@ -15,12 +15,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// switchWait bounds how long the live generation is held until the new one has folded what it has; live waits meanwhile.
+// switchWait bounds how long the live generation's checkpoints are locked until the new one has
+// passed them. The live generation waits in the meantime.
 const switchWait, switchLook = 50 * time.Millisecond, 5 * time.Millisecond
 
-var errNotYet = errors.New("the new generation is behind the one that readers use")
+var errNotYet = errors.New("the new generation is behind the live one")
 
-// switchWhenReady lets readers use the generation, once sessions of some process have brought it to its targets.
+// switchWhenReady switches readers to the generation once sessions of any process have brought it
+// to its targets.
 func (r *running) switchWhenReady(ctx context.Context, number int) error {
 	switching, paused := false, false
 	for {
@@ -30,7 +32,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			return err
 		}
 		if !found || !g.followed() {
-			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and not followed any more", number, r.projector.Name, g.State)
+			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and no longer followed", number, r.projector.Name, g.State)
 		}
 		reached, err := reachedTargets(ctx, r.pool, r.projector.Name, g)
 		if err != nil {
@@ -48,7 +50,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 		}
 		switch {
 		case reached && paused && !before:
-			r.tell(ctx, "the projection is paused: the switch waits until it is resumed")
+			r.tell(ctx, "the projection is paused; the switch waits until it is resumed")
 		case reached && !paused:
 			if done, err := r.trySwitch(ctx, number); done {
 				return err
@@ -64,21 +66,22 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 	}
 }
 
-// trySwitch switches unless the new generation is behind or a reader holds the views; done: the switch is over, or failed.
+// trySwitch switches unless the new generation is behind or a reader holds the views. done means
+// that the switch succeeded or failed for good.
 func (r *running) trySwitch(ctx context.Context, number int) (done bool, err error) {
 	err = r.switchTo(ctx, number)
-	reason := "a transaction reads the tables that are to be replaced (pg_locks names it)"
+	reason := "a transaction reads the tables that the switch replaces (pg_locks shows it)"
 	switch {
 	case errors.Is(err, errNotYet):
-		reason = "the new tables are behind those that readers use"
+		reason = "the new tables are behind the live ones"
 	case !lockedOut(err) && domain.CodeOf(err) != domain.CodeUnavailable:
 		return true, err
 	}
-	r.tell(ctx, reason+": the switch is tried again every 2 s")
+	r.tell(ctx, reason+"; the switch is retried every 2 s")
 	return false, nil
 }
 
-// reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.
+// reachedTargets reports whether a generation has reached the ends of the log at its creation.
 func reachedTargets(ctx context.Context, q pg.Querier, projection string, g generation) (bool, error) {
 	next, err := readCheckpoints(ctx, q, projection, g.Number)
 	if err != nil {
@@ -92,10 +95,10 @@ func reachedTargets(ctx context.Context, q pg.Querier, projection string, g gene
 	return true, nil
 }
 
-// switchTo lets readers use the generation and ends the rebuild, in one transaction.
+// switchTo switches readers to the generation and ends the rebuild, in one transaction.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name
-	err := lockDurably(ctx, r.pool, name, func(tx pgx.Tx) error { // commands are answered by what readers have seen
+	err := lockDurably(ctx, r.pool, name, func(tx pgx.Tx) error { // synchronous: commands are answered from what readers have seen
 		if err := r.advance(ctx, tx, operator.RebuildDone); err != nil {
 			return err
 		}
@@ -111,13 +114,14 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 	if err != nil {
 		return fmt.Errorf("switch readers of %s to generation %d: %w", name, number, err)
 	}
-	r.logger.Info("readers use another generation", "generation", number)
+	r.logger.Info("readers switched to another generation", "generation", number)
 	r.publish(ctx)
 	return nil
 }
 
-// makeLive lets readers of a version use a generation that is followed: the views show it, and every other one retires. It holds
-// the checkpoints of the live one meanwhile. The transaction holds [lockGenerations].
+// makeLive switches readers of a version to a generation that is followed: the views show it, and
+// all other generations retire. It locks the checkpoints of the live generation. The transaction
+// holds [lockGenerations].
 func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
 	name := p.Name
 	live, err := liveGeneration(ctx, tx, p)
@@ -150,8 +154,9 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 	return showViews(ctx, tx, p, g) // last: readers wait from here to the commit
 }
 
-// awaitPassed holds the checkpoints of the live generation and waits a moment until the new one has passed all of them. It must
-// not wait for long: what is appended meanwhile shows nowhere.
+// awaitPassed locks the checkpoints of the live generation and waits a moment until the new one has
+// passed all of them. It must not wait for long: records appended in the meantime do not become
+// visible.
 func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number int) error {
 	lock := "for update of o"
 	for began := time.Now(); ; lock = "" {
@@ -160,7 +165,7 @@ func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number
 			return err
 		}
 		if lock != "" {
-			began = time.Now() // it may have waited for the lock
+			began = time.Now() // the first query may have waited for the lock
 		}
 		if time.Since(began) >= switchWait {
 			return errNotYet
@@ -171,8 +176,8 @@ func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number
 	}
 }
 
-// atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that. Positions in
-// another log say nothing.
+// atOrBeyond reports whether a generation has reached another one's checkpoint in every partition.
+// Checkpoints in another log cannot be compared.
 func atOrBeyond(ctx context.Context, tx pgx.Tx, projection string, old, number int, lock string) (bool, error) {
 	beyond, err := pg.List(ctx, tx, "compare checkpoints", pgx.RowTo[bool], `
 		select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
@@ -183,15 +188,15 @@ func atOrBeyond(ctx context.Context, tx pgx.Tx, projection string, old, number i
 	return err == nil && !slices.Contains(beyond, false), err
 }
 
-// liveGeneration is the one that readers of this version use; 0 without any.
+// liveGeneration returns the generation that readers of this version use; 0 if there is none.
 func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (int, error) {
 	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
 		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, p.Name, p.Version)
 	return number, err
 }
 
-// goLive makes the first generation of a version live once it has reached its targets. What replaces a live one is a rebuild's,
-// which switches.
+// goLive makes the first generation of a version live once it has reached its targets. A live
+// generation is replaced only by a rebuild.
 func (f *session) goLive(ctx context.Context) error {
 	g := f.current()
 	if g.State != StateBuilding {
@@ -217,7 +222,7 @@ func (f *session) goLive(ctx context.Context) error {
 		return makeLive(ctx, tx, f.projector, now)
 	})
 	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
-		return nil // the next look tries again
+		return nil // the next check tries again
 	}
 	if err != nil {
 		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name, err)
@@ -231,32 +236,33 @@ func (f *session) goLive(ctx context.Context) error {
 	return nil
 }
 
-// SwitchBack lets readers of a projection version use the newest generation of the same log that they used before. It is a
-// rebuild without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
-// that a rebuild is under way.
-func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild operator.Rebuild, err error) {
-	err = lockDurably(ctx, r.pool, asked.Projection, func(tx pgx.Tx) error {
+// SwitchBack switches readers of a projection version back to the newest retired generation of the
+// same log. It is a rebuild without the copy: the generation is followed until it has caught up.
+// CodeConflict means that there is none, or that a rebuild is running.
+func (r *Rebuilds) SwitchBack(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
+	err = lockDurably(ctx, r.pool, request.Projection, func(tx pgx.Tx) error {
 		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `
 			select generation from generations g
 			where projection = $1 and version = $2 and state = 'retired' and live_at is not null and not exists (
 				select from generations l where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
-			order by retired_at desc, generation desc limit 1`, asked.Projection, asked.Version)
+			order by retired_at desc, generation desc limit 1`, request.Projection, request.Version)
 		if err == nil && !found {
-			err = domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d, to go back to; rebuild it",
-				asked.Projection, asked.Version)
+			err = domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d; start a rebuild",
+				request.Projection, request.Version)
 		}
 		if err == nil {
-			rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildCatchingUp, &number)
+			rebuild, err = insertRebuild(ctx, tx, request, operator.RebuildCatchingUp, &number)
 		}
 		return err
 	})
 	if err != nil {
-		return operator.Rebuild{}, fmt.Errorf("switch back %s: %w", asked.Projection, err)
+		return operator.Rebuild{}, fmt.Errorf("switch back %s: %w", request.Projection, err)
 	}
 	return rebuild, nil
 }
 
-// unretire lets a retired generation be followed again, until it stands where the live one stands now.
+// unretire lets sessions follow a retired generation again, with the live generation's checkpoints
+// as targets.
 func (r *running) unretire(ctx context.Context, g generation) (generation, error) {
 	name := r.projector.Name
 	err := lockGenerations(ctx, r.pool, name, func(tx pgx.Tx) error {

@@ -112,7 +112,7 @@ func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
 	copying.open()
-	b.awaitRebuild(rebuild.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "behind those that readers use") })
+	b.awaitRebuild(rebuild.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "behind the live ones") })
 	require.Equal(t, 1, b.liveAt("tally"))
 	p.gate.open()
 	b.ends(rebuild.ID, operator.RebuildDone)

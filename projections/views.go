@@ -15,8 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// OpenTables opens a pool that reads the tables of these projectors, in their versions, through the views that a switch
-// replaces. While no generation of a version has been live, its views do not exist: [Live] tells.
+// OpenTables opens a read-only pool for the tables of these projectors, in their versions, through
+// the views that a switch replaces. The views of a version exist only after its first generation
+// went live: see [Live].
 func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string) (*pgxpool.Pool, error) {
 	var path []string
 	for _, p := range projectors {
@@ -27,7 +28,7 @@ func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Proje
 	})
 }
 
-// Live tells whether each of these projectors has a live generation of its version.
+// Live reports whether each of these projectors has a live generation of its version.
 func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
 	for _, p := range projectors {
 		live, err := pg.Is(ctx, pool, "look for a live generation",
@@ -40,13 +41,14 @@ func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) 
 }
 
 const (
-	// viewLock bounds the wait for each view: readers that come meanwhile wait behind it.
+	// viewLock bounds the wait for each view. Readers that arrive in the meantime queue after it.
 	viewLock = "200ms"
-	// idleInViews bounds how long a process that stands still holds views.
+	// idleInViews bounds how long a frozen process can hold locks on views.
 	idleInViews = "2s"
 )
 
-// showViews lets the views of a version show a generation, in a transaction on the engine's search path.
+// showViews points the views of a version to a generation. The transaction uses the engine's search
+// path.
 func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
 	if err := beginViews(ctx, tx); err != nil {
 		return err
@@ -57,7 +59,8 @@ func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) e
 	return nil
 }
 
-// beginViews bounds how long readers wait for this transaction, and lets it go on as the owner of the views.
+// beginViews bounds how long readers wait for this transaction and switches it to the owner of the
+// views.
 func beginViews(ctx context.Context, tx pgx.Tx) error {
 	err := pg.Exec(ctx, tx, "bound the wait for locks",
 		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, viewLock, idleInViews)
@@ -67,8 +70,9 @@ func beginViews(ctx context.Context, tx pgx.Tx) error {
 	return asOwner(ctx, tx)
 }
 
-// unpublished tells whether schema lb must show another version: that of this program is live, no process folds a newer one
-// that is, and one of the views is missing or shows something else. Posts are shown with their texts once those have a view.
+// unpublished reports whether schema lb must be updated: this program's version is live, no process
+// folds a newer live version, and a view is missing or shows something else. Posts are shown with
+// their texts once the view of the texts exists.
 const unpublished = `
 	select exists (select from generations where projection = $1 and version = $2 and state = 'live')
 	   and not exists (select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
@@ -80,14 +84,15 @@ const unpublished = `
 			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
 			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
 
-// publish lets the views of schema lb, which people read, show the views of this version. What fails is logged: no path of the
-// program reads them, and it is tried again.
+// publish updates the views of schema lb, which people read, to this version. An error is logged
+// and retried later; the program does not read these views.
 func (w work) publish(ctx context.Context) {
 	if err := w.showPeople(ctx); err != nil && ctx.Err() == nil {
-		w.logger.Warn("the views of schema lb do not show the newest version yet", "error", err)
+		w.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
 	}
 }
 
+// showPeople updates the views of schema lb if they are not current.
 func (w work) showPeople(ctx context.Context) error {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
 	due, err := pg.Is(ctx, w.pool, "look at the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
@@ -107,7 +112,8 @@ func (w work) showPeople(ctx context.Context) error {
 	})
 }
 
-// replaceView drops a view whose columns are others now: they cannot be replaced. What depends on it is not dropped.
+// replaceView replaces a view. If its columns changed, it drops and recreates the view. It does not
+// drop dependent objects.
 func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	name := migrations.Views + "." + table
 	selected, err := shownColumns(ctx, tx, schema, table)
@@ -120,7 +126,7 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 		return nil
 	}
 	dropped := name
-	if table == "post_contents" { // posts are shown with it; the next look finds that they are not, and shows them again
+	if table == "post_contents" { // posts depend on it; the next check finds their view missing and recreates it
 		dropped += ", " + migrations.Views + ".tsposts"
 	}
 	_, err = tx.Exec(ctx, "drop view if exists "+dropped)
@@ -130,10 +136,11 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	if err != nil {
 		return fmt.Errorf("drop view %s: %w", name, err)
 	}
-	return pg.Exec(ctx, tx, "make view "+name, "create "+create)
+	return pg.Exec(ctx, tx, "create view "+name, "create "+create)
 }
 
-// shownColumns is what a view of schema lb selects: the table, and of posts also their texts, once those have a view.
+// shownColumns returns the select of a view of schema lb: the table, and for posts also their texts
+// once the view of the texts exists.
 func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string, error) {
 	selected := "select p.* from " + schema + "." + table + " p"
 	if table != "tsposts" {

@@ -16,19 +16,20 @@ import (
 // maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7500
 
-// queueProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
-// and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
+// queueProgress notifies, on commit, the processes that wait for the projection or for its keys,
+// and announces which figures moved. A generation that is not live announces no figures, because
+// its tables are not read.
 func queueProgress(batch *pgx.Batch, projection string, g generation, state fold.Fold, events []fold.Event) error {
 	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(projection, streamsOf(state, events))}
 	if g.State == StateLive {
-		told, err := figurePayloads(figureChanges(events))
+		figures, err := figurePayloads(figureChanges(events))
 		if err != nil {
 			return err
 		}
 		if slices.ContainsFunc(events, isErasure) {
-			told = []string{pg.AnyFigure}
+			figures = []string{pg.AnyFigure}
 		}
-		for _, payload := range told {
+		for _, payload := range figures {
 			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
 		}
 	}
@@ -36,16 +37,19 @@ func queueProgress(batch *pgx.Batch, projection string, g generation, state fold
 	return nil
 }
 
-// notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
+// notifyAll notifies the processes that wait for the projection and announces that any figure may
+// have moved.
 func notifyAll(ctx context.Context, tx pgx.Tx, projection string) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{projection, pg.AnyFigure})
 }
 
-// generationsOf is what [pg.Progress] knows the steps of a projection's generations by: a rebuild is asked for, one is to be
-// followed, one is live. It is no name that a projection can have.
+// generationsOf is the name under which [pg.Progress] knows the steps of a projection's
+// generations: a rebuild was requested, a generation is to be followed, a generation is live. No
+// projection can have this name.
 func generationsOf(projection string) string { return projection + ".generations" }
 
-// notifyStep wakes who waits for a step of the projection's generations, in whichever process, when the transaction commits.
+// notifyStep notifies, on commit, every process that waits for a step of the projection's
+// generations.
 func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel}, []string{generationsOf(projection)})
 }
@@ -56,8 +60,8 @@ func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
 	return pg.Exec(ctx, tx, "notify progress", notifySQL, channels, payloads)
 }
 
-// streamsOf are the streams that a batch has moved, for those who wait for one of them; nil stands for
-// any: where nobody waits for a key, or where a key is not one of ours and would not fit in a payload.
+// streamsOf returns the streams that a batch has moved. It returns nil, which means any stream, if
+// the topic is not chained or if a key is not a hex id and might not fit in a payload.
 func streamsOf(state fold.Fold, events []fold.Event) []string {
 	if _, chained := state.(fold.Chained); !chained {
 		return nil
@@ -74,8 +78,8 @@ func streamsOf(state fold.Fold, events []fold.Event) []string {
 	return slices.Compact(keys)
 }
 
-// figureChanges are what the events change for listeners. One that was parked changed nothing; to name it costs
-// a listener one reading too many.
+// figureChanges returns the figures that the events change. It includes parked events: they change
+// nothing, and naming one costs a listener one extra read.
 func figureChanges(events []fold.Event) []domain.FigureChange {
 	var changes domain.FigureChanges
 	for _, ev := range events {
@@ -83,7 +87,7 @@ func figureChanges(events []fold.Event) []domain.FigureChange {
 		if change == (domain.FigureChange{}) {
 			continue
 		}
-		if change.ParentAccount == "" { // the key says it
+		if change.ParentAccount == "" { // the key is the parent account
 			change.ParentAccount = ev.Key
 		}
 		changes.Add(change)
@@ -91,7 +95,7 @@ func figureChanges(events []fold.Event) []domain.FigureChange {
 	return changes.Named()
 }
 
-// figurePayloads are lists of changes in JSON, each short enough for one NOTIFY.
+// figurePayloads encodes the changes as JSON lists, each short enough for one NOTIFY.
 func figurePayloads(changes []domain.FigureChange) (payloads []string, err error) {
 	var payload []byte
 	for _, change := range changes {
@@ -115,7 +119,7 @@ func figurePayloads(changes []domain.FigureChange) (payloads []string, err error
 	return payloads, nil
 }
 
-// isErasure tells of an event that changes figures of any client who had the account.
+// isErasure reports whether an event changes figures of every client that had the account.
 func isErasure(ev fold.Event) bool {
 	_, is := ev.Data.(domain.AccountErased)
 	return is

@@ -74,7 +74,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
 	text := mustRun(t, exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: early})
 	require.Contains(t, text, "Agency "+auditedAgencies[0]+": nothing was altered, removed, inserted or reordered up to the checkpoint of ")
-	require.Contains(t, text, ": its 10 records are what was signed then, and version 10 was the last.")
+	require.Contains(t, text, ". Its 10 records are the ones that were signed, and version 10 was the last.")
 	require.Contains(t, mustRun(t, exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true}), "not checked")
 
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))

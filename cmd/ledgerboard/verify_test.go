@@ -187,7 +187,7 @@ func TestExportCommand(t *testing.T) {
 	public, err := os.ReadFile(key.Keys[0])
 	require.NoError(t, err)
 	said := mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
-	require.Contains(t, said, "10 records are what was signed")
+	require.Contains(t, said, "10 records are the ones that were signed")
 	require.Contains(t, said, strings.TrimSpace(string(public)))
 	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path} // where a checkpoint.pub lies, which is nobody's word
 	_, err = runCommand(t, unnamed)

@@ -25,7 +25,7 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	d := desk.Desk{Looks: desk.NewLooks(db.Pool, nil, nil)}
 	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-	require.ErrorContains(t, err, "The rebuild of contents has ended already: it is done. Nothing was canceled.")
+	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
 }
 
 // A rebuild is refused beside one of the same projection and version, and beside no other.

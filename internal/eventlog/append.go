@@ -15,18 +15,18 @@ import (
 )
 
 // Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],
-// [Log.AppendBatch] and [Log.AppendBulk] is one or the other.
+// [Log.AppendBatch] and [Log.AppendBulk] is one of them.
 var (
-	// ErrRefused: definitely nothing was appended.
+	// ErrRefused: nothing was appended, and nothing will be.
 	ErrRefused = errors.New("nothing was appended")
 	// ErrOutcomeUnknown: the record was handed over and may be in the log now or later.
-	ErrOutcomeUnknown = errors.New("it is not known whether the record was appended")
+	ErrOutcomeUnknown = errors.New("it is unknown whether the record was appended")
 )
 
 // ErrRecordTooLarge refuses a record above 1 MiB.
 var ErrRecordTooLarge = errors.New("the record is too large")
 
-// AppendError says what became of an append that was not acknowledged.
+// AppendError is an append that was not acknowledged, with its outcome.
 type AppendError struct {
 	Topic, Key string
 	Unknown    bool // true: [ErrOutcomeUnknown]; false: [ErrRefused]
@@ -51,8 +51,8 @@ func (e *AppendError) Is(target error) bool {
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
 // [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [errEmptyKey], [errInvalidDraft],
-// [errPartitionCount], [errClosed] or a ctx that ended before the record was handed over) or
-// [ErrOutcomeUnknown]. When ctx ends, Append returns at once; the publisher may still succeed.
+// [errPartitionCount], [errClosed], or a ctx that ended before the record was handed over) or
+// [ErrOutcomeUnknown]. If ctx ends, Append returns at once; the publisher may still succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	r, err := l.encode(d)
 	var done <-chan error
@@ -66,7 +66,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	case err = <-done:
 	case <-ctx.Done():
 		select {
-		case err = <-done: // both: the answer counts
+		case err = <-done: // both happened: the answer counts
 		default:
 			err = context.Cause(ctx)
 		}
@@ -74,30 +74,31 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	if err == nil {
 		return nil
 	}
-	// The partitioner refuses before sarama sends anything.
+	// The partitioner refuses a record before sarama sends anything.
 	definite := errors.Is(err, errPartitionCount)
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
-// Fits returns the error with which [Log.Append] would refuse an event for what it is, or nil; it appends nothing.
+// Fits returns the error with which [Log.Append] would refuse an invalid or oversized event, or
+// nil. It appends nothing.
 func (l *Log) Fits(d domain.Draft) error {
 	_, err := l.encode(d)
 	return err
 }
 
-// encode makes a record within the limits, or says why not: of everything that this program appends.
+// encode encodes a draft and checks the size limit. All appends of this program use it.
 func (l *Log) encode(d domain.Draft) (Record, error) {
 	r, err := l.codec.Encode(d)
 	if err != nil {
 		return Record{}, err
 	}
 	if size := recordSize(r); size > maxRecordBytes {
-		return Record{}, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrRecordTooLarge, size, maxRecordBytes)
+		return Record{}, fmt.Errorf("%w: %d bytes, the limit is %d", ErrRecordTooLarge, size, maxRecordBytes)
 	}
 	return r, nil
 }
 
-// recordSize is sarama's own bound for record format 2, to which both clients are held.
+// recordSize is sarama's own estimate for record format 2; both clients use it.
 func recordSize(r Record) int {
 	size := 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1 + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
@@ -113,17 +114,18 @@ func (l *Log) producerOf(topic string) *producer {
 	return l.others
 }
 
-// openAppends are the records that were handed over to a client and not answered.
+// openAppends are the records that were handed to a client and not answered yet.
 type openAppends struct {
-	slots  chan struct{} // one for each: while brokers are away, callers give up at their deadlines and their records would pile up
-	mu     sync.RWMutex  // held for reading while a record is handed over: close waits for none and misses none
+	slots  chan struct{} // one per record: while brokers are unreachable, callers give up at their deadlines and their records would accumulate
+	mu     sync.RWMutex  // held for reading while a record is handed over, so that close sees all of them
 	closed bool
 	open   sync.WaitGroup
 }
 
-func newOpenAppends(most int) *openAppends { return &openAppends{slots: make(chan struct{}, most)} }
+func newOpenAppends(limit int) *openAppends { return &openAppends{slots: make(chan struct{}, limit)} }
 
-// begin hands a record over once there is room; whoever hears the answer calls answered. Its error means that nothing was handed over.
+// begin hands a record over once there is room. The caller calls answered when the answer arrives.
+// An error means that nothing was handed over.
 func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -131,7 +133,7 @@ func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 	select {
 	case o.slots <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("%d records wait for the brokers: %w", cap(o.slots), context.Cause(ctx))
+		return fmt.Errorf("%d records are waiting for the brokers: %w", cap(o.slots), context.Cause(ctx))
 	}
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -149,9 +151,9 @@ func (o *openAppends) answered() {
 	o.open.Done()
 }
 
-// close refuses new records, waits for those under way, but not longer than patience, and disconnects then: without brokers a client
-// tries for minutes.
-func (o *openAppends) close(patience time.Duration, disconnect func() error) error {
+// close refuses new records, waits up to limit for those in progress, and then disconnects: without
+// brokers a client retries for minutes.
+func (o *openAppends) close(limit time.Duration, disconnect func() error) error {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
@@ -163,15 +165,15 @@ func (o *openAppends) close(patience time.Duration, disconnect func() error) err
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
-		return fmt.Errorf("close: %d records were not answered within %s: %w", len(o.slots), patience, ErrOutcomeUnknown)
+	case <-time.After(limit):
+		return fmt.Errorf("close: %d records were not answered within %s: %w", len(o.slots), limit, ErrOutcomeUnknown)
 	}
 }
 
-// maxHandedOver bounds the appends whose publisher has not answered, per producer.
+// maxHandedOver bounds the unanswered appends per producer.
 const maxHandedOver = 4096
 
-// producer is one watermill publisher: one sarama producer.
+// producer is one watermill publisher with one sarama producer.
 type producer struct {
 	*openAppends
 
@@ -189,8 +191,9 @@ func newProducer(cfg Config) (*producer, error) {
 	return &producer{newOpenAppends(maxHandedOver), publisher, cfg.wireName}, nil
 }
 
-// publish begins to publish, in a goroutine of its own, so that the caller's deadline does not wait for Publish, which retries
-// for as long as the brokers are away. Its error means that nothing was begun.
+// publish starts to publish in its own goroutine, so that the caller's deadline does not wait for
+// Publish, which retries while the brokers are unreachable. An error means that nothing was
+// started.
 func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
 	done := make(chan error, 1)
 	return done, p.begin(ctx, func() {

@@ -14,40 +14,43 @@ import (
 )
 
 const (
-	// maxBulk bounds the records that were handed to kgo and not answered.
+	// maxBulk bounds the records that were handed to kgo and not answered yet.
 	maxBulk = 16_384
-	// bulkLinger is how long a partition's request waits for more records: callers then share requests.
+	// bulkLinger is how long a partition's request waits for more records, so that callers share
+	// requests.
 	bulkLinger = 2 * time.Millisecond
 )
 
-// bulkOptions make the log's kgo client a producer of the same records as the publisher's: all in-sync
-// replicas, idempotent, the pinned partitioner, no compression.
+// bulkOptions configure the log's kgo client to produce the same records as the publisher: all
+// in-sync replicas, idempotent, the pinned partitioner, no compression.
 func bulkOptions(cfg Config) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPinnedKgo(cfg.wireCounts())),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
-		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would wait for room longer than a deadline
+		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would block for room beyond a caller's deadline
 		kgo.ProducerLinger(bulkLinger),
 		kgo.RecordDeliveryTimeout(2 * time.Minute),
-		kgo.MetadataMaxAge(time.Minute), // a changed count is refused once the client has seen it
+		kgo.MetadataMaxAge(time.Minute), // a changed partition count is refused once the client has seen it
 	}
 }
 
-// AppendBatch appends many events and tells what became of each, in the order of the drafts: nil (all
-// in-sync replicas have it) or an [*AppendError] as of [Log.Append]. A draft that is refused does not keep
-// back the others. Records of one partition keep the order of the drafts, and that of the calls. When ctx
-// ends, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown], and may still come.
+// AppendBatch appends many events and returns the outcome of each, in the order of the drafts: nil
+// (all in-sync replicas have it) or an [*AppendError] as in [Log.Append]. A refused draft does not
+// affect the others. Records of one partition keep the order of the drafts and of the calls. If ctx
+// ends, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown] and may
+// still be appended.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	b := l.newBatch(drafts)
 	l.produce(ctx, b)
 	return b.errs
 }
 
-// AppendBulk appends many events for those who repeat the whole when it fails, as import and seeding do. It
-// returns the first error. [ErrRefused] says that nothing at all was appended, as when a draft cannot be encoded;
-// where some records may be in the log, it is [ErrOutcomeUnknown].
+// AppendBulk appends many events for callers that repeat the whole batch on failure, such as import
+// and seeding. It returns the first error. [ErrRefused] means that nothing at all was appended, for
+// example because a draft cannot be encoded. If some records may be in the log, it returns
+// [ErrOutcomeUnknown].
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	b := l.newBatch(drafts)
 	if err := b.firstError(); err != nil {
@@ -55,25 +58,25 @@ func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	}
 	l.produce(ctx, b)
 	err := b.firstError()
-	mayBeIn := func(err error) bool { return !errors.Is(err, ErrRefused) }
-	if first, ok := errors.AsType[*AppendError](err); ok && slices.ContainsFunc(b.errs, mayBeIn) {
+	mayBeAppended := func(err error) bool { return !errors.Is(err, ErrRefused) }
+	if first, ok := errors.AsType[*AppendError](err); ok && slices.ContainsFunc(b.errs, mayBeAppended) {
 		first.Unknown = true
 	}
 	return err
 }
 
-// batch is a call's events on their way.
+// batch is the state of the events of one call.
 type batch struct {
 	drafts  []domain.Draft
 	records []*kgo.Record
 	errs    []error
-	open    []bool // handed over and not answered
+	open    []bool // handed over and not answered yet
 }
 
 // encodedAtOnce is how many drafts one goroutine encodes.
 const encodedAtOnce = 1024
 
-// newBatch encodes the drafts, on all processors where they are many: nothing is sent before all are encoded.
+// newBatch encodes the drafts, in parallel if there are many. All are encoded before any is sent.
 func (l *Log) newBatch(drafts []domain.Draft) *batch {
 	n := len(drafts)
 	b := &batch{drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
@@ -111,14 +114,15 @@ func (b *batch) firstError() error {
 	return nil
 }
 
-// answer is what the brokers said of one record of a batch.
+// answer is the brokers' answer for one record of a batch.
 type answer struct {
 	at  int
 	err error
 }
 
-// produce hands over the records that are not refused, and waits for their answers until ctx ends. What was
-// handed over is not taken back: kgo would fail with it all records of its request, other callers' too.
+// produce hands over the valid records and waits for their answers until ctx ends. Records in
+// progress are not canceled: kgo would fail all records of the same request, including those of
+// other callers.
 func (l *Log) produce(ctx context.Context, b *batch) {
 	answers := make(chan answer, len(b.records))
 	handedOver, waiting := context.WithoutCancel(ctx), 0
@@ -147,7 +151,7 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		case <-ctx.Done():
 		}
 		select {
-		case a := <-answers: // both: the answer counts
+		case a := <-answers: // both happened: the answer counts
 			b.answered(a)
 		default:
 			b.leaveOpen(context.Cause(ctx))

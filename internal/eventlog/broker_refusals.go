@@ -12,38 +12,39 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// lookAt tells which setting a refusal speaks of. Clients wrap what TLS and SASL say, but not all of it is of a type.
+// lookAt names the setting that an error is about. Clients wrap errors of TLS and SASL, but not all
+// of them have a type.
 func (c Config) lookAt(err error) string {
 	var otherName x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var stranger x509.UnknownAuthorityError
+	var unknownAuthority x509.UnknownAuthorityError
 	var noTLS tls.RecordHeaderError
 	text := err.Error()
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), strings.Contains(text, "SASL"):
-		return "it refuses the credentials: look at LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
-	case errors.As(err, &stranger):
-		return "its certificate is of an authority that is not trusted: look at LEDGERBOARD_KAFKA_CA"
+		return "the broker refuses the credentials: check LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
+	case errors.As(err, &unknownAuthority):
+		return "the certificate authority of the broker is not trusted: check LEDGERBOARD_KAFKA_CA"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "its certificate has expired or does not hold yet: renew it on the broker, and look at both clocks"
+		return "the certificate of the broker has expired or is not valid yet: renew it and check both clocks"
 	case errors.As(err, &otherName):
-		return "its certificate is of another host: look at LEDGERBOARD_KAFKA_BROKERS"
+		return "the certificate of the broker is for another host: check LEDGERBOARD_KAFKA_BROKERS"
 	case errors.As(err, &noTLS):
-		return "it speaks no TLS at this port: look at LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_TLS"
+		return "the broker does not use TLS on this port: check LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_TLS"
 	case strings.Contains(text, "remote error: tls"):
-		return "it refuses the TLS connection: look at LEDGERBOARD_KAFKA_CERT"
+		return "the broker refuses the TLS connection: check LEDGERBOARD_KAFKA_CERT"
 	case c.TLS == nil && strings.Contains(text, "tls"):
-		return "it speaks TLS: look at LEDGERBOARD_KAFKA_TLS"
+		return "the broker requires TLS: check LEDGERBOARD_KAFKA_TLS"
 	case errors.Is(err, io.EOF), strings.Contains(text, "EOF"):
-		return "it ends the connection at once, as brokers do that ask for TLS or refuse credentials: look at LEDGERBOARD_KAFKA_TLS, " +
+		return "the broker closes the connection at once, so it may require TLS or refuse the credentials: check LEDGERBOARD_KAFKA_TLS, " +
 			"LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
 	default:
-		return "is it running, and are address, TLS and SASL right?"
+		return "check that the brokers are running, and check their addresses, TLS and SASL"
 	}
 }
 
-// inTheOpen are the brokers that this machine reaches over a network, when nothing encrypts what is said to them.
-func (c Config) inTheOpen() []string {
+// unencryptedBrokers returns the brokers that are reached over a network without TLS.
+func (c Config) unencryptedBrokers() []string {
 	if c.TLS != nil {
 		return nil
 	}

@@ -13,18 +13,19 @@ import (
 
 const hashSize = sha256.Size
 
-// Verdict is what a record means for the chain of its key.
+// Verdict is the result of [Judge] for a record in the chain of its key.
 type Verdict int
 
-// The verdicts of [Judge]; the zero Verdict is none of them.
+// The verdicts of [Judge]; the zero Verdict is not one of them.
 const (
 	// Effective: the successor of the head. It becomes the head.
 	Effective Verdict = iota + 1
 	// Stale: a lost race or a duplicate. It is skipped and counted.
 	Stale
-	// Broken: a gap or a fork, which no honest writer can produce. The stream is parked.
+	// Broken: a gap or a fork, which no correct writer can produce. The stream is parked.
 	Broken
-	// Invalid: malformed, or in another partition than its key's. It is skipped and counted, whatever its version.
+	// Invalid: malformed, or in a partition other than its key's. It is skipped and counted,
+	// regardless of its version.
 	Invalid
 )
 
@@ -86,7 +87,7 @@ func RecordHash(prev [hashSize]byte, r Record) [hashSize]byte {
 	return sha256.Sum256(*buffer)
 }
 
-// hashBuffers are reused to lay out records for hashing: a verification reads millions of them.
+// hashBuffers are reused, because a verification hashes millions of records.
 var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func appendField[F ~string | ~[]byte](b []byte, field F) []byte {
@@ -102,20 +103,20 @@ func headerValue(headers []Header, name string) []byte {
 	return nil
 }
 
-// Judge compares a record of a chained topic with the head of its key. It reads nothing but key,
-// headers and raw value, so that a record whose payload cannot be decoded is still the head. The
-// returned head is the record for [Effective] and the given one otherwise; the reason, for people,
-// is empty for Effective.
+// Judge compares a record of a chained topic with the head of its key. It reads only key, headers
+// and raw value, so a record whose payload cannot be decoded is still the head. The returned head
+// is the record for [Effective] and the given head otherwise. The reason, for people, is empty for
+// Effective.
 //
-// A malformed record (a ce_ header missing, repeated, empty or of a wrong form, an empty key or
-// value) or one in the wrong partition is Invalid whatever its version: if it broke the chain, a stray
-// copy of a record would lock an agency out.
+// A malformed record (a ce_ header missing, repeated, empty or of a wrong form; an empty key or
+// value) or one in the wrong partition is Invalid regardless of its version. If it broke the chain,
+// a stray copy of a record could block an agency.
 func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if len(r.Key) == 0 || len(r.Value) == 0 {
 		return Invalid, head, "the key or the value is empty"
 	}
 	if want := PartitionOf(r.Key, partitions); r.Partition != want {
-		return Invalid, head, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", r.Partition, want)
+		return Invalid, head, fmt.Sprintf("the record is in partition %d, but its key belongs to %d", r.Partition, want)
 	}
 	e, err := parseEnvelope(r.Headers, true, false)
 	if err != nil {
@@ -125,10 +126,10 @@ func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.
 		return Broken, head, fmt.Sprintf(format, args...)
 	}
 	if e.Chain.Version <= head.Version {
-		return Stale, head, fmt.Sprintf("version %d, the head has %d", e.Chain.Version, head.Version)
+		return Stale, head, fmt.Sprintf("version %d, but the head has %d", e.Chain.Version, head.Version)
 	}
 	if e.Chain.Version != head.Version+1 {
-		return broken("version %d follows %d: records between them are missing", e.Chain.Version, head.Version)
+		return broken("version %d follows %d: the records in between are missing", e.Chain.Version, head.Version)
 	}
 	prev := head.Hash
 	if head.Version == 0 {

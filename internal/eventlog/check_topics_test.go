@@ -92,7 +92,7 @@ func testCheckPartitions(t *testing.T, brokers []string) {
 	b.awaitPartitions(t, domain.TopicDirectory, 4)
 	err = b.Check(ctx)
 	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
-	require.ErrorContains(t, err, "it has 4 partitions, must have 2")
+	require.ErrorContains(t, err, "it has 4 partitions but must have 2")
 	require.ErrorContains(t, err, "kafka-topics.sh --bootstrap-server")
 	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
 }

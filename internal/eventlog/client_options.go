@@ -14,20 +14,21 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// The clients' own time-outs. A broker that is frozen, or whose host is gone, delays a request by these; the cluster replaces it
-// meanwhile. A change may so wait up to 30 s; nothing is lost.
+// The clients' own time-outs. They bound how long a frozen or lost broker delays a request, while
+// the cluster replaces it. A change may therefore wait up to 30 s; nothing is lost.
 const (
 	dialWithin   = 5 * time.Second
-	answerWithin = 4 * time.Second // beyond what the request itself allows
+	answerWithin = 4 * time.Second // in addition to the time that the request itself allows
 )
 
-// requestTries is how often a request is sent at most; its time is bounded as well.
+// requestTries is the maximum number of attempts per request; the time is bounded as well.
 const requestTries = 60
 
-// tryAgainAfter is how long kgo waits after so many failures. While leaders and coordinators are elected, some ten seconds, it is never long: with
-// kgo's own waits, which double up to 5 s, the members of a group found its new coordinator up to 9 s after one another, and no partition was
-// folded before the last had.
-func tryAgainAfter(failures int) time.Duration {
+// tryAgainAfter is kgo's wait after a number of failures. While leaders and coordinators are
+// elected, for some ten seconds, it stays short. kgo's own waits double up to 5 s: members of a
+// group found their new coordinator up to 9 s apart, and no partition was folded until the last one
+// had.
+func retryAfter(failures int) time.Duration {
 	wait := 250 * time.Millisecond
 	switch {
 	case failures > 40:
@@ -35,17 +36,17 @@ func tryAgainAfter(failures int) time.Duration {
 	case failures > 2:
 		wait = 500 * time.Millisecond
 	}
-	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // not all at once
+	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // jitter
 }
 
-// kgoOptions are the options that every kgo client of the log shares.
+// kgoOptions are the options that all kgo clients of the log share.
 func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
-		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
-		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
+		kgo.MetadataMinAge(250 * time.Millisecond), // finds a moved leader quickly
+		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(retryAfter), kgo.RequestRetries(requestTries),
 	}
 	if c.TLS != nil {
 		opts = append(opts, kgo.DialTLSConfig(c.TLS))
@@ -67,14 +68,14 @@ func (s *SASLConfig) mechanism() sasl.Mechanism {
 	}
 }
 
-// saramaConfig is what producers and the reactors' consumers share.
+// saramaConfig is shared by producers and the reactors' consumers.
 func (c Config) saramaConfig() *sarama.Config {
 	s := sarama.NewConfig()
 	s.ClientID = clientID
 	s.Version = sarama.V4_0_0_0
 	s.Metadata.Full = false // only the topics in use
 	s.Metadata.AllowAutoTopicCreation = false
-	// The pinned partitioner can refuse a changed count only once the client has seen it.
+	// The pinned partitioner can refuse a changed count only after the client has seen it.
 	s.Metadata.RefreshFrequency = time.Minute
 	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = dialWithin, answerWithin, answerWithin
 	if c.TLS != nil {
@@ -93,25 +94,27 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	s := c.saramaConfig()
 	s.Producer.RequiredAcks = sarama.WaitForAll
 	s.Producer.Idempotent = true
-	s.Net.MaxOpenRequests = 1 // what sarama demands for idempotence
+	s.Net.MaxOpenRequests = 1 // required by sarama for idempotence
 	s.Producer.Return.Successes, s.Producer.Return.Errors = true, true
-	// sarama's default gives up within a second; a controller takes some ten to replace a dead leader.
-	// Callers do not wait for this: their deadlines are their own.
+	// sarama's default gives up within a second, but a controller takes some ten seconds to replace
+	// a dead leader. Callers do not wait for this; they have their own deadlines.
 	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
-	// Three look-ups of the leader in vain open a breaker for 10 s, also when the broker is back in two.
+	// Three failed look-ups of the leader open a breaker for 10 s, even if the broker is back in
+	// two.
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
-	s.Producer.Timeout = answerWithin - time.Second // so that a leader that waits for a replica says so in time
+	s.Producer.Timeout = answerWithin - time.Second // lets a leader that waits for a replica answer in time
 	s.Producer.MaxMessageBytes = maxRecordBytes + batchOverhead/2
 	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s
 }
 
-// saramaSubscriberConfig is for consumers without a group that want to hear of new records only.
+// saramaSubscriberConfig is for consumers without a group that read only new records.
 func (c Config) saramaSubscriberConfig() *sarama.Config {
 	s := c.saramaConfig()
 	s.Consumer.Offsets.Initial = sarama.OffsetNewest
-	// Nobody reads the partition consumers' error channels in watermill-kafka without a group: when
-	// one is full, the partition stands still for ever. Off, sarama logs the errors instead.
+	// watermill-kafka does not read the error channels of partition consumers without a group. A
+	// full channel would block its partition forever. With Errors off, sarama logs the errors
+	// instead.
 	s.Consumer.Return.Errors = false
 	s.Consumer.Fetch.Min = 1
 	s.Consumer.MaxWaitTime = 500 * time.Millisecond
@@ -119,7 +122,7 @@ func (c Config) saramaSubscriberConfig() *sarama.Config {
 	return s
 }
 
-// wireCounts gives the fixed partition counts by the topics' names on the brokers.
+// wireCounts returns the fixed partition counts by the topics' names on the brokers.
 func (c Config) wireCounts() map[string]int32 {
 	counts := make(map[string]int32, len(c.Topics))
 	for _, t := range c.Topics {
@@ -128,7 +131,7 @@ func (c Config) wireCounts() map[string]int32 {
 	return counts
 }
 
-// saramaSCRAM lets sarama, which brings no SCRAM client, use kgo's.
+// saramaSCRAM implements sarama's SCRAM client with kgo's; sarama has no implementation.
 type saramaSCRAM struct {
 	mechanism sasl.Mechanism
 	session   sasl.Session
@@ -157,7 +160,7 @@ func (s *saramaSCRAM) Step(challenge string) (string, error) {
 
 func (s *saramaSCRAM) Done() bool { return s.done }
 
-// kgoLogger passes kgo's log on; its Info is chatter for us and becomes Debug.
+// kgoLogger forwards kgo's log. It logs kgo's Info messages at Debug.
 type kgoLogger struct{ log *slog.Logger }
 
 func (l kgoLogger) Level() kgo.LogLevel {
@@ -173,9 +176,9 @@ func (l kgoLogger) Level() kgo.LogLevel {
 }
 
 func (l kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	to := slog.LevelDebug
+	target := slog.LevelDebug
 	if level <= kgo.LogLevelWarn {
-		to = slog.LevelWarn
+		target = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), to, "kafka: "+msg, keyvals...)
+	l.log.Log(context.Background(), target, "kafka: "+msg, keyvals...)
 }

@@ -14,31 +14,32 @@ import (
 )
 
 // Classes of records that cannot be decoded, for errors.Is. The third class is
-// [domain.ErrUnknownType]. None of them goes away by trying again with the same binary.
+// [domain.ErrUnknownType]. Retrying with the same binary never helps.
 var (
-	// ErrMalformed: the envelope, the key, or an empty value on a topic that is not compacted.
+	// ErrMalformed: the envelope or the key is invalid, or the value is empty on a topic that is
+	// not compacted.
 	ErrMalformed = errors.New("malformed record")
-	// errPayload: the envelope is right, the registry refused the value.
+	// errPayload: the envelope is valid, but the registry refused the value.
 	errPayload = errors.New("payload cannot be decoded")
 )
 
 // Errors of a draft that cannot be appended, for errors.Is. Both mean that nothing was appended.
 var (
-	// errInvalidDraft: an attribute, the payload, the topic or the chain link is wrong.
+	// errInvalidDraft: an attribute, the payload, the topic or the chain link is invalid.
 	errInvalidDraft = errors.New("invalid draft")
-	// errEmptyKey: a record without a key would land in any partition.
+	// errEmptyKey: a record without a key would go to an arbitrary partition.
 	errEmptyKey = errors.New("the key is empty")
 )
 
-// Codec turns drafts into records and records into events. It needs no broker. The zero value knows
-// no topic; make one with [NewCodec].
+// Codec encodes drafts into records and decodes records into events. It needs no broker. The zero
+// value knows no topic; use [NewCodec].
 type Codec struct {
 	registry *domain.Registry
 	source   string
 	topics   map[string]TopicSpec
 }
 
-// NewCodec makes a codec; source stands in for the ce_source of drafts that name none.
+// NewCodec returns a codec. source is the default ce_source of drafts.
 func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Codec {
 	c := Codec{registry: registry, source: source, topics: map[string]TopicSpec{}}
 	for _, t := range topics {
@@ -47,13 +48,13 @@ func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Code
 	return c
 }
 
-// Encode makes the record of a draft: topic, key, headers and value. Partition, offset and timestamp
-// stay zero. What it accepts, [Codec.Decode] reads back to the same event: a record that is in the log and
-// cannot be read would be parked for ever.
+// Encode encodes a draft: topic, key, headers and value. Partition, offset and timestamp stay zero.
+// [Codec.Decode] decodes every accepted record to the same event; a record in the log that cannot
+// be decoded would be parked forever.
 func (c Codec) Encode(d domain.Draft) (Record, error) {
 	spec, known := c.topics[d.Topic]
 	if !known {
-		return Record{}, fmt.Errorf("%w: there is no topic %q", errInvalidDraft, d.Topic)
+		return Record{}, fmt.Errorf("%w: unknown topic %q", errInvalidDraft, d.Topic)
 	}
 	if err := checkKey(d.Key); err != nil {
 		return Record{}, err
@@ -73,30 +74,30 @@ func (c Codec) Encode(d domain.Draft) (Record, error) {
 	return Record{Topic: d.Topic, Key: []byte(d.Key), Value: value, Headers: headers}, nil
 }
 
-// encodeData returns the value, nil for a tombstone, and settles the envelope's type.
+// encodeData returns the value, nil for a tombstone, and sets the envelope's type.
 func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
 	if d.Data == nil {
 		if !spec.Compacted {
-			return nil, fmt.Errorf("%s is not compacted and takes no tombstones", d.Topic)
+			return nil, fmt.Errorf("%s is not compacted and does not accept tombstones", d.Topic)
 		}
 		d.Envelope.Type = cmp.Or(d.Envelope.Type, typeErased)
 		return nil, nil
 	}
 	name := d.Data.EventType()
 	if d.Envelope.Type != "" && d.Envelope.Type != name {
-		return nil, fmt.Errorf("the envelope says type %q, the payload is %q", d.Envelope.Type, name)
+		return nil, fmt.Errorf("the envelope has type %q, but the payload has type %q", d.Envelope.Type, name)
 	}
 	d.Envelope.Type = name
 	return c.registry.Encode(d.Data)
 }
 
-// Decode reads a record strictly. An error wraps [ErrMalformed], [domain.ErrUnknownType] or
-// [errPayload]; with the latter two the envelope is filled, so that a parked record can be named.
+// Decode decodes a record strictly. An error wraps [ErrMalformed], [domain.ErrUnknownType] or
+// [errPayload]. With the latter two the envelope is set, so that a parked record can be identified.
 func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	e := domain.Recorded{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: string(r.Key)}
 	spec, known := c.topics[r.Topic]
 	if !known {
-		return e, fmt.Errorf("%w: there is no topic %q", ErrMalformed, r.Topic)
+		return e, fmt.Errorf("%w: unknown topic %q", ErrMalformed, r.Topic)
 	}
 	if err := checkText(e.Key); err != nil {
 		return e, fmt.Errorf("%w: the key %w", ErrMalformed, err)
@@ -132,22 +133,22 @@ func checkKey(key string) error {
 	}
 	for part := range strings.SplitSeq(key, ":") {
 		if canonical, isHex := domain.HexID(part); isHex && canonical != part {
-			return fmt.Errorf("%w: the key %q has capital letters in an id; two spellings would be two streams", errInvalidDraft, key)
+			return fmt.Errorf("%w: the key %q has capital letters in an id; use lower case, because another spelling would be another stream", errInvalidDraft, key)
 		}
 	}
 	return nil
 }
 
-// checkEnvelope refuses what the headers do not show any more.
+// checkEnvelope refuses values that would change or fail in the headers.
 func (c Codec) checkEnvelope(e domain.Envelope) error {
 	if e.Time.IsZero() {
 		return errors.New("the time is not set")
 	}
 	if !e.Time.Equal(e.Time.Truncate(time.Microsecond)) {
-		return fmt.Errorf("the time %s is finer than a microsecond; truncate it before deciding", e.Time.Format(time.RFC3339Nano))
+		return fmt.Errorf("the time %s has more than microsecond precision; truncate it before the decision", e.Time.Format(time.RFC3339Nano))
 	}
 	if y := e.Time.UTC().Year(); y < 1 || y > 9999 {
-		return fmt.Errorf("the year %d cannot be written", y)
+		return fmt.Errorf("the year %d is not between 1 and 9999", y)
 	}
 	if _, err := url.Parse(e.Source); e.Source != c.source && err != nil {
 		return fmt.Errorf("the source %q is not a URI reference", e.Source)
@@ -155,7 +156,7 @@ func (c Codec) checkEnvelope(e domain.Envelope) error {
 	return nil
 }
 
-// Topics returns the codec's topic definitions in the order of their names.
+// Topics returns the codec's topic definitions, sorted by name.
 func (c Codec) Topics() []TopicSpec {
 	specs := make([]TopicSpec, 0, len(c.topics))
 	for _, name := range slices.Sorted(maps.Keys(c.topics)) {

@@ -137,14 +137,14 @@ func TestEncodeRefuses(t *testing.T) {
 		change func(*domain.Draft)
 		detail string
 	}{
-		"capital letters in a hex key":     {chained, func(d *domain.Draft) { d.Key = strings.ToUpper(d.Key) }, "two spellings would be two streams"},
+		"capital letters in a hex key":     {chained, func(d *domain.Draft) { d.Key = strings.ToUpper(d.Key) }, "another spelling would be another stream"},
 		"capital letters in an entity key": {order("1", 1), func(d *domain.Draft) { d.Key = "user:" + strings.ToUpper(agency) }, "capital letters"},
 		"control character in the key":     {paused(1), func(d *domain.Draft) { d.Key = "a\x00" }, "control character"},
 		"no id":                            {paused(1), func(d *domain.Draft) { d.Envelope.ID = "" }, "ce_id is missing"},
 		"no time":                          {paused(1), func(d *domain.Draft) { d.Envelope.Time = time.Time{} }, "time is not set"},
 		"nanoseconds":                      {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.Add(1) }, "finer than a microsecond"},
 		"a year that cannot be written":    {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.AddDate(9000, 0, 0) }, "year"},
-		"type of another payload":          {paused(1), func(d *domain.Draft) { d.Envelope.Type = "directory.order.v1" }, "the payload is"},
+		"type of another payload":          {paused(1), func(d *domain.Draft) { d.Envelope.Type = "directory.order.v1" }, "the payload has"},
 		"type that is not registered":      {paused(1), func(d *domain.Draft) { d.Data = unheardOf{} }, "unknown event type"},
 		"payload against its own rules":    {postRead(1, 1), func(d *domain.Draft) { d.Data = domain.PostRead{} }, "external_id"},
 		"NUL in the payload":               {paused(1), func(d *domain.Draft) { d.Data = domain.ProjectionPaused{Reason: "a\x00b"} }, "NUL"},

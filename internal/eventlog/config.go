@@ -11,18 +11,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// maxRecordBytes is the largest record that is appended: 1 MiB, counted with the framing that a record may need.
+// maxRecordBytes is the largest record that can be appended: 1 MiB including its framing.
 const maxRecordBytes = 1 << 20
 
-// clientID is what both clients call themselves.
+// clientID is the client id of both clients.
 const clientID = "ledgerboard"
 
-// batchOverhead is what a produced batch of one record may need beyond maxRecordBytes; a topic's
-// max.message.bytes must leave room for it.
+// batchOverhead is what a produced batch of one record may need in addition to maxRecordBytes. A
+// topic's max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
-// Config says which brokers to use and what the log looks like. One Config builds both clients
-// (sarama below watermill, and kgo).
+// Config configures the connection to the brokers and the topics of the log. One Config builds both
+// clients (sarama under watermill, and kgo).
 type Config struct {
 	Brokers []string    // host:port; at least one
 	TLS     *tls.Config // nil: plain connections
@@ -30,20 +30,22 @@ type Config struct {
 	Logger  *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
-	// prefix is what the names of topics begin with on the brokers. Everything in this API, and the chain's hash, knows the domain's
-	// names only. Suites that share brokers have one each.
+	// prefix precedes the topic names on the brokers. This API and the chain's hash use only the
+	// domain's names. Test suites that share brokers have one each.
 	prefix string
 
-	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing.
+	// Existing prevents [Open] from creating topics: if a topic is missing, it returns [ErrNoTopic]
+	// and creates nothing.
 	Existing bool
-	// Unsafe is told of the findings of the check at [Open], in the place of a refusal: for who has to look at such a
-	// log, or to write down what an operator does about it. nil: they refuse.
+	// Unsafe, if set, receives the findings of the check at [Open] instead of an error, for callers
+	// that must inspect such a log or record an operator's action. nil: Open fails with the
+	// findings.
 	Unsafe func(findings error)
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 }
 
-// source is the ce_source of drafts that name none: a URI reference.
+// source is the default ce_source of drafts: a URI reference.
 const source = "/ledgerboard"
 
 // SASL mechanisms.
@@ -53,7 +55,7 @@ const (
 	SASLScramSHA512 = "SCRAM-SHA-512"
 )
 
-// SASLConfig are the credentials for the brokers.
+// SASLConfig holds the credentials for the brokers.
 type SASLConfig struct {
 	Mechanism string // one of the SASL constants
 	User      string
@@ -66,20 +68,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate returns every fault of c at once, joined.
+// validate returns all errors of c, joined.
 func (c Config) validate() error {
 	var errs []error
 	if len(c.Brokers) == 0 || slices.Contains(c.Brokers, "") {
-		errs = append(errs, errors.New("brokers: name at least one as host:port"))
+		errs = append(errs, errors.New("brokers: at least one host:port is required"))
 	}
 	if s := c.SASL; s != nil && !slices.Contains([]string{SASLPlain, SASLScramSHA256, SASLScramSHA512}, s.Mechanism) {
-		errs = append(errs, fmt.Errorf("sasl: mechanism %q is none of %s, %s, %s", s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
+		errs = append(errs, fmt.Errorf("sasl: unknown mechanism %q; use %s, %s or %s", s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
 	}
 	if c.SASL != nil && (c.SASL.User == "" || c.SASL.Password == "") {
-		errs = append(errs, errors.New("sasl: user and password are both needed"))
+		errs = append(errs, errors.New("sasl: user and password are both required"))
 	}
 	return errors.Join(errs...)
 }
 
-// wireName is the topic's name on the brokers.
+// wireName returns the topic's name on the brokers.
 func (c Config) wireName(topic string) string { return c.prefix + topic }

@@ -12,23 +12,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// topicReadyTime bounds the wait until every broker knows a topic that was just created.
+// topicReadyTime bounds the wait until every broker knows a newly created topic.
 const topicReadyTime = 30 * time.Second
 
-// brokersReadyTime bounds the wait for brokers that are named and not there.
+// brokersReadyTime bounds the wait for configured brokers that are not up yet.
 const brokersReadyTime = 15 * time.Second
 
 var (
-	errFewBrokers = errors.New("fewer brokers are there than are named")
-	errNoBrokers  = errors.New("whoever was asked lists no broker at all, so that no topic can be made; " +
-		"look whether the cluster has formed, and start again")
+	errFewBrokers = errors.New("fewer brokers are up than configured")
+	errNoBrokers  = errors.New("the cluster reports no brokers, so topics cannot be created; " +
+		"check that the cluster has formed, and restart")
 )
 
-// ErrNoTopic says that a topic is missing and was not to be created ([Config.Existing]).
-var ErrNoTopic = errors.New("the log is not there yet")
+// ErrNoTopic means that a topic is missing and [Config.Existing] forbids creating it.
+var ErrNoTopic = errors.New("the log does not exist yet")
 
-// createMissing creates the topics that are not there, unless none is to be created. A topic that exists is left
-// as it is: what is wrong with it is for [Log.Check] to say and for an operator to mend.
+// createMissing creates missing topics, unless [Config.Existing] is set. It does not change
+// existing topics: [Log.Check] reports what is wrong with them, and an operator fixes it.
 func (cl *cluster) createMissing(ctx context.Context) error {
 	brokers := 0 // not counted yet
 	for _, spec := range cl.codec.Topics() {
@@ -74,41 +74,42 @@ func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int) erro
 	return cl.awaitLeaders(ctx, spec)
 }
 
-// awaitBrokers counts the brokers, and waits a while until as many are there as topics have replicas, or as are named: they come up one after the
-// other, and a topic keeps for ever the replicas that it was made with. There is one at least, or an error.
-func (cl *cluster) awaitBrokers(ctx context.Context) (there int, err error) {
-	want := 0
+// awaitBrokers counts the brokers. It waits a while until there are as many as topics have
+// replicas, or as configured: brokers start one after the other, and a topic keeps the replicas of
+// its creation forever. It returns at least one, or an error.
+func (cl *cluster) awaitBrokers(ctx context.Context) (count int, err error) {
+	wanted := 0
 	for _, spec := range cl.codec.Topics() {
-		want = max(want, min(int(spec.ReplicationFactor), len(cl.cfg.Brokers)))
+		wanted = max(wanted, min(int(spec.ReplicationFactor), len(cl.cfg.Brokers)))
 	}
-	return countBrokers(ctx, want, func(ctx context.Context) (int, error) {
+	return countBrokers(ctx, wanted, func(ctx context.Context) (int, error) {
 		brokers, err := cl.admin.ListBrokers(ctx)
 		return len(brokers), err
 	})
 }
 
-func countBrokers(ctx context.Context, want int, list func(context.Context) (int, error)) (there int, err error) {
+func countBrokers(ctx context.Context, wanted int, list func(context.Context) (int, error)) (count int, err error) {
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		listed, err := list(ctx)
 		if err != nil {
 			return struct{}{}, backoff.Permanent(fmt.Errorf("list brokers: %w", err))
 		}
-		if there = listed; there < want {
+		if count = listed; count < wanted {
 			return struct{}{}, errFewBrokers
 		}
 		return struct{}{}, nil
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(250*time.Millisecond)), backoff.WithMaxElapsedTime(brokersReadyTime))
 	if errors.Is(err, errFewBrokers) && ctx.Err() == nil {
-		err = nil // who makes the topic says so
-		if there == 0 {
+		err = nil // the creation of the topic logs it
+		if count == 0 {
 			err = fmt.Errorf("tried for %s: %w", brokersReadyTime, errNoBrokers)
 		}
 	}
-	return there, err
+	return count, err
 }
 
-// awaitLeaders waits until the topic can be written to: brokers answer the creation before all of
-// them know the topic.
+// awaitLeaders waits until the topic can be written to: brokers acknowledge the creation before all
+// of them know the topic.
 func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		described, err := cl.describe(ctx, spec.Name)

@@ -82,7 +82,7 @@ func TestBrokersAreCounted(t *testing.T) {
 		"all":                     {[]int{3}, nil, 3, ""},
 		"one after the other":     {[]int{0, 1, 3}, nil, 3, ""},
 		"one stays away":          {[]int{2}, nil, 2, ""},
-		"none":                    {[]int{0}, nil, 0, "tried for 15s: whoever was asked lists no broker at all"},
+		"none":                    {[]int{0}, nil, 0, "tried for 15s: the cluster reports no brokers"},
 		"none can be asked":       {nil, away, 0, "list brokers: away"},
 		"none can be asked later": {[]int{1}, away, 1, "list brokers: away"},
 	} {
@@ -130,7 +130,7 @@ func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 			}
 			return nil
 		}))
-		require.Equal(t, 1, strings.Count(told.String(), "it is tried again"), told.String())
+		require.Equal(t, 1, strings.Count(told.String(), "retrying"), told.String())
 	})
 }
 

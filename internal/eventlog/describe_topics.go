@@ -13,26 +13,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-var errTopicMissing = errors.New("there is no such topic on the brokers")
+var errTopicMissing = errors.New("the topic does not exist on the brokers")
 
-// topicState is what the brokers say about a topic now.
+// topicState is a topic as the brokers describe it now.
 type topicState struct {
 	name       string // on the brokers
 	id         TopicID
 	partitions map[int32]kmsg.MetadataResponseTopicPartition
 }
 
-// describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
-// deleted and created again would be the old one, and a checkpoint of another log would pass.
+// describe queries the brokers. kadm's ListTopics answers from a cache: after a topic was deleted
+// and created again it would return the old id, and a checkpoint of another log would be accepted.
 func (cl *cluster) describe(ctx context.Context, topic string) (topicState, error) {
 	if _, err := cl.spec(topic); err != nil {
 		return topicState{}, err
 	}
 	d := topicState{name: cl.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
 	req := kmsg.NewPtrMetadataRequest()
-	asked := kmsg.NewMetadataRequestTopic()
-	asked.Topic = new(d.name)
-	req.Topics = append(req.Topics, asked)
+	requested := kmsg.NewMetadataRequestTopic()
+	requested.Topic = new(d.name)
+	req.Topics = append(req.Topics, requested)
 	resp, err := req.RequestWith(ctx, cl.client)
 	if err == nil && len(resp.Topics) != 1 {
 		err = errTopicMissing
@@ -53,7 +53,8 @@ func (cl *cluster) describe(ctx context.Context, topic string) (topicState, erro
 	return d, nil
 }
 
-// offsets asks for an offset of every partition of d: list is kadm's way to its start or its end.
+// offsets lists an offset of every partition of d; list is kadm's function for start or end
+// offsets.
 func offsets(ctx context.Context, d topicState, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]kadm.ListedOffset, error) {
 	listed, err := list(ctx, d.name)
 	if err == nil {
@@ -63,7 +64,7 @@ func offsets(ctx context.Context, d topicState, list func(context.Context, ...st
 		return nil, fmt.Errorf("list offsets of %s: %w", d.name, err)
 	}
 	if got := len(listed[d.name]); got != len(d.partitions) {
-		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, got, len(d.partitions))
+		return nil, fmt.Errorf("list offsets of %s: got %d of %d partitions", d.name, got, len(d.partitions))
 	}
 	return listed[d.name], nil
 }
@@ -71,8 +72,8 @@ func offsets(ctx context.Context, d topicState, list func(context.Context, ...st
 // leaderAnswersWithin is how long [Log.TakesRecords] waits for the leaders.
 const leaderAnswersWithin = time.Second
 
-// TakesRecords asks the leader of each partition of a topic where it ends: an error means that one does not answer now, so that
-// changes wait or fail.
+// TakesRecords queries the end offset from the leader of each partition of a topic. An error means
+// that a leader does not answer now, so changes wait or fail.
 func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeout(ctx, leaderAnswersWithin)
 	defer cancel()
@@ -84,8 +85,8 @@ func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
 	return err
 }
 
-// Describe returns the topics of the log as the brokers describe them now, for operators. What is wrong with the
-// settings of one stands in its Problem.
+// Describe returns the topics as the brokers describe them now, for operators. Problem names
+// settings that are wrong.
 func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	var topics []operator.Topic
 	for _, spec := range cl.codec.Topics() {

@@ -1,58 +1,60 @@
-// Package eventlog is the log of the product on Kafka: what a record looks like, how one is appended,
-// followed live, scanned and checked, and what it means for the chain of its key.
+// Package eventlog is the event log on Kafka: the format of records, how they are appended,
+// followed, scanned and checked, and the verdict on a record in the chain of its key.
 //
 // # Invariants
 //
-//   - A record is appended whole or not at all, and an append that was not acknowledged says which:
+//   - A record is appended completely or not at all. An append that was not acknowledged returns
 //     [ErrRefused] or [ErrOutcomeUnknown]. No deadline waits for a publisher.
-//   - The partition of a key is murmur2 of the key modulo the topic's fixed count, in both clients; a
-//     topic with another count is not written to ([errPartitionCount]). Empty keys and capital letters
-//     in hex ids are refused.
-//   - What [Codec.Encode] accepts, [Codec.Decode] reads back. Both clients produce the same bytes.
-//   - A projection goes on exactly at its own position or not at all: another topic id, a position
-//     outside of the log, or a missing offset stops that partition ([ErrOtherLog], [ErrBelowStart],
-//     [ErrBeyondEnd], [ErrGap]).
-//   - Who may produce to the topics is trusted (Kafka ACLs). An invalid record stops neither a start nor an append nor a reader: it is
-//     handed out as it lies there; on a chained topic [Judge] says [Invalid], elsewhere [Log.Decode] says why.
-//   - [Judge] reads key, headers and raw value only; a record whose payload cannot be decoded is still
-//     the head of its chain.
+//   - The partition of a key is murmur2 of the key modulo the topic's fixed count, in both clients.
+//     A topic with another count is not written to ([errPartitionCount]). Empty keys and capital
+//     letters in hex ids are refused.
+//   - [Codec.Decode] reads everything that [Codec.Encode] accepts. Both clients produce the same
+//     bytes.
+//   - A projection continues exactly at its own position or not at all: another topic id, a
+//     position outside of the log, or a missing offset stops that partition ([ErrOtherLog],
+//     [ErrBelowStart], [ErrBeyondEnd], [ErrGap]).
+//   - Everyone who may produce to the topics (Kafka ACLs) is trusted. An invalid record stops
+//     neither a start nor an append nor a reader. Readers receive it unchanged; on a chained topic
+//     [Judge] returns [Invalid], elsewhere [Log.Decode] returns the reason.
+//   - [Judge] reads only key, headers and raw value. A record whose payload cannot be decoded is
+//     still the head of its chain.
 //
-// It may import domain and nothing else of this module. What it needs from above is handed in as
-// functions.
+// Of this module the package imports only domain and internal/operator.
 //
-// # A record's hash, for third parties
+// # Hash of a record, for third parties
 //
-// With a field being its length in bytes (32 bits, big-endian) followed by its bytes, the hash of a
-// record is SHA-256 over the fields: previous hash (32 raw bytes), topic (the domain's name), key,
-// value of ce_chainversion; then name and value of every header except ce_traceparent, ce_tracestate,
-// traceparent and tracestate, headers in the order of their names' bytes; then the record's value.
-// The previous hash of a key's first record is SHA-256("ledgerboard" + topic + key), no lengths.
-// testdata/chain_vector.json is a worked example of two records.
+// A field is its length in bytes (32 bits, big-endian) followed by its bytes. The hash of a record
+// is SHA-256 over these fields: previous hash (32 raw bytes), topic (the domain's name), key, value
+// of ce_chainversion; then name and value of every header except ce_traceparent, ce_tracestate,
+// traceparent and tracestate, sorted bytewise by name; then the record's value. The previous hash
+// of a key's first record is SHA-256("ledgerboard" + topic + key), without lengths. Example:
+// testdata/chain_vector.json.
 //
-// # Non-obvious
+// # Design notes
 //
-//   - [Log.AppendBatch] and [Log.AppendBulk] share one idempotent producer. Of one partition's records the
-//     first ones are in the log, each whole or not at all. A caller that repeats a batch doubles what was
-//     there, under the same ids, and a fold counts each id once. If ctx ends, what was handed over is
-//     [ErrOutcomeUnknown] and may still come; the rest is [ErrRefused] and never comes.
-//   - Scan and Check fetch by raw requests: a consumer never shows an answer without records, so it could
-//     not know that compaction left nothing before the end. The requests name the topic by id.
-//   - What a follower fetched ahead counts for nothing until a poll returns it. If its partition goes to
-//     another member, that member waits for the batch in flight (mu), and what was fetched ahead is dropped
-//     (lost, adjust). The fold's compare-and-set finds a session that was lost unseen. Only the goroutine
-//     that fetches tells kgo that partitions may be taken away, and never between a poll and the moment at
-//     which what was polled can be dropped.
-//   - Each Follow makes a new client: one that survives a failed batch has fetched beyond it, and rewinding
-//     it races with rebalances. kgo joins the group inside NewClient, so Follow holds the lock meanwhile.
-//   - kadm caches metadata. Topic ids are requested directly: a stale id would let a checkpoint of another
-//     log pass. A topic that is created again while it is followed is noticed after about 10 s.
-//   - There is no supervision of brokers: the clients' time-outs (dialWithin, answerWithin) bound what a
-//     frozen one costs, and no member gives up before groupPatience.
-//   - Scan from nil refuses a log whose beginning is gone ([ErrBelowStart]); naming From accepts it.
-//   - Markers of Kafka transactions are fetched and skipped: they take offsets.
-//   - sarama has Consumer.Return.Errors off for reactors: nothing reads that channel in watermill-kafka
-//     without a group, and when it is full the partition stops.
-//   - Kafka's record timestamps stay the time of appending, never ce_time: compaction lag depends on them.
-//   - min.insync.replicas and replicas are required only as far as the brokers can provide them, so that
-//     one broker (embedded, a laptop) passes.
+//   - [Log.AppendBatch] and [Log.AppendBulk] share one idempotent producer. After a failure, a
+//     prefix of each partition's records is in the log. A caller that repeats a batch appends these
+//     twice, with the same ids; folds count each id once. If ctx ends, records in progress are
+//     [ErrOutcomeUnknown] and may still be appended; the rest is [ErrRefused].
+//   - Scans use raw fetch requests that name the topic by id. A consumer hides answers without
+//     records and could not detect that compaction left nothing before the end.
+//   - Records that a follower fetched ahead count only once a poll returns them. If a partition
+//     moves to another member, that member waits for the batch in flight (mu), and fetched records
+//     are dropped (lost, adjust). The fold's compare-and-set detects a session that was lost
+//     without notice. Only the fetching goroutine allows a rebalance, never between a poll and the
+//     point where the polled records can be dropped.
+//   - Each Follow creates a new client: a client that survives a failed batch has fetched beyond
+//     it, and rewinding races with rebalances. kgo joins the group inside NewClient, so Follow
+//     holds the lock meanwhile.
+//   - kadm caches metadata, so topic ids are requested directly: a stale id would accept a
+//     checkpoint of another log. A topic that is created again while it is followed is noticed
+//     after about 10 s.
+//   - Brokers are not supervised. The clients' time-outs (dialWithin, answerWithin) bound the delay
+//     by a frozen broker, and no member gives up before groupRetry.
+//   - Reactors run sarama with Consumer.Return.Errors off: without a group, watermill-kafka does
+//     not read that channel, and a full channel stops the partition.
+//   - Kafka's record timestamps are append times, never ce_time, because compaction lag depends on
+//     them.
+//   - min.insync.replicas and replicas are required only as far as the number of brokers allows, so
+//     that a single broker passes.
 package eventlog

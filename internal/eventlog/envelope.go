@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Header names: the CloudEvents 1.0 Kafka binding, binary mode, and our extensions.
+// Header names: the CloudEvents 1.0 Kafka binding in binary mode, and our extensions.
 const (
 	headerSpecVersion    = "ce_specversion"
 	headerID             = "ce_id"
@@ -39,14 +39,15 @@ const (
 	contentTypeJSON = "application/json"
 )
 
-// typeErased is the ce_type of a tombstone whose draft names no type. It has no payload and stands in
-// no registry.
+// typeErased is the ce_type of a tombstone whose draft names no type. It has no payload and is not
+// in a registry.
 const typeErased = "directory.erased.v1"
 
 // timeLayout is RFC 3339 in UTC with exactly six digits: PostgreSQL's resolution.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// IsTraceContext names the headers that proxies may rewrite and that the chain's hash leaves out.
+// IsTraceContext reports whether a header is trace context, which proxies may rewrite and the
+// chain's hash excludes.
 func IsTraceContext(name string) bool {
 	switch name {
 	case headerTraceParent, headerTraceState, "traceparent", "tracestate":
@@ -56,13 +57,14 @@ func IsTraceContext(name string) bool {
 	}
 }
 
-// attributes are the header values as text: of an envelope to be written, or read and not yet judged.
+// attributes are the header values as text, before writing or before validation.
 type attributes struct {
 	specVersion, contentType, time, chainVersion, chainPrev string
 	e                                                       domain.Envelope
 }
 
-// attributeHeaders are the headers of an envelope in the order of their names, in which they are written, and where their text is.
+// attributeHeaders lists the headers of an envelope in the order in which they are written, sorted
+// by name, with their text.
 var attributeHeaders = []struct {
 	name string
 	text func(*attributes) *string
@@ -86,8 +88,9 @@ var attributeHeaders = []struct {
 	{headerContentType, func(a *attributes) *string { return &a.contentType }},
 }
 
-// envelopeHeaders writes an envelope in the order of the headers' names, so that both clients produce
-// the same bytes. Empty attributes are left out, as CloudEvents demands. What it accepts, [parseEnvelope] reads.
+// envelopeHeaders writes an envelope with headers sorted by name, so that both clients produce the
+// same bytes. Empty attributes are omitted, as CloudEvents requires. [parseEnvelope] accepts its
+// result.
 func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
 	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
@@ -97,7 +100,7 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 		a.contentType = contentTypeJSON
 	}
 	headers := make([]Header, 0, len(attributeHeaders))
-	values := make([]byte, 0, 512) // all of them: one allocation instead of one for each
+	values := make([]byte, 0, 512) // all values: one allocation instead of one per value
 	for _, header := range attributeHeaders {
 		name, value := header.name, *header.text(&a)
 		if value == "" {
@@ -116,13 +119,13 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 	return headers, nil
 }
 
-// parseEnvelope reads the headers strictly: every attribute at most once and never empty, the
-// required ones there, the chain's exactly on chained topics. [Judge] and [Codec.Decode] share it, so
-// that what is effective always has an envelope.
+// parseEnvelope reads the headers strictly: every attribute at most once and never empty, all
+// required ones present, the chain's only on chained topics. [Judge] and [Codec.Decode] share it,
+// so an effective record always has an envelope.
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
 	last, ascending := "", true
-	at := 0 // in attributeHeaders, while the headers are in their order
+	at := 0 // index in attributeHeaders while the headers are sorted
 	values := joinValues(headers)
 	for i, h := range headers {
 		value := values[:len(h.Value)]
@@ -131,14 +134,14 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
 		}
-		if IsTraceContext(h.Key) { // no hash covers it, so it decides nothing
+		if IsTraceContext(h.Key) { // not covered by a hash, so it decides nothing
 			if h.Key == headerTraceParent && a.e.TraceParent == "" && checkText(value) == nil {
 				a.e.TraceParent = value
 			}
 			continue
 		}
 		if !ascending && slices.ContainsFunc(headers[:i], func(o Header) bool { return o.Key == h.Key }) {
-			return domain.Envelope{}, fmt.Errorf("header %s is there twice", h.Key)
+			return domain.Envelope{}, fmt.Errorf("header %s is repeated", h.Key)
 		}
 		if err := checkText(value); err != nil {
 			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
@@ -149,14 +152,14 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		for at < len(attributeHeaders) && attributeHeaders[at].name < h.Key {
 			at++
 		}
-		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key { // else an extension of a later version: only the hash covers it
+		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key { // otherwise an extension of a later version: only the hash covers it
 			*attributeHeaders[at].text(&a) = value
 		}
 	}
 	return a.envelope(chained, tombstone)
 }
 
-// joinValues is all values in one string: one allocation instead of one for each.
+// joinValues joins all values in one string: one allocation instead of one per value.
 func joinValues(headers []Header) string {
 	size := 0
 	for _, h := range headers {
@@ -172,7 +175,7 @@ func joinValues(headers []Header) string {
 
 func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {
 	if a.specVersion != specVersion {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q, must be %q", headerSpecVersion, a.specVersion, specVersion)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %q", headerSpecVersion, a.specVersion, specVersion)
 	}
 	for _, required := range []struct{ name, value string }{
 		{headerID, a.e.ID}, {headerSource, a.e.Source}, {headerType, a.e.Type}, {headerTime, a.time},
@@ -182,7 +185,7 @@ func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) 
 		}
 	}
 	if !tombstone && a.contentType != contentTypeJSON {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q, must be %q", headerContentType, a.contentType, contentTypeJSON)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %q", headerContentType, a.contentType, contentTypeJSON)
 	}
 	at, err := parseTime(a.time)
 	if err != nil {
@@ -205,7 +208,7 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	version, err := strconv.ParseInt(a.chainVersion, 10, 64)
 	var canonical [20]byte
 	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
-		return nil, fmt.Errorf("header %s is %q, must be a decimal number from 1", headerChainVersion, a.chainVersion)
+		return nil, fmt.Errorf("header %s is %q; it must be a decimal number from 1", headerChainVersion, a.chainVersion)
 	}
 	link := &domain.ChainLink{Version: version}
 	if !decodeHash(&link.Prev, a.chainPrev) {
@@ -214,7 +217,7 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	return link, nil
 }
 
-// decodeHash reads lower-case hex digits; false if they are not as many or not lower-case hex.
+// decodeHash decodes a hash; false if text is not lower-case hex of the right length.
 func decodeHash(into *[hashSize]byte, text string) bool {
 	if len(text) != 2*hashSize || strings.ContainsAny(text, "ABCDEF") {
 		return false
@@ -229,12 +232,12 @@ func parseTime(value string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time", value)
 	}
 	if at.Nanosecond()%int(time.Microsecond) != 0 {
-		return time.Time{}, fmt.Errorf("%q is finer than a microsecond", value)
+		return time.Time{}, fmt.Errorf("%q has more than microsecond precision", value)
 	}
 	return at.UTC(), nil
 }
 
-// checkText refuses what CloudEvents forbids in attributes and PostgreSQL cannot store.
+// checkText refuses text that CloudEvents forbids in attributes or PostgreSQL cannot store.
 func checkText(s string) error {
 	if s == "" {
 		return errors.New("is empty")
@@ -250,7 +253,7 @@ func checkText(s string) error {
 		return errors.New("is not UTF-8")
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return errors.New("holds a control character")
+		return errors.New("contains a control character")
 	}
 	return nil
 }

@@ -16,33 +16,33 @@ import (
 type fetched struct {
 	records []*kgo.Record
 	from    int64
-	next    int64 // the offset to fetch next; equal to the one asked for when nothing came
+	next    int64 // the next offset to fetch; equal to the requested one if nothing was returned
 }
 
-// errNoPartition is the answer to a client beyond its quota: the client waits as the broker tells it, and
-// tries again.
+// errNoPartition is the answer to a client above its quota. The client waits as the broker
+// requires, and retries.
 var errNoPartition = errors.New("the broker's answer holds no partition (a quota may throttle this client)")
 
 // fetcher reads one partition by raw requests. Unlike a consumer it sees answers without records,
-// which is how a scan knows that compaction left nothing up to its end, and it names the topic by its
-// id, so that a topic created again under the same name is an error and not other data.
+// so a scan can detect that compaction left nothing up to its end. It names the topic by id, so a
+// topic that was created again under the same name is an error.
 type fetcher struct {
 	cluster   *cluster
 	topic     string // the domain's name
 	id        TopicID
 	partition int32
 	maxBytes  int32
-	// need is an end offset that was seen: an answer without records from a leader that does not
-	// reach it (elected a moment ago) says nothing about compaction, and is asked for again.
+	// need is a known end offset. An answer without records from a leader that has not reached it,
+	// because it was just elected, says nothing about compaction, so the fetch is repeated.
 	need   int64
-	leader int32 // -1: not known
+	leader int32 // -1: unknown
 }
 
 func newFetcher(cl *cluster, topic string, id TopicID, partition, maxBytes int32) *fetcher {
 	return &fetcher{cluster: cl, topic: topic, id: id, partition: partition, maxBytes: maxBytes, leader: -1}
 }
 
-// fetchRetryTime bounds how long a fetch rides out a leader election or a broker's restart.
+// fetchRetryTime bounds how long a fetch retries during a leader election or a broker's restart.
 const fetchRetryTime = 30 * time.Second
 
 // fetch reads from offset. An offset outside of the log is [ErrOutOfRange].
@@ -61,8 +61,8 @@ func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(fetchRetryTime))
 }
 
-// retriable says whether another try, at another leader perhaps, can succeed. Errors that are not of
-// the Kafka protocol are those of connections.
+// retriable reports whether another attempt, perhaps at another leader, can succeed. Errors outside
+// of the Kafka protocol are connection errors.
 func retriable(err error) bool {
 	if protocol, ok := errors.AsType[*kerr.Error](err); ok {
 		return protocol.Retriable && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
@@ -115,7 +115,7 @@ func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetch
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, part.Err)
 	}
 	if len(part.Records) == 0 && part.HighWatermark < f.need {
-		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, %d was seen", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
+		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, but %d was known", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
 	}
 	return fetched{records: part.Records, from: offset, next: max(next, offset)}, nil
 }

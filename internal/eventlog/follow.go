@@ -10,51 +10,54 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Checkpoint says where a projection stands in one partition. On a compacted topic it says nothing of the
-// tombstones that were dropped since: who stores positions must know how old they are.
+// Checkpoint is the position of a projection in one partition. On a compacted topic it does not
+// account for tombstones that were dropped since; the owner of the positions must know their age.
 type Checkpoint struct {
-	TopicID    TopicID // the log it belongs to; zero: the first time, any log will do
+	TopicID    TopicID // the log it belongs to; zero: any log, for the first time
 	NextOffset int64   // the first offset that was not folded
-	// Refused, if set, says why the partition must not be followed: it comes back in [Batch.Stopped].
+	// Refused, if set, says why the partition must not be followed. It is returned in
+	// [Batch.Stopped].
 	Refused error
 }
 
-// Batch is what one poll brought: at most one run per partition, each going on exactly where the last
-// one of its partition ended.
+// Batch is the result of one poll: at most one run per partition, each starting where the previous
+// run of its partition ended.
 type Batch struct {
 	Topic   string
 	TopicID TopicID // to be stored with the checkpoint
-	Runs    []Run   // in the order of their partitions
-	// Stopped says which partitions must not be followed: [ErrOtherLog], [ErrBelowStart], [ErrBeyondEnd],
-	// [ErrGap], or what [Checkpoint] refused them for. Each is told once and left out until it is assigned anew, when its position is asked for again.
+	Runs    []Run   // sorted by partition
+	// Stopped names partitions that must not be followed: [ErrOtherLog], [ErrBelowStart],
+	// [ErrBeyondEnd], [ErrGap], or [Checkpoint.Refused]. Each is reported once, and the partition
+	// is skipped until it is assigned again and its position is requested again.
 	Stopped map[int32]error
 }
 
-// FollowConfig says what to follow.
+// FollowConfig configures [Log.Follow].
 type FollowConfig struct {
 	Topic, Group string
 	MaxRecords   int // of one batch
-	// Positions gives, for newly assigned partitions, where to go on; a partition that is not in the answer
-	// begins at offset 0. It is called from another goroutine, but never while a batch is in flight. Its error
-	// is that of the next Poll.
+	// Positions returns the checkpoints of newly assigned partitions; a partition without one
+	// starts at offset 0. It is called from another goroutine, but never while a batch is in
+	// flight. The next Poll returns its error.
 	Positions func(ctx context.Context, partitions []int32) (map[int32]Checkpoint, error)
 }
 
-// Follower is one membership of a consumer group: poll, fold, done, until an error or Close. One goroutine
-// uses it.
+// Follower is one membership of a consumer group: poll, fold, done, until an error or Close. It
+// must be used by one goroutine.
 type Follower interface {
-	// Poll waits for records, at most so long. A batch with runs is in flight until Done or Close: meanwhile
-	// its partitions are not given to another member. After an error the follower is of no use: Close it, and
-	// Follow again from the stored positions.
+	// Poll waits for records, at most for wait. A batch with runs is in flight until Done or Close;
+	// its partitions are not given to another member in the meantime. After an error the follower
+	// must be closed; call Follow again from the stored positions.
 	Poll(ctx context.Context, wait time.Duration) (Batch, error)
 	// Done says that a batch was folded and its positions are stored.
 	Done(Batch)
-	// Close leaves the group; a batch in flight comes again to whoever follows its partitions next.
+	// Close leaves the group. The next follower of its partitions receives a batch in flight again.
 	Close()
 }
 
-// Follow joins the group, whose members share the topic's partitions. Where to go on comes from Positions
-// alone: nothing is committed to Kafka, which forgets a group without offsets once its last member has left.
+// Follow joins the group; its members share the topic's partitions. Start positions come only from
+// Positions. Nothing is committed to Kafka, so Kafka forgets the group once its last member has
+// left.
 func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	f, err := l.newFollower(cfg)
 	if err != nil {
@@ -69,7 +72,7 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 		return nil, err
 	}
 	if cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1 {
-		return nil, errors.New("group, positions and the size of a batch are all needed")
+		return nil, errors.New("Group, Positions and MaxRecords are required")
 	}
 	f := &follower{
 		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
@@ -77,7 +80,7 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
 	defer f.mu.Unlock()
 	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
-		return nil, fmt.Errorf("make consumer: %w", err)
+		return nil, fmt.Errorf("create consumer: %w", err)
 	}
 	fetching, end := context.WithCancel(context.Background())
 	f.endFetching = end
@@ -85,8 +88,8 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 	return f, nil
 }
 
-// follower has a client of its own: leaving and joining again is the one way to begin from the stored
-// positions that cannot mix up two assignments.
+// follower has its own client: only leaving and rejoining can restart from the stored positions
+// without mixing two assignments.
 type follower struct {
 	log    *Log
 	cfg    FollowConfig
@@ -96,29 +99,29 @@ type follower struct {
 	ahead  *ahead
 
 	endFetching context.CancelFunc
-	fetching    sync.WaitGroup // of the one goroutine that fetches
+	fetching    sync.WaitGroup // of the goroutine that fetches
 
-	inFlight bool // of the one goroutine that polls; while it is true, that goroutine holds mu
-	// mu is held while a batch is in flight: partitions are taken away and given by other goroutines, and who gets one
-	// must find what was folded of it.
+	inFlight bool // used only by the polling goroutine; while it is true, that goroutine holds mu
+	// mu is held while a batch is in flight: other goroutines revoke and assign partitions, and the
+	// next owner of a partition must find the rows that were folded.
 	mu      sync.Mutex
 	id      TopicID
 	next    map[int32]int64 // by followed partition
-	stopped map[int32]error // not told yet
+	stopped map[int32]error // not reported yet
 	failed  error           // ends the follower
 }
 
 func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) {
-	most := time.NewTimer(wait)
-	defer most.Stop()
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
 	select {
-	case <-f.ahead.came:
+	case <-f.ahead.available:
 	case <-ctx.Done():
-	case <-most.C:
+	case <-timeout.C:
 	}
 	f.mu.Lock()
 	f.inFlight = true
-	failed := f.failed // by positions, or beside the records of the last batch
+	failed := f.failed // set by positions, or together with the records of the last batch
 	batch := f.sort(ctx, f.ahead.take())
 	if len(batch.Runs) > 0 && failed == nil {
 		return batch, nil
@@ -153,13 +156,13 @@ func (f *follower) Close() {
 	f.endFetching()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	_ = f.client.LeaveGroupContext(ctx) // without it the others wait for groupSession
+	_ = f.client.LeaveGroupContext(ctx) // without it the other members wait for groupSession
 	f.client.CloseAllowingRebalance()
 	f.fetching.Wait()
 }
 
-// lost runs before partitions are given to others, and when the group goes on without this member. It waits until no batch is in flight,
-// and forgets what was fetched ahead of the partitions.
+// lost runs before partitions are given to other members, and when the group continues without this
+// member. It waits until no batch is in flight and drops the fetched records of the partitions.
 func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,12 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// lookUpWithin bounds the look-up of positions.
+// lookUpWithin bounds the query of positions.
 const lookUpWithin = 10 * time.Second
 
-// adjust replaces what Kafka has stored by our own positions, and leaves out the partitions whose
-// position does not belong to this log. A rebalance ends ctx. Who polls waits for the look-up, and could neither
-// stop nor pause meanwhile: so a database or broker that does not answer ends the session instead.
+// adjust replaces Kafka's stored offsets with our own positions, and excludes partitions with a
+// position that does not belong to this log. A rebalance cancels ctx. The polling goroutine waits
+// for the query and could neither stop nor pause, so a database or broker that does not answer ends
+// the session.
 func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	partitions := slices.Sorted(maps.Keys(offsets[f.wire]))
 	if len(partitions) == 0 {
@@ -28,7 +29,7 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	defer cancel()
 	from, err := f.positions(bounded, partitions)
 	if err != nil {
-		if ctx.Err() == nil { // not a rebalance: begin anew
+		if ctx.Err() == nil { // not a rebalance: end the follower
 			f.failed = fmt.Errorf("look up positions: %w", err)
 		}
 		return nil, err
@@ -39,12 +40,12 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 		adjusted[p] = kgo.NewOffset().At(offset)
 		f.next[p] = offset
 	}
-	// A partition that was left out before stays paused in the client until told otherwise.
+	// A partition that was excluded before stays paused in the client until it is resumed.
 	f.client.ResumeFetchPartitions(map[string][]int32{f.wire: slices.Collect(maps.Keys(from))})
 	return map[string]map[int32]kgo.Offset{f.wire: adjusted}, nil
 }
 
-// positions returns the first offset of each partition that may be followed; the others are stopped.
+// positions returns the first offset of each partition that may be followed; it stops the others.
 func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32]int64, error) {
 	stored, err := f.cfg.Positions(ctx, partitions)
 	if err != nil {
@@ -70,7 +71,7 @@ func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32
 	return from, nil
 }
 
-// validate says why a partition must not be followed from a position; nil: it may.
+// validate returns why a partition must not be followed from a position; nil if it may.
 func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	switch {
 	case p.Refused != nil:
@@ -86,7 +87,7 @@ func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	}
 }
 
-// validateAgain looks at the log when a fetch says that the position is not in it any more.
+// validateAgain checks the position after a fetch said that it is no longer in the log.
 func (f *follower) validateAgain(ctx context.Context, p *kgo.FetchPartition) (stop, err error) {
 	fetchErr := fmt.Errorf("fetch %s/%d: %w", f.cfg.Topic, p.Partition, p.Err)
 	ranges, id, err := f.log.Ranges(ctx, f.cfg.Topic)

@@ -11,11 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// sort makes the batch of what was fetched, leaves out the partitions that must not be followed on, and notes
-// what ends the follower.
+// sort builds the batch from fetches, excludes partitions that must not be followed any further,
+// and records errors that end the follower.
 func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
 	runs := map[int32]*Run{}
-	stopped := f.stopped // when they were assigned
+	stopped := f.stopped // at assignment
 	for _, fetch := range fetches {
 		for _, topic := range fetch.Topics {
 			for i := range topic.Partitions {
@@ -37,14 +37,14 @@ func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
 	return batch
 }
 
-// leaveOut takes one partition out until it is assigned anew.
+// leaveOut excludes a partition until it is assigned again.
 func (f *follower) leaveOut(partition int32) {
 	delete(f.next, partition)
 	f.client.PauseFetchPartitions(map[string][]int32{f.wire: {partition}})
 }
 
-// take adds what was fetched from a partition to its run; stop says why the partition is left out, err
-// why the follower ends.
+// take adds a partition's fetch to its run. stop says why the partition is excluded, err why the
+// follower ends.
 func (f *follower) take(ctx context.Context, runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) (stop, err error) {
 	_, followed := f.next[p.Partition]
 	if followed {
@@ -58,7 +58,7 @@ func (f *follower) take(ctx context.Context, runs map[int32]*Run, id TopicID, p 
 	return f.classify(ctx, p, followed)
 }
 
-// extend adds a partition's records to its run as long as they go on where it ends.
+// extend adds a partition's records to its run as long as they continue it.
 func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) error {
 	if len(p.Records) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition
 	return nil
 }
 
-// runOf is what was brought of a partition so far.
+// runOf returns the run of a partition, or a new one.
 func (f *follower) runOf(runs map[int32]*Run, p *kgo.FetchPartition) *Run {
 	if run := runs[p.Partition]; run != nil {
 		return run
@@ -89,13 +89,14 @@ func (f *follower) runOf(runs map[int32]*Run, p *kgo.FetchPartition) *Run {
 	return &Run{Partition: p.Partition, Next: f.next[p.Partition], Records: make([]Record, 0, len(p.Records))}
 }
 
-// classify tells what stops one partition from what ends the follower; neither: kgo goes on by itself.
+// classify separates errors that stop one partition from errors that end the follower. If both
+// results are nil, kgo recovers automatically.
 func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed bool) (stop, err error) {
 	var loss *kgo.ErrDataLoss
 	var group *kgo.ErrGroupSession
 	switch {
 	case errors.Is(p.Err, context.Canceled), errors.Is(p.Err, context.DeadlineExceeded):
-		return nil, nil // the poll's ctx
+		return nil, nil // the ctx of the poll
 	case errors.As(p.Err, &group):
 		f.log.log.WarnContext(ctx, "consumer group", "group", f.cfg.Group, "error", p.Err)
 		return nil, nil

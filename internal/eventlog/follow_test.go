@@ -245,7 +245,7 @@ func TestFollowRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
-	require.ErrorContains(t, err, "group, positions and the size of a batch are all needed")
+	require.ErrorContains(t, err, "Group, Positions and MaxRecords are required")
 	_, err = b.Follow(eventlog.FollowConfig{Topic: "nonsense"})
 	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// errUnknownTopic says that a topic is not defined in [Config.Topics].
+// errUnknownTopic means that a topic is not defined in [Config.Topics].
 var errUnknownTopic = errors.New("unknown topic")
 
-// errClosed says that the log was closed before the call; nothing was appended.
+// errClosed means that the log was closed before the call; nothing was appended.
 var errClosed = errors.New("the log is closed")
 
-// cluster is what a log and a restore know of the brokers and do with their topics: it describes, checks, makes and reads them.
+// cluster is what a log and a restore target share: it describes, checks, creates and reads topics.
 type cluster struct {
 	cfg   Config
 	codec Codec
@@ -28,7 +28,7 @@ type cluster struct {
 
 	client *kgo.Client // metadata, raw fetches, bulk produce
 	admin  *kadm.Client
-	// decompressor is client's, with its bound: raw fetches are unpacked by themselves.
+	// decompressor is the client's, with its bound: raw fetches are decompressed here.
 	decompressor kgo.Decompressor
 }
 
@@ -36,8 +36,8 @@ type cluster struct {
 type Log struct {
 	*cluster
 
-	// One producer of its own for `dashboards`, so that a command never waits behind a batch of
-	// readings; one for all other topics.
+	// `dashboards` has its own producer, so that a command never waits for a batch of readings; all
+	// other topics share one.
 	dashboards, others *producer
 
 	bulk *openAppends // in client
@@ -46,8 +46,9 @@ type Log struct {
 	closed error
 }
 
-// Open connects both clients, creates the topics that are missing, and runs Check. Its error
-// says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
+// Open connects both clients, creates missing topics and runs Check. Its error says what is wrong
+// and which command fixes it; [Config.Unsafe] receives findings instead. The caller must Close the
+// log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cl, err := newCluster(ctx, cfg, bulkOptions(cfg))
 	if err != nil {
@@ -60,14 +61,14 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// newCluster is one whose brokers nobody has spoken to yet. It warns when nothing will encrypt what is said to them.
+// newCluster creates a cluster without connecting. It warns if connections are not encrypted.
 func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if open := cfg.inTheOpen(); len(open) > 0 {
-		cfg.Logger.WarnContext(ctx, "brokers are spoken to without TLS: whoever is on the way reads the log and the password, and can write; "+
+	if open := cfg.unencryptedBrokers(); len(open) > 0 {
+		cfg.Logger.WarnContext(ctx, "TLS is disabled: the log and the credentials are readable on the network; "+
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
 	client, err := kgo.NewClient(append(cfg.kgoOptions(), producing...)...)
@@ -79,7 +80,7 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 	return cl, nil
 }
 
-// reach asks whether a broker answers.
+// reach checks that a broker answers.
 func (cl *cluster) reach(ctx context.Context) error {
 	if err := cl.client.Ping(ctx); err != nil {
 		return fmt.Errorf("no broker answers (%s): %w", cl.cfg.lookAt(err), err)
@@ -110,24 +111,24 @@ func (l *Log) open(ctx context.Context) error {
 }
 
 // closePatience bounds how long Close waits for brokers that do not answer.
-const closePatience = 15 * time.Second
+const closeLimit = 15 * time.Second
 
-// Close waits for the appends under way, up to 15 s, and disconnects; an error that wraps
-// [ErrOutcomeUnknown] says that some were not answered. Stop [Log.Follow] and [Log.Scan] first.
-// It may be called more than once.
-func (l *Log) Close() error { return l.closeWithin(closePatience) }
+// Close waits up to 15 s for appends in progress and disconnects. An error that wraps
+// [ErrOutcomeUnknown] means that some were not answered. Stop [Log.Follow] and [Log.Scan] first.
+// Close may be called more than once.
+func (l *Log) Close() error { return l.closeWithin(closeLimit) }
 
-func (l *Log) closeWithin(patience time.Duration) error {
+func (l *Log) closeWithin(limit time.Duration) error {
 	l.close.Do(func() {
 		errs := make([]error, 3)
-		var ended sync.WaitGroup
+		var closing sync.WaitGroup
 		for i, p := range []*producer{l.dashboards, l.others} {
 			if p != nil {
-				ended.Go(func() { errs[i] = p.close(patience, p.publisher.Close) })
+				closing.Go(func() { errs[i] = p.close(limit, p.publisher.Close) })
 			}
 		}
-		ended.Go(func() { errs[2] = l.bulk.close(patience, func() error { return nil }) })
-		ended.Wait()
+		closing.Go(func() { errs[2] = l.bulk.close(limit, func() error { return nil }) })
+		closing.Wait()
 		l.client.Close()
 		l.closed = errors.Join(errs...)
 	})
@@ -137,7 +138,8 @@ func (l *Log) closeWithin(patience time.Duration) error {
 // Codec returns the log's codec.
 func (cl *cluster) Codec() Codec { return cl.codec }
 
-// Decode reads a record strictly, as [Codec.Decode] does; one that lies in another partition than its key's is [ErrMalformed].
+// Decode decodes a record strictly, like [Codec.Decode]. A record in a partition other than its
+// key's is [ErrMalformed].
 func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
 	e, err := cl.codec.Decode(r)
 	if home := PartitionOf(r.Key, cl.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {

@@ -12,13 +12,16 @@ import (
 
 // Metadata of watermill messages.
 const (
-	// MetadataKey holds the record's key in messages from [Log.NewSubscriber]. Kafka header names of ours never begin with "_".
+	// MetadataKey holds the record's key in messages from [Log.NewSubscriber]. Our Kafka header
+	// names never begin with "_".
 	MetadataKey = "_key"
-	// MetadataVersion holds the version of a record of a chained topic: a header of the record.
+	// MetadataVersion holds the version of a record of a chained topic, from a header of the
+	// record.
 	MetadataVersion = headerChainVersion
 )
 
-// messageOf is the message of a record that [Codec.Encode] made: size and form are checked before anything is handed over.
+// messageOf returns the message of a record that [Codec.Encode] made; size and form are already
+// checked.
 func messageOf(ctx context.Context, r Record) *message.Message {
 	msg := message.NewMessageWithContext(ctx, r.Header(headerID), r.Value)
 	for _, h := range r.Headers {
@@ -28,14 +31,15 @@ func messageOf(ctx context.Context, r Record) *message.Message {
 	return msg
 }
 
-// kafkaMarshaler is the last step of both directions between watermill and sarama. It writes no
-// _watermill_message_uuid: a record has exactly the headers of its envelope, as its hash covers them.
+// kafkaMarshaler converts between messages of watermill and sarama. It writes no
+// _watermill_message_uuid: a record has exactly the headers of its envelope, because its hash
+// covers them.
 type kafkaMarshaler struct{}
 
 func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {
 	key := msg.Metadata.Get(MetadataKey)
 	if key == "" {
-		return nil, errors.New("marshal message: it has no key")
+		return nil, errors.New("marshal message: the key is missing")
 	}
 	m := &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(key)}
 	for _, name := range slices.Sorted(maps.Keys(msg.Metadata)) {
@@ -49,8 +53,8 @@ func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.Produ
 	return m, nil
 }
 
-// Unmarshal implements watermill-kafka's Unmarshaler. It copies, and judges nothing: an error here makes
-// the subscriber reconnect for ever.
+// Unmarshal implements watermill-kafka's Unmarshaler. It copies without validation: an error here
+// would make the subscriber reconnect forever.
 func (kafkaMarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error) {
 	var id string
 	metadata := make(message.Metadata, len(m.Headers)+1)

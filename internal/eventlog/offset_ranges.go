@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Reasons why a partition cannot be read on from a position, for errors.Is. All of them mean that
-// what was folded so far does not belong to this log: it must be rebuilt.
+// Reasons why a partition cannot be read from a position, for errors.Is. With ErrOtherLog,
+// ErrBelowStart, ErrBeyondEnd and ErrGap the tables do not belong to this log and must be rebuilt.
 var (
-	// ErrOtherLog: the topic has another id, it was deleted and created again.
+	// ErrOtherLog: the topic has another id, because it was deleted and created again.
 	ErrOtherLog = errors.New("another log: rebuild")
 	// ErrBelowStart: records between the position and the log's start are gone.
 	ErrBelowStart = errors.New("another log: rebuild (records after the checkpoint are gone)")
@@ -21,9 +21,9 @@ var (
 	ErrBeyondEnd = errors.New("another log: rebuild (the log ends before the checkpoint)")
 	// ErrGap: an offset is missing on a topic that is not compacted.
 	ErrGap = errors.New("another log: rebuild (offsets are missing)")
-	// ErrOutOfRange: an offset asked for lies outside of the log.
+	// ErrOutOfRange: the requested offset is outside of the log.
 	ErrOutOfRange = errors.New("offset out of range")
-	// ErrNoRecord: there is no record at the offset (compacted, or not yet written).
+	// ErrNoRecord: there is no record at the offset (compacted, or not written yet).
 	ErrNoRecord = errors.New("no record at this offset")
 )
 
@@ -31,14 +31,14 @@ var (
 type otherLogError struct{ want, got TopicID }
 
 func (e *otherLogError) Error() string {
-	return fmt.Sprintf("%s, or give this process the brokers that the tables are folded from (topic id %s, checkpoint of %s)",
+	return fmt.Sprintf("%s, or configure the brokers that the tables were built from (topic id %s, checkpoint has %s)",
 		ErrOtherLog, e.got, e.want)
 }
 
 func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 
-// Ranges returns what each partition of the topic holds, in the order of the partitions, and the
-// topic's id.
+// Ranges returns the offsets of each partition of the topic, sorted by partition, and the topic's
+// id.
 func (cl *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
 	described, err := cl.describe(ctx, topic)
 	if err != nil {
@@ -64,8 +64,8 @@ func (cl *cluster) ranges(ctx context.Context, described topicState) ([]Partitio
 	return ranges, nil
 }
 
-// ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it
-// is not written yet, [ErrOutOfRange] that the log does not reach there.
+// ReadAt returns the record at a position. [ErrNoRecord] means that compaction removed it or that
+// it is not written yet, [ErrOutOfRange] that the position is outside of the log.
 func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	described, err := cl.describe(ctx, at.Topic)
 	if err != nil {

@@ -9,18 +9,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// errPartitionCount says that a topic has not the number of partitions that was fixed for it.
-// Appending would scatter the streams of its keys; nothing was appended.
-var errPartitionCount = errors.New("topic has not its fixed number of partitions")
+// errPartitionCount means that a topic does not have its fixed number of partitions. Appending
+// would scatter the streams of its keys; nothing was appended.
+var errPartitionCount = errors.New("the topic does not have its fixed number of partitions")
 
-// keyed hashes keys as the Java client does (murmur2). With a key it holds no state.
+// keyed hashes keys like the Java client (murmur2). It is stateless for records with a key.
 var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
-// keyedRecords are reused: the partition of every record that is read is judged.
+// keyedRecords are reused, because the partition of every record is checked on reading.
 var keyedRecords = sync.Pool{New: func() any { return new(kgo.Record) }}
 
-// PartitionOf returns the partition of a key among a fixed number of partitions. An empty key has
-// none: the result is -1.
+// PartitionOf returns the partition of a key among a fixed number of partitions, or -1 for an empty
+// key.
 func PartitionOf(key []byte, partitions int32) int32 {
 	if len(key) == 0 || partitions < 1 {
 		return -1
@@ -33,7 +33,8 @@ func PartitionOf(key []byte, partitions int32) int32 {
 	return partition
 }
 
-// pinnedSarama is sarama's murmur2 partitioner that refuses a topic whose count is not the fixed one.
+// pinnedSarama is sarama's murmur2 partitioner. It refuses a topic with a partition count that is
+// not the fixed one.
 type pinnedSarama struct {
 	sarama.Partitioner
 	topic string
@@ -59,8 +60,8 @@ func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) 
 // refusedPartition marks a record that the partitioner refused; kgo leaves it in the record.
 const refusedPartition = -1
 
-// newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail the
-// record, and the mark tells that failure from those of records that were sent.
+// newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail
+// the record, and the mark distinguishes that failure from those of sent records.
 func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
 		return func(r *kgo.Record, n int) int {
@@ -74,5 +75,5 @@ func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 }
 
 func partitionCountError(topic string, got, want int32) error {
-	return fmt.Errorf("%w: %s has %d, must have %d", errPartitionCount, topic, got, want)
+	return fmt.Errorf("%w: %s has %d instead of %d", errPartitionCount, topic, got, want)
 }

@@ -11,8 +11,8 @@ import (
 // the headers of every record cost more than reading them.
 type Header = kgo.RecordHeader
 
-// Record is a record of the log as its bytes are. Topic is the domain's name of it, whatever the
-// topic is called on the brokers. The slices belong to the log: copy what is kept and changed.
+// Record is a raw record of the log. Topic is the domain's name, whatever the topic is called on
+// the brokers. The slices belong to the log: copy them before you keep or change them.
 type Record struct {
 	Topic     string
 	Partition int32
@@ -20,40 +20,40 @@ type Record struct {
 	Key       []byte
 	Headers   []Header
 	Value     []byte    // empty: a tombstone, on compacted topics
-	Timestamp time.Time // the broker's or producer's; no fold may use it
+	Timestamp time.Time // set by the broker or producer; folds must not use it
 }
 
-// Header returns the first value of a header; "" when it is absent.
+// Header returns the first value of a header; "" if it is absent.
 func (r Record) Header(name string) string { return string(headerValue(r.Headers, name)) }
 
-// TopicID is the identity that Kafka gives a topic at creation. A topic that was deleted and created
-// again under the same name has another one: it is another log.
+// TopicID is the id that Kafka assigns to a topic at creation. A topic that was deleted and created
+// again under the same name has another id: it is another log.
 type TopicID [16]byte
 
-// IsZero reports whether the id is not known.
+// IsZero reports whether the id is unknown.
 func (id TopicID) IsZero() bool { return id == TopicID{} }
 
 // String returns the id in hexadecimal.
 func (id TopicID) String() string { return hex.EncodeToString(id[:]) }
 
-// PartitionRange is what a partition holds: offsets in [Start, End).
+// PartitionRange is the range of offsets in a partition: [Start, End).
 type PartitionRange struct {
 	Partition int32
-	Start     int64 // first offset that is still there
+	Start     int64 // first existing offset
 	End       int64 // the offset that the next record gets
 }
 
-// Run is a sequence of records of one partition in the order of their offsets. On a topic that is not
-// compacted only markers of transactions are missing between them.
+// Run is a sequence of records of one partition in offset order. On a topic that is not compacted
+// only transaction markers are missing in between.
 type Run struct {
 	Partition int32
 	Records   []Record
-	// Next is the offset to go on from after this run. It lies beyond the last record's offset + 1
-	// when compaction left nothing in between, or markers lie there.
+	// Next is the offset after this run. It is greater than the last record's offset + 1 if
+	// compaction or transaction markers left a gap.
 	Next int64
 }
 
-// add adds what a broker gave, but for the marker of a transaction.
+// add adds a fetched record, unless it is a transaction marker.
 func (r *Run) add(topic string, raw *kgo.Record) {
 	if !raw.Attrs.IsControl() {
 		r.Records = append(r.Records, fromKgo(topic, raw))

@@ -10,10 +10,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Target is where a backup is restored to.
+// Target is the cluster that a backup is restored to.
 type Target struct{ *cluster }
 
-// OpenTarget connects and does nothing more.
+// OpenTarget connects. It neither creates nor checks topics.
 func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 	cl, err := newCluster(ctx, cfg, targetOptions())
 	if err == nil {
@@ -22,21 +22,24 @@ func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
+		return nil, fmt.Errorf("connect to the brokers to restore to: %w", err)
 	}
 	return &Target{cl}, nil
 }
 
 const (
-	// targetBatchBytes is what the topics take (max.message.bytes): a record of another program may be larger than ours.
+	// targetBatchBytes is the topics' max.message.bytes: a record of another program may be larger
+	// than ours.
 	targetBatchBytes = 2 << 20
-	// targetBuffered is how many bytes wait for answers.
+	// targetBuffered is the number of bytes that may wait for answers.
 	targetBuffered = 64 << 20
-	// maxRestored is how large a record may be that is restored, uncompressed; beside it a batch has its own head.
+	// maxRestored is the maximum uncompressed size of a restored record; the rest is the batch
+	// header.
 	maxRestored = targetBatchBytes - 4<<10
 )
 
-// targetOptions make a producer that puts each record into the partition that it names, whatever its key is.
+// targetOptions configure a producer that writes each record to the partition that it names,
+// whatever its key is.
 func targetOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -46,10 +49,11 @@ func targetOptions() []kgo.Opt {
 		kgo.MaxBufferedBytes(targetBuffered),
 		kgo.MaxBufferedRecords(maxBulk),
 		kgo.ProducerLinger(bulkLinger),
-		// Not RecordDeliveryTimeout: kgo counts it from a record's own time, and these are as old as the backup.
+		// Not RecordDeliveryTimeout: kgo measures it from a record's own time, and these are as old
+		// as the backup.
 		kgo.RecordRetries(requestTries),
-		// So that the retries also end for a record that was sent to a broker which never answered. A restore that
-		// fails writes nothing more.
+		// Retries must also end for a record that was sent to a broker which never answered. A
+		// failed restore writes nothing more.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
 }
@@ -57,12 +61,12 @@ func targetOptions() []kgo.Opt {
 // Close disconnects.
 func (t *Target) Close() { t.client.Close() }
 
-// Topics are the definitions of the topics.
+// Topics returns the definitions of the topics.
 func (t *Target) Topics() []TopicSpec { return t.codec.Topics() }
 
-// Held returns the ranges of the topics that exist there.
+// Held returns the offset ranges of the topics that exist on the target.
 func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) {
-	held := map[string][]PartitionRange{}
+	existing := map[string][]PartitionRange{}
 	for _, spec := range t.Topics() {
 		ranges, _, err := t.Ranges(ctx, spec.Name)
 		switch {
@@ -70,13 +74,13 @@ func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) 
 		case err != nil:
 			return nil, err
 		default:
-			held[spec.Name] = ranges
+			existing[spec.Name] = ranges
 		}
 	}
-	return held, nil
+	return existing, nil
 }
 
-// Create makes the topics that are absent, as a start does, and checks the settings of all.
+// Create creates missing topics, as a start does, and checks the settings of all topics.
 func (t *Target) Create(ctx context.Context) error {
 	if err := settled(ctx, t.log, t.createMissing); err != nil {
 		return err
@@ -84,7 +88,8 @@ func (t *Target) Create(ctx context.Context) error {
 	return settled(ctx, t.log, t.Check)
 }
 
-// TargetAppender appends to one partition of a target, which was empty. Its methods are for one goroutine.
+// TargetAppender appends to one partition of a target, which must be empty. Its methods must be
+// called by one goroutine.
 type TargetAppender struct {
 	cluster   *cluster
 	spec      TopicSpec
@@ -95,17 +100,18 @@ type TargetAppender struct {
 	failed error
 }
 
-// AppendTo begins at the start of a partition.
+// AppendTo returns an appender for a partition; it starts at offset 0.
 func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error) {
 	spec, err := t.spec(topic)
 	return &TargetAppender{cluster: t.cluster, spec: spec, partition: partition}, err
 }
 
-// Add hands over the next record and does not wait for the answer. A record keeps its offset ([ErrGap] if that is not the next one); only on
-// compacted topics, where nothing refers to offsets, gaps are closed.
+// Add hands over the next record without waiting for the answer. A record keeps its offset
+// ([ErrGap] if that is not the next one). Only on compacted topics, where nothing refers to
+// offsets, gaps are closed.
 func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	switch {
-	case a.spec.Compacted && r.Key == nil: // brokers refuse it there
+	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key there
 		return nil
 	case !a.spec.Compacted && r.Offset != a.next:
 		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
@@ -113,7 +119,7 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	return a.produce(ctx, r)
 }
 
-// End waits until all is answered, and returns where the partition ends.
+// End waits for all answers and returns the end offset of the partition.
 func (a *TargetAppender) End(ctx context.Context) (int64, error) {
 	if err := a.cluster.client.Flush(ctx); err != nil {
 		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
@@ -127,26 +133,26 @@ func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 	}
 	want := a.next
 	a.next++
-	// Brokers refuse records of the future. Nothing reads this time but the cleaner.
+	// Brokers refuse records from the future. Only the cleaner reads this time.
 	if now := time.Now(); r.Timestamp.After(now) {
 		r.Timestamp = now
 	}
-	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{ // taken back, it would leave a gap before what follows
+	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{ // canceling one record would leave a gap before the following ones
 		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}, func(done *kgo.Record, err error) {
 		if err == nil && done.Offset != want {
-			err = fmt.Errorf("the record for offset %d got %d: something else writes there. Stop it, delete the topics, and restore again", want, done.Offset)
+			err = fmt.Errorf("the record for offset %d got offset %d: another producer writes to the topic. Stop it, delete the topics, and restore again", want, done.Offset)
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.failed == nil { // later ones follow from the first
+		if a.failed == nil { // later errors follow from the first
 			a.failed = err
 		}
 	})
 	return a.fault()
 }
 
-// fault is the first error that is known.
+// fault returns the first error so far.
 func (a *TargetAppender) fault() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

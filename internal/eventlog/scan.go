@@ -11,21 +11,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scanFetchBytes is read per request, and at most two answers per partition are in memory.
+// scanFetchBytes is the size of one request; at most two answers per partition are in memory.
 const scanFetchBytes = 1 << 20
 
-// ScanConfig says what to scan.
+// ScanConfig configures [Log.Scan].
 type ScanConfig struct {
 	Topic string
-	// From gives first offsets by partition; a partition that is not named begins at 0 (at the log's
-	// start on a compacted topic). nil: all do.
+	// From holds the first offsets by partition. A partition without one starts at 0 (at the log's
+	// start on a compacted topic). nil: all partitions do.
 	From map[int32]int64
-	// To gives the offsets to stop before, by partition; a partition that is not named is left out.
-	// nil: each partition's end at the call.
+	// To holds the exclusive end offsets by partition; a partition without one is skipped. nil:
+	// each partition's end at the time of the call.
 	To       map[int32]int64
-	Parallel int // partitions at a time; default 4
-	// Handle gets the records of one partition in order, of up to Parallel partitions at once. Runs
-	// are never empty, so progress beyond the last record shows only in Run.Next. An error ends the scan.
+	Parallel int // concurrent partitions; default 4
+	// Handle receives the records of one partition in order, concurrently for up to Parallel
+	// partitions. Runs are never empty, so progress after the last record shows only in Run.Next.
+	// An error ends the scan.
 	Handle func(ctx context.Context, run Run) error
 	// Key, if set, restricts the scan to its partition and to records with this key.
 	Key string
@@ -33,10 +34,10 @@ type ScanConfig struct {
 	TopicID TopicID
 }
 
-// Scan reads the topic from positions to positions, without a group, and returns nil when every
-// partition was handled up to To, also when no record is left just before it. Memory is bounded. On a
-// topic that is not compacted a missing offset is [ErrGap] or [ErrBelowStart]: a rebuild must not
-// take a log without its beginning for the whole.
+// Scan reads the topic between positions, without a group. It returns nil once every partition was
+// handled up to To, even if no record is left just before it. Memory is bounded. On a topic that is
+// not compacted a missing offset is [ErrGap] or [ErrBelowStart]: a rebuild must not accept a log
+// without its beginning.
 func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	parts, id, err := cl.scanParts(ctx, cfg)
 	if err != nil {
@@ -58,14 +59,14 @@ func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	return nil
 }
 
-// scanParts settles what to read: Start is where to begin, End where to stop.
+// scanParts returns the offset range to read from each partition.
 func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
 	spec, err := cl.spec(cfg.Topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
 	if cfg.Handle == nil {
-		return nil, TopicID{}, errors.New("no Handle is given")
+		return nil, TopicID{}, errors.New("Handle is required")
 	}
 	ranges, id, err := cl.Ranges(ctx, cfg.Topic)
 	if err != nil {
@@ -103,18 +104,18 @@ func (c ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRang
 		return part, true, nil
 	}
 	if part.End > r.End {
-		return part, false, fmt.Errorf("%w: partition %d ends at %d, asked up to %d", ErrBeyondEnd, r.Partition, r.End, part.End)
+		return part, false, fmt.Errorf("%w: partition %d ends at %d, requested up to %d", ErrBeyondEnd, r.Partition, r.End, part.End)
 	}
 	if part.Start < r.Start {
 		if !spec.Compacted {
-			return part, false, fmt.Errorf("%w: partition %d starts at %d, asked from %d", ErrBelowStart, r.Partition, r.Start, part.Start)
+			return part, false, fmt.Errorf("%w: partition %d starts at %d, requested from %d", ErrBelowStart, r.Partition, r.Start, part.Start)
 		}
 		part.Start = r.Start
 	}
 	return part, part.Start >= part.End, nil
 }
 
-// scanPartition fetches one answer ahead of the one being handled.
+// scanPartition fetches one answer while the previous one is handled.
 func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
 	group, ctx := errgroup.WithContext(ctx)
 	answers := make(chan fetched)
@@ -150,7 +151,7 @@ func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID
 	return group.Wait()
 }
 
-// fetchAll hands over the answers that hold the records of a range: what lies behind its end is left out.
+// fetchAll yields the answers with the records of a range; records after its end are dropped.
 func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fetched) error) error {
 	f.need = in.End
 	for at := in.Start; at < in.End; {
@@ -158,7 +159,7 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 		if err != nil {
 			return err
 		}
-		if got.next == at || got.next > in.End { // nothing from here to the end of the log, which is not before that of the range
+		if got.next == at || got.next > in.End { // no records up to the end of the log, which is at or after the end of the range
 			got.next = in.End
 		}
 		got.records = slices.DeleteFunc(got.records, func(r *kgo.Record) bool { return r.Offset >= in.End })
@@ -170,7 +171,8 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 	return nil
 }
 
-// inOrder goes over the records of an answer. Where a topic is not compacted, none is missing.
+// inOrder iterates over the records of an answer. On a topic that is not compacted, no offset may
+// be missing.
 func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
 	at, compacted := got.from, cl.codec.topics[topic].Compacted
 	for _, r := range got.records {
@@ -188,13 +190,14 @@ func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) err
 	return nil
 }
 
-// standIn is handed over in the place of what nobody could append again. It has no key, so it is as invalid as what lay there.
-const standIn = "the marker of a transaction lay here, or a record too large to be written again"
+// standIn is the value of the record that replaces one that cannot be appended again. The record
+// has no key, so it is as invalid as the original.
+const standIn = "placeholder for a transaction marker or for a record that is too large to be written again"
 
-// ReadRaw hands over what lies in a partition from in.Start to in.End, byte for byte and in order. The topic must have the id.
-// Where a marker lies on a topic that is not compacted, or a record that no restore could append (it was compressed), a small
-// invalid record takes its offset; on a compacted topic the offset is left out. Else a missing offset is [ErrGap].
-// An error of yield ends it.
+// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. The topic must
+// have the id. On a topic that is not compacted, a small invalid record replaces a transaction
+// marker or a record that no restore could append (it was compressed); on a compacted topic such an
+// offset is skipped. Any other missing offset is [ErrGap]. An error of yield ends the read.
 func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
 	spec, err := cl.spec(topic)
 	if err != nil {
@@ -214,7 +217,7 @@ func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in Par
 	})
 }
 
-// sizeOf is at least as much as a record takes in a batch that is not compressed.
+// sizeOf is an upper bound of a record's size in an uncompressed batch.
 func sizeOf(r Record) int {
 	const head, lengths = 64, 16
 	size := head + len(r.Key) + len(r.Value)

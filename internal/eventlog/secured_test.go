@@ -77,9 +77,9 @@ func (s *secured) suite(t *testing.T, mechanism string) {
 		require.ErrorContains(t, err, setting)
 		require.NotContains(t, err.Error(), securedPassword)
 	}
-	refused(s.brokers, "look at LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = certs.NewAuthority(t).Trust() })
-	refused(s.brokers, "look at LEDGERBOARD_KAFKA_BROKERS", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
-	refused(s.expired, "its certificate has expired", func(*eventlog.Config) {})
+	refused(s.brokers, "check LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = certs.NewAuthority(t).Trust() })
+	refused(s.brokers, "check LEDGERBOARD_KAFKA_BROKERS", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
+	refused(s.expired, "the certificate of the broker has expired", func(*eventlog.Config) {})
 	refused(s.brokers, "LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL", func(c *eventlog.Config) { c.SASL.Password = "of another user" })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL.User = "stranger" })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL = nil })
@@ -137,10 +137,10 @@ func TestBrokersInTheOpenAreToldOf(t *testing.T) {
 			_, err := eventlog.Open(ctx, cfg)
 			require.ErrorContains(t, err, "no broker answers")
 			if !c.warned {
-				require.NotContains(t, said.String(), "without TLS")
+				require.NotContains(t, said.String(), "TLS is disabled")
 				return
 			}
-			require.Contains(t, said.String(), "without TLS")
+			require.Contains(t, said.String(), "TLS is disabled")
 			require.Contains(t, said.String(), "brokers=[kafka.invalid:9092]")
 		})
 	}

@@ -12,19 +12,19 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// NewSubscriber returns a watermill subscriber for reactors: without a group, every process sees every
-// record of all partitions that is appended from now on, invalid ones too. A message carries the record's headers as
-// metadata, its key under [MetadataKey] and the raw value as payload;
-// nothing is decoded. It is a hint that may be lost while disconnected, never a delivery. Topics are
-// named as the domain names them. The caller must close it.
+// NewSubscriber returns a watermill subscriber for reactors. It has no group: every process
+// receives every record of all partitions that is appended from now on, including invalid ones. A
+// message carries the record's headers as metadata, its key under [MetadataKey] and the raw value
+// as payload; nothing is decoded. A message is only a hint and may be lost while disconnected.
+// Topics have the domain's names. The caller must close the subscriber.
 func (l *Log) NewSubscriber() message.Subscriber {
 	return &subscriber{log: l, cfg: kafka.SubscriberConfig{
 		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
 	}}
 }
 
-// subscriber translates topic names. Each topic has a subscriber of watermill's own: one whose subscription has
-// failed half-way goes on with the partitions that it had, to nobody.
+// subscriber translates topic names. Each subscription has its own watermill subscriber: one whose
+// subscription failed half-way would keep reading some partitions without a receiver.
 type subscriber struct {
 	cfg kafka.SubscriberConfig
 	log *Log
@@ -34,8 +34,8 @@ type subscriber struct {
 	closed bool
 }
 
-// Subscribe implements [message.Subscriber]. It asks the leader of each partition in turn. Where one has just gone, it is tried again until
-// another has taken its place, within openRetryTime.
+// Subscribe implements [message.Subscriber]. It contacts the leader of each partition. If a leader
+// is gone, it retries until another one has taken its place, within openRetryTime.
 func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	if _, err := s.log.spec(topic); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
@@ -43,7 +43,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	all, err := backoff.Retry(ctx, func() (<-chan *message.Message, error) { return s.begin(ctx, topic) },
 		backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(openRetryTime))
 	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s, tried for %s: %w", topic, openRetryTime, err)
+		return nil, fmt.Errorf("subscribe to %s (retried for %s): %w", topic, openRetryTime, err)
 	}
 	return all, nil
 }
@@ -56,7 +56,7 @@ func (s *subscriber) begin(ctx context.Context, topic string) (<-chan *message.M
 	}
 	all, err := inner.Subscribe(ctx, s.log.cfg.wireName(topic))
 	if err != nil {
-		s.log.log.WarnContext(ctx, "listening to a topic did not begin; it is tried again", "topic", topic, "error", err)
+		s.log.log.WarnContext(ctx, "cannot subscribe to a topic; retrying", "topic", topic, "error", err)
 		return nil, errors.Join(err, inner.Close())
 	}
 	s.mu.Lock()

@@ -9,20 +9,21 @@ import (
 	"strconv"
 )
 
-// TopicSpec defines a topic. Partitions is fixed for ever: the partition of a key follows from it.
+// TopicSpec defines a topic. Partitions is fixed forever, because it determines the partition of a
+// key.
 type TopicSpec struct {
 	Name       string `json:"name"`       // the domain's name, for example [domain.TopicMetrics]
 	Partitions int32  `json:"partitions"` // 1 or more
-	// ReplicationFactor is asked for at creation and demanded by [Log.Check], down to the number of
-	// brokers that there are.
+	// ReplicationFactor is requested at creation and checked by [Log.Check], up to the number of
+	// brokers.
 	ReplicationFactor int16             `json:"replication_factor"`
-	Configs           map[string]string `json:"configs"`   // Kafka topic settings given at creation
+	Configs           map[string]string `json:"configs"`   // Kafka topic settings at creation
 	Compacted         bool              `json:"compacted"` // the last record of a key wins; an empty value erases
 	Chained           bool              `json:"chained"`   // records carry ce_chainversion and ce_chainprev
 }
 
-// ParseTopics reads the definition in deploy/topics.json. It refuses unknown fields, so that a
-// misspelt setting is not silently left out.
+// ParseTopics parses deploy/topics.json. It refuses unknown fields, so that a misspelled setting is
+// not ignored.
 func ParseTopics(raw []byte) ([]TopicSpec, error) {
 	var specs []TopicSpec
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -33,8 +34,8 @@ func ParseTopics(raw []byte) ([]TopicSpec, error) {
 	return specs, nil
 }
 
-// insyncReplicas is the spec's min.insync.replicas, or 2: with 1, a record that was acknowledged can
-// be lost with one broker.
+// insyncReplicas returns the spec's min.insync.replicas, or 2: with 1, losing one broker can lose
+// an acknowledged record.
 func (t TopicSpec) insyncReplicas() int16 {
 	n, err := strconv.ParseInt(t.Configs["min.insync.replicas"], 10, 16)
 	if err != nil || n < 1 {
@@ -43,7 +44,7 @@ func (t TopicSpec) insyncReplicas() int16 {
 	return int16(n)
 }
 
-// OnOneBroker returns the topics as a single broker keeps them whose own settings lie over theirs.
+// OnOneBroker returns the topics for a single broker; settings override theirs.
 func OnOneBroker(topics []TopicSpec, settings map[string]string) []TopicSpec {
 	topics = slices.Clone(topics)
 	for i, topic := range topics {

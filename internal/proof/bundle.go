@@ -20,23 +20,23 @@ import (
 // bundleFormat names the format in the first line of a bundle.
 const bundleFormat = "ledgerboard.proof.v1"
 
-// maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, base64 a third more.
+// maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, and base64 adds a third.
 const maxBundleLine = 4 << 20
 
-// errBundle is wrapped when a bundle's form is wrong, whatever it may prove.
+// errBundle is wrapped if the form of a bundle is invalid.
 var errBundle = errors.New("not a proof bundle")
 
 // A bundle is JSON Lines: one bundleHead, a bundleRecord for each effective record of one agency in
-// order, one bundleEnd. It is written in one way only (the fields in this order, no spaces, headers
-// sorted by name, trace context left out, because no hash covers it), so that no byte of it can be
-// changed without being seen: what is not refused here is covered by a hash.
+// order, one bundleEnd. It has a canonical form: fields in this order, no spaces, headers sorted by
+// name, no trace context. So every byte is either covered by a hash or checked here, and no change
+// goes unnoticed.
 type bundleHead struct {
 	Bundle     string     `json:"bundle"` // bundleFormat
 	Topic      string     `json:"topic"`
 	Key        string     `json:"key"`        // the agency
 	PublicKey  string     `json:"public_key"` // of the checkpoint
 	Checkpoint string     `json:"checkpoint"` // the signed note
-	Head       bundleLeaf `json:"head"`       // the agency's last record in the checkpoint's tree of heads
+	Head       bundleLeaf `json:"head"`       // the agency's last record, in the checkpoint's tree of heads
 }
 
 type bundleLeaf struct {
@@ -49,7 +49,8 @@ type bundleRecord struct {
 	Version int64          `json:"version"`
 	Headers []bundleHeader `json:"headers"`
 	Value   []byte         `json:"value"` // base64
-	// Leaf and Proof show that the checkpoint's tree has the record; null for one after the checkpoint.
+	// Leaf and Proof show that the checkpoint's tree contains the record; null for a record after
+	// the checkpoint.
 	Leaf  *int64      `json:"leaf"`
 	Proof []tlog.Hash `json:"proof"`
 }
@@ -72,12 +73,12 @@ func writeLine(out io.Writer, v any) error {
 
 func byName(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) }
 
-// newBundleRecord takes from a record what its hash covers.
+// newBundleRecord copies the parts of a record that its hash covers.
 func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
 	b := bundleRecord{Version: version, Value: r.Value}
 	for _, h := range r.Headers {
 		if !utf8.ValidString(h.Key) {
-			return b, fmt.Errorf("version %d has a header whose name is not UTF-8: a bundle cannot hold it", version)
+			return b, fmt.Errorf("version %d has a header name that is not UTF-8; a bundle cannot contain it", version)
 		}
 		if !eventlog.IsTraceContext(h.Key) {
 			b.Headers = append(b.Headers, bundleHeader{h.Key, h.Value})
@@ -96,7 +97,8 @@ func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
 	return r
 }
 
-// BundleKey reads the public key that a bundle names as that of its checkpoint. It says nothing about whose key that is.
+// BundleKey reads the public key that a bundle names for its checkpoint. It does not verify the
+// owner of that key.
 func BundleKey(in io.Reader) (string, error) {
 	reader, err := newBundleReader(in)
 	if err != nil {
@@ -117,7 +119,7 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 	b := &bundleReader{in: bufio.NewReaderSize(in, 64<<10)}
 	raw, err := b.next()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: it is empty", errBundle)
+		return nil, fmt.Errorf("%w: the file is empty", errBundle)
 	}
 	if err == nil {
 		err = b.strictly(raw, &b.head)
@@ -128,7 +130,7 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 	id, isHex := domain.HexID(b.head.Key)
 	switch {
 	case b.head.Bundle != bundleFormat:
-		return nil, b.errorf("its format is %.40q, this program reads %s", b.head.Bundle, bundleFormat)
+		return nil, b.errorf("unsupported format %.40q; this program reads %s", b.head.Bundle, bundleFormat)
 	case b.head.Topic != domain.TopicDashboards:
 		return nil, b.errorf("topic %.40q cannot be proved", b.head.Topic)
 	case !isHex || id != b.head.Key:
@@ -149,12 +151,12 @@ func (b *bundleReader) next() ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxBundleLine:
-			return nil, b.errorf("it is longer than %d bytes", maxBundleLine)
+			return nil, b.errorf("the line is longer than %d bytes", maxBundleLine)
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil, io.EOF
 		case errors.Is(err, io.EOF):
-			return nil, b.errorf("the file ends within it")
+			return nil, b.errorf("the file ends within the line")
 		case err != nil:
 			return nil, fmt.Errorf("read bundle: %w", err)
 		default:
@@ -163,23 +165,23 @@ func (b *bundleReader) next() ([]byte, error) {
 	}
 }
 
-// strictly decodes a line that is written in the one way there is.
+// strictly decodes a line that must be in canonical form.
 func (b *bundleReader) strictly(raw []byte, v any) error {
 	if err := json.Unmarshal(raw, v); err != nil {
 		return b.errorf("%w", err)
 	}
-	again, err := json.Marshal(v)
-	if err != nil || !bytes.Equal(again, raw) {
-		return b.errorf("it is not written as it must be: its bytes were changed")
+	canonical, err := json.Marshal(v)
+	if err != nil || !bytes.Equal(canonical, raw) {
+		return b.errorf("the line is not in canonical form: its bytes were changed")
 	}
 	return nil
 }
 
-// record returns the next record; io.EOF after the last, when the end is there and right.
+// record returns the next record, or io.EOF after the last one if the end line is valid.
 func (b *bundleReader) record() (r bundleRecord, err error) {
 	raw, err := b.next()
 	if errors.Is(err, io.EOF) {
-		return r, b.errorf("the end is missing: the file was cut off")
+		return r, b.errorf("the last line is missing: the file was truncated")
 	}
 	if err != nil {
 		return r, err
@@ -191,7 +193,7 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 		return r, err
 	}
 	if !slices.IsSortedFunc(r.Headers, byName) || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }) {
-		return r, b.errorf("its headers are not sorted, or hold what no hash covers")
+		return r, b.errorf("the headers are not sorted, or contain trace context")
 	}
 	b.n++
 	return r, nil
@@ -203,10 +205,10 @@ func (b *bundleReader) finish(raw []byte) error {
 		return err
 	}
 	if end.Records != b.n {
-		return b.errorf("it says %d records, there are %d", end.Records, b.n)
+		return b.errorf("the line says %d records, but there are %d", end.Records, b.n)
 	}
 	if _, err := b.next(); !errors.Is(err, io.EOF) {
-		return b.errorf("something follows the end")
+		return b.errorf("data follows the last line")
 	}
 	return io.EOF
 }

@@ -16,27 +16,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrNotCovered says that no checkpoint covers a record of the agency yet, so that nothing can be proved.
+// ErrNotCovered means that no checkpoint covers a record of the agency yet, so nothing can be
+// proved.
 var ErrNotCovered = errors.New("no checkpoint covers this agency yet")
 
-// ExportConfig says what to put into a bundle.
+// ExportConfig configures [Export].
 type ExportConfig struct {
 	Source Source
 	Parent string
 	Known  note.Verifiers // public keys of checkpoints
 }
 
-// Exported says what a bundle holds.
+// Exported describes a bundle.
 type Exported struct {
 	Agency     string     `json:"agency"`
 	Records    int64      `json:"records"`
-	Covered    int64      `json:"covered"` // by the checkpoint; the others come after it
+	Covered    int64      `json:"covered"` // covered by the checkpoint; the others are newer
 	Checkpoint Checkpoint `json:"-"`
 }
 
-// Export writes the proof bundle of one agency: its records, and what ties them to the newest checkpoint. It refuses with
-// [ErrContradiction] if the log contradicts that checkpoint, with [ErrNotCovered], and with [ErrKeyNeeded]. It reads the
-// agency's partition twice.
+// Export writes the proof bundle of one agency: its records and their proofs against the newest
+// checkpoint. It returns [ErrContradiction] if the log contradicts that checkpoint,
+// [ErrNotCovered], or [ErrKeyNeeded]. It reads the agency's partition twice.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
 	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Known), 0)
 	if err != nil {
@@ -54,7 +55,7 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	case newest == nil:
 		return Exported{}, ErrNotCovered
 	case len(newest.Partitions) != len(ranges):
-		return Exported{}, fmt.Errorf("%w: it covers %d partitions, the topic has %d", ErrContradiction, len(newest.Partitions), len(ranges))
+		return Exported{}, fmt.Errorf("%w: it covers %d partitions, but the topic has %d", ErrContradiction, len(newest.Partitions), len(ranges))
 	}
 	e := exporter{cfg: cfg, id: id, signed: newest, partitions: int32(len(ranges))}
 	e.number = eventlog.PartitionOf([]byte(cfg.Parent), e.partitions)
@@ -66,7 +67,7 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	return e.write(ctx, head, out)
 }
 
-// newestOf is the newest checkpoint that holds, by its time; nil: there is none.
+// newestOf returns the newest valid checkpoint by time, or nil.
 func newestOf(list []*signed) (newest *signed) {
 	for _, c := range list {
 		if c.err == nil && (newest == nil || c.Time.After(newest.Time)) {
@@ -81,13 +82,14 @@ type exporter struct {
 	id         eventlog.TopicID
 	signed     *signed
 	partitions int32
-	number     int32 // of the agency's partition
-	end        int64 // of that partition
+	number     int32 // the agency's partition
+	end        int64 // end of that partition
 	tree       storedTree
 	leaves     []int64 // of the agency's covered records, by version-1
 }
 
-// readPartition builds the tree of the agency's partition up to the checkpoint, and proves which record was the agency's last.
+// readPartition builds the tree of the agency's partition up to the checkpoint, and proves the
+// agency's last record.
 func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	p := &partition{number: e.number, count: e.partitions, streams: map[string]*stream{}, due: []*signed{e.signed}}
 	covered := e.signed.Partitions[e.number]
@@ -112,7 +114,7 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	p.pass(min(covered.Next, e.end))
 	switch {
 	case covered.Next > e.end, e.signed.fails:
-		return bundleLeaf{}, fmt.Errorf("%w: the one of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.where)
+		return bundleLeaf{}, fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.where)
 	case len(e.leaves) == 0:
 		return bundleLeaf{}, e.uncovered(ctx)
 	}
@@ -126,14 +128,14 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	return head, err
 }
 
-// uncovered says why no checkpoint covers the agency.
+// uncovered returns the reason why no checkpoint covers the agency.
 func (e *exporter) uncovered(ctx context.Context) error {
-	why := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
+	reason := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
 	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(eventlog.Record, domain.StreamHead) error {
-		why = ErrNotCovered
+		reason = ErrNotCovered
 		return nil
 	})
-	return cmp.Or(err, why)
+	return cmp.Or(err, reason)
 }
 
 func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (Exported, error) {

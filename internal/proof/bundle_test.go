@@ -122,11 +122,11 @@ func TestTamperedBundles(t *testing.T) {
 		version int64
 		words   string
 	}{
-		"altered":            {with(4, 5, edit(l[4], actor)), 4, "not the record that was signed"},
+		"altered":            {with(4, 5, edit(l[4], actor)), 4, "not the one that was signed"},
 		"altered, uncovered": {with(10, 11, edit(l[10], actor)), 11, "names a predecessor"},
 		"removed":            {with(4, 5), 4, "are missing"},
 		"reordered":          {with(4, 6, l[5], l[4]), 4, "are missing"},
-		"twice":              {with(5, 5, l[4]), 5, "does not come next"},
+		"twice":              {with(5, 5, l[4]), 5, "is not the next one"},
 		"end cut off":        {with(7, len(l), `{"records":6}`), 7, "ends at version 6"},
 		"file cut off":       {with(7, len(l)), 0, "cut off"},
 		"cut within a line":  {bundle[:len(bundle)-5], 0, "ends within"},
@@ -138,7 +138,7 @@ func TestTamperedBundles(t *testing.T) {
 		"spaces":             {first(`,"topic"`, `, "topic"`), 0, "bytes were changed"},
 		"older head": {
 			[]byte(strings.Replace(string(with(9, len(l), `{"records":8}`)), `"head":{"version":9`, `"head":{"version":8`, 1)),
-			8, "later ones were cut off",
+			8, "later records were removed",
 		},
 		"another key":        {first(agencies[0], agencies[1]), 1, "predecessor"},
 		"another public key": {first(`"public_key":"`, `"public_key":"x`), 0, "it names the public key"},

@@ -13,16 +13,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// BundleReport is the outcome of [VerifyBundle].
+// BundleReport is the result of [VerifyBundle].
 type BundleReport struct {
 	Agency     string    `json:"agency"`
-	PublicKey  string    `json:"public_key"`  // that the checkpoint is signed with
-	Records    int64     `json:"records"`     // read, up to the first that is bad
-	Covered    int64     `json:"covered"`     // proved to be what was signed
-	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, and not signed yet
+	PublicKey  string    `json:"public_key"`  // the key that signed the checkpoint
+	Records    int64     `json:"records"`     // records read, up to the first invalid one
+	Covered    int64     `json:"covered"`     // proved to be in the signed tree
+	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, but not signed yet
 	SignedAt   time.Time `json:"signed_at"`   // by the signer's clock
-	Head       int64     `json:"head"`        // version that was the agency's last at the checkpoint
-	Findings   []Finding `json:"findings"`    // the first only: what follows a bad record proves nothing
+	Head       int64     `json:"head"`        // the agency's last version at the checkpoint
+	Findings   []Finding `json:"findings"`    // only the first: nothing after an invalid record is proved
 }
 
 // OK reports whether everything in the bundle is proved.
@@ -37,9 +37,9 @@ type bundleCheck struct {
 	report     BundleReport
 }
 
-// VerifyBundle checks a bundle with nothing but the public key: that the checkpoint is signed, that each record follows the
-// one before it and is in the signed tree, and that none is missing up to the signed head. An error means that the bundle
-// could not be read from in; what is wrong with it is a finding.
+// VerifyBundle checks a bundle with only the public key: the checkpoint is signed, each record
+// follows its predecessor and is in the signed tree, and none is missing up to the signed head. An
+// error means that in could not be read; an invalid bundle is a finding.
 func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 	c, err := beginBundle(in, known)
 	if err != nil {
@@ -56,7 +56,7 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 		case !ended:
 			detail = c.add(line, next)
 		case next <= c.report.Head:
-			detail = fmt.Sprintf("the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head)
+			detail = fmt.Sprintf("the bundle ends at version %d, but the signed head is version %d", c.head.Version, c.report.Head)
 		}
 		if detail != "" {
 			c.report.Findings = append(c.report.Findings, Finding{Agency: c.report.Agency, Version: next, Detail: detail})
@@ -67,7 +67,7 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 	}
 }
 
-// bundleFault makes a finding of an error that the bundle is to blame for.
+// bundleFault turns an error that the bundle caused into a finding.
 func bundleFault(r BundleReport, err error) (BundleReport, error) {
 	if !errors.Is(err, errBundle) && !errors.Is(err, ErrCheckpoint) {
 		return r, err
@@ -90,7 +90,7 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 		return nil, err
 	}
 	if key := publicKeyOf(reader.head.Checkpoint, known); reader.head.PublicKey != key {
-		return nil, fmt.Errorf("%w: it names the public key %.120q, and its checkpoint is signed with %s", errBundle, reader.head.PublicKey, key)
+		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s", errBundle, reader.head.PublicKey, key)
 	}
 	if reader.head.Head.Version < 1 {
 		return nil, fmt.Errorf("%w: it proves no record", errBundle)
@@ -104,12 +104,13 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 	}, nil
 }
 
-// add checks the next record, which must have version want; the answer says what is wrong with it.
+// add checks the next record, which must have version want. It returns what is wrong with the
+// record; "" if it is valid.
 func (c *bundleCheck) add(line bundleRecord, want int64) string {
 	verdict, next, reason := eventlog.Judge(c.head, line.record(c.report.Agency, c.partitions), c.partitions)
 	switch {
 	case verdict != eventlog.Effective:
-		return "the record does not come next: " + reason
+		return "the record is not the next one: " + reason
 	case line.Version != want:
 		return fmt.Sprintf("the line says version %d", line.Version)
 	}
@@ -117,7 +118,7 @@ func (c *bundleCheck) add(line bundleRecord, want int64) string {
 	c.report.Records++
 	if want > c.report.Head {
 		if line.Leaf != nil || line.Proof != nil {
-			return "it lies after the signed head and claims to be in the signed tree"
+			return "the record is after the signed head but claims to be in the signed tree"
 		}
 		c.report.NotCovered++
 		return ""
@@ -129,21 +130,22 @@ func (c *bundleCheck) add(line bundleRecord, want int64) string {
 	return ""
 }
 
-// proved checks a record against the signed trees; the answer says why it is not in them.
+// proved checks a record against the signed trees. It returns why the record is not in them; "" if
+// it is.
 func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 	if line.Leaf == nil || *line.Leaf <= c.leaf {
-		return "it has no place in the signed tree"
+		return "the record has no valid place in the signed tree"
 	}
 	c.leaf = *line.Leaf
 	if c.leaf >= c.covered.Records || tlog.CheckRecord(line.Proof, c.covered.Records, c.covered.Root, c.leaf, leaf) != nil {
-		return "it is not the record that was signed"
+		return "the record is not the one that was signed"
 	}
 	head := c.in.head.Head
 	if c.head.Version != head.Version {
 		return ""
 	}
 	if head.Leaf < 0 || head.Leaf >= c.covered.Streams || tlog.CheckRecord(head.Proof, c.covered.Streams, c.covered.Heads, head.Leaf, leaf) != nil {
-		return "it is not the last record that was signed: later ones were cut off"
+		return "the record is not the last one that was signed: later records were removed"
 	}
 	return ""
 }

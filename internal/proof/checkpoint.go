@@ -25,31 +25,31 @@ const (
 	origin = "ledgerboard/dashboards"
 	// timeLayout is RFC 3339 in UTC with six digits, as in the records' headers.
 	timeLayout = "2006-01-02T15:04:05.000000Z"
-	// maxPartitions bounds what is read from outside.
+	// maxPartitions bounds the size of untrusted input.
 	maxPartitions = 1 << 12
-	// keyName is the name of keys that [GenerateKey] makes; it is part of the signature.
+	// keyName is the name of keys from [GenerateKey]; it is part of the signature.
 	keyName = "ledgerboard"
 )
 
-// ErrCheckpoint is wrapped by every refusal of a checkpoint's text or signature.
+// ErrCheckpoint is wrapped by every error about a checkpoint's text or signature.
 var ErrCheckpoint = errors.New("not a valid checkpoint")
 
 // Checkpoint is a statement about topic `dashboards`. Its text is signed.
 type Checkpoint struct {
-	Time       time.Time // when it was made, by the signer's clock; UTC, whole microseconds
+	Time       time.Time // time of creation, by the signer's clock; UTC, whole microseconds
 	Partitions []Covered // by number
 }
 
-// Covered is what a checkpoint says of one partition.
+// Covered is the part of a checkpoint about one partition.
 type Covered struct {
-	Next    int64     // the first offset that it does not cover
+	Next    int64     // the first offset that is not covered
 	Records int64     // effective records before Next: the leaves of the tree
-	Root    tlog.Hash // of the tree over them
-	Streams int64     // streams that have a record before Next
+	Root    tlog.Hash // root of the tree over them
+	Streams int64     // streams with a record before Next
 	Heads   tlog.Hash // root of the tree over the streams' last records, sorted by key
 }
 
-// Records is how many effective records it covers, of all agencies.
+// Records returns the number of effective records that it covers, of all agencies.
 func (c Checkpoint) Records() (n int64) {
 	for _, p := range c.Partitions {
 		n += p.Records
@@ -60,7 +60,8 @@ func (c Checkpoint) Records() (n int64) {
 // ID identifies a checkpoint: SHA-256 of its text, without signatures.
 func (c Checkpoint) ID() tlog.Hash { return sha256.Sum256([]byte(c.Text())) }
 
-// Text is what is signed, each line ended by a newline, with one line for each partition:
+// Text returns the text that is signed. Each line ends with a newline; there is one line per
+// partition:
 //
 //	ledgerboard/dashboards
 //	time <RFC 3339, UTC, six digits>
@@ -74,10 +75,10 @@ func (c Checkpoint) Text() string {
 	return b.String()
 }
 
-// ParseCheckpoint reads a text strictly: what it accepts, [Checkpoint.Text] writes byte for byte. The error wraps
-// [ErrCheckpoint].
+// ParseCheckpoint parses a text strictly: [Checkpoint.Text] of the result is the same text, byte
+// for byte. The error wraps [ErrCheckpoint].
 func ParseCheckpoint(text string) (c Checkpoint, err error) {
-	malformed := fmt.Errorf("%w: it is not written as it must be", ErrCheckpoint)
+	malformed := fmt.Errorf("%w: the text is not in canonical form", ErrCheckpoint)
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		switch {
 		case i == 0:
@@ -85,7 +86,7 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 			c.Time, _ = time.Parse("time "+timeLayout, line)
 		case i > maxPartitions+1:
 			return Checkpoint{}, malformed
-		default: // what cannot be read is zero, and the text of that is another one
+		default: // an invalid value becomes zero, and the comparison of the text fails
 			var p Covered
 			var number int
 			var root, heads string
@@ -104,7 +105,7 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 	return c, nil
 }
 
-// Sign makes the signed note of a checkpoint.
+// Sign returns the signed note of a checkpoint.
 func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 	signed, err := note.Sign(&note.Note{Text: c.Text()}, signer)
 	if err != nil {
@@ -113,34 +114,34 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 	return signed, nil
 }
 
-// OpenCheckpoint checks a signed note and reads its text. Every signature on it must be of a known key and verify, and
-// every byte must be as the signer wrote it; otherwise the error wraps [ErrCheckpoint].
+// OpenCheckpoint verifies a signed note and parses its text. Every signature must be valid and of a
+// known key, and the note must be in canonical form; otherwise the error wraps [ErrCheckpoint].
 func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 	opened, err := note.Open(signed, known)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
-	// note.Open ignores signatures of unknown keys, and base64 has several spellings of one value: bytes that no one
-	// signed could be changed unnoticed.
+	// note.Open ignores signatures of unknown keys, and base64 has several encodings of one value,
+	// so unsigned bytes could be changed unnoticed.
 	var canonical strings.Builder
 	canonical.WriteString(opened.Text + "\n")
 	for _, sig := range opened.Sigs {
-		raw, _ := base64.StdEncoding.DecodeString(sig.Base64) // the library has decoded it once
+		raw, _ := base64.StdEncoding.DecodeString(sig.Base64) // the library has already decoded it
 		canonical.WriteString("— " + sig.Name + " " + base64.StdEncoding.EncodeToString(raw) + "\n")
 	}
 	if canonical.String() != string(signed) {
-		return Checkpoint{}, fmt.Errorf("%w: it carries a signature of an unknown key, or bytes that no one signed", ErrCheckpoint)
+		return Checkpoint{}, fmt.Errorf("%w: it contains a signature of an unknown key, or unsigned bytes", ErrCheckpoint)
 	}
 	return ParseCheckpoint(opened.Text)
 }
 
-// signed is a note that was found, and its checkpoint if it holds.
+// signed is a note, and its checkpoint if the note is valid.
 type signed struct {
 	Checkpoint
 
 	note  string
 	where string // for people
-	err   error  // why it does not open
+	err   error  // why the note is invalid
 	fails bool   // the log contradicts it
 }
 
@@ -152,8 +153,8 @@ func openSigned(text, where string, known note.Verifiers) *signed {
 
 var checkpointType = domain.CheckpointSigned{}.EventType()
 
-// readCheckpoints returns the checkpoints on `operations` from an offset on, in order, and the offset to go on from. Those that do
-// not open are listed with their error.
+// readCheckpoints returns the checkpoints on `operations` from an offset on, in order, and the next
+// offset. Invalid notes are included with their error.
 func readCheckpoints(ctx context.Context, source Source, known note.Verifiers, from int64) (list []*signed, next int64, err error) {
 	ranges, id, err := source.Ranges(ctx, domain.TopicOperations)
 	if err != nil {
@@ -168,7 +169,7 @@ func readCheckpoints(ctx context.Context, source Source, known note.Verifiers, f
 				if r.Header("ce_type") != checkpointType {
 					continue
 				}
-				recorded, _ := source.Decode(r) // a record that cannot be read has no note, which does not open
+				recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
 				data, _ := recorded.Data.(domain.CheckpointSigned)
 				list = append(list, openSigned(data.Note, fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset), known))
 			}
@@ -181,20 +182,20 @@ func readCheckpoints(ctx context.Context, source Source, known note.Verifiers, f
 	return list, ranges[p].End, nil
 }
 
-// GenerateKey makes a pair of keys for checkpoints: private for [Signer]'s configuration, public for everybody who
-// verifies.
+// GenerateKey generates a key pair for checkpoints: the private key for [Signer], the public key
+// for everyone who verifies.
 func GenerateKey() (private, public string, err error) {
 	private, public, err = note.GenerateKey(rand.Reader, keyName)
 	if err != nil {
-		return "", "", fmt.Errorf("make checkpoint key: %w", err)
+		return "", "", fmt.Errorf("generate checkpoint key: %w", err)
 	}
 	return private, public, nil
 }
 
-// ParseKey reads a private key as golang.org/x/mod/sumdb/note writes it, and returns its public key too. Its error never
-// holds the key.
+// ParseKey parses a private key in the format of golang.org/x/mod/sumdb/note and returns its public
+// key too. Its error never contains the key.
 func ParseKey(private string) (signer note.Signer, public string, err error) {
-	malformed := errors.New("the checkpoint key is not one: it must read PRIVATE+KEY+<name>+<hash>+<base64>")
+	malformed := errors.New("invalid checkpoint key: the format is PRIVATE+KEY+<name>+<hash>+<base64>")
 	signer, err = note.NewSigner(private)
 	if err != nil {
 		return nil, "", malformed
@@ -211,7 +212,7 @@ func ParseKey(private string) (signer note.Signer, public string, err error) {
 	return signer, public, nil
 }
 
-// ParseVerifiers reads public keys: the present one and those of earlier checkpoints.
+// ParseVerifiers parses public keys: the current one and those of earlier checkpoints.
 func ParseVerifiers(public ...string) (note.Verifiers, error) {
 	var list []note.Verifier
 	texts := map[uint32]string{}
@@ -221,21 +222,21 @@ func ParseVerifiers(public ...string) (note.Verifiers, error) {
 		}
 		v, err := note.NewVerifier(key)
 		if err != nil {
-			return nil, fmt.Errorf("%.80q is not a public key of checkpoints (<name>+<hash>+<base64>)", key)
+			return nil, fmt.Errorf("%.80q is not a public key for checkpoints; the format is <name>+<hash>+<base64>", key)
 		}
 		list, texts[v.KeyHash()] = append(list, v), key
 	}
 	return publicKeys{note.VerifierList(list...), texts}, nil
 }
 
-// publicKeys are verifiers that still know their text.
+// publicKeys are verifiers that keep the text of their keys.
 type publicKeys struct {
 	note.Verifiers
 
 	texts map[uint32]string // by key hash
 }
 
-// publicKeyOf is the text of the key, of those that are known, that signed a note; "" if the text is not known.
+// publicKeyOf returns the text of the known key that signed a note; "" if it is unknown.
 func publicKeyOf(signed string, known note.Verifiers) string {
 	keys, _ := known.(publicKeys)
 	opened, err := note.Open([]byte(signed), known)

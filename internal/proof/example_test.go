@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// A bundle is checked with the public key alone: no broker, no database.
+// A bundle is verified with only the public key: no broker, no database.
 func ExampleVerifyBundle() {
 	public, err := os.ReadFile("testdata/bundle.pub")
 	if err != nil {
@@ -36,7 +36,7 @@ func ExampleVerifyBundle() {
 	// false 2 after 1 record <nil>
 }
 
-// A checkpoint is a text that is signed; whoever has the public key sees whether a byte of it was changed.
+// A checkpoint is a signed text; anyone with the public key can detect a changed byte.
 func ExampleCheckpoint_Sign() {
 	private, public, err := proof.GenerateKey() // as `ledgerboard keygen` does
 	if err != nil {

@@ -12,25 +12,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Source is the log as proofs read it; *eventlog.Log is one.
+// Source is the log as proofs read it; *eventlog.Log implements it.
 type Source interface {
-	// Ranges returns what each partition holds, in order, and the topic's id.
+	// Ranges returns the offsets of each partition, in order, and the topic's id.
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
-	// Scan reads from positions to positions.
+	// Scan reads between positions.
 	Scan(ctx context.Context, cfg eventlog.ScanConfig) error
-	// Decode reads one record strictly.
+	// Decode decodes one record strictly.
 	Decode(r eventlog.Record) (domain.Recorded, error)
 }
 
-// reader reads `dashboards` from its beginning, in one scan of all partitions or in several that continue each other.
-// Partitions share nothing while it reads.
+// reader reads `dashboards` from the beginning, in one scan of all partitions or in several
+// consecutive ones. Partitions share nothing while it reads.
 type reader struct {
 	source  Source
 	topicID eventlog.TopicID
 	parts   []*partition
 }
 
-// partition is what proofs need of one partition, as far as it was read.
+// partition is the state of one partition up to the last offset read.
 type partition struct {
 	number  int32
 	count   int32 // partitions of the topic
@@ -40,9 +40,9 @@ type partition struct {
 	skipped int64 // records that belong to no stream
 	tree    tree
 	streams map[string]*stream
-	keep    func(agency string, leaf tlog.Hash) // gets each leaf; nil: not needed
-	due     []*signed                           // checkpoints that are compared ahead, by the offset up to which they cover this partition
-	fits    int64                               // every checkpoint up to this offset holds; 0 without one
+	keep    func(agency string, leaf tlog.Hash) // receives each leaf; nil: not needed
+	due     []*signed                           // checkpoints still to compare, by the offset up to which they cover this partition
+	fits    int64                               // end of the newest matching checkpoint; 0 if there is none
 
 	findings []Finding
 	more     int64 // findings beyond maxFindings
@@ -52,10 +52,10 @@ type stream struct {
 	head    domain.StreamHead
 	leaf    tlog.Hash // of the head
 	offset  int64     // of the head
-	finding int       // index in findings, plus one, of the record that broke it; 0: it holds
+	finding int       // index in findings, plus one, of the record that broke the stream; 0: the stream is valid
 }
 
-// maxFindings bounds the findings of a partition; the others are counted.
+// maxFindings bounds the findings per partition; further ones are only counted.
 const maxFindings = 100
 
 func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
@@ -74,7 +74,8 @@ func endsOf(ranges []eventlog.PartitionRange) []int64 {
 	return ends
 }
 
-// expect has a checkpoint compared when the reader passes it. What it covers must not be read yet, or be read exactly.
+// expect schedules the comparison of a checkpoint for when the reader passes it. The reader must
+// not be past the covered offsets.
 func (r *reader) expect(c *signed) {
 	for i, p := range r.parts {
 		if i < len(c.Partitions) && c.Partitions[i].Next >= p.next {
@@ -83,8 +84,8 @@ func (r *reader) expect(c *signed) {
 	}
 }
 
-// read reads on up to the ends, and compares the checkpoints that it passes. progress, if set, gets the number of offsets that
-// are done, from several goroutines.
+// read reads up to the ends and compares the checkpoints on the way. progress, if set, receives the
+// number of processed offsets, from several goroutines.
 func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets int)) error {
 	from, to := map[int32]int64{}, map[int32]int64{}
 	for i, p := range r.parts {
@@ -113,7 +114,7 @@ func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets i
 		p.pass(ends[i])
 		for _, c := range p.due {
 			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
-				"the partition ends here, and the checkpoint of %s covers it up to offset %d: its end was cut off",
+				"the partition ends here, but the checkpoint of %s covers it up to offset %d: records were removed from its end",
 				c.Time.Format(timeLayout), c.Partitions[p.number].Next)})
 			c.fails = true
 		}
@@ -131,28 +132,28 @@ func (p *partition) pass(offset int64) {
 	p.next = max(p.next, offset)
 }
 
-// compare compares the trees with a checkpoint that covers exactly what was read.
+// compare compares the trees with a checkpoint that covers exactly the records read.
 func (p *partition) compare(c *signed) {
-	want := c.Partitions[p.number]
+	signedPart := c.Partitions[p.number]
 	have := p.covered()
 	var detail string
 	switch {
-	case want.Records != have.Records:
-		detail = fmt.Sprintf("%d records count, and it covers %d", have.Records, want.Records)
-	case want.Root != have.Root:
+	case signedPart.Records != have.Records:
+		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d", have.Records, signedPart.Records)
+	case signedPart.Root != have.Root:
 		detail = "a record was altered, replaced or moved"
-	case want.Streams != have.Streams || want.Heads != have.Heads:
-		detail = "it signs other ends of the agencies' streams"
+	case signedPart.Streams != have.Streams || signedPart.Heads != have.Heads:
+		detail = "the last records of agencies' streams differ"
 	default:
-		p.fits = max(p.fits, want.Next)
+		p.fits = max(p.fits, signedPart.Next)
 		return
 	}
 	c.fails = true
 	p.found(Finding{Partition: &p.number, Offset: new(p.fits), Detail: fmt.Sprintf(
-		"from this offset up to %d the log is not what the checkpoint of %s covers: %s", want.Next, c.Time.Format(timeLayout), detail)})
+		"from this offset up to %d the log differs from the checkpoint of %s: %s", signedPart.Next, c.Time.Format(timeLayout), detail)})
 }
 
-// covered is what a checkpoint says of what was read.
+// covered returns the state as part of a checkpoint.
 func (p *partition) covered() Covered {
 	var heads tree
 	for _, key := range p.keys() {
@@ -161,7 +162,7 @@ func (p *partition) covered() Covered {
 	return Covered{Next: p.next, Records: p.tree.size, Root: p.tree.root(), Streams: heads.size, Heads: heads.root()}
 }
 
-// keys are those of the streams that have a record, sorted.
+// keys returns the keys of the streams with a record, sorted.
 func (p *partition) keys() []string {
 	keys := make([]string, 0, len(p.streams))
 	for key, s := range p.streams {
@@ -203,7 +204,7 @@ func (p *partition) add(r eventlog.Record) {
 	}
 }
 
-// broken notes the first record that does not follow the others of its stream.
+// broken records the first record that does not continue its stream.
 func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 	if s.finding > 0 {
 		p.findings[s.finding-1].More++
@@ -211,7 +212,7 @@ func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 	}
 	f := Finding{Agency: string(r.Key), Version: s.head.Version + 1, Partition: &p.number, Offset: new(r.Offset), Detail: reason}
 	if s.head.Version > 0 {
-		f.Detail += fmt.Sprintf("; version %d, the last one that fits, lies at offset %d: one of the two was altered, or records "+
+		f.Detail += fmt.Sprintf("; version %d, the last valid one, is at offset %d: one of the two was altered, or records "+
 			"between them were added or removed", s.head.Version, s.offset)
 	}
 	if p.found(f) {
@@ -219,7 +220,7 @@ func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 	}
 }
 
-// found adds a finding, or counts it.
+// found adds a finding, or only counts it above the limit.
 func (p *partition) found(f Finding) bool {
 	if len(p.findings) == maxFindings {
 		p.more++
@@ -229,7 +230,7 @@ func (p *partition) found(f Finding) bool {
 	return true
 }
 
-// checkpoint is what is signed of all that was read.
+// checkpoint returns the checkpoint of everything read.
 func (r *reader) checkpoint(at time.Time) Checkpoint {
 	c := Checkpoint{Time: at}
 	for _, p := range r.parts {
@@ -238,7 +239,8 @@ func (r *reader) checkpoint(at time.Time) Checkpoint {
 	return c
 }
 
-// effective hands on the effective records of one stream up to an offset, each with the head that it makes.
+// effective yields the effective records of one stream up to an offset, each with the resulting
+// head.
 func effective(
 	ctx context.Context, source Source, agency string, partitions int32, end int64, yield func(eventlog.Record, domain.StreamHead) error,
 ) error {

@@ -18,30 +18,31 @@ type Published struct {
 	Note string
 }
 
-// Prover gives evidence to callers of a running service: one bundle is made at a time, the others wait.
+// Prover serves proofs to callers of a running service. It makes one bundle at a time.
 type Prover struct {
 	source Source
 	keys   func() (note.Verifiers, error)
 	turn   chan struct{}
 }
 
-// NewProver returns a prover that believes the checkpoints of the keys, which are asked for with every proof: a signer may make its
-// own known later than the prover starts. No function, or nil from it: no key is known.
+// NewProver returns a prover that accepts checkpoints of the given keys. It calls keys for every
+// proof, because a signer may publish its key after the prover starts. If keys is nil or returns
+// nil, no key is known.
 func NewProver(source Source, keys func() (note.Verifiers, error)) *Prover {
 	return &Prover{source: source, keys: keys, turn: make(chan struct{}, 1)}
 }
 
-// What a prover says to people.
+// Errors of a prover for people.
 var (
 	errNoKey = domain.NewError(domain.CodeUnavailable,
-		"The service that was asked knows no public key of checkpoints. Its operators set LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS.")
-	errUncovered = domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet. Ask again once the service has signed "+
-		"one: it does so at its start, and then at the interval that its operator has set.")
-	errContradicted = domain.NewError(domain.CodeConflict, "The log contradicts a signed checkpoint, so that nothing can be proved "+
-		"from it. Tell the operators, and keep the bundles and checkpoints that you have.")
+		"This service has no public key for checkpoints. An operator must set LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS.")
+	errUncovered = domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet. Try again after the next checkpoint: "+
+		"the service signs one when it starts and then at a configured interval.")
+	errContradicted = domain.NewError(domain.CodeConflict, "The log contradicts a signed checkpoint, so nothing can be proved "+
+		"from it. Notify the operators, and keep your existing bundles and checkpoints.")
 )
 
-// known returns the keys of now; that there is none is an error for people.
+// known returns the current keys, or an error for people if there are none.
 func (p *Prover) known() (known note.Verifiers, err error) {
 	if p.keys != nil {
 		known, err = p.keys()
@@ -52,8 +53,8 @@ func (p *Prover) known() (known note.Verifiers, err error) {
 	return known, err
 }
 
-// Bundle writes the proof bundle of one agency, as [Export] does. Errors for people are not_found for an agency without
-// records and conflict if nothing can be proved.
+// Bundle writes the proof bundle of one agency, like [Export]. Errors for people are not_found for
+// an agency without records, and conflict if nothing can be proved.
 func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
 	known, err := p.known()
 	if err != nil {
@@ -75,7 +76,8 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 	return done, err
 }
 
-// Checkpoints returns those of the log whose signature holds, oldest first. Whether the log fits them is what [Verify] says.
+// Checkpoints returns the checkpoints in the log with valid signatures, oldest first. [Verify]
+// checks whether the log matches them.
 func (p *Prover) Checkpoints(ctx context.Context) ([]Published, error) {
 	known, err := p.known()
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ReplayConfig says what to replay.
+// ReplayConfig configures [Replay].
 type ReplayConfig struct {
 	Parent    string
 	Dashboard string    // sub-account; "" for all of the agency
-	Until     time.Time // the last instant that counts; zero: no bound
-	Version   int64     // the last version that counts; 0: no bound
-	// Yield gets each change in the order of the log. Its error ends the replay.
+	Until     time.Time // the last instant to include; zero: no bound
+	Version   int64     // the last version to include; 0: no bound
+	// Yield receives each change in log order. Its error ends the replay.
 	Yield func(Change) error
 }
 
@@ -46,25 +46,27 @@ type Change struct {
 	UsersRemoved []string          `json:"users_removed,omitempty"`
 	LostAccess   []string          `json:"lost_access,omitempty"` // by the whole record, on any dashboard
 	Allow        *bool             `json:"allow_client_dashboard,omitempty"`
-	Scopes       []string          `json:"scopes,omitempty"`   // the new ones, when they changed
-	MainPOC      []string          `json:"main_poc,omitempty"` // the new ones, when they changed
+	Scopes       []string          `json:"scopes,omitempty"`   // the new scopes, if they changed
+	MainPOC      []string          `json:"main_poc,omitempty"` // the new main POCs, if they changed
 	After        *domain.Dashboard `json:"after,omitempty"`
 
-	// Problem says why the record cannot be folded; nothing but the envelope is filled then.
+	// Problem says why the record cannot be folded; only the envelope fields are set then.
 	Problem string `json:"problem,omitempty"`
 }
 
-// Replayed says how a replay ended.
+// Replayed is the result of a replay.
 type Replayed struct {
 	Agency  string    `json:"agency"`
-	Version int64     `json:"version"` // of the last record that counted; 0: none
+	Version int64     `json:"version"` // of the last effective record; 0: none
 	Time    time.Time `json:"time"`
-	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash without one
+	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash if there is none
 	Changes int64     `json:"changes"`
-	Stale   int64     `json:"stale"` // lost races and duplicates, passed over
-	// Broken says where and why the chain does not hold; "" when it does. What follows was not replayed.
+	Stale   int64     `json:"stale"` // lost races and duplicates, skipped
+	// Broken says where and why the chain is broken; "" if it is valid. Later records were not
+	// replayed.
 	Broken string `json:"broken,omitempty"`
-	// State is every dashboard (or the one asked for) after the last change, by sub-account.
+	// State lists every dashboard (or the requested one) after the last change, sorted by
+	// sub-account.
 	State []domain.Dashboard `json:"state"`
 }
 
@@ -76,13 +78,14 @@ type replayer struct {
 
 	partitions int32
 	decode     decoder
-	head       domain.StreamHead           // of the last record that counted
+	head       domain.StreamHead           // of the last effective record
 	dashboards map[string]domain.Dashboard // by sub-account
 	done       Replayed
 }
 
-// Replay folds one agency's stream from the log itself, record by record: memory is that of the
-// agency's dashboards. It ends at a broken chain, which [Replayed] tells; an error means that the log could not be read.
+// Replay folds one agency's stream directly from the log, record by record. Memory is proportional
+// to the agency's dashboards. It ends at a broken chain, which [Replayed] reports; an error means
+// that the log could not be read.
 func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error) {
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	p := newReplayer(cfg, len(ranges), src.Decode)
@@ -105,8 +108,8 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 
 type decoder = func(eventlog.Record) (domain.Recorded, error)
 
-// ReplayBundle folds a bundle instead of the log. It proves nothing: [VerifyBundle] does. known are the keys of
-// the checkpoint.
+// ReplayBundle folds a bundle instead of the log. It proves nothing; use [VerifyBundle] for that.
+// known are the keys of the checkpoint.
 func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
 	c, err := beginBundle(in, known)
 	if err != nil {
@@ -135,7 +138,8 @@ func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
 	}
 }
 
-// take folds a record, if it counts, and yields what it changed; errEnough: neither it nor what follows counts.
+// take folds a record, if it is within the bounds, and yields its changes. errEnough means that
+// neither this record nor later ones are within the bounds.
 func (p *replayer) take(r eventlog.Record) error {
 	verdict, next, reason := eventlog.Judge(p.head, r, p.partitions)
 	switch {
@@ -149,7 +153,7 @@ func (p *replayer) take(r eventlog.Record) error {
 		}
 		return errEnough
 	case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
-		return errEnough // a record's time is later than its predecessor's: none behind it counts
+		return errEnough // times increase along a chain, so no later record is within the bound
 	}
 	p.head = next
 	p.done.Version, p.done.Time = next.Version, next.Time
@@ -174,14 +178,14 @@ func (p *replayer) take(r eventlog.Record) error {
 			continue
 		}
 		p.done.Changes++
-		if err := p.Yield(base.of(&revisions[i])); err != nil {
+		if err := p.Yield(base.with(&revisions[i])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fold folds a record's payload by the domain's rules, and returns what it changed.
+// fold folds a record's payload by the domain's rules and returns the changed dashboards.
 func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
 	event, ok := data.(domain.DashboardEvent)
 	if !ok {
@@ -196,11 +200,11 @@ func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevis
 	return revisions, err
 }
 
-// of fills in what differs between a dashboard before and after the record.
-func (c Change) of(rev *domain.DashboardRevision) Change {
-	after, was := &rev.After, &domain.Dashboard{}
+// with returns the change with the differences between a dashboard before and after the record.
+func (c Change) with(rev *domain.DashboardRevision) Change {
+	after, before := &rev.After, &domain.Dashboard{}
 	if rev.Before != nil {
-		was = rev.Before
+		before = rev.Before
 	}
 	d := domain.DifferenceBetween(rev.Before, *after)
 	c.Dashboard, c.Created, c.After = after.SubAccountID, d.Created, after
@@ -208,10 +212,10 @@ func (c Change) of(rev *domain.DashboardRevision) Change {
 	if d.Created || d.AllowClientChanged {
 		c.Allow = &after.AllowClientDashboard
 	}
-	if !slices.Equal(was.Scopes, after.Scopes) {
+	if !slices.Equal(before.Scopes, after.Scopes) {
 		c.Scopes = after.Scopes
 	}
-	if !slices.Equal(was.MainPOC, after.MainPOC) {
+	if !slices.Equal(before.MainPOC, after.MainPOC) {
 		c.MainPOC = after.MainPOC
 	}
 	return c

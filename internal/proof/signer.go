@@ -14,51 +14,52 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ErrContradiction says that the log contradicts a signed checkpoint. Signing on would confirm what was done to the log; a
-// person must look first.
+// ErrContradiction means that the log contradicts a signed checkpoint. Another signature would
+// confirm a modified log; a person must investigate first.
 var ErrContradiction = errors.New("the log contradicts a signed checkpoint")
 
-// SignerConfig says what a [Signer] needs.
+// SignerConfig configures a [Signer].
 type SignerConfig struct {
 	Source Source
-	// Append appends to `operations` and returns nil once it is acknowledged.
+	// Append appends to `operations` and returns nil once the record is acknowledged.
 	Append func(ctx context.Context, d domain.Draft) error
 	Key    note.Signer
-	// Known are the keys of earlier checkpoints, Key's own included.
+	// Known are the keys of earlier checkpoints, including Key's own.
 	Known note.Verifiers
 	Now   func() time.Time
-	// Every is how often one is signed, also when nothing is new.
+	// Every is the interval between checkpoints, even if nothing is new.
 	Every  time.Duration
 	Logger *slog.Logger
-	// Observe is called with the end of each turn of [Signer.Run], for metrics; nil: not at all.
+	// Observe, if set, is called at the end of each turn of [Signer.Run], for metrics.
 	Observe func(Turn)
 }
 
-// Turn is how one turn of [Signer.Run] ended.
+// Turn is the result of one turn of [Signer.Run].
 type Turn struct {
-	Checkpoint Checkpoint // the one that was signed
-	Signed     bool       // false: there was nothing new, or Err
-	// Err wraps [ErrContradiction] when signing is refused until a person has looked; any other error is tried again.
+	Checkpoint Checkpoint // the signed checkpoint
+	Signed     bool       // false: nothing was new, or Err is set
+	// Err wraps [ErrContradiction] if signing is refused until a person has investigated. Any other
+	// error is retried.
 	Err error
 }
 
-// Signer makes checkpoints. It reads only what is new since its last turn; the first one reads the whole log and compares
-// every earlier checkpoint with it.
+// Signer signs checkpoints. It reads only the records since its last turn; the first turn reads the
+// whole log and compares every earlier checkpoint with it.
 type Signer struct {
 	SignerConfig
 
 	mu          sync.Mutex
-	log         *reader    // nil: nothing is read yet
-	checkpoints int64      // offset to read checkpoints from
-	newest      Checkpoint // of those that were read
+	log         *reader    // nil: nothing has been read
+	checkpoints int64      // offset of the next checkpoint to read
+	newest      Checkpoint // newest checkpoint read
 }
 
-// NewSigner takes what the signer needs; nothing is read yet.
+// NewSigner returns a signer; it reads nothing yet.
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
-// Run takes a turn at once, so that a process that is killed again and again still signs, then every so often, and once
-// more when ctx ends, until stopped is done. It returns nil then; what goes wrong in between is logged and tried again at
-// the next turn.
+// Run takes a turn at once, so that a process that is killed repeatedly still signs, then one per
+// interval, and a last one when ctx ends, until stopped is done. Then it returns nil. Errors are
+// logged and retried at the next turn.
 func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
@@ -80,29 +81,30 @@ func (s *Signer) turn(ctx context.Context) {
 		s.Observe(Turn{Checkpoint: c, Signed: signed, Err: err})
 	}
 	switch {
-	case err != nil && ctx.Err() != nil: // it was cut by the end of the process; the last turn follows
+	case err != nil && ctx.Err() != nil: // canceled by the end of the process; the last turn follows
 	case errors.Is(err, ErrContradiction):
-		s.Logger.Error("no checkpoint is signed: run 'ledgerboard verify --all'", "error", err)
+		s.Logger.Error("signing is refused; run 'ledgerboard verify --all'", "error", err)
 	case err != nil:
-		s.Logger.Warn("no checkpoint was signed; it is tried again", "error", err)
+		s.Logger.Warn("cannot sign a checkpoint; retrying at the next interval", "error", err)
 	case signed:
 		s.Logger.Info("checkpoint signed", "records", c.Records())
 	}
 }
 
-// Sign makes one checkpoint if there are effective records that none covers yet, or if the newest one is as old as the
-// interval. signed is false when there was nothing to do. The error wraps [ErrContradiction] when the log contradicts an
-// earlier checkpoint. Processes that sign at the same moment make a checkpoint each, and both hold.
+// Sign signs a checkpoint if there are effective records that no checkpoint covers, or if the
+// newest checkpoint is as old as the interval. signed is false if there was nothing to do. The
+// error wraps [ErrContradiction] if the log contradicts an earlier checkpoint. Processes that sign
+// at the same moment sign one checkpoint each, and both are valid.
 func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.catchUp(ctx); err != nil {
-		s.log = nil // everything is read again next time
+		s.log = nil // the next turn reads everything again
 		return Checkpoint{}, false, err
 	}
 	c = s.log.checkpoint(s.Now().UTC().Truncate(time.Microsecond))
-	// A turn comes a little less than an interval after the signature of the turn before. A checkpoint that a wrong clock dated far
-	// ahead is as good as an old one: none would be signed until then.
+	// A turn starts slightly less than an interval after the last signature. A checkpoint dated far
+	// in the future by a wrong clock counts as old; otherwise none would be signed until then.
 	age := c.Time.Sub(s.newest.Time).Abs()
 	if len(s.newest.Partitions) > 0 && c.Records() == s.newest.Records() && age < s.Every-s.Every/10 {
 		return Checkpoint{}, false, nil
@@ -126,7 +128,7 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 	return c, true, nil
 }
 
-// catchUp reads new checkpoints and new records, and compares the former with the latter.
+// catchUp reads new checkpoints and new records, and compares them.
 func (s *Signer) catchUp(ctx context.Context) error {
 	if s.log == nil {
 		s.checkpoints, s.newest = 0, Checkpoint{}
@@ -147,10 +149,10 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	}
 	for _, c := range list {
 		switch {
-		case c.err != nil: // a note of no known key proves nothing; verify reports it
+		case c.err != nil: // a note without a known key proves nothing; verify reports it
 			continue
 		case len(c.Partitions) != len(ends):
-			return fmt.Errorf("%w: the one at %s covers %d partitions, the topic has %d", ErrContradiction, c.where, len(c.Partitions), len(ends))
+			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d", ErrContradiction, c.where, len(c.Partitions), len(ends))
 		}
 		s.log.expect(c)
 		if s.newest.Partitions == nil || c.Time.After(s.newest.Time) {
@@ -162,14 +164,14 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	}
 	for _, c := range list {
 		if c.fails {
-			return fmt.Errorf("%w: the one of %s at %s", ErrContradiction, c.Time.Format(timeLayout), c.where)
+			return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, c.Time.Format(timeLayout), c.where)
 		}
 	}
 	s.checkpoints = next
 	return nil
 }
 
-// positions are the offsets up to which a checkpoint covers each partition.
+// positions returns the offsets up to which a checkpoint covers each partition.
 func (c Checkpoint) positions() []int64 {
 	positions := make([]int64, len(c.Partitions))
 	for i, p := range c.Partitions {

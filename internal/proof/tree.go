@@ -11,18 +11,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// LeafHash is the leaf of one record in both trees: RFC 6962's leaf hash (SHA-256 of a zero byte and the data) over the record's
-// chain hash (32 bytes), its version (64 bits, big-endian) and its key. The fields of fixed length come first, so that no
-// two records share a spelling.
+// LeafHash returns the leaf of one record in both trees: RFC 6962's leaf hash (SHA-256 of a zero
+// byte and the data) over the record's chain hash (32 bytes), its version (64 bits, big-endian) and
+// its key. The fields of fixed length come first, so the encoding is unambiguous.
 func LeafHash(key string, head domain.StreamHead) tlog.Hash {
-	data := make([]byte, 1, 96) // [tlog.RecordHash] of what follows the zero byte, without its allocations
+	data := make([]byte, 1, 96) // like [tlog.RecordHash] on the bytes after the zero byte, without its allocations
 	data = append(data, head.Hash[:]...)
 	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))
 	return sha256.Sum256(append(data, key...))
 }
 
-// tree is a Merkle tree that only grows: of each level it keeps the newest complete subtree, which is all that the next leaf and
-// the root need.
+// tree is an append-only Merkle tree. Of each level it keeps only the newest complete subtree,
+// which is enough for the next leaf and the root.
 type tree struct {
 	size   int64
 	levels [64]tlog.Hash
@@ -30,7 +30,8 @@ type tree struct {
 
 func (t *tree) add(h tlog.Hash) { t.grow(h, func(tlog.Hash) {}) }
 
-// grow adds a leaf; keep gets it and then the subtrees that it completes, from below: the order of tlog's stored hashes.
+// grow adds a leaf. It calls keep with the leaf and then with the subtrees that it completes,
+// bottom-up: the order of tlog's stored hashes.
 func (t *tree) grow(h tlog.Hash, keep func(tlog.Hash)) {
 	keep(h)
 	level, n := 0, t.size
@@ -56,7 +57,8 @@ func (t *tree) root() tlog.Hash {
 	return root
 }
 
-// storedTree has every hash of a tree in memory, 64 bytes a leaf, so that inclusion can be proved.
+// storedTree keeps every hash of a tree in memory, 64 bytes per leaf, so that it can prove
+// inclusion.
 type storedTree struct {
 	tree
 
@@ -76,7 +78,7 @@ func (t *storedTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
-// prove returns the audit path of a leaf; a tree of one leaf has an empty one, not null.
+// prove returns the audit path of a leaf; for a tree of one leaf it is empty, not null.
 func (t *storedTree) prove(leaf int64) ([]tlog.Hash, error) {
 	proved, err := tlog.ProveRecord(t.size, leaf, t)
 	if err != nil {

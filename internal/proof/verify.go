@@ -15,25 +15,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrKeyNeeded says that there are checkpoints, and no public key to check them with.
-var ErrKeyNeeded = errors.New("there are signed checkpoints: name the public key that they are signed with")
+// ErrKeyNeeded means that there are checkpoints but no public key to verify them.
+var ErrKeyNeeded = errors.New("the log has signed checkpoints: specify the public key that they are signed with")
 
-// VerifyConfig says what to verify and against what.
+// VerifyConfig configures [Verify].
 type VerifyConfig struct {
 	Source Source
 	Parent string         // report on one agency; "" for all. The whole log is read in either case.
-	Known  note.Verifiers // public keys of checkpoints; nil: none is known
-	// Kept are signed notes that were kept outside of the log, as `ledgerboard checkpoints` prints them, separated by empty
-	// lines. They show a log that was replaced together with its checkpoints.
+	Known  note.Verifiers // public keys of checkpoints; nil: none
+	// Kept are signed notes that were stored outside of the log, as `ledgerboard checkpoints`
+	// prints them, separated by empty lines. They reveal a log that was replaced together with its
+	// checkpoints.
 	Kept string
-	// Progress gets the number of offsets that are done, from several goroutines at a time.
+	// Progress receives the number of processed offsets, from several goroutines concurrently.
 	Progress func(offsets int)
 }
 
-// Finding is one deviation: the first place where it shows.
+// Finding is one deviation, at the first place where it shows.
 type Finding struct {
 	Agency    string `json:"agency,omitempty"`
-	Version   int64  `json:"version,omitempty"` // 0: no one version
+	Version   int64  `json:"version,omitempty"` // 0: not about a single version
 	Partition *int32 `json:"partition,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
 	Detail    string `json:"detail"`
@@ -41,7 +42,7 @@ type Finding struct {
 	More int64 `json:"more,omitempty"`
 }
 
-// String is the finding as one line for people.
+// String returns the finding as one line for people.
 func (f Finding) String() string {
 	var place []string
 	if f.Partition != nil && f.Offset != nil {
@@ -63,29 +64,30 @@ func (f Finding) String() string {
 	return text
 }
 
-// Report is the outcome of [Verify].
+// Report is the result of [Verify].
 type Report struct {
 	Agency      string `json:"agency,omitempty"` // "" for all
-	Records     int64  `json:"records"`          // read, of all agencies
+	Records     int64  `json:"records"`          // records read, of all agencies
 	Effective   int64  `json:"effective"`
-	Stale       int64  `json:"stale"`   // lost races and duplicates: they mean nothing
+	Stale       int64  `json:"stale"`   // lost races and duplicates, which are ignored
 	Skipped     int64  `json:"skipped"` // invalid records, which belong to no stream
 	Agencies    int64  `json:"agencies"`
-	Checkpoints int    `json:"checkpoints"` // that hold
+	Checkpoints int    `json:"checkpoints"` // valid checkpoints
 	Covered     int64  `json:"covered"`     // effective records that a checkpoint covers
-	// SignedAt is when the newest checkpoint that holds was signed, by the signer's clock; nil: none holds.
+	// SignedAt is the time of the newest valid checkpoint, by the signer's clock; nil if there is
+	// none.
 	SignedAt *time.Time `json:"signed_at"`
 	Findings []Finding  `json:"findings"`
 }
 
-// OK reports whether nothing was found.
+// OK reports whether there are no findings.
 func (r Report) OK() bool { return len(r.Findings) == 0 }
 
-// Verify reads the whole log once and checks every chain and every checkpoint. Deviations are findings of the report; an error
-// means that the check could not be made.
+// Verify reads the whole log once and checks every chain and every checkpoint. Deviations are
+// findings in the report; an error means that the check could not be completed.
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	report := Report{Agency: cfg.Parent, Findings: []Finding{}}
-	// Checkpoints are read before the log: what they cover is there when the log is read.
+	// Checkpoints are read before the log, so the log contains all records that they cover.
 	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Known), 0)
 	if err != nil {
 		return Report{}, err
@@ -106,15 +108,15 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 				"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", c.where, c.err)})
 		case len(c.Partitions) != len(log.parts):
 			report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
-				"the checkpoint at %s covers %d partitions, the topic has %d", c.where, len(c.Partitions), len(log.parts))})
+				"the checkpoint at %s covers %d partitions, but the topic has %d", c.where, len(c.Partitions), len(log.parts))})
 			c.fails = true
 		default:
 			log.expect(c)
 		}
 	}
 	if len(list) == 0 && cfg.Known != nil {
-		report.Findings = append(report.Findings, Finding{Detail: "there is no checkpoint in the log. The service signs one when it " +
-			"starts: either it never had a key, or the checkpoints were removed, and then anything may be missing"})
+		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. The service signs one when it " +
+			"starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
 	}
 	err = log.read(ctx, endsOf(ranges), cfg.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
@@ -128,7 +130,7 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	return report, nil
 }
 
-// orNone are verifiers that know no key in place of nil.
+// orNone replaces nil with verifiers that know no key.
 func orNone(known note.Verifiers) note.Verifiers {
 	if known == nil {
 		return note.VerifierList()
@@ -136,13 +138,13 @@ func orNone(known note.Verifiers) note.Verifiers {
 	return known
 }
 
-// keptNotes takes notes apart: one begins with the origin and ends where the next one begins.
+// keptNotes splits notes: one begins with the origin and ends where the next one begins.
 func keptNotes(text string, known note.Verifiers) (list []*signed) {
 	for i, part := range strings.Split("\n"+strings.ReplaceAll(text, "\r\n", "\n"), "\n"+origin+"\n") {
 		if i == 0 && strings.TrimSpace(part) == "" {
 			continue
 		}
-		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", fmt.Sprintf("place %d of the kept ones", max(i, 1)), known))
+		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", fmt.Sprintf("position %d of the kept notes", max(i, 1)), known))
 	}
 	return list
 }
@@ -192,23 +194,23 @@ func take(r *Report, log *reader, list []*signed) {
 }
 
 const (
-	// nothingWas is what a verification without findings says of what a checkpoint covers.
-	nothingWas = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
-	// unknowable is what no verification can know.
-	unknowable = "An end that was cut off since then, or a log that was replaced together with its key, would not show"
+	// nothingWas states what a verification without findings proves about the covered records.
+	nothingAltered = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
+	// unknowable states what no verification can detect.
+	unknowable = "The removal of later records, or the replacement of the log together with its key, cannot be detected"
 )
 
-// Proven says what a report without findings proves, as a sentence.
+// Proven returns one or more sentences that state what a report without findings proves.
 func (r Report) Proven() string {
 	if r.SignedAt == nil {
-		return "Every chain holds. No checkpoint was checked: a history that was written again as a whole, or an end that was cut off, would not show."
+		return "Every chain is valid. No checkpoint was checked, so a completely rewritten history or the removal of the last records cannot be detected."
 	}
-	return fmt.Sprintf("No finding: %s %s, which covers %d records. %d records since then are chained. %s.",
-		nothingWas, r.SignedAt.Format(timeLayout), r.Covered, r.Effective-r.Covered, unknowable)
+	return fmt.Sprintf("No finding: %s %s, which covers %d records. %d later records are chained. %s.",
+		nothingAltered, r.SignedAt.Format(timeLayout), r.Covered, r.Effective-r.Covered, unknowable)
 }
 
-// Proven says what a bundle without findings proves, as a sentence.
+// Proven returns one or more sentences that state what a bundle without findings proves.
 func (r BundleReport) Proven() string {
-	return fmt.Sprintf("Agency %s: %s %s: its %d records are what was signed then, and version %d was the last. %d records since then are chained. %s.",
-		r.Agency, nothingWas, r.SignedAt.UTC().Format(timeLayout), r.Covered, r.Head, r.NotCovered, unknowable)
+	return fmt.Sprintf("Agency %s: %s %s. Its %d records are the ones that were signed, and version %d was the last. %d later records are chained. %s.",
+		r.Agency, nothingAltered, r.SignedAt.UTC().Format(timeLayout), r.Covered, r.Head, r.NotCovered, unknowable)
 }

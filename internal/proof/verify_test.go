@@ -25,7 +25,7 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, []int64{3, 3, 27}, []int64{report.Agencies, int64(report.Checkpoints), report.Covered})
 	require.Equal(t, 33, offsets)
 	require.Equal(t, "No finding: nothing was altered, removed, inserted or reordered up to the checkpoint of 2026-03-14T12:03:00.000000Z, which "+
-		"covers 27 records. 3 records since then are chained. An end that was cut off since then, or a log that was replaced together with its key, "+
+		"covers 27 records. 3 later records are chained. The removal of later records, or the replacement of the log together with its key, "+
 		"would not show.", report.Proven())
 	own := w.verify(t, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
 	require.Equal(t, int64(1), own.Agencies)
@@ -152,12 +152,12 @@ func TestALogThatWasCutTogetherWithItsCheckpoints(t *testing.T) {
 	require.True(t, w.verify(t).OK(), "by itself it holds")
 	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = kept })
 	require.False(t, report.OK())
-	require.Contains(t, report.Findings[0].String(), "its end was cut off")
+	require.Contains(t, report.Findings[0].String(), "records were removed from its end")
 
 	clear(w.topics[domain.TopicOperations])
 	report = w.verify(t)
 	require.Len(t, report.Findings, 1)
-	require.Contains(t, report.Findings[0].Detail, "there is no checkpoint in the log")
+	require.Contains(t, report.Findings[0].Detail, "the log contains no checkpoint")
 	report = w.verify(t, func(c *proof.VerifyConfig) { c.Known = nil })
 	require.True(t, report.OK())
 	require.Contains(t, report.Proven(), "No checkpoint was checked")

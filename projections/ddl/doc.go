@@ -1,17 +1,21 @@
-// Package ddl says what the tables of each projection are now: one declarative file per projection, and no chain of changes.
+// Package ddl defines the current tables of each projection: one declarative file per projection,
+// without a history of changes.
 //
 // # Invariants
 //
-//   - Derived tables are never altered and never emptied. A change of a file is a new version of its projector
-//     (projections, TestEveryVersionGivesItsDigest), for which a new generation is built next to the live one.
-//   - Tables have no serial, no default of now() and no random value: two folds of one log give equal tables.
-//   - A file names no schema: the search path of the connection does.
+//   - Derived tables are never altered or emptied. A change to a file is a new version of its
+//     projector (projections, TestEveryVersionGivesItsDigest), for which a new generation is built
+//     next to the live one.
+//   - Tables have no serial, no default of now() and no random value: two folds of one log give
+//     equal tables.
+//   - A file names no schema; the search path of the connection selects it.
 //
-// It may not import any other package of this module.
+// The package must not import any other package of this module.
 //
-// # Non-obvious
+// # Design notes
 //
-//   - Keys and indexes stand apart, because a rebuild makes them after the rows: many times faster than row by row.
+//   - Keys and indexes are separate, because a rebuild creates them after the rows, which is many
+//     times faster.
 //   - Names are unquoted, so tSAccountIns and tsaccountins are one table.
-//   - The monthly partitions are attached by projections, not here: they depend on the clock.
+//   - Package projections attaches the monthly partitions, because they depend on the clock.
 package ddl

@@ -1,14 +1,18 @@
-// Package fold says what a projector is: what the engine asks of one, and what it is given.
+// Package fold defines what a projector is: what the engine requires of it, and what it receives.
 //
 // # Invariants
 //
 //   - A projector's name, version, topic and tables never depend on the process that runs it.
-//   - Whatever happens to an event is said by Apply alone: folded, parked for a reason, or stale. Load and Write fail only with the database.
-//   - What only some projectors are is a field that others leave empty: no name of a projection stands here.
+//   - Apply alone decides whether an event is folded, parked with a reason, or stale. Load and
+//     Write fail only if the database does.
+//   - A capability of only some projectors is an optional field. The package contains no projection
+//     names.
 //
-// It may not import projections or projections/projectors, which both stand on it, nor watermill, commands, readmodels or api.
+// The package must not import projections or projections/projectors, which both import it, nor
+// watermill, commands, readmodels or api.
 //
-// # Non-obvious
+// # Design notes
 //
-//   - A fold in bulk is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.
+//   - A bulk fold is the fold of one batch that never loads and never writes, so live projection,
+//     rebuild and check run the same Apply.
 package fold

@@ -11,34 +11,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// quoted is a text as %q and PostgreSQL quote one.
+// quoted matches text that is quoted by %q or by PostgreSQL.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// WithoutValues says what is wrong with a record in words that hold none of its values, which may be a person's: rows of
-// parked and the process's log stay when a person is erased. The values are in the record, for operators who may look at it.
+// WithoutValues describes an error without the values of the record, which may be personal: rows of
+// parked and the process's log remain when a person is erased. Authorized operators find the values
+// in the record.
 func WithoutValues(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refusedCode(refused)
 	}
 	text := err.Error()
-	if errors.Is(err, domain.ErrUnknownType) { // which stands in the row beside it
+	if errors.Is(err, domain.ErrUnknownType) { // the row contains the type anyway
 		return text
 	}
-	if wrong, ok := errors.AsType[*json.SemanticError](err); ok && len(wrong.JSONValue) > 0 { // a number too large
-		text = strings.ReplaceAll(text, string(wrong.JSONValue), "…")
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && len(semantic.JSONValue) > 0 { // a number that is too large
+		text = strings.ReplaceAll(text, string(semantic.JSONValue), "…")
 	}
 	return quoted.ReplaceAllString(text, `"…"`)
 }
 
-// refusedCode is the server's code, and where it found the value, without its message.
+// refusedCode returns the server's error code and the place of the value, without the server's
+// message.
 func refusedCode(refused *pgconn.PgError) string {
-	says := []string{"the database refuses a value: SQLSTATE " + refused.Code}
+	parts := []string{"the database refused a value: SQLSTATE " + refused.Code}
 	for _, at := range []struct{ what, name string }{
 		{"table", refused.TableName}, {"column", refused.ColumnName}, {"constraint", refused.ConstraintName},
 	} {
 		if at.name != "" {
-			says = append(says, at.what+" "+at.name)
+			parts = append(parts, at.what+" "+at.name)
 		}
 	}
-	return strings.Join(says, ", ")
+	return strings.Join(parts, ", ")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Copy implements [fold.Fold]. A later event may take the instant or the day of any: rows come at the end, until then the
-// readings are packed.
+// Copy implements [fold.Fold]. A later event may replace any instant or day, so the readings are
+// packed and their rows are made at the end.
 func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedAccounts{series: map[accountSeries][]byte{}}
@@ -33,7 +33,8 @@ func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	return err
 }
 
-// copyAccounts copies the rows of the readings of accounts: of two of one instant the first has it.
+// copyAccounts copies the rows of the readings of accounts. Of two readings at one instant, the
+// first one counts.
 func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]packedAccountRead) error {
 	var readings []accountRow
 	var newest []newestRow
@@ -77,7 +78,8 @@ type monthRow struct {
 	days map[int16]dayFigure
 }
 
-// accountMonths is for COPY: the arrays are in the order of the days. Live projection writes by [mergeMonths].
+// accountMonths is for COPY; the arrays are in the order of the days. Live projection uses
+// [mergeMonths].
 var accountMonths = write.Table[monthRow]{
 	Name: "account_months", Columns: monthColumns,
 	Values: func(m monthRow) []any {

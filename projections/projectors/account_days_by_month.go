@@ -19,21 +19,21 @@ type figureMonth struct {
 	platform               domain.Platform
 	metric, source, window string
 	kind                   domain.Kind
-	month                  time.Time // its first day, UTC
+	month                  time.Time // first day of the month, UTC
 }
 
-// dayFigure is the last value of one day, and the reading that it comes from.
+// dayFigure is the last value of one day and its reading.
 type dayFigure struct {
 	value   int64
 	at      time.Time
 	eventID string
 }
 
-// monthFold collects what a batch says of the days of each month, by day of the month.
+// monthFold collects the days of each month that a batch changes, by day of the month.
 type monthFold map[figureMonth]map[int16]dayFigure
 
-// add keeps the figures of a reading that are their days' last: the platform's day for day flows and windows
-// that end on one, else the UTC day of capture.
+// add keeps the figures of a reading that are the last of their day: the platform's day for day
+// flows and windows that end on one, otherwise the UTC day of capture.
 func (f monthFold) add(read *domain.AccountRead, eventID string) {
 	for _, figure := range read.Figures {
 		day := dayOf(read.CapturedAt)
@@ -50,9 +50,9 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 			days = map[int16]dayFigure{}
 			f[key] = days
 		}
-		of := int16(day.Day())
-		if present, ok := days[of]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
-			days[of] = dayFigure{figure.Value, read.CapturedAt, eventID}
+		dayOfMonth := int16(day.Day())
+		if present, ok := days[dayOfMonth]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
+			days[dayOfMonth] = dayFigure{figure.Value, read.CapturedAt, eventID}
 		}
 	}
 }
@@ -67,8 +67,8 @@ func (k figureMonth) values() []any {
 // monthColumns are the columns of a whole row.
 var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
 
-// mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
-// row, so that the days travel by themselves, each with the number n of its row.
+// mergeMonths merges the days of a batch with the stored ones. Arrays of arrays cannot be unnested
+// row by row, so days are sent separately, each with the number n of its row.
 const mergeMonths = `
 	with k as (
 		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],

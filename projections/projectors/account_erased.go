@@ -7,8 +7,8 @@ var accountErasures = newErasuresTable("account_erasures")
 // ofErased joins a table t with the accounts k that a batch erases.
 const ofErased = `t.social_account_id = k.social_account_id and t.parent_account = k.parent_account`
 
-// eraseMonths takes days out of account_months: a day's last reading is erased only with all others
-// of the day.
+// eraseMonths removes erased days from account_months. If a day's last reading is erased, all
+// others of the day are too.
 const eraseMonths = `
 	update account_months t set (days, day_values, captured_at, event_ids) = (
 		select coalesce(array_agg(d.day order by d.day), '{}'), coalesce(array_agg(d.value order by d.day), '{}'),
@@ -16,7 +16,7 @@ const eraseMonths = `
 		from unnest(t.days, t.day_values, t.captured_at, t.event_ids) as d(day, value, at, id) where d.at >= k.erased_at)
 	from ` + erasedKeys + ` where ` + ofErased + ` and k.erased_at > any(t.captured_at)`
 
-// renewNewest makes the rows of accounts in account_newest from their readings.
+// renewNewest computes the rows of accounts in account_newest from their readings.
 const renewNewest = `
 	insert into account_newest (social_account_id, parent_account, account_id, member_id, captured_at, event_id, metrics, missing,
 		first_at, tracked_since, tracked_until)
@@ -32,10 +32,10 @@ const renewNewest = `
 		window owner as (partition by i.account_id, i.member_id)
 		order by i.account_id, i.member_id, i.captured_at desc) n`
 
-// renewed are the accounts whose rows in account_newest are made of their stored readings: those
-// that the batch erases something of, and those that it reads and something of which was erased.
-// What shares its instant with a reading of a smaller id is stored nowhere, so that an erasure that
-// comes later could not tell what it said.
+// renewed returns the accounts whose rows in account_newest must be computed from stored readings:
+// those that the batch erases, and those of its readings that have an erasure. A reading that
+// shares its instant with a smaller event id is not stored, so a later erasure could not use its
+// values.
 func (f *accountFold) renewed() erasedUntil {
 	renewed := f.erased.later(f.erased.applied)
 	for _, e := range f.events {
@@ -47,8 +47,8 @@ func (f *accountFold) renewed() erasedUntil {
 	return renewed
 }
 
-// queueErased takes what the batch erases out of the stored rows. It comes before anything is
-// written.
+// queueErased deletes the erased readings from the stored rows. It must be queued before all
+// writes.
 func (f *accountFold) queueErased(batch *pgx.Batch) {
 	erased := f.erased.later(f.erased.applied)
 	if len(erased) == 0 {
@@ -65,8 +65,8 @@ func (f *accountFold) queueErased(batch *pgx.Batch) {
 	accountErasures.Queue(batch, erased.rows())
 }
 
-// queueRenewed makes the rows of accounts in account_newest again. It comes after everything is
-// written.
+// queueRenewed recomputes the rows of accounts in account_newest. It must be queued after all
+// writes.
 func queueRenewed(batch *pgx.Batch, accounts erasedUntil) {
 	if len(accounts) > 0 {
 		batch.Queue(`delete from account_newest t using `+erasedKeys+` where `+ofErased, accounts.keys()...)

@@ -18,9 +18,9 @@ import (
 )
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
-// account_newest.
-// All are functions of the set of events, whatever the order of their arrival: of two readings of one account, agency and
-// instant the one with the smaller event id counts, and a day keeps its latest reading.
+// account_newest. The tables depend only on the set of events, not on their order: of two readings
+// of one account, agency and instant, the smaller event id counts, and a day keeps its latest
+// reading.
 var AccountInsights = fold.Projector{
 	Name: "account_insights", Version: 7 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("account_insights"),
@@ -48,8 +48,8 @@ type accountRow struct {
 	figures, missing, demographics []byte
 }
 
-// accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
-// statements decide.
+// accountFold keeps the readings of a batch. Write makes the rows; the conditions in the statements
+// decide which rows win.
 type accountFold struct {
 	loadsNothing
 
@@ -58,7 +58,7 @@ type accountFold struct {
 	packed *packedAccounts // in a rebuild
 }
 
-// newestKey is a social account as one member of one tenant has it.
+// newestKey is a social account of one member of one tenant.
 type newestKey struct {
 	account     int64
 	parent, sub string
@@ -69,14 +69,14 @@ func newestKeyOf(t domain.Tenant) newestKey {
 	return newestKey{t.SocialAccount, t.ParentAccount, t.AccountID, t.MemberID}
 }
 
-// newestRow is a row of account_newest: the newest reading, and from when to when the account is read.
+// newestRow is a row of account_newest: the newest reading, and the time span of the readings.
 type newestRow struct {
 	accountRow
 	first        time.Time
-	since, until time.Time // of readings that were not filled in from the past; zero: all were
+	since, until time.Time // of readings that are not back-filled; zero: all are
 }
 
-// with takes a reading in.
+// with adds a reading.
 func (n newestRow) with(row accountRow) newestRow {
 	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
 		n.accountRow = row
@@ -115,7 +115,7 @@ func (f *accountFold) Apply(ev fold.Event) error {
 	}
 }
 
-// Load implements [fold.Fold]. Readings need no row; what is erased makes none.
+// Load implements [fold.Fold]. Readings need no stored row, only the erasures.
 func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.erased.queueLoad(first, "account_erasures", events)
 }
@@ -139,7 +139,7 @@ func newAccountRow(read accountEvent) (accountRow, error) {
 	return row, err
 }
 
-// jsonArray encodes a list, nil as an empty one.
+// jsonArray encodes a list; nil as an empty array.
 func jsonArray[T any](list []T) ([]byte, error) {
 	if list == nil {
 		return []byte("[]"), nil
@@ -151,7 +151,7 @@ func jsonArray[T any](list []T) ([]byte, error) {
 	return raw, nil
 }
 
-// figureColumns are the figures that have a column of their own in tSAccountIns.
+// figureColumns are the figures that have their own column in tSAccountIns.
 var figureColumns = []string{
 	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
 	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
@@ -193,7 +193,7 @@ var accountNewest = write.NewTable("account_newest",
 		}
 	})
 
-// metrics are those that the reading has a figure of.
+// metrics returns the names of the reading's figures.
 func (n newestRow) metrics() []string {
 	metrics := make([]string, 0, len(n.Figures))
 	for _, figure := range n.Figures {

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Contents projects topic `contents` into post_contents, what each origin last said of a post. The last record of a key
-// counts; a tombstone deletes the row.
+// Contents projects topic `contents` into post_contents: the last content of each post and origin.
+// The last record of a key counts; a tombstone deletes the row.
 var Contents = fold.Projector{
 	Name: "contents", Version: 6 + ahead, Topic: domain.TopicContents, Tables: []string{"post_contents"},
 	Definition: ddl.Of("contents"),
@@ -44,13 +44,13 @@ func (k contentKey) compare(other contentKey) int {
 type contentState struct {
 	contentKey
 	at     time.Time
-	client string // under whom it was said
+	client string // the client under which it was sent
 	texts  domain.PostTexts
 	erased bool
 }
 
 type contentFold struct {
-	loadsNothing // no row depends on the one before it
+	loadsNothing // no row depends on a stored one
 
 	last map[contentKey]contentState
 }
@@ -65,7 +65,7 @@ func (f *contentFold) Apply(ev fold.Event) error {
 	}
 	content, ok := ev.Data.(domain.PostContent)
 	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s is not the content that key %q names", ev.Envelope.Type, ev.Key)}
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)}
 	}
 	key := contentKey{post, origin}
 	f.last[key] = contentState{
@@ -97,7 +97,7 @@ func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 	return nil
 }
 
-// changed are the rows and what is erased, in the order of their keys.
+// changed returns the rows and the erased keys, ordered by key.
 func (f *contentFold) changed() (rows, erased []contentState) {
 	for _, state := range f.last {
 		if state.erased {
@@ -112,7 +112,8 @@ func (f *contentFold) changed() (rows, erased []contentState) {
 	return rows, erased
 }
 
-// Copy implements [fold.Fold]. Any record may replace an earlier one, so that all rows come at the end.
+// Copy implements [fold.Fold]. Any record may replace an earlier one, so all rows are copied at the
+// end.
 func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
 		return nil
@@ -121,7 +122,7 @@ func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	return contentsTable.Copy(ctx, into, slices.Values(rows))
 }
 
-// contentOfRow is [fold.Projector.LogKey].
+// contentOfRow implements [fold.Projector.LogKey].
 func contentOfRow(table string, row map[string]string) (key string, made bool) {
 	if table != "post_contents" {
 		return "", false

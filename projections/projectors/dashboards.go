@@ -14,8 +14,9 @@ import (
 )
 
 // Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
-// access notices. They share one checkpoint because a command loads state and head together. The chain's verdict needs the
-// pinned partition count of the topic; names and versions do not depend on it.
+// access notices. They share one checkpoint because a command loads state and head together. The
+// chain's verdict needs the pinned partition count of the topic; names and versions do not depend
+// on it.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
 		Name: "dashboards", Version: 3 + ahead, Topic: domain.TopicDashboards,
@@ -26,7 +27,7 @@ func Dashboards(partitions int32) fold.Projector {
 				generation: generation, partitions: partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
 			}
 		},
-		// A record in a wrong partition, or of a key that is no agency's, holds up no stream.
+		// A record in a wrong partition, or with a key that is not an agency id, blocks no stream.
 		HoldsUp: func(key string, partition int32) bool {
 			id, ok := domain.HexID(key)
 			return ok && id == key && eventlog.PartitionOf([]byte(key), partitions) == partition
@@ -34,8 +35,8 @@ func Dashboards(partitions int32) fold.Projector {
 	}
 }
 
-// stream is the state of one agency: its head, whether its events are parked, and its dashboards as
-// far as the batch touches them.
+// stream is the state of one agency: its head, whether its events are parked, and the dashboards
+// that the batch changes.
 type stream struct {
 	head       domain.StreamHead
 	moved      bool
@@ -57,7 +58,7 @@ type dashboardsFold struct {
 
 var _ fold.Chained = (*dashboardsFold)(nil)
 
-// Apply implements [fold.Fold]. The verdict of the chain comes first and reads raw bytes only: a record
+// Apply implements [fold.Fold]. The chain's verdict comes first and reads only raw bytes: a record
 // that cannot be decoded is still the head.
 func (f *dashboardsFold) Apply(ev fold.Event) error {
 	s, err := f.streamOf(ev)
@@ -74,7 +75,7 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 	}
 	s.head, s.moved = next, true
 	if isSkip(ev.Data) {
-		return nil // the engine carries it out
+		return nil // the engine executes it
 	}
 	if s.parked {
 		return &fold.ParkError{Reason: fold.ReasonBehind, Detail: "an earlier event of this stream is parked"}
@@ -86,8 +87,8 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-// streamOf returns the stream that a record can belong to, or why it belongs to none: one in a wrong partition
-// must not park, in whichever batch it happens to lie, the stream that lives elsewhere.
+// streamOf returns the stream of a record, or the reason why it belongs to none: a record in a
+// wrong partition must not park the stream in its own partition.
 func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
 	if err := f.misplaced(ev); err != nil {
 		return nil, err
@@ -123,8 +124,8 @@ func (f *dashboardsFold) Pass(ev fold.Event) {
 	}
 }
 
-// Resume implements [fold.Chained]: the record was effective when it was parked, so its own headers say
-// which head it made.
+// Resume implements [fold.Chained]. The record was effective when it was parked, so its own headers
+// determine its head.
 func (f *dashboardsFold) Resume(ev fold.Event) error {
 	s, err := f.streamOf(ev)
 	if err != nil {
@@ -153,7 +154,7 @@ func isSkip(data domain.Data) bool {
 	return ok
 }
 
-// content folds what an effective record says; made is the head that it made.
+// content folds the content of an effective record; made is the head that the record created.
 func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHead) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -221,8 +222,9 @@ func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 		})
 }
 
-// queueParked asks which streams stand still. Only a stream's own partition counts: a record in a
-// wrong partition is parked there, and whether that partition has been read yet must not matter.
+// queueParked queries which streams have parked events. Only a stream's own partition counts: a
+// record in a wrong partition is parked there, and the result must not depend on whether that
+// partition was read yet.
 func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
 	partitions := make([]int32, len(keys))
 	for i, key := range keys {
@@ -259,7 +261,7 @@ func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []strin
 			_, err := pgx.ForEachRow(rows, targets, func() error {
 				d.ID = d.DocumentID
 				f.streams[d.ParentAccount].dashboards[d.SubAccountID] = d
-				// The next row must not be scanned into this one's lists.
+				// Clear the lists, so that the next row is not scanned into them.
 				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
 				return nil
 			})

@@ -25,7 +25,7 @@ type historyRow struct {
 	after  []byte
 }
 
-// historyOf makes a row for each dashboard that the record changed.
+// historyOf returns a row for each dashboard that the record changed.
 func historyOf(ev fold.Event, made domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
 	rows := make([]historyRow, len(revisions))
 	for i, r := range revisions {
@@ -50,11 +50,11 @@ type commandRow struct {
 	time                                         time.Time
 }
 
-// newCommandRow remembers who sent the command under the digest of which key. The writer finds out by the command's id whether the
-// record was its own; records that no command made have one or the other of the ids below.
+// newCommandRow stores the sender, the idempotency key and the digest of a command. The writer
+// recognizes its own record by the command id; a record without a command uses its event id.
 func newCommandRow(ev fold.Event, made domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
-	row := commandRow{ // a rebuild keeps it for long: a part of a text would keep all headers of the record
+	row := commandRow{ // cloned: a rebuild keeps the row for long, and a substring would keep all headers of the record
 		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey), commandID: strings.Clone(audit.CommandID),
 		digest: strings.Clone(audit.RequestDigest), sub: primary, version: made.Version, time: ev.Envelope.Time,
 	}
@@ -62,7 +62,7 @@ func newCommandRow(ev fold.Event, made domain.StreamHead, primary string) comman
 	return row
 }
 
-// commandScope is what a command is remembered under.
+// commandScope identifies a remembered command.
 type commandScope struct{ parent, subject, key string }
 
 func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subject, r.key} }
@@ -84,7 +84,8 @@ var headsTable = write.NewTable("dashboard_heads",
 	write.ReplaceRow("parent_account", ""),
 	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
 
-// document_id and created_at are replaced too: an imported dashboard takes the place of one that was only opened.
+// document_id and created_at are replaced too: an imported dashboard replaces one that was only
+// opened.
 var preferencesTable = write.NewTable("dashboard_preferences",
 	`parent_account text, sub_account_id text, document_id text, sub_account_ids text[], users text[], main_poc text[],
 	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, version bigint`,
@@ -140,8 +141,8 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 			dashboards = append(dashboards, s.dashboards[sub])
 		}
 	}
-	// What a command has waited to see, the next decision must see, also after a crash of PostgreSQL: a
-	// change that changes nothing leaves no record by which a look at older tables would be found out.
+	// The next decision must see what a command has waited for, even after a crash of PostgreSQL:
+	// an update without changes leaves no record that would reveal a decision on older tables.
 	last.Queue(`set local synchronous_commit to on`)
 	headsTable.Queue(last, heads)
 	preferencesTable.Queue(last, dashboards)
@@ -156,10 +157,12 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	return nil
 }
 
-// forgets is the time before which the commands of the stream are forgotten. It goes by record time, so that a rebuild forgets the same.
+// forgets returns the time before which the stream's commands are forgotten. It uses record time,
+// so a rebuild forgets the same commands.
 func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMemory) }
 
-// Copy implements [fold.Fold]. History and notices go at once, the rest, which any record may change, at the end.
+// Copy implements [fold.Fold]. It copies history and notices at once, and the other tables, which
+// any record may change, at the end.
 func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool { return row.time.Before(f.streams[row.parent].forgets()) })
 	err := historyTable.Copy(ctx, into, slices.Values(f.history))

@@ -17,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Directory projects topic `directory` into one table per kind of entity. The last record of a key counts; a tombstone
-// deletes the row.
+// Directory projects topic `directory` into one table per kind of entity. The last record of a key
+// counts; a tombstone deletes the row.
 var Directory = fold.Projector{
 	Name: "directory", Version: 9 + ahead, Topic: domain.TopicDirectory, Tables: tablesOfEntities(),
 	Definition: ddl.Of("directory"),
@@ -42,7 +42,7 @@ type entityState struct {
 }
 
 type directoryFold struct {
-	loadsNothing // no row depends on the one before it
+	loadsNothing // no row depends on a stored one
 
 	last map[string]entityState // by key
 }
@@ -55,18 +55,18 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	if err != nil {
 		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: err.Error()}
 	}
-	of := kindOf(kind)
-	if of == nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("entities of kind %q are not known", kind)}
+	known := kindOf(kind)
+	if known == nil {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("unknown kind of entity %q", kind)}
 	}
-	if !of.holds(id) {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("id %q of a %s is not a positive number in its plain form", id, kind)}
+	if !known.valid(id) {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("id %q of a %s is not a positive decimal number", id, kind)}
 	}
-	state := entityState{kind: of, id: id, at: instant(ev.Envelope.Time)}
+	state := entityState{kind: known, id: id, at: instant(ev.Envelope.Time)}
 	if ev.Data != nil {
 		entity, ok := ev.Data.(domain.DirectoryEntity)
 		if !ok || domain.EntityKey(entity) != ev.Key {
-			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s is not the entity that key %q names", ev.Envelope.Type, ev.Key)}
+			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)}
 		}
 		state.entity = entity
 	}
@@ -74,7 +74,7 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-// changed are the rows of each kind and the ids that are erased, in the order of their keys.
+// changed returns the rows and the erased ids of each kind, ordered by key.
 func (f *directoryFold) changed() (rows map[string][]entityState, erased map[string][]string) {
 	rows, erased = map[string][]entityState{}, map[string][]string{}
 	for _, key := range slices.Sorted(maps.Keys(f.last)) {
@@ -100,7 +100,7 @@ func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) erro
 	return nil
 }
 
-// Copy implements [fold.Fold]. Any record may replace an entity, so that all of them go at the end.
+// Copy implements [fold.Fold]. Any record may replace an entity, so all rows are copied at the end.
 func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
 		return nil
@@ -114,16 +114,16 @@ func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bo
 	return nil
 }
 
-// entityKind ties a kind of entity to its table.
+// entityKind maps a kind of entity to its table.
 type entityKind struct {
 	kind    string
 	table   string
 	numeric bool // its ids are numbers
 	insert  write.Table[entityState]
-	delete  string // the statement that deletes rows by a list of ids
+	delete  string // deletes rows by a list of ids
 }
 
-// kindOf returns the kind of a name; nil: there is none.
+// kindOf returns the kind of a name; nil if there is none.
 func kindOf(name string) *entityKind {
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == name })
 	if at < 0 {
@@ -132,9 +132,9 @@ func kindOf(name string) *entityKind {
 	return &entityKinds[at]
 }
 
-// holds tells whether an id can be that of an entity of the kind. A number has one spelling only: a tombstone of "07" would delete 7,
-// in an order that nothing defines.
-func (k *entityKind) holds(id string) bool {
+// valid reports whether an id is valid for the kind. A number has only one form: a tombstone of
+// "07" would delete 7, in an undefined order.
+func (k *entityKind) valid(id string) bool {
 	if !k.numeric {
 		return true
 	}
@@ -142,8 +142,9 @@ func (k *entityKind) holds(id string) bool {
 	return err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// newKind declares an entity's table, as [write.NewTable]; key is its primary key, which is the first column. The columns are named like the
-// members of the entity's JSON. One more says when the entity was so.
+// newKind declares an entity's table like [write.NewTable]. key is the primary key and the first
+// column. The columns are named like the members of the entity's JSON. A last column holds the time
+// of the record.
 func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E) []any) entityKind {
 	var zero E
 	kind := entityKind{kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint")}
@@ -153,8 +154,8 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 	}
 	kind.delete = fmt.Sprintf("delete from %s where %s = any($1::%s)", name, key, cast)
 	kind.insert = write.NewTable(name, columns+", told_at timestamptz", write.ReplaceRow(key, ""), func(state entityState) []any {
-		of, _ := state.entity.(E) // Apply puts no other under the kind's keys
-		row := values(of)
+		entity, _ := state.entity.(E) // Apply stores no other type under the kind's keys
+		row := values(entity)
 		for i, value := range row {
 			switch at := value.(type) {
 			case time.Time:
@@ -172,7 +173,7 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 	return kind
 }
 
-// entityOfRow is [fold.Projector.LogKey].
+// entityOfRow implements [fold.Projector.LogKey].
 func entityOfRow(table string, row map[string]string) (key string, made bool) {
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return strings.EqualFold(k.table, table) })
 	if at < 0 || len(row) != 1 {

@@ -14,17 +14,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// erasures say until when what an agency read of a social account is erased: what was captured before makes no row. Each projection of
-// `metrics` keeps them in a table of its own, because what comes late must find them. The latest instant of an account counts.
-type erasures struct{ asked, stored, applied erasedUntil } // asked: by the batch, before any of it is applied
+// erasures holds, per agency and social account, the instant before which captured data is erased
+// and makes no row. Each projection of `metrics` stores them in its own table, because late records
+// must respect them. The latest instant of an account counts.
+type erasures struct{ requested, stored, applied erasedUntil } // requested: by the batch, before any event is applied
 
-// erasedUntil are the erasures of accounts.
+// erasedUntil maps accounts to their erasures.
 type erasedUntil map[accountSeries]erasure
 
-// erasure is the instant, and what an answer needs to say so.
+// erasure is the instant, and what an answer needs to report it.
 type erasure struct {
 	at       time.Time
-	account  string // client who had it last; "" unknown
+	account  string // the last client of the account; "" unknown
 	platform domain.Platform
 }
 
@@ -36,20 +37,21 @@ func (e erasure) after(o erasure) bool {
 func newErasures() erasures { return erasures{erasedUntil{}, erasedUntil{}, erasedUntil{}} }
 
 // note keeps the later erasure of an account.
-func (of erasedUntil) note(e domain.AccountErased) {
+func (erased erasedUntil) note(e domain.AccountErased) {
 	key, now := accountSeries{e.SocialAccount, e.ParentAccount}, erasure{instant(e.ErasedAt), e.AccountID, e.Platform}
-	if now.after(of[key]) {
-		of[key] = now
+	if now.after(erased[key]) {
+		erased[key] = now
 	}
 }
 
-// queueLoad notes what the batch erases and queues what reads the erasures of all of its accounts.
+// queueLoad collects the erasures of the batch and queues a query for the stored erasures of its
+// accounts.
 func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event) {
 	var accounts []int64
 	for _, ev := range events {
 		switch data := ev.Data.(type) {
 		case domain.AccountErased:
-			e.asked.note(data)
+			e.requested.note(data)
 			accounts = append(accounts, data.SocialAccount)
 		case domain.AccountRead:
 			accounts = append(accounts, data.SocialAccount)
@@ -79,10 +81,10 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 		})
 }
 
-// until is up to when the account is erased; the zero time: it is not.
+// until returns the instant before which the account is erased; zero if it is not.
 func (e erasures) until(key accountSeries) time.Time { return e.latest(key).at }
 
-// latest is the erasure of the account that counts.
+// latest returns the erasure of the account that counts.
 func (e erasures) latest(key accountSeries) erasure {
 	if now := e.applied[key]; now.after(e.stored[key]) {
 		return now
@@ -90,21 +92,21 @@ func (e erasures) latest(key accountSeries) erasure {
 	return e.stored[key]
 }
 
-// any tells whether something of the account is erased, also by the batch.
+// any reports whether the account has an erasure, including those of the batch.
 func (e erasures) any(t domain.Tenant) bool {
 	key := accountSeries{t.SocialAccount, t.ParentAccount}
-	return !e.until(key).IsZero() || !e.asked[key].at.IsZero()
+	return !e.until(key).IsZero() || !e.requested[key].at.IsZero()
 }
 
-// covers tells whether what was captured at an instant is erased, also by what comes behind it in the batch.
+// covers reports whether data captured at an instant is erased, also by a later event of the batch.
 func (e erasures) covers(t domain.Tenant, at time.Time) bool {
 	key := accountSeries{t.SocialAccount, t.ParentAccount}
-	return at.Before(e.until(key)) || at.Before(e.asked[key].at)
+	return at.Before(e.until(key)) || at.Before(e.requested[key].at)
 }
 
-// later are those of the given erasures that replace what is stored.
-func (e erasures) later(of erasedUntil) erasedUntil {
-	later := maps.Clone(of)
+// later returns the given erasures that replace stored ones.
+func (e erasures) later(erased erasedUntil) erasedUntil {
+	later := maps.Clone(erased)
 	maps.DeleteFunc(later, func(key accountSeries, now erasure) bool { return !now.after(e.stored[key]) })
 	return later
 }
@@ -115,10 +117,10 @@ type erasedAccount struct {
 	erasure
 }
 
-// rows are in the order of their keys.
-func (of erasedUntil) rows() []erasedAccount {
-	rows := make([]erasedAccount, 0, len(of))
-	for key, e := range of {
+// rows returns the erasures ordered by key.
+func (erased erasedUntil) rows() []erasedAccount {
+	rows := make([]erasedAccount, 0, len(erased))
+	for key, e := range erased {
 		rows = append(rows, erasedAccount{key, e})
 	}
 	slices.SortFunc(rows, func(a, b erasedAccount) int {
@@ -127,11 +129,11 @@ func (of erasedUntil) rows() []erasedAccount {
 	return rows
 }
 
-// erasedKeys are accounts as a table k of a statement, in the parameters that [erasedUntil.keys] fills.
+// erasedKeys is a table k of accounts in a statement, with the parameters of [erasedUntil.keys].
 const erasedKeys = `unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, erased_at)`
 
-func (of erasedUntil) keys() []any {
-	return write.Arrays(of.rows(), func(r erasedAccount) []any { return []any{r.accountSeries.account, r.parent, r.at} })
+func (erased erasedUntil) keys() []any {
+	return write.Arrays(erased.rows(), func(r erasedAccount) []any { return []any{r.accountSeries.account, r.parent, r.at} })
 }
 
 func newErasuresTable(name string) write.Table[erasedAccount] {

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// A rebuild folds the events of a partition from empty state and copies the rows that come of them.
+// A rebuild folds the events of a partition from empty state and copies the resulting rows.
 func Example() {
 	at := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 	paused := func(n int) fold.Event {
@@ -38,7 +38,7 @@ func Example() {
 	// operations_trail event_id e1
 }
 
-// printed prints the first columns of what a rebuild copies.
+// printed prints one column of each row that a rebuild copies.
 type printed struct{}
 
 func (printed) CopyFrom(_ context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// later is the order in which a day's readings replace each other: the later capture time wins, at
-// one instant the smaller event id. theLater is the same for a stored row.
+// later reports whether a reading replaces the present one of its day: the later capture time wins;
+// at the same instant the smaller event id. theLater does the same for a stored row.
 func later(at time.Time, id string, presentAt time.Time, presentID string) bool {
 	if !at.Equal(presentAt) {
 		return at.After(presentAt)
@@ -15,12 +15,12 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 	return id < presentID
 }
 
-// smallerID compares event ids by their bytes, as Go does, whatever the database's collation is.
+// smallerID compares event ids bytewise, as Go does, independent of the database's collation.
 func smallerID(table string) string {
 	return fmt.Sprintf(`excluded.event_id collate "C" < %s.event_id collate "C"`, table)
 }
 
-// theLater sets columns to those of the later of the stored row and the new one.
+// theLater sets columns to the values of the later of the stored row and the new one.
 func theLater(table string, columns ...string) string {
 	sets := make([]string, len(columns))
 	for i, c := range columns {

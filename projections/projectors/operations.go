@@ -15,13 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Operations projects topic `operations` into the operators' and auditors' trail and the state of
+// Operations projects topic `operations` into the trail for operators and auditors and the state of
 // each connection.
 var Operations = fold.Projector{
 	Name: "operations", Version: 3 + ahead, Topic: domain.TopicOperations, Tables: []string{"operations_trail", "connection_states"},
 	Definition: ddl.Of("operations"),
-	Begin:      func(int) fold.Fold { return &operationsFold{seen: map[trailKey]bool{}, states: map[int64]stateRow{}} },
-	// A connection that came to another agency has states in two partitions.
+	Begin:      func(int) fold.Fold { return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}} },
+	// A connection that moved to another agency has states in two partitions.
 	SpansPartitions: true,
 }
 
@@ -39,11 +39,11 @@ type operationsFold struct {
 	loadsNothing
 
 	trail  []trailRow
-	seen   map[trailKey]bool // those that trail holds or held
+	known  map[trailKey]bool // rows added so far, including copied ones
 	states map[int64]stateRow
 }
 
-// trailKey is the hash of a row's key: a bulk fold remembers it of every record.
+// trailKey is the hash of a row's key; a bulk fold keeps it for every record.
 type trailKey [16]byte
 
 func trailKeyOf(ev fold.Event) (key trailKey) {
@@ -60,19 +60,19 @@ func (f *operationsFold) Apply(ev fold.Event) error {
 		return err
 	}
 	row := trailKeyOf(ev)
-	if f.seen[row] { // an append that was tried again may lie in its stream twice
+	if f.known[row] { // a retried append may be in the stream twice
 		return nil
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
 		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
 	}
-	f.seen[row] = true
+	f.known[row] = true
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})
 	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
 		change.At = instant(change.At)
-		present, seen := f.states[change.ConnectionID]
-		if !seen || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
+		present, known := f.states[change.ConnectionID]
+		if !known || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
 			f.states[change.ConnectionID] = stateRow{change, ev.Key, ev.Envelope.ID}
 		}
 	}
@@ -105,8 +105,9 @@ func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	return nil
 }
 
-// Copy implements [fold.Fold]. The trail goes at once, the states of connections at the end. Where partitions are
-// folded apart, the statement before the keys of connection_states drops the older state of a connection.
+// Copy implements [fold.Fold]. It copies the trail at once and the states of connections at the
+// end. If partitions are folded separately, the statement before the keys of connection_states
+// deletes the older state of a connection.
 func (f *operationsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	err := trailTable.Copy(ctx, into, slices.Values(f.trail))
 	f.trail = nil

@@ -13,23 +13,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// packedAccounts holds readings of accounts in some ten bytes a figure, and without pointers: a rebuild keeps all of a
-// partition, because a later event may take the instant of any.
+// packedAccounts holds readings of accounts in some ten bytes per figure and without pointers. A
+// rebuild keeps all readings of a partition, because a later event may replace any of them.
 type packedAccounts struct {
 	series  map[accountSeries][]byte
 	owners  dictionary[packedOwner]
-	figures dictionary[domain.Figure] // what they are of: value and day left out
-	days    dictionary[string]        // that figures are of; "" for those of no day
-	lists   dictionary[string]        // what is missing, as JSON
+	figures dictionary[domain.Figure] // without value and day
+	days    dictionary[string]        // of figures; "" for figures without a day
+	lists   dictionary[string]        // missing metrics, as JSON
 }
 
-// accountSeries is an account as one agency reads it.
+// accountSeries is an account as read for one agency.
 type accountSeries struct {
 	account int64
 	parent  string
 }
 
-// dictionary numbers what comes often.
+// dictionary assigns numbers to frequent values.
 type dictionary[K comparable] struct {
 	list   []K
 	places map[K]uint64
@@ -83,17 +83,18 @@ func (p *packedAccounts) add(e accountEvent) error {
 	return nil
 }
 
-// packedAccountRead is a reading with the lists of which nothing else is needed as JSON.
+// packedAccountRead is a reading with the lists that are only needed as JSON.
 type packedAccountRead struct {
 	accountEvent
 	missing, demographics []byte
 }
 
-// figuresTogether is about how many figures of accounts are unpacked at a time, see [unpackedTogether].
+// figuresTogether is about how many figures of accounts are unpacked at a time, see
+// [unpackedTogether].
 const figuresTogether = 16 << 10
 
-// each unpacks the accounts, some at a time: the readings of each that are not erased, in order of capture, and at one instant of their
-// ids.
+// each unpacks the accounts, several at a time. It yields the readings of each account that are not
+// erased, ordered by capture time and event id.
 func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
 	return func(yield func([][]packedAccountRead) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// unpacking is what is left of a packed series.
+// unpacking is the unread rest of a packed series.
 type unpacking struct{ rest []byte }
 
 func (u *unpacking) take(n int) []byte {
@@ -36,7 +36,7 @@ func (u *unpacking) uvarint() uint64 {
 	return v
 }
 
-// appendID packs an event id: nearly all are UUIDs, as they are always written.
+// appendID packs an event id. Nearly all ids are UUIDs in canonical form.
 func appendID(b []byte, id string) []byte {
 	if packed, err := uuid.Parse(id); err == nil && packed.String() == id {
 		return append(append(b, 0), packed[:]...)
@@ -51,14 +51,14 @@ func (u *unpacking) id() string {
 	return uuid.UUID(u.take(len(uuid.UUID{}))).String()
 }
 
-// packedPosts holds readings of posts in some 50 bytes each, and without pointers: a rebuild keeps all of a partition
-// until their steps can be made.
+// packedPosts holds readings of posts in some 50 bytes each and without pointers. A rebuild keeps
+// all readings of a partition until it can compute their steps.
 type packedPosts struct {
 	series map[agencyPost][]byte
 	owners dictionary[packedOwner]
 }
 
-// packedOwner is what nearly all readings of a series have in common.
+// packedOwner holds what nearly all readings of a series have in common.
 type packedOwner struct {
 	sub         string
 	member      int64
@@ -66,7 +66,7 @@ type packedOwner struct {
 	accountType domain.AccountType
 }
 
-// What a packed reading has.
+// Flags of a packed reading.
 const (
 	packedBackfilled = 1 << iota
 	packedEligible
@@ -74,7 +74,7 @@ const (
 	packedPublished
 )
 
-// add packs a reading, without its step.
+// add packs a reading without its step.
 func (p *packedPosts) add(r *reading) {
 	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
 	var flags byte
@@ -114,12 +114,12 @@ func (p *packedPosts) add(r *reading) {
 	p.series[key] = b
 }
 
-// unpackedTogether is about how many readings are unpacked at a time, some hundred bytes each: rows of several tables are made
-// of them, and unpacking costs as much as the rows of a table.
+// unpackedTogether is about how many readings are unpacked at a time, some hundred bytes each. They
+// are used for rows of several tables, and unpacking costs as much as the rows of one table.
 const unpackedTogether = 16 << 10
 
-// each unpacks the series in the order of their keys, some at a time, without what is erased, each sorted, each instant once, with its
-// steps.
+// each unpacks the series in key order, several at a time, without erased readings. Each series is
+// sorted, has each instant once, and has its steps.
 func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	return func(yield func([][]*reading) bool) {
 		var together [][]*reading
@@ -139,7 +139,7 @@ func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	}
 }
 
-// unpack is one series, from an instant on.
+// unpack unpacks the readings of one series from an instant on.
 func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading) {
 	for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
 		if r := p.unpackOne(key, &packed); !r.at.Before(from) {
@@ -148,7 +148,7 @@ func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading)
 	}
 	slices.SortFunc(series, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
 	series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
-	var w walk
+	var w stepper
 	for _, r := range series {
 		w.step(r)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Copy implements [fold.Fold]. A later event may always change what a reading gained: rows come at the end, until then the
-// readings are packed.
+// Copy implements [fold.Fold]. A later event may change any gain, so the readings are packed and
+// their rows are made at the end.
 func (f *postFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedPosts{series: map[agencyPost][]byte{}}
@@ -58,7 +58,7 @@ func copySeries(ctx context.Context, into write.CopyTarget, series [][]*reading,
 	return postGains.Copy(ctx, into, flatten(series, gains.leftBehind))
 }
 
-// flatten are the rows of one series after the other.
+// flatten returns the rows of all series, one series after the other.
 func flatten[R any](series [][]*reading, rowsOf func([]*reading) iter.Seq[R]) iter.Seq[R] {
 	return func(yield func(R) bool) {
 		for _, readings := range series {
@@ -71,19 +71,20 @@ func flatten[R any](series [][]*reading, rowsOf func([]*reading) iter.Seq[R]) it
 	}
 }
 
-// accountGains sums the readings of one social account after the other, so that the sums of few are kept. Its zero value is
-// ready.
+// accountGains sums the readings of one social account after the other, so that few sums are in
+// memory. Its zero value is ready to use.
 type accountGains struct {
-	of   int64
-	sums gainFold
+	account int64
+	sums    gainFold
 }
 
-// leftBehind takes a series in; it returns the sums of the account before, if the series is of another one.
+// leftBehind adds a series. If the series belongs to another account, it returns the sums of the
+// previous one.
 func (g *accountGains) leftBehind(readings []*reading) iter.Seq[*gainRow] {
 	var left []*gainRow
-	if of := readings[0].SocialAccount; of != g.of || g.sums == nil {
+	if account := readings[0].SocialAccount; account != g.account || g.sums == nil {
 		left = g.sums.rows()
-		g.of, g.sums = of, gainFold{}
+		g.account, g.sums = account, gainFold{}
 	}
 	for _, r := range readings {
 		g.sums.add(r, +1)

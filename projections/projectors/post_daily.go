@@ -12,23 +12,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// soFar is how many readings an owner has on a day, and what they gained; nil: of none it is known.
-type soFar struct {
+// dayTotal holds the number of an owner's readings on a day and their gains; nil sums are unknown.
+type dayTotal struct {
 	readings int32
 	sums     domain.Counts
-	partial  bool // of a reading, a part of the engagement
+	partial  bool // the engagement of a reading is partial
 }
 
-// dayRow is a row of post_daily: the last reading of an owner's on a day, and what all of them gained.
+// dayRow is a row of post_daily: an owner's last reading on a day, and the totals of the day.
 type dayRow struct {
 	*reading
-	soFar
+	dayTotal
 
-	isNew  bool // no row of the day can be there
-	isLast bool // nor one of a later day
+	isNew  bool // no row of the day can exist
+	isLast bool // no row of a later day can exist either
 }
 
-// byDay parts sorted readings by their days.
+// byDay splits sorted readings by day.
 func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
 	return func(yield func(time.Time, []*reading) bool) {
 		for len(readings) > 0 {
@@ -44,7 +44,7 @@ func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
 	}
 }
 
-// daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
+// daysOf makes the rows of the days of a sorted series. All readings of each day must be present.
 func daysOf(readings []*reading) iter.Seq[dayRow] {
 	return func(yield func(dayRow) bool) {
 		for _, ofDay := range byDay(readings) {
@@ -60,14 +60,15 @@ func daysOf(readings []*reading) iter.Seq[dayRow] {
 	}
 }
 
-// dayOfOwner is the row of a day whose last reading is the last one, with those of the same owner before it.
+// dayOfOwner makes the row of the last reading's owner. readings end with the owner's last reading
+// of the day.
 func dayOfOwner(readings []*reading) dayRow {
 	row := dayRow{reading: readings[len(readings)-1]}
 	for _, r := range readings {
 		switch {
 		case r.Tenant != row.Tenant:
-		case r.so != nil:
-			row.soFar = *r.so
+		case r.total != nil:
+			row.dayTotal = *r.total
 		default:
 			row.add(r.gained)
 		}
@@ -75,7 +76,7 @@ func dayOfOwner(readings []*reading) dayRow {
 	return row
 }
 
-func (d *soFar) add(g domain.Gain) {
+func (d *dayTotal) add(g domain.Gain) {
 	d.readings++
 	d.partial = d.partial || g.EngagementPartial
 	plus := func(sum, v *int64) *int64 {
@@ -99,7 +100,8 @@ var postDaily = write.NewTable("post_daily",
 			d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
 	})
 
-// changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
+// changedDays makes the rows of the days with changed readings and returns a reading of each owner
+// without remaining readings on a day.
 func changedDays(all []*series) (rows []dayRow, gone []*reading) {
 	for _, s := range all {
 		for day, readings := range byDay(s.readings) {
@@ -112,8 +114,8 @@ func changedDays(all []*series) (rows []dayRow, gone []*reading) {
 				rows = append(rows, d)
 			}
 			for _, r := range readings {
-				if r.was != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.was.Tenant }) {
-					gone = append(gone, r.was)
+				if r.stored != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.stored.Tenant }) {
+					gone = append(gone, r.stored)
 				}
 			}
 		}
@@ -121,7 +123,7 @@ func changedDays(all []*series) (rows []dayRow, gone []*reading) {
 	return rows, gone
 }
 
-// queueGone deletes the days of owners who have no reading on them any more.
+// queueGone deletes the days of owners who have no remaining readings on them.
 func queueGone(batch *pgx.Batch, gone []*reading) {
 	if len(gone) == 0 {
 		return

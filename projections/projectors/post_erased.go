@@ -13,47 +13,47 @@ import (
 
 var postErasures = newErasuresTable("post_erasures")
 
-// An erasure is rare, and changes what all readings gained that come after it. So the batch that brings one reads what is left of the
-// account, deletes all rows of it, and writes the rest as if it were new.
+// An erasure is rare and changes the gains of all later readings. So its batch reads the remaining
+// readings of the account, deletes all rows of the account and writes the rest as new.
 
-// queueErasedPosts queues what reads the posts of the accounts that the batch erases.
+// queueErasedPosts queues a query for the posts of the accounts that the batch erases.
 func (f *postFold) queueErasedPosts(batch *pgx.Batch) {
-	if asked := f.erased.asked; len(asked) > 0 {
-		batch.Queue(`select `+postColumns+` from tSPosts t join `+erasedKeys+` on `+ofErased, asked.keys()...).Query(f.scanPosts)
+	if requested := f.erased.requested; len(requested) > 0 {
+		batch.Queue(`select `+postColumns+` from tSPosts t join `+erasedKeys+` on `+ofErased, requested.keys()...).Query(f.scanPosts)
 	}
 }
 
-// loadErased reads the readings that are left of the accounts that the batch erases.
+// loadErased reads the remaining readings of the accounts that the batch erases.
 func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
-	erased := f.erased.later(f.erased.asked)
+	erased := f.erased.later(f.erased.requested)
 	if len(erased) == 0 {
 		return nil
 	}
-	of := func(key agencyPost) bool {
-		_, is := erased[accountSeries{key.account, key.parent}]
-		return is
+	isErased := func(key agencyPost) bool {
+		_, ok := erased[accountSeries{key.account, key.parent}]
+		return ok
 	}
-	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return of(key) })
-	f.days = slices.DeleteFunc(f.days, func(d seriesDay) bool { return of(d.agencyPost) })
-	maps.DeleteFunc(f.want, func(key agencyPost, _ []*wantedRead) bool { return of(key) })
+	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return isErased(key) })
+	f.days = slices.DeleteFunc(f.days, func(d seriesDay) bool { return isErased(d.agencyPost) })
+	maps.DeleteFunc(f.want, func(key agencyPost, _ []*wantedRead) bool { return isErased(key) })
 	rows, err := tx.Query(ctx, `select `+wholeColumns+`, false from tSPostInsights t join `+erasedKeys+` using (social_account_id, parent_account)
 		where t.captured_at >= k.erased_at`, erased.keys()...)
 	if err == nil {
 		err = f.scanWhole(rows, func(s *series, r *reading, _ bool) { s.add(r) })
 	}
 	if err != nil {
-		return fmt.Errorf("read what is left of erased accounts: %w", err)
+		return fmt.Errorf("read remaining readings of erased accounts: %w", err)
 	}
 	return nil
 }
 
-// eraseStored deletes all rows of the accounts that the batch erases. What was read of an account whose erasure was not applied is
-// forgotten: it stands as it did.
+// eraseStored deletes all rows of the accounts that the batch erases. If an erasure was not
+// applied, the loaded series of its account are discarded and its rows stay unchanged.
 func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	erased := f.erased.later(f.erased.applied)
-	for key := range f.erased.later(f.erased.asked) {
+	for key := range f.erased.later(f.erased.requested) {
 		if _, applied := erased[key]; !applied {
-			maps.DeleteFunc(f.series, func(of agencyPost, _ *series) bool { return of.account == key.account && of.parent == key.parent })
+			maps.DeleteFunc(f.series, func(post agencyPost, _ *series) bool { return post.account == key.account && post.parent == key.parent })
 		}
 	}
 	if len(erased) == 0 {
@@ -64,14 +64,14 @@ func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) 
 		batch.Queue(`delete from `+table+` t using `+erasedKeys+` where `+ofErased+``, erased.keys()...)
 	}
 	if err := write.Send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("delete what is erased: %w", err)
+		return fmt.Errorf("delete erased rows: %w", err)
 	}
 	postErasures.Queue(last, erased.rows())
 	return nil
 }
 
-// erasePosts takes erased registrations out of posts. When the earliest one was is not known any more: of such an account it is the
-// earliest of what each origin last said.
+// erasePosts removes erased registrations from posts. The earliest registration is then unknown;
+// the earliest of the last registrations of each origin replaces it.
 func (f *postFold) erasePosts() {
 	erased := f.erased.later(f.erased.applied)
 	for key, p := range f.posts {

@@ -21,7 +21,7 @@ type gainKey struct {
 	platform    domain.Platform
 }
 
-// gainRow is a row of post_gains, or what a batch adds to one.
+// gainRow is a row of post_gains, or the change to one.
 type gainRow struct {
 	gainKey
 
@@ -31,7 +31,7 @@ type gainRow struct {
 	partial                                    int64
 }
 
-// gained is a sum and of how many parts it is; both may be negative in what a batch adds.
+// gained is a sum and the number of its parts; both may be negative in a change.
 type gained struct{ sum, n int64 }
 
 func (g *gained) add(v *int64, sign int64) {
@@ -40,14 +40,14 @@ func (g *gained) add(v *int64, sign int64) {
 	}
 }
 
-// gainFold adds up what readings gained.
+// gainFold sums the gains of readings.
 type gainFold map[gainKey]*gainRow
 
 func keyOfGain(r *reading) gainKey {
 	return gainKey{r.SocialAccount, r.at.UTC().Truncate(domain.GainQuarter), r.ParentAccount, r.AccountID, r.MemberID, r.platform}
 }
 
-// add counts a reading, or takes it back with sign -1.
+// add adds a reading; sign -1 subtracts it.
 func (f gainFold) add(r *reading, sign int64) {
 	key := keyOfGain(r)
 	row := f[key]
@@ -69,7 +69,7 @@ func (f gainFold) add(r *reading, sign int64) {
 	}
 }
 
-// rows are all of them in the order of their keys.
+// rows returns the rows ordered by key.
 func (f gainFold) rows() []*gainRow {
 	return slices.SortedFunc(maps.Values(f), func(a, b *gainRow) int {
 		return cmp.Or(cmp.Compare(a.account, b.account), a.quarter.Compare(b.quarter), cmp.Compare(a.parent, b.parent),
@@ -99,8 +99,8 @@ func gainKeyValues(k gainKey) []any {
 	return []any{k.account, k.quarter, k.parent, k.sub, k.member, int16(k.platform)}
 }
 
-// queueGains adds what the batch changes: of each changed reading what it gained before is taken back, and what it gains
-// is added.
+// queueGains queues the changes of the batch: for each changed reading the old gain is subtracted
+// and the new one added.
 func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 	gains, left := gainFold{}, map[gainKey]bool{}
 	for _, s := range all {
@@ -108,9 +108,9 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 			if !r.changed() {
 				continue
 			}
-			if r.was != nil {
-				gains.add(r.was, -1)
-				if key := keyOfGain(r.was); key != keyOfGain(r) {
+			if r.stored != nil {
+				gains.add(r.stored, -1)
+				if key := keyOfGain(r.stored); key != keyOfGain(r) {
 					left[key] = true
 				}
 			}
@@ -121,8 +121,9 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 	queueLeft(batch, slices.Collect(maps.Keys(left)))
 }
 
-// queueLeft mends rows that a reading has left, because one of another owner took its instant: it may have been the last
-// of the row, or all of it. That is rare, and only then are the readings looked at.
+// queueLeft corrects rows that a reading has left because a reading of another owner replaced it.
+// It may have been the last of the row, or the only one. This is rare; only then are the readings
+// queried.
 func queueLeft(batch *pgx.Batch, left []gainKey) {
 	if len(left) == 0 {
 		return

@@ -8,10 +8,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups post_daily,
-// post_months and post_gains; tSPostGrowth is a view. The tables are functions of the set of events, whatever the order of their arrival
-// and however often each comes: of two readings of one post, agency and instant the one with the smaller event id
-// counts, and each has its step ([walk]) by those before it in capture time.
+// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups
+// post_daily, post_months and post_gains; tSPostGrowth is a view. The tables depend only on the set
+// of events, not on order or repetition: of two readings of one post, agency and instant, the
+// smaller event id counts, and each step ([stepper]) follows from the earlier readings by capture
+// time.
 var PostInsights = fold.Projector{
 	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
@@ -29,7 +30,7 @@ type postKey struct {
 	external string
 }
 
-// dayOf is the UTC day that an instant belongs to in the roll-ups.
+// dayOf returns the UTC day of an instant in the roll-ups.
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
@@ -71,7 +72,7 @@ func (f *postFold) Apply(ev fold.Event) error {
 	}
 }
 
-// seriesOf is the series of a reading; it makes an empty one.
+// seriesOf returns the series of a reading and creates it if necessary.
 func (f *postFold) seriesOf(r *reading) *series {
 	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
 	if f.series[key] == nil {

@@ -18,8 +18,8 @@ import (
 
 const aDay = 24 * time.Hour
 
-// Load implements [fold.Fold]. Of most readings the newest stored one of their series is all that they need; [postFold.LoadMore]
-// reads the rest.
+// Load implements [fold.Fold]. Most readings need only the newest stored reading of their series;
+// [postFold.LoadMore] reads the rest.
 func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 	var registered []domain.PostRegistered
 	for _, ev := range events {
@@ -45,11 +45,11 @@ const readingColumnTypes = `social_account_id bigint, external_id text, captured
 	known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint, known_impressions bigint, known_clicks bigint,
 	known_saves bigint`
 
-// stepColumnTypes are those that tSPostInsights has besides, without engagement, which follows from the others.
+// stepColumnTypes are the other columns of tSPostInsights, without engagement, which is derived.
 const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
 	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
 
-// namesOf are the names of columns that are declared as in CREATE TABLE.
+// namesOf returns the names of columns that are declared as in CREATE TABLE.
 func namesOf(columns string) string {
 	var names []string
 	for column := range strings.SplitSeq(columns, ",") {
@@ -64,7 +64,7 @@ var (
 	wholeColumns   = namesOf(readingColumnTypes + ", " + stepColumnTypes)
 )
 
-// scanReading are the places of readingColumns.
+// scanReading returns the scan targets of readingColumns.
 func scanReading(r *reading) []any {
 	k := &r.known
 	return []any{
@@ -74,13 +74,13 @@ func scanReading(r *reading) []any {
 	}
 }
 
-// scanDays reads rows of readingColumns and dayColumns: the newest day of a series that is stored.
+// scanDays reads rows of readingColumns and dayColumns: the newest stored day of a series.
 func (f *postFold) scanDays(rows pgx.Rows) error {
 	for rows.Next() {
-		r := reading{so: &soFar{}}
-		so := r.so
-		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views,
-			&so.sums.Impressions, &so.sums.Clicks, &so.sums.Saves, &so.partial)...)
+		r := reading{total: &dayTotal{}}
+		total := r.total
+		err := rows.Scan(append(scanReading(&r), &total.readings, &total.sums.Likes, &total.sums.Comments, &total.sums.Shares, &total.sums.Views,
+			&total.sums.Impressions, &total.sums.Clicks, &total.sums.Saves, &total.partial)...)
 		if err != nil {
 			return fmt.Errorf("scan day: %w", err)
 		}
@@ -88,12 +88,12 @@ func (f *postFold) scanDays(rows pgx.Rows) error {
 		if r.at.After(s.newest) {
 			s.newest = r.at
 		}
-		s.stored(&r, true)
+		s.addStored(&r, true)
 	}
 	return rows.Err()
 }
 
-// scanWhole reads rows of wholeColumns, and whether the reading is settled, and has each taken into its series.
+// scanWhole reads rows of wholeColumns and a settled flag, and calls take for each reading.
 func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, settled bool)) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -118,22 +118,23 @@ func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, set
 
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
 
-// dayColumns are those of post_daily that say what its owner has on the day.
+// dayColumns are the columns of post_daily with an owner's totals of the day.
 const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
 
-// readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
-// on the day. That is all that readings behind them need, on the same day too. All owners come, also because
-// ordered by more than the index holds, all days of each post would be read and sorted. A join of keys with newest readings
-// would do the same, and become a nested loop over both when the plan is a generic one. Readings, which are partitioned, are
-// not part of it: the server makes a new plan of few keys each time, and of all partitions that takes it longer than all
-// else that a small batch asks for.
+// readDays reads the newest day of each series from the daily roll-up: the last reading of each
+// owner, with the owner's totals of the day. Later readings need nothing else, even on the same
+// day. The query returns all owners, because ordering by more columns than the index has would read
+// and sort all days of each post. A join of keys with newest readings would become a nested loop
+// over both under a generic plan. Readings are not part of the query because they are partitioned:
+// the server plans a query with few keys each time, and planning all partitions takes longer than
+// the rest of a small batch.
 var readDays = `
 	select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
 	cross join lateral (
 		select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
 		where ` + ofSeries + ` order by p.day desc fetch first row with ties) d`
 
-// readWhole reads all readings of a day of each series, and what stands before these.
+// readWhole reads all readings of a day of each series, and the last reading before them.
 var readWhole = `
 	select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
 		as k(social_account_id, external_id, parent_account, asked)
@@ -147,7 +148,7 @@ var readWhole = `
 // seriesDay is a day of a series on which a batch has readings.
 type seriesDay struct {
 	agencyPost
-	day, first time.Time // first: the earliest of the batch
+	day, first time.Time // first: the earliest reading of the batch
 }
 
 // queueDays queues [readDays] for the readings of the batch.
@@ -165,7 +166,7 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 	}
 }
 
-// addRead adds a reading to its day, which stands among those from begin on.
+// addRead adds a reading to its day among days[begin:].
 func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []seriesDay {
 	day := dayOf(r.CapturedAt)
 	for i := begin; i < len(days); i++ {
@@ -181,9 +182,9 @@ func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []serie
 	return append(days, seriesDay{key, day, r.CapturedAt})
 }
 
-// LoadMore implements [fold.Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
-// that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
-// their figures at the next one that has it.
+// LoadMore implements [fold.Fold]. If a day has readings after one of the batch, it reads all
+// readings of the day. For late readings it also reads the following days up to where their effect
+// ends: at the next reading, and for each of their figures at the next reading that has it.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if err := f.loadErased(ctx, tx); err != nil {
 		return err
@@ -197,7 +198,7 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	}
 	rows, err := tx.Query(ctx, readWhole, write.Arrays(whole, func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
 	if err == nil {
-		err = f.scanWhole(rows, (*series).stored)
+		err = f.scanWhole(rows, (*series).addStored)
 	}
 	if err != nil {
 		return fmt.Errorf("read whole days: %w", err)

@@ -13,16 +13,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// late is a reading whose effect goes on beyond its day.
+// late is a reading that affects rows after its day.
 type late struct {
 	agencyPost
 	from  time.Time // the day after
-	needs [7]bool   // by [stepFigures]: whose next reading lies there
+	needs [7]bool   // by [stepFigures]: the next reading of the figure is needed
 }
 
-// loadLate reads what follows late readings: of each, it looks up where the effect ends, and reads that much by the key. OFFSET 0
-// keeps the server from making one join of it all. It would read every month from end to end, and look up where the effect ends at
-// each pair of a late reading and another one of its post.
+// loadLate reads the readings after late ones. For each late reading it looks up where the effect
+// ends and reads that range by key. OFFSET 0 keeps the server from planning a single join, which
+// would read every month completely and look up the end of the effect for each pair of readings.
 func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	var ask []late
 	for key, reads := range f.want {
@@ -63,14 +63,14 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 			where `+ofSeries+` and p.captured_at >= k.day
 			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC' offset 0) n`, args...)
 	if err != nil {
-		return fmt.Errorf("read what follows late readings: %w", err)
+		return fmt.Errorf("read readings after late ones: %w", err)
 	}
-	return f.scanWhole(rows, (*series).stored)
+	return f.scanWhole(rows, (*series).addStored)
 }
 
-// effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures, or where the
-// stored one of its instant stays, as when a log has everything twice. When it takes the place of a stored one, it is the figures
-// of both.
+// effect returns what a reading changes beyond its day. beyond is false if later readings of the
+// day have all its figures, or if the stored reading of its instant stays, as when a log has
+// everything twice. If it replaces a stored reading, the figures of both count.
 func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
 	counts := []domain.Counts{r.Counts}
@@ -86,7 +86,7 @@ func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	end, _ := slices.BinarySearchFunc(after, l.from, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 	after = after[:end]
 	for n, figure := range stepFigures {
-		has := func(c domain.Counts) bool { return figure.of(c) != nil }
+		has := func(c domain.Counts) bool { return figure.value(c) != nil }
 		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
 	}
 	return l, len(after) == 0 || l.needs != [7]bool{}

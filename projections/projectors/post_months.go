@@ -47,7 +47,7 @@ const (
 	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
 )
 
-// eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
+// eachMonthFigure formats each figure with a format that uses %[1]s, and joins the results.
 func eachMonthFigure(format string) string {
 	var parts []string
 	for _, figure := range stepFigures {
@@ -58,9 +58,10 @@ func eachMonthFigure(format string) string {
 
 var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
 
-// queueMonths adds the changed days to their months. Nearly always they are the last ones: they are appended, or the first
-// of them takes the place of what stood for it. Months that change otherwise, by late readings or by owners who have none
-// on a day any more, are made anew from their days, which must be written before.
+// queueMonths adds the changed days to their months. Nearly always these are the last days: they
+// are appended, and the first of them may replace the stored one. Months that change otherwise, by
+// late readings or by owners without remaining readings on a day, are recomputed from their days,
+// which must be written first.
 func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
 	last, others := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
 	for _, d := range days { // in order
@@ -101,9 +102,9 @@ var (
 	monthConflict = " on conflict (" + keyOfPostMonths + ") do update set p_id = excluded.p_id, "
 )
 
-// appendDays are statements that put so many days, less one, behind those that a month has; what stands before the first of
-// them stays as it is, and the sums go on from it. Each sum is a column of its own, and the arrays are written out: to take
-// them apart and put them together again costs twice as much.
+// appendDays are statements that append index+1 days to a month. Earlier days stay as they are, and
+// the sums continue from them. Each sum is its own column, and the arrays are written out, because
+// unnesting and aggregating them costs twice as much.
 var appendDays = func() (statements [31]func() string) {
 	for i := range statements {
 		statements[i] = sync.OnceValue(func() string { return appendDaysSQL(i + 1) })
@@ -138,10 +139,10 @@ func appendDaysSQL(days int) string {
 		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
 
-// daysKept are the days of a figure that stand before the first one that is written, and those that are.
+// daysKept combines the days of a figure before the first written day with the written ones.
 const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1] - 1)) - 1) | excluded.%[1]s_days`
 
-// daysBefore is how many days of a stored month stand before the first one that is written.
+// daysBefore is the number of days of a stored month before the first written one.
 const daysBefore = `width_bucket((excluded.days[1] - 1)::smallint, post_months.days)`
 
 const deleteMonths = `
@@ -149,7 +150,7 @@ const deleteMonths = `
 	where (m.social_account_id, m.external_id, m.month, m.parent_account, m.account_id, m.member_id)
 	    = (k.social_account_id, k.external_id, k.month, k.parent_account, k.account_id, k.member_id)`
 
-// sumDays makes months anew from post_daily.
+// sumDays recomputes months from post_daily.
 var sumDays = insertMonths + `
 	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))
 	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
@@ -166,16 +167,17 @@ var sumDays = insertMonths + `
 		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " + eachMonthFigure("%[1]s_days = excluded.%[1]s_days") +
 	", partial_days = excluded.partial_days"
 
-// daysWhere are the days of a group that satisfy a condition, the lowest bit the first of the month.
+// daysWhere returns a bit mask of the days of a group that satisfy a condition; the lowest bit is
+// the first of the month.
 func daysWhere(condition string) string {
 	return "coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where " + condition + "), 0)"
 }
 
-// postMonthRow is a row of post_months, or of its last days.
+// postMonthRow is a row of post_months, or its last days.
 type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
-	gained   []int64  // for each day those of stepFigures
+	gained   []int64  // the sums of stepFigures for each day
 	known    [7]int32 // by stepFigures
 	partial  int32
 }
@@ -192,7 +194,7 @@ func (m *postMonthRow) add(d *dayRow) {
 		if n := len(m.gained) - len(stepFigures); n >= 0 {
 			sum = m.gained[n]
 		}
-		if v := figure.of(d.sums); v != nil {
+		if v := figure.value(d.sums); v != nil {
 			sum += *v
 			m.known[i] |= 1 << (day - 1)
 		}
@@ -200,7 +202,7 @@ func (m *postMonthRow) add(d *dayRow) {
 	}
 }
 
-// each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
+// each returns the values, with arrays element by element, as [appendDaysSQL] takes them.
 func (m *postMonthRow) each(key postMonth) []any {
 	values := append(key.values(), int16(m.platform))
 	for n, day := range m.days {
@@ -215,7 +217,7 @@ func (m *postMonthRow) each(key postMonth) []any {
 	return append(values, m.partial)
 }
 
-// postMonths is for COPY; live projection writes by [queueMonths].
+// postMonths is for COPY; live projection uses [queueMonths].
 var postMonths = write.Table[monthOfPost]{
 	Name: "post_months", Columns: postMonthColumns,
 	Values: func(m monthOfPost) []any {

@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// series is what a batch knows of one post of one agency: its readings in order of capture, those left out that stay
-// as they are. Before each gap's end stands a settled reading.
+// series holds the readings of one post of one agency that a batch needs, in order of capture.
+// Unchanged stored readings may be missing; before each gap's end is a settled reading.
 type series struct {
 	readings []*reading
-	newest   time.Time // of those that are stored; zero: none is
+	newest   time.Time // newest stored reading; zero: there is none
 }
 
 func (s *series) find(at time.Time) (int, bool) {
 	return slices.BinarySearchFunc(s.readings, at, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 }
 
-// add puts a reading in its place; of two of one instant the smaller event id stays.
+// add inserts a reading. Of two readings at one instant, the smaller event id stays.
 func (s *series) add(r *reading) {
 	i, found := s.find(r.at)
 	switch {
 	case !found:
 		s.readings = slices.Insert(s.readings, i, r)
 	case r.eventID < s.readings[i].eventID:
-		r.was = s.readings[i].was
+		r.stored = s.readings[i].stored
 		s.readings[i] = r
 	}
 }
 
-// stored puts in a reading that is stored, and may change unless it is settled.
-func (s *series) stored(r *reading, settled bool) {
+// addStored inserts a stored reading, which may change unless it is settled.
+func (s *series) addStored(r *reading, settled bool) {
 	i, found := s.find(r.at)
 	if found && (settled || !s.readings[i].settled) {
 		return
 	}
-	r.settled, r.was = settled, new(*r)
+	r.settled, r.stored = settled, new(*r)
 	if found {
 		s.readings[i] = r
 	} else {
@@ -42,9 +42,9 @@ func (s *series) stored(r *reading, settled bool) {
 	}
 }
 
-// steps gives the readings that may have changed their steps.
+// steps computes the steps of the readings that may have changed.
 func (s *series) steps() {
-	var w walk
+	var w stepper
 	for _, r := range s.readings {
 		if r.settled {
 			w.pass(r)

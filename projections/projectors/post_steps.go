@@ -17,44 +17,47 @@ type reading struct {
 	backfilled  bool
 	eligible    bool
 	fromZero    bool
-	published   *time.Time // as the platform said at capture
+	published   *time.Time // as reported by the platform at capture
 	domain.Counts
 
 	postStep
 
-	was *reading // what is stored at its instant; nil: nothing
-	// settled says that the reading is stored and does not change: it stands before those that may.
+	stored *reading // the stored reading at its instant; nil: there is none
+	// settled means that the reading is stored, does not change, and is before those that may
+	// change.
 	settled bool
-	// so, of an owner's last one on the newest day that is stored, says what he has on the day: it stands for all of them.
-	so *soFar
+	// total is set for an owner's last reading of the newest stored day. It holds the owner's
+	// totals of that day and represents all readings of the day.
+	total *dayTotal
 }
 
-// postStep is what a reading is worth by those before it in its series.
+// postStep is what a reading gains relative to the earlier readings of its series.
 type postStep struct {
-	previousAt time.Time     // of the one before it; zero: it is the first
-	known      domain.Counts // of the figures that it lacks: what the last one that has them said
+	previousAt time.Time     // time of the reading before; zero: it is the first
+	known      domain.Counts // for figures that the reading lacks: their last known values
 	gained     domain.Gain
 }
 
-// walk goes over a series in order of capture, and has what is known by then. Its zero value stands before the first
-// reading. Live projection begins it behind a stored reading, a rebuild at the first: the steps are the same.
-type walk struct {
+// stepper goes over a series in order of capture and keeps the known values. Its zero value is
+// before the first reading. Live projection starts it after a stored reading, a rebuild at the
+// first; the steps are the same.
+type stepper struct {
 	at    time.Time
-	known domain.Counts // of each cumulative figure what the last reading that has it said
+	known domain.Counts // the last known value of each cumulative figure
 }
 
-// step gives a reading its step.
-func (w *walk) step(r *reading) {
+// step computes the step of a reading.
+func (w *stepper) step(r *reading) {
 	r.postStep = postStep{previousAt: w.at, known: lacking(r.Counts, w.known), gained: domain.GainSince(w.known, r.Counts, r.fromZero)}
 	w.pass(r)
 }
 
-// pass goes on behind a reading that has its step.
-func (w *walk) pass(r *reading) {
+// pass advances over a reading that has its step.
+func (w *stepper) pass(r *reading) {
 	w.at, w.known = r.at, r.Else(r.known).Cumulative()
 }
 
-// lacking is what was known before of the figures that a reading does not have.
+// lacking returns the known values of the figures that a reading does not have.
 func lacking(current, known domain.Counts) domain.Counts {
 	only := func(now, before *int64) *int64 {
 		if now != nil {
@@ -82,9 +85,9 @@ func newReading(e *domain.PostRead, eventID string) *reading {
 	return r
 }
 
-// changed reports whether the reading is not stored as it is.
+// changed reports whether the reading differs from the stored one.
 func (r *reading) changed() bool {
-	return !r.settled && (r.was == nil || r.was.eventID != r.eventID || !r.equal(&r.was.postStep))
+	return !r.settled && (r.stored == nil || r.stored.eventID != r.eventID || !r.equal(&r.stored.postStep))
 }
 
 func (s *postStep) equal(o *postStep) bool {
@@ -99,7 +102,7 @@ func gainedCounts(g domain.Gain) domain.Counts {
 
 func sameCounts(a, b domain.Counts) bool {
 	for _, figure := range stepFigures {
-		x, y := figure.of(a), figure.of(b)
+		x, y := figure.value(a), figure.value(b)
 		if (x == nil) != (y == nil) || x != nil && *x != *y {
 			return false
 		}
@@ -107,10 +110,11 @@ func sameCounts(a, b domain.Counts) bool {
 	return true
 }
 
-// stepFigures are the figures that have steps, in the order of their columns, and in which the sums of a day of post_months stand.
+// stepFigures are the figures that have steps, in the order of their columns and of the sums of a
+// day in post_months.
 var stepFigures = []struct {
-	name string
-	of   func(domain.Counts) *int64
+	name  string
+	value func(domain.Counts) *int64
 }{
 	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
 	{"comments", func(c domain.Counts) *int64 { return c.Comments }},

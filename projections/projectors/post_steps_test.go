@@ -151,7 +151,7 @@ const clock = "2006-01-02 15:04:05"
 func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 	ids, reads := counted(events)
 	var steps, growth, days, months, gains []string
-	byDay, soFar, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}, map[string]*gainsText{}
+	byDay, dayTotal, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}, map[string]*gainsText{}
 	at := func(rows map[string]*gainsText, format string, args ...any) *gainsText {
 		key := fmt.Sprintf(format, args...)
 		if rows[key] == nil {
@@ -189,7 +189,7 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		day := read.CapturedAt.UTC().Format(time.DateOnly)
 		at(byDay, "%s %s %s", owner, read.ExternalID, day).count(reads, read, ids[i])
 		for _, later := range daysFrom(reads, read) {
-			at(soFar, "%s %s %s", owner, read.ExternalID, later).count(reads, read, ids[i])
+			at(dayTotal, "%s %s %s", owner, read.ExternalID, later).count(reads, read, ids[i])
 		}
 		at(byQuarter, "%s %s", owner, read.CapturedAt.UTC().Truncate(15*time.Minute).Format(clock)).count(reads, read, ids[i])
 	}
@@ -200,7 +200,7 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		}
 		days = append(days, fmt.Sprintf("%s %t", line, g.partial > 0))
 	}
-	for key, g := range soFar {
+	for key, g := range dayTotal {
 		line := key
 		for _, f := range figures {
 			line += fmt.Sprintf(" %d/%t", g.sums[f.name], byDay[key].n[f.name] > 0)

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// readingValues are those of readingColumnTypes and of engagement, with room for more.
+// readingValues returns the values of readingColumnTypes and engagement, with spare capacity.
 func readingValues(r *reading) []any {
 	engagement, partial := r.Engagement()
 	return append(make([]any, 0, 48),
@@ -32,8 +32,8 @@ var postReadings = write.NewTable("tSPostInsights", readingColumnTypes+engagemen
 			r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
 	})
 
-// Write implements [fold.Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
-// server while the rest is worked out.
+// Write implements [fold.Fold]. Rows are written in key order, which is the order of the indexes.
+// Large sets are copied to the server while the rest is computed.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	if err := f.eraseStored(ctx, tx, last); err != nil {
 		return err
@@ -46,10 +46,10 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 	return nil
 }
 
-// queueRows begins to copy the rows that are new and many, and queues all others.
+// queueRows starts to copy large sets of new rows and queues all others.
 func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	all := f.inOrder()
-	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.was == nil })
+	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.stored == nil })
 	postReadings.InsertNew(last, copying, newReadings)
 	days, gone := changedDays(all)
 	newDays, otherDays := split(days, func(d dayRow) bool { return d.isNew })
@@ -67,7 +67,7 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	return nil
 }
 
-// inOrder are the series in the order of the index of tSPostInsights, their readings with their steps.
+// inOrder computes the steps and returns the series in the order of the index of tSPostInsights.
 func (f *postFold) inOrder() []*series {
 	all := make([]*series, 0, len(f.series))
 	for _, key := range slices.SortedFunc(maps.Keys(f.series), agencyPost.compare) {
@@ -88,7 +88,7 @@ func changedReadings(all []*series) (readings []*reading) {
 	return readings
 }
 
-// split parts rows by a condition, keeping their order.
+// split splits rows by a condition and keeps their order.
 func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 	for _, r := range rows {
 		if first(r) {

@@ -13,14 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// tenantPost is a post as one tenant sees it: a social account that moves to another tenant takes
-// none of the rows with it.
+// tenantPost is a post of one tenant: a social account that moves to another tenant takes no rows
+// with it.
 type tenantPost struct {
 	agencyPost
 	sub string
 }
 
-// agencyPost is a post as one agency sees it, whichever of its clients have registered it.
+// agencyPost is a post of one agency, regardless of which of its clients registered it.
 type agencyPost struct {
 	postKey
 	parent string
@@ -30,17 +30,18 @@ func keyOfPost(r domain.PostRegistered) tenantPost {
 	return tenantPost{agencyPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount}, r.AccountID}
 }
 
-// registration is what one origin last said of a post.
+// registration is the last registration of a post by one origin.
 type registration struct {
 	domain.PostRegistered
 	EventID string `json:"event_id"`
 }
 
-// post is a row of tSPosts: the last registration of each origin, and the span of all of them.
+// post is a row of tSPosts: the last registration of each origin, and the time span of all
+// registrations.
 type post struct {
 	listing, mainApp *registration
 	first, last      time.Time
-	newer            []string // other sub-accounts of the agency under which it was registered later, by id
+	newer            []string // other sub-accounts of the agency that registered it later, by id
 	changed          bool
 }
 
@@ -67,7 +68,7 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) {
 	p.changed = true
 }
 
-// postColumns are what [postFold.scanPosts] reads of tSPosts t.
+// postColumns are the columns of tSPosts t that [postFold.scanPosts] reads.
 const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
 		       t.listing::text, t.main_app::text, t.registered_at, t.updated_at, t.newer_accounts`
 
@@ -103,8 +104,8 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// compareRegistrations notes of each post which other clients of the agency have registered it later; at one
-// instant the greater id is the later one.
+// compareRegistrations sets, for each post, the other clients of the agency that registered it
+// later; at the same instant the greater id counts as later.
 func (f *postFold) compareRegistrations() {
 	byAgency := map[agencyPost][]string{}
 	for key := range f.posts {
@@ -149,7 +150,8 @@ var postsTable = write.NewTable("tSPosts",
 		}
 	})
 
-// postRow is a post ready to be written: what the main application says stands before the listing.
+// postRow is a post ready to be written: values of the main application override those of the
+// listing.
 type postRow struct {
 	domain.PostRegistered
 	first, last      time.Time
@@ -174,11 +176,11 @@ func (p *post) row() (postRow, error) {
 		}
 		overlay(&row.PostRegistered, r.PostRegistered)
 	}
-	row.MemberID = p.newest().MemberID // a connection is handed on, whoever has told of the post before
+	row.MemberID = p.newest().MemberID // the last registration has the current connection, whatever its origin
 	return row, nil
 }
 
-// newest is the last registration, of either origin.
+// newest returns the last registration of either origin.
 func (p *post) newest() *registration {
 	switch l, m := p.listing, p.mainApp; {
 	case m == nil:
@@ -190,7 +192,7 @@ func (p *post) newest() *registration {
 	}
 }
 
-// overlay lays the fields that over gives on top of base.
+// overlay sets the fields of base that over has.
 func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 	base.Tenant, base.Platform, base.AccountType, base.ExternalID = over.Tenant, over.Platform, over.AccountType, over.ExternalID
 	if over.PublishedAt != nil {

@@ -10,11 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// instant is a time as PostgreSQL gives it back: UTC, whole microseconds. Rows are kept by time before
-// they are written; two spellings of one instant would be two rows of one key, which no statement takes.
+// instant returns a time as PostgreSQL returns it: UTC, whole microseconds. Rows are keyed by time
+// before they are written; two forms of one instant would be two rows of one key, which a statement
+// refuses.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// nullIfZero is null for "" and the zero time.
+// nullIfZero returns nil for a zero value.
 func nullIfZero[V comparable](value V) any {
 	var zero V
 	if value == zero {
@@ -23,15 +24,16 @@ func nullIfZero[V comparable](value V) any {
 	return value
 }
 
-// maxIndexed bounds, in bytes, a text that becomes part of an index entry with one or two others of
-// its kind: PostgreSQL refuses entries above some 2,700 bytes, at every try alike.
+// maxIndexed bounds, in bytes, a text that is part of an index entry together with one or two
+// others: PostgreSQL refuses entries above some 2,700 bytes.
 const maxIndexed = 1000
 
-// indexable refuses envelope texts that no index holds; those of payloads are checked by Validate.
+// indexable refuses envelope texts that are too long for an index. Validate checks those of
+// payloads.
 func indexable(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("a text of the envelope has %d bytes, at most %d fit", len(text), maxIndexed)}
+			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("a text of the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)}
 		}
 	}
 	return nil
@@ -42,14 +44,15 @@ func errMisplaced(ev fold.Event) error {
 	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)}
 }
 
-// loadsNothing is the part of a fold that needs no stored row, or none that only the first answers tell.
+// loadsNothing is embedded in folds that need no stored rows, or none after the first queries.
 type loadsNothing struct{}
 
 func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
 func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
-// All are the projectors of this program, one for each projection. dashboardPartitions is for [Dashboards].
+// All returns the projectors of this program, one per projection. dashboardPartitions is passed to
+// [Dashboards].
 func All(dashboardPartitions int32) []fold.Projector {
 	return []fold.Projector{Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations}
 }

@@ -2,6 +2,6 @@
 
 package projectors
 
-// ahead is added to the version of every projector. A binary built with the tag ledgerboard_next is one ahead: with it the
-// end-to-end suite rehearses an upgrade of everything at once.
+// ahead is added to the version of every projector. The build tag ledgerboard_next raises it to 1:
+// the end-to-end suite then tests an upgrade of all projectors at once.
 const ahead = 0

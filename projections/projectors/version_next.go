@@ -2,5 +2,5 @@
 
 package projectors
 
-// ahead makes each projector one of the next release.
+// ahead raises each projector to the version of the next release.
 const ahead = 1

@@ -12,15 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// CopyTarget takes rows in bulk: a transaction that writes them into tables without keys, or a check that compares them.
+// CopyTarget receives rows in bulk: a transaction that writes them into tables without keys, or a
+// check that compares them.
 type CopyTarget interface {
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
 }
 
-// CopyInto takes rows into the tables of a transaction.
+// CopyInto writes rows into the tables of a transaction.
 type CopyInto struct{ Tx pgx.Tx }
 
-// CopyFrom writes the rows by COPY in its binary format and returns how many it wrote.
+// CopyFrom writes the rows by binary COPY and returns how many it wrote.
 func (c CopyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	n, err := copyBinary(ctx, c.Tx, table, columns, rows)
 	if err != nil {
@@ -29,8 +30,8 @@ func (c CopyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []
 	return n, nil
 }
 
-// copyBinary is [pgx.Tx.CopyFrom] for rows by the million: values of the Go types that our tables are made of are encoded
-// without a look for the way to encode them, which takes pgx most of its time. Any other goes through pgx.
+// copyBinary is [pgx.Tx.CopyFrom] for millions of rows. It encodes the Go types that our tables use
+// without looking up the encoding, which takes pgx most of its time. Other types go through pgx.
 func copyBinary(ctx context.Context, tx pgx.Tx, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	names := make([]string, len(columns))
 	for i, column := range columns {
@@ -51,19 +52,19 @@ func copyBinary(ctx context.Context, tx pgx.Tx, table pgx.Identifier, columns []
 	return tag.RowsAffected(), err
 }
 
-// binaryHeader begins what COPY takes: signature, flags, no extension.
+// binaryHeader is the header of a binary COPY: signature, flags, no extension.
 const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// binaryRows reads rows in the binary form of COPY.
+// binaryRows reads rows in the binary format of COPY.
 type binaryRows struct {
 	rows  pgx.CopyFromSource
 	types *pgtype.Map
 	oids  []uint32 // of the columns
-	row   []byte   // room for one
-	next  []byte   // what is encoded and not read yet
+	row   []byte   // buffer for one row
+	next  []byte   // encoded and not read yet
 }
 
-// Read implements [io.Reader]. It fills all of b: what is read at a time is sent at a time.
+// Read implements [io.Reader]. It fills all of b, because each read is sent as one message.
 func (r *binaryRows) Read(b []byte) (n int, err error) {
 	for {
 		read := copy(b[n:], r.next)
@@ -85,7 +86,7 @@ func (r *binaryRows) Read(b []byte) (n int, err error) {
 			return n, err
 		}
 		if len(values) != len(r.oids) {
-			return n, fmt.Errorf("a row has %d values, the table %d columns", len(values), len(r.oids))
+			return n, fmt.Errorf("a row has %d values, but the table has %d columns", len(values), len(r.oids))
 		}
 		r.row = binary.BigEndian.AppendUint16(r.row[:0], uint16(len(values)))
 		for i, value := range values {
@@ -97,7 +98,7 @@ func (r *binaryRows) Read(b []byte) (n int, err error) {
 	}
 }
 
-// appendBinary appends a value with its length, as pgx does (TestBinaryValuesAreThoseOfPgx).
+// appendBinary appends a value with its length, like pgx (TestBinaryValuesAreThoseOfPgx).
 func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)
@@ -117,7 +118,7 @@ func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, e
 	return encoded, nil
 }
 
-// appendPlain appends a value without its length, if it is one of those that there are many of.
+// appendPlain appends a value without its length if its type is one of the frequent ones.
 func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null bool) {
 	switch v := value.(type) {
 	case nil:
@@ -155,7 +156,7 @@ func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null b
 			return b, true, true
 		}
 		if oid == pgtype.JSONBOID {
-			b = append(b, 1) // the version of its form
+			b = append(b, 1) // the version of the binary format
 		}
 		return append(b, v...), oid == pgtype.JSONBOID || oid == pgtype.ByteaOID, false
 	default:
@@ -164,16 +165,16 @@ func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null b
 }
 
 const (
-	secondsToY2K = 946_684_800 // between the epochs of Unix and of PostgreSQL
+	secondsToY2K = 946_684_800 // between the epochs of Unix and PostgreSQL
 	secondsOfDay = 24 * 60 * 60
 )
 
-// appendInstant appends microseconds since the year 2000 began.
+// appendInstant appends microseconds since the start of the year 2000.
 func appendInstant(b []byte, at time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64((at.Unix()-secondsToY2K)*1_000_000+int64(at.Nanosecond())/1000))
 }
 
-// appendDate appends days since the year 2000 began.
+// appendDate appends days since the start of the year 2000.
 func appendDate(b []byte, at time.Time) []byte {
 	day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
 	return binary.BigEndian.AppendUint32(b, uint32((day.Unix()-secondsToY2K)/secondsOfDay))

@@ -1,15 +1,19 @@
-// Package write stores many rows at a time: inserts from typed columns, one statement for any number of rows, and COPY.
+// Package write writes many rows at a time: by one insert statement per table from typed arrays, or
+// by COPY.
 //
 // # Invariants
 //
-//   - A statement depends on its table alone, never on the number of rows: the server plans it once.
-//   - Values go as parameters or by COPY; no text is put into a statement.
+//   - A statement depends only on its table, not on the number of rows, so the server plans it
+//     once.
+//   - Values are passed as parameters or by COPY; no text is put into a statement.
 //
-// It may not import any other package of this module.
+// The package must not import any other package of this module.
 //
-// # Non-obvious
+// # Design notes
 //
-//   - COPY of new rows runs beside the fold that works out the next ones: nobody else uses the transaction until it is waited for.
-//   - COPY has its own encoder, because a rebuild copies rows by the million and pgx looks up the way to encode each value. It is held to pgx,
-//     value by value (TestBinaryValuesAreThoseOfPgx).
+//   - COPY of new rows runs while the fold computes the next ones. Nothing else uses the
+//     transaction until the caller waits for the copies.
+//   - COPY has its own encoder, because a rebuild copies millions of rows and pgx looks up the
+//     encoding of each value. A test compares it with pgx value by value
+//     (TestBinaryValuesAreThoseOfPgx).
 package write

@@ -12,19 +12,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Table is where rows of a kind go: by one set-based insert (`insert … select from unnest(…)`) for any number of them, or by COPY.
+// Table writes rows of one kind: any number of them by one set-based insert (`insert … select from
+// unnest(…)`), or by COPY.
 type Table[R any] struct {
 	Name    string
 	Columns []string
 	Values  func(R) []any // of a row, in the order of the columns
 
 	types []string // of the columns, as declared
-	sql   string   // of the insert; a table that is declared without [NewTable] is only copied into
+	sql   string   // the insert; "" for a table that is only copied into, which is declared without [NewTable]
 }
 
-// NewTable declares an insert into name. The columns are written as in CREATE TABLE, and values are those of a
-// row in their order. A jsonb column takes JSON as bytes, a text[] column a list of strings; one that is null where the
-// list is empty is a "text[] null". A statement must not meet one key twice: folds keep their rows by key.
+// NewTable declares an insert into the table name. Columns are written as in CREATE TABLE; values
+// returns the values of a row in the same order. A jsonb column takes JSON as bytes, a text[]
+// column a list of strings. Declare a list column "text[] null" to store null for an empty list. A
+// statement must not contain a key twice: folds keep their rows by key.
 func NewTable[R any](name, columns string, conflict OnConflict, values func(R) []any) Table[R] {
 	t := Table[R]{Name: name, Values: values}
 	var exprs, params []string
@@ -49,13 +51,13 @@ func NewTable[R any](name, columns string, conflict OnConflict, values func(R) [
 	return t
 }
 
-// OnConflict makes the ON CONFLICT clause of an insert of columns.
+// OnConflict returns the ON CONFLICT clause of an insert of columns.
 type OnConflict func(columns []string) string
 
-// Clause is an ON CONFLICT clause as it stands; "" refuses a key that is there.
+// Clause returns sql as the ON CONFLICT clause; "" refuses an existing key.
 func Clause(sql string) OnConflict { return func([]string) string { return sql } }
 
-// ReplaceRow overwrites the row with the key, where the condition, if any, holds.
+// ReplaceRow overwrites the row with the key if the condition, if any, is true.
 func ReplaceRow(key, where string) OnConflict {
 	return func(columns []string) string {
 		var sets []string
@@ -68,7 +70,7 @@ func ReplaceRow(key, where string) OnConflict {
 	}
 }
 
-// Queue adds the statement to the batch, unless there is nothing to write.
+// Queue adds the statement to the batch, unless there are no rows.
 func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	if len(rows) == 0 {
 		return
@@ -85,7 +87,7 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	batch.Queue(t.sql, arrays...)
 }
 
-// Copy hands rows over to a target, one at a time. Without rows the target hears nothing.
+// Copy passes rows to a target, one at a time. It does not call the target if there are no rows.
 func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) error {
 	next, stop := iter.Pull(rows)
 	defer stop()
@@ -93,14 +95,14 @@ func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) e
 	if !more {
 		return nil
 	}
-	// Unquoted names are folded to lower case by the server, quoted ones, as COPY gets them, are not.
+	// The server folds unquoted names to lower case, but not quoted ones, which COPY uses.
 	_, err := into.CopyFrom(ctx, pgx.Identifier{strings.ToLower(t.Name)}, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if !more {
 			return nil, nil
 		}
 		values := t.Values(row)
 		for c, pgType := range t.types {
-			if list, is := values[c].([]string); is && len(list) == 0 {
+			if list, ok := values[c].([]string); ok && len(list) == 0 {
 				if values[c] = []string{}; pgType == "text[] null" {
 					values[c] = nil
 				}
@@ -115,7 +117,7 @@ func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) e
 	return nil
 }
 
-// Arrays turns the values of rows into one array for each column.
+// Arrays turns the values of rows into one array per column.
 func Arrays[R any](rows []R, values func(R) []any) []any {
 	var arrays []any
 	for i, row := range rows {
@@ -129,11 +131,11 @@ func Arrays[R any](rows []R, values func(R) []any) []any {
 	return arrays
 }
 
-// copyAbove is the number of rows from which COPY is faster than its additional round trips cost.
+// copyAbove is the number of rows from which COPY is faster despite its additional round trips.
 const copyAbove = 64
 
-// InsertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking for conflicts, few in
-// the batch with everything else.
+// InsertNew writes rows whose keys are known to be new. It copies many rows, which avoids the check
+// for conflicts, and queues few rows in the batch.
 func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 	if len(rows) < copyAbove {
 		t.Queue(batch, rows)
@@ -142,17 +144,17 @@ func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 	copying.begin(func(ctx context.Context, tx pgx.Tx) error { return t.Copy(ctx, CopyInto{tx}, slices.Values(rows)) })
 }
 
-// Copies are rows that go into tables by COPY, one table after the other, while a fold works out the next ones. Nobody else
-// uses the transaction from the first one that begins to [Copies.Wait].
+// Copies writes rows into tables by COPY, one table after the other, while a fold computes the next
+// rows. Nothing else may use the transaction from the first copy to [Copies.Wait].
 type Copies struct {
-	ctx     context.Context //nolint:containedctx // of the one write that they are part of
+	ctx     context.Context //nolint:containedctx // of the write that they are part of
 	tx      pgx.Tx
 	running sync.WaitGroup
-	before  chan struct{} // closed when the last one that was begun has ended; nil: there is none
-	err     error         // the first; read and written by one after the other
+	before  chan struct{} // closed when the previous copy has ended; nil: there is none
+	err     error         // the first error; the copies access it one after the other
 }
 
-// NewCopies begins nothing yet.
+// NewCopies returns Copies without any running copy.
 func NewCopies(ctx context.Context, tx pgx.Tx) *Copies { return &Copies{ctx: ctx, tx: tx} }
 
 func (c *Copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
@@ -163,7 +165,7 @@ func (c *Copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
 		if before != nil {
 			<-before
 		}
-		if c.err == nil { // later ones would only be told that the transaction has failed
+		if c.err == nil { // after an error, later copies would only fail with the transaction
 			c.err = work(c.ctx, c.tx)
 		}
 	})
@@ -175,7 +177,7 @@ func (c *Copies) Wait() error {
 	return c.err
 }
 
-// jsonList encodes a list of strings as a JSON array; nil as an empty one.
+// jsonList encodes a list of strings as a JSON array; nil as an empty array.
 func jsonList(list any) string {
 	if texts, _ := list.([]string); len(texts) > 0 {
 		if raw, err := json.Marshal(texts); err == nil { // strings always encode
