@@ -38,10 +38,10 @@ func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 	require.NoError(t, migrations.Up(t.Context(), asWriter))
 	_, err := db.Pool.Exec(t.Context(), "drop schema lb_engine, lb cascade")
 	require.NoError(t, err)
-	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb_engine", "what is to be done is said")
+	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb_engine", "the error names the missing step")
 }
 
-// A database of an older version is refused with instructions, and stays as it is.
+// A database of an older version is refused with instructions and not changed.
 func TestUpRefusesTablesOfAnOlderVersion(t *testing.T) {
 	t.Parallel()
 	for table, instruction := range map[string]string{

@@ -1,15 +1,16 @@
 -- +goose Up
--- What the projections' engine keeps of itself. Derived like the tables: dropping all of it loses nothing that the log
--- does not give back.
+-- The state of the projections' engine. It is derived like the tables: everything can be dropped
+-- and rebuilt from the log.
 
--- Which database this is. Consumer groups carry it, so that two databases on one log do not share a group.
+-- The id of this database. Consumer groups contain it, so that two databases on one log do not
+-- share a group.
 create table identity (
   only_row    boolean primary key default true check (only_row),
   database_id uuid    not null default gen_random_uuid()
 );
 insert into identity default values;
 
--- One set of tables, made by one version of a projector from one log. Its tables lie in schema
+-- One set of tables, built by one version of a projector from one log. Its tables are in schema
 -- lb_<projection>_g<generation>; the views of lb_<projection>_v<version> show the live one.
 create table generations (
   projection    text        not null,
@@ -17,8 +18,8 @@ create table generations (
   version       int         not null, -- of the projector's code
   topic         text        not null,
   topic_id      uuid        not null,
-  -- copying: made in bulk. building: followed, not read yet. live: followed, and what readers of its version use.
-  -- retired: kept for a way back. dropped: tables are gone.
+  -- copying: built in bulk. building: followed, not read yet. live: followed and read by readers of
+  -- its version. retired: kept for a switch back. dropped: its tables are dropped.
   state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
   targets       jsonb       not null, -- partition → end offset to reach before readers may use it
   created_at    timestamptz not null default clock_timestamp(),
@@ -35,9 +36,10 @@ create table checkpoints (
   partition     int         not null,
   state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
   next_offset   bigint      not null,
-  -- Of which topic next_offset is: after a restore a frozen process holds offsets that fit, of records that may be others.
-  topic_id      uuid,                           -- null: noted by no process yet, or the brokers give no ids
-  epoch         bigint      not null default 0, -- counts what changed rows without moving the offset
+  -- The topic of next_offset. After a restore a frozen process may hold offsets that fit, with
+  -- other records.
+  topic_id      uuid,                           -- null: not recorded yet, or the brokers report no ids
+  epoch         bigint      not null default 0, -- counts changes of rows that do not move the offset
   event_time    timestamptz,                    -- of the newest event folded
   progressed_at timestamptz not null,           -- wall clock of the last batch; for health only
   caught_up_at  timestamptz not null,           -- wall clock when the end of the log was last reached
@@ -62,13 +64,13 @@ create table parked (
 );
 create index parked_stream on parked (projection, generation, stream_key, log_offset);
 
--- A rebuild is a row. One process at a time runs it, under a lease number that only grows.
+-- A rebuild is a row. One process at a time runs it, under a lease number that only increases.
 create table rebuilds (
   id            uuid        primary key,
   projection    text        not null,
   version       int         not null,
-  generation    int,                  -- once it is made
-  back          boolean     not null default false, -- the way back to a generation that was made before
+  generation    int,                  -- set once it is created
+  back          boolean     not null default false, -- switch back to an existing generation
   state         text        not null check (state in
     ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'cancelled', 'failed')),
   cancel        boolean     not null default false,
@@ -87,7 +89,8 @@ create table rebuilds (
 );
 create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null;
 
--- The parts of a rebuild's bulk: a partition of the topic each, and -1, -2 and so on for the keys and indexes of each table.
+-- The shards of a rebuild: one per partition of the topic, and -1, -2 and so on for the keys and
+-- indexes of each table.
 create table rebuild_shards (
   rebuild    uuid    not null references rebuilds on delete cascade,
   partition  int     not null,
@@ -108,8 +111,8 @@ create table table_checks (
   primary key (projection, generation)
 );
 
--- What sum says of bigint, as bigint; null of nothing, an error beyond its range. The built-in one returns numeric, and
--- converting that took a sixth of a ranking of thousands of posts.
+-- Sum of bigint as bigint; null for no rows, an error on overflow. The built-in sum returns
+-- numeric, and converting it took a sixth of a ranking of thousands of posts.
 create aggregate sum_bigint(bigint) (sfunc = int8pl, stype = bigint, combinefunc = int8pl, parallel = safe);
 
 -- +goose StatementBegin

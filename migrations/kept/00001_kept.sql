@@ -1,17 +1,19 @@
 -- +goose Up
 -- What the log must not contain. For each table: who uses it, and what losing its rows costs.
 
--- Tokens, sealed. Times, scopes and the end of data access are in the sealed token too; here they can be shown without a key.
+-- Sealed tokens. Times, scopes and the end of data access are also in the sealed token; here they
+-- can be shown without a key.
 create table secrets (
   ref               text        primary key,
   key_id            text        not null,
   sealed            bytea       not null,
   updated_at        timestamptz not null,
-  expires_at        timestamptz, -- null: never, not known, or no token
-  renewable_until   timestamptz, -- then a person must sign in again; null: not known, or never renewed
-  granted           text,        -- scopes in order, separated by spaces; null: not asked yet
-  data_access_until timestamptz, -- null: not asked yet, or the platform names no end
-  -- When the person signed in. A renewal moves updated_at only: it is no reason to retry a connection that waits for a person.
+  expires_at        timestamptz, -- null: never, unknown, or no token
+  renewable_until   timestamptz, -- after that a person must sign in again; null: unknown, or never renewed
+  granted           text,        -- scopes in order, separated by spaces; null: not queried yet
+  data_access_until timestamptz, -- null: not queried yet, or the platform reports no end
+  -- When the person signed in. A renewal changes only updated_at: it is no reason to retry a
+  -- connection that waits for a person.
   signed_in_at      timestamptz not null default now()
 );
 
@@ -34,7 +36,7 @@ create table fetch_state (
   failures           int         not null default 0,  -- since it was last read
   class              text        not null default '', -- of the last failure; '' after a success
   reason             text        not null default '',
-  backfilled_at      timestamptz, -- when all of its history was read
+  backfilled_at      timestamptz, -- when the whole history was read
   demographics_at    timestamptz,
   updated_at         timestamptz not null,
   -- Rows of kind post_insights: how far the posts were listed, from the newest back. A listing may take several rounds.
@@ -49,36 +51,37 @@ create table fetch_state (
   history_reason     text        not null default '',
   claimed_until      timestamptz, -- by the database's clock; null or past: not claimed
   pace               text        not null default '', -- a sentence for people: how often it is read, and why not more often
-  calls_a_day        int         not null default 0,  -- that it costs at this pace
-  -- The account first: while the table is not analyzed, the planner would take a whole queue for a few rows otherwise.
+  calls_a_day        int         not null default 0,  -- calls per day at this pace
+  -- The account comes first: while the table is not analyzed, the planner would otherwise read a
+  -- whole queue for a few rows.
   primary key (social_account_id, kind, p_id)
-) with (fillfactor = 70); -- rows change all the time, no index does
+) with (fillfactor = 70); -- rows change often, indexed columns do not
 
--- One row for each quota (see internal/quota). If it is lost, the quotas are refilled slowly.
+-- One row per quota (see internal/quota). If it is lost, the quotas are refilled slowly.
 create table fetch_budgets (
   name       text primary key,
-  calls      double precision not null, -- left at that time
+  calls      double precision not null, -- remaining at that time
   at         timestamptz      not null,
   held_until timestamptz
 ) with (fillfactor = 50);
 
--- Who renews the tokens of a connection now; a holder that died is overtaken when its time is up.
+-- Who renews the tokens of a connection now. If a holder dies, another may take over after expiry.
 create table token_leases (
   ref   text primary key,
   token text        not null,
   until timestamptz not null
 );
 
--- That a change of a connection's state was recorded in the log, until the read side shows it.
+-- A change of a connection's state that was recorded in the log, until the read side shows it.
 create table connection_marks (
   connection_id bigint primary key,
   state         text        not null,
   at            timestamptz not null,
-  recorded      timestamptz -- the time of the change that the log has; null: not known whether it has one
+  recorded      timestamptz -- time of the recorded change; null: unknown whether the log has one
 );
 
--- Posts that were requested in vain: deleted, hidden, not for this token, or nothing that can be recorded. They are requested
--- less and less often. A reading deletes the row.
+-- Posts whose request failed: deleted, hidden, not readable with this token, or without recordable
+-- figures. They are requested less and less often. A reading deletes the row.
 create table post_notes (
   social_account_id bigint      not null,
   external_id       text        not null,
@@ -100,9 +103,10 @@ create table pauses (
   primary key (kind, name)
 );
 
--- The key that seals the tickets of streams: one for all processes, also of a main application that mounts the API and has
--- none of our keys. It is not sealed: it opens streams that say what changed, which readers of this database can read
--- anyway. Deleting the row and restarting makes a new key; pages then take new tickets.
+-- The key that seals the tickets of streams. All processes share it, including a main application
+-- that mounts the API and has none of our keys. It is not sealed: it opens streams that report
+-- changes, which readers of this database can read anyway. Deleting the row and restarting creates
+-- a new key; pages then request new tickets.
 create table ticket_key (
   one boolean primary key default true check (one),
   key bytea   not null check (length(key) = 32)
@@ -110,8 +114,9 @@ create table ticket_key (
 
 -- The planner keeps values of columns long after their rows are gone; statistics 0 prevents that for the columns below.
 
--- What a platform last said when the reading of an account failed, in its own words. They name people, so they are neither
--- in the log nor in logs, and are deleted after 30 days. If it is lost, class and code remain.
+-- The platform's last error message for a reading of an account. Messages may name people, so they
+-- are neither in the event log nor in log files, and are deleted after 30 days. If it is lost,
+-- class and code remain.
 create table platform_words (
   social_account_id bigint      not null,
   kind              text        not null, -- of the reading, or history
@@ -123,18 +128,18 @@ create table platform_words (
 create index on platform_words (said_at);
 alter table platform_words alter column words set statistics 0;
 
--- What a person granted one of our apps. The tokens are sealed in table secrets, under secret_ref. If it is lost, the consent
--- is not revoked at the platform when the last connection goes, and pages that a later consent leaves out are not named;
--- each sign-in creates its row again.
+-- A person's grant to one of our apps. The tokens are sealed in table secrets, under secret_ref. If
+-- it is lost, the grant is not revoked at the platform with the last connection, and pages that a
+-- later grant omits are not reported; each sign-in creates its row again.
 create table grants (
   platform          smallint    not null,
-  app               text        not null, -- our client id there
+  app               text        not null, -- our client id on the platform
   person            text        not null, -- the platform's id of the person
   secret_ref        text        not null unique,
-  granted           text[]      not null, -- scopes, as the platform said
+  granted           text[]      not null, -- scopes, as the platform reported them
   declined          text[]      not null,
   consented_at      timestamptz not null,
-  data_access_until timestamptz,          -- null: not said
+  data_access_until timestamptz,          -- null: not reported
   primary key (platform, app, person)
 );
 
@@ -142,23 +147,23 @@ create table grants (
 create table granted_connections (
   connection_id  bigint      primary key,
   parent_account text        not null,
-  reads          smallint    not null, -- the platform that it reads: Instagram accounts behind pages use grants of Facebook
-  token_of       text        not null, -- the platform's id of the page with its own token, else of the person
+  reads          smallint    not null, -- the platform that the connection reads: Instagram accounts linked to pages use grants of Facebook
+  token_of       text        not null, -- the platform's id of the page with its own token, otherwise of the person
   secret_ref     text        not null, -- of that token
   platform       smallint    not null,
   app            text        not null,
   person         text        not null,
-  hung_at        timestamptz not null default 'epoch', -- the consent that attached it last: only that one may detach it
+  hung_at        timestamptz not null default 'epoch', -- the last grant that attached it; only that one may detach it
   foreign key (platform, app, person) references grants on delete cascade
 );
 create index on granted_connections (platform, app, person);
 create index on granted_connections (secret_ref);
 
--- Links by which people without a login connect. If it is lost, the links no longer work.
+-- Links for people without a login to connect accounts. If it is lost, the links no longer work.
 create table connect_links (
   id             uuid        primary key,
   token          bytea       not null unique, -- SHA-256
-  cookie         bytea,                       -- SHA-256, of the browser that followed it first
+  cookie         bytea,                       -- SHA-256, of the browser that opened it first
   parent_account text        not null,
   account_id     text        not null,
   platforms      smallint[]  not null,
@@ -170,12 +175,12 @@ create table connect_links (
 );
 create index on connect_links (parent_account, made_at);
 
--- Sign-ins under way, and their outcome for a day. If it is lost, they must be started again.
+-- Sign-ins in progress, and their outcome for a day. If it is lost, they must be restarted.
 create table connect_attempts (
   id             uuid        primary key,
   start          bytea       not null unique, -- SHA-256 of the end of its address
-  state          bytea       unique,          -- SHA-256 of what the platform brings back; null until it is opened
-  cookie         bytea,                       -- SHA-256, of the browser in which it was opened
+  state          bytea       unique,          -- SHA-256 of the state that the platform returns; null until it is opened
+  cookie         bytea,                       -- SHA-256, of the browser that opened it
   parent_account text        not null,
   account_id     text        not null,
   user_id        text        not null,        -- '': by a link
@@ -184,20 +189,21 @@ create table connect_attempts (
   platform       smallint    not null,
   redirect_uri   text        not null,
   return_to      text        not null,
-  social_account bigint      not null,        -- that is connected again; 0: none
+  social_account bigint      not null,        -- the account to reconnect; 0: none
   step           text        not null check (step in ('begun', 'opened', 'taken', 'choosing', 'done')),
   outcome        jsonb,
   created_at     timestamptz not null,
   expires_at     timestamptz not null,
-  -- The grant (its secret_ref) that the waiting tokens would renew: it is not revoked meanwhile. Null: not known yet.
+  -- The grant (its secret_ref) that the waiting tokens would renew. It is not revoked in the
+  -- meantime. Null: unknown.
   grant_ref      text
 );
 create index on connect_attempts (expires_at);
 create index on connect_attempts (grant_ref);
 alter table connect_attempts alter column outcome set statistics 0;
 
--- What people asked Meta to have deleted, until 90 days after it is done. If it is lost, their pages do not know them; what
--- was not done yet must be requested again.
+-- Deletion requests of people to Meta, until 90 days after completion. If it is lost, status pages
+-- do not find them, and incomplete requests must be made again.
 create table deletion_requests (
   code          text        not null, -- names no person
   platform      smallint    not null,
@@ -208,12 +214,13 @@ create table deletion_requests (
   primary key (code, platform)
 );
 
--- Who is signed in to the console. Only the browser has what opens a session or a link: here is its SHA-256.
+-- Sessions of the console. Only the browser has the secret of a session or a link; this table has
+-- its SHA-256.
 create table sessions (
   digest     bytea primary key check (octet_length(digest) = 32),
-  id         text not null unique, -- names it where its person sees it
+  id         text not null unique, -- the id that its person sees
   user_id    text not null,
-  account_id text not null,        -- '': of no account, as operators
+  account_id text not null,        -- '': no account, for operators
   role       text not null,        -- or several, separated by commas
   way        text not null,        -- how the person signed in
   begun_at   timestamptz not null,
@@ -233,7 +240,8 @@ create table sign_in_links (
 );
 create index on sign_in_links (user_id);
 
--- Which user a person of the identity provider is: linked at the first sign-in, unlinked by the command line only.
+-- The user of a person at the identity provider: linked at the first sign-in, unlinked only on the
+-- command line.
 create table identities (
   issuer    text not null,
   subject   text not null,
@@ -242,8 +250,9 @@ create table identities (
   primary key (issuer, subject)
 );
 
--- Small copies of posts' pictures, sealed because they show people. A row without one was requested in vain. If it is lost,
--- pictures whose addresses still work are fetched again; the others show a letter.
+-- Small copies of posts' pictures, sealed because they show people. A row without a picture was
+-- requested without success. If it is lost, pictures with valid addresses are fetched again; the
+-- others show a letter.
 create table pictures (
   parent_account    text        not null,
   social_account_id bigint      not null,
@@ -252,7 +261,7 @@ create table pictures (
   tried_at          timestamptz not null,
   next_at           timestamptz not null, -- not requested before; infinity: never
   key_id            text,                 -- of the key that sealed it
-  sealed            bytea,                -- null: there is none
+  sealed            bytea,                -- null: no picture
   primary key (parent_account, social_account_id, external_id),
   check ((key_id is null) = (sealed is null))
 );

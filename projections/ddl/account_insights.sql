@@ -1,4 +1,4 @@
--- Projection "account_insights". Every row belongs to the tenant that its event names, for ever.
+-- Projection "account_insights". Every row belongs forever to the tenant that its event names.
 
 create table tSAccountIns (
   social_account_id bigint      not null,
@@ -10,7 +10,7 @@ create table tSAccountIns (
   p_id              smallint    not null,
   a_type            smallint    not null,
   backfilled        boolean     not null,
-  followers         bigint, -- a day flow stands here with its newest day; figures holds all of it
+  followers         bigint, -- newest day of a day flow; figures has all days
   engagement        bigint,
   impressions       bigint,
   views             bigint,
@@ -26,8 +26,9 @@ create table tSAccountIns (
 ) partition by range (captured_at);
 create table tSAccountIns_rest partition of tSAccountIns default;
 
--- What the newest reading of each social account says, by tenant and member: every answer about figures says of each
--- account what is missing. From when to when each of them read it says who had it, whatever figures were read.
+-- The newest reading of each social account, by tenant and member: every answer about figures
+-- reports what is missing per account. The time span of the readings of each owner shows who had
+-- the account, whatever figures were read.
 create table account_newest (
   social_account_id bigint      not null,
   parent_account    text        not null,
@@ -35,17 +36,17 @@ create table account_newest (
   member_id         bigint      not null,
   captured_at       timestamptz not null,
   event_id          text        not null,
-  metrics           text[]      not null, -- that it has a figure of
+  metrics           text[]      not null, -- metrics with a figure
   missing           jsonb       not null,
   first_at          timestamptz not null, -- the earliest capture
-  tracked_since     timestamptz, -- the earliest capture that was not filled in from the past; null: there is none
-  tracked_until     timestamptz -- the latest such one
+  tracked_since     timestamptz, -- the earliest capture that was not back-filled; null: none
+  tracked_until     timestamptz -- the latest such capture
 ) with (fillfactor = 50);
 
--- The daily figures of an account stand by the month: an answer about a hundred accounts and two periods reads
--- some hundred rows instead of ten thousand.
--- The last value of each day: of the platform's day for day flows and windows that end on a day, of the UTC day of
--- capture otherwise. The arrays are of equal length, in the order of the days.
+-- Daily figures of an account, one row per month: an answer about a hundred accounts and two
+-- periods reads some hundred rows instead of ten thousand. A row has the last value of each day:
+-- the platform's day for day flows and windows that end on a day, otherwise the UTC day of capture.
+-- The arrays have equal length and are in day order.
 create table account_months (
   social_account_id bigint        not null,
   parent_account    text          not null,
@@ -56,18 +57,19 @@ create table account_months (
   kind              text          not null,
   source            text          not null,
   window_name       text          not null,
-  month             date          not null, -- its first day
+  month             date          not null, -- first day of the month
   days              smallint[]    not null, -- of the month
   day_values        bigint[]      not null,
   captured_at       timestamptz[] not null,
   event_ids         text[]        not null
-) with (fillfactor = 50); -- a row grows by a day each day, in its page
+) with (fillfactor = 50); -- each day extends a row within its page
 
--- Up to when what an agency read of a social account is erased. What was captured before makes no row, however late it comes.
+-- Erasures per agency and social account. Data captured before erased_at makes no row, however late
+-- it arrives.
 create table account_erasures (
   social_account_id bigint      not null,
   parent_account    text        not null,
-  account_id        text        not null, -- the client who had it last, whose answers say so; '' unknown
+  account_id        text        not null, -- the last client of the account, whose answers report the erasure; '' unknown
   p_id              smallint    not null,
   erased_at         timestamptz not null
 );
@@ -77,7 +79,7 @@ create table account_erasures (
 alter table tSAccountIns add primary key (social_account_id, parent_account, captured_at);
 create index tSAccountIns_tenant on tSAccountIns (parent_account, account_id, captured_at);
 
--- Splits of the audience come with one reading a day among thousands.
+-- Readings with demographics: one per day among thousands.
 create index tSAccountIns_demographics on tSAccountIns (parent_account, captured_at) where demographics <> '[]'::jsonb;
 
 alter table account_newest add primary key (social_account_id, parent_account, account_id, member_id);

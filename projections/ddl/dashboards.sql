@@ -1,4 +1,5 @@
--- Projection "dashboards": one checkpoint for all of these, because a command loads state and head together.
+-- Projection "dashboards": one checkpoint for all tables, because a command loads state and head
+-- together.
 
 create table dashboard_heads (
   parent_account text not null,
@@ -40,11 +41,11 @@ create table dashboard_history (
 
 create table dashboard_commands (
   parent_account  text        not null,
-  subject         text        not null, -- who sent it: the key's scope
+  subject         text        not null, -- the sender: scope of the key
   idempotency_key text        not null,
   command_id      text        not null,
   request_digest  text        not null,
-  sub_account_id  text        not null, -- the primary, whose document was the answer
+  sub_account_id  text        not null, -- the primary dashboard, whose document was the answer
   version         bigint      not null,
   time            timestamptz not null
 );
@@ -54,8 +55,8 @@ create table access_notices (
   version         bigint      not null,
   user_id         text        collate "C" not null, -- listeners page by its byte order
   time            timestamptz not null,
-  kind            text        not null, -- the event's name: client_access_removed, board_closed
-  sub_account_ids text[]      not null  -- the dashboards that were closed; none where access was removed
+  kind            text        not null, -- name of the notice: client_access_removed, board_closed
+  sub_account_ids text[]      not null  -- the dashboards that were closed; empty if access was removed
 );
 
 -- +keys
@@ -66,9 +67,9 @@ alter table dashboard_preferences add primary key (parent_account, sub_account_i
 create index dashboard_preferences_users on dashboard_preferences using gin (users);
 
 alter table dashboard_history add primary key (parent_account, sub_account_id, version);
--- The history of an agency in the order of its stream, page by page.
+-- The history of an agency in stream order, by page.
 create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
--- "As of T" to a version. Times grow with versions, so one probe finds it.
+-- Finds the version as of a time. Times grow with versions, so it is one lookup.
 create index dashboard_history_time on dashboard_history (parent_account, time, version);
 
 alter table dashboard_commands add primary key (parent_account, subject, idempotency_key);

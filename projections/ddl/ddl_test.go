@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// Every statement below the line of the keys is found, once, in its order, with a table that the definition makes: what
-// names none would not be made in a rebuild.
+// Every statement below the line of the keys is found once, in order, with a table of the
+// definition: a rebuild would not execute a statement without a table.
 func TestKeysByTableAreAllKeys(t *testing.T) {
 	t.Parallel()
 	comment := regexp.MustCompile(`(?m)--.*$`)
@@ -53,7 +53,8 @@ func TestKeysByTableAreAllKeys(t *testing.T) {
 	}
 }
 
-// A statement whose table is not found is a mistake that shows at once, not in the tables of a rebuild alone.
+// A statement without a known table panics at once, instead of being missing only in rebuilt
+// tables.
 func TestKeysByTableRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, keys := range []string{"alter table a add primary key (id);\ncluster a;", "create index on a (id)"} {

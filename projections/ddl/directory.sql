@@ -1,7 +1,5 @@
--- Projection "directory": the last state of the main application's reference entities. No secrets:
--- secret_ref names a row of schema kept.
---
--- In each table told_at says when the entity was so.
+-- Projection "directory": the last state of the main application's reference entities. It contains
+-- no secrets: secret_ref names a row of schema kept. told_at is the time of the record.
 
 create table accounts (
   id text not null,
@@ -13,7 +11,7 @@ create table accounts (
   address         text    not null,
   custom_domain   text    not null,
   white_label_url text    not null,
-  colour          text    not null, -- #rrggbb; empty: none
+  colour          text    not null, -- #rrggbb; empty: no color
   active          boolean not null,
   told_at timestamptz not null
 );
@@ -109,7 +107,7 @@ create table tSubscriptions (
   id          bigint not null,
   account_id  text        not null,
   plan        text        not null,
-  price_minor bigint,     -- minor units of currency, a month
+  price_minor bigint,     -- minor units of currency, per month
   currency    text        not null,
   starts_at   timestamptz not null,
   ends_at     timestamptz,
@@ -122,7 +120,8 @@ create table tDefaultCategories (
   told_at timestamptz not null
 );
 
--- The planner keeps values of columns for long after their rows are gone; of these it keeps none.
+-- The planner keeps column values long after their rows are gone; statistics 0 prevents that for
+-- these.
 alter table accounts
   alter column name set statistics 0, alter column email set statistics 0, alter column phone set statistics 0, alter column address set statistics 0;
 alter table users

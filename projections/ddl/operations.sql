@@ -1,4 +1,4 @@
--- Projection "operations": the operators' and auditors' trail, and the state of each connection.
+-- Projection "operations": the trail for operators and auditors, and the state of each connection.
 
 create table operations_trail (
   parent_account text        not null, -- -: concerns no single agency
@@ -25,13 +25,14 @@ create table connection_states (
 
 alter table operations_trail add primary key (parent_account, event_id);
 create index operations_trail_parent on operations_trail (parent_account, time, event_id);
--- What operators did, newest first, and what came of each.
+-- Actions of operators, newest first, and their outcomes.
 create index operations_trail_acts on operations_trail (time, event_id) where event_type = 'operations.operator_acted.v1';
 create index operations_trail_outcomes on operations_trail ((data ->> 'of')) where event_type = 'operations.operator_finished.v1';
--- Every request of somebody whom the directory does not hold asks whether that person was erased.
+-- Every request of a user that the directory does not have checks whether that person was erased.
 create index operations_trail_erased on operations_trail ((data ->> 'user')) where event_type = 'operations.person_erased.v1';
 
--- Partitions are folded apart in bulk, and a connection that came to another agency has a state in two of them.
+-- A bulk fold may fold partitions separately, and a connection that moved to another agency has a
+-- state in two of them.
 delete from connection_states s using connection_states t
 where s.connection_id = t.connection_id
   and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");

@@ -1,7 +1,7 @@
--- Projection "post_insights": posts, their readings and what these gained share a checkpoint, because a gain
--- needs its neighbours at the same position.
+-- Projection "post_insights": posts, their readings and their gains share a checkpoint, because a
+-- gain depends on the neighboring readings at the same position.
 
--- What a post says stands in projection "contents": schema lb shows both as one.
+-- The texts of posts are in projection "contents"; schema lb shows both together.
 create table tSPosts (
   social_account_id bigint   not null,
   external_id       text     not null,
@@ -13,15 +13,16 @@ create table tSPosts (
   published_at      timestamptz,
   c_id              bigint,
   post_type         text,
-  registered_at     timestamptz not null, -- the earliest registration; where some are erased, the earliest of what each origin last said
-  updated_at        timestamptz not null, -- the latest one
-  newer_accounts    text[], -- other sub-accounts of the agency under which it was registered later; null without any
-  listing           jsonb, -- what the platform's listing says, with its time and event
-  main_app          jsonb -- what the main application says; stands before the listing, field by field
+  registered_at     timestamptz not null, -- the earliest registration; after an erasure, the earliest of the last registrations of each origin
+  updated_at        timestamptz not null, -- the latest registration
+  newer_accounts    text[], -- other sub-accounts of the agency that registered it later; null if none
+  listing           jsonb, -- registration by the platform's listing, with its time and event
+  main_app          jsonb -- registration by the main application; overrides the listing, field by field
 );
 
--- A reading, and its step: what stood before it, and what it gained. The series is the readings of one post for one
--- agency, in order of capture; at one instant the smaller event id is in it.
+-- A reading and its step: the reading before it, and the gain. A series is the readings of one post
+-- for one agency, in order of capture; of two readings at one instant the smaller event id is in
+-- it.
 create table tSPostInsights (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -34,8 +35,8 @@ create table tSPostInsights (
   a_type             smallint    not null,
   backfilled         boolean     not null,
   growth_eligible    boolean     not null,
-  from_zero          boolean     not null, -- what it is the first to have was gained, all of it
-  published_at       timestamptz, -- as the reading knew it
+  from_zero          boolean     not null, -- a figure without earlier reading was gained completely
+  published_at       timestamptz, -- as reported at capture
   likes              bigint,
   comments           bigint,
   shares             bigint,
@@ -44,18 +45,18 @@ create table tSPostInsights (
   reach              bigint,
   clicks             bigint,
   saves              bigint,
-  avg_watch_ms       bigint, -- of a view, on average: shown as read
+  avg_watch_ms       bigint, -- average per view, as read
   engagement         bigint,
   engagement_partial boolean     not null,
-  previous_at        timestamptz, -- of the reading before it; null: it is the first
-  known_likes        bigint, -- of a figure that it lacks: what the last reading before it that has the figure said
+  previous_at        timestamptz, -- capture of the reading before; null: it is the first
+  known_likes        bigint, -- for a figure that the reading lacks: the last known value
   known_comments     bigint,
   known_shares       bigint,
   known_views        bigint,
   known_impressions  bigint,
   known_clicks       bigint,
   known_saves        bigint,
-  glikes             bigint, -- gained since the last reading before it that has the figure
+  glikes             bigint, -- gain since the last reading that has the figure
   gcomments          bigint,
   gshares            bigint,
   gviews             bigint,
@@ -74,8 +75,9 @@ select social_account_id, external_id, captured_at, previous_at, parent_account,
 from tSPostInsights
 where growth_eligible and previous_at is not null;
 
--- The last reading of each post, owner and UTC day, and what all of the day's gained. The newest row of a post and agency
--- is what a new reading is compared with: one probe of one index, where the monthly partitions would need one probe each.
+-- The last reading of each post, owner and UTC day, with the day's gains. A new reading is compared
+-- with the newest row of a post and agency: one index lookup, where the monthly partitions would
+-- need one each.
 create table post_daily (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -96,7 +98,7 @@ create table post_daily (
   reach              bigint,
   clicks             bigint,
   saves              bigint,
-  avg_watch_ms       bigint, -- of a view, on average: shown as read
+  avg_watch_ms       bigint, -- average per view, as read
   engagement         bigint,
   engagement_partial boolean     not null,
   known_likes        bigint, -- as in tSPostInsights
@@ -106,46 +108,47 @@ create table post_daily (
   known_impressions  bigint,
   known_clicks       bigint,
   known_saves        bigint,
-  readings           integer     not null, -- of the day
-  glikes             bigint, -- sums over the day's readings; null: of none it is known
+  readings           integer     not null, -- number of readings of the day
+  glikes             bigint, -- sums of the day's gains; null: none is known
   gcomments          bigint,
   gshares            bigint,
   gviews             bigint,
   gimpressions       bigint,
   gclicks            bigint,
   gsaves             bigint,
-  gpartial           boolean     not null -- of a reading it is known what a part of the engagement gained, and of another part not
+  gpartial           boolean     not null -- for a reading, the gain is known for only a part of the engagement
 ) with (fillfactor = 80);
 
--- What a post gained in a month up to the end of each day on which it was read: what it gained from one day to another is
--- one difference, where post_daily would be summed row by row. A ranking of thousands of posts reads two rows of each. What it
--- reads stands close together, because fetching that from memory takes longer than adding it up: numbers first, and the sums
--- of one day side by side. With 31 days a row has some 2 kB, above which it would be compressed if nothing said otherwise.
+-- Cumulative gains of a post within a month, up to the end of each day with a reading. The gain
+-- between two days is one difference, instead of a sum of post_daily rows: a ranking of thousands
+-- of posts reads two rows per post. Values that are read together are stored together, because
+-- memory access takes longer than the addition: numbers first, and the sums of one day next to each
+-- other. With 31 days a row has some 2 kB and would be compressed without toast_tuple_target.
 create table post_months (
   social_account_id bigint     not null,
   member_id         bigint     not null,
-  month             date       not null, -- its first day
-  likes_days        integer    not null, -- the days of which a gain is known; the lowest bit is the first of the month
+  month             date       not null, -- first day of the month
+  likes_days        integer    not null, -- bit mask of the days with a known gain; the lowest bit is the first of the month
   comments_days     integer    not null,
   shares_days       integer    not null,
   views_days        integer    not null,
   impressions_days  integer    not null,
   clicks_days       integer    not null,
   saves_days        integer    not null,
-  partial_days      integer    not null, -- the days whose gain of engagement lacks a part at a reading
+  partial_days      integer    not null, -- bit mask of the days with a reading whose engagement gain is partial
   p_id              smallint   not null,
   external_id       text       not null,
   parent_account    text       not null,
   account_id        text       not null,
   days              smallint[] not null, -- of the month, in order
-  -- For each of the days seven numbers: likes, comments, shares, views, impressions, clicks and saves gained in the month up to
-  -- its end.
+  -- Seven numbers per day: likes, comments, shares, views, impressions, clicks and saves gained in
+  -- the month up to the end of the day.
   gained            bigint[]   not null
-) with (fillfactor = 50, toast_tuple_target = 4080); -- a row grows by a day each day, in its page
+) with (fillfactor = 50, toast_tuple_target = 4080); -- each day extends a row within its page
 
--- What the readings of posts gained, by owner and quarter of an hour of capture. In every zone days begin at a quarter of an
--- hour (UTC), so a few rows a day answer for days, weeks and months of any zone. Sums are null-free: the counts beside
--- them tell a 0 from nothing.
+-- Gains of the readings of posts, by owner and quarter of an hour of capture. In every time zone
+-- days begin at a quarter of an hour (UTC), so a few rows per day give the days, weeks and months
+-- of any zone. Sums are not null: the counts distinguish 0 from unknown.
 create table post_gains (
   social_account_id  bigint      not null,
   quarter            timestamptz not null,
@@ -154,7 +157,7 @@ create table post_gains (
   member_id          bigint      not null,
   p_id               smallint    not null,
   readings           bigint      not null,
-  last_at            timestamptz not null, -- of the last capture
+  last_at            timestamptz not null, -- time of the last capture
   likes              bigint      not null,
   likes_n            bigint      not null,
   comments           bigint      not null,
@@ -165,14 +168,14 @@ create table post_gains (
   views_n            bigint      not null,
   engagement         bigint      not null,
   engagement_n       bigint      not null,
-  partial_n          bigint      not null -- of engagement_n: what a part gained is not known
+  partial_n          bigint      not null -- number of engagement parts with an incomplete gain
 ) with (fillfactor = 80);
 
--- Up to when what an agency read of a social account is erased: as account_erasures.
+-- Erasures per agency and social account, like account_erasures.
 create table post_erasures (
   social_account_id bigint      not null,
   parent_account    text        not null,
-  account_id        text        not null, -- the client who had it last, whose answers say so; '' unknown
+  account_id        text        not null, -- the last client of the account, whose answers report the erasure; '' unknown
   p_id              smallint    not null,
   erased_at         timestamptz not null
 );
@@ -180,8 +183,8 @@ create table post_erasures (
 -- +keys
 
 alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
--- Lists of posts, newest first, without the wide rows. Ids are compared by their bytes, whatever the database's
--- collation is, so that pages come in one order everywhere.
+-- Lists of posts, newest first, without the wide rows. Ids are compared bytewise, whatever the
+-- database's collation, so pages have the same order everywhere.
 create index tSPosts_newest on tSPosts (
   parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
 ) include (external_id, account_id, p_id, member_id, c_id, published_at, newer_accounts);
@@ -189,7 +192,7 @@ create index tSPosts_newest on tSPosts (
 alter table tSPostInsights add primary key (social_account_id, external_id, parent_account, captured_at);
 
 alter table post_daily add primary key (social_account_id, external_id, parent_account, day, account_id, member_id);
--- All posts of an agency on one day are one stretch of this index.
+-- All posts of an agency on one day are one range of this index.
 create index post_daily_days on post_daily (parent_account, day, account_id);
 
 alter table post_months add primary key (social_account_id, external_id, parent_account, month, account_id, member_id);
