@@ -27,27 +27,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// patience bounds every wait of these tests; nothing sleeps for a fixed time.
+// patience bounds every wait of these tests; no test sleeps for a fixed time.
 const (
 	patience = 5 * time.Minute
 	tick     = 10 * time.Millisecond
-	often    = 100 * time.Millisecond // between two looks of an engine
+	often    = 100 * time.Millisecond // between two polls of an engine
 )
 
-// partitions are those of the tests' topics: fewer than deployed, so that streams share them.
+// partitions holds the partition counts of the tests' topics: fewer than deployed, so that streams
+// share partitions.
 var partitions = map[string]int32{
 	domain.TopicDashboards: 3, domain.TopicMetrics: 4, domain.TopicOperations: 1, domain.TopicDirectory: 2,
 	domain.TopicContents: 2,
 }
 
-// bench is a broker, a log on it and a database, all of one test.
+// bench is a broker, its log and a database for one test.
 type bench struct {
 	t       *testing.T
 	db      *pgtest.DB
 	topics  []eventlog.TopicSpec
 	brokers []string
 	log     *eventlog.Log
-	raw     *kgo.Client // writes to any partition whatever it is told
+	raw     *kgo.Client // writes any record to any partition
 	admin   *kadm.Client
 	cluster *kfake.Cluster
 	chains  map[string]*chain
@@ -56,7 +57,7 @@ type bench struct {
 func setup(t *testing.T) *bench {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
-		"log.cleaner.backoff.ms": "1000000000000", // as the embedded broker: never compact
+		"log.cleaner.backoff.ms": "1000000000000", // like the embedded broker: never compact
 	}))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
@@ -69,7 +70,8 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
-// newDatabase is one of [pgtest.New] whose writer finds the tables of the newest generation, of this package's projectors too.
+// newDatabase returns a database of [pgtest.New] whose writer finds the tables of the newest
+// generation, including those of the tests' own projectors.
 func newDatabase(t testing.TB) *pgtest.DB {
 	t.Helper()
 	db := pgtest.New(t)
@@ -90,7 +92,7 @@ func testSchemas() []string {
 	return append(schemas, migrations.Engine)
 }
 
-// testTopics are the deployed ones, for one broker, with fewer partitions.
+// testTopics returns the deployed topics for one broker, with fewer partitions.
 func testTopics(t testing.TB) []eventlog.TopicSpec {
 	t.Helper()
 	raw, err := os.ReadFile("../deploy/topics.json")
@@ -104,7 +106,7 @@ func testTopics(t testing.TB) []eventlog.TopicSpec {
 	return specs
 }
 
-// openLog opens another client of the broker, as another process has it.
+// openLog opens another client of the broker, like another process.
 func (b *bench) openLog(registry *domain.Registry) *eventlog.Log {
 	b.t.Helper()
 	log, err := eventlog.Open(b.ctx(), eventlog.Config{Brokers: b.brokers, Topics: b.topics, Registry: registry})
@@ -119,7 +121,7 @@ func (b *bench) ctx() context.Context {
 	return ctx
 }
 
-// engine makes an engine; nil config functions change nothing.
+// engine creates an engine; nil config functions change nothing.
 func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
 	b.t.Helper()
 	c := projections.Config{
@@ -148,7 +150,7 @@ func (b *bench) start(e *projections.Engine) (stop func()) {
 			case err := <-done:
 				require.NoError(b.t, err)
 			case <-time.After(patience):
-				require.Fail(b.t, "the engine does not stop")
+				require.Fail(b.t, "the engine did not stop")
 			}
 		})
 	}
@@ -181,7 +183,7 @@ func (b *bench) awaitStatus(e *projections.Engine, ok func(operator.Projection) 
 	return await(b.t, func() (operator.Projection, error) { return e.Status(context.Background()) }, ok)
 }
 
-// await reads until what it has read is as it should be.
+// await reads until ok accepts the result.
 func await[T any](t *testing.T, read func() (T, error), ok func(T) bool) (last T) {
 	t.Helper()
 	defer func() {
@@ -197,7 +199,7 @@ func await[T any](t *testing.T, read func() (T, error), ok func(T) bool) (last T
 	return last
 }
 
-// stepping takes a step of the generations again while a step of an engine is in its way.
+// stepping retries a step of the generations while a step of an engine is in progress.
 func stepping[T any](take func() (T, error)) (T, error) {
 	for until := time.Now().Add(patience); ; {
 		taken, err := take()
@@ -208,17 +210,17 @@ func stepping[T any](take func() (T, error)) (T, error) {
 	}
 }
 
-// askFor asks for a rebuild.
+// askFor requests a rebuild.
 func (b *bench) askFor(r projections.RebuildRequest) (operator.Rebuild, error) {
 	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().Request(b.ctx(), r) })
 }
 
-// switchBack asks for the way back.
+// switchBack requests a switch back.
 func (b *bench) switchBack(r projections.RebuildRequest) (operator.Rebuild, error) {
 	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
 }
 
-// outlives ends the grace period of a retired generation, and waits until an engine has dropped it.
+// outlives ends the grace period of a retired generation and waits until an engine has dropped it.
 func (b *bench) outlives(projection string, number int) {
 	b.t.Helper()
 	b.exec("update generations set retired_at = now() - interval '25 hours' where projection = $1 and generation = $2", projection, number)
@@ -232,13 +234,13 @@ func (b *bench) awaitDropped(projection string, number int) {
 	require.Eventually(b.t, func() bool { return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 0 }, patience, tick)
 }
 
-// append puts drafts into the log, in their order within a partition.
+// append appends drafts in order.
 func (b *bench) append(drafts ...domain.Draft) {
 	b.t.Helper()
 	require.NoError(b.t, b.log.AppendBulk(b.ctx(), drafts))
 }
 
-// produce puts a record into a partition as a holder of the key would, right or wrong, and returns its position.
+// produce writes a record to a partition, valid or not, and returns its position.
 func (b *bench) produce(r eventlog.Record, partition int32) domain.Position {
 	b.t.Helper()
 	result := b.raw.ProduceSync(b.ctx(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
@@ -246,7 +248,7 @@ func (b *bench) produce(r eventlog.Record, partition int32) domain.Position {
 	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}
 }
 
-// encode makes the record of a draft.
+// encode returns the record of a draft.
 func (b *bench) encode(d domain.Draft) eventlog.Record {
 	b.t.Helper()
 	r, err := b.log.Codec().Encode(d)
@@ -258,13 +260,13 @@ func (b *bench) partitionOf(topic, key string) int32 {
 	return eventlog.PartitionOf([]byte(key), partitions[topic])
 }
 
-// put produces a record where its key belongs.
+// put writes a record to the partition of its key.
 func (b *bench) put(r eventlog.Record) domain.Position {
 	b.t.Helper()
 	return b.produce(r, b.partitionOf(r.Topic, string(r.Key)))
 }
 
-// parkedEvent is what a test says of a parked row.
+// parkedEvent is the part of a parked row that tests compare.
 type parkedEvent struct {
 	Partition int32
 	Offset    int64
@@ -276,7 +278,7 @@ func at(p domain.Position, reason fold.Reason) parkedEvent {
 	return parkedEvent{p.Partition, p.Offset, reason, "parked"}
 }
 
-// parked returns the parked rows of a projection in the order of their positions.
+// parked returns the parked rows of a projection, ordered by position.
 func (b *bench) parked(projection string) []parkedEvent {
 	b.t.Helper()
 	return collect[parkedEvent](b.t, b.db, `
@@ -284,14 +286,14 @@ func (b *bench) parked(projection string) []parkedEvent {
 		order by generation, partition, log_offset`, projection)
 }
 
-// encodeAny makes a record whose value says to where the draft says from, however wrong that is.
+// encodeAny returns a record for the draft's key with any value, valid or not.
 func (b *bench) encodeAny(d domain.Draft, from, to string) eventlog.Record {
 	r := b.encode(d)
 	r.Value = bytes.ReplaceAll(r.Value, []byte(from), []byte(to))
 	return r
 }
 
-// text returns a text that a query gives.
+// text returns a text from a query.
 func (b *bench) text(sql string, args ...any) (s string) {
 	b.t.Helper()
 	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&s))
@@ -305,7 +307,7 @@ func (b *bench) exec(sql string, args ...any) {
 	require.NoError(b.t, err)
 }
 
-// count returns a number that a query gives.
+// count returns a number from a query.
 func (b *bench) count(sql string, args ...any) (n int) {
 	b.t.Helper()
 	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&n))

@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// another makes a second generation, which is followed beside the live one.
+// another creates a second generation, which is followed next to the live one.
 func (b *bench) another(e *projections.Engine) int {
 	b.t.Helper()
 	number, err := e.Another(b.ctx())
@@ -48,7 +48,7 @@ func (b *bench) traffic() (stop func()) {
 	}
 }
 
-// sameTables waits until two generations hold the same rows.
+// sameTables waits until two generations have the same rows.
 func (b *bench) sameTables(p fold.Projector, first, second int) {
 	b.t.Helper()
 	for _, table := range p.Tables {
@@ -59,7 +59,7 @@ func (b *bench) sameTables(p fold.Projector, first, second int) {
 	}
 }
 
-// The tables are checked against the log alone, with what operators said and what the database refused.
+// The check compares the tables with the log, including skips and values that the database refused.
 func TestCheckTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -90,7 +90,8 @@ func (b *bench) check(p fold.Projector) projections.Report {
 	return r
 }
 
-// A row that was changed behind the log's back is named, with its event and the columns that differ.
+// The check names a row that was changed in the database, with its event and the columns that
+// differ.
 func TestCheckNamesTheRow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -101,7 +102,7 @@ func TestCheckNamesTheRow(t *testing.T) {
 		want             projections.Difference
 	}{
 		"changed": {
-			"update dashboard_history set actor = 'nobody' where parent_account = $1 and version = 2",
+			"update dashboard_history set actor = 'intruder' where parent_account = $1 and version = 2",
 			"update dashboard_history set actor = 'u' where parent_account = $1 and version = 2",
 			"dashboard_history",
 			projections.Difference{In: "both", Columns: []string{"actor"}, Event: agencyB + ".2"},
@@ -143,7 +144,8 @@ func TestCheckNamesTheRow(t *testing.T) {
 	require.Equal(t, fold.ReasonRefused, r.Parked.FirstDifference.Reason)
 }
 
-// A check comes due a day after the tables went live, and then once a day; its outcome shows in the status.
+// A check is due a day after the tables went live, and then once a day; the status shows its
+// result.
 func TestTablesAreCheckedDaily(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -161,24 +163,24 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	first := checked()
 	require.True(t, first.Equal)
 	b.exec("update tDefaultCategories set name = 'Erna'")
-	require.Equal(t, first, checked(), "not again on the same day")
+	require.Equal(t, first, checked(), "not twice on the same day")
 	b.exec("update table_checks set at = at - interval '25 hours'")
 	tx, err := b.db.Pool.Begin(b.ctx())
 	require.NoError(t, err)
 	_, err = tx.Exec(b.ctx(), "select pg_advisory_xact_lock(hashtext('ledgerboard check of tables'))")
 	require.NoError(t, err)
-	require.Equal(t, first.Report, checked().Report, "another process is at it")
+	require.Equal(t, first.Report, checked().Report, "another process holds the lock")
 	require.NoError(t, tx.Rollback(b.ctx()))
 	b.exec(`insert into generations (projection, generation, version, topic, topic_id, state, targets)
 		select projection, 99, version, topic, topic_id, 'dropped', targets from generations where generation = 1`)
 	b.exec("insert into table_checks select projection, 99, at, equal, report from table_checks where generation = 1")
 	second := checked()
-	require.Equal(t, 1, b.count("select count(*) from table_checks"), "of tables that are there")
+	require.Equal(t, 1, b.count("select count(*) from table_checks"), "only of existing generations")
 	require.NotEqual(t, first.Report, second.Report)
 	require.False(t, second.Equal)
 	require.Equal(t, 1, b.count(`select count(*) from table_checks
 		where not equal and report -> 'tables' -> 10 -> 'first_difference' -> 'columns' = '["name"]' and report::text not like '%Erna%'`),
-		"names of columns: what a report says of people no erasure reaches")
+		"only names of columns: an erasure does not reach reports")
 }
 
 // The broker removes records that the tables were folded from: the check names such a key.
@@ -189,21 +191,22 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	bad := func(id int64, name string) eventlog.Record { return withValue(b.encode(category(id, name)), `{`) }
 	b.append(category(1, "good"), category(2, "good"), category(3, "good"), category(4, "old"))
 	b.put(bad(1, "parked, and the last of its key"))
-	b.put(bad(2, "parked, and mended by the next"))
+	b.put(bad(2, "parked, and replaced by the next"))
 	b.put(bad(3, "parked"))
 	b.put(bad(3, "parked again"))
 	e := b.engine(p)
 	b.follow(e)
-	b.append(category(2, "mended"), category(4, "new"), categoryErased(5))
+	b.append(category(2, "corrected"), category(4, "new"), categoryErased(5))
 	b.caughtUp(e)
 	const parked = "select count(*) from parked where projection = 'directory' and generation = "
-	require.Equal(t, 2, b.count(parked+"1"), "each key's last record, where that cannot be folded")
+	require.Equal(t, 2, b.count(parked+"1"), "the last records of keys that cannot be folded")
 	require.Equal(t, 4, b.count("select count(*) from tDefaultCategories"))
 
 	b.ends(b.request(p).ID, operator.RebuildDone)
 	require.True(t, b.check(p).Equal)
 
-	// The last batch of a partition is never removed: one more in each, of keys of their own.
+	// The last batch of a partition is never removed: append one more to each partition, with its
+	// own key.
 	for partition := range partitions[domain.TopicDirectory] {
 		for id := int64(100); ; id++ {
 			if d := category(id, "last"); b.partitionOf(d.Topic, d.Key) == partition {
@@ -221,7 +224,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.Equal(t, "tDefaultCategories", differing.Name)
 	require.Contains(t, differing.Note, "compaction removed the record that produced category:")
 
-	// Their next records mend them, everywhere.
+	// The next records of these keys correct the rows everywhere.
 	b.append(category(1, "again"), category(3, "again"))
 	b.caughtUp(e)
 	b.ends(b.request(p).ID, operator.RebuildDone)
@@ -229,8 +232,9 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from parked join generations g using (projection, generation) where g.state = 'live'"))
 }
 
-// What the engine knows is set back behind a rebuild: the next rebuild makes the tables that nobody knows of again.
-func TestSetBackBehindARebuild(t *testing.T) {
+// The engine's tables are set back to before a rebuild: the next rebuild replaces the unknown
+// tables.
+func TestSetBackToBeforeARebuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
@@ -252,7 +256,8 @@ func TestSetBackBehindARebuild(t *testing.T) {
 	b.sameTally(60, "lb_tally_g1", "lb_tally_g2")
 }
 
-// Comparisons hold none of the connections that the rest of the engine needs: with one alone, everything goes on.
+// A check does not use the connections of the rest of the engine: with a single connection,
+// everything continues.
 func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

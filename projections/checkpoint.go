@@ -37,7 +37,7 @@ func (s step) part(from, to int64, events []fold.Event) step {
 	return s
 }
 
-// eventTime returns the time of the step's newest readable event; nil if there is none.
+// eventTime returns the time of the step's newest readable event; nil if none exists.
 func (s step) eventTime() *time.Time {
 	var newest *time.Time
 	for i := range s.events {

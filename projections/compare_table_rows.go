@@ -19,7 +19,7 @@ import (
 type tableShape struct {
 	Name    string   // in the database
 	Columns []string // all columns, in the order of the definition
-	Key     []string // of the primary key; all columns if there is none
+	Key     []string // of the primary key; all columns if none exists
 }
 
 // inDatabase returns a table's name in the database, which folds unquoted names to lower case.

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// drawing fills a log with what a topic can hold, honest or not.
+// drawing fills a log with records that a topic can contain, valid or not.
 type drawing struct {
 	*rapid.T
 	log       *memLog
@@ -38,7 +38,7 @@ func drawLog(t *rapid.T, codec eventlog.Codec, p fold.Projector) *memLog {
 
 func (d *drawing) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, label) }
 
-// id makes an event id; the database refuses those that end in "!".
+// id returns an event id; the database refuses ids that end in "!".
 func (d *drawing) id() string {
 	if d.pick("refused", 12) == 0 {
 		return fmt.Sprintf("e%d!", d.n)
@@ -46,8 +46,8 @@ func (d *drawing) id() string {
 	return fmt.Sprintf("e%d", d.n)
 }
 
-// put appends a record where its key belongs, sometimes twice: an append that is tried again may lie in the log twice. One that the database
-// refuses lies there once: its copy is stale, so that nothing of it would be written.
+// put appends a record to the partition of its key, sometimes twice, like a retried append. A
+// record that the database refuses is appended once: its copy would be stale and write nothing.
 func (d *drawing) put(key string, r eventlog.Record) {
 	again := d.pick("again", 8) / 7
 	if slices.ContainsFunc(r.Headers, func(h eventlog.Header) bool { return h.Key == "ce_id" && strings.HasSuffix(string(h.Value), "!") }) {
@@ -58,7 +58,7 @@ func (d *drawing) put(key string, r eventlog.Record) {
 	}
 }
 
-// operator draws a skip of some earlier record of the key, or of any other.
+// operator draws a skip of an earlier record of the key, or of any other record.
 func (d *drawing) operator(key string) domain.Data {
 	from := d.positions[key]
 	if d.pick("elsewhere", 8) == 0 {
@@ -73,7 +73,7 @@ func (d *drawing) operator(key string) domain.Data {
 	return skip(from[d.pick("position", len(from))])
 }
 
-// record encodes a draft of an unchained topic and may spoil it.
+// record encodes a draft of an unchained topic and may corrupt it.
 func (d *drawing) record(key string, data domain.Data) {
 	d.draft(draft(d.log.topic, key, d.id(), data))
 }
@@ -93,7 +93,8 @@ func (d *drawing) draft(of domain.Draft) {
 	d.put(key, r)
 }
 
-// metrics draws readings that collide: two agencies read one page, few figures have many gaps, instants come again.
+// metrics draws readings that collide: two agencies read one page, some figures have many gaps,
+// instants repeat.
 func (d *drawing) metrics() {
 	social := int64(d.pick("social", 2) + 1)
 	key := strconv.FormatInt(social, 10)
@@ -133,7 +134,7 @@ func (d *drawing) metrics() {
 	}
 }
 
-// contents draws what is said of two posts, tombstones among it, in any order of time.
+// contents draws the content of two posts, including tombstones, in any order of time.
 func (d *drawing) contents() {
 	post := domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: fmt.Sprint("p", d.pick("post", 2))}
 	origin := []domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}[d.pick("origin", 2)]
@@ -186,7 +187,7 @@ func (d *drawing) operations() {
 	}
 }
 
-// idempotencyKeys are spellings that a rebuild packs, or may not pack.
+// idempotencyKeys include keys that a rebuild can pack and keys that it cannot.
 var idempotencyKeys = []string{
 	"", "plain words", "Zürich", "0198e6a2-7c4f-7d11-9a53-0f6b2c8d9e10", "0198E6A2-7C4F-7D11-9A53-0F6B2C8D9E10",
 	"{0198e6a2-7c4f-7d11-9a53-0f6b2c8d9e10}", "00ff", "00FF", "0ff", strings.Repeat("ab", 32), strings.Repeat("x", 300),

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// However a fold is cut, crashed and raced, it makes what one fold in one go makes, or one in bulk.
+// The result of a fold does not depend on batch cuts, crashes and races, and equals a bulk fold.
 func TestConvergence(t *testing.T) {
 	t.Parallel()
 	topics := testTopics(t)
@@ -56,7 +56,7 @@ func TestConvergence(t *testing.T) {
 }
 
 func requireSame(t *rapid.T, p fold.Projector, want, got []string) {
-	if !slices.Equal(want, got) { // rapid shows nothing when it cannot reproduce what timing decided
+	if !slices.Equal(want, got) { // rapid shows nothing if it cannot reproduce a failure that depends on timing
 		fmt.Fprintf(os.Stderr, "convergence of %s:\nwant\n  %s\ngot\n  %s\n", p.Name, strings.Join(want, "\n  "), strings.Join(got, "\n  "))
 	}
 	require.Equal(t, want, got)
@@ -67,7 +67,7 @@ type folding struct {
 	db        *pgtest.DB
 	topics    []eventlog.TopicSpec
 	projector fold.Projector
-	crashes   int // processes that end in the middle of a transaction
+	crashes   int // processes that end within a transaction
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -80,14 +80,14 @@ func (f *folding) state(t require.TestingT) []string {
 	return append(checkpoints, state(t, f.db, f.projector)...)
 }
 
-// empty leaves empty tables of the generation of the log before.
+// empty empties the tables of the generation of the previous log.
 func (f *folding) empty(t require.TestingT) {
 	f.db.Delete(t, append(f.projector.Tables, "parked")...)
 	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, epoch = 0, event_time = null")
 	require.NoError(t, err)
 }
 
-// run folds the log with one engine for each reader, from empty tables to its end.
+// run folds the log from empty tables to its end, with one engine per reader.
 func (f *folding) run(readers ...*reader) error {
 	for {
 		if crashed, err := f.process(readers); err != nil || !crashed {
@@ -96,7 +96,7 @@ func (f *folding) run(readers ...*reader) error {
 	}
 }
 
-// process runs until the end of the log is folded or one engine crashes; then all are gone.
+// process runs until the end of the log is folded or one engine crashes; then it stops all engines.
 func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	ctx, crash := context.WithCancel(context.Background())
 	var engines sync.WaitGroup
@@ -120,7 +120,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 			return true, nil
 		case <-readers[len(readers)-1].atEnd:
 		case <-time.After(patience):
-			return false, errors.New("the end of the log is not reached")
+			return false, errors.New("the end of the log was not reached")
 		}
 		if s, err := last.Status(context.Background()); err != nil || s.Live() && s.Lag == 0 {
 			return false, err
@@ -128,7 +128,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	}
 }
 
-// write refuses events whose id ends in "!", and crashes at random before or after the rows.
+// write refuses events with an id that ends in "!", and crashes at random before or after the rows.
 func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event, func() error) error {
 	return func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
@@ -169,7 +169,7 @@ func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 		from parked where projection = $1 order by partition, log_offset`, p.Name)
 }
 
-// foldInBulk fills empty tables in bulk and returns them with what is parked.
+// foldInBulk fills empty tables in bulk and returns them with the parked events.
 func foldInBulk(
 	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
 	refused func(fold.Event) *fold.ParkError,
@@ -187,7 +187,8 @@ func foldInBulk(
 	return append(foldtest.Dump(t, db, p.Tables...), parked...)
 }
 
-// refusedLike refuses what [folding.write] refused live: what the fold itself refuses does not come so far.
+// refusedLike refuses the events that [folding.write] refused live; events that the fold itself
+// refuses do not get this far.
 func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.ParkError {
 	type place struct {
 		Partition int32
@@ -197,7 +198,7 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 		place
 		Reason string
 	}
-	reasons := map[place]string{} // a record and its copy have one id
+	reasons := map[place]string{} // a record and its copy have the same id
 	for _, p := range collect[parked](t, live, `select partition, log_offset, reason from parked where projection = $1`, p.Name) {
 		reasons[p.place] = p.Reason
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// headIs says that the tables stand at the chain's own head.
+// headIs asserts that the tables have the chain's own head.
 func (b *bench) headIs(c *chain) {
 	b.t.Helper()
 	head := b.text("select format('%s %s', version, encode(hash, 'hex')) from dashboard_heads where parent_account = $1", c.key)
@@ -29,8 +29,8 @@ func (b *bench) users(agency, account string) []string {
 	return users
 }
 
-// What honest writers can write moves the head, what they cannot breaks the chain, and what is
-// malformed parks nothing, though somebody with the key wrote it.
+// Valid records move the head, other well-formed records break the chain, and malformed records
+// park nothing, even with a valid key.
 func TestParkingNeverStopsTheHead(t *testing.T) {
 	t.Parallel()
 	forged := func(c *chain) eventlog.Record {
@@ -112,7 +112,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 		}
 	}
 	b.put(other.next(other.usersSet(client2, "v3")))
-	// What is foreign is counted behind the commit.
+	// Foreign records are counted after the commit.
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 0 && s.Stale == foreign })
 	require.Equal(t, want, b.parked("dashboards"))
 	for i, c := range cases {
@@ -126,7 +126,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	require.Equal(t, []string{"v3"}, b.users(other.key, client2))
 }
 
-// A lost race, and a duplicate, are skipped and counted.
+// A lost race and a duplicate are skipped and counted.
 func TestStaleIsCountedAndSkipped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -137,19 +137,20 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	b.put(winner.next(winner.usersSet(client1, "winner")))
 	b.put(loser.next(loser.usersSet(client1, "loser")))
 	b.put(first)
-	b.put(loser.next(loser.usersSet(client1, "of the wrong line"))) // version 3 on a head that lost
+	b.put(loser.next(loser.usersSet(client1, "on the wrong branch"))) // version 3 on a head that lost
 	e := b.engine(dashboards)
 	stop := b.start(e)
-	// What is stale is counted behind the commit.
+	// Stale records are counted after the commit.
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
 	stop()
 	require.Equal(t, int64(2), s.Stale)
 	require.Equal(t, []string{"winner"}, b.users(agencyA, client1))
 	b.headIs(winner)
-	require.Len(t, b.parked("dashboards"), 1, "the last one is broken: it names a predecessor that never was the head")
+	require.Len(t, b.parked("dashboards"), 1, "the last one is broken: its predecessor was never the head")
 }
 
-// A record in the wrong partition is foreign: it parks nothing, whether the reader of its own partition has seen it or not.
+// A record in the wrong partition is foreign: it parks nothing, whether or not its own partition
+// was read already.
 func TestWrongPartitionParksNothing(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 100} {
@@ -162,7 +163,8 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 			b.put(a.next(a.usersSet(client1, "u1")))
 			b.put(there.next(there.usersSet(client2, "v2")))
 			b.put(a.next(a.usersSet(client1, "u2")))
-			// And the other way round: what is parked in its own partition stays parked, whatever lies elsewhere.
+			// And the reverse: a stream that is parked in its own partition stays parked,
+			// regardless of records elsewhere.
 			parkedThere := b.put(there.spoilt(`{`))
 			b.produce(there.clone().next(there.usersSet(client2, "forged too")), 2)
 			behind := b.put(there.next(there.usersSet(client2, "v4")))
@@ -176,8 +178,8 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 	}
 }
 
-// A key that is no agency's id has no stream: it is parked alone.
-func TestKeyThatIsNoAgency(t *testing.T) {
+// A key that is not an agency id has no stream: its record is parked alone.
+func TestKeyThatIsNotAnAgency(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := &chain{codec: b.log.Codec(), key: "somebody", seen: map[string]bool{}}

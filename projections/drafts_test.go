@@ -24,7 +24,7 @@ const (
 	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	client1 = "c10000000000000000000000"
 	client2 = "c20000000000000000000000"
-	client3 = "c30000000000000000000000" // of agency A too
+	client3 = "c30000000000000000000000" // also of agency A
 )
 
 // collect reads rows as structs.
@@ -36,7 +36,7 @@ func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) 
 	return list
 }
 
-// texts reads rows of one text each.
+// texts reads rows of one text column.
 func texts(t require.TestingT, db *pgtest.DB, sql string, args ...any) (list []string) {
 	for _, row := range collect[struct{ Text string }](t, db, sql, args...) {
 		list = append(list, row.Text)
@@ -54,7 +54,7 @@ func draft(topic, key, id string, data domain.Data) domain.Draft {
 	}}
 }
 
-// postRead is a reading of post "p"; n is its hour, its likes, and makes it unique.
+// postRead is a reading of post "p"; n is its hour and its likes, and makes it unique.
 func postRead(social int64, n int) domain.Draft {
 	likes := int64(n)
 	return draft(domain.TopicMetrics, tenantOf(social).Key(), fmt.Sprintf("post-%d-%06d", social, n), domain.PostRead{
@@ -84,7 +84,7 @@ func categoryErased(id int64) domain.Draft {
 	}}
 }
 
-// chain writes the stream of one agency as an honest writer does.
+// chain writes the stream of one agency as a correct writer does.
 type chain struct {
 	codec eventlog.Codec
 	key   string
@@ -100,14 +100,14 @@ func (b *bench) chain(key string) *chain {
 	return b.chains[key]
 }
 
-// clone is a second writer that stands at the same head: a race.
+// clone returns a second writer at the same head, for a race.
 func (c *chain) clone() *chain {
 	twin := *c
 	twin.seen = maps.Clone(c.seen)
 	return &twin
 }
 
-// prev is the hash that the next record names.
+// prev returns the hash that the next record names.
 func (c *chain) prev() [32]byte {
 	if c.head.Version == 0 {
 		return eventlog.Genesis(domain.TopicDashboards, c.key)
@@ -115,7 +115,7 @@ func (c *chain) prev() [32]byte {
 	return c.head.Hash
 }
 
-// next makes the record of the next event and moves the head.
+// next returns the record of the next event and moves the head.
 func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.Record {
 	prev := c.prev()
 	version := c.head.Version + 1
@@ -134,7 +134,8 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 	return r
 }
 
-// spoilt is the next record with a value that cannot be decoded: effective for the chain all the same.
+// spoilt returns the next record with a value that cannot be decoded; it is still effective in the
+// chain.
 func (c *chain) spoilt(value string) eventlog.Record {
 	prev := c.prev()
 	r := c.next(c.usersSet(client1, "spoilt"))
@@ -143,7 +144,7 @@ func (c *chain) spoilt(value string) eventlog.Record {
 	return r
 }
 
-// retyped is the next record under a type of another binary.
+// retyped returns the next record with a type of another binary.
 func (c *chain) retyped(eventType string) eventlog.Record {
 	prev := c.prev()
 	r := withHeader(c.next(c.usersSet(client1, "of a newer binary")), "ce_type", []byte(eventType))
@@ -151,10 +152,10 @@ func (c *chain) retyped(eventType string) eventlog.Record {
 	return r
 }
 
-// idOf is the id that a chain gives the event of a version.
+// idOf returns the id that a chain gives the event of a version.
 func idOf(c *chain, version int64) string { return fmt.Sprintf("%s.%d", c.key, version) }
 
-// usersSet makes a dashboard with these users, or changes its users.
+// usersSet creates a dashboard with these users, or changes its users.
 func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersChanged {
 	change := domain.DashboardChange{
 		Primary: account, Linked: []string{account}, Users: append([]string{}, users...), Scopes: []string{"posts"},
@@ -167,7 +168,7 @@ func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersC
 	return domain.DashboardUsersChanged{DashboardChange: change}
 }
 
-// lost is a change of users by which some lose access.
+// lost returns a change of users by which some lose access.
 func (c *chain) lost(account string, lost []string, users ...string) domain.DashboardUsersChanged {
 	e := c.usersSet(account, users...)
 	e.LostAccess = lost
@@ -177,7 +178,7 @@ func (c *chain) lost(account string, lost []string, users ...string) domain.Dash
 // dashboards is the projector of the tests' topic.
 var dashboards = projectors.Dashboards(partitions[domain.TopicDashboards])
 
-// agenciesIn returns n agencies whose streams lie in a partition.
+// agenciesIn returns n agencies with streams in a partition.
 func agenciesIn(partition int32, n int) []string {
 	var keys []string
 	for i := 1; len(keys) < n; i++ {
@@ -193,7 +194,7 @@ func skip(p domain.Position) domain.ParkedSkipped {
 	return domain.ParkedSkipped{Position: p, Reason: domain.Reason{Code: domain.ReasonTest}}
 }
 
-// withHeader returns the record with a header changed; a nil value takes it away.
+// withHeader returns the record with a changed header; a nil value removes it.
 func withHeader(r eventlog.Record, name string, value []byte) eventlog.Record {
 	r.Headers = slices.Clone(r.Headers)
 	i := slices.IndexFunc(r.Headers, func(h eventlog.Header) bool { return h.Key == name })

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Problem is what Status would tell if the database could be asked.
+// Problem returns the problem that Status would report if the database were reachable.
 func (e *Engine) Problem() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -32,12 +32,12 @@ func (e *Engine) Problem() string {
 	return e.problem
 }
 
-// FigurePayloads is what a batch of events tells.
+// FigurePayloads returns the notices of a batch of events.
 func FigurePayloads(events []fold.Event) ([]string, error) {
 	return figurePayloads(figureChanges(events))
 }
 
-// NotFollowed are the log's reasons for not following partitions; Status also looks for itself.
+// NotFollowed returns the log's reasons for not following partitions; Status also checks itself.
 func (e *Engine) NotFollowed() map[int32]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -48,28 +48,30 @@ func (e *Engine) NotFollowed() map[int32]string {
 	return all
 }
 
-// Stepped is closed at the next step of the projection's generations that is heard of.
+// Stepped returns a channel that is closed at the next reported step of the projection's
+// generations.
 func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
 
-// InBatchesOf sets how many records one transaction folds at most, and one page of parked records.
+// InBatchesOf sets the maximum number of records per transaction, and per page of parked records.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
 }
 
-// Looking sets the times between two looks, where a test waits for what a look finds.
+// Looking sets the interval between polls, for tests that wait for a poll.
 func (e *Engine) Looking(look, caughtUp, tidy time.Duration) *Engine {
 	e.every.look, e.every.caughtUp, e.every.tidy = look, caughtUp, tidy
 	return e
 }
 
-// Waiting sets how long a stop waits for what is folded, and a batch for the database.
+// Waiting sets how long a stop waits for the current batch, and a batch for the database.
 func (e *Engine) Waiting(atMost time.Duration) *Engine {
 	e.every.finish, e.every.retry = atMost, atMost
 	return e
 }
 
-// FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns what is parked.
+// FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns the
+// parked events.
 func FoldInBulk(
 	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.ParkError,
 ) (parked []string, err error) {
@@ -93,7 +95,8 @@ func FoldInBulk(
 	return parked, nil
 }
 
-// Claims tells whether a process that has taken a rebuild under this lease gets a shard of it. It claims nothing.
+// Claims reports whether a process that took a rebuild under this lease would get a shard of it. It
+// claims nothing.
 func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partition int32) (claimed bool, err error) {
 	tx, err := e.pool.Begin(ctx)
 	if err != nil {
@@ -107,7 +110,7 @@ func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partit
 	return err == nil, err
 }
 
-// Another makes another generation beside the ones that are there; engines follow it.
+// Another creates another generation next to the existing ones; engines follow it.
 func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
@@ -121,12 +124,12 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	return number, err
 }
 
-// CheckDue checks the tables that are to be checked now.
+// CheckDue runs the checks of tables that are due.
 func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error {
 	return runDue(ctx, pool, engines, slog.New(slog.DiscardHandler))
 }
 
-// Yield waits as a shard of a rebuild does while something is behind.
+// Yield waits like a shard of a rebuild while behind is set.
 func Yield(ctx context.Context, behind *atomic.Bool) error {
 	return (&running{behind: behind}).yield(ctx)
 }
@@ -137,7 +140,7 @@ var (
 	ErrMoved      = errMoved
 )
 
-// Move moves a checkpoint as the fold of a batch does that was read from a topic.
+// Move moves a checkpoint like the fold of a batch that was read from a topic.
 func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int, topic eventlog.TopicID, partition int32, from, to int64) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		steps := []step{{topic: topic, partition: partition, from: from, to: to}}

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// faulty is a projector whose writes a test can hold up or spoil: next writes the batch.
+// faulty is a projector whose writes a test can delay or fail: next writes the batch.
 type faulty struct {
 	fold.Projector
 	write func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error
@@ -41,7 +41,7 @@ func (f faulty) projector() fold.Projector {
 type faultyFold struct {
 	fold.Fold
 	faulty faulty
-	events []fold.Event // that Apply was called for
+	events []fold.Event // passed to Apply
 }
 
 func (f *faultyFold) Apply(ev fold.Event) error {
@@ -49,7 +49,7 @@ func (f *faultyFold) Apply(ev fold.Event) error {
 	return f.Fold.Apply(ev)
 }
 
-// Write stores the rows within next, so that a test can look at them, and meddle, before the commit.
+// Write stores the rows within next, so that a test can act before the commit.
 func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	return f.faulty.write(ctx, tx, f.events, func() error {
 		if err := f.Fold.Write(ctx, tx, last); err != nil {
@@ -75,14 +75,15 @@ func (f *faultyChained) Resume(ev fold.Event) error {
 	return f.chained.Resume(ev)
 }
 
-// eachOnce says that so many events were folded, each exactly once.
+// eachOnce asserts that the given number of events were folded, each exactly once.
 func (b *bench) eachOnce(events int) {
 	b.t.Helper()
 	require.Equal(b.t, events, b.count("select count(*) from tally"), "events are missing")
 	require.Zero(b.t, b.count("select count(*) from tally where n <> 1"), "events were folded more than once")
 }
 
-// hookedLog is a log that calls functions at steps of the process that reads it; nil are none.
+// hookedLog is a log that calls functions at steps of the process that reads it; nil functions are
+// skipped.
 type hookedLog struct {
 	projections.Log
 	beforeFollow, beforeScan, afterRanges, afterRecords func()
@@ -123,7 +124,7 @@ func (f hookedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.
 	return batch, err
 }
 
-// otherGroup is a log whose followers get partitions that another process holds too: zombies.
+// otherGroup is a log whose followers get partitions that another process has too: zombies.
 type otherGroup struct{ *eventlog.Log }
 
 func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
@@ -131,13 +132,13 @@ func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	return l.Log.Follow(c)
 }
 
-// proxy stands between an engine and the database.
+// proxy is a TCP proxy between an engine and the database.
 type proxy struct {
 	listener net.Listener
 	server   string
-	away     atomic.Bool // refuse and cut everything
-	// loseCommits is the number of commits whose answers are lost: the server commits, the client
-	// only sees its connection end.
+	away     atomic.Bool // refuse and close all connections
+	// loseCommits is the number of commits whose answers are lost: the server commits, but the
+	// client sees its connection end.
 	loseCommits atomic.Int32
 	lost        atomic.Int32
 
@@ -145,7 +146,7 @@ type proxy struct {
 	conns map[net.Conn]bool
 }
 
-// proxied returns a pool that reaches the database through a proxy.
+// proxied returns a pool that connects to the database through a proxy.
 func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
 	b.t.Helper()
 	u, err := url.Parse(b.db.URL)
@@ -186,7 +187,7 @@ func (p *proxy) serve() {
 	}
 }
 
-// lets keeps both ends of a connection; while it is away it closes them.
+// lets keeps both ends of a connection; while the database is away it closes them.
 func (p *proxy) lets(client, server net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -214,7 +215,7 @@ func (p *proxy) pump(from, to net.Conn, look func([]byte)) {
 	}
 }
 
-// cut ends all connections.
+// cut closes all connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,17 +20,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// zombie makes an engine that follows the same partitions as another one, and does not know it.
+// zombie creates an engine that follows the same partitions as another one without knowing it.
 func (b *bench) zombie(p fold.Projector) *projections.Engine {
 	return b.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 }
 
-// Of two processes that fold the same records only one commits.
+// Of two processes that fold the same records, only one commits.
 func TestZombieDoesNotCommit(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]error{
-		"the first commits, the second drops what lies below": nil,
-		"the first fails, the second commits":                 errInjected,
+		"the first commits, the second drops the folded records": nil,
+		"the first fails, the second commits":                    errInjected,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +39,7 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			g := newGate()
 			defer g.open()
 			first := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
-				if g.first() && fails != nil { // it holds the checkpoint's row
+				if g.first() && fails != nil { // it holds the lock on the checkpoint's row
 					return fails
 				}
 				return next()
@@ -69,8 +69,8 @@ func (p version2) projector() fold.Projector {
 	return p.Projector
 }
 
-// Readers by name use the version that is folded; what nobody used for a week is dropped.
-func TestOtherVersionIsMadeBeside(t *testing.T) {
+// Readers by name use the version that is folded; a version that was unused for a week is dropped.
+func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
@@ -79,18 +79,18 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 	newer := b.zombie(version2{tally{}.projector()}.projector())
 	stopNewer := b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
-	require.Equal(t, 1, b.caughtUp(old).Generation, "readers of the old version stay where they are")
+	require.Equal(t, 1, b.caughtUp(old).Generation, "readers of the old version are not switched")
 	stopOld()
 	b.shows("tally", "lb_tally_v2")
 	b.append(postRead(1, 2))
 	b.caughtUp(newer)
 	b.eachOnce(2)
-	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary has gone")
+	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary is stopped")
 	stopNewer()
 	old = b.engine(tally{}.projector())
 	b.start(old)
 	require.Equal(t, 1, b.caughtUp(old).Generation)
-	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and comes back")
+	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and restarted")
 	b.shows("tally", "lb_tally_v1")
 	b.exec("update checkpoints set progressed_at = now() - interval '8 days', caught_up_at = now() - interval '8 days' where generation = 2")
 	b.awaitDropped("tally", 2)
@@ -99,7 +99,7 @@ func TestOtherVersionIsMadeBeside(t *testing.T) {
 	b.eachOnce(3)
 }
 
-// One partition of a batch was taken by another process: the other partition is folded again.
+// Another process took one partition of a batch: the other partition is folded again.
 func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -113,30 +113,32 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		if first.Load() {
 			return next()
 		}
-		if len(events) != 4 { // it is tried again, and then read again
-			return fmt.Errorf("the batch does not hold both partitions: %d events", len(events))
+		if len(events) != 4 { // it is retried, and then read again
+			return fmt.Errorf("the batch does not have both partitions: %d events", len(events))
 		}
 		first.Store(true)
 		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", taken) })
 		for deadline := time.Now().Add(patience); b.waiting() == 0 && time.Now().Before(deadline); {
 		}
-		// It stands in line for the row, and gets it when this transaction ends: before this one is tried again, however slow it is.
+		// It waits for the row and gets it when this transaction ends, before the retry of this
+		// one, however slow it is.
 		err := tx.Rollback(ctx)
 		other.Wait()
 		return errors.Join(errInjected, err)
 	}}.projector())
 	b.follow(e)
 	folded := texts(t, b.db, "select id from tally order by 1")
-	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; %d is the other's", kept, taken)
+	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", kept, taken)
 }
 
-// waiting is the number of sessions that wait for a checkpoint's row.
+// waiting returns the number of sessions that wait for a checkpoint's row.
 func (b *bench) waiting() int {
 	return b.count(`select count(*) from pg_stat_activity where datname = current_database()
 		and wait_event_type = 'Lock' and query like '%update checkpoints%'`)
 }
 
-// The connection is lost before the commit, or with its answer. TestConvergence kills processes.
+// The connection is lost before the commit, or with its answer. TestConvergence also kills
+// processes.
 func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -166,8 +168,8 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	b.eachOnce(6)
 }
 
-// Another process folds meanwhile, and the first goes on without a restart.
-func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
+// Another process folds in the meantime, and the first one continues without a restart.
+func TestUnreachableDatabaseAsksForNoPartitions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
@@ -184,14 +186,14 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	other := b.engine(projectors.Directory)
 	b.start(other)
 	b.awaitStatus(other, func(s operator.Projection) bool { return s.Lag == 0 })
-	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other")
+	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other process")
 	through.away.Store(false)
 	b.append(category(3, "c"))
 	b.caughtUp(e)
 	require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
 }
 
-// What a command waited to see outlives a crash of the server; all else the log can fold again.
+// Rows that a command waited for survive a crash of the server; the log can restore all others.
 func TestDashboardsCommitSynchronously(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,14 +12,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// endSoon has the server end the session of a transaction that freezes after one second, not ten.
+// endSoon lets the server end the session of a frozen transaction after one second instead of ten.
 func endSoon(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = '1s'")
 	return err
 }
 
-// The server ends the session of a projector that was stopped, as by SIGSTOP: it folds again.
-func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
+// The server ends the session of a projector that was stopped, as by SIGSTOP; another one folds
+// again.
+func TestFrozenProcessBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := newHeldTally(true)
@@ -42,8 +43,8 @@ func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	b.eachOnce(40)
 }
 
-// A step of the generations that is stopped holds checkpoints and the lock of all steps.
-func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
+// A frozen step of the generations holds checkpoints and the lock of all steps.
+func TestFrozenStepBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
@@ -72,8 +73,8 @@ func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 	}, patience, tick)
 }
 
-// What bounds the sessions of folds at the server.
-func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
+// Server-side bounds for the sessions of folds.
+func TestTheServerEndsFrozenFolds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
@@ -93,7 +94,8 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 	}, settings)
 }
 
-// A stop lets the batch come to its end that is being folded: nobody folds it again, and commands that wait for it are answered.
+// A stop lets the current batch finish: it is not folded again, and commands that wait for it are
+// answered.
 func TestStopFinishesTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -107,7 +109,7 @@ func TestStopFinishesTheBatch(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
-	b.append(postRead(1, 1)) // two might be two batches
+	b.append(postRead(1, 1)) // two events might be two batches
 	<-g.reached
 	stop()
 	g.open()
@@ -115,7 +117,8 @@ func TestStopFinishesTheBatch(t *testing.T) {
 	b.eachOnce(1)
 }
 
-// A stop waits for a batch, and not for ever: what is not folded by then is rolled back, and folded by the next process.
+// A stop waits for a batch for a bounded time: after that the batch is rolled back and folded by
+// the next process.
 func TestStopIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

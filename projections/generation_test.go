@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// What is appended while tables are built neither holds them up nor makes them live early.
+// Records that are appended while tables are built neither delay them nor make them live early.
 func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -53,12 +53,12 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	b.eachOnce(6)
 }
 
-// every is all projections.
+// every returns all projections.
 func every() []fold.Projector {
 	return projectors.All(partitions[domain.TopicDashboards])
 }
 
-// mixture fills all topics, poison and races included.
+// mixture fills all topics, including poison and races.
 func (b *bench) mixture() {
 	for n := range 30 {
 		b.append(postRead(int64(n%3+1), n+1), accountRead(int64(n%3+1), n+1), category(int64(n%4+1), fmt.Sprint("c", n)))
@@ -80,7 +80,7 @@ func (b *bench) mixture() {
 	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
 }
 
-// The log is the truth: everything else can be dropped.
+// The log is the only source of truth: everything else can be dropped.
 func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -103,13 +103,13 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 
 	b.exec("drop schema lb_engine, lb cascade")
 	require.NoError(t, migrations.Up(b.ctx(), b.db.URL))
-	b.db.Pool.Reset() // prepared statements know the dropped tables
+	b.db.Pool.Reset() // prepared statements refer to the dropped tables
 	require.Equal(t, before, everything())
 	require.Equal(t, notices, foldtest.Dump(t, b.db, "access_notices"))
-	require.Equal(t, kept, foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "what the log does not hold outlives it")
+	require.Equal(t, kept, foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "schema kept is not dropped")
 }
 
-// What was erased while a compacted topic was not followed would stay for ever.
+// Entities that were erased while a compacted topic was not followed would remain forever.
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -124,7 +124,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	idle(29)
 	e = b.engine(projectors.Directory).Looking(often, often, often)
 	stop = b.start(e)
-	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before that it is resumed")
+	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before the limit it is resumed")
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"))
 	stop()
 	idle(31)
@@ -135,7 +135,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	require.Equal(t, 1, b.count("select count(*) from tDefaultCategories where id = 1 and name = 'a'"))
 	require.Zero(t, b.count("select count(*) from tDefaultCategories where id = 77"))
 	require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
-	b.awaitStatus(e, func(s operator.Projection) bool { // a note of the engine may be in between
+	b.awaitStatus(e, func(s operator.Projection) bool { // a note of the engine may come in between
 		idle(31)
 		return s.Generation == 3
 	})
@@ -147,10 +147,10 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	b.append(postRead(1, 2))
 	posts := b.engine(projectors.PostInsights)
 	b.start(posts)
-	require.Equal(t, 1, b.caughtUp(posts).Generation, "nothing is compacted there")
+	require.Equal(t, 1, b.caughtUp(posts).Generation, "the topic is not compacted")
 }
 
-// A log that has lost its beginning makes no read model: it is refused with what to do.
+// A log without its beginning builds no read model: the error says what to do.
 func TestLogWithoutItsBeginning(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -159,7 +159,7 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	b.deleteBefore(domain.TopicMetrics, p, 1)
 	e := b.engine(projectors.PostInsights)
 	b.start(e)
-	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "first records are gone") })
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "first records are missing") })
 	require.Contains(t, s.Problem, "restore the log from a backup")
 	require.Zero(t, b.count("select count(*) from generations"))
 	require.Zero(t, b.count("select count(*) from tSPostInsights"))
@@ -174,8 +174,8 @@ func (b *bench) deleteBefore(topic string, partition int32, offset int64) {
 	require.NoError(b.t, err)
 }
 
-// Somebody drops tables while nobody folds: processes that only read see it too.
-func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
+// Tables are dropped while no process folds: processes that only read detect it too.
+func TestMissingTablesAreRebuilt(t *testing.T) {
 	t.Parallel()
 	for name, drop := range map[string]string{"a schema": "drop schema lb_tally_g1 cascade", "a table": "drop table lb_tally_g1.aside cascade"} {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 			s, err := reader.Status(b.ctx())
 			require.NoError(t, err)
 			require.Contains(t, s.TablesGone, "aside")
-			require.True(t, s.Live(), "the engine's own tables know nothing of it yet")
+			require.True(t, s.Live(), "the engine's own tables do not reflect it yet")
 
 			g := newGate()
 			defer g.open()
@@ -207,7 +207,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 			b.exec(strings.Replace(drop, "g1", "g2", 1)) // under the process that folds
 			b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 3 })
 			b.caughtUp(reader)
-			b.db.Pool.Reset() // prepared statements know the dropped tables
+			b.db.Pool.Reset() // prepared statements refer to the dropped tables
 			b.eachOnce(50)
 		})
 	}
@@ -240,8 +240,8 @@ func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	b.eachOnce(7)
 }
 
-// The tables of a generation that is left go, also where another one is there to be followed.
-func TestTablesThatAreLeftGo(t *testing.T) {
+// The tables of an unusable generation are dropped, even if another one can be followed.
+func TestUnusableTablesAreDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
@@ -270,7 +270,7 @@ func (b *bench) group(generation string) kadm.DescribedGroup {
 	return groups[name]
 }
 
-// Attaching a month while a report reads the table would queue every other reader behind it.
+// Attaching a month while a report reads the table would queue every other reader after it.
 func TestMonthsWaitForLongReports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -289,6 +289,6 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	e = b.engine(projectors.AccountInsights)
 	b.start(e)
 	b.append(accountRead(1, 2))
-	b.caughtUp(e) // beside the report
+	b.caughtUp(e) // next to the report
 	require.Equal(t, 2, b.count("select count(*) from tSAccountIns"))
 }

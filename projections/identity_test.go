@@ -16,12 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// recreate deletes a topic and makes it again, as a careless operator does.
+// recreate deletes a topic and creates it again, as a careless operator might.
 func (b *bench) recreate(topic string) {
 	b.t.Helper()
 	_, err := b.admin.DeleteTopic(b.ctx(), topic)
 	require.NoError(b.t, err)
-	b.log = b.openLog(domain.NewRegistry()) // creates what is missing; the old client knows the old topic
+	b.log = b.openLog(domain.NewRegistry()) // creates missing topics; the old client knows the old topic
 }
 
 func stopped(s operator.Projection) int {
@@ -34,7 +34,8 @@ func stopped(s operator.Projection) int {
 	return n
 }
 
-// Another log under the same name is not folded into tables of the first: its partitions stop, and Status says why.
+// Another log under the same name is not folded into the tables of the first: its partitions stop,
+// and Status says why.
 func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -55,7 +56,7 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	b.eachOnce(3)
 }
 
-// Only the partition whose records are gone stops; the others go on.
+// Only the partition with missing records stops.
 func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -72,7 +73,7 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	b.eachOnce(3)
 }
 
-// Who only looks, as a process without the role projector, sees another log too: it shows no lag.
+// A process that only reads, without the role projector, detects another log too: it shows no lag.
 func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -100,7 +101,8 @@ func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 	require.Equal(t, eventlog.ErrOtherLog.Error(), s.Partitions[p].Stopped)
 }
 
-// A paused projection folds nothing and says so; not even a generation is made at its start. It goes on without a restart.
+// A paused projection folds nothing and reports it; not even a generation is created at its start.
+// It continues without a restart.
 func TestPauseStopsAndResumes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -121,7 +123,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	b.awaitStatus(e, isPaused)
 	b.append(postRead(1, 2), postRead(2, 1))
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 2 && isPaused(s) })
-	require.Empty(t, b.group("tally.g1").Members, "its partitions are free for others")
+	require.Empty(t, b.group("tally.g1").Members, "its partitions are free for other processes")
 	b.eachOnce(1)
 	paused.Store(false)
 	b.caughtUp(e)
@@ -150,7 +152,7 @@ func TestLagIsExact(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(6), s.Lag)
 	require.Equal(t, int64(5), s.Partitions[one].EndOffset-s.Partitions[one].NextOffset)
-	require.Zero(t, s.LagSeconds, "who had nothing to fold for an hour is not late by an hour")
+	require.Zero(t, s.LagSeconds, "an hour without records is not an hour of lag")
 	standing, err := e.Status(b.ctx())
 	require.NoError(t, err)
 	require.Positive(t, standing.LagSeconds)
@@ -162,7 +164,8 @@ func TestLagIsExact(t *testing.T) {
 	require.Zero(t, moving.LagSeconds, "it moves")
 }
 
-// Somebody adds a partition to a topic, and writes to it: the partition is not followed and says why, the others go on.
+// A partition is added to a topic and written to: it is not followed and says why; the others
+// continue.
 func TestRecordsInAnAddedPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -185,16 +188,16 @@ func TestRecordsInAnAddedPartition(t *testing.T) {
 	})
 }
 
-// restored is the topic that a restore has made.
+// restored is the topic that a restore created.
 var restored = eventlog.TopicID{9}
 
-// moveTables makes all tables those of another topic, as a restore does.
+// moveTables assigns all tables to another topic, as a restore does.
 func (b *bench) moveTables(to eventlog.TopicID) {
 	b.t.Helper()
 	b.exec("with moved as (update generations set topic_id = $1) update checkpoints set topic_id = $1", [16]byte(to))
 }
 
-// A checkpoint moves for who has read the topic that it is of, and for nobody else.
+// Only a process that read the checkpoint's own topic can move a checkpoint.
 func TestACheckpointIsOfOneTopic(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -208,10 +211,10 @@ func TestACheckpointIsOfOneTopic(t *testing.T) {
 	}{
 		"the same topic":                                      {ours, ours, "live", nil, ours},
 		"another topic":                                       {restored, ours, "live", projections.ErrOtherTopic, restored},
-		"a row of before is taken":                            {none, ours, "live", nil, ours},
-		"brokers that give no ids":                            {none, none, "live", nil, none},
-		"brokers that give no ids any more":                   {ours, none, "live", projections.ErrOtherTopic, ours},
-		"an older state was restored: the tables are no more": {restored, ours, "dropped", projections.ErrMoved, restored},
+		"a row without topic id is accepted":                  {none, ours, "live", nil, ours},
+		"brokers without ids":                                 {none, none, "live", nil, none},
+		"brokers that no longer report ids":                   {ours, none, "live", projections.ErrOtherTopic, ours},
+		"an older state was restored: the tables are dropped": {restored, ours, "dropped", projections.ErrMoved, restored},
 	} {
 		b.exec(`update checkpoints set next_offset = 5, state = $1, topic_id = nullif($2, $3::uuid) where partition = 0`,
 			c.state, [16]byte(c.stored), [16]byte(none))
@@ -227,8 +230,9 @@ func TestACheckpointIsOfOneTopic(t *testing.T) {
 	}
 }
 
-// A process was frozen with records in its hands, and the log was restored meanwhile: it folds none of them, and says why.
-func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
+// A process was frozen with records in memory while the log was restored: it folds none of them,
+// and says why.
+func TestRecordsReadBeforeARestoreAreNotFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
@@ -246,8 +250,9 @@ func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
 	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
 }
 
-// Who copies for a rebuild when the log is restored rolls back what it has copied: the restored topic may end earlier.
-func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
+// A rebuild that copies while the log is restored rolls back its copy: the restored topic may end
+// earlier.
+func TestARebuildFromBeforeARestoreCopiesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 90)
@@ -268,7 +273,8 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 	b.eachOnce(90)
 }
 
-// A parked event is folded again from the topic that it was parked of: at its offset in another one lies another record.
+// A parked event is folded again only from the topic in which it was parked: in another one its
+// offset has another record.
 func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -281,7 +287,7 @@ func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
 	e := b.engine(projectors.PostInsights)
 	_, err := e.RetryParked(b.ctx(), operator.ParkedFilter{})
 	require.ErrorIs(t, err, projections.ErrOtherTopic)
-	stop := b.start(e) // it would fold by itself what it knows now
+	stop := b.start(e) // otherwise it would fold what it knows now
 	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
 	stop()
 	require.Equal(t, before, b.parked("post_insights"))

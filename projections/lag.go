@@ -97,7 +97,7 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 	return err
 }
 
-// readersGeneration returns the live generation. If there is none, it returns the first one that is
+// readersGeneration returns the live generation. If none exists, it returns the first one that is
 // being built.
 func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
 	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// A stopped engine leaves no goroutine behind, in whatever it was when it was stopped.
+// A stopped engine leaves no goroutine running.
 func TestMain(m *testing.M) {
 	leaks.Main(pgtest.Runner{Tests: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }

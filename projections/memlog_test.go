@@ -32,7 +32,7 @@ func (l *memLog) add(r eventlog.Record, partition int32) domain.Position {
 	return domain.Position{Topic: l.topic, Partition: partition, Offset: r.Offset}
 }
 
-// put appends a record where its key belongs.
+// put appends a record to the partition of its key.
 func (l *memLog) put(r eventlog.Record) domain.Position {
 	return l.add(r, eventlog.PartitionOf(r.Key, int32(len(l.partitions))))
 }
@@ -52,7 +52,7 @@ func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record,
 	return l.partitions[at.Partition][at.Offset], nil
 }
 
-// Scan hands out partitions one after another, in runs of a few records.
+// Scan passes on partitions one after another, in runs of a few records.
 func (l *memLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
 	for p := range int32(len(l.partitions)) {
 		for at := int64(0); at < c.To[p]; {
@@ -66,7 +66,7 @@ func (l *memLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
 	return nil
 }
 
-// ends are the offsets after the last records.
+// ends returns the offsets after the last records.
 func (l *memLog) ends() map[int32]int64 {
 	to := map[int32]int64{}
 	for p, records := range l.partitions {
@@ -78,12 +78,12 @@ func (l *memLog) ends() map[int32]int64 {
 // reader is one process's view of the log.
 type reader struct {
 	*memLog
-	atEnd  chan struct{} // says so, when all is folded, at each poll
+	atEnd  chan struct{} // receives at each poll once everything is folded
 	mu     sync.Mutex
 	random *rand.Rand // nil: everything in one batch
 }
 
-// reader cuts batches at random; 0: everything is one batch.
+// reader cuts batches at random; with 0, everything is one batch.
 func (l *memLog) reader(seed uint64) *reader {
 	r := &reader{memLog: l, atEnd: make(chan struct{}, 1)}
 	if seed > 0 {
@@ -101,7 +101,7 @@ func (r *reader) intn(n int) int {
 	return r.random.IntN(n)
 }
 
-// Follow hands out what is there. A rebalance comes at random.
+// Follow returns available records. Rebalances happen at random.
 func (r *reader) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	f := &memFollower{reader: r, ask: c.Positions}
 	for p := range r.partitions {
@@ -115,7 +115,7 @@ type memFollower struct {
 	*reader
 	all       []int32
 	ask       func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error)
-	positions map[int32]eventlog.Checkpoint // nil: to be asked for
+	positions map[int32]eventlog.Checkpoint // nil: to be requested
 }
 
 func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {

@@ -15,20 +15,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// state is all that a projection has made: its tables and what it has parked.
+// state returns everything that a projection made: its tables and its parked events.
 func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 	return append(foldtest.Dump(t, db, p.Tables...), texts(t, db, `
 		select format('parked %s/%s %s %s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
 		from parked where projection = $1 order by partition, log_offset`, p.Name)...)
 }
 
-// sameFromZero says that a fold of the whole log into another database comes out the same.
+// sameFromZero asserts that a fold of the whole log into another database gives the same result.
 func (b *bench) sameFromZero(p fold.Projector) {
 	b.t.Helper()
 	zero := &bench{t: b.t, db: newDatabase(b.t), topics: b.topics, brokers: b.brokers, log: b.log}
 	e := zero.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 	zero.run(e)
-	require.Equal(b.t, state(b.t, zero.db, p), state(b.t, b.db, p), "live (actual) is not what a fold from zero gives (expected)")
+	require.Equal(b.t, state(b.t, zero.db, p), state(b.t, b.db, p), "the live state (actual) differs from a fold from zero (expected)")
 }
 
 // live is a chain that is folded record by record.
@@ -79,7 +79,7 @@ func (b *bench) retry(e *projections.Engine, f operator.ParkedFilter) operator.R
 	return result
 }
 
-// parkedAs is the id of an event that is parked at a position.
+// parkedAs returns the id of an event that is parked at a position.
 func parkedAs(projection string, p domain.Position) string {
 	return projections.ParkedID(projection, p.Partition, p.Offset)
 }
@@ -92,7 +92,7 @@ func skipped(p domain.Position, reason fold.Reason) parkedEvent {
 	return parkedEvent{p.Partition, p.Offset, reason, projections.ParkedSkipped}
 }
 
-// A skip is a record of the stream that it speaks of; a retry is none. Both give what a fold from zero gives.
+// A skip is a record of its stream; a retry is not. Both give the result of a fold from zero.
 func TestRetryAndSkipOnDashboards(t *testing.T) {
 	t.Parallel()
 	const name = "dashboards"
@@ -100,12 +100,12 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 	keys := agenciesIn(1, 14) // in one partition
 	another := keys[0]
 	scenarios := map[string]func(t *testing.T, l live){
-		"a retry that fails again parks again, a skip sets the rest free": func(t *testing.T, l live) {
+		"a failed retry parks again, a skip releases the rest": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			next := l.set("u3")
 			result := l.retry(l.engine, one(name, bad))
 			require.Zero(t, result.Folded)
-			require.Len(t, result.Parked, 1, "the one behind it was not tried")
+			require.Len(t, result.Parked, 1, "the next one was not tried")
 			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID)
 			require.Equal(t, fold.ReasonUndecodable, result.Parked[0].Reason)
 			require.NotEmpty(t, result.Parked[0].Detail)
@@ -114,26 +114,26 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
 			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parkedHere())
-			require.Equal(t, operator.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
+			require.Equal(t, operator.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "a skip is final")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
 		},
-		"one behind is skipped first": func(t *testing.T, l live) {
+		"a later event is skipped first": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			second, third := l.set("second"), l.set("third")
 			l.put(l.next(skip(second)))
-			require.Equal(t, []string{"u1"}, l.users(), "the first still holds up the others")
+			require.Equal(t, []string{"u1"}, l.users(), "the first still blocks the others")
 			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parkedHere())
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"third"}, l.users())
 			require.Zero(t, l.count("select count(*) from dashboard_history where parent_account = $1 and version = 3", l.key))
 		},
-		"one behind is retried: order holds": func(t *testing.T, l live) {
+		"a later event is retried: order is kept": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			second := l.set("second")
 			result := l.retry(l.engine, one(name, second))
 			require.Len(t, result.Parked, 1)
-			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID, "the stream is tried from its first on")
+			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID, "the stream is retried from its first event")
 			require.Equal(t, []string{"u1"}, l.users())
 			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(second, behind)}, l.parkedHere())
 		},
@@ -150,7 +150,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parkedHere())
 			require.Equal(t, []string{"u1"}, l.users())
 		},
-		"what is before a break is skipped, what is behind it stays": func(t *testing.T, l live) {
+		"an event before a break is skipped, later ones stay": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			second := l.set("second")
 			forger := l.clone()
@@ -162,9 +162,9 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, []parkedEvent{
 				skipped(bad, fold.ReasonUndecodable), at(broken, fold.ReasonChainBroken), at(last, behind),
 			}, l.parkedHere())
-			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is folded")
+			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is already folded")
 		},
-		"a poison behind a poison": func(t *testing.T, l live) {
+		"poison after poison": func(t *testing.T, l live) {
 			first := l.put(l.spoilt(`{`))
 			second := l.put(l.spoilt(`[`))
 			third := l.set("third")
@@ -175,15 +175,15 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"third"}, l.users())
 		},
-		"what hangs on a skipped record is refused": func(t *testing.T, l live) {
+		"an event that depends on a skipped record is refused": func(t *testing.T, l live) {
 			e := l.usersSet(client2, "v")
-			bad := l.put(l.spoilt(`{`)) // it would have made client2's dashboard
+			bad := l.put(l.spoilt(`{`)) // it would have created client2's dashboard
 			e.Created = nil
 			next := l.put(l.next(e))
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(next, fold.ReasonRefused)}, l.parkedHere())
 		},
-		"of what is not parked, of another topic or partition, out of the log": func(t *testing.T, l live) {
+		"skips without a parked event, of another topic or partition, outside of the log": func(t *testing.T, l live) {
 			good := l.set("u2")
 			bad := l.put(l.spoilt(`{`))
 			other, elsewhere, beyond := bad, bad, bad
@@ -196,7 +196,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable)}, l.parkedHere())
 			require.Equal(t, []string{"u2"}, l.users())
 		},
-		"of another agency's stream": func(t *testing.T, l live) {
+		"a skip in another agency's stream": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			next := l.set("u3")
 			l.put(l.bench.chain(another).next(skip(bad)))
@@ -223,7 +223,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad), func(d *domain.Draft) { d.Envelope.Time = day0.Add(31 * time.Hour) }))
 			require.Equal(t, 1, l.count("select count(*) from dashboard_commands where parent_account = $1", l.key))
 		},
-		"notices of records behind": func(t *testing.T, l live) {
+		"notices of later records": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			l.put(l.next(l.lost(client1, []string{"u1"}, "u3")))
 			l.put(l.next(skip(bad)))

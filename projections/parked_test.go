@@ -28,7 +28,7 @@ func (b *bench) list(f operator.ParkedFilter) (ids []string, all []operator.Park
 	return ids, all
 }
 
-// The list says what is parked, why, and how many wait behind it.
+// The list shows parked events, their reasons, and how many events wait after each.
 func TestListOfParkedEvents(t *testing.T) {
 	t.Parallel()
 	l := followLive(t)
@@ -42,7 +42,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.Equal(t, agencyA, all[0].Stream)
 	require.Equal(t, domain.DashboardUsersChanged{}.EventType(), all[0].Type)
 	require.NotEmpty(t, all[0].EventID)
-	require.NotNil(t, all[0].EventTime, "the headers have it, whatever is wrong with the payload")
+	require.NotNil(t, all[0].EventTime, "from the headers, regardless of the payload")
 
 	for want, f := range map[string]operator.ParkedFilter{"by id": {IDs: ids[:1]}, "by limit": {Limit: 1}} {
 		found, _ := l.list(f)
@@ -58,7 +58,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
-// A newer binary retries in bulk what an older one could not write: of a stream, then all.
+// A newer binary retries events that an older one could not write: first one stream, then all.
 func TestRetryInBulk(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -74,8 +74,8 @@ func TestRetryInBulk(t *testing.T) {
 	b.sameFromZero(projectors.PostInsights)
 }
 
-// The skip is a note in the row: later generations have it, the key's next record removes it.
-func TestSkippedWhereNothingWaits(t *testing.T) {
+// The skip is a mark in the row: later generations keep it, the key's next record removes it.
+func TestSkipOfAnEventThatBlocksNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
@@ -87,7 +87,7 @@ func TestSkippedWhereNothingWaits(t *testing.T) {
 	listed, err := projections.ListParked(t.Context(), b.db.Pool, one("directory", bad))
 	require.NoError(t, err)
 	require.Equal(t, projections.ParkedSkipped, listed[0].State)
-	require.Empty(t, b.retry(e, one("directory", bad)).Parked, "it is not tried again")
+	require.Empty(t, b.retry(e, one("directory", bad)).Parked, "it is not retried")
 	stop()
 
 	b.exec("update generations set state = 'retired'")
@@ -96,13 +96,13 @@ func TestSkippedWhereNothingWaits(t *testing.T) {
 	b.follow(e)
 	require.Equal(t, append(left, left...), b.parked("directory"))
 
-	b.append(category(1, "mended"))
+	b.append(category(1, "corrected"))
 	b.caughtUp(e)
-	require.Equal(t, left, b.parked("directory"), "that of the retired generation")
-	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.tDefaultCategories where name = 'mended'"))
+	require.Equal(t, left, b.parked("directory"), "only of the retired generation")
+	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.tDefaultCategories where name = 'corrected'"))
 }
 
-// The record is shown as it stands in the log.
+// The record is shown as it is in the log.
 func TestInspectParkedEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -123,7 +123,8 @@ func TestInspectParkedEvent(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
 
-// What another version has parked, or tables that are being made, refuses no command of those who read these tables.
+// Events parked by another version, or in tables that are being built, do not refuse commands of
+// readers of these tables.
 func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -150,7 +151,8 @@ func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 	require.Contains(t, refusal(), "parked")
 }
 
-// An event that the database refused and now takes is folded once, without what lies beside it.
+// An event that the database first refused and now accepts is folded once, without the other
+// records of its batch.
 func TestRetryOfARefusedWrite(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -176,7 +178,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	require.Zero(t, result.Folded)
 	require.Len(t, result.Parked, 1)
 	b.append(postRead(1, 4))
-	b.caughtUp(e) // and is refused again: that must not hold up the partition
+	b.caughtUp(e) // it is refused again: that must not block the partition
 	require.Equal(t, []parkedEvent{at(position, fold.ReasonWrite)}, b.parked("tally"))
 	b.eachOnce(4)
 
@@ -190,7 +192,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b.eachOnce(5)
 }
 
-// The last record of a key counts: to fold an earlier one again would bring the older state back.
+// The last record of a key counts: folding an earlier one again would restore an old state.
 func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 	t.Parallel()
 	older := domain.NewRegistry().Without(domain.DirectoryCategory{}.EventType())
@@ -212,13 +214,13 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 	b.sameFromZero(projectors.Directory)
 }
 
-// olderBinary makes an engine one whose registry, and whose log's, lacks types.
+// olderBinary makes an engine that lacks types in its registry and in its log's.
 func (b *bench) olderBinary(registry *domain.Registry) func(*projections.Config) {
 	log := b.openLog(registry)
 	return func(c *projections.Config) { c.Registry, c.Log = registry, log }
 }
 
-// The tables are then those that the newer binary would have made alone.
+// The tables are then those that the newer binary would have built alone.
 func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

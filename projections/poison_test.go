@@ -29,7 +29,7 @@ func withValue(r eventlog.Record, value string) eventlog.Record {
 	return r
 }
 
-// Parked events have a reason and a position and no payload.
+// Parked events have a reason and a position, but no payload.
 func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -49,7 +49,7 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), fold.ReasonUnknownType},
 		{"no id", withHeader(good, "ce_id", nil), fold.ReasonMalformed},
 		{"no time", withHeader(good, "ce_time", nil), fold.ReasonMalformed},
-		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), fold.ReasonMalformed},
+		{"an invalid time", withHeader(good, "ce_time", []byte("noon")), fold.ReasonMalformed},
 		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), fold.ReasonMalformed},
 		{"a header twice", withHeader(good, "ce_id", []byte("x")), fold.ReasonMalformed},
 		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), fold.ReasonMalformed},
@@ -76,13 +76,14 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from parked where stream_key <> '1'"))
 }
 
-// What is wrong is said in the table, and in the log, without a value of the record: both outlive whoever it is about.
+// The table and the process's log describe errors without values of the record: both remain after a
+// person is erased.
 func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 	t.Parallel()
 	const name, phone = "Maria Muster", "4917612345"
 	b := setup(t)
 	users := 0
-	user := func() domain.Draft { // each has a key of its own: a later record of one drops the parked one before it
+	user := func() domain.Draft { // each has its own key: a later record of a key drops its parked one
 		users++
 		id := fmt.Sprintf("a11ce%019d", users)
 		return commands.EntityDraft(domain.DirectoryUser{ID: id, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Name: name, Active: true}, time.Now())
@@ -122,12 +123,12 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		delete(says, p.At)
 	}
 	require.Empty(t, says)
-	require.Contains(t, logged.String(), "event is parked")
+	require.Contains(t, logged.String(), "event parked")
 	require.NotContains(t, logged.String(), "Maria")
 	require.NotContains(t, logged.String(), phone)
 }
 
-// Known types of other projections are none of this one's business; what nobody knows is everybody's.
+// A projection ignores known types of other projections; every projection parks unknown types.
 func TestProjectionsOfOneTopicParkTheirOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -142,7 +143,7 @@ func TestProjectionsOfOneTopicParkTheirOwn(t *testing.T) {
 	require.Equal(t, []parkedEvent{unknown, otherUndecodable}, b.parked("account_insights"))
 }
 
-// refusing spoils the transaction, as a refused value does, when one of the events is in the batch.
+// refusing fails the transaction, like a refused value, if one of the events is in the batch.
 func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) fold.Projector {
 	return faulty{p, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		tries.Add(1)
@@ -156,7 +157,8 @@ func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) 
 	}}.projector()
 }
 
-// A value that PostgreSQL refuses is found by halving the batch, and parked alone. It travels with the commit, which then does nothing.
+// A value that PostgreSQL refuses is found by halving the batch and parked alone. It is sent with
+// the commit, which then does nothing.
 func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -189,13 +191,13 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 	}}.projector()))
 	require.ElementsMatch(t, want, b.parked("tally"))
 	b.eachOnce(300 - len(bad))
-	require.Less(t, int(tries.Load()), 120, "it halves, and does not try one by one")
+	require.Less(t, int(tries.Load()), 120, "it halves instead of trying one by one")
 }
 
-// PostgreSQL's error for them (54000) is not bisected: it would stop the partition for ever.
-func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {
+// PostgreSQL's error for them (54000) is not bisected: it would stop the partition forever.
+func TestTextsTooLongForAnIndexAreParked(t *testing.T) {
 	t.Parallel()
-	raw := make([]byte, 3000) // no index can shorten it
+	raw := make([]byte, 3000) // no index can compress it
 	_, _ = rand.Read(raw)
 	long := hex.EncodeToString(raw)
 	b := setup(t)

@@ -16,7 +16,7 @@ import (
 
 var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
 
-// said is what the listing said of somePost, some hours after day0; "" erases it.
+// said is the listing's content of somePost, some hours after day0; "" erases it.
 func said(hours int, text string) domain.Draft {
 	content := domain.PostContent{PostRef: somePost, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
 	d := draft(domain.TopicContents, content.Key(), "said "+text, content)
@@ -32,7 +32,7 @@ func saidEvent(hours int, text string) fold.Event {
 	return fold.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
 }
 
-// The last record of a key counts, in whatever batches the records come.
+// The last record of a key counts, regardless of batches.
 func TestWhatCountsOfAPost(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -43,10 +43,10 @@ func TestWhatCountsOfAPost(t *testing.T) {
 		"said once":                   {[]fold.Event{saidEvent(1, "a")}, "a"},
 		"said twice":                  {[]fold.Event{saidEvent(1, "a"), saidEvent(1, "a")}, "a"},
 		"changed":                     {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "b")}, "b"},
-		"an older one comes late":     {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a")}, "a"},
+		"an older one arrives late":   {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a")}, "a"},
 		"erased":                      {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "")}, ""},
-		"erased before it came":       {[]fold.Event{saidEvent(2, "")}, ""},
-		"said again after an erasure": {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, "c"},
+		"erased before it arrived":    {[]fold.Event{saidEvent(2, "")}, ""},
+		"sent again after an erasure": {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, "c"},
 	} {
 		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
@@ -58,7 +58,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 	}
 }
 
-// The trail says who did what, and keeps what concerns no single agency apart.
+// The trail says who did what, and separates operations that concern no single agency.
 func TestOperationsTrail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -75,7 +75,8 @@ func TestOperationsTrail(t *testing.T) {
 	}, list)
 }
 
-// Each user hears once of a record, of the gravest change, also in tables folded from zero.
+// Each user gets one notice per record, about the most serious change, also in tables folded from
+// zero.
 func TestOneNoticeForEachRecordAndUser(t *testing.T) {
 	t.Parallel()
 	l := followLive(t)

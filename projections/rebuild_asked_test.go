@@ -15,7 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// What an operator was answered outlives a crash of the server: none of it is committed asynchronously, as the pool would.
+// Confirmed operators' requests survive a crash of the server: they commit synchronously, unlike
+// the pool's default.
 func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -42,7 +43,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	inSync("switch back")
 }
 
-// Who waits for a step need not look.
+// Waiting for a step needs no polling.
 func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -77,8 +78,9 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	b.ends(request.ID, operator.RebuildDone)
 }
 
-// No process runs the version of a waiting rebuild any more: those of the new one cancel it.
-func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
+// No process runs the version of a waiting rebuild any more: processes of the new version cancel
+// it.
+func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
@@ -99,8 +101,8 @@ func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"), "tables and views of the new version")
 }
 
-// Nothing was live before the candidate, so that readers used it before it was switched to.
-func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
+// No generation was live before the candidate, so readers used it before the switch.
+func TestCanceledRebuildThatReadersUseStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
@@ -128,7 +130,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 }
 
-// The newest hundred of a projection stay, for a year and a month.
+// The newest hundred rebuilds of a projection are kept, for 400 days.
 func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -147,10 +149,10 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
 		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
 	last := b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the one that has not ended")
+	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the unfinished one")
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))
 	require.Equal(t, 150, b.count("select count(*) from rebuilds where projection = 'other'"))
-	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"), "of the last one")
+	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"), "of the last rebuild")
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards where rebuild = $1", last.ID))
 
 	b.exec("update rebuilds set finished_at = now() - interval '401 days' where finished_at is not null")
@@ -158,8 +160,9 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from rebuilds where projection = 'tally'"))
 }
 
-// The answer to the commit that makes a rebuild's generation is lost: the process finds it in its row and goes on with it.
-func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
+// The answer to the commit that creates a rebuild's generation is lost: the process finds it in its
+// row and continues.
+func TestRebuildWithALostCommitAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
@@ -174,6 +177,6 @@ func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
 	done := b.ends(request.ID, operator.RebuildDone)
 	require.Equal(t, int32(1), proxy.lost.Load())
 	require.Equal(t, 2, done.Generation)
-	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left behind")
+	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left over")
 	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
 }

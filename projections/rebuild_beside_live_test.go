@@ -17,10 +17,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Before a rebuild reads the log a skip is folded in bulk, after that by following.
+// A skip is folded in bulk if it is before the rebuild's read of the log, otherwise by following.
 func TestSkipWhileARebuildFolds(t *testing.T) {
 	t.Parallel()
-	for name, during := range map[string]bool{"in the bulk": false, "behind the bulk": true} {
+	for name, during := range map[string]bool{"in the bulk": false, "after the bulk": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := live{bench: setup(t)}
@@ -29,7 +29,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			defer g.open()
 			p := projectors.Dashboards(partitions[domain.TopicDashboards])
 			l.engine = l.bench.engine(p, func(c *projections.Config) {
-				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows where the log ends, and has read nothing
+				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows the end of the log and has read nothing
 			})
 			l.start(l.engine)
 			l.set("u1")
@@ -61,7 +61,8 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 	}
 }
 
-// The switch does not wait for positions of a log that is gone; there is no way back to its tables.
+// The switch does not wait for positions of a log that is gone; a switch back to its tables is
+// impossible.
 func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -79,7 +80,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 }
 
-// Under traffic, with poison, races and operators' records in the log.
+// With concurrent writes, and with poison, races and operators' records in the log.
 func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 	t.Parallel()
 	for _, p := range every() {
@@ -96,24 +97,25 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			b.sameTables(p, 2, b.another(e)) // which is followed from the beginning
-			// Of months there is one more in the new one when a month ends meanwhile.
+			// The new generation has one month more if a month ends in the meantime.
 			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
 				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
-			require.Equal(t, b.count(indexes, p.Name, "_g1"), b.count(indexes, p.Name, "_g2"), "each key and index is made")
+			require.Equal(t, b.count(indexes, p.Name, "_g1"), b.count(indexes, p.Name, "_g2"), "all keys and indexes exist")
 			b.outlives(p.Name, 1)
 
 			r = b.request(p)
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
-			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // else it was faster
+			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
 				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
 				require.Equal(t, operator.RebuildCancelled, done.State, "%s", done.Error)
-				require.Equal(t, 2, b.caughtUp(e).Generation, "what serves stays")
+				require.Equal(t, 2, b.caughtUp(e).Generation, "the live generation stays")
 			}
 		})
 	}
 }
 
-// While the generation that readers use is behind, the rebuild goes slowly and says so; once that has caught up, it goes on.
+// While the live generation is behind, the rebuild slows down and reports it; it continues once
+// that has caught up.
 func TestRebuildYieldsToLive(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -132,7 +134,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	slow := b.awaitRebuild(asked.ID, func(r operator.Rebuild) bool { return r.Error != "" })
 	require.Equal(t, operator.RebuildCopying, slow.State)
 	require.Contains(t, slow.Error, "slowed down while the live generation is behind")
-	// A rebuild that takes its time keeps its lease.
+	// A slow rebuild keeps its lease.
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", asked.ID))
 	p.gate.open()
 	b.awaitRebuild(asked.ID, func(r operator.Rebuild) bool { return r.Error == "" })
@@ -141,14 +143,14 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	b.eachOnce(110)
 }
 
-// A rebuild waits for what is behind, and not for ever: it is also the cure of a generation that cannot go on.
+// The wait of a rebuild is bounded, because it may also repair a generation that is stuck.
 func TestYieldIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var behind atomic.Bool
 		behind.Store(true)
 		began := time.Now()
-		time.AfterFunc(950*time.Millisecond, func() { behind.Store(false) }) // seen at the next look
+		time.AfterFunc(950*time.Millisecond, func() { behind.Store(false) }) // noticed at the next poll
 		require.NoError(t, projections.Yield(t.Context(), &behind))
 		require.Equal(t, time.Second, time.Since(began))
 		behind.Store(true)
@@ -160,7 +162,7 @@ func TestYieldIsBounded(t *testing.T) {
 	})
 }
 
-// The next version goes on from tables that were made in bulk beside those that serve.
+// The next version continues from tables that were built in bulk next to the live ones.
 func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -174,7 +176,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	done := b.ends(r.ID, operator.RebuildDone)
 	stop()
 	require.Equal(t, 2, done.Generation)
-	require.Equal(t, 2, b.count("select count(*) from generations"), "none is followed from the beginning beside it")
+	require.Equal(t, 2, b.count("select count(*) from generations"), "no other one is followed from the beginning")
 	require.Equal(t, 1, b.liveAt("tally"))
 	require.Equal(t, 2, b.count("select generation from generations where projection = 'tally' and version = 2 and state = 'live'"))
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_v1.tally"))
@@ -189,8 +191,8 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
 }
 
-// What is made in bulk before there is anything to read is shown by the status, and read by nobody.
-func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
+// A generation that is built in bulk before any other is live shows in the status, but is not read.
+func TestFirstCopyIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)

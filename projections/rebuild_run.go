@@ -78,7 +78,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 }
 
 // takeRebuild takes a rebuild that no process runs, or a canceled one of any version that must be
-// cleaned up. It returns [pgx.ErrNoRows] if there is none.
+// cleaned up. It returns [pgx.ErrNoRows] if none exists.
 func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 	r := &running{Engine: e, behind: &atomic.Bool{}}
 	var id string

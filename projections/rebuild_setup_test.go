@@ -17,8 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// tally is a projector that is not idempotent on purpose: an event that is folded twice counts twice. A test may hold up or spoil
-// its steps: the beginning of a fold, what is written with a batch, and the rows that a rebuild copies.
+// tally is a projector that is deliberately not idempotent: an event that is folded twice counts
+// twice. A test may delay or fail its steps: the beginning of a fold, the write of a batch, and the
+// rows that a rebuild copies.
 type tally struct {
 	begin   func(generation int)
 	writing func(ctx context.Context, tx pgx.Tx, f *tallyFold, last *pgx.Batch) error
@@ -68,7 +69,7 @@ func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
 	return nil
 }
 
-// Copy hands what it has counted to COPY, and never twice.
+// Copy copies its counts, once.
 func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	ids := f.ids
 	f.ids = nil
@@ -82,14 +83,15 @@ func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) 
 	return err
 }
 
-// heldTally is tally whose writes of one generation wait until the gate is opened.
+// heldTally is a tally whose writes of one generation wait until the gate is opened.
 type heldTally struct {
 	tally
-	generation *atomic.Int32 // 0: none
+	generation *atomic.Int32 // 0: no generation
 	gate       *gate
 }
 
-// newHeldTally waits as long as its context; a frozen one whatever becomes of that and of its session.
+// newHeldTally returns a tally that waits as long as its context; a frozen one waits even if
+// context and session end.
 func newHeldTally(frozen bool) heldTally {
 	p := heldTally{generation: &atomic.Int32{}, gate: newGate()}
 	p.writing = func(ctx context.Context, tx pgx.Tx, f *tallyFold, _ *pgx.Batch) error {
@@ -106,7 +108,7 @@ func newHeldTally(frozen bool) heldTally {
 	return p
 }
 
-// gate holds who comes to it until it is opened; it tells of the first.
+// gate blocks callers until it is opened, and signals the first one.
 type gate struct {
 	reached, opened chan struct{}
 	came            atomic.Int32
@@ -119,7 +121,7 @@ func newGate() *gate {
 	return g
 }
 
-// first holds the first that comes, whatever becomes of its context: it is frozen.
+// first blocks the first caller even after its context ends: it is frozen.
 func (g *gate) first() bool {
 	if g.came.Add(1) > 1 {
 		return false
@@ -129,19 +131,19 @@ func (g *gate) first() bool {
 	return true
 }
 
-// pass holds everybody who comes, whatever becomes of their contexts.
+// pass blocks all callers, even after their contexts end.
 func (g *gate) pass() {
 	g.first()
 	<-g.opened
 }
 
-// copying holds the first copy of a rebuild.
+// copying blocks the first copy of a rebuild.
 func (g *gate) copying(context.Context, write.CopyTarget, bool) error {
 	g.first()
 	return nil
 }
 
-// wait holds everybody who comes, until its own context ends.
+// wait blocks each caller until its own context ends.
 func (g *gate) wait(ctx context.Context) error {
 	if g.came.Add(1) == 1 {
 		close(g.reached)
@@ -162,7 +164,7 @@ func (b *bench) rebuilds() *projections.Rebuilds {
 	return projections.NewRebuilds(b.db.Pool)
 }
 
-// request asks for a rebuild by the version of a projector.
+// request asks for a rebuild with the version of a projector.
 func (b *bench) request(p fold.Projector) operator.Rebuild {
 	b.t.Helper()
 	request := asked(p.Name)
@@ -172,7 +174,7 @@ func (b *bench) request(p fold.Projector) operator.Rebuild {
 	return r
 }
 
-// awaitRebuild waits until a rebuild is as it should be.
+// awaitRebuild waits until ok accepts the rebuild.
 func (b *bench) awaitRebuild(id string, ok func(operator.Rebuild) bool) operator.Rebuild {
 	b.t.Helper()
 	return await(b.t, func() (operator.Rebuild, error) { return b.rebuilds().Get(context.Background(), id) }, ok)
@@ -185,7 +187,7 @@ func (b *bench) ends(id string, state operator.RebuildState) operator.Rebuild {
 	return r
 }
 
-// takenOver ends the lease of a rebuild, as time would, until another process has taken it.
+// takenOver expires the lease of a rebuild until another process has taken it.
 func (b *bench) takenOver(id string, from int) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
@@ -194,12 +196,12 @@ func (b *bench) takenOver(id string, from int) {
 	}, patience, tick)
 }
 
-// liveAt is the generation that readers of version 1 use.
+// liveAt returns the generation that readers of version 1 use.
 func (b *bench) liveAt(projection string) int {
 	return b.count("select generation from generations where projection = $1 and version = 1 and state = 'live'", projection)
 }
 
-// sameTally says that two generations of tally hold the same rows, each event once.
+// sameTally asserts that two generations of tally have the same rows, each event once.
 func (b *bench) sameTally(events int, first, second string) {
 	b.t.Helper()
 	for _, schema := range []string{first, second} {
@@ -209,7 +211,7 @@ func (b *bench) sameTally(events int, first, second string) {
 	require.Zero(b.t, b.count(fmt.Sprintf("select count(*) from (table %s.tally except table %s.tally) d", first, second)))
 }
 
-// appendReadings puts readings from to to, exclusive, of nine accounts into the log.
+// appendReadings appends readings [from, to) of nine accounts.
 func (b *bench) appendReadings(from, to int) {
 	b.t.Helper()
 	var drafts []domain.Draft
@@ -219,7 +221,7 @@ func (b *bench) appendReadings(from, to int) {
 	b.append(drafts...)
 }
 
-// other is a process of its own: another client of the broker.
+// other is another process: another client of the broker.
 func (b *bench) other(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
 	return b.engine(p, append(change, func(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) })...)
 }
@@ -232,7 +234,7 @@ func (b *bench) readers(p fold.Projector) *pgxpool.Pool {
 	return pool
 }
 
-// waitingAtSwitch lets rebuilds wait before their switch while on is set: the projection is paused.
+// waitingAtSwitch pauses the projection while on is set, so that rebuilds wait before their switch.
 func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 	return func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { return on.Load(), nil }

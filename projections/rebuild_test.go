@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// A rebuild beside traffic: readers who count the rows meanwhile never see fewer than before, none twice, and no error.
+// A rebuild with concurrent writes: readers that count the rows never see fewer than before,
+// duplicates, or an error.
 func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -54,16 +55,16 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	require.Nil(t, wrong.Load())
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, done.EventsTotal, done.EventsDone)
-	require.Positive(t, done.Rate, "a rebuild shorter than a beat has a rate too")
+	require.Positive(t, done.Rate, "a rebuild shorter than a heartbeat has a rate too")
 	require.GreaterOrEqual(t, done.EventsTotal, int64(3000))
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	require.Equal(t, events, b.count("select count(*) from lb_tally_g2.tally"))
 	require.Zero(t, b.count("select count(*) from (table lb_tally_g1.tally except table lb_tally_g2.tally) d"))
-	require.Equal(t, events, b.count("select count(*) from lb.tally"), "the views follow")
+	require.Equal(t, events, b.count("select count(*) from lb.tally"), "the views show the new tables")
 	require.Equal(t, "retired", b.state("tally", 1))
 }
 
-// A process freezes before its shards' first statement: it claims nothing with its old lease.
+// A process freezes before the first statement of its shards: it claims nothing with its old lease.
 func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -71,7 +72,8 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	first := b.engine(tally{}.projector())
 	b.run(first)
 	asked := b.request(tally{}.projector())
-	// As the first process left it, which made the generation and froze: a lease, shards, no sessions.
+	// As left by the first process, which created the generation and froze: a lease, shards, no
+	// sessions.
 	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
 	g := newGate()
 	defer g.open()
@@ -87,17 +89,17 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	for partition := range partitions[domain.TopicMetrics] {
 		claimed, err := first.Claims(b.ctx(), asked.ID, 1, partition)
 		require.NoError(t, err)
-		require.False(t, claimed, "by the one that froze")
+		require.False(t, claimed, "by the frozen process")
 		claimed, err = second.Claims(b.ctx(), asked.ID, 2, partition)
 		require.NoError(t, err)
-		require.True(t, claimed, "by the one that took the rebuild over")
+		require.True(t, claimed, "by the process that took over")
 	}
 	g.open()
 	b.ends(asked.ID, operator.RebuildDone)
 	b.eachOnce(100)
 }
 
-// twoTables has a table beside tally that nothing is written to.
+// twoTables has an empty table in addition to tally.
 type twoTables struct{ tally }
 
 func (p twoTables) projector() fold.Projector {
@@ -107,7 +109,7 @@ func (p twoTables) projector() fold.Projector {
 	return made
 }
 
-// The keys of one table are there, those of another are waited for.
+// The keys of one table are done; those of another are still missing.
 func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -138,7 +140,8 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
 }
 
-// A process freezes at the switch: another one switches, and the first changes nothing when it comes back.
+// A process freezes at the switch: another one switches, and the first changes nothing when it
+// resumes.
 func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -150,7 +153,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 		c.Paused = func(ctx context.Context) (bool, error) {
 			var switching bool
 			err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
-			if switching { // all of the process stands still: sessions ask too, and the beat
+			if switching { // the whole process freezes: sessions ask too, and the heartbeat
 				g.pass()
 			}
 			return false, err
@@ -172,8 +175,8 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	b.eachOnce(210)
 }
 
-// A second rebuild is refused by the name of the first; the first is cancelled and leaves nothing.
-func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
+// A second rebuild is refused with the id of the first; the first is canceled and leaves nothing.
+func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
@@ -197,7 +200,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	b.eachOnce(50)
 }
 
-// Rows that the tables refuse end the rebuild with the table and the row; the tables that serve stay.
+// Rows that the tables refuse fail the rebuild with the table and the row; the live tables stay.
 func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

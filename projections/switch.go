@@ -188,7 +188,7 @@ func atOrBeyond(ctx context.Context, tx pgx.Tx, projection string, old, number i
 	return err == nil && !slices.Contains(beyond, false), err
 }
 
-// liveGeneration returns the generation that readers of this version use; 0 if there is none.
+// liveGeneration returns the generation that readers of this version use; 0 if none exists.
 func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (int, error) {
 	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
 		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, p.Name, p.Version)
@@ -238,7 +238,7 @@ func (f *session) goLive(ctx context.Context) error {
 
 // SwitchBack switches readers of a projection version back to the newest retired generation of the
 // same log. It is a rebuild without the copy: the generation is followed until it has caught up.
-// CodeConflict means that there is none, or that a rebuild is running.
+// CodeConflict means that none exists, or that a rebuild is running.
 func (r *Rebuilds) SwitchBack(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
 	err = lockDurably(ctx, r.pool, request.Projection, func(tx pgx.Tx) error {
 		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `

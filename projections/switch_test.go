@@ -20,7 +20,8 @@ func (b *bench) state(projection string, number int) string {
 	return b.text("select state from generations where projection = $1 and generation = $2", projection, number)
 }
 
-// The generation that was replaced retires, and is not followed; on the way back it catches up, and readers are switched to it.
+// The replaced generation retires and is not followed. On a switch back it catches up, and readers
+// are switched to it.
 func TestRetireAndSwitchBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -28,7 +29,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	e := b.engine(tally{}.projector())
 	b.follow(e)
 	_, err := b.switchBack(asked("tally"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
@@ -46,12 +47,12 @@ func TestRetireAndSwitchBack(t *testing.T) {
 
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" && b.state("tally", 2) == "dropped" }, patience, tick,
-		"of the retired ones the newest is kept")
+		"only the newest retired generation is kept")
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_tally_g2%'"))
 }
 
-// A transaction that reads the live tables holds up the switch, and one that reads a generation's
-// own tables, as with psql, only their drop.
+// A transaction that reads the live tables delays the switch. One that reads a generation's own
+// tables, as with psql, delays only their drop.
 func TestASwitchWaitsForNoReader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -77,7 +78,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	b.awaitRebuild(rebuild.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "a transaction reads the tables") })
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
-	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "others read on")
+	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "other readers continue")
 	require.Equal(t, 100, viewed())
 	require.NoError(t, view.Commit(b.ctx()))
 	b.ends(rebuild.ID, operator.RebuildDone)
@@ -88,15 +89,15 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
 	require.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_locks where relation = 'lb_tally_g1.tally'::regclass and not granted") > 0
-	}, patience, tick, "the drop waits for whoever reads the tables")
+	}, patience, tick, "the drop waits for readers of the tables")
 	require.Equal(t, 100, read())
 	require.NoError(t, table.Commit(b.ctx()))
 	b.awaitDropped("tally", 1)
 	b.eachOnce(110)
 }
 
-// Readers do not lose what they have seen: the switch waits until the new tables have passed those that they use.
-func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
+// Readers do not lose rows: the switch waits until the new tables have passed the live ones.
+func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
@@ -119,7 +120,7 @@ func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 }
 
-// A way back and earlier versions stay for a day.
+// Retired generations and earlier versions are kept for a day.
 func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -147,13 +148,13 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.appendReadings(10, 20)
 	b.caughtUp(newer)
-	require.True(t, there("lb_tally_v1"), "a process folds it")
+	require.True(t, there("lb_tally_v1"), "a process still folds it")
 	stop()
 	require.Eventually(t, func() bool { return !there("lb_tally_g2") && !there("lb_tally_v1") }, patience, tick)
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 
-// shows waits until the view of a table in schema lb shows one of another schema.
+// shows waits until the view of a table in schema lb shows a table of the given schema.
 func (b *bench) shows(table, schema string) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
@@ -164,8 +165,8 @@ func (b *bench) shows(table, schema string) {
 	}, patience, tick)
 }
 
-// Schema lb shows posts with what they say, whichever of the two has its tables first.
-func TestPostsAreShownWithWhatTheySay(t *testing.T) {
+// Schema lb shows posts with their content, whichever of the two tables exists first.
+func TestPostsAreShownWithTheirContent(t *testing.T) {
 	t.Parallel()
 	for name, order := range map[string][]fold.Projector{
 		"posts first": {projectors.PostInsights, projectors.Contents}, "texts first": {projectors.Contents, projectors.PostInsights},

@@ -31,14 +31,14 @@ Tables are never altered: raise Version of the projector, so that a new generati
 and look at the difference of ` + digestsFile + `: a released version keeps its line.`
 )
 
-// versionDigest is what a version of a projector makes of the frozen log.
+// versionDigest is the result of a projector version for the frozen log.
 type versionDigest struct {
 	Definition string            `json:"definition"` // of columns, keys and indexes
 	Tables     map[string]string `json:"tables"`
 	Parked     string            `json:"parked"`
 }
 
-// frozenRecord is a record of the frozen log. It stands there as it was written: what is in the log stays there.
+// frozenRecord is a record of the frozen log, which never changes.
 type frozenRecord struct {
 	Topic     string      `json:"topic"`
 	Partition int32       `json:"partition"`
@@ -47,7 +47,8 @@ type frozenRecord struct {
 	Value     *string     `json:"value"` // null: a tombstone
 }
 
-// A change of a fold or a definition is a new version of its projector: the same version gives the same tables.
+// A change of a fold or a definition needs a new version of its projector: the same version gives
+// the same tables.
 func TestEveryVersionGivesItsDigest(t *testing.T) {
 	t.Parallel()
 	topics := testTopics(t)
@@ -81,7 +82,8 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 	}
 }
 
-// definitionDigest digests columns, keys and indexes, as the database has them: comments are no part of it.
+// definitionDigest digests columns, keys and indexes as in the database's catalog; comments are not
+// included.
 func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
 	t.Helper()
 	lines := texts(t, db, `
@@ -101,7 +103,8 @@ func digestOf(lines []string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// frozenLogs reads the frozen log: records of every topic, with poison, races, forgeries and what operators said of them.
+// frozenLogs reads the frozen log: records of every topic, with poison, races, forgeries and
+// operators' records.
 func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 	t.Helper()
 	var records []frozenRecord

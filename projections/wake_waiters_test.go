@@ -26,46 +26,47 @@ func (b *bench) hear() <-chan string {
 	done := make(chan struct{})
 	go func() { defer close(done); progress.Listen(ctx, b.db.URL, quiet) }()
 	b.t.Cleanup(func() { cancel(); <-done })
-	require.Equal(b.t, pg.AnyFigure, told(b.t, heard), "what was told before the connection was not heard")
+	require.Equal(b.t, pg.AnyFigure, nextNotice(b.t, heard), "notices from before the connection are lost")
 	return heard
 }
 
-func told(t *testing.T, heard <-chan string) string {
+func nextNotice(t *testing.T, heard <-chan string) string {
 	t.Helper()
 	select {
 	case payload := <-heard:
 		return payload
 	case <-time.After(patience):
-		require.Fail(t, "nothing was told")
+		require.Fail(t, "no notice arrived")
 		return ""
 	}
 }
 
-// Whose figures moved is told when they can be read, once they are live, and not of a model in the making.
-func TestMovedFiguresAreTold(t *testing.T) {
+// Moved figures are announced once they can be read, and only for a live generation.
+func TestMovedFiguresAreAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	heard := b.hear()
 	b.append(accountRead(1, 1), postRead(2, 1))
 	accounts, posts := b.engine(projectors.AccountInsights), b.engine(projectors.PostInsights)
 	b.follow(accounts)
-	require.Equal(t, pg.AnyFigure, told(t, heard), "the model went live, and told nothing before")
+	require.Equal(t, pg.AnyFigure, nextNotice(t, heard), "the model went live and announced nothing before")
 	b.follow(posts)
-	require.Equal(t, pg.AnyFigure, told(t, heard))
+	require.Equal(t, pg.AnyFigure, nextNotice(t, heard))
 	for figures, one := range map[string]struct {
 		read  domain.Draft
 		table string
 	}{"account": {accountRead(3, 2), "tSAccountIns"}, "posts": {postRead(3, 2), "tSPostInsights"}} {
 		b.append(one.read)
 		require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":3,"p_id":1,"figures":"`+figures+`"}]`,
-			told(t, heard))
-		require.Equal(t, 1, b.count("select count(*) from "+one.table+" where social_account_id = 3"), "it can be read")
+			nextNotice(t, heard))
+		require.Equal(t, 1, b.count("select count(*) from "+one.table+" where social_account_id = 3"), "the row can be read")
 	}
-	require.Empty(t, heard, "each change by one projection")
+	require.Empty(t, heard, "one projection announces each change")
 }
 
-// A connection that needs a sign-in is told once it can be read, and one that works again is not.
-func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
+// A connection that needs a sign-in is announced once it can be read, and one that works again is
+// not.
+func TestConnectionThatNeedsASignInIsAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	heard := b.hear()
@@ -76,14 +77,14 @@ func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
 	}
 	operations := b.engine(projectors.Operations)
 	b.follow(operations)
-	require.Equal(t, pg.AnyFigure, told(t, heard))
+	require.Equal(t, pg.AnyFigure, nextNotice(t, heard))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
-		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, told(t, heard))
-	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "it can be read")
+		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, nextNotice(t, heard))
+	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "the row can be read")
 }
 
-// A payload stays below PostgreSQL's limit, whatever a batch holds; a large batch names accounts alone.
+// A payload stays below PostgreSQL's limit for any batch; a large batch names only accounts.
 func TestPayloadsAreShort(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{0: 0, 1: 1, 500: 500, 501: 1} {

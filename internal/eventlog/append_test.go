@@ -42,7 +42,7 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	}
 }
 
-// requireRefused holds an append to have left nothing behind.
+// requireRefused asserts that an append left nothing behind.
 func requireRefused(t testing.TB, err, cause error) {
 	t.Helper()
 	require.ErrorIs(t, err, cause)
@@ -50,7 +50,7 @@ func requireRefused(t testing.TB, err, cause error) {
 	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
 }
 
-// The limit is exact: a record of just that size is accepted by both clients and the broker.
+// The limit is exact: both clients and the broker accept a record of that size.
 func TestAppendUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
@@ -76,7 +76,7 @@ func TestAppendUpToTheLimit(t *testing.T) {
 	require.Equal(t, int64(2), b.end(t, domain.TopicOperations, 0), "nothing of a refused batch is appended")
 }
 
-// holdProduce makes the broker sit on produce requests to a topic until release is called.
+// holdProduce makes the broker delay produce requests to a topic until release is called.
 func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (held <-chan struct{}, release func()) {
 	t.Helper()
 	open, reached := make(chan struct{}), make(chan struct{}, 100)
@@ -95,7 +95,7 @@ func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (held <-cha
 	return reached, release
 }
 
-// endsWhen is a context that ends for a reason once a request is held.
+// endsWhen returns a context that ends with a reason once a request is delayed.
 func endsWhen(t *testing.T, held <-chan struct{}, reason error) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(testContext(t))
@@ -106,13 +106,13 @@ func endsWhen(t *testing.T, held <-chan struct{}, reason error) context.Context 
 	return ctx
 }
 
-// The deadline does not wait for Publish, and what it leaves behind is an open outcome: here the
-// record arrives after all.
+// The deadline does not wait for Publish, and leaves an unknown outcome: here the record is
+// appended later.
 func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicOperations))
-	reason := errors.New("the client went away")
+	reason := errors.New("the client disconnected")
 	ctx := endsWhen(t, held, reason)
 	err := b.Append(ctx, paused(1))
 	require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown)
@@ -123,7 +123,7 @@ func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	b.awaitEnd(t, domain.TopicOperations, 0, 1)
 }
 
-// notLeader answers produce requests as a broker does that was leader until just now.
+// notLeader answers produce requests like a broker that has just lost leadership.
 func notLeader(asked *kmsg.ProduceRequest) kmsg.Response {
 	resp := asked.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range asked.Topics {
@@ -139,13 +139,13 @@ func notLeader(asked *kmsg.ProduceRequest) kmsg.Response {
 	return resp
 }
 
-// A broker that died comes back, or another one leads, after some seconds: an append waits for that instead
-// of leaving its outcome open, and the record is there once.
-func TestAppendRidesOutABrokersEnd(t *testing.T) {
+// A broker restarts, or another one becomes leader, after some seconds: an append waits for that
+// instead of returning an unknown outcome, and the record is appended once.
+func TestAppendSurvivesALostBroker(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ refused, cut int }{
-		"another leads soon":   {refused: 15},
-		"none answers a while": {refused: 1, cut: 10},
+		"another leads soon":       {refused: 15},
+		"none answers for a while": {refused: 1, cut: 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,7 +164,7 @@ func TestAppendRidesOutABrokersEnd(t *testing.T) {
 					return nil, nil, false
 				}
 				cluster.KeepControl()
-				return nil, errors.New("the broker is away"), true
+				return nil, errors.New("the broker is unreachable"), true
 			})
 			require.NoError(t, b.Append(testContext(t), paused(2)))
 			require.Equal(t, int64(2), b.end(t, domain.TopicOperations, 0))
@@ -172,7 +172,7 @@ func TestAppendRidesOutABrokersEnd(t *testing.T) {
 	}
 }
 
-// A command never waits behind readings: `dashboards` has a producer of its own.
+// A command never waits for readings: `dashboards` has its own producer.
 func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
@@ -182,15 +182,16 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	<-held
 	s := stream{codec: b.Codec(), key: agency}
 	d, _ := s.next()
-	require.NoError(t, b.Append(testContext(t), d), "a shared one waits until the reading is let go")
+	require.NoError(t, b.Append(testContext(t), d), "a shared producer would wait for the delayed reading")
 	require.Empty(t, reading)
 	release()
 	require.NoError(t, <-reading)
 }
 
-// A stop does not wait for brokers that do not answer: it says that something is left open, and each append gets its own
-// answer. Who repeats a batch then doubles it in the log, under the same ids: a fold counts each once.
-func TestCloseDoesNotWaitForEver(t *testing.T) {
+// A stop does not wait for brokers that do not answer: it reports an unknown outcome, and each
+// append gets its own answer. A caller that repeats the batch appends it twice, with the same ids;
+// a fold counts each once.
+func TestCloseDoesNotWaitForever(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	cfg := newConfig(t, brokers)
@@ -205,10 +206,10 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts) }, awaitTime, awaitTick)
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
 	for _, err := range <-outcomes {
-		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "no acknowledgement is no success")
+		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "without acknowledgment there is no success")
 	}
 	release()
-	require.NoError(t, <-appended, "what was handed over still gets its answer")
+	require.NoError(t, <-appended, "a record in progress still gets its answer")
 	for _, err := range append(log.AppendBatch(testContext(t), drafts), log.Append(testContext(t), postRead(1, 3))) {
 		requireRefused(t, err, eventlog.ErrClosed)
 	}
@@ -219,7 +220,8 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	require.Equal(t, idsOf(readings(1, 1, 4)), slices.Compact(seen))
 }
 
-// Rounds of many callers share requests, and each gets its own answers; a key's records keep their order.
+// Concurrent callers share requests, and each gets its own answers; a key's records keep their
+// order.
 func testBatches(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	var group sync.WaitGroup
@@ -246,8 +248,9 @@ func testBatches(t *testing.T, brokers []string) {
 	require.Empty(t, b.AppendBatch(testContext(t), nil))
 }
 
-// Of a batch some records are taken and some refused, by us or by the producer, once all were handed over: each has its own
-// outcome, and keeps back no other. Who repeats the whole is told "refused" only where nothing can be in the log.
+// Some records of a batch are refused, by the log or by the producer: each has its own outcome and
+// does not affect the others. A caller that repeats the whole batch gets ErrRefused only if nothing
+// can be in the log.
 func TestAppendBatchPartlyRefused(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
@@ -269,7 +272,7 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	require.Equal(t, int64(2), operations(), "an import's batch is appended whole or not at all")
 
 	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), paused(3)})
-	require.ErrorIs(t, err, eventlog.ErrPartitionCount, "the first error is told")
+	require.ErrorIs(t, err, eventlog.ErrPartitionCount, "the first error is returned")
 	require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "the other record is in the log")
 	require.NotErrorIs(t, err, eventlog.ErrRefused)
 	require.Equal(t, int64(3), operations())
@@ -278,12 +281,13 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}))
 }
 
-// A deadline does not wait for the brokers and is no success: the records come after all, and in their order.
+// A deadline does not wait for the brokers and is no success: the records are appended later, in
+// order.
 func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
-	reason := errors.New("the slot is over")
+	reason := errors.New("the time slot has ended")
 	ctx := endsWhen(t, held, reason)
 	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2), postRead(2, 1)}
 	for _, err := range b.AppendBatch(ctx, drafts) {
@@ -302,7 +306,7 @@ func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	require.Equal(t, idsOf(readings(1, 1, 4)), ids(t, b.Log, one))
 }
 
-// givesUp is a context that ends as soon as somebody waits for its end.
+// givesUp is a context that ends as soon as someone waits for its end.
 type givesUp struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -314,8 +318,8 @@ func (c givesUp) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// While brokers do not answer, so many records may wait; the next caller waits for room, and gives up with
-// its ctx. Nothing that gave up there is appended later.
+// While brokers do not answer, a limited number of records may wait; the next caller waits for room
+// and gives up with its ctx. Such records are not appended later.
 func TestAppendBatchPushesBack(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)

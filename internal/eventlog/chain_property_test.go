@@ -22,8 +22,8 @@ func fold(records []eventlog.Record) (head domain.StreamHead, verdicts []eventlo
 	return head, verdicts
 }
 
-// Any permutation with duplicates and lost races leads to a head of the honest order or to none; and
-// where the honest order is only interleaved with repeats, to its last one, without Broken.
+// Any permutation with duplicates and lost races leads to a head of the honest order or to no head.
+// If the honest order is only interleaved with repeats, it leads to the last head, without Broken.
 func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 8)
@@ -39,7 +39,7 @@ func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Partition = records[0].Partition
-			// A rival that lost: it lies behind the record it raced with, so never first.
+			// A rival that lost: it comes after the record it raced with, so never first.
 			log = append(log, r)
 		}
 		winners := func(r eventlog.Record) bool { return !bytes.Contains(r.Value, []byte("rival")) }
@@ -51,7 +51,7 @@ func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
 			t.Fatalf("version %d has another head than the honest order", head.Version)
 		}
 
-		// The honest order with everything else behind the record that won.
+		// The honest order with everything else after the record that won.
 		var settled []eventlog.Record
 		for _, r := range records {
 			settled = append(settled, r)
@@ -75,8 +75,8 @@ func prevOf(head domain.StreamHead, r eventlog.Record) [32]byte {
 	return head.Hash
 }
 
-// A changed byte anywhere but in the trace context makes the record not effective or gives it another
-// hash, and then its honest successor is broken.
+// A changed byte outside of the trace context makes the record not effective or changes its hash;
+// in the latter case its honest successor is broken.
 func TestTamperingShows(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 3)
@@ -92,7 +92,7 @@ func TestTamperingShows(t *testing.T) {
 		switch rapid.SampledFrom([]string{"key", "value", "header", "name", "extra", "removed", "topic"}).Draw(t, "what") {
 		case "key":
 			flip(r.Key)
-			r.Partition = eventlog.PartitionOf(r.Key, dashboardPartitions) // moved along with it
+			r.Partition = eventlog.PartitionOf(r.Key, dashboardPartitions) // moved together with the key
 		case "value":
 			flip(r.Value)
 		case "header":
@@ -104,7 +104,7 @@ func TestTamperingShows(t *testing.T) {
 			i := rapid.IntRange(0, len(r.Headers)-1).Draw(t, "header")
 			name := []byte(r.Headers[i].Key)
 			if r.Headers[i].Key == "ce_traceparent" {
-				t.Skip("a header more, below")
+				t.Skip("an additional header, tested below")
 			}
 			flip(name)
 			r.Headers[i].Key = string(name)

@@ -23,7 +23,8 @@ func testCodec(t testing.TB) eventlog.Codec {
 	return eventlog.NewCodec(domain.NewRegistry(), testTopics(t), "/ledgerboard/test")
 }
 
-// honest returns a chain of n records and the head after each; heads[0] is the empty stream's.
+// honest returns a chain of n records and the head after each; heads[0] is the head of an empty
+// stream.
 func honest(t testing.TB, n int) (records []eventlog.Record, heads []domain.StreamHead) {
 	t.Helper()
 	s := stream{codec: testCodec(t), key: agency}
@@ -37,7 +38,7 @@ func honest(t testing.TB, n int) (records []eventlog.Record, heads []domain.Stre
 	return records, heads
 }
 
-// edit returns a copy of r with its headers changed.
+// edit returns a copy of r with changed headers.
 func edit(r eventlog.Record, change func([]eventlog.Header) []eventlog.Header) eventlog.Record {
 	headers := slices.Clone(r.Headers)
 	for i := range headers {
@@ -97,9 +98,9 @@ func TestJudge(t *testing.T) {
 		"undecodable payload is still head":  {heads[2], same(third, func(r *eventlog.Record) { r.Value = []byte("\xff no JSON") }), eventlog.Effective, ""},
 		"unknown type is still head":         {heads[2], edit(third, setHeader("ce_type", "dashboard.unheard_of.v9")), eventlog.Effective, ""},
 		"trace context rewritten by a proxy": {heads[2], edit(third, setHeader("ce_traceparent", "00-other-01")), eventlog.Effective, ""},
-		"lost race":                          {heads[2], rival, eventlog.Stale, "version 2, the head has 2"},
-		"duplicate":                          {heads[3], third, eventlog.Stale, "version 3, the head has 3"},
-		"first again":                        {heads[4], records[0], eventlog.Stale, "version 1, the head has 4"},
+		"lost race":                          {heads[2], rival, eventlog.Stale, "version 2, but the head has 2"},
+		"duplicate":                          {heads[3], third, eventlog.Stale, "version 3, but the head has 3"},
+		"first again":                        {heads[4], records[0], eventlog.Stale, "version 1, but the head has 4"},
 		"gap":                                {heads[2], records[3], eventlog.Broken, "the records in between are missing"},
 		"gap at the start":                   {domain.StreamHead{}, records[1], eventlog.Broken, "the records in between are missing"},
 		"other predecessor":                  {heads[2], edit(third, setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
@@ -114,16 +115,16 @@ func TestJudge(t *testing.T) {
 		"version below one":                  {heads[2], edit(third, setHeader("ce_chainversion", "0")), eventlog.Invalid, "ce_chainversion"},
 		"prev in capitals":                   {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header { return upper(h, "ce_chainprev") }), eventlog.Invalid, "ce_chainprev"},
 		"prev too short":                     {heads[2], edit(third, setHeader("ce_chainprev", "00")), eventlog.Invalid, "ce_chainprev"},
-		"time finer than a microsecond":      {heads[2], edit(third, setHeader("ce_time", "2025-03-14T12:00:00.1234567Z")), eventlog.Invalid, "finer"},
-		"time that is none":                  {heads[2], edit(third, setHeader("ce_time", "noon")), eventlog.Invalid, "RFC 3339"},
+		"time below a microsecond     ":      {heads[2], edit(third, setHeader("ce_time", "2025-03-14T12:00:00.1234567Z")), eventlog.Invalid, "microsecond"},
+		"invalid time":                       {heads[2], edit(third, setHeader("ce_time", "noon")), eventlog.Invalid, "RFC 3339"},
 		"other specversion":                  {heads[2], edit(third, setHeader("ce_specversion", "2.0")), eventlog.Invalid, "ce_specversion"},
-		"repeated extension":                 {heads[2], edit(third, repeatHeader("ce_actor")), eventlog.Invalid, "ce_actor is there twice"},
+		"repeated extension":                 {heads[2], edit(third, repeatHeader("ce_actor")), eventlog.Invalid, "ce_actor is repeated"},
 		"repeated trace context":             {heads[2], edit(third, repeatHeader("ce_traceparent")), eventlog.Effective, ""},
 		"repeated unknown ce_ header": {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header {
 			return append(h, eventlog.Header{Key: "ce_new", Value: []byte("1")}, eventlog.Header{Key: "ce_new", Value: []byte("2")})
-		}), eventlog.Invalid, "ce_new is there twice"},
+		}), eventlog.Invalid, "ce_new is repeated"},
 		"empty extension":         {heads[2], edit(third, setHeader("ce_actor", "")), eventlog.Invalid, "ce_actor is empty"},
-		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Invalid, "twice"},
+		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Invalid, "repeated"},
 		"other partition's count": {heads[2], same(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Invalid, "partition"},
 	} {
 		verdict, next, reason := eventlog.Judge(c.head, c.record, dashboardPartitions)
@@ -154,8 +155,7 @@ func upper(headers []eventlog.Header, name string) []eventlog.Header {
 	return headers
 }
 
-// The order of headers and lengths cannot be confused: moving a byte from one field to the next
-// changes the hash.
+// Headers and lengths are unambiguous: moving a byte from one field to the next changes the hash.
 func TestHashInputIsUnambiguous(t *testing.T) {
 	t.Parallel()
 	base := eventlog.Record{Topic: "t", Key: []byte("k"), Headers: []eventlog.Header{{Key: "a", Value: []byte("bc")}}, Value: []byte("v")}
@@ -181,10 +181,10 @@ func TestHashInputIsUnambiguous(t *testing.T) {
 	}
 	require.Equal(t, hash(func(*eventlog.Record) {}), hash(func(r *eventlog.Record) {
 		r.Headers = append(r.Headers, eventlog.Header{Key: "traceparent", Value: []byte("x")}, eventlog.Header{Key: "tracestate", Value: []byte("y")})
-	}), "trace context is left out")
+	}), "trace context is excluded")
 }
 
-// vectorRecord is one record of testdata/chain_vector.json; bytes are written as text, hashes as hex.
+// vectorRecord is one record of testdata/chain_vector.json; bytes are text, hashes are hex.
 type vectorRecord struct {
 	Topic   string      `json:"topic"`
 	Key     string      `json:"key"`
@@ -219,7 +219,7 @@ func TestChainVector(t *testing.T) {
 	}
 }
 
-// Lower-case digits alone are digits, whatever the byte.
+// Only lower-case hex digits are accepted.
 func TestHashesAreLowerCaseDigits(t *testing.T) {
 	t.Parallel()
 	good := hex.EncodeToString(bytes.Repeat([]byte{0x5a, 0xf0}, 16))

@@ -18,19 +18,19 @@ import (
 )
 
 func testCheckSettings(t *testing.T, brokers []string) {
-	for name, unsafe := range map[string]struct{ topic, key, value, mended string }{
-		"the log expires by age":            {domain.TopicMetrics, "retention.ms", "604800000", "retention.ms=-1"},
-		"the log expires by size":           {domain.TopicMetrics, "retention.bytes", "1073741824", "retention.bytes=-1"},
-		"a truth is compacted":              {domain.TopicDashboards, "cleanup.policy", "compact", "cleanup.policy=delete"},
-		"the directory is not compacted":    {domain.TopicDirectory, "cleanup.policy", "delete", "cleanup.policy=compact"},
-		"states are compacted away at once": {domain.TopicDirectory, "min.compaction.lag.ms", "0", "min.compaction.lag.ms=86400000"},
-		"tombstones go after a day":         {domain.TopicDirectory, "delete.retention.ms", "86400000", "delete.retention.ms=2592000000"},
-		"what is erased stays for a month":  {domain.TopicDirectory, "max.compaction.lag.ms", "2592000000", "max.compaction.lag.ms=604800000"},
-		"texts may stay for ever":           {domain.TopicContents, "max.compaction.lag.ms", "9223372036854775807", "max.compaction.lag.ms=604800000"},
-		"segments are closed too late":      {domain.TopicContents, "segment.ms", "604800000", "segment.ms=86400000"},
-		"nothing can be written":            {domain.TopicOperations, "min.insync.replicas", "9", "min.insync.replicas="},
-		"a lagging replica may lead":        {domain.TopicOperations, "unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
-		"large records are refused":         {domain.TopicMetrics, "max.message.bytes", "1000000", "max.message.bytes=1050624"},
+	for name, unsafe := range map[string]struct{ topic, key, value, fixed string }{
+		"the log expires by age":                          {domain.TopicMetrics, "retention.ms", "604800000", "retention.ms=-1"},
+		"the log expires by size":                         {domain.TopicMetrics, "retention.bytes", "1073741824", "retention.bytes=-1"},
+		"a topic that must keep all records is compacted": {domain.TopicDashboards, "cleanup.policy", "compact", "cleanup.policy=delete"},
+		"the directory is not compacted":                  {domain.TopicDirectory, "cleanup.policy", "delete", "cleanup.policy=compact"},
+		"states are compacted away at once":               {domain.TopicDirectory, "min.compaction.lag.ms", "0", "min.compaction.lag.ms=86400000"},
+		"tombstones go after a day":                       {domain.TopicDirectory, "delete.retention.ms", "86400000", "delete.retention.ms=2592000000"},
+		"erased data stays for a month":                   {domain.TopicDirectory, "max.compaction.lag.ms", "2592000000", "max.compaction.lag.ms=604800000"},
+		"texts may stay forever":                          {domain.TopicContents, "max.compaction.lag.ms", "9223372036854775807", "max.compaction.lag.ms=604800000"},
+		"segments are closed too late":                    {domain.TopicContents, "segment.ms", "604800000", "segment.ms=86400000"},
+		"nothing can be written":                          {domain.TopicOperations, "min.insync.replicas", "9", "min.insync.replicas="},
+		"an out-of-sync replica may lead":                 {domain.TopicOperations, "unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
+		"large records are refused":                       {domain.TopicMetrics, "max.message.bytes", "1000000", "max.message.bytes=1050624"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func testCheckSettings(t *testing.T, brokers []string) {
 			require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
 			require.ErrorContains(t, err, unsafe.key+" is "+unsafe.value)
 			require.ErrorContains(t, err, "kafka-configs.sh --bootstrap-server "+strings.Join(brokers, ","))
-			require.ErrorContains(t, err, "--entity-name "+b.wire(unsafe.topic)+" --add-config "+unsafe.mended)
+			require.ErrorContains(t, err, "--entity-name "+b.wire(unsafe.topic)+" --add-config "+unsafe.fixed)
 			require.Equal(t, 1, strings.Count(err.Error(), "unsafe topic"), "one fault, one finding: %s", err)
 
 			_, err = eventlog.Open(ctx, b.cfg)
@@ -59,12 +59,12 @@ func alter(t testing.TB, b *bench, topic, key, value string) {
 	require.NoError(t, responses[0].Err)
 	brokers, err := b.admin.ListBrokers(testContext(t))
 	require.NoError(t, err)
-	for _, broker := range brokers { // each hears of it for itself, and any of them may be asked next
+	for _, broker := range brokers { // each broker learns it separately, and any of them may be asked next
 		require.Eventually(t, func() bool { return settingAt(b, broker.NodeID, topic, key) == value }, awaitTime, awaitTick, "broker %d", broker.NodeID)
 	}
 }
 
-// settingAt is a topic's setting as one broker knows it; "" where it does not answer.
+// settingAt returns a topic's setting as one broker reports it; "" if it does not answer.
 func settingAt(b *bench, broker int32, topic, key string) string {
 	request := kmsg.NewPtrDescribeConfigsRequest()
 	resource := kmsg.NewDescribeConfigsRequestResource()
@@ -97,7 +97,7 @@ func testCheckPartitions(t *testing.T, brokers []string) {
 	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
 }
 
-// The definition that is deployed is created and passes its own check, on one broker and on three.
+// The deployed definition is created and passes its own check, on one broker and on three.
 func TestDeployedTopicsAreSafe(t *testing.T) {
 	t.Parallel()
 	for _, nodes := range []int{1, 2, 3} {
@@ -117,7 +117,7 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 	}
 }
 
-// Every fault of every topic is in the one error.
+// The error contains every finding of every topic.
 func TestCheckJoinsAllFindings(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
@@ -153,8 +153,8 @@ func TestRunChecks(t *testing.T) {
 	<-done
 }
 
-// Records that no version of this program could have written stop neither a start nor an append nor a reader: each is handed out as it
-// lies there, and [eventlog.Log.Decode] says what is wrong with it.
+// Records that no version of this program could have written stop neither a start nor an append nor
+// a reader: each is returned unchanged, and [eventlog.Log.Decode] returns what is wrong.
 func testInvalid(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	ctx := testContext(t)
@@ -181,7 +181,7 @@ func testInvalid(t *testing.T, brokers []string) {
 	b.produce(t, domain.TopicMetrics, 3, valid) // the key's partition is 4
 	require.NoError(t, b.Check(ctx))
 	process, err := eventlog.Open(ctx, b.cfg)
-	require.NoError(t, err, "they stop no start")
+	require.NoError(t, err, "they do not prevent a start")
 	defer func() { require.NoError(t, process.Close()) }()
 	require.NoError(t, process.Append(ctx, postRead(account, 2)))
 

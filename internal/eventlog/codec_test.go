@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// sample is a whole record as a file in testdata/records/. The files are frozen: a record that was
-// ever written decodes for ever, and new code writes it with the same bytes.
+// sample is a record as a file in testdata/records/. The files are frozen: every record that was
+// ever written decodes forever, and new code writes it with the same bytes.
 type sample struct {
 	Topic   string      `json:"topic"`
 	Key     string      `json:"key"`
@@ -91,7 +91,7 @@ func TestFrozenRecords(t *testing.T) {
 	require.Equal(t, postRead(1, 1).Envelope.Time, e.Envelope.Time, "always UTC")
 }
 
-// requireCloudEvent builds the event as the Kafka binding says and has the SDK judge it.
+// requireCloudEvent builds the event according to the Kafka binding and validates it with the SDK.
 func requireCloudEvent(t testing.TB, r eventlog.Record) {
 	t.Helper()
 	e := event.New(event.CloudEventsVersionV1)
@@ -102,7 +102,7 @@ func requireCloudEvent(t testing.TB, r eventlog.Record) {
 		case h.Key == "content-type":
 			e.SetDataContentType(value)
 		case !isAttribute:
-			require.Fail(t, "a header that is no attribute", h.Key)
+			require.Fail(t, "a header that is not an attribute", h.Key)
 		case name == "specversion":
 			require.Equal(t, "1.0", value)
 		case name == "id":
@@ -142,19 +142,19 @@ func TestEncodeRefuses(t *testing.T) {
 		"control character in the key":     {paused(1), func(d *domain.Draft) { d.Key = "a\x00" }, "control character"},
 		"no id":                            {paused(1), func(d *domain.Draft) { d.Envelope.ID = "" }, "ce_id is missing"},
 		"no time":                          {paused(1), func(d *domain.Draft) { d.Envelope.Time = time.Time{} }, "time is not set"},
-		"nanoseconds":                      {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.Add(1) }, "finer than a microsecond"},
-		"a year that cannot be written":    {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.AddDate(9000, 0, 0) }, "year"},
+		"nanoseconds":                      {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.Add(1) }, "more than microsecond precision"},
+		"a year out of range":              {paused(1), func(d *domain.Draft) { d.Envelope.Time = noon.AddDate(9000, 0, 0) }, "year"},
 		"type of another payload":          {paused(1), func(d *domain.Draft) { d.Envelope.Type = "directory.order.v1" }, "the payload has"},
 		"type that is not registered":      {paused(1), func(d *domain.Draft) { d.Data = unheardOf{} }, "unknown event type"},
 		"payload against its own rules":    {postRead(1, 1), func(d *domain.Draft) { d.Data = domain.PostRead{} }, "external_id"},
 		"NUL in the payload":               {paused(1), func(d *domain.Draft) { d.Data = domain.ProjectionPaused{Reason: "a\x00b"} }, "NUL"},
-		"tombstone on a truth":             {paused(1), func(d *domain.Draft) { d.Data = nil }, "takes no tombstones"},
+		"tombstone without compaction":     {paused(1), func(d *domain.Draft) { d.Data = nil }, "does not accept tombstones"},
 		"chain link missing":               {chained, func(d *domain.Draft) { d.Envelope.Chain = nil }, "ce_chainversion"},
 		"chain link where none is":         {paused(1), func(d *domain.Draft) { d.Envelope.Chain = chained.Envelope.Chain }, "not chained"},
 		"chain version zero":               {chained, func(d *domain.Draft) { d.Envelope.Chain = &domain.ChainLink{Prev: [32]byte{}} }, "ce_chainversion"},
 		"line break in a header":           {paused(1), func(d *domain.Draft) { d.Envelope.Audit.Actor = "a\nb" }, "control character"},
 		"header that is not UTF-8":         {paused(1), func(d *domain.Draft) { d.Envelope.Subject = "\xff" }, "not UTF-8"},
-		"source that is no URI":            {paused(1), func(d *domain.Draft) { d.Envelope.Source = "http://[" }, "URI"},
+		"source without a URI":             {paused(1), func(d *domain.Draft) { d.Envelope.Source = "http://[" }, "URI"},
 	} {
 		d := c.base
 		c.change(&d)
@@ -185,26 +185,26 @@ func TestDecodeClasses(t *testing.T) {
 		record eventlog.Record
 		class  error
 	}{
-		"unknown type":                     {edit(read, setHeader("ce_type", "unheard.of.v1")), domain.ErrUnknownType},
-		"payload is no JSON":               {withValue(read, "{"), eventlog.ErrPayload},
-		"payload against its rules":        {withValue(read, "{}"), eventlog.ErrPayload},
-		"payload with NUL":                 {withValue(read, `{"external_id":"\u0000"}`), eventlog.ErrPayload},
-		"empty value on a truth":           {withValue(read, ""), eventlog.ErrMalformed},
-		"empty key":                        {withKey(read, ""), eventlog.ErrMalformed},
-		"key that is not UTF-8":            {withKey(read, "\xff"), eventlog.ErrMalformed},
-		"unknown topic":                    {func() eventlog.Record { r := read; r.Topic = "nonsense"; return r }(), eventlog.ErrMalformed},
-		"no headers":                       {edit(read, func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
-		"missing id":                       {edit(read, dropHeader("ce_id")), eventlog.ErrMalformed},
-		"repeated id":                      {edit(read, repeatHeader("ce_id")), eventlog.ErrMalformed},
-		"repeated extension":               {edit(edit(read, setHeader("ce_actor", "a")), repeatHeader("ce_actor")), eventlog.ErrMalformed},
-		"other content type":               {edit(read, setHeader("content-type", "text/plain")), eventlog.ErrMalformed},
-		"missing content type":             {edit(read, dropHeader("content-type")), eventlog.ErrMalformed},
-		"specversion 0.3":                  {edit(read, setHeader("ce_specversion", "0.3")), eventlog.ErrMalformed},
-		"chain headers where none belong":  {edit(read, setHeader("ce_chainversion", "1")), eventlog.ErrMalformed},
-		"tombstone without its headers":    {edit(encode(erased("1")), func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
-		"unknown extension is passed over": {edit(read, setHeader("ce_later", "1")), nil},
-		"foreign header is passed over":    {edit(read, setHeader("traceparent", "00")), nil},
-		"empty tombstone instead of null":  {withValue(encode(erased("1")), ""), nil},
+		"unknown type":                    {edit(read, setHeader("ce_type", "unheard.of.v1")), domain.ErrUnknownType},
+		"payload is no JSON":              {withValue(read, "{"), eventlog.ErrPayload},
+		"payload against its rules":       {withValue(read, "{}"), eventlog.ErrPayload},
+		"payload with NUL":                {withValue(read, `{"external_id":"\u0000"}`), eventlog.ErrPayload},
+		"empty value, not compacted":      {withValue(read, ""), eventlog.ErrMalformed},
+		"empty key":                       {withKey(read, ""), eventlog.ErrMalformed},
+		"key that is not UTF-8":           {withKey(read, "\xff"), eventlog.ErrMalformed},
+		"unknown topic":                   {func() eventlog.Record { r := read; r.Topic = "nonsense"; return r }(), eventlog.ErrMalformed},
+		"no headers":                      {edit(read, func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
+		"missing id":                      {edit(read, dropHeader("ce_id")), eventlog.ErrMalformed},
+		"repeated id":                     {edit(read, repeatHeader("ce_id")), eventlog.ErrMalformed},
+		"repeated extension":              {edit(edit(read, setHeader("ce_actor", "a")), repeatHeader("ce_actor")), eventlog.ErrMalformed},
+		"other content type":              {edit(read, setHeader("content-type", "text/plain")), eventlog.ErrMalformed},
+		"missing content type":            {edit(read, dropHeader("content-type")), eventlog.ErrMalformed},
+		"specversion 0.3":                 {edit(read, setHeader("ce_specversion", "0.3")), eventlog.ErrMalformed},
+		"chain headers where none belong": {edit(read, setHeader("ce_chainversion", "1")), eventlog.ErrMalformed},
+		"tombstone without its headers":   {edit(encode(erased("1")), func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
+		"unknown extension is ignored":    {edit(read, setHeader("ce_later", "1")), nil},
+		"foreign header is ignored":       {edit(read, setHeader("traceparent", "00")), nil},
+		"empty tombstone instead of null": {withValue(encode(erased("1")), ""), nil},
 	} {
 		e, err := codec.Decode(c.record)
 		require.ErrorIs(t, err, c.class, name)
@@ -215,7 +215,7 @@ func TestDecodeClasses(t *testing.T) {
 			require.Equal(t, errors.Is(class, c.class), strings.Contains(err.Error(), class.Error()), "%s: exactly one class: %s", name, err)
 		}
 		if !errors.Is(c.class, eventlog.ErrMalformed) {
-			require.Equal(t, "read-1-1", e.Envelope.ID, "%s: a parked record can be named", name)
+			require.Equal(t, "read-1-1", e.Envelope.ID, "%s: a parked record can be identified", name)
 		}
 	}
 }
@@ -230,8 +230,8 @@ func withKey(r eventlog.Record, key string) eventlog.Record {
 	return r
 }
 
-// FuzzDecode: no input panics; what decodes encodes to a record that decodes to the same; and on a
-// chained topic what [eventlog.Judge] takes has an envelope that decodes.
+// FuzzDecode: no input panics. A record that decodes encodes to one that decodes to the same event.
+// On a chained topic every record that [eventlog.Judge] accepts has an envelope that decodes.
 func FuzzDecode(f *testing.F) {
 	codec := testCodec(f)
 	for _, draft := range samples(f) {
@@ -262,7 +262,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := codec.Encode(domain.Draft{Topic: e.Topic, Key: e.Key, Envelope: e.Envelope, Data: e.Data})
 		if err != nil {
-			return // stricter than reading: capital letters, a source that is no URI
+			return // stricter than decoding: capital letters, an invalid source URI
 		}
 		e2, err := codec.Decode(again)
 		require.NoError(t, err)

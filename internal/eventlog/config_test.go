@@ -9,10 +9,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-func TestConfigTellsEveryFault(t *testing.T) {
+func TestConfigReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := eventlog.Open(t.Context(), eventlog.Config{SASL: &eventlog.SASLConfig{Mechanism: "KERBEROS"}})
-	for _, fault := range []string{"name at least one", `mechanism "KERBEROS"`, "user and password"} {
+	for _, fault := range []string{"at least one host:port", `mechanism "KERBEROS"`, "user and password"} {
 		require.ErrorContains(t, err, fault)
 	}
 }

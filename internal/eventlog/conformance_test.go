@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// TestConformance holds the log to the same behaviour on every broker: on the embedded one always,
-// and on the brokers of LEDGERBOARD_TEST_KAFKA_BROKERS when it is set.
+// TestConformance verifies the same behavior on every broker: always on the embedded one, and on
+// the brokers of LEDGERBOARD_TEST_KAFKA_BROKERS if it is set.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
@@ -38,17 +38,17 @@ func conformance(t *testing.T, brokers []string) {
 		"ranges, one record":                                 testRanges,
 		"a tombstone keeps its headers":                      testTombstone,
 		"scan: bounds, key, trailing gap":                    testScanBounds,
-		"scan: what is missing is an error":                  testScanMissing,
+		"scan: a missing record is an error":                 testScanMissing,
 		"batches of many callers keep their order":           testBatches,
-		"subscriber hears what is new":                       testSubscriber,
+		"subscriber receives new records":                    testSubscriber,
 		"follow resumes exactly at the checkpoint":           testResume,
 		"rebalance between two followers loses nothing":      testRebalance,
-		"a batch in flight holds up the rebalance":           testRebalanceWaits,
-		"what was fetched ahead goes with its partition":     testAheadGoes,
-		"stopped: positions that are not in this log":        testStoppedElsewhere,
+		"a batch in flight delays the rebalance":             testRebalanceWaits,
+		"fetched records are dropped with their partition":   testAheadGoes,
+		"stopped: positions outside of this log":             testStoppedElsewhere,
 		"stopped: the topic is created again while followed": testStoppedRecreated,
-		"a transaction's marker is passed over":              testMarkers,
-		"nothing is left of a group without members":         testGroupGoes,
+		"a transaction marker is skipped":                    testMarkers,
+		"a group without members disappears":                 testGroupGoes,
 		"check refuses unsafe settings":                      testCheckSettings,
 		"check refuses another partition count":              testCheckPartitions,
 		"invalid records stop nothing":                       testInvalid,
@@ -112,7 +112,7 @@ func testSameBytes(t *testing.T, brokers []string) {
 	}
 }
 
-// A topic whose count was changed under us is refused by both clients, and nothing is appended.
+// If the partition count of a topic was changed, both clients refuse it and append nothing.
 func testPartitionCount(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	ctx := testContext(t)
@@ -128,7 +128,7 @@ func testPartitionCount(t *testing.T, brokers []string) {
 func testSubscriber(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	ctx := testContext(t)
-	require.NoError(t, b.Append(ctx, paused(0))) // before: not heard
+	require.NoError(t, b.Append(ctx, paused(0))) // before the subscription: not received
 	sub := b.NewSubscriber()
 	t.Cleanup(func() { require.NoError(t, sub.Close()) })
 	messages, err := sub.Subscribe(ctx, domain.TopicOperations)
@@ -145,7 +145,7 @@ func testSubscriber(t *testing.T, brokers []string) {
 	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }
 
-// transact appends one record in a Kafka transaction, whose marker takes the offset after it.
+// transact appends one record in a Kafka transaction; its marker takes the next offset.
 func (b *bench) transact(t testing.TB, partition int32, d domain.Draft) {
 	t.Helper()
 	ctx := testContext(t)

@@ -20,9 +20,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Brokers come up one after the other. A first start that meets only some of those that are named waits for them: its topics would have fewer
-// replicas for ever, and go with the first disk.
-func TestTopicsAreMadeOnceTheBrokersAreThere(t *testing.T) {
+// Brokers start one after the other. A first start that finds only some of the configured brokers
+// waits for the others: otherwise its topics would have fewer replicas forever and be lost with the
+// first disk.
+func TestTopicsAreCreatedOnceTheBrokersAreUp(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	asked, made := make(chan struct{}, 1000), make(chan struct{}, 1000)
@@ -49,7 +50,7 @@ func TestTopicsAreMadeOnceTheBrokersAreThere(t *testing.T) {
 		select {
 		case <-asked:
 		case <-made:
-			require.Fail(t, "topics are made while one broker of three is there")
+			require.Fail(t, "topics were created while one broker of three was up")
 		}
 	}
 	for range 2 {
@@ -69,19 +70,20 @@ func TestTopicsAreMadeOnceTheBrokersAreThere(t *testing.T) {
 	}
 }
 
-// Topics are made once the brokers that are named are there; after a while on those that are; on none at all they cannot be made, and that is said.
+// Topics are created once the configured brokers are up; after a while on those that are up;
+// without any broker it is an error.
 func TestBrokersAreCounted(t *testing.T) {
 	t.Parallel()
 	away := errors.New("away")
 	for name, c := range map[string]struct {
-		listed []int // from one look to the next; the last one stays
+		listed []int // for each poll; the last one repeats
 		fails  error
 		there  int
 		why    string
 	}{
 		"all":                     {[]int{3}, nil, 3, ""},
 		"one after the other":     {[]int{0, 1, 3}, nil, 3, ""},
-		"one stays away":          {[]int{2}, nil, 2, ""},
+		"one stays down":          {[]int{2}, nil, 2, ""},
 		"none":                    {[]int{0}, nil, 0, "tried for 15s: the cluster reports no brokers"},
 		"none can be asked":       {nil, away, 0, "list brokers: away"},
 		"none can be asked later": {[]int{1}, away, 1, "list brokers: away"},
@@ -103,14 +105,14 @@ func TestBrokersAreCounted(t *testing.T) {
 				} else {
 					require.ErrorContains(t, err, c.why)
 				}
-				require.LessOrEqual(t, time.Since(began), 15*time.Second, "of the test's own clock")
+				require.LessOrEqual(t, time.Since(began), 15*time.Second, "by the test's own clock")
 			})
 		})
 	}
 }
 
-// A topic that is not safe is told at once, whatever brokers said of another one meanwhile. What passes is tried again, and the log says so
-// once.
+// An unsafe topic is reported at once, whatever brokers answered about another one. Temporary
+// errors are retried, and logged once.
 func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +136,7 @@ func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 	})
 }
 
-// Who only looks makes nothing: a log that is not there is an error, and stays away.
+// With Existing, Open creates nothing: a missing log is an error and stays missing.
 func TestOpenExisting(t *testing.T) {
 	t.Parallel()
 	_, brokers := newCluster(t)

@@ -36,7 +36,7 @@ func postRead(socialAccount int64, n int) domain.Draft {
 	}
 }
 
-// readings are those of the numbers from, ..., to-1.
+// readings returns the readings from, ..., to-1.
 func readings(socialAccount int64, from, to int) (drafts []domain.Draft) {
 	for n := from; n < to; n++ {
 		drafts = append(drafts, postRead(socialAccount, n))
@@ -82,7 +82,7 @@ type stream struct {
 	head  domain.StreamHead
 }
 
-// next makes the draft and record of the next change and moves the head.
+// next returns the draft and record of the next change and moves the head.
 func (s *stream) next() (domain.Draft, eventlog.Record) {
 	prev := s.head.Hash
 	if s.head.Version == 0 {

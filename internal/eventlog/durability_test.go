@@ -15,8 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// What decides whether records are lost, doubled or swapped when brokers fail: both clients wait for all in-sync replicas, are
-// idempotent, and have no more requests under way than keep their order. Looked at in the settings and on the wire.
+// Settings that decide whether records are lost, duplicated or reordered when brokers fail: both
+// clients wait for all in-sync replicas, are idempotent, and limit concurrent requests so that
+// order is kept. Checked in the settings and on the wire.
 func TestProducersLoseNothing(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
@@ -26,12 +27,12 @@ func TestProducersLoseNothing(t *testing.T) {
 	require.True(t, single.Producer.Idempotent)
 	require.Equal(t, 1, single.Net.MaxOpenRequests)
 	require.Positive(t, single.Producer.Retry.Max)
-	require.True(t, single.Producer.Return.Successes, "an append is answered when brokers have answered")
+	require.True(t, single.Producer.Return.Successes, "an append is answered after the brokers' answer")
 	require.True(t, single.Producer.Return.Errors)
 	bulk := b.BulkClient()
 	require.Equal(t, kgo.AllISRAcks(), bulk.OptValue(kgo.RequiredAcks))
-	require.Equal(t, false, bulk.OptValue(kgo.DisableIdempotentWrite), "and with it the bound on requests under way")
-	require.Equal(t, false, bulk.OptValue(kgo.AllowIdempotentProduceCancellation), "a batch that was given up might come later")
+	require.Equal(t, false, bulk.OptValue(kgo.DisableIdempotentWrite), "and with it the limit of concurrent requests")
+	require.Equal(t, false, bulk.OptValue(kgo.AllowIdempotentProduceCancellation), "a canceled batch might be appended later")
 
 	var mu sync.Mutex
 	var acks []int16
@@ -60,10 +61,11 @@ func TestProducersLoseNothing(t *testing.T) {
 	defer mu.Unlock()
 	require.Equal(t, []int16{-1, -1, -1, -1}, acks)
 	require.Len(t, producers, 4)
-	require.NotContains(t, producers, int64(-1), "each has an id, by which brokers know a record that they have")
+	require.NotContains(t, producers, int64(-1), "each has an id, by which brokers detect duplicates")
 }
 
-// A topic that was deleted and made again under a follower answers with records of another log: the id in the answer tells.
+// A topic that was deleted and created again under a follower answers with records of another log:
+// the id in the answer shows it.
 func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)

@@ -16,9 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// What only an embedded broker can be made to do.
+// Tests that need an embedded broker.
 
-// After compaction the scan still ends exactly, and Follow takes the missing offsets as what they are.
+// After compaction a scan still ends exactly, and Follow accepts the missing offsets.
 func TestCompactedTopicHasHoles(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
@@ -48,7 +48,7 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 	}
 }
 
-// answerFetches answers so many requests to fetch in the brokers' stead.
+// answerFetches answers the given number of fetch requests instead of the brokers.
 func answerFetches(cluster *kfake.Cluster, most int, answer func(*kmsg.FetchResponse) error) {
 	answered := 0
 	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -64,9 +64,9 @@ func answerFetches(cluster *kfake.Cluster, most int, answer func(*kmsg.FetchResp
 	})
 }
 
-// A leader that moves, and brokers that answer with errors for a while, cost time and nothing else. Nor does a quota: beyond it
-// brokers answer with no partition at all, and tell the client to wait.
-func TestScanRidesOutMovedLeaders(t *testing.T) {
+// A moved leader, or brokers that answer with errors for a while, only cost time. The same holds
+// for a quota: above it brokers answer without any partition and tell the client to wait.
+func TestScanSurvivesMovedLeaders(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*kmsg.FetchResponse) error{
 		"an error": func(*kmsg.FetchResponse) error { return errors.New("the connection broke") },
@@ -91,7 +91,7 @@ func TestScanRidesOutMovedLeaders(t *testing.T) {
 	}
 }
 
-// The brokers' refusal to fetch for good is an error and not an endless loop.
+// A permanent refusal to fetch is an error, not an endless loop.
 func TestScanGivesUp(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
@@ -112,19 +112,19 @@ func TestScanEndsWithHandlesError(t *testing.T) {
 	require.ErrorIs(t, b.Scan(testContext(t), eventlog.ScanConfig{
 		Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return full },
 	}), full)
-	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "no Handle")
+	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "Handle is required")
 }
 
-// Who begins to listen while a leader goes listens to all partitions once there is another one, and hears each record once: what an earlier try
-// had begun is over.
-func TestListeningBeginsWhileALeaderGoes(t *testing.T) {
+// A subscription that begins while a leader is lost covers all partitions once there is another
+// leader, and receives each record once: earlier attempts leave nothing behind.
+func TestSubscribeWhileALeaderIsLost(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	var asked atomic.Int32
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		if n := asked.Add(1); n > 2 && n < 8 { // two partitions are listened to, the third has no leader that answers
-			return nil, errors.New("the broker is away"), true
+		if n := asked.Add(1); n > 2 && n < 8 { // two partitions succeed, the third has no leader that answers
+			return nil, errors.New("the broker is unreachable"), true
 		}
 		return nil, nil, false
 	})

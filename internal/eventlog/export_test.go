@@ -11,13 +11,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The two pinned partitioners, for the property test that holds them to the same choice.
+// The two pinned partitioners, for the property test that compares them.
 var (
 	NewPinnedSarama = newPinnedSarama
 	NewPinnedKgo    = newPinnedKgo
 )
 
-// Why a record is refused.
+// Reasons why a record is refused.
 var (
 	ErrClosed         = errClosed
 	ErrEmptyKey       = errEmptyKey
@@ -30,16 +30,16 @@ var (
 // TypeErased is the ce_type of a tombstone whose draft names no type.
 const TypeErased = typeErased
 
-// CloseWithin is Close with another patience.
+// CloseWithin is Close with another limit.
 func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }
 
-// DecodeHash reads a hash from its digits.
+// DecodeHash decodes a hash from hex digits.
 func DecodeHash(digits string) (hash [32]byte, ok bool) {
 	ok = decodeHash(&hash, digits)
 	return hash, ok
 }
 
-// Size is the bytes that a draft takes, as the limit counts.
+// Size returns the size of a draft as counted by the limit.
 func (l *Log) Size(d domain.Draft) (int, error) {
 	r, err := l.codec.Encode(d)
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *Log) Size(d domain.Draft) (int, error) {
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
 const MaxRecordBytes = maxRecordBytes
 
-// WithPrefix gives the topics names of their own on the brokers.
+// WithPrefix gives the topics a prefix on the brokers.
 func (c Config) WithPrefix(prefix string) Config {
 	c.prefix = prefix
 	return c
@@ -60,21 +60,22 @@ func (c Config) WithPrefix(prefix string) Config {
 // WireName is a topic's name on the brokers.
 func (c Config) WireName(topic string) string { return c.wireName(topic) }
 
-// HandedOver is how many records of batches wait for answers.
+// HandedOver returns how many records of batches wait for answers.
 func (l *Log) HandedOver() int { return len(l.bulk.slots) }
 
 // MaxBulk is how many records of batches may wait for answers.
 const MaxBulk = maxBulk
 
-// Ahead is how many records a follower has fetched that no poll has brought yet.
+// Ahead returns how many records a follower has fetched that no poll has returned yet.
 func Ahead(of Follower) int {
-	f := of.(*follower) //nolint:forcetypeassert // there is no other
+	f := of.(*follower) //nolint:forcetypeassert // the only implementation
 	f.ahead.mu.Lock()
 	defer f.ahead.mu.Unlock()
 	return f.ahead.records
 }
 
-// AheadAfterDrop is what a poll brings when these were fetched ahead and partitions of a topic were dropped then.
+// AheadAfterDrop returns what a poll returns after these were fetched ahead and partitions of a
+// topic were dropped.
 func AheadAfterDrop(fetches kgo.Fetches, topic string, partitions ...int32) kgo.Fetches {
 	a := newAhead()
 	a.put(fetches)
@@ -82,24 +83,25 @@ func AheadAfterDrop(fetches kgo.Fetches, topic string, partitions ...int32) kgo.
 	return a.take()
 }
 
-// LookUpWithin bounds the look-up of positions.
+// LookUpWithin bounds the query of positions.
 const LookUpWithin = lookUpWithin
 
-// LookUp asks for the positions of a newly assigned partition, as kgo does when a follower has joined. It returns
-// what the look-up says to kgo, and what ends the follower.
+// LookUp queries the positions of a newly assigned partition, as kgo does when a follower has
+// joined. It returns the result for kgo, and the error that ends the follower.
 func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
 	f := &follower{cfg: cfg, wire: cfg.Topic, ahead: newAhead()}
 	_, told = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
 	return told, f.failed
 }
 
-// SaramaProducer are the settings of the producers of single records.
+// SaramaProducer returns the settings of the producers of single records.
 func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
 
 // BulkClient is the client that produces batches.
 func (l *Log) BulkClient() *kgo.Client { return l.client }
 
-// Fetched is the batch that a follower of the log of an id makes of what was fetched from the start of a partition.
+// Fetched returns the batch that a follower of the log with an id builds from what was fetched from
+// the start of a partition.
 func Fetched(l *Log, topic string, partition int32, id TopicID, fetches kgo.Fetches) Batch {
 	f := &follower{
 		log: l, cfg: FollowConfig{Topic: topic}, client: l.client, wire: l.cfg.wireName(topic), id: id,
@@ -108,12 +110,12 @@ func Fetched(l *Log, topic string, partition int32, id TopicID, fetches kgo.Fetc
 	return f.sort(context.Background(), fetches)
 }
 
-// Settled does what a start does with the brokers.
+// Settled runs a step of the start.
 func Settled(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
 	return settled(ctx, log, do)
 }
 
-// CountBrokers counts the brokers before topics are made.
+// CountBrokers counts the brokers before topics are created.
 func CountBrokers(ctx context.Context, want int, list func(context.Context) (int, error)) (int, error) {
 	return countBrokers(ctx, want, list)
 }

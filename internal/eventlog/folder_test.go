@@ -13,13 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// folder plays the projection: positions that move with what was folded, by compare-and-set.
+// folder acts as the projection: positions move with folded records, by compare-and-set.
 type folder struct {
 	t *testing.T
 	b *bench
 
 	topic string
-	// markers says that such, or holes, lie in the topic: a run then need not begin with a record.
+	// markers means that the topic has transaction markers or holes: a run then need not begin with
+	// a record.
 	markers bool
 	folded  chan eventlog.Record
 	stops   chan stopped
@@ -43,7 +44,7 @@ func newFolder(t *testing.T, b *bench) *folder {
 	}
 }
 
-// start follows until the returned function is called, or the test ends. before, if given, may refuse
+// start follows until the returned function is called, or the test ends. before, if set, may refuse
 // a batch before it is folded.
 func (f *folder) start(group string, before func(eventlog.Batch) error) (stop func()) {
 	ctx, cancel := context.WithCancel(testContext(f.t))
@@ -76,7 +77,7 @@ func (f *folder) start(group string, before func(eventlog.Batch) error) (stop fu
 	return stop
 }
 
-// tell sends, unless nobody listens until the end.
+// tell sends, unless the test ends first.
 func tell[T any](ctx context.Context, to chan<- T, what T) {
 	select {
 	case to <- what:
@@ -103,7 +104,7 @@ func follow(ctx context.Context, log *eventlog.Log, cfg eventlog.FollowConfig, h
 	}
 }
 
-// fromStart are the positions of a follower that has folded nothing.
+// fromStart returns the positions of a follower that has folded nothing.
 func fromStart(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) { return nil, nil }
 
 func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
@@ -133,7 +134,7 @@ func (f *folder) fold(batch eventlog.Batch) error {
 	return nil
 }
 
-// setBack forgets what was folded of partitions, as a database that is restored.
+// setBack removes folded records of partitions, like a restored database.
 func (f *folder) setBack(partitions []int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -152,7 +153,7 @@ func (f *folder) await(n int) []eventlog.Record {
 		case r := <-f.folded:
 			records = append(records, r)
 		case <-timeout:
-			require.FailNow(f.t, "records are missing", "%d of %d came", len(records), n)
+			require.FailNow(f.t, "records are missing", "%d of %d arrived", len(records), n)
 		}
 	}
 	return records
@@ -169,7 +170,7 @@ func (f *folder) awaitStop() stopped {
 	}
 }
 
-// fill appends readings of these numbers, the last one left out, to each of so many partitions.
+// fill appends readings [from, to) to each of the given number of partitions.
 func (b *bench) fill(t testing.TB, partitions int32, from, to int) {
 	t.Helper()
 	var drafts []domain.Draft
@@ -181,7 +182,7 @@ func (b *bench) fill(t testing.TB, partitions int32, from, to int) {
 	require.NoError(t, b.AppendBulk(testContext(t), drafts))
 }
 
-// keyOf finds a social account whose key lies in a partition.
+// keyOf returns a social account whose key belongs to a partition.
 func (b *bench) keyOf(t testing.TB, partition int32) int64 {
 	t.Helper()
 	for account := int64(1); ; account++ {

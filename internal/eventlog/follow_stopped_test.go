@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Each partition stops for itself, once, and the others are followed.
+// Each partition stops on its own, once, and the others are followed.
 func testStoppedElsewhere(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	b.fill(t, 4, 0, 3)
@@ -47,7 +47,7 @@ func testStoppedElsewhere(t *testing.T, brokers []string) {
 	f.positions[2] = eventlog.Checkpoint{NextOffset: 2}
 	f.start("at the start", nil)
 	f.await(10)
-	require.Empty(t, f.stops, "the start itself is a good position")
+	require.Empty(t, f.stops, "the start itself is a valid position")
 }
 
 func testStoppedRecreated(t *testing.T, brokers []string) {
@@ -63,7 +63,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 		b.produce(t, domain.TopicMetrics, 2, b.forge(t, postRead(account, 10+n)))
 	}
 	for {
-		s := f.awaitStop() // partitions without records may begin anew
+		s := f.awaitStop() // partitions without records may start again
 		require.ErrorIs(t, s.reason, eventlog.ErrOtherLog)
 		if s.partition == 2 {
 			break
@@ -107,7 +107,7 @@ func (b *bench) gap(t testing.TB, cluster *kfake.Cluster) {
 	policy("delete")
 }
 
-// The marker of a Kafka transaction is passed over: it takes an offset, and is no reason to stop.
+// A transaction marker is skipped: it takes an offset, and does not stop a partition.
 func testMarkers(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	account := b.keyOf(t, 0)
@@ -124,14 +124,15 @@ func testMarkers(t *testing.T, brokers []string) {
 	require.ErrorIs(t, err, eventlog.ErrNoRecord)
 }
 
-// hanging is a database that takes the question and never answers.
+// hanging is a database that never answers.
 func hanging(ctx context.Context, _ []int32) (map[int32]eventlog.Checkpoint, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-// While positions are looked up nobody polls, pauses or stops: a look-up that hangs ends the session at its bound. A rebalance
-// ends it at once, and the follower goes on with the partitions that it gets then.
+// While positions are queried, the follower cannot poll, pause or stop: a query that hangs ends the
+// session at its limit. A rebalance cancels it at once, and the follower continues with the
+// partitions that it gets then.
 func TestHangingLookUpEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,9 +152,9 @@ func TestHangingLookUpEnds(t *testing.T) {
 	})
 }
 
-// A compacted topic begins with the first record that was kept: a checkpoint below it is no gap, and the partition is followed from there.
-// The log has to be the same.
-func TestFollowGoesOnBehindWhatCompactionTook(t *testing.T) {
+// A compacted topic begins with the first record that was kept: a checkpoint below it is not a gap,
+// and the partition is followed from there. The log must be the same.
+func TestFollowContinuesAfterCompaction(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	ctx := testContext(t)

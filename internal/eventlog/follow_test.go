@@ -22,7 +22,7 @@ func testResume(t *testing.T, brokers []string) {
 	b.append(t, readings(1, 0, 30)...)
 	f := newFolder(t, b)
 	batches := 0
-	refused := errors.New("the database is away")
+	refused := errors.New("the database is unreachable")
 	stop := f.start("resume", func(eventlog.Batch) error {
 		if batches++; batches == 3 {
 			return refused // nothing of this batch was folded
@@ -41,7 +41,8 @@ func testResume(t *testing.T, brokers []string) {
 	f.start("resume", nil)
 	require.Equal(t, want[30:], offsets(f.await(10)), "exactly at the checkpoint")
 
-	// The checkpoint rules, not what Kafka remembers of the group: after a restore both may differ.
+	// The stored checkpoint decides, not Kafka's offset of the group: after a restore they may
+	// differ.
 	f2 := newFolder(t, b)
 	f2.positions[partitionOf(t, b, 1)] = eventlog.Checkpoint{NextOffset: 5}
 	f2.start("resume2", nil)
@@ -90,7 +91,7 @@ func testRebalance(t *testing.T, brokers []string) {
 	}
 }
 
-// A batch in flight holds up the rebalance: its partitions are handed over only after Handle.
+// A batch in flight delays the rebalance: its partitions are handed over only after Done.
 func testRebalanceWaits(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	for p := range int32(6) {
@@ -138,9 +139,9 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	require.Equal(t, []string{"folded", "assigned"}, events[:2])
 }
 
-// A follower loses partitions of which it holds records ahead, and gets them back before it polls: another one has folded
-// some, and then the database was set back. What was held is neither folded nor taken for the log's next records, and holds
-// up no fetching.
+// A follower loses partitions with fetched records and gets them back before it polls. In between
+// another follower has folded some, and then the database was set back. The fetched records are
+// neither folded nor taken for the next records, and do not block fetching.
 func testAheadGoes(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	const group, partitions, each, more = "goes", 6, 50, 10
@@ -158,7 +159,8 @@ func testAheadGoes(t *testing.T, brokers []string) {
 		t.Cleanup(follower.Close)
 		return follower, asked
 	}
-	// fold folds what is polled until a record was; the partitions go on where they stand.
+	// fold folds polled records until one has arrived; the partitions continue from their
+	// positions.
 	fold := func(from eventlog.Follower) {
 		t.Helper()
 		for folded := false; !folded; {
@@ -195,7 +197,7 @@ func testAheadGoes(t *testing.T, brokers []string) {
 
 	f.setBack(moved)
 	second.Close()
-	require.ElementsMatch(t, moved, <-asked, "they are given back")
+	require.ElementsMatch(t, moved, <-asked, "they are assigned again")
 	for len(f.folded) > 0 {
 		<-f.folded
 	}
@@ -215,10 +217,11 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	}
 }
 
-// What is dropped is a partition's of one topic: the client tells of itself as partition 0 of no topic.
-func TestDropLeavesWhatIsOfNoTopic(t *testing.T) {
+// Dropping affects the partitions of one topic: the client reports its own errors as partition 0 of
+// no topic.
+func TestDropKeepsErrorsWithoutATopic(t *testing.T) {
 	t.Parallel()
-	group := &kgo.ErrGroupSession{Err: errors.New("the broker is away")}
+	group := &kgo.ErrGroupSession{Err: errors.New("the broker is unreachable")}
 	records := []*kgo.Record{{}}
 	left := eventlog.AheadAfterDrop(kgo.Fetches{{Topics: []kgo.FetchTopic{
 		{Partitions: []kgo.FetchPartition{{Partition: 0, Err: group}}},
@@ -241,7 +244,7 @@ func testGroupGoes(t *testing.T, brokers []string) {
 	require.Empty(t, committed.Offsets(), "brokers keep a group for as long as its offsets")
 }
 
-func TestFollowRefusesWhatCannotWork(t *testing.T) {
+func TestFollowRefusesInvalidConfig(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
@@ -250,8 +253,8 @@ func TestFollowRefusesWhatCannotWork(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }
 
-// Positions that cannot be read end the follower, not the process; the next one asks again.
-func TestFollowTriesPositionsAgain(t *testing.T) {
+// An error of Positions ends the follower, not the process; the next follower asks again.
+func TestFollowRetriesPositions(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
@@ -263,7 +266,7 @@ func TestFollowTriesPositionsAgain(t *testing.T) {
 		Topic: domain.TopicMetrics, Group: "again", MaxRecords: 100,
 		Positions: func(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 			if tries++; tries == 1 {
-				return nil, errors.New("the database is away")
+				return nil, errors.New("the database is unreachable")
 			}
 			assigned = append(assigned, partitions...)
 			return nil, nil
@@ -276,7 +279,7 @@ func TestFollowTriesPositionsAgain(t *testing.T) {
 		}
 		return nil
 	}
-	require.ErrorContains(t, follow(ctx, b.Log, cfg, handle), "the database is away")
+	require.ErrorContains(t, follow(ctx, b.Log, cfg, handle), "the database is unreachable")
 	require.Zero(t, handled)
 	require.ErrorIs(t, follow(ctx, b.Log, cfg, handle), context.Canceled)
 	require.Equal(t, 1, handled)

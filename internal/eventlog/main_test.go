@@ -28,7 +28,7 @@ const brokersVariable = "LEDGERBOARD_TEST_KAFKA_BROKERS"
 
 func TestMain(m *testing.M) {
 	leaks.Main(m,
-		// go-metrics, below sarama, starts one ticker per process and has no way to stop it.
+		// go-metrics, used by sarama, starts one ticker per process that cannot be stopped.
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
 	)
 }
@@ -42,7 +42,7 @@ func newCluster(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, []string) {
 	return cluster, cluster.ListenAddrs()
 }
 
-// externalBrokers are those of the environment, or nil.
+// externalBrokers returns the brokers of the environment, or nil.
 func externalBrokers() []string {
 	if value := os.Getenv(brokersVariable); value != "" {
 		return strings.Split(value, ",")
@@ -80,7 +80,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	return eventlog.Config{Brokers: brokers, Topics: testTopics(t)}.WithPrefix("lbtest-" + hex.EncodeToString(random) + "-")
 }
 
-// testContext ends long after anything that a slow machine does.
+// testContext ends long after everything, even on a slow machine.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*awaitTime)
@@ -88,7 +88,7 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
-// bench is a log on its own topics, and an administrator's client beside it.
+// bench is a log with its own topics, and an administrator's client.
 type bench struct {
 	*eventlog.Log
 	cfg   eventlog.Config
@@ -125,7 +125,7 @@ func newAdmin(t testing.TB, brokers []string) (*kgo.Client, *kadm.Client) {
 	return raw, kadm.NewClient(raw)
 }
 
-// embedded is a bench on an embedded broker of its own.
+// embedded is a bench on its own embedded broker.
 func embedded(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, *bench) {
 	t.Helper()
 	cluster, brokers := newCluster(t, opts...)
@@ -140,7 +140,7 @@ func (b *bench) append(t testing.TB, drafts ...domain.Draft) {
 	}
 }
 
-// partition is where a key of a topic lives.
+// partition returns the partition of a key.
 func (b *bench) partition(t testing.TB, topic, key string) int32 {
 	t.Helper()
 	at := slices.IndexFunc(b.cfg.Topics, func(spec eventlog.TopicSpec) bool { return spec.Name == topic })
@@ -151,7 +151,7 @@ func (b *bench) partition(t testing.TB, topic, key string) int32 {
 // wire is a topic's name on the brokers.
 func (b *bench) wire(topic string) string { return b.cfg.WireName(topic) }
 
-// awaitGroup waits, by asking the coordinator, until a group is as it is wanted.
+// awaitGroup polls the coordinator until a group is in the expected state.
 func (b *bench) awaitGroup(t testing.TB, group string, is func(kadm.DescribedGroup) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -160,7 +160,7 @@ func (b *bench) awaitGroup(t testing.TB, group string, is func(kadm.DescribedGro
 	}, awaitTime, awaitTick)
 }
 
-// What brokers do after they answered can only be asked for again and again. It takes as long as a slow machine needs.
+// Work of brokers after their answer can only be polled. It takes as long as a slow machine needs.
 const (
 	awaitTime = 2 * time.Minute
 	awaitTick = 10 * time.Millisecond
@@ -173,7 +173,7 @@ func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
 	return ranges[partition].End
 }
 
-// awaitEnd waits until a partition ends there.
+// awaitEnd waits until a partition has the given end.
 func (b *bench) awaitEnd(t testing.TB, topic string, partition int32, want int64) {
 	t.Helper()
 	ctx := testContext(t)
@@ -192,7 +192,8 @@ func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset
 	require.NoError(t, deleted.Error())
 }
 
-// awaitPartitions waits until each broker tells of so many partitions: the clients under test may ask any.
+// awaitPartitions waits until each broker reports the given number of partitions: the clients under
+// test may ask any of them.
 func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
 	t.Helper()
 	name := b.wire(topic)
@@ -233,7 +234,7 @@ func (b *bench) recreate(t testing.TB, topic string) {
 	}
 }
 
-// forge is a draft's record as another program could produce it.
+// forge returns a draft's record as another program could produce it.
 func (b *bench) forge(t testing.TB, d domain.Draft) kgo.Record {
 	t.Helper()
 	r, err := b.Codec().Encode(d)
@@ -241,7 +242,7 @@ func (b *bench) forge(t testing.TB, d domain.Draft) kgo.Record {
 	return kgo.Record{Key: r.Key, Value: r.Value, Headers: r.Headers}
 }
 
-// produce writes past the log's own checks.
+// produce writes without the log's own checks.
 func (b *bench) produce(t testing.TB, topic string, partition int32, records ...kgo.Record) {
 	t.Helper()
 	for _, r := range records {

@@ -36,13 +36,13 @@ func TestBothClientsChooseAlike(t *testing.T) {
 		if byKgo := kgos.Partition(&kgo.Record{Key: key}, int(count)); int32(byKgo) != want {
 			t.Fatalf("kgo chose %d, want %d", byKgo, want)
 		}
-		// Another count than the pinned one, and a topic without one: refused by both.
+		// A count other than the pinned one, and a topic without one: refused by both.
 		for _, topic := range []string{"t", "other"} {
 			if _, err := eventlog.NewPinnedSarama(counts)(topic).Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, count+1); err == nil {
-				t.Fatal("sarama took another count")
+				t.Fatal("sarama accepted another count")
 			}
 			if p := eventlog.NewPinnedKgo(counts).ForTopic(topic).Partition(&kgo.Record{Key: key}, int(count+1)); p >= 0 {
-				t.Fatal("kgo took another count")
+				t.Fatal("kgo accepted another count")
 			}
 		}
 	})

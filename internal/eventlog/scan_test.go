@@ -66,7 +66,7 @@ func testScanBounds(t *testing.T, brokers []string) {
 	require.Equal(t, []int64{10, 11, 12}, offsets(got[0]))
 	require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicOperations, To: map[int32]int64{}}))
 
-	// Two keys of one partition: only the one asked for.
+	// Two keys of one partition: only the requested one is returned.
 	for n := range 20 {
 		require.NoError(t, b.Append(ctx, order(fmt.Sprint(n%4), n)))
 	}
@@ -76,7 +76,7 @@ func testScanBounds(t *testing.T, brokers []string) {
 		require.Len(t, records, 5)
 	}
 
-	// A transaction's marker takes the last offset: the scan still ends at To.
+	// A transaction marker takes the last offset: the scan still ends at To.
 	tx := 100
 	for eventlog.PartitionOf([]byte(order(fmt.Sprint(tx), 0).Key), 2) != 0 {
 		tx++

@@ -22,7 +22,7 @@ import (
 // librariesVariable names the directory of Apache Kafka's jar files, which .ci/kafka fetches.
 const librariesVariable = "LEDGERBOARD_TEST_KAFKA_LIBS"
 
-// The same on Apache Kafka: SASL_SSL with SCRAM, one listener for each certificate.
+// The same on Apache Kafka: SASL_SSL with SCRAM, one listener per certificate.
 func TestSecuredBrokersOnApacheKafka(t *testing.T) {
 	libraries := os.Getenv(librariesVariable)
 	if libraries == "" {
@@ -35,7 +35,7 @@ func TestSecuredBrokersOnApacheKafka(t *testing.T) {
 	}
 }
 
-// startApacheKafka starts one broker with properties of its own, and stops it at the end of the test.
+// startApacheKafka starts one broker with its own properties and stops it at the end of the test.
 func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -92,13 +92,13 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 			t.Log(said.String())
 		}
 	})
-	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they are opened one after the other
+	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they open one after the other
 		awaitPort(t, listener, ended, func() string { <-ended; return said.String() })
 	}
 }
 
-// startOnItsThread starts a program and says when it has ended. The thread is kept for it: the kernel ends it with the thread that started
-// it, and Go ends threads at will.
+// startOnItsThread starts a program and reports when it has ended. It reserves a thread for the
+// program: the kernel ends the program with the thread that started it, and Go may end any thread.
 func startOnItsThread(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
 	t.Helper()
 	started, ended := make(chan error), make(chan struct{})
@@ -108,7 +108,7 @@ func startOnItsThread(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // by a signal
+			_ = cmd.Wait() // ended by a signal
 			close(ended)
 		}
 	}()
@@ -116,8 +116,8 @@ func startOnItsThread(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
 	return ended
 }
 
-// freePorts are loopback addresses that nobody listened on a moment ago, below those that the kernel gives to others, so that the broker
-// finds them free again (deploy/kafka chooses so too).
+// freePorts returns loopback addresses that were free a moment ago, below the range that the kernel
+// assigns, so that the broker finds them free (deploy/kafka chooses the same way).
 func freePorts(t *testing.T, n int) (addresses []string) {
 	t.Helper()
 	for giveUp := time.Now().Add(time.Minute); len(addresses) < n; {
@@ -131,7 +131,7 @@ func freePorts(t *testing.T, n int) (addresses []string) {
 	return addresses
 }
 
-// awaitPort waits until somebody listens.
+// awaitPort waits until a process listens.
 func awaitPort(t *testing.T, address string, ended <-chan struct{}, said func() string) {
 	t.Helper()
 	for give := time.Now().Add(2 * time.Minute); ; {

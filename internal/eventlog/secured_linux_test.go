@@ -2,5 +2,5 @@ package eventlog_test
 
 import "syscall"
 
-// endsWithUs: a broker does not outlive a test that is killed.
+// endsWithUs makes the kernel end a broker when the test is killed.
 func endsWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

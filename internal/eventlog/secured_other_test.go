@@ -4,5 +4,5 @@ package eventlog_test
 
 import "syscall"
 
-// endsWithUs is for Linux alone.
+// endsWithUs works only on Linux.
 func endsWithUs() *syscall.SysProcAttr { return nil }

@@ -19,17 +19,19 @@ import (
 // Credentials of the brokers of these tests.
 const securedUser, securedPassword = "writer", "f4ke-password"
 
-// secured are brokers that take TLS and credentials alone. What a broker of a kind does not offer is "".
+// secured are brokers that accept only TLS with credentials. "" means that a kind of broker does
+// not offer the listener.
 type secured struct {
-	authority    *certs.Authority
-	ours, theirs certs.Pair // of clients: signed by the authority, and by another one
+	authority          *certs.Authority
+	trusted, untrusted certs.Pair // client certificates: signed by the authority, and by another one
 
-	brokers string // shows a certificate for localhost
-	expired string // shows one that has expired
-	asking  string // asks for the client's as well
+	brokers string // has a certificate for localhost
+	expired string // has an expired certificate
+	asking  string // requests a client certificate
 }
 
-// TLS and SASL of the one configuration open both clients, and a refusal names the setting that it speaks of.
+// TLS and SASL of the one configuration work for both clients, and an error names the setting to
+// check.
 func TestSecuredBrokers(t *testing.T) {
 	t.Parallel()
 	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
@@ -53,8 +55,8 @@ func TestSecuredBrokers(t *testing.T) {
 func newSecured(t *testing.T) *secured {
 	t.Helper()
 	s := &secured{authority: certs.NewAuthority(t)}
-	s.ours = s.authority.Issue(t, "client", time.Now().Add(time.Hour))
-	s.theirs = certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
+	s.trusted = s.authority.Issue(t, "client", time.Now().Add(time.Hour))
+	s.untrusted = certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	return s
 }
 
@@ -66,7 +68,7 @@ func (s *secured) suite(t *testing.T, mechanism string) {
 	}
 	s.opens(t, config(s.brokers))
 	withCertificate := config(s.asking)
-	withCertificate.TLS.Certificates = s.ours.Serve(t).Certificates
+	withCertificate.TLS.Certificates = s.trusted.Serve(t).Certificates
 	s.opens(t, withCertificate)
 
 	refused := func(broker, setting string, change func(c *eventlog.Config)) {
@@ -85,10 +87,10 @@ func (s *secured) suite(t *testing.T, mechanism string) {
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL = nil })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_TLS", func(c *eventlog.Config) { c.TLS = nil })
 	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(*eventlog.Config) {})
-	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(c *eventlog.Config) { c.TLS.Certificates = s.theirs.Serve(t).Certificates })
+	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(c *eventlog.Config) { c.TLS.Certificates = s.untrusted.Serve(t).Certificates })
 }
 
-// opens does with a log what each of its clients is for: single records and reactors (sarama), bulk and scans (kgo).
+// opens uses each client of a log: single records and reactors (sarama), bulk and scans (kgo).
 func (s *secured) opens(t *testing.T, cfg eventlog.Config) {
 	t.Helper()
 	log, err := eventlog.Open(testContext(t), cfg)
@@ -111,12 +113,13 @@ func (s *secured) opens(t *testing.T, cfg eventlog.Config) {
 	case m := <-messages:
 		m.Ack()
 	case <-ctx.Done():
-		require.FailNow(t, "the reactor heard nothing")
+		require.FailNow(t, "the reactor received nothing")
 	}
 }
 
-// A broker over a network without TLS is told of, once; one on this machine, and one with TLS, are not.
-func TestBrokersInTheOpenAreToldOf(t *testing.T) {
+// A broker over a network without TLS is logged once; one on this machine, and one with TLS, are
+// not.
+func TestUnencryptedBrokersAreLogged(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		brokers []string

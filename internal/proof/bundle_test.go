@@ -62,8 +62,8 @@ func TestExportRefuses(t *testing.T) {
 	require.ErrorIs(t, export(fresh, agencies[1]), proof.ErrNotCovered)
 }
 
-// Nothing of another agency is in a bundle: no id, no byte of a record, no hash of a record of its chain.
-func TestBundleHoldsNothingOfOthers(t *testing.T) {
+// A bundle contains nothing of another agency: no id, no byte of a record, no hash of its chain.
+func TestBundleContainsNoOtherAgency(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	bundle := string(w.export(t, agencies[0]))
@@ -86,7 +86,7 @@ func TestTamperedBundles(t *testing.T) {
 	bundle := w.export(t, agencies[0])
 	l := strings.SplitAfter(strings.TrimSuffix(string(bundle), "\n"), "\n")
 	require.Len(t, l, 13)
-	// edit writes a line again with other members: a record's headers, its place among the leaves, its proof.
+	// edit rewrites a line with other members: a record's headers, its leaf, its proof.
 	edit := func(line string, change func(map[string]any)) string {
 		var v map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &v))
@@ -112,7 +112,7 @@ func TestTamperedBundles(t *testing.T) {
 	place := func(leaf int) func(map[string]any) { return func(v map[string]any) { v["leaf"] = leaf } }
 	needless := func(v map[string]any) { v["leaf"], v["proof"] = 3, []string{} }
 	noPlace := func(v map[string]any) { v["leaf"], v["proof"] = nil, nil }
-	// with is the bundle with other lines instead of those from one to before another.
+	// with returns the bundle with other lines instead of lines [from, to).
 	with := func(from, to int, instead ...string) []byte {
 		return []byte(strings.TrimSuffix(strings.Join(slices.Concat(l[:from], instead, l[to:]), ""), "\n") + "\n")
 	}
@@ -127,13 +127,13 @@ func TestTamperedBundles(t *testing.T) {
 		"removed":            {with(4, 5), 4, "are missing"},
 		"reordered":          {with(4, 6, l[5], l[4]), 4, "are missing"},
 		"twice":              {with(5, 5, l[4]), 5, "is not the next one"},
-		"end cut off":        {with(7, len(l), `{"records":6}`), 7, "ends at version 6"},
-		"file cut off":       {with(7, len(l)), 0, "cut off"},
+		"records removed":    {with(7, len(l), `{"records":6}`), 7, "ends at version 6"},
+		"file truncated":     {with(7, len(l)), 0, "truncated"},
 		"cut within a line":  {bundle[:len(bundle)-5], 0, "ends within"},
 		"nothing":            {nil, 0, "empty"},
-		"something more":     {with(len(l), len(l), "\n{}"), 0, "follows the end"},
-		"proof of another":   {with(4, 5, edit(l[4], place(0))), 4, "no place"},
-		"no proof":           {with(4, 5, edit(l[4], noPlace)), 4, "no place"},
+		"trailing data":      {with(len(l), len(l), "\n{}"), 0, "follows the last line"},
+		"proof of another":   {with(4, 5, edit(l[4], place(0))), 4, "no valid place"},
+		"no proof":           {with(4, 5, edit(l[4], noPlace)), 4, "no valid place"},
 		"proof too many":     {with(10, 11, edit(l[10], needless)), 10, "claims to be"},
 		"spaces":             {first(`,"topic"`, `, "topic"`), 0, "bytes were changed"},
 		"older head": {
@@ -183,7 +183,7 @@ func FuzzVerifyBundle(f *testing.F) {
 		report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.known)
 		require.NoError(t, err, "a reader that does not fail")
 		if report.OK() {
-			require.Equal(t, string(good), string(bundle), "another bundle was taken for proved")
+			require.Equal(t, string(good), string(bundle), "a modified bundle was accepted")
 		}
 	})
 }
@@ -200,12 +200,12 @@ func FuzzCheckpoint(f *testing.F) {
 			require.Equal(t, text, c.Text())
 		}
 		if _, err := proof.OpenCheckpoint([]byte(text), w.known); err == nil {
-			require.Equal(t, string(signed), text, "a note was taken for signed")
+			require.Equal(t, string(signed), text, "a modified note was accepted")
 		}
 	})
 }
 
-// What a prover cannot do is an error for people; the signer may make its key known after the prover began.
+// Errors of a prover are for people; the signer may publish its key after the prover started.
 func TestProver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

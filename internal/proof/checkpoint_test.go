@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// notes are the signed notes in the log.
+// notes returns the signed notes in the log.
 func (w *world) notes(t testing.TB) (notes []string) {
 	t.Helper()
 	list, err := proof.NewProver(w, func() (note.Verifiers, error) { return w.known, nil }).Checkpoints(t.Context())
@@ -37,7 +37,7 @@ func (w *world) lay(t testing.TB, id, text string) {
 	}))
 }
 
-// A note carries what was signed by known keys, in the bytes that the signer wrote, and nothing more.
+// A note contains only what known keys signed, in the signer's exact bytes.
 func TestOpenCheckpointIsStrict(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
@@ -51,11 +51,12 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 	cosigned, err := note.Sign(opened, stranger)
 	require.NoError(t, err)
 	_, err = note.Open(cosigned, w.known)
-	require.NoError(t, err, "the library ignores the stranger's signature")
+	require.NoError(t, err, "the library ignores the signature of an unknown key")
 	_, err = proof.OpenCheckpoint(cosigned, w.known)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 
-	// 68 bytes of key hash and signature: the last character before the padding has two bits to spare.
+	// 68 bytes of key hash and signature: the last character before the padding has two unused
+	// bits.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	i := strings.LastIndex(good, "=") - 1
 	for good[i] == '=' {
@@ -67,7 +68,7 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 		require.NoError(t, err)
 		return b
 	}
-	require.Equal(t, sig(good), sig(other), "two spellings of one signature")
+	require.Equal(t, sig(good), sig(other), "two encodings of one signature")
 	_, err = proof.OpenCheckpoint([]byte(other), w.known)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 }
@@ -101,7 +102,8 @@ func TestParseCheckpointRefuses(t *testing.T) {
 	}
 }
 
-// Each part of a signed statement is compared with the log: here the holder of the key signs what is not so.
+// Each part of a signed statement is compared with the log: here the holder of the key signs false
+// statements.
 func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -136,7 +138,7 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	for range 50 { // base64 may hold a plus sign anywhere
+	for range 50 { // base64 may contain a plus sign anywhere
 		private, public, err := proof.GenerateKey()
 		require.NoError(t, err)
 		signer, again, err := proof.ParseKey(private)
@@ -150,7 +152,7 @@ func TestKeys(t *testing.T) {
 		require.NoError(t, err)
 		_, _, err = proof.ParseKey(private[:len(private)-3] + "x")
 		require.Error(t, err)
-		require.NotContains(t, err.Error(), private[len(private)-30:], "an error never holds the key")
+		require.NotContains(t, err.Error(), private[len(private)-30:], "an error never contains the key")
 	}
 	_, _, err := proof.ParseKey("PRIVATE+KEY+x")
 	require.ErrorContains(t, err, "PRIVATE+KEY+<name>")
@@ -158,14 +160,14 @@ func TestKeys(t *testing.T) {
 	require.ErrorContains(t, err, "nonsense")
 }
 
-// A checkpoint is signed when there is something new, and once an interval when there is not.
+// A checkpoint is signed if there is something new, and otherwise once per interval.
 func TestSigner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signer(t)
 	nothing := func() {
 		t.Helper()
-		for _, s := range []*proof.Signer{s, w.signer(t)} { // one that goes on, and one that was restarted
+		for _, s := range []*proof.Signer{s, w.signer(t)} { // one that continues, and one that was restarted
 			_, signed, err := s.Sign(t.Context())
 			require.NoError(t, err)
 			require.False(t, signed)
@@ -182,7 +184,7 @@ func TestSigner(t *testing.T) {
 	next := w.sign(t, w.signer(t)) // another process
 	require.Equal(t, int64(2), next.Records())
 	nothing()
-	w.now = next.Time.Add(54 * time.Minute) // an interval later, less the tenth that turns may be apart by less
+	w.now = next.Time.Add(54 * time.Minute) // an interval later, minus the tolerance of a tenth
 	idle := w.sign(t, w.signer(t))
 	require.Equal(t, next.Partitions[0].Root, idle.Partitions[0].Root)
 	nothing()
@@ -193,8 +195,8 @@ func TestSigner(t *testing.T) {
 	require.Equal(t, 5, report.Checkpoints)
 }
 
-// The reference implementation computes the same root, and a bundle of each size of tree is proved.
-func TestRootsAreThoseOfTlog(t *testing.T) {
+// The reference implementation computes the same root, and a bundle of each tree size is proved.
+func TestRootsEqualTlog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	hashes := []tlog.Hash{}
@@ -227,7 +229,7 @@ func TestRootsAreThoseOfTlog(t *testing.T) {
 	}
 }
 
-// Two processes that sign at the same time make two checkpoints that hold, and go on.
+// Two processes that sign at the same time make two valid checkpoints, and continue.
 func TestTwoSignersAtOnce(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
@@ -235,7 +237,7 @@ func TestTwoSignersAtOnce(t *testing.T) {
 	w.change(t, agencies[0])
 	first := w.signer(t, func(c *proof.SignerConfig) {
 		c.Append = func(ctx context.Context, d domain.Draft) error {
-			w.sign(t, others[0]) // meanwhile
+			w.sign(t, others[0]) // in the meantime
 			return w.Append(ctx, d)
 		}
 	})
@@ -252,13 +254,14 @@ func TestTwoSignersAtOnce(t *testing.T) {
 	require.Equal(t, 5, report.Checkpoints)
 }
 
-// While the log contradicts a checkpoint nothing is signed, by whichever signer; a checkpoint whose append failed is signed again.
+// While the log contradicts a checkpoint, no signer signs. A checkpoint whose append failed is
+// signed again.
 func TestSignerRefusesAContradiction(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
 	running := w.signer(t)
 	w.change(t, agencies[0])
-	w.broken = errors.New("the broker is away")
+	w.broken = errors.New("the broker is unreachable")
 	_, _, err := running.Sign(t.Context())
 	require.ErrorIs(t, err, w.broken)
 	w.broken = nil
@@ -272,7 +275,7 @@ func TestSignerRefusesAContradiction(t *testing.T) {
 	_, _, err = w.signer(t).Sign(t.Context())
 	require.ErrorIs(t, err, proof.ErrContradiction)
 	records[p][i] = honest
-	records[p] = records[p][:3] // the end is cut off
+	records[p] = records[p][:3] // the last record is removed
 	for range 2 {
 		_, _, err = running.Sign(t.Context())
 		require.Error(t, err)
@@ -280,7 +283,7 @@ func TestSignerRefusesAContradiction(t *testing.T) {
 	require.ErrorIs(t, err, proof.ErrContradiction)
 }
 
-// Run takes turns and a last one.
+// Run takes turns, and a last one at the end.
 func TestSignerRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -42,7 +42,7 @@ type partition struct {
 	streams map[string]*stream
 	keep    func(agency string, leaf tlog.Hash) // receives each leaf; nil: not needed
 	due     []*signed                           // checkpoints still to compare, by the offset up to which they cover this partition
-	fits    int64                               // end of the newest matching checkpoint; 0 if there is none
+	fits    int64                               // end of the newest matching checkpoint; 0 if none exists
 
 	findings []Finding
 	more     int64 // findings beyond maxFindings

@@ -42,7 +42,7 @@ var (
 		"from it. Notify the operators, and keep your existing bundles and checkpoints.")
 )
 
-// known returns the current keys, or an error for people if there are none.
+// known returns the current keys, or an error for people if none exist.
 func (p *Prover) known() (known note.Verifiers, err error) {
 	if p.keys != nil {
 		known, err = p.keys()

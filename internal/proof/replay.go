@@ -59,7 +59,7 @@ type Replayed struct {
 	Agency  string    `json:"agency"`
 	Version int64     `json:"version"` // of the last effective record; 0: none
 	Time    time.Time `json:"time"`
-	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash if there is none
+	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash if none exists
 	Changes int64     `json:"changes"`
 	Stale   int64     `json:"stale"` // lost races and duplicates, skipped
 	// Broken says where and why the chain is broken; "" if it is valid. Later records were not

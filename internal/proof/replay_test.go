@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// Replay reads the same from the log and from a bundle, up to any version or time.
+// Replay gives the same result from the log and from a bundle, up to any version or time.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
@@ -47,7 +47,7 @@ func TestReplay(t *testing.T) {
 			require.Equal(t, c.version, done.Version)
 			require.Empty(t, done.Broken)
 			if c.cfg.Dashboard == "" && len(seen) > 0 {
-				require.Equal(t, seen[len(seen)-1].Hash, done.Hash, "the head, on which a writer goes on")
+				require.Equal(t, seen[len(seen)-1].Hash, done.Hash, "the head, which the next record names")
 			}
 			again, bundled := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
 				return proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known, w.Decode, cfg)
@@ -77,8 +77,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// An error of the function that gets the changes ends a replay, which says how far it came.
-func TestReplayThatCannotBePrinted(t *testing.T) {
+// An error of Yield ends a replay, which reports its progress.
+func TestReplayEndsWithYieldsError(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	full := errors.New("no space left")
@@ -94,7 +94,8 @@ func TestReplayThatCannotBePrinted(t *testing.T) {
 	}
 }
 
-// A broken chain ends the replay with a finding; what cannot be read is named and does not end it.
+// A broken chain ends the replay with a finding; an unreadable record is reported and does not end
+// it.
 func TestReplayOfATamperedLog(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)

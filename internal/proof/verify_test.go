@@ -26,13 +26,14 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, 33, offsets)
 	require.Equal(t, "No finding: nothing was altered, removed, inserted or reordered up to the checkpoint of 2026-03-14T12:03:00.000000Z, which "+
 		"covers 27 records. 3 later records are chained. The removal of later records, or the replacement of the log together with its key, "+
-		"would not show.", report.Proven())
+		"cannot be detected.", report.Proven())
 	own := w.verify(t, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
 	require.Equal(t, int64(1), own.Agencies)
 }
 
-// What was done to version 5 (of 9) of an agency, all of which a checkpoint covers, is named by the first offset that does not fit.
-func TestTamperingIsNamed(t *testing.T) {
+// A change to version 5 (of 9) of an agency, all covered by a checkpoint, is reported with the
+// first offset that does not fit.
+func TestTamperingIsLocated(t *testing.T) {
 	t.Parallel()
 	alter := func(change func(r *eventlog.Record)) func([]eventlog.Record, int) []eventlog.Record {
 		return func(records []eventlog.Record, i int) []eventlog.Record { change(&records[i]); return records }
@@ -45,7 +46,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		do      func(records []eventlog.Record, i int) []eventlog.Record
-		version int64 // that does not follow; 0: the checkpoint alone tells
+		version int64 // the version that does not follow; 0: only the checkpoint shows the change
 	}{
 		"data":          {alter(func(r *eventlog.Record) { r.Value = append(r.Value, ' ') }), 6},
 		"actor":         {header("ce_actor", "somebody"), 6},
@@ -72,10 +73,10 @@ func TestTamperingIsNamed(t *testing.T) {
 			moved := records[j]
 			return slices.Insert(slices.Delete(records, j, j+1), i, moved)
 		}, 0},
-		"end cut off": {func(records []eventlog.Record, i int) []eventlog.Record {
+		"last records removed": {func(records []eventlog.Record, i int) []eventlog.Record {
 			return append(records[:i], slices.DeleteFunc(records[i:], under([]byte(agencies[0])))...)
 		}, 0},
-		"written again from here on": {func(records []eventlog.Record, i int) []eventlog.Record {
+		"rewritten from here on": {func(records []eventlog.Record, i int) []eventlog.Record {
 			setHeader(&records[i], "ce_actor", "somebody")
 			head := domain.StreamHead{}
 			for j := range records {
@@ -119,7 +120,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	}
 }
 
-// Invalid records belong to no stream: they are counted, and neither verification nor signing stops for them.
+// Invalid records belong to no stream: they are counted, and stop neither verification nor signing.
 func TestInvalidRecordsAreSkipped(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
@@ -136,8 +137,9 @@ func TestInvalidRecordsAreSkipped(t *testing.T) {
 	require.Equal(t, int64(10), report.Covered)
 }
 
-// Who cuts the log can remove the checkpoints too: notes that were kept elsewhere show that, and so does their absence.
-func TestALogThatWasCutTogetherWithItsCheckpoints(t *testing.T) {
+// An attacker who truncates the log can remove the checkpoints too: notes kept elsewhere reveal
+// that, and so does their absence.
+func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	kept := strings.Join(w.notes(t), "\n")
@@ -149,7 +151,7 @@ func TestALogThatWasCutTogetherWithItsCheckpoints(t *testing.T) {
 	for p, records := range w.topics[domain.TopicOperations] {
 		w.topics[domain.TopicOperations][p] = records[:min(1, len(records))]
 	}
-	require.True(t, w.verify(t).OK(), "by itself it holds")
+	require.True(t, w.verify(t).OK(), "without kept notes the log is valid")
 	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = kept })
 	require.False(t, report.OK())
 	require.Contains(t, report.Findings[0].String(), "records were removed from its end")
@@ -165,7 +167,7 @@ func TestALogThatWasCutTogetherWithItsCheckpoints(t *testing.T) {
 	require.ErrorIs(t, err, proof.ErrKeyNeeded)
 }
 
-// Kept notes are read as `ledgerboard checkpoints` prints them; what is none is a finding.
+// Kept notes are read as `ledgerboard checkpoints` prints them; an invalid one is a finding.
 func TestKeptNotes(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
@@ -189,7 +191,7 @@ func TestKeptNotes(t *testing.T) {
 	}
 }
 
-// Notes that do not verify prove nothing: findings of verify, and the signer goes on.
+// Invalid notes prove nothing: Verify reports them, and the signer continues.
 func TestForgedCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)

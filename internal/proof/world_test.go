@@ -42,7 +42,7 @@ var agencies = func() []string {
 type memory struct {
 	eventlog.Codec
 	topics map[string][][]eventlog.Record
-	broken error // of the next append
+	broken error // error of the next append
 }
 
 func newMemory(t testing.TB) *memory {
@@ -110,7 +110,7 @@ func (m *memory) put(r eventlog.Record) {
 	parts[r.Partition] = append(parts[r.Partition], r)
 }
 
-// renumber gives records the partition and offset of where they lie, after tampering.
+// renumber gives records their actual partition and offset after tampering.
 func (m *memory) renumber() {
 	for _, parts := range m.topics {
 		for i := range parts {
@@ -135,7 +135,7 @@ func setHeader(r *eventlog.Record, name, value string) {
 	r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: []byte(value)})
 }
 
-// world is an honest log with its checkpoints.
+// world is a valid log with its checkpoints.
 type world struct {
 	*memory
 	heads map[string]domain.StreamHead
@@ -177,12 +177,12 @@ func (w *world) sign(t testing.TB, s *proof.Signer) proof.Checkpoint {
 	return c
 }
 
-// client is the nth sub-account of an agency.
+// client returns the nth sub-account of an agency.
 func client(n int) string { return fmt.Sprintf("c1%022x", n) }
 
 func userOf(agency string, version int64) string { return fmt.Sprintf("u%d-%s", version, agency[20:]) }
 
-// change appends one record that changes something: the first client gets the version's user.
+// change appends one record with a change: the first client gets the version's user.
 func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	t.Helper()
 	head := w.heads[agency]
@@ -194,7 +194,7 @@ func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	return r
 }
 
-// prevOf is the hash that the record after a head names.
+// prevOf returns the hash that the record after a head names.
 func prevOf(agency string, head domain.StreamHead) [32]byte {
 	if head.Version == 0 {
 		return eventlog.Genesis(domain.TopicDashboards, agency)
@@ -232,7 +232,8 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	return r
 }
 
-// busy is three agencies with so many changes each, a lost race, and a checkpoint every third one.
+// busy returns three agencies with the given number of changes each, a lost race, and a checkpoint
+// every third change.
 func busy(t testing.TB, rounds int) *world {
 	t.Helper()
 	w := newWorld(t)

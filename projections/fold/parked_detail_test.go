@@ -10,7 +10,7 @@ import (
 )
 
 // The decoder repeats a number that is too large: it may be a telephone number.
-func TestWordsOfAParkedNumberDoNotRepeatIt(t *testing.T) {
+func TestDetailDoesNotRepeatANumber(t *testing.T) {
 	t.Parallel()
 	_, err := domain.NewRegistry().Decode("directory.category.v1", []byte(`{"id":49176123456789012345678}`))
 	require.ErrorContains(t, err, "49176123456789012345678")

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// spelling draws one of the spellings of an instant: zones, and digits that PostgreSQL does not keep.
+// spelling draws a representation of an instant: zones, and digits that PostgreSQL does not store.
 func spelling(t *rapid.T, at time.Time) time.Time {
 	at = at.Add(time.Duration(rapid.IntRange(0, 1).Draw(t, "nanoseconds")) * 300)
 	return at.In(time.FixedZone("", rapid.SampledFrom([]int{0, 3600, -12600}).Draw(t, "zone")))
@@ -53,7 +53,7 @@ func drawAccountEvents(t *rapid.T) []fold.Event {
 	return events
 }
 
-// The tables are functions of the set of readings, as the plain definitions say.
+// The tables depend only on the set of readings, as in the plain definitions.
 func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -73,14 +73,14 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	})
 }
 
-// dailyFact is what the test's own recomputation and account_months both say.
+// dailyFact is a value that both account_months and the test's own computation give.
 type dailyFact struct {
 	Parent, Metric, Kind, Day, Source string
 	Value                             int64
 	EventID                           string
 }
 
-// beats is the order of readings: the later capture, at one microsecond the smaller id.
+// beats is the order of readings: the later capture, at the same microsecond the smaller id.
 func beats(at time.Time, id string, thanAt time.Time, thanID string) bool {
 	a, b := at.UnixMicro(), thanAt.UnixMicro()
 	return a > b || a == b && id < thanID
@@ -118,7 +118,7 @@ func expectedReadings(events []fold.Event) []readingFact {
 	for _, ev := range events {
 		read := ev.Data.(domain.AccountRead)
 		fact := readingFact{Micros: read.CapturedAt.UnixMicro(), EventID: ev.Envelope.ID, Parent: read.ParentAccount, Backfilled: read.Backfilled}
-		key := fmt.Sprint(fact.Parent, " ", fact.Micros) // two agencies may read one page at one instant
+		key := fmt.Sprint(fact.Parent, " ", fact.Micros) // two agencies may read one page at the same instant
 		if present, ok := facts[key]; ok && present.EventID <= fact.EventID {
 			continue
 		}
@@ -128,7 +128,7 @@ func expectedReadings(events []fold.Event) []readingFact {
 	return slices.Collect(maps.Values(facts))
 }
 
-// newestOf is the figure that stands in a metric's own column: that of its newest day, the first of equals.
+// newestOf returns the figure for a metric's own column: the first one of its newest day.
 func newestOf(read domain.AccountRead, metric string) (value *int64) {
 	newest := ""
 	for _, f := range read.Figures {
@@ -140,7 +140,7 @@ func newestOf(read domain.AccountRead, metric string) (value *int64) {
 	return value
 }
 
-// The fold compares ids in Go within a batch and in SQL across batches, in any collation.
+// The fold compares ids in Go within a batch and in SQL across batches, with any collation.
 func TestTiesAreDecidedByBytes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -148,9 +148,9 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	var icu bool
 	require.NoError(t, db.Pool.QueryRow(ctx, "select exists (select from pg_collation where collname = 'und-x-icu')").Scan(&icu))
 	if !icu {
-		t.Skip("this server knows no ICU collation")
+		t.Skip("this server has no ICU collation")
 	}
-	for _, p := range projectors.All(0) { // columns that a view shows keep their types
+	for _, p := range projectors.All(0) { // columns in views keep their types
 		_, err := db.Pool.Exec(ctx, "drop schema "+ddl.ViewSchema(p.Name, p.Version)+" cascade")
 		require.NoError(t, err)
 	}
@@ -160,7 +160,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	}
 	_, err := db.Pool.Exec(ctx, `alter table account_months alter column event_ids type text[] collate "und-x-icu"`)
 	require.NoError(t, err)
-	const smaller, greater = "Z", "a" // by bytes; a dictionary has them the other way round
+	const smaller, greater = "Z", "a" // bytewise; a dictionary has the reverse order
 	state := func(id string) fold.Event {
 		return foldtest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
 	}
@@ -201,14 +201,15 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	}
 }
 
-// newestFact is a row of account_newest: from when to when an account is read by its owner, and the newest reading.
+// newestFact is a row of account_newest: the time span of the readings of an owner, and the newest
+// reading.
 type newestFact struct {
 	domain.Tenant
 	EventID      string
 	At           time.Time
 	Metrics      []string
 	First        time.Time
-	Since, Until *time.Time // of those not filled in from the past
+	Since, Until *time.Time // of readings that are not back-filled
 }
 
 func expectedNewest(events []fold.Event) []newestFact {

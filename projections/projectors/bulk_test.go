@@ -19,7 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// foldBulk folds events as a rebuild does: applied one by one, copied now and then and at the end, into empty tables.
+// foldBulk folds events like a rebuild: it applies them one by one and copies at intervals and at
+// the end, into empty tables.
 func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks [][]fold.Event) {
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
@@ -38,7 +39,8 @@ func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks [][]fo
 	}))
 }
 
-// ofMetrics are the projectors whose tables any order of events gives, with draws of their events.
+// ofMetrics lists the projectors whose tables do not depend on the order of events, with generators
+// of their events.
 var ofMetrics = []struct {
 	projector fold.Projector
 	draw      func(*rapid.T) []fold.Event
@@ -48,7 +50,7 @@ var ofMetrics = []struct {
 	{projectors.AccountInsights, drawAccountEvents, projectors.AccountInsights.Tables},
 }
 
-// TestErasedFiguresMakeNoRows finds a projection that ignores erasures if it is in the list above.
+// Every projection of metrics must be in ofMetrics, so that TestErasedFiguresMakeNoRows covers it.
 func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	t.Parallel()
 	var tried, all []string
@@ -58,7 +60,7 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	for _, p := range projectors.All(1) {
 		if p.Topic == domain.TopicMetrics {
 			all = append(all, p.Name)
-			if types := p.Types; types != nil { // the engine skips others, the tests here do not
+			if types := p.Types; types != nil { // the engine skips other types, these tests do not
 				require.Contains(t, types, domain.AccountErased{}.EventType(), p.Name)
 			}
 		}
@@ -66,7 +68,7 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	require.ElementsMatch(t, all, tried, "add the projection to ofMetrics, with events of its kind")
 }
 
-// A rebuild gives the tables that live projection gives, row by row.
+// A rebuild gives the same tables as live projection, row by row.
 func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {
@@ -105,7 +107,7 @@ func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
 	return erased
 }
 
-// captureOf is whose an event is and when it was captured.
+// captureOf returns the tenant of an event and its capture time.
 func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
 	switch data := ev.Data.(type) {
 	case domain.AccountRead:
@@ -115,11 +117,11 @@ func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
 	case domain.PostRegistered:
 		return data.Tenant, data.RegisteredAt
 	default:
-		panic(fmt.Sprintf("%T is not captured", data))
+		panic(fmt.Sprintf("%T has no capture time", data))
 	}
 }
 
-// remaining are the events that no erasure covers, by the plain definition.
+// remaining returns the events that no erasure covers, by the plain definition.
 func remaining(events, erased []fold.Event) []fold.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool {
 		tenant, at := captureOf(ev)
@@ -131,7 +133,7 @@ func remaining(events, erased []fold.Event) []fold.Event {
 	})
 }
 
-// The tables are those of a log of the erasures and what they leave, in any order and batches.
+// The tables equal those of the erasures and the remaining events, in any order and batches.
 func TestErasedFiguresMakeNoRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {

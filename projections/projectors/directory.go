@@ -123,7 +123,7 @@ type entityKind struct {
 	delete  string // deletes rows by a list of ids
 }
 
-// kindOf returns the kind of a name; nil if there is none.
+// kindOf returns the kind of a name; nil if none exists.
 func kindOf(name string) *entityKind {
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == name })
 	if at < 0 {

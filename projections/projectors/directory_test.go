@@ -21,7 +21,8 @@ func tombstone(key string) fold.Event {
 	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: foldtest.Later()}}}
 }
 
-// Every kind of entity has its table, comes back as it was put, also through COPY, and goes with its tombstone.
+// Every kind of entity has a table, is stored completely, also through COPY, and is deleted by its
+// tombstone.
 func TestEveryKindOfEntity(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -86,7 +87,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 	})
 }
 
-// What does not belong under its key is refused, and changes nothing.
+// Records that do not match their key are refused and change nothing.
 func TestDirectoryRefuses(t *testing.T) {
 	t.Parallel()
 	under := func(key string, e domain.DirectoryEntity) fold.Event {
@@ -96,16 +97,16 @@ func TestDirectoryRefuses(t *testing.T) {
 	}
 	c := domain.DirectoryCategory{ID: 7, Name: "x"}
 	for name, ev := range map[string]fold.Event{
-		"another's key":                under("category:8", c),
-		"a key of another kind":        under("member:7", c),
-		"no key of ours":               under("category", c),
-		"an unknown kind":              under("invoice:7", c),
-		"a number in another spelling": under("category:07", c),
-		"a tombstone in another spelling, which would erase 7": tombstone("category:07"),
-		"a tombstone of no number":                             tombstone("category:x"),
-		"a tombstone of 0":                                     tombstone("category:0"),
-		"a tombstone of an unknown kind":                       tombstone("invoice:7"),
-		"an event of another topic":                            {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
+		"another's key":            under("category:8", c),
+		"a key of another kind":    under("member:7", c),
+		"an invalid key":           under("category", c),
+		"an unknown kind":          under("invoice:7", c),
+		"a number in another form": under("category:07", c),
+		"a tombstone in another form, which would erase 7": tombstone("category:07"),
+		"a tombstone without a number":                     tombstone("category:x"),
+		"a tombstone of 0":                                 tombstone("category:0"),
+		"a tombstone of an unknown kind":                   tombstone("invoice:7"),
+		"an event of another topic":                        {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
 	} {
 		var park *fold.ParkError
 		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &park, name)
@@ -113,7 +114,7 @@ func TestDirectoryRefuses(t *testing.T) {
 	}
 }
 
-// The tables of all projections are disjoint: one writer for each.
+// The tables of all projections are disjoint: each has one writer.
 func TestEveryTableHasOneProjection(t *testing.T) {
 	t.Parallel()
 	var all []string
@@ -131,8 +132,8 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
 }
 
-// The engine asks each projector for what only some are, and is content when it is not.
-func TestWhatOnlySomeProjectorsAre(t *testing.T) {
+// The optional capabilities of projectors may be missing.
+func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
 	t.Parallel()
 	are := func(is func(fold.Projector) bool) (names []string) {
 		for _, p := range projectors.All(1) {

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// The state of a connection is that of its latest change; the trail holds every record once.
+// The state of a connection is the one of its latest change; the trail has every record once.
 func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -51,7 +51,8 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 	})
 }
 
-// A connection that came to another agency has states in two partitions, which are folded apart.
+// A connection that moved to another agency has states in two partitions, which may be folded
+// separately.
 func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -78,7 +79,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			foldtest.Batches(t, live, p, [][]fold.Event{order})
 			foldBulk(t, bulk, p, [][]fold.Event{order[:1]})
 			foldBulk(t, bulk, p, [][]fold.Event{order[1:]})
-			_, keys, found := strings.Cut(p.Definition.Keys(), "-- Partitions are folded apart")
+			_, keys, found := strings.Cut(p.Definition.Keys(), "-- A bulk fold may fold partitions")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
 			require.NoError(t, err)

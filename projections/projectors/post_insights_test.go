@@ -29,7 +29,7 @@ const (
 	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	client1 = "c10000000000000000000000"
 	client2 = "c20000000000000000000000"
-	client3 = "c30000000000000000000000" // of agency A too
+	client3 = "c30000000000000000000000" // also of agency A
 )
 
 func tenantOf(social int64) domain.Tenant {
@@ -68,7 +68,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 			tenant.MemberID = 8
 		}
 		post := fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "post")/rapid.IntRange(1, 2).Draw(t, "of one"))
-		// Some in one quarter of an hour, some in one day, some days apart.
+		// Some in one quarter of an hour, some on one day, some days apart.
 		at := day0.Add(rapid.SampledFrom([]time.Duration{
 			0, 10 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 26 * time.Hour, 27 * time.Hour, 100 * time.Hour,
 		}).Draw(t, "at"))
@@ -104,7 +104,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 	})
 }
 
-// cut draws batches of the events in their order.
+// cut draws batches of the events in order.
 func cut(t *rapid.T, events []fold.Event) [][]fold.Event {
 	var batches [][]fold.Event
 	for len(events) > 0 {
@@ -114,7 +114,7 @@ func cut(t *rapid.T, events []fold.Event) [][]fold.Event {
 	return batches
 }
 
-// shuffled are the events in an order drawn at random, with the first of them twice.
+// shuffled returns the events in a random order, with the first of them twice.
 func shuffled(t *rapid.T, events []fold.Event) []fold.Event {
 	all := slices.Concat(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")])
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "permutation"), 0))
@@ -122,7 +122,8 @@ func shuffled(t *rapid.T, events []fold.Event) []fold.Event {
 	return all
 }
 
-// requireAnyOrder folds the events as they are and shuffled, in batches drawn at random: the tables are the same.
+// requireAnyOrder folds the events in order and shuffled, in random batches: the tables must be
+// equal.
 func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.Event) {
 	folded := func(events []fold.Event) []string {
 		db.Delete(t, p.Tables...)
@@ -135,7 +136,7 @@ func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.
 // postTables are the tables of the projection, and its view.
 var postTables = append(projectors.PostInsights.Tables, "tSPostGrowth")
 
-// The tables are functions of the set of readings, as the plain definitions say.
+// The tables depend only on the set of readings, as in the plain definitions.
 func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -160,7 +161,7 @@ func foldedBy(t *testing.T, db *pgtest.DB, events []fold.Event, sizes ...int) []
 	return foldtest.Dump(t, db, postTables...)
 }
 
-// Large batches are copied instead of inserted: the tables must not tell the difference.
+// Large batches are copied instead of inserted, with the same result.
 func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -178,10 +179,10 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 	require.Equal(t, foldedBy(t, db, events, 5), foldedBy(t, db, events, 450))
 }
 
-// registeredPost is a post as one sub-account has it.
+// registeredPost is a post of one sub-account.
 type registeredPost struct{ post, parent, account string }
 
-// expectedNewer is under which other sub-accounts of its agency a post was registered later.
+// expectedNewer returns the other sub-accounts of the agency that registered a post later.
 func expectedNewer(events []fold.Event) map[registeredPost][]string {
 	last := map[registeredPost]time.Time{}
 	for _, ev := range events {
@@ -220,8 +221,8 @@ func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
 	return newer
 }
 
-// A post is the member's under whom it was registered last, whoever told of it, and in whatever order that came.
-func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
+// A post belongs to the member of its last registration, regardless of origin and order.
+func TestAPostBelongsToItsLastMember(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	told := func(id string, origin domain.PostOrigin, member int64, days int) fold.Event {
@@ -232,7 +233,7 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 	}
 	main, listed, later := told("a", domain.OriginMainApp, 7, 0), told("b", domain.OriginListing, 7, 1), told("c", domain.OriginListing, 8, 2)
 	for name, events := range map[string][]fold.Event{
-		"as it came": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
+		"in order": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		db.Delete(t, "tSPosts")
 		foldtest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
@@ -240,6 +241,6 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 		var kind string
 		require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, post_type from tSPosts`).Scan(&member, &kind))
 		require.Equal(t, int64(8), member, name)
-		require.Equal(t, "of a", kind, "%s: what the main application says stands before the listing", name)
+		require.Equal(t, "of a", kind, "%s: the main application overrides the listing", name)
 	}
 }

@@ -19,8 +19,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// To plan over all months takes longer than the rest of a batch. What is planned over is locked.
-func TestReadingsInOrderAskNoMonths(t *testing.T) {
+// Planning over all months takes longer than the rest of a batch. The test detects planned tables
+// by their locks.
+func TestReadingsInOrderQueryNoMonths(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	at := func(hour int) fold.Event { return foldtest.Event(fmt.Sprintf("e%02d", hour), daily(hour, 1)) }
@@ -44,14 +45,14 @@ func TestReadingsInOrderAskNoMonths(t *testing.T) {
 	require.NotZero(t, locked(at(2)), "on an earlier day")
 }
 
-// However many days of a month come at once, behind however many: its row is the one of days that come one by one.
-func TestDaysOfAMonthComeInAnyNumber(t *testing.T) {
+// The row of a month does not depend on how many days a batch adds.
+func TestDaysOfAMonthInAnyNumber(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	var days []fold.Event
 	for n := range 31 {
 		days = append(days, foldtest.Event(fmt.Sprintf("e%02d", n), daily(24*n, int64(100+n*n))))
-		if n%5 == 3 { // a day of which no gain is known
+		if n%5 == 3 { // a day without a known gain
 			read := days[n].Data.(domain.PostRead)
 			read.Likes = nil
 			days[n].Data = read
@@ -63,7 +64,7 @@ func TestDaysOfAMonthComeInAnyNumber(t *testing.T) {
 	}
 }
 
-// daily is a reading so many hours after the beginning of a month of 31 days.
+// daily is a reading the given number of hours after the beginning of a month of 31 days.
 func daily(hour int, likes int64) domain.PostRead {
 	return domain.PostRead{
 		Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11},
@@ -72,7 +73,7 @@ func daily(hour int, likes int64) domain.PostRead {
 	}
 }
 
-// everyTwelveHours are readings of so many posts, two a day of each: the id of each ends in version.
+// everyTwelveHours returns two readings a day of each post; the id of each ends in version.
 func everyTwelveHours(posts, days int, after time.Duration, version string) (events []fold.Event) {
 	for n := range 2 * days {
 		for p := range posts {
@@ -85,10 +86,11 @@ func everyTwelveHours(posts, days int, after time.Duration, version string) (eve
 	return events
 }
 
-// followingLate is a part of the statement that reads what follows late readings.
+// followingLate is a part of the statement that reads the readings after late ones.
 const followingLate = "greatest("
 
-// lookUps are the statements with followingLate that loading events sends, with their arguments.
+// lookUps returns the statements with followingLate that loading events sends, with their
+// arguments.
 func lookUps(t *testing.T, db *pgtest.DB, events []fold.Event) (found []pgx.TraceQueryStartData) {
 	t.Helper()
 	noted := &notedStatements{}
@@ -118,8 +120,8 @@ func (n *notedStatements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data
 
 func (*notedStatements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Late readings are looked up once, by the key, whatever the planner knows of the tables.
-func TestWhatFollowsLateReadingsIsReadByTheKey(t *testing.T) {
+// Late readings are looked up once, by key, regardless of the planner's statistics.
+func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
 	t.Parallel()
 	const posts, days = 200, 20
 	db := pgtest.New(t)
@@ -144,19 +146,21 @@ func TestWhatFollowsLateReadingsIsReadByTheKey(t *testing.T) {
 	}
 }
 
-// A log that was filled twice holds readings twice: these change nothing, and cost nothing.
-func TestNothingIsReadBehindReadingsThatStay(t *testing.T) {
+// A log that was imported twice has readings twice: the second ones change nothing and cause no
+// reads.
+func TestNothingIsReadAfterUnchangedReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	stored := everyTwelveHours(3, 10, 0, "m")
 	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{stored})
 	require.Empty(t, lookUps(t, db, stored), "the same")
-	require.Empty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "z")), "others of the same instants, with greater ids")
+	require.Empty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "z")), "other readings of the same instants, with greater ids")
 	require.NotEmpty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "a")), "with smaller ids")
 	require.NotEmpty(t, lookUps(t, db, everyTwelveHours(3, 5, 13*time.Hour, "z")), "of other instants")
 }
 
-// planOf runs a statement by the plan that a mode of the server's cache makes, and returns that plan with what was read.
+// planOf runs a statement with the plan of a mode of the server's cache, and returns the executed
+// plan.
 func planOf(t *testing.T, db *pgtest.DB, mode string, s pgx.TraceQueryStartData) (plan string) {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(t.Context(), db.Pool.Config().ConnConfig)
@@ -178,13 +182,13 @@ func planOf(t *testing.T, db *pgtest.DB, mode string, s pgx.TraceQueryStartData)
 	return plan
 }
 
-// scan is a place at which a plan reads readings.
+// scan is a node of a plan that reads readings.
 type scan struct {
 	Condition string
 	Loops     float64
 }
 
-// scansOf are those of a plan.
+// scansOf returns the scans of a plan.
 func scansOf(t *testing.T, db *pgtest.DB, plan string) []scan {
 	t.Helper()
 	scans := collect[scan](t, db, `

@@ -9,7 +9,7 @@ import (
 // Unchanged stored readings may be missing; before each gap's end is a settled reading.
 type series struct {
 	readings []*reading
-	newest   time.Time // newest stored reading; zero: there is none
+	newest   time.Time // newest stored reading; zero: none
 }
 
 func (s *series) find(at time.Time) (int, bool) {

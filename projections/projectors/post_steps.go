@@ -22,7 +22,7 @@ type reading struct {
 
 	postStep
 
-	stored *reading // the stored reading at its instant; nil: there is none
+	stored *reading // the stored reading at its instant; nil: none
 	// settled means that the reading is stored, does not change, and is before those that may
 	// change.
 	settled bool

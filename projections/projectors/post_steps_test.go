@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// figures are those of a reading that have steps, with the part that they have in engagement.
+// figures are the figures of a reading that have steps, with their share of engagement.
 var figures = []struct {
 	name string
 	of   func(domain.Counts) *int64
@@ -31,7 +31,8 @@ var figures = []struct {
 	{"saves", func(c domain.Counts) *int64 { return c.Saves }, false},
 }
 
-// counted are the readings that count, by the plain definition: of each post, agency and instant the smallest event id.
+// counted returns the readings that count, by the plain definition: of each post, agency and
+// instant the smallest event id.
 func counted(events []fold.Event) (ids []string, reads []domain.PostRead) {
 	for _, ev := range events {
 		read, ok := readOf(ev)
@@ -46,7 +47,7 @@ func counted(events []fold.Event) (ids []string, reads []domain.PostRead) {
 	return ids, reads
 }
 
-// readOf is the reading of an event, to the microsecond.
+// readOf returns the reading of an event, to the microsecond.
 func readOf(ev fold.Event) (domain.PostRead, bool) {
 	read, ok := ev.Data.(domain.PostRead)
 	read.CapturedAt = read.CapturedAt.UTC().Truncate(time.Microsecond)
@@ -57,7 +58,7 @@ func sameSeries(a, b domain.PostRead) bool {
 	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
 }
 
-// lastWith is what the last of the readings before one that has a figure says.
+// lastWith returns the last earlier value of a figure.
 func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) (value *int64) {
 	var at time.Time
 	for _, o := range reads {
@@ -68,7 +69,7 @@ func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Coun
 	return value
 }
 
-// gainOf is what a reading gained of a figure.
+// gainOf returns a reading's gain of a figure.
 func gainOf(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) *int64 {
 	now, before := of(read.Counts), lastWith(reads, read, of)
 	switch {
@@ -81,7 +82,7 @@ func gainOf(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts
 	}
 }
 
-// text shows a figure as PostgreSQL's format does.
+// text formats a figure like PostgreSQL's format.
 func text(v *int64) string {
 	if v == nil {
 		return "-"
@@ -132,7 +133,8 @@ func (g *gainsText) sum(name string) string {
 	return fmt.Sprint(g.sums[name])
 }
 
-// daysFrom are the days of the rest of a reading's month on which its owner read the post, its own included.
+// daysFrom returns the remaining days of a reading's month on which its owner read the post,
+// including its own.
 func daysFrom(reads []domain.PostRead, read domain.PostRead) []string {
 	day := read.CapturedAt.UTC().Format(time.DateOnly)
 	days := map[string]bool{}
@@ -241,7 +243,7 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
 }
 
-// shownMonth shows the sums of a day of post_months, and whether its own gain is known.
+// shownMonth formats the sums of a day of post_months, and whether its own gain is known.
 func shownMonth(figures ...string) (list string) {
 	for i, f := range figures {
 		list += fmt.Sprintf(", coalesce(gained[7 * d.nth - %d]::text, '-'), ((%s_days >> (d.day - 1)) & 1 = 1)::text", 6-i, f)
@@ -257,7 +259,8 @@ func requireRows(t require.TestingT, db *pgtest.DB, want []string, sql string) {
 	require.ElementsMatch(t, want, got)
 }
 
-// A whole month of a post with the longest id stands as it is: compressed, or out of line, each ranking would unpack thousands.
+// A whole month of a post with the longest id is stored uncompressed and inline: otherwise each
+// ranking would decompress thousands of rows.
 func TestAWholeMonthOfAPostIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -270,5 +273,5 @@ func TestAWholeMonthOfAPostIsNotCompressed(t *testing.T) {
 	require.NoError(t, err)
 	var size int
 	require.NoError(t, db.Pool.QueryRow(context.Background(), `select pg_column_size(gained) from post_months`).Scan(&size))
-	require.GreaterOrEqual(t, size, 8*len(figures)*days, "zeros would shrink to nearly nothing")
+	require.GreaterOrEqual(t, size, 8*len(figures)*days, "zeros would compress to nearly nothing")
 }

@@ -98,7 +98,7 @@ func (r *binaryRows) Read(b []byte) (n int, err error) {
 	}
 }
 
-// appendBinary appends a value with its length, like pgx (TestBinaryValuesAreThoseOfPgx).
+// appendBinary appends a value with its length, like pgx (TestBinaryValuesEqualPgx).
 func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Every value in every type of column that our tables have: what pgx encodes is encoded alike, and what it refuses is refused.
-func TestBinaryValuesAreThoseOfPgx(t *testing.T) {
+// For every value and column type of our tables, the encoder gives the same bytes or error as pgx.
+func TestBinaryValuesEqualPgx(t *testing.T) {
 	t.Parallel()
 	instants := []time.Time{
 		{},

@@ -15,5 +15,5 @@
 //     transaction until the caller waits for the copies.
 //   - COPY has its own encoder, because a rebuild copies millions of rows and pgx looks up the
 //     encoding of each value. A test compares it with pgx value by value
-//     (TestBinaryValuesAreThoseOfPgx).
+//     (TestBinaryValuesEqualPgx).
 package write

@@ -150,7 +150,7 @@ type Copies struct {
 	ctx     context.Context //nolint:containedctx // of the write that they are part of
 	tx      pgx.Tx
 	running sync.WaitGroup
-	before  chan struct{} // closed when the previous copy has ended; nil: there is none
+	before  chan struct{} // closed when the previous copy has ended; nil: none
 	err     error         // the first error; the copies access it one after the other
 }
 

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// AppendBinary appends a value of a column as a rebuild copies it.
+// AppendBinary appends a column value as a rebuild copies it.
 var AppendBinary = appendBinary
 
-// What the database said first is the cause: nothing is sent after it that would only hear that the transaction has failed.
+// The database's first error is returned: nothing is sent after it, because it would only fail with
+// the transaction.
 func TestCopiesEndWithTheFirstError(t *testing.T) {
 	t.Parallel()
-	first, sent := errors.New("a key is there twice"), 0
+	first, sent := errors.New("duplicate key"), 0
 	c := NewCopies(t.Context(), nil)
 	c.begin(func(context.Context, pgx.Tx) error { sent++; return nil })
 	c.begin(func(context.Context, pgx.Tx) error { sent++; return first })
