@@ -145,16 +145,16 @@ func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 // refuseOldTables refuses a database of an unreleased version: one with tables instead of views in
 // schema lb, or one whose schema kept was built in many steps.
 func refuseOldTables(ctx context.Context, db *sql.DB) error {
-	var views, kept bool
+	var oldViews, oldKept bool
 	err := db.QueryRowContext(ctx, "select to_regclass($1) is not null, to_regclass($2) is not null",
-		Views+"."+versionTable, Kept+".paused_projections").Scan(&views, &kept)
+		Views+"."+versionTable, Kept+".paused_projections").Scan(&oldViews, &oldKept)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for tables of an older version: %w", err)
-	case views:
+	case oldViews:
 		return errors.New("this database has tables of an older version in schema lb. Stop every process and run " +
 			"'drop schema lb cascade'. The next start rebuilds all tables from the log; nothing is lost")
-	case kept:
+	case oldKept:
 		return errors.New("this database has tables of an older version in schema kept. Stop every process and run " +
 			"'drop schema kept cascade', then reconnect all accounts; the log keeps everything else")
 	}

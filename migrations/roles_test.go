@@ -46,18 +46,18 @@ func TestRolesOfTheDatabase(t *testing.T) {
 	}
 
 	const (
-		secret  = "select sealed from kept.secrets"
-		engine  = "update lb_engine.checkpoints set next_offset = 0"
-		made    = "create schema lb_mine_g1"
-		derived = "delete from lb_dashboards_g1.dashboard_heads"
-		read    = "select * from lb_dashboards_g1.dashboard_heads"
-		rebuild = "delete from lb_engine.rebuilds"
+		secret   = "select sealed from kept.secrets"
+		engine   = "update lb_engine.checkpoints set next_offset = 0"
+		creation = "create schema lb_mine_g1"
+		derived  = "delete from lb_dashboards_g1.dashboard_heads"
+		read     = "select * from lb_dashboards_g1.dashboard_heads"
+		rebuild  = "delete from lb_engine.rebuilds"
 	)
 	for group, work := range map[string][]string{
 		"api":       {read, rebuild, "delete from kept.pauses", "select * from kept.ticket_key", "update kept.sessions set seen_at = now()"},
 		"connect":   {read, rebuild, secret, "update kept.secrets set ref = 'x'", "delete from kept.connect_links"},
 		"fetcher":   {read, secret, "update kept.secrets set ref = 'x'", "update kept.fetch_state set p_id = 1", "delete from kept.fetch_budgets"},
-		"projector": {read, engine, derived, made, "create view lb.mine as select 1", "drop schema lb_contents_g1 cascade"},
+		"projector": {read, engine, derived, creation, "create view lb.mine as select 1", "drop schema lb_contents_g1 cascade"},
 		"signer":    {read, "select * from lb_engine.checkpoints"},
 		"operator":  {read, rebuild, secret, engine, derived, "delete from kept.pauses"},
 	} {
@@ -65,19 +65,19 @@ func TestRolesOfTheDatabase(t *testing.T) {
 			require.NoError(t, exec[group](sql), "%s: %s", group, sql)
 		}
 	}
-	for group, others := range map[string][]string{
+	for group, statements := range map[string][]string{
 		"api": {
-			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'",
+			secret, engine, creation, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'",
 			"select * from kept.connect_links", "drop schema lb_dashboards_g1 cascade", "create view lb.mine as select 1",
 			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
 		},
-		"connect":   {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
-		"fetcher":   {engine, made, derived, rebuild, "select * from kept.connect_attempts", "select * from kept.ticket_key", "delete from kept.pauses"},
+		"connect":   {engine, creation, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
+		"fetcher":   {engine, creation, derived, rebuild, "select * from kept.connect_attempts", "select * from kept.ticket_key", "delete from kept.pauses"},
 		"projector": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "drop schema kept cascade"},
-		"signer":    {secret, engine, made, derived, rebuild, "select * from kept.ticket_key"},
+		"signer":    {secret, engine, creation, derived, rebuild, "select * from kept.ticket_key"},
 		"operator":  {"drop schema kept cascade", "create role mine", "delete from kept.schema_migrations", "copy kept.secrets to program 'cat'"},
 	} {
-		for _, sql := range others {
+		for _, sql := range statements {
 			require.ErrorContains(t, exec[group](sql), "SQLSTATE 42501", "%s: %s", group, sql)
 		}
 	}

@@ -63,15 +63,15 @@ func cutRuns(runs []eventlog.Run, limit int) (cut [][]eventlog.Run) {
 		limit = (records + n - 1) / n
 	}
 	var one []eventlog.Run
-	left := limit
+	remaining := limit
 	for _, r := range runs {
-		for len(r.Records) > left {
-			head, rest := cutRun(r, left)
-			cut, one, left, r = append(cut, append(one, head)), nil, limit, rest
+		for len(r.Records) > remaining {
+			head, rest := cutRun(r, remaining)
+			cut, one, remaining, r = append(cut, append(one, head)), nil, limit, rest
 		}
 		one = append(one, r)
-		if left -= len(r.Records); left == 0 {
-			cut, one, left = append(cut, one), nil, limit
+		if remaining -= len(r.Records); remaining == 0 {
+			cut, one, remaining = append(cut, one), nil, limit
 		}
 	}
 	if len(one) > 0 {

@@ -37,11 +37,11 @@ func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logge
 // runDue runs the checks that are due, unless another process runs them.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // the transaction only holds the lock while the checks run
-		if err := pg.Exec(ctx, tx, "hold the lock of checks", `set local idle_in_transaction_session_timeout = 0`); err != nil {
+		if err := pg.Exec(ctx, tx, "disable the idle time-out", `set local idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
-		mine, err := pg.Is(ctx, tx, "take the lock of checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
-		if err != nil || !mine {
+		locked, err := pg.Is(ctx, tx, "lock checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
+		if err != nil || !locked {
 			return err
 		}
 		var failed []error
@@ -54,7 +54,7 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 
 // checkDue checks the tables of a projection if a check is due, and stores the report.
 func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
-	due, err := pg.Is(ctx, e.pool, "look whether a check is due", `
+	due, err := pg.Is(ctx, e.pool, "check whether a check is due", `
 		select exists (
 			select from generations g
 			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (
@@ -72,14 +72,14 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 		logger.ErrorContext(ctx, "the tables differ from the log", "projection", report.Projection, "report", report.ID,
 			"remedy", "run ledgerboard verify --tables; a rebuild builds new tables from the log")
 	}
-	err = pg.Exec(ctx, e.pool, "keep report of check", `
+	err = pg.Exec(ctx, e.pool, "store report of check", `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
 		on conflict (projection, generation) do update set at = excluded.at, equal = excluded.equal, report = excluded.report`,
 		report.Projection, report.Generation, report.At, report.Equal, report)
 	if err != nil {
 		return err
 	}
-	return pg.Exec(ctx, e.pool, "forget checks of tables that are gone", `
+	return pg.Exec(ctx, e.pool, "delete checks of dropped tables", `
 		delete from table_checks t using generations g
 		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`, report.Projection)
 }

@@ -76,7 +76,7 @@ func transaction(
 ) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("take connection: %w", err)
+		return fmt.Errorf("acquire connection: %w", err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
 	var first, last pgx.Batch
@@ -145,7 +145,7 @@ func readCheckpoints(ctx context.Context, q pg.Querier, projection string, gener
 }
 
 // above returns the steps without events below the given offsets, and without empty steps.
-func above(steps []step, next map[int32]int64) []step {
+func dropBelow(steps []step, next map[int32]int64) []step {
 	var rest []step
 	for _, s := range steps {
 		for len(s.events) > 0 && s.events[0].Raw.Offset < next[s.partition] {
@@ -162,20 +162,20 @@ func above(steps []step, next map[int32]int64) []step {
 // halves splits steps into two parts with about the same number of events; first must be folded
 // first.
 func halves(steps []step) (first, second []step) {
-	left := count(steps) / 2
+	remaining := count(steps) / 2
 	for _, s := range steps {
 		n := len(s.events)
 		switch {
-		case left >= n:
+		case remaining >= n:
 			first = append(first, s)
-			left -= n
-		case left == 0:
+			remaining -= n
+		case remaining == 0:
 			second = append(second, s)
 		default:
-			cut := s.events[left].Raw.Offset
-			first = append(first, s.part(s.from, cut, s.events[:left]))
-			second = append(second, s.part(cut, s.to, s.events[left:]))
-			left = 0
+			cut := s.events[remaining].Raw.Offset
+			first = append(first, s.part(s.from, cut, s.events[:remaining]))
+			second = append(second, s.part(cut, s.to, s.events[remaining:]))
+			remaining = 0
 		}
 	}
 	return first, second

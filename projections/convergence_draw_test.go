@@ -78,9 +78,9 @@ func (d *drawing) record(key string, data domain.Data) {
 	d.draft(draft(d.log.topic, key, d.id(), data))
 }
 
-func (d *drawing) draft(of domain.Draft) {
-	key := of.Key
-	r, err := d.log.Encode(of)
+func (d *drawing) draft(record domain.Draft) {
+	key := record.Key
+	r, err := d.log.Encode(record)
 	if err != nil {
 		panic(err)
 	}
@@ -167,9 +167,9 @@ func (d *drawing) directory() {
 	case 2:
 		d.record(key, domain.DirectoryCategory{ID: id + 1, Name: "under another's key"})
 	default:
-		told := category(id, fmt.Sprint("name ", d.n))
-		told.Envelope.Time = at
-		d.draft(told)
+		entity := category(id, fmt.Sprint("name ", d.n))
+		entity.Envelope.Time = at
+		d.draft(entity)
 	}
 }
 
@@ -196,7 +196,7 @@ var idempotencyKeys = []string{
 func (d *drawing) dashboards() {
 	key := []string{agencyA, agencyB, agenciesIn(1, 1)[0]}[d.pick("agency", 3)]
 	if d.chains[key] == nil {
-		d.chains[key] = &chain{codec: d.log.Codec, key: key, seen: map[string]bool{}}
+		d.chains[key] = &chain{codec: d.log.Codec, key: key, opened: map[string]bool{}}
 	}
 	c := d.chains[key]
 	account := []string{client1, client2}[d.pick("account", 2)]

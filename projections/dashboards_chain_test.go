@@ -157,23 +157,23 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 		t.Run(fmt.Sprint("in batches of ", size), func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			a, there := b.chain(agenciesIn(1, 1)[0]), b.chain(agenciesIn(0, 1)[0])
-			b.put(there.next(there.usersSet(client2, "v1")))
+			a, elsewhere := b.chain(agenciesIn(1, 1)[0]), b.chain(agenciesIn(0, 1)[0])
+			b.put(elsewhere.next(elsewhere.usersSet(client2, "v1")))
 			b.produce(a.clone().next(a.clone().usersSet(client1, "forged")), 0)
 			b.put(a.next(a.usersSet(client1, "u1")))
-			b.put(there.next(there.usersSet(client2, "v2")))
+			b.put(elsewhere.next(elsewhere.usersSet(client2, "v2")))
 			b.put(a.next(a.usersSet(client1, "u2")))
 			// And the reverse: a stream that is parked in its own partition stays parked,
 			// regardless of records elsewhere.
-			parkedThere := b.put(there.spoilt(`{`))
-			b.produce(there.clone().next(there.usersSet(client2, "forged too")), 2)
-			behind := b.put(there.next(there.usersSet(client2, "v4")))
+			parkedThere := b.put(elsewhere.spoilt(`{`))
+			b.produce(elsewhere.clone().next(elsewhere.usersSet(client2, "forged too")), 2)
+			behind := b.put(elsewhere.next(elsewhere.usersSet(client2, "v4")))
 			b.run(b.engine(dashboards).InBatchesOf(size))
 			require.Equal(t, []parkedEvent{at(parkedThere, fold.ReasonUndecodable), at(behind, fold.ReasonBehind)}, b.parked("dashboards"))
 			require.Equal(t, []string{"u2"}, b.users(a.key, client1))
-			require.Equal(t, []string{"v2"}, b.users(there.key, client2))
+			require.Equal(t, []string{"v2"}, b.users(elsewhere.key, client2))
 			b.headIs(a)
-			b.headIs(there)
+			b.headIs(elsewhere)
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 func TestKeyThatIsNotAnAgency(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	bad := &chain{codec: b.log.Codec(), key: "somebody", seen: map[string]bool{}}
+	bad := &chain{codec: b.log.Codec(), key: "somebody", opened: map[string]bool{}}
 	first := b.put(bad.next(bad.usersSet(client1, "u1")))
 	second := b.put(bad.next(bad.usersSet(client1, "u2")))
 	b.run(b.engine(dashboards))

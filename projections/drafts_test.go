@@ -86,16 +86,16 @@ func categoryErased(id int64) domain.Draft {
 
 // chain writes the stream of one agency as a correct writer does.
 type chain struct {
-	codec eventlog.Codec
-	key   string
-	head  domain.StreamHead
-	seen  map[string]bool // sub-accounts that have a dashboard
+	codec  eventlog.Codec
+	key    string
+	head   domain.StreamHead
+	opened map[string]bool // sub-accounts that have a dashboard
 }
 
 // chain returns the writer of an agency's stream; there is one per agency.
 func (b *bench) chain(key string) *chain {
 	if b.chains[key] == nil {
-		b.chains[key] = &chain{codec: b.log.Codec(), key: key, seen: map[string]bool{}}
+		b.chains[key] = &chain{codec: b.log.Codec(), key: key, opened: map[string]bool{}}
 	}
 	return b.chains[key]
 }
@@ -103,7 +103,7 @@ func (b *bench) chain(key string) *chain {
 // clone returns a second writer at the same head, for a race.
 func (c *chain) clone() *chain {
 	twin := *c
-	twin.seen = maps.Clone(c.seen)
+	twin.opened = maps.Clone(c.opened)
 	return &twin
 }
 
@@ -161,9 +161,9 @@ func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersC
 		Primary: account, Linked: []string{account}, Users: append([]string{}, users...), Scopes: []string{"posts"},
 		MainPOC: map[string][]string{account: {}},
 	}
-	if !c.seen[account] {
+	if !c.opened[account] {
 		change.Created = map[string]string{account: domain.NewDashboardID(c.key, account)}
-		c.seen[account] = true
+		c.opened[account] = true
 	}
 	return domain.DashboardUsersChanged{DashboardChange: change}
 }

@@ -105,8 +105,8 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	b := setup(t)
 	b.run(b.engine(tally{}.projector()))
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2))
-	kept, taken := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")
-	require.NotEqual(t, kept, taken)
+	own, lost := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")
+	require.NotEqual(t, own, lost)
 	var other sync.WaitGroup
 	var first atomic.Bool
 	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
@@ -117,7 +117,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 			return fmt.Errorf("the batch does not have both partitions: %d events", len(events))
 		}
 		first.Store(true)
-		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", taken) })
+		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", lost) })
 		for deadline := time.Now().Add(patience); b.waiting() == 0 && time.Now().Before(deadline); {
 		}
 		// It waits for the row and gets it when this transaction ends, before the retry of this
@@ -128,7 +128,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	}}.projector())
 	b.follow(e)
 	folded := texts(t, b.db, "select id from tally order by 1")
-	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", kept, taken)
+	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", own, lost)
 }
 
 // waiting returns the number of sessions that wait for a checkpoint's row.

@@ -68,7 +68,7 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 	b.caughtUp(e)
 	b.eachOnce(20)
 	require.Eventually(t, func() bool {
-		_, err := b.rebuilds().Request(context.Background(), asked("tally"))
+		_, err := b.rebuilds().Request(context.Background(), requestOf("tally"))
 		return err == nil
 	}, patience, tick)
 }

@@ -55,11 +55,11 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		}
 		// A rebuild is already building a generation in bulk. Following another one would fold
 		// everything twice and finish later.
-		made, err := pg.Is(ctx, tx, "look for a rebuild that makes a generation", `
+		rebuilding, err := pg.Is(ctx, tx, "look for a rebuild that creates a generation", `
 			select exists (
 				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
 			e.projector.Name, e.projector.Version)
-		if err != nil || made {
+		if err != nil || rebuilding {
 			return err
 		}
 		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
@@ -100,12 +100,12 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 
 // unusable returns why a generation cannot be followed any more; "" if it can.
 func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
-	gone, err := missingTables(ctx, q, e.projector, g.Number)
+	missing, err := missingTables(ctx, q, e.projector, g.Number)
 	if err != nil {
 		return "", err
 	}
-	if len(gone) > 0 {
-		return "tables are missing: " + strings.Join(gone, ", "), nil
+	if len(missing) > 0 {
+		return "tables are missing: " + strings.Join(missing, ", "), nil
 	}
 	if e.follows(g) {
 		return "", nil

@@ -93,8 +93,8 @@ func dropOld(ctx context.Context, pool *pgxpool.Pool, p fold.Projector) error {
 
 func dropSuperseded(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, number int) error {
 	return lockGenerations(ctx, pool, p.Name, func(tx pgx.Tx) error {
-		still, err := supersededBy(ctx, tx, p)
-		if err != nil || !slices.Contains(still, number) {
+		current, err := supersededBy(ctx, tx, p)
+		if err != nil || !slices.Contains(current, number) {
 			return err
 		}
 		g, _, err := readGeneration(ctx, tx, p.Name, number)
@@ -146,5 +146,5 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 
 // forgetParked deletes the parked events of a generation that is no longer used.
 func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
-	return pg.Exec(ctx, tx, "forget parked events", `delete from parked where projection = $1 and generation = $2`, projection, number)
+	return pg.Exec(ctx, tx, "delete parked events", `delete from parked where projection = $1 and generation = $2`, projection, number)
 }

@@ -36,7 +36,7 @@ func leave(ctx context.Context, q database, projection string, number int) error
 		return setState(ctx, tx, projection, number, StateDropped)
 	})
 	if err != nil {
-		return fmt.Errorf("leave generation %d of %s: %w", number, projection, err)
+		return fmt.Errorf("mark generation %d of %s as dropped: %w", number, projection, err)
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func leave(ctx context.Context, q database, projection string, number int) error
 // then on readers use none of them, a process that folds into one finds its checkpoint gone, and
 // the projectors build new tables and drop these. Running rebuilds end. The transaction may use any
 // search path. It returns the number of generations that were left.
-func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
+func LeaveAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string], `select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
 		return 0, err
@@ -60,14 +60,14 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 		 where finished_at is null`,
 		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
 	} {
-		if err := pg.Exec(ctx, tx, "leave older tables", sql); err != nil {
+		if err := pg.Exec(ctx, tx, "drop older generations", sql); err != nil {
 			return 0, err
 		}
 	}
 	tag, err := tx.Exec(ctx, `
 		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp() where state in ('copying', 'building', 'live')`)
 	if err != nil {
-		return 0, fmt.Errorf("leave older tables: %w", err)
+		return 0, fmt.Errorf("drop older generations: %w", err)
 	}
 	return int(tag.RowsAffected()), nil
 }

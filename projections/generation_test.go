@@ -63,7 +63,7 @@ func (b *bench) mixture() {
 	for n := range 30 {
 		b.append(postRead(int64(n%3+1), n+1), accountRead(int64(n%3+1), n+1), category(int64(n%4+1), fmt.Sprint("c", n)))
 	}
-	b.append(said(2, "b"), said(1, "late"), categoryErased(2), draft(domain.TopicOperations, agencyA, "op", domain.ProjectionPaused{Projection: "x", Reason: "y"}))
+	b.append(listed(2, "b"), listed(1, "late"), categoryErased(2), draft(domain.TopicOperations, agencyA, "op", domain.ProjectionPaused{Projection: "x", Reason: "y"}))
 	b.put(withValue(b.encode(postRead(1, 99)), `{`))
 	b.put(withHeader(b.encode(category(1, "z")), "ce_type", []byte("directory.new.v1")))
 	a, other := b.chain(agencyA), b.chain(agencyB)
@@ -194,8 +194,8 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 
 			g := newGate()
 			defer g.open()
-			held := b.engine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
-			b.start(held)
+			delayed := b.engine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
+			b.start(delayed)
 			<-g.reached
 			s = b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 2 })
 			require.False(t, s.Live())

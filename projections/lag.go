@@ -127,7 +127,7 @@ func progress(ctx context.Context, q pg.Querier, projection string, number int) 
 // builds returns the progress of generations that are being built, from the row of a rebuild or
 // else from the checkpoints.
 func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Build, error) {
-	return pg.List(ctx, q, "read generations being made", pgx.RowToStructByPos[operator.Build], `
+	return pg.List(ctx, q, "read generations being built", pgx.RowToStructByPos[operator.Build], `
 		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
 		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
 		       coalesce((

@@ -29,7 +29,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		if errors.Is(err, errMoved) {
 			var next map[int32]int64
 			if next, err = whereMoved(ctx, f.pool, f.projector.Name, f.current().Number, steps); err == nil {
-				steps = above(steps, next)
+				steps = dropBelow(steps, next)
 				continue
 			}
 		}

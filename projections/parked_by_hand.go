@@ -40,7 +40,7 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 	}
 	result := operator.RetryResult{Parked: []operator.StillParked{}}
 	for id := range folded {
-		if _, still := parked[id]; !still {
+		if _, ok := parked[id]; !ok {
 			result.Folded++
 		}
 	}
@@ -58,7 +58,7 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFil
 		return err
 	}
 	defer pool.Close()
-	again := refolding{e.work, pool, g}
+	refolder := refolding{e.work, pool, g}
 	args, err := parkedArgs(f)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFil
 				continue
 			}
 			tried[stream] = e.chained
-			r, err := again.retry(ctx, u)
+			r, err := refolder.retry(ctx, u)
 			if err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		return err
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		keys, err := pg.List(ctx, tx, "leave it out", pgx.RowTo[string], `
+		keys, err := pg.List(ctx, tx, "mark parked event as left out", pgx.RowTo[string], `
 			update parked set state = 'left_out' where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
 			returning stream_key`, e.projector.Name, partition, offset)
 		if err != nil {
@@ -145,14 +145,14 @@ func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedR
 		return operator.ParkedRecord{}, fmt.Errorf("read parked event %s: %w", id, err)
 	}
 	for _, h := range raw.Headers {
-		r.Headers = append(r.Headers, operator.RecordHeader{Key: shown([]byte(h.Key)), Value: shown(h.Value)})
+		r.Headers = append(r.Headers, operator.RecordHeader{Key: displayText([]byte(h.Key)), Value: displayText(h.Value)})
 	}
 	r.Bytes = len(raw.Value)
 	switch {
 	case json.Valid(raw.Value):
 		r.Payload = raw.Value
 	case len(raw.Value) > 0:
-		if r.Payload, err = json.Marshal(shown(raw.Value)); err != nil {
+		if r.Payload, err = json.Marshal(displayText(raw.Value)); err != nil {
 			return operator.ParkedRecord{}, fmt.Errorf("show parked event %s: %w", id, err)
 		}
 	}
@@ -160,4 +160,4 @@ func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedR
 }
 
 // shown returns bytes as valid UTF-8 for display.
-func shown(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }
+func displayText(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }

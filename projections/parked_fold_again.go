@@ -120,7 +120,7 @@ func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place
 			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
 		}
 	}
-	return nil, pg.Exec(ctx, tx, "take parked event", `
+	return nil, pg.Exec(ctx, tx, "delete parked event", `
 		delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
 		f.projector.Name, f.gen.Number, u.Partition, p.Offset)
 }
@@ -198,7 +198,7 @@ func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error 
 func (f refolding) retry(ctx context.Context, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {
-		return r, fmt.Errorf("look at the topic of a parked event: %w", err)
+		return r, fmt.Errorf("read topic of a parked event: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 		if err := f.claim(ctx, tx, u.Partition); err != nil {

@@ -57,13 +57,13 @@ func (l live) put(r eventlog.Record) domain.Position {
 func (l live) users() []string { return l.bench.users(l.key, client1) }
 
 // parkedHere returns the parked rows of the stream.
-func (l live) parkedHere() (here []parkedEvent) {
+func (l live) parkedHere() (rows []parkedEvent) {
 	l.t.Helper()
 	_, all := l.list(operator.ParkedFilter{Projection: "dashboards", Stream: l.key})
 	for _, p := range all {
-		here = append(here, parkedEvent{p.Partition, p.Offset, p.Reason, p.State})
+		rows = append(rows, parkedEvent{p.Partition, p.Offset, p.Reason, p.State})
 	}
-	return here
+	return rows
 }
 
 func (l live) set(users ...string) domain.Position {

@@ -82,8 +82,8 @@ func TestSkipOfAnEventThatBlocksNothing(t *testing.T) {
 	e := b.engine(projectors.Directory)
 	stop := b.follow(e)
 	require.NoError(t, e.SkipParked(t.Context(), parkedAs("directory", bad)))
-	left := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, "left_out"}}
-	require.Equal(t, left, b.parked("directory"))
+	skippedRows := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, "left_out"}}
+	require.Equal(t, skippedRows, b.parked("directory"))
 	listed, err := projections.ListParked(t.Context(), b.db.Pool, one("directory", bad))
 	require.NoError(t, err)
 	require.Equal(t, projections.ParkedSkipped, listed[0].State)
@@ -94,11 +94,11 @@ func TestSkipOfAnEventThatBlocksNothing(t *testing.T) {
 	b.exec("update checkpoints set state = 'retired'")
 	e = b.engine(projectors.Directory)
 	b.follow(e)
-	require.Equal(t, append(left, left...), b.parked("directory"))
+	require.Equal(t, append(skippedRows, skippedRows...), b.parked("directory"))
 
 	b.append(category(1, "corrected"))
 	b.caughtUp(e)
-	require.Equal(t, left, b.parked("directory"), "only of the retired generation")
+	require.Equal(t, skippedRows, b.parked("directory"), "only of the retired generation")
 	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.tDefaultCategories where name = 'corrected'"))
 }
 
@@ -198,11 +198,11 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 	older := domain.NewRegistry().Without(domain.DirectoryCategory{}.EventType())
 	b := setup(t)
 	unknown := b.put(b.encode(category(1, "older")))
-	beside := int64(2) // another key of the same partition
-	for b.partitionOf(domain.TopicDirectory, category(beside, "").Key) != unknown.Partition {
-		beside++
+	id := int64(2) // another key of the same partition
+	for b.partitionOf(domain.TopicDirectory, category(id, "").Key) != unknown.Partition {
+		id++
 	}
-	other := b.put(b.encode(category(beside, "not overtaken")))
+	other := b.put(b.encode(category(id, "not overtaken")))
 	b.run(b.engine(projectors.Directory, b.olderBinary(older)))
 	require.Equal(t, []parkedEvent{at(unknown, fold.ReasonUnknownType), at(other, fold.ReasonUnknownType)}, b.parked("directory"))
 	b.append(categoryErased(1))

@@ -93,10 +93,10 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		require.Contains(t, string(good.Value), from)
 		return withValue(good, strings.Replace(string(good.Value), from, to, 1))
 	}
-	says := map[string]string{}
+	details := map[string]string{}
 	for _, bad := range []struct {
-		record eventlog.Record
-		says   string
+		record  eventlog.Record
+		details string
 	}{
 		{spoilt(`"`+name+`"`, phone), "unmarshal JSON number into Go string"},
 		{spoilt(`"active":true`, `"active":"`+name+`"`), "unmarshal JSON string into Go bool"},
@@ -105,11 +105,11 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		{withHeader(b.encode(user()), "ce_type", []byte("directory.user.v99")), `unknown event type "directory.user.v99"`},
 	} {
 		position := b.put(bad.record)
-		says[fmt.Sprint(position.Partition, "/", position.Offset)] = bad.says
+		details[fmt.Sprint(position.Partition, "/", position.Offset)] = bad.details
 	}
 	refused := user()
 	position := b.put(b.encode(refused))
-	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refused a value: SQLSTATE 22P02"
+	details[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refused a value: SQLSTATE 22P02"
 	var tries atomic.Int32
 	var logged bytes.Buffer
 	b.run(b.engine(refusing(projectors.Directory, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
@@ -117,12 +117,12 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 	}))
 	type parked struct{ At, Detail string }
 	for _, p := range collect[parked](t, b.db, "select partition || '/' || log_offset, detail from parked") {
-		require.Contains(t, p.Detail, says[p.At])
+		require.Contains(t, p.Detail, details[p.At])
 		require.NotContains(t, p.Detail, "Maria")
 		require.NotContains(t, p.Detail, phone)
-		delete(says, p.At)
+		delete(details, p.At)
 	}
-	require.Empty(t, says)
+	require.Empty(t, details)
 	require.Contains(t, logged.String(), "event parked")
 	require.NotContains(t, logged.String(), "Maria")
 	require.NotContains(t, logged.String(), phone)
@@ -209,7 +209,7 @@ func TestTextsTooLongForAnIndexAreParked(t *testing.T) {
 	}
 	want := map[string][]parkedEvent{}
 	for _, c := range []struct {
-		what      string
+		name      string
 		projector fold.Projector
 		record    func() eventlog.Record
 		reason    fold.Reason

@@ -17,7 +17,7 @@ import (
 var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
 
 // said is the listing's content of somePost, some hours after day0; "" erases it.
-func said(hours int, text string) domain.Draft {
+func listed(hours int, text string) domain.Draft {
 	content := domain.PostContent{PostRef: somePost, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
 	d := draft(domain.TopicContents, content.Key(), "said "+text, content)
 	d.Envelope.Time = day0.Add(time.Duration(hours) * time.Hour)
@@ -27,8 +27,8 @@ func said(hours int, text string) domain.Draft {
 	return d
 }
 
-func saidEvent(hours int, text string) fold.Event {
-	d := said(hours, text)
+func listedEvent(hours int, text string) fold.Event {
+	d := listed(hours, text)
 	return fold.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
 }
 
@@ -40,13 +40,13 @@ func TestWhatCountsOfAPost(t *testing.T) {
 		events []fold.Event
 		want   string // "": no row
 	}{
-		"said once":                   {[]fold.Event{saidEvent(1, "a")}, "a"},
-		"said twice":                  {[]fold.Event{saidEvent(1, "a"), saidEvent(1, "a")}, "a"},
-		"changed":                     {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "b")}, "b"},
-		"an older one arrives late":   {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a")}, "a"},
-		"erased":                      {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "")}, ""},
-		"erased before it arrived":    {[]fold.Event{saidEvent(2, "")}, ""},
-		"sent again after an erasure": {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, "c"},
+		"said once":                   {[]fold.Event{listedEvent(1, "a")}, "a"},
+		"said twice":                  {[]fold.Event{listedEvent(1, "a"), listedEvent(1, "a")}, "a"},
+		"changed":                     {[]fold.Event{listedEvent(1, "a"), listedEvent(2, "b")}, "b"},
+		"an older one arrives late":   {[]fold.Event{listedEvent(2, "b"), listedEvent(1, "a")}, "a"},
+		"erased":                      {[]fold.Event{listedEvent(1, "a"), listedEvent(2, "")}, ""},
+		"erased before it arrived":    {[]fold.Event{listedEvent(2, "")}, ""},
+		"sent again after an erasure": {[]fold.Event{listedEvent(1, "a"), listedEvent(2, ""), listedEvent(3, "c")}, "c"},
 	} {
 		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
@@ -62,9 +62,9 @@ func TestWhatCountsOfAPost(t *testing.T) {
 func TestOperationsTrail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	mine := draft(domain.TopicOperations, agencyA, "mine", domain.ProjectionPaused{Projection: "x", Reason: "why"})
-	mine.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
-	b.append(mine, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
+	own := draft(domain.TopicOperations, agencyA, "mine", domain.ProjectionPaused{Projection: "x", Reason: "why"})
+	own.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
+	b.append(own, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
 	b.run(b.engine(projectors.Operations))
 	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
 	list := collect[row](t, b.db, `

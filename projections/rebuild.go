@@ -86,7 +86,7 @@ const (
 // rows stays bounded. The shards of a finished rebuild are deleted at once: only a takeover needs
 // them.
 func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
-	err := pg.Exec(ctx, tx, "forget old rebuilds", `
+	err := pg.Exec(ctx, tx, "delete old rebuilds", `
 		delete from rebuilds r where projection = $1 and finished_at is not null and (
 			finished_at < clock_timestamp() - $3::interval
 			or id not in (select id from rebuilds where projection = $1 order by requested_at desc, id limit $2))`,
@@ -94,7 +94,7 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 	if err != nil {
 		return err
 	}
-	return pg.Exec(ctx, tx, "forget shards of rebuilds", `
+	return pg.Exec(ctx, tx, "delete shards of rebuilds", `
 		delete from rebuild_shards where rebuild in (select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
 }
 
@@ -112,8 +112,8 @@ func (r *Rebuilds) List(ctx context.Context) ([]operator.Rebuild, error) {
 	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
 }
 
-func findRebuild(ctx context.Context, q pg.Querier, where string, args ...any) (operator.Rebuild, bool, error) {
-	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
+func findRebuild(ctx context.Context, q pg.Querier, condition string, args ...any) (operator.Rebuild, bool, error) {
+	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds where `+condition+` limit 1`, args...)
 }
 
 // Cancel ends a rebuild and drops what it has built, unless that is already live because there was

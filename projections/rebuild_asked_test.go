@@ -25,9 +25,9 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	b.exec(`create function public.note_commit() returns trigger language plpgsql as $$
 		begin insert into public.committed values (current_setting('synchronous_commit')); return new; end $$`)
 	b.exec("create trigger note_commit after insert or update on rebuilds for each row execute function public.note_commit()")
-	inSync := func(what string) {
-		require.Equal(t, 1, b.count("select count(*) from public.committed"), what)
-		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), what)
+	inSync := func(step string) {
+		require.Equal(t, 1, b.count("select count(*) from public.committed"), step)
+		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), step)
 		b.exec("truncate public.committed")
 	}
 	request := b.request(tally{}.projector())
@@ -38,7 +38,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	_, err := b.rebuilds().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 	b.exec("update generations set state = 'retired', retired_at = now()")
-	_, err = b.switchBack(asked("tally"))
+	_, err = b.switchBack(requestOf("tally"))
 	require.NoError(t, err)
 	inSync("switch back")
 }
@@ -54,27 +54,27 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
 	e := b.engine(tally{}.projector(), func(c *projections.Config) { c.Progress = progress })
-	hears := func(what string, step func()) {
+	reports := func(name string, step func()) {
 		t.Helper()
 		stepped := e.Stepped()
 		step()
 		select {
 		case <-stepped:
 		case <-time.After(patience):
-			require.FailNow(t, "not heard: "+what)
+			require.FailNow(t, "no notice of "+name)
 		}
 	}
 	var request operator.Rebuild
-	hears("that it listens", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
-	hears("the request", func() { request = b.request(tally{}.projector()) })
-	hears("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
+	reports("the listener", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
+	reports("the request", func() { request = b.request(tally{}.projector()) })
+	reports("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
 	request = b.request(tally{}.projector())
 	hold := newGate()
 	defer hold.open()
 	e = b.engine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
 	b.start(e)
 	<-hold.reached
-	hears("that it is to be followed, and live", hold.open)
+	reports("the new generation", hold.open)
 	b.ends(request.ID, operator.RebuildDone)
 }
 

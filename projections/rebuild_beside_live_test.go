@@ -76,7 +76,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
-	_, err := b.switchBack(asked("tally"))
+	_, err := b.switchBack(requestOf("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 }
 
@@ -129,17 +129,17 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	b.follow(e)
 	p.generation.Store(1)
 	b.appendReadings(100, 110)
-	asked := b.request(tally{}.projector())
+	requested := b.request(tally{}.projector())
 	<-g.reached
-	slow := b.awaitRebuild(asked.ID, func(r operator.Rebuild) bool { return r.Error != "" })
+	slow := b.awaitRebuild(requested.ID, func(r operator.Rebuild) bool { return r.Error != "" })
 	require.Equal(t, operator.RebuildCopying, slow.State)
 	require.Contains(t, slow.Error, "slowed down while the live generation is behind")
 	// A slow rebuild keeps its lease.
-	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", asked.ID))
+	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", requested.ID))
 	p.gate.open()
-	b.awaitRebuild(asked.ID, func(r operator.Rebuild) bool { return r.Error == "" })
+	b.awaitRebuild(requested.ID, func(r operator.Rebuild) bool { return r.Error == "" })
 	g.open()
-	b.ends(asked.ID, operator.RebuildDone)
+	b.ends(requested.ID, operator.RebuildDone)
 	b.eachOnce(110)
 }
 
@@ -202,8 +202,8 @@ func TestFirstCopyIsNotRead(t *testing.T) {
 	e := b.engine(tally{copying: g.copying}.projector())
 	b.start(e)
 	<-g.reached
-	readers, of := b.readers(tally{}.projector()), []fold.Projector{tally{}.projector()}
-	live, err := projections.Live(b.ctx(), readers, of)
+	readers, versions := b.readers(tally{}.projector()), []fold.Projector{tally{}.projector()}
+	live, err := projections.Live(b.ctx(), readers, versions)
 	require.NoError(t, err)
 	require.False(t, live)
 	_, err = readers.Exec(b.ctx(), "select from tally")
@@ -214,7 +214,7 @@ func TestFirstCopyIsNotRead(t *testing.T) {
 	require.Equal(t, projections.StateCopying, s.State)
 	g.open()
 	b.ends(r.ID, operator.RebuildDone)
-	live, err = projections.Live(b.ctx(), readers, of)
+	live, err = projections.Live(b.ctx(), readers, versions)
 	require.NoError(t, err)
 	require.True(t, live)
 	var n int

@@ -35,7 +35,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	// This ends a predecessor's right to claim shards. The statement waits for transactions in
 	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
 	// done and not folded again.
-	err := pg.Exec(ctx, r.pool, "take shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
+	err := pg.Exec(ctx, r.pool, "acquire shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	// From here on the row keeps the average rate in records per second. A short rebuild has no
 	// other rate.
 	rate := float64(r.done.Load()-before) / max(time.Since(began).Seconds(), 0.001)
-	err = pg.Exec(ctx, r.pool, "note rate of rebuild", `
+	err = pg.Exec(ctx, r.pool, "record rate of rebuild", `
 		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end where id = $1 and lease = $2`,
 		r.ID, r.lease, r.done.Load(), rate)
 	if err != nil {
@@ -115,18 +115,18 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return 0, err
 	}
-	var left []eventlog.PartitionRange
+	var unfinished []eventlog.PartitionRange
 	for _, s := range shards {
 		if s.Done {
 			before += s.End - s.Start
 		} else {
-			left = append(left, s.PartitionRange)
+			unfinished = append(unfinished, s.PartitionRange)
 		}
 	}
 	r.done.Store(before)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
-	for _, together := range r.together(left) {
+	for _, together := range r.together(unfinished) {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -221,7 +221,7 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		err := r.claim(ctx, tx, shard)
 		if errors.Is(err, errLeaseLost) {
-			done, err := pg.Is(ctx, tx, "look whether keys are made", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
+			done, err := pg.Is(ctx, tx, "check whether keys exist", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
 			if err != nil || done { // made before this process took the rebuild over
 				return err
 			}
@@ -248,7 +248,7 @@ func (r *running) follow(ctx context.Context, g generation) error {
 		var total int64
 		err := tx.QueryRow(ctx, `update rebuilds set events_done = events_total where id = $1 returning events_total`, r.ID).Scan(&total)
 		if err != nil {
-			return fmt.Errorf("note progress of rebuild: %w", err)
+			return fmt.Errorf("record progress of rebuild: %w", err)
 		}
 		r.done.Store(total)
 		if err := setState(ctx, tx, r.projector.Name, g.Number, StateBuilding); err != nil {

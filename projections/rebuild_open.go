@@ -36,12 +36,12 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
 			return err
 		}
-		var made int
-		if err := tx.QueryRow(ctx, `select coalesce(generation, 0) from rebuilds where id = $1`, r.ID).Scan(&made); err != nil {
+		var created int
+		if err := tx.QueryRow(ctx, `select coalesce(generation, 0) from rebuilds where id = $1`, r.ID).Scan(&created); err != nil {
 			return fmt.Errorf("read generation of rebuild: %w", err)
 		}
-		if made > 0 { // created by this process, which did not see the commit
-			g, _, err = readGeneration(ctx, tx, r.projector.Name, made)
+		if created > 0 { // created by this process, which did not see the commit
+			g, _, err = readGeneration(ctx, tx, r.projector.Name, created)
 			return err
 		}
 		if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err != nil {
@@ -57,13 +57,13 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 				return err
 			}
 		}
-		return pg.Exec(ctx, tx, "note generation of rebuild", `
+		return pg.Exec(ctx, tx, "record generation of rebuild", `
 			update rebuilds set generation = $2,
 			       events_total = (select coalesce(sum(last - first), 0) from rebuild_shards where rebuild = $1)
 			where id = $1`, r.ID, g.Number)
 	})
 	if err != nil {
-		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name, err)
+		return g, fmt.Errorf("create generation of %s: %w", r.projector.Name, err)
 	}
 	r.Generation = g.Number
 	return g, nil
@@ -71,29 +71,29 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 
 // abandon ends the rebuild and drops the tables it built. A generation that existed before stays,
 // and so does one that is already live because the version had no other.
-func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
+func (r *running) abandon(ctx context.Context, state operator.RebuildState, reason string) error {
 	return lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, state); err != nil {
 			return err
 		}
-		var made int // read from the row: this process may not have seen the commit
+		var created int // read from the row: this process may not have seen the commit
 		var read bool
 		err := tx.QueryRow(ctx, `
 			update rebuilds r set error = nullif($2, '') where id = $1
 			returning coalesce(generation, 0), exists (
 				select from generations g where g.projection = r.projection and g.generation = r.generation and g.state = 'live')`,
-			r.ID, why).Scan(&made, &read)
+			r.ID, reason).Scan(&created, &read)
 		switch {
 		case err != nil:
-			return fmt.Errorf("note why a rebuild ended: %w", err)
-		case made == 0 || r.Back:
+			return fmt.Errorf("record why a rebuild ended: %w", err)
+		case created == 0 || r.Back:
 			return nil
 		case read:
-			return pg.Exec(ctx, tx, "note why a generation stays", `
+			return pg.Exec(ctx, tx, "record why a generation stays", `
 				update rebuilds set error = concat_ws('; ', error, 'readers already use its generation, which stays; rebuild again to replace it')
 				where id = $1`, r.ID)
 		}
-		return dropTables(ctx, tx, r.projector.Name, generation{Number: made, Version: r.Version})
+		return dropTables(ctx, tx, r.projector.Name, generation{Number: created, Version: r.Version})
 	})
 }
 

@@ -15,19 +15,24 @@ import (
 
 // A rebuild is a row of table rebuilds. It continues from the state of the tables, never from what
 // a process remembers. What happens when the process that runs it dies, freezes or is not alone:
-//	before the generation is created   nothing exists; the next process creates it. Generation, shards and targets are one transaction.
-//	in a shard                         its transaction is rolled back, rows and checkpoint; the next process folds it again.
-//	between two shards                 a finished shard stays finished.
-//	in the keys                        one transaction per table, claimed as shards -1, -2 and so on.
-//	before the generation is followed  the tables are vacuumed again, which is harmless.
-//	while it is followed               any process of the projection follows it; the next process waits for it.
-//	at the switch                      views, states and the end of the rebuild are one transaction.
-//	frozen in a shard and thawed       the takeover has ended its database sessions and raised the lease of every unfinished shard;
-//	                                   with its old lease it claims no row.
-//	frozen elsewhere and thawed        each short step begins with an update of the rebuild under its lease, which finds no row.
-//	two requests                       the second finds the first under the lock of the projection's generations.
-//	canceled                           the process that holds the lease stops and drops the generation; if it dies in between,
-//	                                   the next process, of any version, finds the flag and does it.
+//
+//   - Before the generation is created: nothing exists, and the next process creates it.
+//     Generation, shards and targets are one transaction.
+//   - In a shard: its transaction is rolled back, rows and checkpoint; the next process folds it
+//     again.
+//   - Between two shards: a finished shard stays finished.
+//   - In the keys: one transaction per table, claimed as shards -1, -2 and so on.
+//   - Before the generation is followed: the tables are vacuumed again, which is harmless.
+//   - While it is followed: any process of the projection follows it; the next process waits for
+//     it.
+//   - At the switch: views, states and the end of the rebuild are one transaction.
+//   - Frozen in a shard and resumed: the takeover has ended its database sessions and raised the
+//     lease of every unfinished shard; with its old lease it claims no row.
+//   - Frozen elsewhere and resumed: each short step begins with an update of the rebuild under its
+//     lease, which finds no row.
+//   - Two requests: the second finds the first under the lock of the projection's generations.
+//   - Canceled: the process that holds the lease stops and drops the generation. If it dies in
+//     between, the next process, of any version, finds the flag and does it.
 
 // Intervals of a rebuild.
 const (
@@ -66,7 +71,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 			r.run(ctx)
 			continue
 		case !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil:
-			e.logger.Debug("look for rebuilds", "error", err)
+			e.logger.Debug("cannot look for rebuilds", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -92,7 +97,7 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 		returning id::text, lease, cancel`, e.projector.Name, e.projector.Version, leaseFor).
 		Scan(&id, &r.lease, &r.cancel)
 	if err != nil {
-		return nil, fmt.Errorf("take rebuild: %w", err)
+		return nil, fmt.Errorf("acquire rebuild: %w", err)
 	}
 	if r.Rebuild, _, err = findRebuild(ctx, e.pool, `id::text = $1`, id); err != nil {
 		return nil, err
@@ -216,7 +221,7 @@ func (r *running) advance(ctx context.Context, q pg.Querier, state operator.Rebu
 		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
 		where id = $1 and lease = $2 and finished_at is null and not (cancel and $3 = 'done')`, r.ID, r.lease, string(state))
 	if err != nil {
-		return fmt.Errorf("note state of rebuild: %w", err)
+		return fmt.Errorf("record state of rebuild: %w", err)
 	}
 	if tag.RowsAffected() > 0 {
 		return nil
@@ -233,11 +238,11 @@ func (r *running) advance(ctx context.Context, q pg.Querier, state operator.Rebu
 }
 
 // tell records what the rebuild waits for; "" for nothing.
-func (r *running) tell(ctx context.Context, what string) {
+func (r *running) tell(ctx context.Context, reason string) {
 	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and finished_at is null`,
-		r.ID, r.lease, what)
+		r.ID, r.lease, reason)
 	if err != nil && ctx.Err() == nil {
-		r.logger.Debug("note what a rebuild waits for", "error", err)
+		r.logger.Debug("cannot record what a rebuild waits for", "error", err)
 	}
 }
 
@@ -252,19 +257,19 @@ const (
 // throttle decides whether the rebuild must slow down and records why. reported is the reason that
 // it recorded last.
 func (r *running) throttle(ctx context.Context, reported string) string {
-	why := ""
+	reason := ""
 	if r.liveIsBehind(ctx) {
-		why = "it is slowed down while the live generation is behind"
+		reason = "it is slowed down while the live generation is behind"
 	}
-	r.behind.Store(why != "")
-	if why == reported {
+	r.behind.Store(reason != "")
+	if reason == reported {
 		return reported
 	}
-	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, why)
+	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, reason)
 	if err != nil {
 		return reported
 	}
-	return why
+	return reason
 }
 
 // yield pauses while the live generation is behind.

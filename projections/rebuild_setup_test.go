@@ -34,13 +34,13 @@ func (p tally) projector() fold.Projector {
 			if p.begin != nil {
 				p.begin(generation)
 			}
-			return &tallyFold{of: p, generation: generation}
+			return &tallyFold{projector: p, generation: generation}
 		},
 	}
 }
 
 type tallyFold struct {
-	of         tally
+	projector  tally
 	generation int
 	ids        []string
 }
@@ -58,8 +58,8 @@ func (f *tallyFold) Apply(ev fold.Event) error {
 }
 
 func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if f.of.writing != nil {
-		if err := f.of.writing(ctx, tx, f, last); err != nil {
+	if f.projector.writing != nil {
+		if err := f.projector.writing(ctx, tx, f, last); err != nil {
 			return err
 		}
 	}
@@ -73,8 +73,8 @@ func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
 func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	ids := f.ids
 	f.ids = nil
-	if f.of.copying != nil {
-		if err := f.of.copying(ctx, into, last); err != nil {
+	if f.projector.copying != nil {
+		if err := f.projector.copying(ctx, into, last); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-func asked(projection string) projections.RebuildRequest {
+func requestOf(projection string) projections.RebuildRequest {
 	return projections.RebuildRequest{Projection: projection, Version: 1, By: "op-1", Reason: "a test"}
 }
 
@@ -167,7 +167,7 @@ func (b *bench) rebuilds() *projections.Rebuilds {
 // request asks for a rebuild with the version of a projector.
 func (b *bench) request(p fold.Projector) operator.Rebuild {
 	b.t.Helper()
-	request := asked(p.Name)
+	request := requestOf(p.Name)
 	request.Version = p.Version
 	r, err := b.askFor(request)
 	require.NoError(b.t, err)

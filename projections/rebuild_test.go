@@ -37,19 +37,19 @@ func TestRebuildUnderTraffic(t *testing.T) {
 		}
 	})
 	var wrong atomic.Value
-	seen := 3000
+	rows := 3000
 	traffic.Go(func() {
 		for running.Err() == nil {
 			var n, twice int
-			before := seen
+			before := rows
 			err := readers.QueryRow(context.Background(), "select count(*), count(*) filter (where n <> 1) from tally").Scan(&n, &twice)
-			if seen = n; err != nil || n < before || twice > 0 {
+			if rows = n; err != nil || n < before || twice > 0 {
 				wrong.CompareAndSwap(nil, fmt.Errorf("%d rows, %d of them folded more than once: %w", n, twice, err))
 			}
 		}
 	})
-	asked := b.request(tally{}.projector())
-	done := b.ends(asked.ID, operator.RebuildDone)
+	requested := b.request(tally{}.projector())
+	done := b.ends(requested.ID, operator.RebuildDone)
 	stop()
 	traffic.Wait()
 	require.Nil(t, wrong.Load())
@@ -71,31 +71,31 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	b.appendReadings(0, 100)
 	first := b.engine(tally{}.projector())
 	b.run(first)
-	asked := b.request(tally{}.projector())
+	requested := b.request(tally{}.projector())
 	// As left by the first process, which created the generation and froze: a lease, shards, no
 	// sessions.
-	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
+	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", requested.ID)
 	g := newGate()
 	defer g.open()
-	var made atomic.Bool
+	var created atomic.Bool
 	second := b.engine(tally{begin: func(generation int) {
-		if made.Load() && generation == 0 { // as rebuilds begin their folds
+		if created.Load() && generation == 0 { // as rebuilds begin their folds
 			g.pass()
 		}
 	}}.projector())
-	made.Store(true)
+	created.Store(true)
 	b.start(second)
 	<-g.reached
 	for partition := range partitions[domain.TopicMetrics] {
-		claimed, err := first.Claims(b.ctx(), asked.ID, 1, partition)
+		claimed, err := first.Claims(b.ctx(), requested.ID, 1, partition)
 		require.NoError(t, err)
 		require.False(t, claimed, "by the frozen process")
-		claimed, err = second.Claims(b.ctx(), asked.ID, 2, partition)
+		claimed, err = second.Claims(b.ctx(), requested.ID, 2, partition)
 		require.NoError(t, err)
 		require.True(t, claimed, "by the process that took over")
 	}
 	g.open()
-	b.ends(asked.ID, operator.RebuildDone)
+	b.ends(requested.ID, operator.RebuildDone)
 	b.eachOnce(100)
 }
 
@@ -103,10 +103,10 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 type twoTables struct{ tally }
 
 func (p twoTables) projector() fold.Projector {
-	made := p.tally.projector()
-	made.Tables = []string{"tally", "aside"}
-	made.Definition = "create table aside (id int);\n" + made.Definition + "create unique index aside_id on aside (id);\n"
-	return made
+	created := p.tally.projector()
+	created.Tables = []string{"tally", "aside"}
+	created.Definition = "create table aside (id int);\n" + created.Definition + "create unique index aside_id on aside (id);\n"
+	return created
 }
 
 // The keys of one table are done; those of another are still missing.
@@ -117,7 +117,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	first := b.engine(twoTables{tally{copying: g.copying}}.projector())
-	asked := b.request(tally{}.projector())
+	requested := b.request(tally{}.projector())
 	stop := b.start(first)
 	<-g.reached
 	tx, err := b.db.Pool.Begin(b.ctx())
@@ -126,15 +126,15 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	_, err = tx.Exec(b.ctx(), "lock table lb_tally_g1.aside in row exclusive mode")
 	require.NoError(t, err)
 	g.open()
-	made := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
-	require.Eventually(t, made, patience, tick)
+	created := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
+	require.Eventually(t, created, patience, tick)
 	require.Zero(t, b.count("select count(*) from rebuild_shards where partition = -2 and done"))
 	second := b.other(twoTables{}.projector())
 	b.start(second)
-	b.takenOver(asked.ID, 1)
+	b.takenOver(requested.ID, 1)
 	stop()
 	require.NoError(t, tx.Commit(b.ctx()))
-	b.ends(asked.ID, operator.RebuildDone)
+	b.ends(requested.ID, operator.RebuildDone)
 	b.caughtUp(second)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
 	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
@@ -160,15 +160,15 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 		}
 	})
 	stop := b.follow(first)
-	asked := b.request(tally{}.projector())
+	requested := b.request(tally{}.projector())
 	<-g.reached
 	second := b.other(tally{}.projector())
 	b.start(second)
-	b.takenOver(asked.ID, 1)
-	b.ends(asked.ID, operator.RebuildDone)
+	b.takenOver(requested.ID, 1)
+	b.ends(requested.ID, operator.RebuildDone)
 	g.open()
 	stop()
-	require.Equal(t, operator.RebuildDone, b.ends(asked.ID, operator.RebuildDone).State)
+	require.Equal(t, operator.RebuildDone, b.ends(requested.ID, operator.RebuildDone).State)
 	require.Equal(t, 2, b.liveAt("tally"))
 	b.appendReadings(200, 210)
 	b.caughtUp(second)
@@ -186,7 +186,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	b.follow(e)
 	first := b.request(tally{}.projector())
 	<-g.reached
-	_, err := b.askFor(asked("tally"))
+	_, err := b.askFor(requestOf("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), first.ID))

@@ -133,14 +133,14 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 			return err
 		}
 	}
-	others, err := pg.List(ctx, tx, "read superseded generations", pgx.RowTo[int], `
+	superseded, err := pg.List(ctx, tx, "read superseded generations", pgx.RowTo[int], `
 		select generation from generations where projection = $1 and version = $2 and generation <> $3 and state in ('building', 'live')`,
 		name, g.Version, g.Number)
 	if err != nil {
 		return err
 	}
-	for _, other := range others {
-		if err := setState(ctx, tx, name, other, StateRetired); err != nil {
+	for _, number := range superseded {
+		if err := setState(ctx, tx, name, number, StateRetired); err != nil {
 			return err
 		}
 	}
@@ -214,8 +214,8 @@ func (f *session) goLive(ctx context.Context) error {
 		if !found || !now.followed() {
 			return errRetired
 		}
-		other, err := liveGeneration(ctx, tx, f.projector)
-		if err != nil || other > 0 {
+		number, err := liveGeneration(ctx, tx, f.projector)
+		if err != nil || number > 0 {
 			return err
 		}
 		live = true

@@ -28,7 +28,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.appendReadings(0, 100)
 	e := b.engine(tally{}.projector())
 	b.follow(e)
-	_, err := b.switchBack(asked("tally"))
+	_, err := b.switchBack(requestOf("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
@@ -37,7 +37,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.caughtUp(e)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"), "it is not followed")
 
-	back, err := b.switchBack(asked("tally"))
+	back, err := b.switchBack(requestOf("tally"))
 	require.NoError(t, err)
 	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)
 	require.Equal(t, 1, b.liveAt("tally"))
@@ -134,23 +134,23 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	require.Equal(t, []operator.State{projections.StateRetired, projections.StateLive}, []operator.State{list[0].State, list[1].State})
 	require.Positive(t, list[0].Bytes)
 	require.Positive(t, list[1].Bytes)
-	there := func(schema string) bool {
+	exists := func(schema string) bool {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
 	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
 	newer := b.engine(version2{tally{}.projector()}.projector())
 	b.follow(newer)
 	b.shows("tally", "lb_tally_v2")
-	require.True(t, there("lb_tally_g1"))
+	require.True(t, exists("lb_tally_g1"))
 	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
-	require.Eventually(t, func() bool { return !there("lb_tally_g1") }, patience, tick)
+	require.Eventually(t, func() bool { return !exists("lb_tally_g1") }, patience, tick)
 
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.appendReadings(10, 20)
 	b.caughtUp(newer)
-	require.True(t, there("lb_tally_v1"), "a process still folds it")
+	require.True(t, exists("lb_tally_v1"), "a process still folds it")
 	stop()
-	require.Eventually(t, func() bool { return !there("lb_tally_g2") && !there("lb_tally_v1") }, patience, tick)
+	require.Eventually(t, func() bool { return !exists("lb_tally_g2") && !exists("lb_tally_v1") }, patience, tick)
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 
@@ -176,7 +176,7 @@ func TestPostsAreShownWithTheirContent(t *testing.T) {
 			b := setup(t)
 			tenant := tenantOf(somePost.SocialAccount)
 			tenant.ParentAccount = somePost.ParentAccount
-			b.append(said(1, "as listed"), draft(domain.TopicMetrics, tenant.Key(), "registered", domain.PostRegistered{
+			b.append(listed(1, "as listed"), draft(domain.TopicMetrics, tenant.Key(), "registered", domain.PostRegistered{
 				Tenant: tenant, Platform: domain.Facebook, ExternalID: somePost.ExternalID, Origin: domain.OriginListing, RegisteredAt: day0,
 			}))
 			for _, p := range order {

@@ -95,7 +95,7 @@ func (w work) publish(ctx context.Context) {
 // showPeople updates the views of schema lb if they are not current.
 func (w work) showPeople(ctx context.Context) error {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
-	due, err := pg.Is(ctx, w.pool, "look at the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
+	due, err := pg.Is(ctx, w.pool, "check the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
 	if err != nil || !due {
 		return err
 	}

@@ -121,6 +121,6 @@ func figurePayloads(changes []domain.FigureChange) (payloads []string, err error
 
 // isErasure reports whether an event changes figures of every client that had the account.
 func isErasure(ev fold.Event) bool {
-	_, is := ev.Data.(domain.AccountErased)
-	return is
+	_, ok := ev.Data.(domain.AccountErased)
+	return ok
 }

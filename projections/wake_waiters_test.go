@@ -17,23 +17,23 @@ import (
 )
 
 // hear listens as an API node does.
-func (b *bench) hear() <-chan string {
+func (b *bench) listen() <-chan string {
 	b.t.Helper()
-	heard := make(chan string, 100)
+	notices := make(chan string, 100)
 	progress := pg.NewProgress()
-	progress.HearFigures(func(payload string) { heard <- payload })
+	progress.HearFigures(func(payload string) { notices <- payload })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); progress.Listen(ctx, b.db.URL, quiet) }()
 	b.t.Cleanup(func() { cancel(); <-done })
-	require.Equal(b.t, pg.AnyFigure, nextNotice(b.t, heard), "notices from before the connection are lost")
-	return heard
+	require.Equal(b.t, pg.AnyFigure, nextNotice(b.t, notices), "notices from before the connection are lost")
+	return notices
 }
 
-func nextNotice(t *testing.T, heard <-chan string) string {
+func nextNotice(t *testing.T, notices <-chan string) string {
 	t.Helper()
 	select {
-	case payload := <-heard:
+	case payload := <-notices:
 		return payload
 	case <-time.After(patience):
 		require.Fail(t, "no notice arrived")
@@ -45,23 +45,23 @@ func nextNotice(t *testing.T, heard <-chan string) string {
 func TestMovedFiguresAreAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	heard := b.hear()
+	notices := b.listen()
 	b.append(accountRead(1, 1), postRead(2, 1))
 	accounts, posts := b.engine(projectors.AccountInsights), b.engine(projectors.PostInsights)
 	b.follow(accounts)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, heard), "the model went live and announced nothing before")
+	require.Equal(t, pg.AnyFigure, nextNotice(t, notices), "the model went live and announced nothing before")
 	b.follow(posts)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, heard))
+	require.Equal(t, pg.AnyFigure, nextNotice(t, notices))
 	for figures, one := range map[string]struct {
 		read  domain.Draft
 		table string
 	}{"account": {accountRead(3, 2), "tSAccountIns"}, "posts": {postRead(3, 2), "tSPostInsights"}} {
 		b.append(one.read)
 		require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":3,"p_id":1,"figures":"`+figures+`"}]`,
-			nextNotice(t, heard))
+			nextNotice(t, notices))
 		require.Equal(t, 1, b.count("select count(*) from "+one.table+" where social_account_id = 3"), "the row can be read")
 	}
-	require.Empty(t, heard, "one projection announces each change")
+	require.Empty(t, notices, "one projection announces each change")
 }
 
 // A connection that needs a sign-in is announced once it can be read, and one that works again is
@@ -69,7 +69,7 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 func TestConnectionThatNeedsASignInIsAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	heard := b.hear()
+	notices := b.listen()
 	state := func(connection int64, state string) domain.Draft {
 		return draft(domain.TopicOperations, agencyA, fmt.Sprintf("state-%d", connection), domain.ConnectionStateChanged{
 			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
@@ -77,10 +77,10 @@ func TestConnectionThatNeedsASignInIsAnnounced(t *testing.T) {
 	}
 	operations := b.engine(projectors.Operations)
 	b.follow(operations)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, heard))
+	require.Equal(t, pg.AnyFigure, nextNotice(t, notices))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
-		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, nextNotice(t, heard))
+		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, nextNotice(t, notices))
 	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "the row can be read")
 }
 

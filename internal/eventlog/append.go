@@ -111,7 +111,7 @@ func (l *Log) producerOf(topic string) *producer {
 	if topic == domain.TopicDashboards {
 		return l.dashboards
 	}
-	return l.others
+	return l.otherTopics
 }
 
 // openAppends are the records that were handed to a client and not answered yet.

@@ -77,7 +77,7 @@ func TestAppendUpToTheLimit(t *testing.T) {
 }
 
 // holdProduce makes the broker delay produce requests to a topic until release is called.
-func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (held <-chan struct{}, release func()) {
+func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (delayed <-chan struct{}, release func()) {
 	t.Helper()
 	open, reached := make(chan struct{}), make(chan struct{}, 100)
 	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -96,11 +96,11 @@ func holdProduce(t *testing.T, cluster *kfake.Cluster, topic string) (held <-cha
 }
 
 // endsWhen returns a context that ends with a reason once a request is delayed.
-func endsWhen(t *testing.T, held <-chan struct{}, reason error) context.Context {
+func endsWhen(t *testing.T, delayed <-chan struct{}, reason error) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(testContext(t))
 	go func() {
-		<-held
+		<-delayed
 		cancel(reason)
 	}()
 	return ctx
@@ -111,9 +111,9 @@ func endsWhen(t *testing.T, held <-chan struct{}, reason error) context.Context 
 func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	held, release := holdProduce(t, cluster, b.wire(domain.TopicOperations))
+	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicOperations))
 	reason := errors.New("the client disconnected")
-	ctx := endsWhen(t, held, reason)
+	ctx := endsWhen(t, delayed, reason)
 	err := b.Append(ctx, paused(1))
 	require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, reason)
@@ -176,10 +176,10 @@ func TestAppendSurvivesALostBroker(t *testing.T) {
 func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
+	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	reading := make(chan error, 1)
 	go func() { reading <- b.Append(testContext(t), postRead(1, 1)) }()
-	<-held
+	<-delayed
 	s := stream{codec: b.Codec(), key: agency}
 	d, _ := s.next()
 	require.NoError(t, b.Append(testContext(t), d), "a shared producer would wait for the delayed reading")
@@ -197,11 +197,11 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	cfg := newConfig(t, brokers)
 	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
-	held, release := holdProduce(t, cluster, cfg.WireName(domain.TopicMetrics))
+	delayed, release := holdProduce(t, cluster, cfg.WireName(domain.TopicMetrics))
 	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2)}
 	appended, outcomes := make(chan error, 1), make(chan []error, 1)
 	go func() { appended <- log.Append(testContext(t), postRead(1, 3)) }()
-	<-held
+	<-delayed
 	go func() { outcomes <- log.AppendBatch(testContext(t), drafts) }()
 	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts) }, awaitTime, awaitTick)
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
@@ -215,9 +215,9 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	}
 	b := setup(t, brokers, func(c *eventlog.Config) { *c = cfg })
 	require.NoError(t, b.AppendBulk(testContext(t), drafts))
-	seen := ids(t, b.Log, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)])
-	slices.Sort(seen)
-	require.Equal(t, idsOf(readings(1, 1, 4)), slices.Compact(seen))
+	appendedIDs := ids(t, b.Log, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)])
+	slices.Sort(appendedIDs)
+	require.Equal(t, idsOf(readings(1, 1, 4)), slices.Compact(appendedIDs))
 }
 
 // Concurrent callers share requests, and each gets its own answers; a key's records keep their
@@ -286,9 +286,9 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
+	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	reason := errors.New("the time slot has ended")
-	ctx := endsWhen(t, held, reason)
+	ctx := endsWhen(t, delayed, reason)
 	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2), postRead(2, 1)}
 	for _, err := range b.AppendBatch(ctx, drafts) {
 		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown)

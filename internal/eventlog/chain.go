@@ -51,19 +51,19 @@ func Genesis(topic, key string) [hashSize]byte {
 	return sha256.Sum256([]byte("ledgerboard" + topic + key))
 }
 
-// RecordHash is the identity of a record in its chain: SHA-256 over these fields, each preceded by
+// RecordHash returns the identity of a record in its chain: SHA-256 over these fields, each preceded by
 // its length in bytes as a 32-bit big-endian number.
 //
 //  1. the previous record's hash, 32 raw bytes ([Genesis] for the first)
 //  2. the topic's domain name
 //  3. the key
 //  4. the version, as the bytes of the ce_chainversion header (decimal)
-//  5. for every header but the trace context (ce_traceparent, ce_tracestate, traceparent,
-//     tracestate), in the order of their names' bytes, equal names in the record's order:
+//  5. for every header except the trace context (ce_traceparent, ce_tracestate, traceparent,
+//     tracestate), sorted bytewise by name, equal names in the record's order:
 //     its name, then its value
 //  6. the value
 //
-// Partition, offset and timestamp are not part of it. The test vector is in testdata/chain_vector.json.
+// Partition, offset and timestamp are not included. Test vector: testdata/chain_vector.json.
 func RecordHash(prev [hashSize]byte, r Record) [hashSize]byte {
 	byName := func(a, b Header) int { return strings.Compare(a.Key, b.Key) }
 	headers := r.Headers

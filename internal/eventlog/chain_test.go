@@ -164,7 +164,7 @@ func TestHashInputIsUnambiguous(t *testing.T) {
 		change(&r)
 		return eventlog.RecordHash([32]byte{}, r)
 	}
-	seen := map[[32]byte]string{}
+	hashes := map[[32]byte]string{}
 	for name, change := range map[string]func(*eventlog.Record){
 		"base":          func(*eventlog.Record) {},
 		"topic and key": func(r *eventlog.Record) { r.Topic, r.Key = "tk", nil },
@@ -176,8 +176,8 @@ func TestHashInputIsUnambiguous(t *testing.T) {
 		},
 	} {
 		h := hash(change)
-		require.NotContains(t, seen, h, "%s and %s", name, seen[h])
-		seen[h] = name
+		require.NotContains(t, hashes, h, "%s and %s", name, hashes[h])
+		hashes[h] = name
 	}
 	require.Equal(t, hash(func(*eventlog.Record) {}), hash(func(r *eventlog.Record) {
 		r.Headers = append(r.Headers, eventlog.Header{Key: "traceparent", Value: []byte("x")}, eventlog.Header{Key: "tracestate", Value: []byte("y")})

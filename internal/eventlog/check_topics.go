@@ -125,7 +125,7 @@ func (t *topicCheck) unsafef(format string, args ...any) {
 }
 
 // setting requires a value; the finding ends with the command that sets it.
-func (t *topicCheck) setting(key, why, want string, ok func(string) bool) {
+func (t *topicCheck) setting(key, reason, want string, ok func(string) bool) {
 	got, reported := t.settings[key]
 	if reported && ok(got) {
 		return
@@ -134,22 +134,22 @@ func (t *topicCheck) setting(key, why, want string, ok func(string) bool) {
 		got = "not reported"
 	}
 	t.unsafef("%s is %s; %s. To fix it, run: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
-		key, got, why, t.bootstrap, t.name, key, want)
+		key, got, reason, t.bootstrap, t.name, key, want)
 }
 
-func (t *topicCheck) equals(key, want, why string) {
-	t.setting(key, why, want, func(got string) bool { return got == want })
+func (t *topicCheck) equals(key, want, reason string) {
+	t.setting(key, reason, want, func(got string) bool { return got == want })
 }
 
-func (t *topicCheck) atLeast(key string, minimum int64, why string) {
-	t.setting(key, why, strconv.FormatInt(minimum, 10), func(got string) bool {
+func (t *topicCheck) atLeast(key string, minimum int64, reason string) {
+	t.setting(key, reason, strconv.FormatInt(minimum, 10), func(got string) bool {
 		n, err := strconv.ParseInt(got, 10, 64)
 		return err == nil && n >= minimum
 	})
 }
 
-func (t *topicCheck) atMost(key string, limit time.Duration, why string) {
-	t.setting(key, why, strconv.FormatInt(limit.Milliseconds(), 10), func(got string) bool {
+func (t *topicCheck) atMost(key string, limit time.Duration, reason string) {
+	t.setting(key, reason, strconv.FormatInt(limit.Milliseconds(), 10), func(got string) bool {
 		n, err := strconv.ParseInt(got, 10, 64)
 		return err == nil && n > 0 && n <= limit.Milliseconds()
 	})

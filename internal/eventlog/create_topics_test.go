@@ -26,12 +26,12 @@ import (
 func TestTopicsAreCreatedOnceTheBrokersAreUp(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
-	asked, made := make(chan struct{}, 1000), make(chan struct{}, 1000)
-	for key, seen := range map[kmsg.Key]chan struct{}{kmsg.Metadata: asked, kmsg.CreateTopics: made} {
+	described, created := make(chan struct{}, 1000), make(chan struct{}, 1000)
+	for key, received := range map[kmsg.Key]chan struct{}{kmsg.Metadata: described, kmsg.CreateTopics: created} {
 		cluster.ControlKey(key.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
 			select {
-			case seen <- struct{}{}:
+			case received <- struct{}{}:
 			default:
 			}
 			return nil, nil, false
@@ -48,8 +48,8 @@ func TestTopicsAreCreatedOnceTheBrokersAreUp(t *testing.T) {
 	}()
 	for range 10 { // requests: it has counted the brokers more than once
 		select {
-		case <-asked:
-		case <-made:
+		case <-described:
+		case <-created:
 			require.Fail(t, "topics were created while one broker of three was up")
 		}
 	}
@@ -78,7 +78,7 @@ func TestBrokersAreCounted(t *testing.T) {
 	for name, c := range map[string]struct {
 		listed []int // for each poll; the last one repeats
 		fails  error
-		there  int
+		count  int
 		why    string
 	}{
 		"all":                     {[]int{3}, nil, 3, ""},
@@ -92,14 +92,14 @@ func TestBrokersAreCounted(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				looks, began := 0, time.Now()
-				there, err := eventlog.CountBrokers(t.Context(), 3, func(context.Context) (int, error) {
+				count, err := eventlog.CountBrokers(t.Context(), 3, func(context.Context) (int, error) {
 					looks++
 					if c.fails != nil && looks > len(c.listed) {
 						return 0, c.fails
 					}
 					return c.listed[min(looks, len(c.listed))-1], nil
 				})
-				require.Equal(t, c.there, there)
+				require.Equal(t, c.count, count)
 				if c.why == "" {
 					require.NoError(t, err)
 				} else {
@@ -116,8 +116,8 @@ func TestBrokersAreCounted(t *testing.T) {
 func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var told bytes.Buffer
-		log := slog.New(slog.NewTextHandler(&told, nil))
+		var logged bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&logged, nil))
 		tries := 0
 		err := eventlog.Settled(t.Context(), log, func(context.Context) error {
 			tries++
@@ -125,14 +125,14 @@ func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 		})
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
 		require.Equal(t, 1, tries)
-		require.Empty(t, told.String())
+		require.Empty(t, logged.String())
 		require.NoError(t, eventlog.Settled(t.Context(), log, func(context.Context) error {
 			if tries++; tries < 5 {
 				return kerr.NotLeaderForPartition
 			}
 			return nil
 		}))
-		require.Equal(t, 1, strings.Count(told.String(), "retrying"), told.String())
+		require.Equal(t, 1, strings.Count(logged.String(), "retrying"), logged.String())
 	})
 }
 

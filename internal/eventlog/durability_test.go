@@ -71,15 +71,15 @@ func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 	_, b := embedded(t)
 	record := b.forge(t, postRead(1, 1))
 	record.Topic, record.Partition = b.wire(domain.TopicMetrics), partitionOf(t, b, 1)
-	here, other := eventlog.TopicID{1}, eventlog.TopicID{2}
+	followed, other := eventlog.TopicID{1}, eventlog.TopicID{2}
 	fetched := func(id eventlog.TopicID) kgo.Fetches {
 		partition := kgo.FetchPartition{Partition: record.Partition, HighWatermark: 1, Records: []*kgo.Record{&record}}
 		return kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: record.Topic, TopicID: id, Partitions: []kgo.FetchPartition{partition}}}}}
 	}
-	batch := eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, here, fetched(here))
+	batch := eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, followed, fetched(followed))
 	require.Len(t, batch.Runs, 1)
 	require.Empty(t, batch.Stopped)
-	batch = eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, here, fetched(other))
+	batch = eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, followed, fetched(other))
 	require.Empty(t, batch.Runs)
 	require.ErrorIs(t, batch.Stopped[record.Partition], eventlog.ErrOtherLog)
 }

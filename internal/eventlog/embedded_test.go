@@ -49,10 +49,10 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 }
 
 // answerFetches answers the given number of fetch requests instead of the brokers.
-func answerFetches(cluster *kfake.Cluster, most int, answer func(*kmsg.FetchResponse) error) {
+func answerFetches(cluster *kfake.Cluster, limit int, answer func(*kmsg.FetchResponse) error) {
 	answered := 0
 	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if answered++; answered > most {
+		if answered++; answered > limit {
 			return nil, nil, false
 		}
 		cluster.KeepControl()
@@ -120,10 +120,10 @@ func TestScanEndsWithHandlesError(t *testing.T) {
 func TestSubscribeWhileALeaderIsLost(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	var asked atomic.Int32
+	var requests atomic.Int32
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		if n := asked.Add(1); n > 2 && n < 8 { // two partitions succeed, the third has no leader that answers
+		if n := requests.Add(1); n > 2 && n < 8 { // two partitions succeed, the third has no leader that answers
 			return nil, errors.New("the broker is unreachable"), true
 		}
 		return nil, nil, false
@@ -132,17 +132,17 @@ func TestSubscribeWhileALeaderIsLost(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, sub.Close()) })
 	messages, err := sub.Subscribe(testContext(t), domain.TopicMetrics)
 	require.NoError(t, err)
-	require.Greater(t, asked.Load(), int32(8))
+	require.Greater(t, requests.Load(), int32(8))
 
 	const accounts = 12
 	for account := range int64(accounts) {
 		require.NoError(t, b.Append(testContext(t), postRead(account+1, 0)))
 	}
-	heard := map[string]int{}
+	received := map[string]int{}
 	for range accounts {
 		m := <-messages
-		heard[m.UUID]++
+		received[m.UUID]++
 		m.Ack()
 	}
-	require.Len(t, heard, accounts)
+	require.Len(t, received, accounts)
 }

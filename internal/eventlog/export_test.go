@@ -31,7 +31,7 @@ var (
 const TypeErased = typeErased
 
 // CloseWithin is Close with another limit.
-func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }
+func (l *Log) CloseWithin(limit time.Duration) error { return l.closeWithin(limit) }
 
 // DecodeHash decodes a hash from hex digits.
 func DecodeHash(digits string) (hash [32]byte, ok bool) {
@@ -67,8 +67,8 @@ func (l *Log) HandedOver() int { return len(l.bulk.slots) }
 const MaxBulk = maxBulk
 
 // Ahead returns how many records a follower has fetched that no poll has returned yet.
-func Ahead(of Follower) int {
-	f := of.(*follower) //nolint:forcetypeassert // the only implementation
+func Ahead(joined Follower) int {
+	f := joined.(*follower) //nolint:forcetypeassert // the only implementation
 	f.ahead.mu.Lock()
 	defer f.ahead.mu.Unlock()
 	return f.ahead.records
@@ -88,10 +88,10 @@ const LookUpWithin = lookUpWithin
 
 // LookUp queries the positions of a newly assigned partition, as kgo does when a follower has
 // joined. It returns the result for kgo, and the error that ends the follower.
-func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
+func LookUp(ctx context.Context, cfg FollowConfig) (err, failed error) {
 	f := &follower{cfg: cfg, wire: cfg.Topic, ahead: newAhead()}
-	_, told = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
-	return told, f.failed
+	_, err = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
+	return err, f.failed
 }
 
 // SaramaProducer returns the settings of the producers of single records.

@@ -78,9 +78,9 @@ func (f *folder) start(group string, before func(eventlog.Batch) error) (stop fu
 }
 
 // tell sends, unless the test ends first.
-func tell[T any](ctx context.Context, to chan<- T, what T) {
+func tell[T any](ctx context.Context, to chan<- T, value T) {
 	select {
-	case to <- what:
+	case to <- value:
 	case <-ctx.Done():
 	}
 }

@@ -138,16 +138,16 @@ func TestHangingLookUpEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Positions: hanging}
 		begun := time.Now()
-		told, failed := eventlog.LookUp(t.Context(), cfg)
-		require.ErrorIs(t, told, context.DeadlineExceeded)
+		err, failed := eventlog.LookUp(t.Context(), cfg)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, failed, context.DeadlineExceeded)
 		require.ErrorContains(t, failed, "look up positions")
 		require.Equal(t, eventlog.LookUpWithin, time.Since(begun))
 
 		rebalanced, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(eventlog.LookUpWithin/2, cancel)
-		told, failed = eventlog.LookUp(rebalanced, cfg)
-		require.ErrorIs(t, told, context.Canceled)
+		err, failed = eventlog.LookUp(rebalanced, cfg)
+		require.ErrorIs(t, err, context.Canceled)
 		require.NoError(t, failed)
 	})
 }

@@ -74,18 +74,18 @@ func testRebalance(t *testing.T, brokers []string) {
 		appended <- nil
 	}()
 	stopFirst := f.start("rebalance", nil)
-	seen := f.await(100)
+	folded := f.await(100)
 	f.start("rebalance", nil)
 	b.awaitGroup(t, b.wire(domain.TopicMetrics)+"rebalance", func(g kadm.DescribedGroup) bool { return g.State == "Stable" && len(g.Members) == 2 })
 	close(half)
-	seen = append(seen, f.await(400)...)
+	folded = append(folded, f.await(400)...)
 	stopFirst()
-	seen = append(seen, f.await(total-500)...)
+	folded = append(folded, f.await(total-500)...)
 	require.NoError(t, <-appended)
 	require.Empty(t, f.ended, "the checkpoint's fence was never needed: no batch was in flight during a rebalance")
 
 	next := map[int32]int64{}
-	for _, r := range seen {
+	for _, r := range folded {
 		require.Equal(t, next[r.Partition], r.Offset, "partition %d: nothing lost, doubled or out of order", r.Partition)
 		next[r.Partition]++
 	}
@@ -147,17 +147,17 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	const group, partitions, each, more = "goes", 6, 50, 10
 	f := newFolder(t, b)
 	follow := func(most int) (eventlog.Follower, chan []int32) {
-		asked := make(chan []int32, 10)
+		requested := make(chan []int32, 10)
 		follower, err := b.Follow(eventlog.FollowConfig{
 			Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: most,
 			Positions: func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
-				asked <- partitions
+				requested <- partitions
 				return f.load(ctx, partitions)
 			},
 		})
 		require.NoError(t, err)
 		t.Cleanup(follower.Close)
-		return follower, asked
+		return follower, requested
 	}
 	// fold folds polled records until one has arrived; the partitions continue from their
 	// positions.
@@ -172,13 +172,13 @@ func testAheadGoes(t *testing.T, brokers []string) {
 			from.Done(batch)
 		}
 	}
-	ahead := func(of eventlog.Follower, records int) {
+	ahead := func(follower eventlog.Follower, records int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return eventlog.Ahead(of) == records }, awaitTime, time.Millisecond, "%d records ahead", records)
+		require.Eventually(t, func() bool { return eventlog.Ahead(follower) == records }, awaitTime, time.Millisecond, "%d records ahead", records)
 	}
 	b.fill(t, partitions, 0, 1)
-	first, asked := follow(partitions * (each - 1))
-	require.Len(t, <-asked, partitions)
+	first, requested := follow(partitions * (each - 1))
+	require.Len(t, <-requested, partitions)
 	for len(f.folded) < partitions {
 		fold(first)
 	}
@@ -186,22 +186,22 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	b.fill(t, partitions, 1, each)
 	ahead(first, partitions*(each-1))
 
-	second, given := follow(7)
-	moved := <-given
-	kept := partitions - len(moved)
-	ahead(first, kept*(each-1))
+	second, assigned := follow(7)
+	moved := <-assigned
+	remaining := partitions - len(moved)
+	ahead(first, remaining*(each-1))
 	fold(second)
 	require.NotEmpty(t, f.folded)
 	b.fill(t, partitions, each, each+more)
-	ahead(first, kept*(each+more-1))
+	ahead(first, remaining*(each+more-1))
 
 	f.setBack(moved)
 	second.Close()
-	require.ElementsMatch(t, moved, <-asked, "they are assigned again")
+	require.ElementsMatch(t, moved, <-requested, "they are assigned again")
 	for len(f.folded) > 0 {
 		<-f.folded
 	}
-	want := len(moved)*(each+more) + kept*(each+more-1)
+	want := len(moved)*(each+more) + remaining*(each+more-1)
 	for len(f.folded) < want {
 		fold(first)
 	}
@@ -223,13 +223,13 @@ func TestDropKeepsErrorsWithoutATopic(t *testing.T) {
 	t.Parallel()
 	group := &kgo.ErrGroupSession{Err: errors.New("the broker is unreachable")}
 	records := []*kgo.Record{{}}
-	left := eventlog.AheadAfterDrop(kgo.Fetches{{Topics: []kgo.FetchTopic{
+	rest := eventlog.AheadAfterDrop(kgo.Fetches{{Topics: []kgo.FetchTopic{
 		{Partitions: []kgo.FetchPartition{{Partition: 0, Err: group}}},
 		{Topic: "ours", Partitions: []kgo.FetchPartition{{Partition: 0, Records: records}, {Partition: 1, Records: records}}},
 	}}}, "ours", 0)
-	require.Len(t, left.Errors(), 1)
-	require.ErrorIs(t, left.Errors()[0].Err, group)
-	require.Equal(t, 1, left.NumRecords())
+	require.Len(t, rest.Errors(), 1)
+	require.ErrorIs(t, rest.Errors()[0].Err, group)
+	require.Equal(t, 1, rest.NumRecords())
 }
 
 func testGroupGoes(t *testing.T, brokers []string) {

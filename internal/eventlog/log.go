@@ -38,7 +38,7 @@ type Log struct {
 
 	// `dashboards` has its own producer, so that a command never waits for a batch of readings; all
 	// other topics share one.
-	dashboards, others *producer
+	dashboards, otherTopics *producer
 
 	bulk *openAppends // in client
 
@@ -106,7 +106,7 @@ func (l *Log) open(ctx context.Context) error {
 	if l.dashboards, err = newProducer(l.cfg); err != nil {
 		return err
 	}
-	l.others, err = newProducer(l.cfg)
+	l.otherTopics, err = newProducer(l.cfg)
 	return err
 }
 
@@ -122,7 +122,7 @@ func (l *Log) closeWithin(limit time.Duration) error {
 	l.close.Do(func() {
 		errs := make([]error, 3)
 		var closing sync.WaitGroup
-		for i, p := range []*producer{l.dashboards, l.others} {
+		for i, p := range []*producer{l.dashboards, l.otherTopics} {
 			if p != nil {
 				closing.Go(func() { errs[i] = p.close(limit, p.publisher.Close) })
 			}

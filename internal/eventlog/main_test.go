@@ -152,11 +152,11 @@ func (b *bench) partition(t testing.TB, topic, key string) int32 {
 func (b *bench) wire(topic string) string { return b.cfg.WireName(topic) }
 
 // awaitGroup polls the coordinator until a group is in the expected state.
-func (b *bench) awaitGroup(t testing.TB, group string, is func(kadm.DescribedGroup) bool) {
+func (b *bench) awaitGroup(t testing.TB, group string, ok func(kadm.DescribedGroup) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		groups, err := b.admin.DescribeGroups(context.Background(), group)
-		return err == nil && is(groups[group])
+		return err == nil && ok(groups[group])
 	}, awaitTime, awaitTick)
 }
 

@@ -60,10 +60,10 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 		"listener.name.asking.ssl.client.auth=required",
 	}
 	for listener, keys := range map[string]string{"secured": valid, "expired": keystore("expired", -time.Hour), "asking": valid} {
-		of := "listener.name." + listener + "."
-		lines = append(lines, of+"ssl.keystore.type=PEM", of+"ssl.keystore.location="+keys, of+"ssl.truststore.type=PEM", of+"ssl.truststore.location="+s.authority.File)
+		prefix := "listener.name." + listener + "."
+		lines = append(lines, prefix+"ssl.keystore.type=PEM", prefix+"ssl.keystore.location="+keys, prefix+"ssl.truststore.type=PEM", prefix+"ssl.truststore.location="+s.authority.File)
 		for _, mechanism := range []string{"scram-sha-256", "scram-sha-512"} {
-			lines = append(lines, of+mechanism+".sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
+			lines = append(lines, prefix+mechanism+".sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
 		}
 	}
 	properties := filepath.Join(dir, "server.properties")
@@ -77,8 +77,8 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 	require.NoError(t, err, string(out))
 	broker := java("kafka.Kafka", properties)
 	broker.SysProcAttr = endsWithUs()
-	var said bytes.Buffer
-	broker.Stdout, broker.Stderr = &said, &said
+	var output bytes.Buffer
+	broker.Stdout, broker.Stderr = &output, &output
 	ended := startOnItsThread(t, broker)
 	t.Cleanup(func() {
 		_ = broker.Process.Signal(os.Interrupt)
@@ -89,11 +89,11 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 			<-ended
 		}
 		if t.Failed() {
-			t.Log(said.String())
+			t.Log(output.String())
 		}
 	})
 	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they open one after the other
-		awaitPort(t, listener, ended, func() string { <-ended; return said.String() })
+		awaitPort(t, listener, ended, func() string { <-ended; return output.String() })
 	}
 }
 
@@ -132,9 +132,9 @@ func freePorts(t *testing.T, n int) (addresses []string) {
 }
 
 // awaitPort waits until a process listens.
-func awaitPort(t *testing.T, address string, ended <-chan struct{}, said func() string) {
+func awaitPort(t *testing.T, address string, ended <-chan struct{}, output func() string) {
 	t.Helper()
-	for give := time.Now().Add(2 * time.Minute); ; {
+	for giveUp := time.Now().Add(2 * time.Minute); ; {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			require.NoError(t, connection.Close())
@@ -142,9 +142,9 @@ func awaitPort(t *testing.T, address string, ended <-chan struct{}, said func() 
 		}
 		select {
 		case <-ended:
-			require.FailNow(t, "the broker has ended", said())
+			require.FailNow(t, "the broker has ended", output())
 		case <-time.After(100 * time.Millisecond):
-			require.True(t, time.Now().Before(give), "the broker does not listen")
+			require.True(t, time.Now().Before(giveUp), "the broker does not listen")
 		}
 	}
 }

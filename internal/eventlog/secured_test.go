@@ -96,11 +96,11 @@ func (s *secured) opens(t *testing.T, cfg eventlog.Config) {
 	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	heard := log.NewSubscriber()
-	defer heard.Close()
+	subscriber := log.NewSubscriber()
+	defer subscriber.Close()
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	messages, err := heard.Subscribe(ctx, domain.TopicMetrics)
+	messages, err := subscriber.Subscribe(ctx, domain.TopicMetrics)
 	require.NoError(t, err)
 	require.NoError(t, log.Append(testContext(t), postRead(1, 1)))
 	require.NoError(t, log.AppendBulk(testContext(t), []domain.Draft{postRead(1, 2)}))
@@ -132,19 +132,19 @@ func TestUnencryptedBrokersAreLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var said bytes.Buffer
+			var logged bytes.Buffer
 			cfg := newConfig(t, c.brokers)
-			cfg.TLS, cfg.Logger = c.tls, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			cfg.TLS, cfg.Logger = c.tls, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			_, err := eventlog.Open(ctx, cfg)
 			require.ErrorContains(t, err, "no broker answers")
 			if !c.warned {
-				require.NotContains(t, said.String(), "TLS is disabled")
+				require.NotContains(t, logged.String(), "TLS is disabled")
 				return
 			}
-			require.Contains(t, said.String(), "TLS is disabled")
-			require.Contains(t, said.String(), "brokers=[kafka.invalid:9092]")
+			require.Contains(t, logged.String(), "TLS is disabled")
+			require.Contains(t, logged.String(), "brokers=[kafka.invalid:9092]")
 		})
 	}
 }

@@ -114,7 +114,7 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	p.pass(min(covered.Next, e.end))
 	switch {
 	case covered.Next > e.end, e.signed.fails:
-		return bundleLeaf{}, fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.where)
+		return bundleLeaf{}, fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.location)
 	case len(e.leaves) == 0:
 		return bundleLeaf{}, e.uncovered(ctx)
 	}

@@ -19,14 +19,14 @@ import (
 func (w *world) export(t testing.TB, agency string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: agency, Known: w.known}, &out)
+	_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: agency, Known: w.verifiers}, &out)
 	require.NoError(t, err)
 	return out.Bytes()
 }
 
 func check(t testing.TB, w *world, bundle []byte) proof.BundleReport {
 	t.Helper()
-	report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.known)
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers)
 	require.NoError(t, err)
 	return report
 }
@@ -36,7 +36,7 @@ func TestBundleRoundTrip(t *testing.T) {
 	w := busy(t, 10) // the last round is not covered yet
 	for _, a := range agencies {
 		var out bytes.Buffer
-		done, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.known}, &out)
+		done, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.verifiers}, &out)
 		require.NoError(t, err)
 		report := check(t, w, out.Bytes())
 		require.True(t, report.OK(), "%v", report.Findings)
@@ -49,7 +49,7 @@ func TestBundleRoundTrip(t *testing.T) {
 func TestExportRefuses(t *testing.T) {
 	t.Parallel()
 	export := func(w *world, a string) error {
-		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.known}, &bytes.Buffer{})
+		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.verifiers}, &bytes.Buffer{})
 		return err
 	}
 	w := busy(t, 3)
@@ -73,8 +73,8 @@ func TestBundleContainsNoOtherAgency(t *testing.T) {
 				continue
 			}
 			for _, text := range []string{string(r.Key), string(r.Value), r.Header("ce_id"), r.Header("ce_chainprev"), r.Header("ce_actor")} {
-				held := strings.Contains(bundle, text) || strings.Contains(bundle, base64.StdEncoding.EncodeToString([]byte(text)))
-				require.False(t, held, "%s", text)
+				found := strings.Contains(bundle, text) || strings.Contains(bundle, base64.StdEncoding.EncodeToString([]byte(text)))
+				require.False(t, found, "%s", text)
 			}
 		}
 	}
@@ -113,31 +113,31 @@ func TestTamperedBundles(t *testing.T) {
 	needless := func(v map[string]any) { v["leaf"], v["proof"] = 3, []string{} }
 	noPlace := func(v map[string]any) { v["leaf"], v["proof"] = nil, nil }
 	// with returns the bundle with other lines instead of lines [from, to).
-	with := func(from, to int, instead ...string) []byte {
+	replaceLines := func(from, to int, instead ...string) []byte {
 		return []byte(strings.TrimSuffix(strings.Join(slices.Concat(l[:from], instead, l[to:]), ""), "\n") + "\n")
 	}
-	first := func(from, to string) []byte { return with(0, 1, strings.Replace(l[0], from, to, 1)) }
+	first := func(from, to string) []byte { return replaceLines(0, 1, strings.Replace(l[0], from, to, 1)) }
 	for name, c := range map[string]struct {
 		bundle  []byte
 		version int64
 		words   string
 	}{
-		"altered":            {with(4, 5, edit(l[4], actor)), 4, "not the one that was signed"},
-		"altered, uncovered": {with(10, 11, edit(l[10], actor)), 11, "names a predecessor"},
-		"removed":            {with(4, 5), 4, "are missing"},
-		"reordered":          {with(4, 6, l[5], l[4]), 4, "are missing"},
-		"twice":              {with(5, 5, l[4]), 5, "is not the next one"},
-		"records removed":    {with(7, len(l), `{"records":6}`), 7, "ends at version 6"},
-		"file truncated":     {with(7, len(l)), 0, "truncated"},
+		"altered":            {replaceLines(4, 5, edit(l[4], actor)), 4, "not the one that was signed"},
+		"altered, uncovered": {replaceLines(10, 11, edit(l[10], actor)), 11, "names a predecessor"},
+		"removed":            {replaceLines(4, 5), 4, "are missing"},
+		"reordered":          {replaceLines(4, 6, l[5], l[4]), 4, "are missing"},
+		"twice":              {replaceLines(5, 5, l[4]), 5, "is not the next one"},
+		"records removed":    {replaceLines(7, len(l), `{"records":6}`), 7, "ends at version 6"},
+		"file truncated":     {replaceLines(7, len(l)), 0, "truncated"},
 		"cut within a line":  {bundle[:len(bundle)-5], 0, "ends within"},
 		"nothing":            {nil, 0, "empty"},
-		"trailing data":      {with(len(l), len(l), "\n{}"), 0, "follows the last line"},
-		"proof of another":   {with(4, 5, edit(l[4], place(0))), 4, "no valid place"},
-		"no proof":           {with(4, 5, edit(l[4], noPlace)), 4, "no valid place"},
-		"proof too many":     {with(10, 11, edit(l[10], needless)), 10, "claims to be"},
+		"trailing data":      {replaceLines(len(l), len(l), "\n{}"), 0, "follows the last line"},
+		"proof of another":   {replaceLines(4, 5, edit(l[4], place(0))), 4, "no valid place"},
+		"no proof":           {replaceLines(4, 5, edit(l[4], noPlace)), 4, "no valid place"},
+		"proof too many":     {replaceLines(10, 11, edit(l[10], needless)), 10, "claims to be"},
 		"spaces":             {first(`,"topic"`, `, "topic"`), 0, "bytes were changed"},
 		"older head": {
-			[]byte(strings.Replace(string(with(9, len(l), `{"records":8}`)), `"head":{"version":9`, `"head":{"version":8`, 1)),
+			[]byte(strings.Replace(string(replaceLines(9, len(l), `{"records":8}`)), `"head":{"version":9`, `"head":{"version":8`, 1)),
 			8, "later records were removed",
 		},
 		"another key":        {first(agencies[0], agencies[1]), 1, "predecessor"},
@@ -180,7 +180,7 @@ func FuzzVerifyBundle(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte("{}\n"))
 	f.Fuzz(func(t *testing.T, bundle []byte) {
-		report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.known)
+		report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers)
 		require.NoError(t, err, "a reader that does not fail")
 		if report.OK() {
 			require.Equal(t, string(good), string(bundle), "a modified bundle was accepted")
@@ -199,7 +199,7 @@ func FuzzCheckpoint(f *testing.F) {
 		if c, err := proof.ParseCheckpoint(text); err == nil {
 			require.Equal(t, text, c.Text())
 		}
-		if _, err := proof.OpenCheckpoint([]byte(text), w.known); err == nil {
+		if _, err := proof.OpenCheckpoint([]byte(text), w.verifiers); err == nil {
 			require.Equal(t, string(signed), text, "a modified note was accepted")
 		}
 	})
@@ -212,8 +212,8 @@ func TestProver(t *testing.T) {
 	w.change(t, agencies[0])
 	_, err := proof.NewProver(w, nil).Checkpoints(t.Context())
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-	var known note.Verifiers
-	p := proof.NewProver(w, func() (note.Verifiers, error) { return known, nil })
+	var verifiers note.Verifiers
+	p := proof.NewProver(w, func() (note.Verifiers, error) { return verifiers, nil })
 	bundle := func() (proof.Exported, string, error) {
 		var out bytes.Buffer
 		done, err := p.Bundle(t.Context(), agencies[0], &out)
@@ -221,7 +221,7 @@ func TestProver(t *testing.T) {
 	}
 	_, _, err = bundle()
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-	known = w.known
+	verifiers = w.verifiers
 	_, _, err = bundle()
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "nothing is signed yet")
 	signed := w.sign(t, w.signer(t))

@@ -40,8 +40,8 @@ type bundleCheck struct {
 // VerifyBundle checks a bundle with only the public key: the checkpoint is signed, each record
 // follows its predecessor and is in the signed tree, and none is missing up to the signed head. An
 // error means that in could not be read; an invalid bundle is a finding.
-func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
-	c, err := beginBundle(in, known)
+func VerifyBundle(in io.Reader, verifiers note.Verifiers) (BundleReport, error) {
+	c, err := beginBundle(in, verifiers)
 	if err != nil {
 		return bundleFault(BundleReport{}, err)
 	}
@@ -80,16 +80,16 @@ func bundleFault(r BundleReport, err error) (BundleReport, error) {
 	return r, nil
 }
 
-func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
+func beginBundle(in io.Reader, verifiers note.Verifiers) (*bundleCheck, error) {
 	reader, err := newBundleReader(in)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := OpenCheckpoint([]byte(reader.head.Checkpoint), known)
+	signed, err := OpenCheckpoint([]byte(reader.head.Checkpoint), verifiers)
 	if err != nil {
 		return nil, err
 	}
-	if key := publicKeyOf(reader.head.Checkpoint, known); reader.head.PublicKey != key {
+	if key := publicKeyOf(reader.head.Checkpoint, verifiers); reader.head.PublicKey != key {
 		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s", errBundle, reader.head.PublicKey, key)
 	}
 	if reader.head.Head.Version < 1 {

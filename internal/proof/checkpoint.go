@@ -116,8 +116,8 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 
 // OpenCheckpoint verifies a signed note and parses its text. Every signature must be valid and of a
 // known key, and the note must be in canonical form; otherwise the error wraps [ErrCheckpoint].
-func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
-	opened, err := note.Open(signed, known)
+func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error) {
+	opened, err := note.Open(signed, verifiers)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
@@ -139,15 +139,15 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 type signed struct {
 	Checkpoint
 
-	note  string
-	where string // for people
-	err   error  // why the note is invalid
-	fails bool   // the log contradicts it
+	note     string
+	location string // for people
+	err      error  // why the note is invalid
+	fails    bool   // the log contradicts it
 }
 
-func openSigned(text, where string, known note.Verifiers) *signed {
-	s := &signed{note: text, where: where}
-	s.Checkpoint, s.err = OpenCheckpoint([]byte(text), known)
+func openSigned(text, location string, verifiers note.Verifiers) *signed {
+	s := &signed{note: text, location: location}
+	s.Checkpoint, s.err = OpenCheckpoint([]byte(text), verifiers)
 	return s
 }
 
@@ -155,7 +155,7 @@ var checkpointType = domain.CheckpointSigned{}.EventType()
 
 // readCheckpoints returns the checkpoints on `operations` from an offset on, in order, and the next
 // offset. Invalid notes are included with their error.
-func readCheckpoints(ctx context.Context, source Source, known note.Verifiers, from int64) (list []*signed, next int64, err error) {
+func readCheckpoints(ctx context.Context, source Source, verifiers note.Verifiers, from int64) (list []*signed, next int64, err error) {
 	ranges, id, err := source.Ranges(ctx, domain.TopicOperations)
 	if err != nil {
 		return nil, from, fmt.Errorf("read checkpoints: %w", err)
@@ -171,7 +171,7 @@ func readCheckpoints(ctx context.Context, source Source, known note.Verifiers, f
 				}
 				recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
 				data, _ := recorded.Data.(domain.CheckpointSigned)
-				list = append(list, openSigned(data.Note, fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset), known))
+				list = append(list, openSigned(data.Note, fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset), verifiers))
 			}
 			return nil
 		},
@@ -237,9 +237,9 @@ type publicKeys struct {
 }
 
 // publicKeyOf returns the text of the known key that signed a note; "" if it is unknown.
-func publicKeyOf(signed string, known note.Verifiers) string {
-	keys, _ := known.(publicKeys)
-	opened, err := note.Open([]byte(signed), known)
+func publicKeyOf(signed string, verifiers note.Verifiers) string {
+	keys, _ := verifiers.(publicKeys)
+	opened, err := note.Open([]byte(signed), verifiers)
 	if err != nil {
 		return ""
 	}

@@ -20,7 +20,7 @@ import (
 // notes returns the signed notes in the log.
 func (w *world) notes(t testing.TB) (notes []string) {
 	t.Helper()
-	list, err := proof.NewProver(w, func() (note.Verifiers, error) { return w.known, nil }).Checkpoints(t.Context())
+	list, err := proof.NewProver(w, func() (note.Verifiers, error) { return w.verifiers, nil }).Checkpoints(t.Context())
 	require.NoError(t, err)
 	for _, c := range list {
 		notes = append(notes, c.Note)
@@ -42,17 +42,17 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	good := w.notes(t)[0]
-	_, err := proof.OpenCheckpoint([]byte(good), w.known)
+	_, err := proof.OpenCheckpoint([]byte(good), w.verifiers)
 	require.NoError(t, err)
 
 	stranger := newWorld(t).key
-	opened, err := note.Open([]byte(good), w.known)
+	opened, err := note.Open([]byte(good), w.verifiers)
 	require.NoError(t, err)
 	cosigned, err := note.Sign(opened, stranger)
 	require.NoError(t, err)
-	_, err = note.Open(cosigned, w.known)
+	_, err = note.Open(cosigned, w.verifiers)
 	require.NoError(t, err, "the library ignores the signature of an unknown key")
-	_, err = proof.OpenCheckpoint(cosigned, w.known)
+	_, err = proof.OpenCheckpoint(cosigned, w.verifiers)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 
 	// 68 bytes of key hash and signature: the last character before the padding has two unused
@@ -69,7 +69,7 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 		return b
 	}
 	require.Equal(t, sig(good), sig(other), "two encodings of one signature")
-	_, err = proof.OpenCheckpoint([]byte(other), w.known)
+	_, err = proof.OpenCheckpoint([]byte(other), w.verifiers)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 }
 
@@ -144,11 +144,11 @@ func TestKeys(t *testing.T) {
 		signer, again, err := proof.ParseKey(private)
 		require.NoError(t, err)
 		require.Equal(t, public, again)
-		known, err := proof.ParseVerifiers(public, public, public+"\n")
+		verifiers, err := proof.ParseVerifiers(public, public, public+"\n")
 		require.NoError(t, err)
 		signed, err := proof.Checkpoint{Partitions: []proof.Covered{{Next: 1}}, Time: noon}.Sign(signer)
 		require.NoError(t, err)
-		_, err = proof.OpenCheckpoint(signed, known)
+		_, err = proof.OpenCheckpoint(signed, verifiers)
 		require.NoError(t, err)
 		_, _, err = proof.ParseKey(private[:len(private)-3] + "x")
 		require.Error(t, err)
@@ -233,18 +233,18 @@ func TestRootsEqualTlog(t *testing.T) {
 func TestTwoSignersAtOnce(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
-	others := []*proof.Signer{w.signer(t), w.signer(t)}
+	signers := []*proof.Signer{w.signer(t), w.signer(t)}
 	w.change(t, agencies[0])
 	first := w.signer(t, func(c *proof.SignerConfig) {
 		c.Append = func(ctx context.Context, d domain.Draft) error {
-			w.sign(t, others[0]) // in the meantime
+			w.sign(t, signers[0]) // in the meantime
 			return w.Append(ctx, d)
 		}
 	})
 	w.sign(t, first)
 	for range 2 {
 		w.change(t, agencies[1])
-		for _, s := range others {
+		for _, s := range signers {
 			_, _, err := s.Sign(t.Context())
 			require.NoError(t, err)
 		}

@@ -16,7 +16,7 @@ func ExampleVerifyBundle() {
 	if err != nil {
 		panic(err)
 	}
-	known, err := proof.ParseVerifiers(string(public))
+	verifiers, err := proof.ParseVerifiers(string(public))
 	if err != nil {
 		panic(err)
 	}
@@ -24,12 +24,12 @@ func ExampleVerifyBundle() {
 	if err != nil {
 		panic(err)
 	}
-	report, err := proof.VerifyBundle(bytes.NewReader(bundle), known)
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), verifiers)
 	fmt.Println(report.OK(), report.Records, "records,", report.Covered, "signed", err)
 
 	// Without its second record.
 	lines := strings.SplitAfter(string(bundle), "\n")
-	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), known)
+	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), verifiers)
 	fmt.Println(report.OK(), report.Findings[0].Version, "after", report.Records, "record", err)
 	// Output:
 	// true 3 records, 3 signed <nil>
@@ -54,14 +54,14 @@ func ExampleCheckpoint_Sign() {
 	if err != nil {
 		panic(err)
 	}
-	known, err := proof.ParseVerifiers(public)
+	verifiers, err := proof.ParseVerifiers(public)
 	if err != nil {
 		panic(err)
 	}
-	opened, err := proof.OpenCheckpoint(signed, known)
+	opened, err := proof.OpenCheckpoint(signed, verifiers)
 	fmt.Println(opened.Records(), "records by", opened.Time.Format(time.DateOnly), err)
 
-	_, err = proof.OpenCheckpoint(bytes.Replace(signed, []byte("2026-03-31"), []byte("2026-03-30"), 1), known)
+	_, err = proof.OpenCheckpoint(bytes.Replace(signed, []byte("2026-03-31"), []byte("2026-03-30"), 1), verifiers)
 	fmt.Println(err != nil)
 	// Output:
 	// 3 records by 2026-03-31 <nil>

@@ -135,14 +135,14 @@ func (p *partition) pass(offset int64) {
 // compare compares the trees with a checkpoint that covers exactly the records read.
 func (p *partition) compare(c *signed) {
 	signedPart := c.Partitions[p.number]
-	have := p.covered()
+	actual := p.covered()
 	var detail string
 	switch {
-	case signedPart.Records != have.Records:
-		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d", have.Records, signedPart.Records)
-	case signedPart.Root != have.Root:
+	case signedPart.Records != actual.Records:
+		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d", actual.Records, signedPart.Records)
+	case signedPart.Root != actual.Root:
 		detail = "a record was altered, replaced or moved"
-	case signedPart.Streams != have.Streams || signedPart.Heads != have.Heads:
+	case signedPart.Streams != actual.Streams || signedPart.Heads != actual.Heads:
 		detail = "the last records of agencies' streams differ"
 	default:
 		p.fits = max(p.fits, signedPart.Next)

@@ -42,21 +42,21 @@ var (
 		"from it. Notify the operators, and keep your existing bundles and checkpoints.")
 )
 
-// known returns the current keys, or an error for people if none exist.
-func (p *Prover) known() (known note.Verifiers, err error) {
+// verifiers returns the current keys, or an error for people if none exist.
+func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
 	if p.keys != nil {
-		known, err = p.keys()
+		verifiers, err = p.keys()
 	}
-	if err == nil && known == nil {
+	if err == nil && verifiers == nil {
 		err = errNoKey
 	}
-	return known, err
+	return verifiers, err
 }
 
 // Bundle writes the proof bundle of one agency, like [Export]. Errors for people are not_found for
 // an agency without records, and conflict if nothing can be proved.
 func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
-	known, err := p.known()
+	verifiers, err := p.verifiers()
 	if err != nil {
 		return Exported{}, err
 	}
@@ -66,7 +66,7 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 	case <-ctx.Done():
 		return Exported{}, context.Cause(ctx)
 	}
-	done, err := Export(ctx, ExportConfig{Source: p.source, Parent: parent, Known: known}, out)
+	done, err := Export(ctx, ExportConfig{Source: p.source, Parent: parent, Known: verifiers}, out)
 	switch {
 	case errors.Is(err, ErrNotCovered):
 		err = fmt.Errorf("%w (%w)", errUncovered, err)
@@ -79,11 +79,11 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 // Checkpoints returns the checkpoints in the log with valid signatures, oldest first. [Verify]
 // checks whether the log matches them.
 func (p *Prover) Checkpoints(ctx context.Context) ([]Published, error) {
-	known, err := p.known()
+	verifiers, err := p.verifiers()
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := readCheckpoints(ctx, p.source, known, 0)
+	list, _, err := readCheckpoints(ctx, p.source, verifiers, 0)
 	if err != nil {
 		return nil, err
 	}

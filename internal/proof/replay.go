@@ -109,9 +109,9 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 type decoder = func(eventlog.Record) (domain.Recorded, error)
 
 // ReplayBundle folds a bundle instead of the log. It proves nothing; use [VerifyBundle] for that.
-// known are the keys of the checkpoint.
-func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
-	c, err := beginBundle(in, known)
+// verifiers are the keys of the checkpoint.
+func ReplayBundle(in io.Reader, verifiers note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
+	c, err := beginBundle(in, verifiers)
 	if err != nil {
 		return Replayed{}, err
 	}
@@ -178,7 +178,7 @@ func (p *replayer) take(r eventlog.Record) error {
 			continue
 		}
 		p.done.Changes++
-		if err := p.Yield(base.with(&revisions[i])); err != nil {
+		if err := p.Yield(base.withDifference(&revisions[i])); err != nil {
 			return err
 		}
 	}
@@ -201,7 +201,7 @@ func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevis
 }
 
 // with returns the change with the differences between a dashboard before and after the record.
-func (c Change) with(rev *domain.DashboardRevision) Change {
+func (c Change) withDifference(rev *domain.DashboardRevision) Change {
 	after, before := &rev.After, &domain.Dashboard{}
 	if rev.Before != nil {
 		before = rev.Before

@@ -33,35 +33,35 @@ func TestReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.cfg.Parent = a
-			read := func(replay func(proof.ReplayConfig) (proof.Replayed, error)) (done proof.Replayed, seen []proof.Change) {
-				changes := c.cfg
-				changes.Yield = func(c proof.Change) error {
-					seen = append(seen, c)
+			read := func(replay func(proof.ReplayConfig) (proof.Replayed, error)) (done proof.Replayed, changes []proof.Change) {
+				cfg := c.cfg
+				cfg.Yield = func(c proof.Change) error {
+					changes = append(changes, c)
 					return nil
 				}
-				done, err := replay(changes)
+				done, err := replay(cfg)
 				require.NoError(t, err)
-				return done, seen
+				return done, changes
 			}
-			done, seen := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) { return proof.Replay(t.Context(), w, cfg) })
+			done, changes := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) { return proof.Replay(t.Context(), w, cfg) })
 			require.Equal(t, c.version, done.Version)
 			require.Empty(t, done.Broken)
-			if c.cfg.Dashboard == "" && len(seen) > 0 {
-				require.Equal(t, seen[len(seen)-1].Hash, done.Hash, "the head, which the next record names")
+			if c.cfg.Dashboard == "" && len(changes) > 0 {
+				require.Equal(t, changes[len(changes)-1].Hash, done.Hash, "the head, which the next record names")
 			}
 			again, bundled := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
-				return proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known, w.Decode, cfg)
+				return proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.verifiers, w.Decode, cfg)
 			})
-			require.Equal(t, seen, bundled)
+			require.Equal(t, changes, bundled)
 			again.Stale = done.Stale // a bundle has no lost races
 			require.Equal(t, done, again)
 			if c.cfg.Dashboard == client(2) {
-				require.Empty(t, seen)
+				require.Empty(t, changes)
 				require.Empty(t, done.State)
 				return
 			}
-			require.Len(t, seen, int(c.version))
-			for i, change := range seen {
+			require.Len(t, changes, int(c.version))
+			for i, change := range changes {
 				require.Equal(t, int64(i+1), change.Version)
 				require.Equal(t, "a-"+a, change.Actor)
 				require.Equal(t, i == 0, change.Created)

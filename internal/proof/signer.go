@@ -152,7 +152,7 @@ func (s *Signer) catchUp(ctx context.Context) error {
 		case c.err != nil: // a note without a known key proves nothing; verify reports it
 			continue
 		case len(c.Partitions) != len(ends):
-			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d", ErrContradiction, c.where, len(c.Partitions), len(ends))
+			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d", ErrContradiction, c.location, len(c.Partitions), len(ends))
 		}
 		s.log.expect(c)
 		if s.newest.Partitions == nil || c.Time.After(s.newest.Time) {
@@ -164,7 +164,7 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	}
 	for _, c := range list {
 		if c.fails {
-			return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, c.Time.Format(timeLayout), c.where)
+			return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, c.Time.Format(timeLayout), c.location)
 		}
 	}
 	s.checkpoints = next

@@ -49,10 +49,10 @@ func (t *tree) root() tlog.Hash {
 		root, _ := tlog.TreeHash(0, nil) // reads nothing and cannot fail
 		return root
 	}
-	left := uint64(t.size)
-	root := t.levels[bits.TrailingZeros64(left)]
-	for left &= left - 1; left != 0; left &= left - 1 {
-		root = tlog.NodeHash(t.levels[bits.TrailingZeros64(left)], root)
+	rest := uint64(t.size)
+	root := t.levels[bits.TrailingZeros64(rest)]
+	for rest &= rest - 1; rest != 0; rest &= rest - 1 {
+		root = tlog.NodeHash(t.levels[bits.TrailingZeros64(rest)], root)
 	}
 	return root
 }

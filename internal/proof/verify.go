@@ -105,10 +105,10 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 		switch {
 		case c.err != nil:
 			report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
-				"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", c.where, c.err)})
+				"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", c.location, c.err)})
 		case len(c.Partitions) != len(log.parts):
 			report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
-				"the checkpoint at %s covers %d partitions, but the topic has %d", c.where, len(c.Partitions), len(log.parts))})
+				"the checkpoint at %s covers %d partitions, but the topic has %d", c.location, len(c.Partitions), len(log.parts))})
 			c.fails = true
 		default:
 			log.expect(c)
@@ -131,20 +131,20 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 }
 
 // orNone replaces nil with verifiers that know no key.
-func orNone(known note.Verifiers) note.Verifiers {
-	if known == nil {
+func orNone(verifiers note.Verifiers) note.Verifiers {
+	if verifiers == nil {
 		return note.VerifierList()
 	}
-	return known
+	return verifiers
 }
 
 // keptNotes splits notes: one begins with the origin and ends where the next one begins.
-func keptNotes(text string, known note.Verifiers) (list []*signed) {
+func keptNotes(text string, verifiers note.Verifiers) (list []*signed) {
 	for i, part := range strings.Split("\n"+strings.ReplaceAll(text, "\r\n", "\n"), "\n"+origin+"\n") {
 		if i == 0 && strings.TrimSpace(part) == "" {
 			continue
 		}
-		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", fmt.Sprintf("position %d of the kept notes", max(i, 1)), known))
+		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", fmt.Sprintf("position %d of the kept notes", max(i, 1)), verifiers))
 	}
 	return list
 }

@@ -114,8 +114,8 @@ func TestTamperingIsLocated(t *testing.T) {
 			require.Equal(t, c.version, f.Version, f.String())
 			require.GreaterOrEqual(t, *f.Offset, int64(i))
 			require.Contains(t, f.String(), fmt.Sprintf("partition %d offset %d, agency %s, version %d: ", p, *f.Offset, agencies[0], f.Version))
-			others := w.verify(t, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
-			require.False(t, slices.ContainsFunc(others.Findings, func(f proof.Finding) bool { return f.Agency == agencies[0] }))
+			other := w.verify(t, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
+			require.False(t, slices.ContainsFunc(other.Findings, func(f proof.Finding) bool { return f.Agency == agencies[0] }))
 		})
 	}
 }
@@ -142,8 +142,8 @@ func TestInvalidRecordsAreSkipped(t *testing.T) {
 func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
-	kept := strings.Join(w.notes(t), "\n")
-	first, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.known)
+	notes := strings.Join(w.notes(t), "\n")
+	first, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.verifiers)
 	require.NoError(t, err)
 	for p, covered := range first.Partitions {
 		w.topics[domain.TopicDashboards][p] = w.topics[domain.TopicDashboards][p][:covered.Next]
@@ -152,7 +152,7 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 		w.topics[domain.TopicOperations][p] = records[:min(1, len(records))]
 	}
 	require.True(t, w.verify(t).OK(), "without kept notes the log is valid")
-	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = kept })
+	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = notes })
 	require.False(t, report.OK())
 	require.Contains(t, report.Findings[0].String(), "records were removed from its end")
 
@@ -163,7 +163,7 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	report = w.verify(t, func(c *proof.VerifyConfig) { c.Known = nil })
 	require.True(t, report.OK())
 	require.Contains(t, report.Proven(), "No checkpoint was checked")
-	_, err = proof.Verify(t.Context(), proof.VerifyConfig{Source: w, Kept: kept})
+	_, err = proof.Verify(t.Context(), proof.VerifyConfig{Source: w, Kept: notes})
 	require.ErrorIs(t, err, proof.ErrKeyNeeded)
 }
 
@@ -173,7 +173,7 @@ func TestKeptNotes(t *testing.T) {
 	w := busy(t, 9)
 	notes := w.notes(t)
 	for name, c := range map[string]struct {
-		kept  string
+		notes string
 		holds int
 		found int
 	}{
@@ -185,7 +185,7 @@ func TestKeptNotes(t *testing.T) {
 		"a cut one":        {notes[0][:len(notes[0])/2] + "\n" + notes[1], 4, 1},
 		"something behind": {notes[0] + "\nx\n", 3, 1},
 	} {
-		report := w.verify(t, func(v *proof.VerifyConfig) { v.Kept = c.kept })
+		report := w.verify(t, func(v *proof.VerifyConfig) { v.Kept = c.notes })
 		require.Len(t, report.Findings, c.found, name)
 		require.Equal(t, c.holds, report.Checkpoints, name)
 	}
@@ -196,7 +196,7 @@ func TestForgedCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	forger := newWorld(t)
-	truth, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.known)
+	truth, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.verifiers)
 	require.NoError(t, err)
 	forged, err := truth.Sign(forger.key)
 	require.NoError(t, err)

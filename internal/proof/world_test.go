@@ -138,10 +138,10 @@ func setHeader(r *eventlog.Record, name, value string) {
 // world is a valid log with its checkpoints.
 type world struct {
 	*memory
-	heads map[string]domain.StreamHead
-	now   time.Time
-	key   note.Signer
-	known note.Verifiers
+	heads     map[string]domain.StreamHead
+	now       time.Time
+	key       note.Signer
+	verifiers note.Verifiers
 }
 
 func newWorld(t testing.TB) *world {
@@ -150,15 +150,15 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	key, _, err := proof.ParseKey(private)
 	require.NoError(t, err)
-	known, err := proof.ParseVerifiers(public)
+	verifiers, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
-	return &world{memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, key: key, known: known}
+	return &world{memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
 	t.Helper()
 	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, Key: w.key, Known: w.known,
+		Source: w, Append: w.Append, Key: w.key, Known: w.verifiers,
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
@@ -255,7 +255,7 @@ func busy(t testing.TB, rounds int) *world {
 
 func (w *world) verify(t testing.TB, change ...func(*proof.VerifyConfig)) proof.Report {
 	t.Helper()
-	cfg := proof.VerifyConfig{Source: w, Known: w.known}
+	cfg := proof.VerifyConfig{Source: w, Known: w.verifiers}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -29,11 +29,11 @@ func TestKeysByTableAreAllKeys(t *testing.T) {
 			}
 		}
 		var found []string
-		seen := map[string]bool{}
+		tables := map[string]bool{}
 		for _, keys := range definition.KeysByTable() {
 			require.Contains(t, definition.Tables(), "create table "+keys.Table+" (", name)
-			require.False(t, seen[keys.Table], keys.Table)
-			seen[keys.Table] = true
+			require.False(t, tables[keys.Table], keys.Table)
+			tables[keys.Table] = true
 			rest := all
 			for statement := range strings.SplitSeq(strings.TrimSpace(keys.SQL), ";") {
 				if statement = strings.TrimSpace(statement); statement == "" {

@@ -35,11 +35,11 @@ func WithoutValues(err error) string {
 // message.
 func refusedCode(refused *pgconn.PgError) string {
 	parts := []string{"the database refused a value: SQLSTATE " + refused.Code}
-	for _, at := range []struct{ what, name string }{
+	for _, at := range []struct{ kind, name string }{
 		{"table", refused.TableName}, {"column", refused.ColumnName}, {"constraint", refused.ConstraintName},
 	} {
 		if at.name != "" {
-			parts = append(parts, at.what+" "+at.name)
+			parts = append(parts, at.kind+" "+at.name)
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -37,8 +37,8 @@ type Projector struct {
 	// HoldsUp reports whether a parked event blocks later events of its stream; nil: no event does.
 	HoldsUp func(key string, partition int32) bool
 	// LogKey is set for a compacted topic. It returns the key of the records that produce the row
-	// with these primary key values; made is false if no records do.
-	LogKey func(table string, row map[string]string) (key string, made bool)
+	// with these primary key values; found is false if no records do.
+	LogKey func(table string, row map[string]string) (key string, found bool)
 }
 
 // Fold is the state of one batch. The engine calls Load, LoadMore, Apply for each event in log

@@ -52,11 +52,11 @@ func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, a
 				row.missing, row.demographics = r.missing, r.demographics
 				readings = append(readings, row)
 			}
-			if second && f.erased.any(r.Tenant) {
+			if second && f.erased.hasErasure(r.Tenant) {
 				continue // see [accountFold.renewed]
 			}
 			key := newestKeyOf(r.Tenant)
-			newestOf[key] = newestOf[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
+			newestOf[key] = newestOf[key].merge(accountRow{accountEvent: r.accountEvent, missing: r.missing})
 		}
 		newest = slices.AppendSeq(newest, maps.Values(newestOf))
 		for key, days := range monthsOf {

@@ -39,7 +39,7 @@ const renewNewest = `
 func (f *accountFold) renewed() erasedUntil {
 	renewed := f.erased.later(f.erased.applied)
 	for _, e := range f.events {
-		if f.erased.any(e.Tenant) {
+		if f.erased.hasErasure(e.Tenant) {
 			account := accountSeries{e.SocialAccount, e.ParentAccount}
 			renewed[account] = erasure{at: f.erased.until(account)}
 		}

@@ -76,8 +76,8 @@ type newestRow struct {
 	since, until time.Time // of readings that are not back-filled; zero: all are
 }
 
-// with adds a reading.
-func (n newestRow) with(row accountRow) newestRow {
+// merge adds a reading.
+func (n newestRow) merge(row accountRow) newestRow {
 	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
 		n.accountRow = row
 	}
@@ -214,9 +214,9 @@ func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
 			readings[key] = row
 		}
-		if !f.erased.any(e.Tenant) {
+		if !f.erased.hasErasure(e.Tenant) {
 			owner := newestKeyOf(e.Tenant)
-			newest[owner] = newest[owner].with(row)
+			newest[owner] = newest[owner].merge(row)
 		}
 		months.add(&e.AccountRead, e.eventID)
 	}

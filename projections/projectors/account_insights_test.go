@@ -173,9 +173,9 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: new(int64(1))},
 	}
 	for _, c := range []struct {
-		projector   fold.Projector
-		first, then fold.Event
-		table       string
+		projector     fold.Projector
+		first, second fold.Event
+		table         string
 	}{
 		{projectors.AccountInsights, foldtest.Event(smaller, account), foldtest.Event(greater, account), "tSAccountIns"},
 		{projectors.AccountInsights, foldtest.Event(greater, account), foldtest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
@@ -183,7 +183,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		{projectors.PostInsights, foldtest.Event(greater, post), foldtest.Event(smaller, post), "post_daily"},
 		{projectors.Operations, state(smaller), state(greater), "connection_states"},
 	} {
-		for _, batches := range [][][]fold.Event{{{c.first}, {c.then}}, {{c.then}, {c.first}}, {{c.first, c.then}}} {
+		for _, batches := range [][][]fold.Event{{{c.first}, {c.second}}, {{c.second}, {c.first}}, {{c.first, c.second}}} {
 			for i := range batches {
 				for j := range batches[i] { // the trail keeps every event under its offset
 					batches[i][j].Offset = int64(i*2 + j)
@@ -216,10 +216,10 @@ func expectedNewest(events []fold.Event) []newestFact {
 	facts := map[domain.Tenant]newestFact{}
 	for _, ev := range events {
 		read := ev.Data.(domain.AccountRead)
-		of, at := read.Tenant, read.CapturedAt.UTC().Truncate(time.Microsecond)
-		fact, ok := facts[of]
+		tenant, at := read.Tenant, read.CapturedAt.UTC().Truncate(time.Microsecond)
+		fact, ok := facts[tenant]
 		if !ok {
-			fact = newestFact{Tenant: of, First: at}
+			fact = newestFact{Tenant: tenant, First: at}
 		}
 		if !ok || beats(at, ev.Envelope.ID, fact.At, fact.EventID) {
 			fact.EventID, fact.At, fact.Metrics = ev.Envelope.ID, at, []string{}
@@ -238,7 +238,7 @@ func expectedNewest(events []fold.Event) []newestFact {
 		if !read.Backfilled && (fact.Until == nil || at.After(*fact.Until)) {
 			fact.Until = &at
 		}
-		facts[of] = fact
+		facts[tenant] = fact
 	}
 	return slices.Collect(maps.Values(facts))
 }

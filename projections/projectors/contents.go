@@ -123,7 +123,7 @@ func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 }
 
 // contentOfRow implements [fold.Projector.LogKey].
-func contentOfRow(table string, row map[string]string) (key string, made bool) {
+func contentOfRow(table string, row map[string]string) (key string, found bool) {
 	if table != "post_contents" {
 		return "", false
 	}

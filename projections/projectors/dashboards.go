@@ -155,7 +155,7 @@ func isSkip(data domain.Data) bool {
 }
 
 // content folds the content of an effective record; made is the head that the record created.
-func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHead) error {
+func (f *dashboardsFold) content(s *stream, ev fold.Event, head domain.StreamHead) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
@@ -167,11 +167,11 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHea
 		return err
 	}
 	change := event.Change()
-	revisions, err := change.Fold(ev.Key, made.Version, ev.Envelope.Time, s.dashboards)
+	revisions, err := change.Fold(ev.Key, head.Version, ev.Envelope.Time, s.dashboards)
 	if err != nil {
 		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
 	}
-	history, err := historyOf(ev, made, revisions)
+	history, err := historyOf(ev, head, revisions)
 	if err != nil {
 		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
 	}
@@ -181,9 +181,9 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHea
 		s.changed[r.After.SubAccountID] = true
 	}
 	for _, n := range change.Notices(revisions) {
-		f.notices = append(f.notices, noticeRow{ev.Key, made.Version, ev.Envelope.Time, n})
+		f.notices = append(f.notices, noticeRow{ev.Key, head.Version, ev.Envelope.Time, n})
 	}
-	row := newCommandRow(ev, made, change.Primary)
+	row := newCommandRow(ev, head, change.Primary)
 	f.commands[row.scope()] = row
 	return nil
 }

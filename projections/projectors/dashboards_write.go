@@ -19,21 +19,21 @@ import (
 
 type historyRow struct {
 	event  domain.Recorded
-	made   domain.StreamHead
+	head   domain.StreamHead
 	sub    string
 	before []byte
 	after  []byte
 }
 
 // historyOf returns a row for each dashboard that the record changed.
-func historyOf(ev fold.Event, made domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
+func historyOf(ev fold.Event, head domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
 	rows := make([]historyRow, len(revisions))
 	for i, r := range revisions {
 		after, err := json.Marshal(r.After)
 		if err != nil {
 			return nil, fmt.Errorf("encode dashboard: %w", err)
 		}
-		rows[i] = historyRow{event: ev.Recorded, made: made, sub: r.After.SubAccountID, after: after}
+		rows[i] = historyRow{event: ev.Recorded, head: head, sub: r.After.SubAccountID, after: after}
 		if r.Before == nil {
 			continue
 		}
@@ -52,11 +52,11 @@ type commandRow struct {
 
 // newCommandRow stores the sender, the idempotency key and the digest of a command. The writer
 // recognizes its own record by the command id; a record without a command uses its event id.
-func newCommandRow(ev fold.Event, made domain.StreamHead, primary string) commandRow {
+func newCommandRow(ev fold.Event, head domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
 	row := commandRow{ // cloned: a rebuild keeps the row for long, and a substring would keep all headers of the record
 		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey), commandID: strings.Clone(audit.CommandID),
-		digest: strings.Clone(audit.RequestDigest), sub: primary, version: made.Version, time: ev.Envelope.Time,
+		digest: strings.Clone(audit.RequestDigest), sub: primary, version: head.Version, time: ev.Envelope.Time,
 	}
 	row.key = cmp.Or(row.key, row.commandID, ev.Envelope.ID)
 	return row
@@ -104,8 +104,8 @@ var historyTable = write.NewTable("dashboard_history",
 	func(r historyRow) []any {
 		e, audit := r.event.Envelope, r.event.Envelope.Audit
 		return []any{
-			r.event.Key, r.sub, r.made.Version, e.ID, e.Type, e.Time,
-			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.made.Hash[:], r.before, r.after,
+			r.event.Key, r.sub, r.head.Version, e.ID, e.Type, e.Time,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.head.Hash[:], r.before, r.after,
 		}
 	})
 

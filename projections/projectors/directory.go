@@ -174,7 +174,7 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 }
 
 // entityOfRow implements [fold.Projector.LogKey].
-func entityOfRow(table string, row map[string]string) (key string, made bool) {
+func entityOfRow(table string, row map[string]string) (key string, found bool) {
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return strings.EqualFold(k.table, table) })
 	if at < 0 || len(row) != 1 {
 		return "", false

@@ -135,16 +135,16 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 // The optional capabilities of projectors may be missing.
 func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
 	t.Parallel()
-	are := func(is func(fold.Projector) bool) (names []string) {
+	names := func(ok func(fold.Projector) bool) (names []string) {
 		for _, p := range projectors.All(1) {
-			if is(p) {
+			if ok(p) {
 				names = append(names, p.Name)
 			}
 		}
 		return names
 	}
-	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { return p.LogKey != nil }))
-	require.Equal(t, []string{"operations"}, are(func(p fold.Projector) bool { return p.SpansPartitions }))
-	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { return p.HoldsUp != nil }))
-	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.Begin(1).(fold.Chained); return is }))
+	require.Equal(t, []string{"contents", "directory"}, names(func(p fold.Projector) bool { return p.LogKey != nil }))
+	require.Equal(t, []string{"operations"}, names(func(p fold.Projector) bool { return p.SpansPartitions }))
+	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { return p.HoldsUp != nil }))
+	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { _, ok := p.Begin(1).(fold.Chained); return ok }))
 }

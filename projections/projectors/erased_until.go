@@ -92,8 +92,8 @@ func (e erasures) latest(key accountSeries) erasure {
 	return e.stored[key]
 }
 
-// any reports whether the account has an erasure, including those of the batch.
-func (e erasures) any(t domain.Tenant) bool {
+// hasErasure reports whether the account has an erasure, including those of the batch.
+func (e erasures) hasErasure(t domain.Tenant) bool {
 	key := accountSeries{t.SocialAccount, t.ParentAccount}
 	return !e.until(key).IsZero() || !e.requested[key].at.IsZero()
 }

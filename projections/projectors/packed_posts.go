@@ -17,9 +17,9 @@ import (
 type unpacking struct{ rest []byte }
 
 func (u *unpacking) take(n int) []byte {
-	taken := u.rest[:n]
+	part := u.rest[:n]
 	u.rest = u.rest[n:]
-	return taken
+	return part
 }
 
 func (u *unpacking) byte() byte { return u.take(1)[0] }

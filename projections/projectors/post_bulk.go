@@ -81,13 +81,13 @@ type accountGains struct {
 // leftBehind adds a series. If the series belongs to another account, it returns the sums of the
 // previous one.
 func (g *accountGains) leftBehind(readings []*reading) iter.Seq[*gainRow] {
-	var left []*gainRow
+	var previous []*gainRow
 	if account := readings[0].SocialAccount; account != g.account || g.sums == nil {
-		left = g.sums.rows()
+		previous = g.sums.rows()
 		g.account, g.sums = account, gainFold{}
 	}
 	for _, r := range readings {
 		g.sums.add(r, +1)
 	}
-	return slices.Values(left)
+	return slices.Values(previous)
 }

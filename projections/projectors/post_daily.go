@@ -102,7 +102,7 @@ var postDaily = write.NewTable("post_daily",
 
 // changedDays makes the rows of the days with changed readings and returns a reading of each owner
 // without remaining readings on a day.
-func changedDays(all []*series) (rows []dayRow, gone []*reading) {
+func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
 	for _, s := range all {
 		for day, readings := range byDay(s.readings) {
 			if !slices.ContainsFunc(readings, (*reading).changed) {
@@ -115,17 +115,17 @@ func changedDays(all []*series) (rows []dayRow, gone []*reading) {
 			}
 			for _, r := range readings {
 				if r.stored != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.stored.Tenant }) {
-					gone = append(gone, r.stored)
+					staleDays = append(staleDays, r.stored)
 				}
 			}
 		}
 	}
-	return rows, gone
+	return rows, staleDays
 }
 
 // queueGone deletes the days of owners who have no remaining readings on them.
-func queueGone(batch *pgx.Batch, gone []*reading) {
-	if len(gone) == 0 {
+func queueGone(batch *pgx.Batch, staleDays []*reading) {
+	if len(staleDays) == 0 {
 		return
 	}
 	batch.Queue(`
@@ -134,7 +134,7 @@ func queueGone(batch *pgx.Batch, gone []*reading) {
 			as k(social_account_id, external_id, parent_account, day, account_id, member_id)
 		where (d.social_account_id, d.external_id, d.parent_account, d.day, d.account_id, d.member_id)
 		    = (k.social_account_id, k.external_id, k.parent_account, k.day, k.account_id, k.member_id)`,
-		write.Arrays(gone, func(r *reading) []any {
+		write.Arrays(staleDays, func(r *reading) []any {
 			return []any{r.SocialAccount, r.external, r.ParentAccount, dayOf(r.at), r.AccountID, r.MemberID}
 		})...)
 }

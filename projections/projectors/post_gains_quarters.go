@@ -102,7 +102,7 @@ func gainKeyValues(k gainKey) []any {
 // queueGains queues the changes of the batch: for each changed reading the old gain is subtracted
 // and the new one added.
 func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
-	gains, left := gainFold{}, map[gainKey]bool{}
+	gains, abandoned := gainFold{}, map[gainKey]bool{}
 	for _, s := range all {
 		for _, r := range s.readings {
 			if !r.changed() {
@@ -111,21 +111,21 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 			if r.stored != nil {
 				gains.add(r.stored, -1)
 				if key := keyOfGain(r.stored); key != keyOfGain(r) {
-					left[key] = true
+					abandoned[key] = true
 				}
 			}
 			gains.add(r, +1)
 		}
 	}
 	postGains.Queue(batch, gains.rows())
-	queueLeft(batch, slices.Collect(maps.Keys(left)))
+	queueLeft(batch, slices.Collect(maps.Keys(abandoned)))
 }
 
 // queueLeft corrects rows that a reading has left because a reading of another owner replaced it.
 // It may have been the last of the row, or the only one. This is rare; only then are the readings
 // queried.
-func queueLeft(batch *pgx.Batch, left []gainKey) {
-	if len(left) == 0 {
+func queueLeft(batch *pgx.Batch, abandoned []gainKey) {
+	if len(abandoned) == 0 {
 		return
 	}
 	const (
@@ -134,7 +134,7 @@ func queueLeft(batch *pgx.Batch, left []gainKey) {
 		same = `(g.social_account_id, g.quarter, g.parent_account, g.account_id, g.member_id, g.p_id)
 		    = (k.social_account_id, k.quarter, k.parent_account, k.account_id, k.member_id, k.p_id)`
 	)
-	args := write.Arrays(left, gainKeyValues)
+	args := write.Arrays(abandoned, gainKeyValues)
 	batch.Queue(`delete from post_gains g using `+keys+` where `+same+` and g.readings = 0`, args...)
 	batch.Queue(`
 		update post_gains g set last_at = (

@@ -198,9 +198,9 @@ func expectedNewer(events []fold.Event) map[registeredPost][]string {
 	newer := map[registeredPost][]string{}
 	for key, at := range last {
 		newer[key] = nil
-		for other, then := range last {
+		for other, instant := range last {
 			if other.post == key.post && other.parent == key.parent &&
-				(then.After(at) || then.Equal(at) && other.account > key.account) {
+				(instant.After(at) || instant.Equal(at) && other.account > key.account) {
 				newer[key] = append(newer[key], other.account)
 			}
 		}
@@ -225,13 +225,13 @@ func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
 func TestAPostBelongsToItsLastMember(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	told := func(id string, origin domain.PostOrigin, member int64, days int) fold.Event {
+	registration := func(id string, origin domain.PostOrigin, member int64, days int) fold.Event {
 		return foldtest.Event(id, domain.PostRegistered{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: member, SocialAccount: 11},
 			Platform: domain.Facebook, ExternalID: "p", Origin: origin, RegisteredAt: day0.AddDate(0, 0, days), PostType: "of " + id,
 		})
 	}
-	main, listed, later := told("a", domain.OriginMainApp, 7, 0), told("b", domain.OriginListing, 7, 1), told("c", domain.OriginListing, 8, 2)
+	main, listed, later := registration("a", domain.OriginMainApp, 7, 0), registration("b", domain.OriginListing, 7, 1), registration("c", domain.OriginListing, 8, 2)
 	for name, events := range map[string][]fold.Event{
 		"in order": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {

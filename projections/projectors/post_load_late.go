@@ -86,8 +86,8 @@ func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	end, _ := slices.BinarySearchFunc(after, l.from, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 	after = after[:end]
 	for n, figure := range stepFigures {
-		has := func(c domain.Counts) bool { return figure.value(c) != nil }
-		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
+		hasFigure := func(c domain.Counts) bool { return figure.value(c) != nil }
+		l.needs[n] = slices.ContainsFunc(counts, hasFigure) && !slices.ContainsFunc(after, func(r *reading) bool { return hasFigure(r.Counts) })
 	}
 	return l, len(after) == 0 || l.needs != [7]bool{}
 }

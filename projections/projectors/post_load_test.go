@@ -129,15 +129,15 @@ func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
 	require.NoError(t, err)
 	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
 	late := everyTwelveHours(posts, days/4, 13*time.Hour, "late")
-	asked := lookUps(t, db, late)
-	require.Len(t, asked, 1)
+	statements := lookUps(t, db, late)
+	require.Len(t, statements, 1)
 	for _, known := range []string{"nothing", "all"} {
 		if known == "all" {
 			_, err := db.Pool.Exec(t.Context(), "analyze tSPostInsights")
 			require.NoError(t, err)
 		}
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
-			plan := planOf(t, db, mode, asked[0])
+			plan := planOf(t, db, mode, statements[0])
 			for _, scan := range scansOf(t, db, plan) {
 				require.Contains(t, scan.Condition, "captured_at >= ", "%s is known, %s:\n%s", known, mode, plan)
 				require.LessOrEqual(t, scan.Loops, float64(len(late)), "%s is known, %s:\n%s", known, mode, plan)
@@ -168,10 +168,10 @@ func planOf(t *testing.T, db *pgtest.DB, mode string, s pgx.TraceQueryStartData)
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	_, err = conn.Exec(t.Context(), "set plan_cache_mode = "+mode)
 	require.NoError(t, err)
-	asked, err := conn.Prepare(t.Context(), "asked", s.SQL)
+	statements, err := conn.Prepare(t.Context(), "asked", s.SQL)
 	require.NoError(t, err)
 	args := make([]string, len(s.Args))
-	for i, oid := range asked.ParamOIDs {
+	for i, oid := range statements.ParamOIDs {
 		text, err := conn.TypeMap().Encode(oid, pgtype.TextFormatCode, s.Args[i], nil)
 		require.NoError(t, err)
 		args[i] = "'" + strings.ReplaceAll(string(text), "'", "''") + "'"

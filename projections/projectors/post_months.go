@@ -62,8 +62,8 @@ var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthF
 // are appended, and the first of them may replace the stored one. Months that change otherwise, by
 // late readings or by owners without remaining readings on a day, are recomputed from their days,
 // which must be written first.
-func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
-	last, others := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
+func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
+	last, recomputed := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
 	for _, d := range days { // in order
 		key := postMonthOf(d.reading)
 		if last[key] == nil {
@@ -71,17 +71,17 @@ func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
 		}
 		last[key].add(&d)
 		if !d.isLast {
-			others[key] = true
+			recomputed[key] = true
 		}
 	}
-	left := map[postMonth]bool{}
-	for _, r := range gone {
+	abandoned := map[postMonth]bool{}
+	for _, r := range staleDays {
 		key := postMonthOf(r)
-		others[key], left[key] = true, true
+		recomputed[key], abandoned[key] = true, true
 	}
-	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return others[key] })
-	queueKeys(batch, left, deleteMonths)
-	queueKeys(batch, others, sumDays)
+	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return recomputed[key] })
+	queueKeys(batch, abandoned, deleteMonths)
+	queueKeys(batch, recomputed, sumDays)
 	byLength := map[int][]postMonth{}
 	for _, key := range slices.SortedFunc(maps.Keys(last), postMonth.compare) {
 		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)

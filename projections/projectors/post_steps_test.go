@@ -18,9 +18,9 @@ import (
 
 // figures are the figures of a reading that have steps, with their share of engagement.
 var figures = []struct {
-	name string
-	of   func(domain.Counts) *int64
-	part bool
+	name  string
+	value func(domain.Counts) *int64
+	part  bool
 }{
 	{"likes", func(c domain.Counts) *int64 { return c.Likes }, true},
 	{"comments", func(c domain.Counts) *int64 { return c.Comments }, true},
@@ -59,10 +59,10 @@ func sameSeries(a, b domain.PostRead) bool {
 }
 
 // lastWith returns the last earlier value of a figure.
-func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) (value *int64) {
+func lastWith(reads []domain.PostRead, read domain.PostRead, figure func(domain.Counts) *int64) (value *int64) {
 	var at time.Time
 	for _, o := range reads {
-		if v := of(o.Counts); v != nil && sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(at) {
+		if v := figure(o.Counts); v != nil && sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(at) {
 			value, at = v, o.CapturedAt
 		}
 	}
@@ -70,8 +70,8 @@ func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Coun
 }
 
 // gainOf returns a reading's gain of a figure.
-func gainOf(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) *int64 {
-	now, before := of(read.Counts), lastWith(reads, read, of)
+func gainOf(reads []domain.PostRead, read domain.PostRead, figure func(domain.Counts) *int64) *int64 {
+	now, before := figure(read.Counts), lastWith(reads, read, figure)
 	switch {
 	case now == nil, before == nil && !read.FromZero:
 		return nil
@@ -106,7 +106,7 @@ func (g *gainsText) count(reads []domain.PostRead, read domain.PostRead, id stri
 	g.readings++
 	parts := 0
 	for _, f := range figures {
-		if v := gainOf(reads, read, f.of); v != nil {
+		if v := gainOf(reads, read, f.value); v != nil {
 			g.sums[f.name] += *v
 			g.n[f.name]++
 			if f.part {
@@ -176,8 +176,8 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		line := fmt.Sprintf("%s %s %s", key, ids[i], previous)
 		gained := ""
 		for _, f := range figures {
-			known := lastWith(reads, read, f.of)
-			if f.of(read.Counts) != nil {
+			known := lastWith(reads, read, f.value)
+			if f.value(read.Counts) != nil {
 				known = nil
 			}
 			line += fmt.Sprintf(" %s/%s", text(known), one.sum(f.name))
@@ -216,7 +216,7 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		}
 		gains = append(gains, line)
 	}
-	shown := func(columns ...string) (list string) {
+	list := func(columns ...string) (list string) {
 		for _, c := range columns {
 			list += fmt.Sprintf(", coalesce(%s::text, '-')", c)
 		}
@@ -229,11 +229,11 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
 		pairs = append(pairs, "known_"+f.name, "g"+f.name)
 	}
 	requireRows(t, db, steps, `select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, external_id, `+
-		moment("captured_at")+`, event_id`+shown(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
+		moment("captured_at")+`, event_id`+list(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
 	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
-		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
+		list("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
 	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
-		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves")+`, gpartial::text) from post_daily`)
+		list("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves")+`, gpartial::text) from post_daily`)
 	requireRows(t, db, months, `
 		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
 		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks", "saves")+`, ((partial_days >> (d.day - 1)) & 1 = 1)::text)

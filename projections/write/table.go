@@ -58,7 +58,7 @@ type OnConflict func(columns []string) string
 func Clause(sql string) OnConflict { return func([]string) string { return sql } }
 
 // ReplaceRow overwrites the row with the key if the condition, if any, is true.
-func ReplaceRow(key, where string) OnConflict {
+func ReplaceRow(key, condition string) OnConflict {
 	return func(columns []string) string {
 		var sets []string
 		for _, c := range columns {
@@ -66,7 +66,7 @@ func ReplaceRow(key, where string) OnConflict {
 				sets = append(sets, c+" = excluded."+c)
 			}
 		}
-		return "on conflict (" + key + ") do update set " + strings.Join(sets, ", ") + where
+		return "on conflict (" + key + ") do update set " + strings.Join(sets, ", ") + condition
 	}
 }
 
