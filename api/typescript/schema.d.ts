@@ -4204,13 +4204,13 @@ export interface components {
         /**
          * @description The class under which an event is parked.
          *
-         *     - `malformed`: the envelope is not one
-         *     - `unknown_type`: another binary may know it
+         *     - `malformed`: the envelope is invalid
+         *     - `unknown_type`: another binary may know the type
          *     - `undecodable`: the payload does not decode or validate
          *     - `refused`: Apply cannot fold it
          *     - `write`: the database refused its values
-         *     - `chain_broken`: no honest writer can have made it: alarm
-         *     - `behind`: in order behind a parked event of its stream
+         *     - `chain_broken`: no correct writer can have written it: alarm
+         *     - `behind`: valid, but after a parked event of its stream
          * @enum {string}
          */
         ParkedReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
@@ -5982,11 +5982,11 @@ export interface components {
         /**
          * @description A generation's place in its life: copying, building, live, retired or dropped.
          *
-         *     - `copying`: made in bulk
-         *     - `building`: followed, and not read yet
-         *     - `live`: followed, and what readers of its version use
-         *     - `retired`: not followed any more; kept for a way back
-         *     - `dropped`: its tables are gone
+         *     - `copying`: built in bulk
+         *     - `building`: followed, not read yet
+         *     - `live`: followed and read by readers of its version
+         *     - `retired`: no longer followed; kept for a switch back
+         *     - `dropped`: its tables are dropped
          * @enum {string}
          */
         State: "copying" | "building" | "live" | "retired" | "dropped";

@@ -201,7 +201,7 @@ func TestForgedCheckpoints(t *testing.T) {
 	forged, err := truth.Sign(forger.key)
 	require.NoError(t, err)
 	w.lay(t, "forged", string(forged))
-	w.lay(t, "rubbish", "rubbish\n\n— nobody AAAA\n")
+	w.lay(t, "rubbish", "rubbish\n\n— unknown AAAA\n")
 	report := w.verify(t)
 	require.Len(t, report.Findings, 2)
 	require.Contains(t, report.Findings[0].Detail, "is forged, damaged or signed with a key that was not given")

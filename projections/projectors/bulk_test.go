@@ -101,7 +101,7 @@ func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
 		erased = append(erased, foldtest.Event(fmt.Sprint("x", i), domain.AccountErased{
 			ParentAccount: tenant.ParentAccount, SocialAccount: tenant.SocialAccount, Platform: domain.Facebook,
 			AccountID: rapid.SampledFrom([]string{"", client1, client2}).Draw(t, "client"),
-			ErasedAt:  spelling(t, at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside"))*time.Microsecond)),
+			ErasedAt:  spelling(t, at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "offset"))*time.Microsecond)),
 		}))
 	}
 	return erased
