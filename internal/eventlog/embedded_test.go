@@ -112,7 +112,7 @@ func TestScanEndsWithHandlesError(t *testing.T) {
 	require.ErrorIs(t, b.Scan(testContext(t), eventlog.ScanConfig{
 		Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return full },
 	}), full)
-	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "Handle is required")
+	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "a handler is required")
 }
 
 // A subscription that begins while a leader is lost covers all partitions once there is another

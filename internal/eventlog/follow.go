@@ -72,7 +72,7 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 		return nil, err
 	}
 	if cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1 {
-		return nil, errors.New("Group, Positions and MaxRecords are required")
+		return nil, errors.New("group, positions and maximum batch size are required")
 	}
 	f := &follower{
 		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),

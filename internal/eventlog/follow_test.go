@@ -248,7 +248,7 @@ func TestFollowRefusesInvalidConfig(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
-	require.ErrorContains(t, err, "Group, Positions and MaxRecords are required")
+	require.ErrorContains(t, err, "group, positions and maximum batch size are required")
 	_, err = b.Follow(eventlog.FollowConfig{Topic: "nonsense"})
 	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }

@@ -66,7 +66,7 @@ func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRa
 		return nil, TopicID{}, err
 	}
 	if cfg.Handle == nil {
-		return nil, TopicID{}, errors.New("Handle is required")
+		return nil, TopicID{}, errors.New("a handler is required")
 	}
 	ranges, id, err := cl.Ranges(ctx, cfg.Topic)
 	if err != nil {
