@@ -14,7 +14,7 @@ const (
 	groupSession   = 8 * time.Second
 	groupHeartbeat = 300 * time.Millisecond
 	groupRebalance = 30 * time.Second
-	// groupRetry is how long requests to a coordinator are retried while there is none. A member
+	// groupRetry is how long requests to a coordinator are retried while none exists. A member
 	// that gave up earlier, as kgo does after groupSession, would leave its partitions unfolded
 	// until all others have rejoined. No other member may have them in the meantime, and if one
 	// does, the fence of the checkpoints protects the tables.

@@ -20,7 +20,7 @@ type tenantPost struct {
 	sub string
 }
 
-// agencyPost is a post of one agency, regardless of which of its clients registered it.
+// agencyPost is a post of one agency. Any of its clients may have registered it.
 type agencyPost struct {
 	postKey
 	parent string
