@@ -146,7 +146,7 @@ export interface NoticeListeners {
     ended?: (reason: LedgerboardError) => void;
 }
 export interface FiguresChanged {
-    /** Anything may have changed: read everything anew. */
+    /** Anything may have changed: read everything again. */
     all: boolean;
     changes: {
         account_id: string;
@@ -157,7 +157,7 @@ export interface FiguresChanged {
     }[];
 }
 export interface LiveListeners {
-    /** Figures can be read anew; at most once a second. */
+    /** Figures changed; read them again. At most once a second. */
     figures?: (changed: FiguresChanged) => void;
     /** The platform refuses a connection until a person signs in again. */
     signIn?: (connection: {
@@ -166,7 +166,7 @@ export interface LiveListeners {
         connection_id: number;
         p_id: number;
     }) => void;
-    /** A person must sign in for a connection before it ends; told 14, 7 and 1 days before. */
+    /** A person must sign in for a connection before it ends; sent 14, 7 and 1 days before. */
     endsSoon?: (connection: {
         account_id: string;
         member_id: number | null;
@@ -204,11 +204,11 @@ export declare class Client {
     connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">>;
     /** How far a sign-in came; every reading of its step is one request. */
     connecting(attempt: string): Promise<Data<"get", "/api/connect/{attempt}">>;
-    /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+    /** Creates a link with which a person without a login connects pages; its url is returned only once. */
     makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">>;
     connectLinks(): Promise<Data<"get", "/api/connect/links">>;
     revokeConnectLink(link: string): Promise<Data<"post", "/api/connect/links/{link}/revoke">>;
-    /** Reads a connected page or profile no more, and keeps its figures. */
+    /** Disconnects a page or profile. It is no longer read; its figures are kept. */
     disconnect(socialAccount: number): Promise<Data<"post", "/api/platforms/{platformId}/disconnect">>;
     /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
     registerPage(page: Body<"post", "/api/platforms">): Promise<Data<"post", "/api/platforms">>;

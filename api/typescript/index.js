@@ -96,7 +96,7 @@ export class Client {
     async connecting(attempt) {
         return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
     }
-    /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+    /** Creates a link with which a person without a login connects pages; its url is returned only once. */
     async makeConnectLink(link) {
         return (await this.post("/api/connect/links", { body: link })).data;
     }
@@ -106,7 +106,7 @@ export class Client {
     async revokeConnectLink(link) {
         return (await this.post("/api/connect/links/{link}/revoke", { path: { link } })).data;
     }
-    /** Reads a connected page or profile no more, and keeps its figures. */
+    /** Disconnects a page or profile. It is no longer read; its figures are kept. */
     async disconnect(socialAccount) {
         return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
     }

@@ -128,17 +128,17 @@ export interface NoticeListeners {
 }
 
 export interface FiguresChanged {
-  /** Anything may have changed: read everything anew. */
+  /** Anything may have changed: read everything again. */
   all: boolean;
   changes: { account_id: string; member_id: number | null; social_account_id: number | null; p_id: number | null; figures: "account" | "posts" }[];
 }
 
 export interface LiveListeners {
-  /** Figures can be read anew; at most once a second. */
+  /** Figures changed; read them again. At most once a second. */
   figures?: (changed: FiguresChanged) => void;
   /** The platform refuses a connection until a person signs in again. */
   signIn?: (connection: { account_id: string; member_id: number | null; connection_id: number; p_id: number }) => void;
-  /** A person must sign in for a connection before it ends; told 14, 7 and 1 days before. */
+  /** A person must sign in for a connection before it ends; sent 14, 7 and 1 days before. */
   endsSoon?: (connection: {
     account_id: string;
     member_id: number | null;
@@ -245,7 +245,7 @@ export class Client {
     return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
   }
 
-  /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+  /** Creates a link with which a person without a login connects pages; its url is returned only once. */
   async makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">> {
     return (await this.post("/api/connect/links", { body: link })).data;
   }
@@ -258,7 +258,7 @@ export class Client {
     return (await this.post("/api/connect/links/{link}/revoke", { path: { link } })).data;
   }
 
-  /** Reads a connected page or profile no more, and keeps its figures. */
+  /** Disconnects a page or profile. It is no longer read; its figures are kept. */
   async disconnect(socialAccount: number): Promise<Data<"post", "/api/platforms/{platformId}/disconnect">> {
     return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
   }

@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The active members of an account and the platforms that they have connected, as the directory has them now.
-         * @description The range in `meta` says nothing here.
+         * Returns the active members of an account and the platforms that they have connected, according to the current directory.
+         * @description The range in `meta` has no meaning here.
          */
         get: operations["getAccountActiveMembersPlatforms"];
         put?: never;
@@ -31,12 +31,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The accounts whose figures the caller may see, by name. */
+        /** Lists the accounts for which the caller may see figures, by name. */
         get: operations["getAccounts"];
         put?: never;
         /**
          * Adds a client of the agency.
-         * @description For LEDGERBOARD_DIRECTORY=local; else 409. A repetition with the same Idempotency-Key answers what the first has made.
+         * @description Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. A request with the same Idempotency-Key returns the client that the first request created.
          */
         post: operations["postAccounts"];
         delete?: never;
@@ -52,7 +52,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Posts with their latest figures, newest first; or what the content planner holds. */
+        /** Lists posts with their latest metrics, newest first, or the posts scheduled in the content planner. */
         get: operations["getActivities"];
         put?: never;
         post?: never;
@@ -69,7 +69,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One post. */
+        /** Returns a post. */
         get: operations["getActivitiesByActivityId"];
         put?: never;
         post?: never;
@@ -87,8 +87,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The picture of one post, small.
-         * @description A copy that the service has drawn anew, 320 pixels at most each way. 404 where there is none: the platform gives none, or its address ended before it was taken.
+         * Returns a thumbnail of a post's picture.
+         * @description The service re-encodes the picture, at most 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the picture's address expired before the service fetched it.
          */
         get: operations["getActivitiesPicture"];
         put?: never;
@@ -106,7 +106,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What one post had gathered at each reading, newest first. */
+        /** Lists the metrics of one post at each reading, newest first. */
         get: operations["getActivitiesStats"];
         put?: never;
         post?: never;
@@ -124,8 +124,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who had access to any dashboard of the agency, from when to when, and which records decided that.
-         * @description At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory holds them today. At an instant `meta.without_access` names the dashboards to which nobody had access, and the records that decided so. `names_proven` is always false: the log has ids alone.
+         * Lists who had access to any dashboard of the agency, for how long, and which records decided it.
+         * @description Pass at for an instant, or from and to for a range; the default is now. An entry is a continuous period in which a user was on the list of a dashboard that was open to its clients. Agency staff can open every dashboard by role: `meta.staff` lists the staff in the current directory. For an instant, `meta.without_access` lists the dashboards to which no one had access, with the records that decided it. `names_proven` is always false, because the log contains only ids.
          */
         get: operations["getAuditAccess"];
         put?: never;
@@ -144,8 +144,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who had access to any dashboard of the agency as a file, whole.
-         * @description The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a formula get an apostrophe.
+         * Exports who had access to any dashboard of the agency, as one file.
+         * @description The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditAccessExport"];
         put?: never;
@@ -164,8 +164,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The proof bundle of the agency, to be checked without the service.
-         * @description All records of the agency with their places in the newest checkpoint's tree. ledgerboard verify --bundle FILE --key PUB checks it. One bundle at a time is made; who asks meanwhile waits.
+         * Returns the agency's proof bundle, which can be verified without the service.
+         * @description The bundle contains all records of the agency with their inclusion proofs in the newest checkpoint's tree. Verify it with ledgerboard verify --bundle FILE --key PUB. The service builds one bundle at a time; other requests wait.
          */
         get: operations["getAuditBundle"];
         put?: never;
@@ -184,8 +184,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The signed checkpoints of the log, newest first.
-         * @description They name no agency, and cover the records of all. `note` is the statement with its signature (Ed25519): keep it, and check it with the public key.
+         * Lists the signed checkpoints of the log, newest first.
+         * @description A checkpoint covers the records of all agencies and names none. `note` is the statement with its Ed25519 signature: keep it, and verify it with the public key.
          */
         get: operations["getAuditCheckpoints"];
         put?: never;
@@ -204,8 +204,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What changed on each dashboard of the agency between two instants or versions.
-         * @description Dashboards that were not changed in between are left out. The one that was changed last comes first. All pages stand for the same two moments.
+         * Returns what changed on each dashboard of the agency between two instants or versions.
+         * @description Dashboards without a change in between are left out. The most recently changed dashboard comes first. All pages refer to the same two moments.
          */
         get: operations["getAuditDiff"];
         put?: never;
@@ -224,8 +224,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The history as a file, oldest change first.
-         * @description The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a formula get an apostrophe.
+         * Exports the history as a file, oldest change first.
+         * @description The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditExport"];
         put?: never;
@@ -243,7 +243,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who changed any dashboard of the agency. */
+        /** Lists the changes of all dashboards of the agency. */
         get: operations["getAuditHistory"];
         put?: never;
         post?: never;
@@ -260,7 +260,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who read or exported the audit trail, newest first. */
+        /** Lists who read or exported the audit trail, newest first. */
         get: operations["getAuditReads"];
         put?: never;
         post?: never;
@@ -277,7 +277,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The categories of posts, by name. */
+        /** Lists the categories of posts, by name. */
         get: operations["getCategories"];
         put?: never;
         post?: never;
@@ -297,8 +297,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins a sign-in at a platform, whose pages are then connected for an account.
-         * @description Open start_url in the browser of the person who signs in, within ten minutes; it works once. The person sees who asks, signs in at the platform, comes back, and chooses; nothing is stored before. A client user may ask for its own account, while its dashboard is open to it with the scope connect. With social_account, that page or profile is connected again under its id, and a sign-in that does not bring it is refused.
+         * Starts a sign-in at a platform to connect pages or profiles for an account.
+         * @description Open start_url within ten minutes in the browser of the person who signs in; it works once. The person sees who requests the sign-in, signs in at the platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for its own account while its dashboard is open to it with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.
          */
         post: operations["postConnect"];
         delete?: never;
@@ -315,14 +315,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The links by which people without a login connect pages, the newest first.
-         * @description Their addresses are shown once, when they are made.
+         * Lists the links with which people without a login connect pages, newest first.
+         * @description The URL of a link is returned only when the link is created.
          */
         get: operations["getConnectLinks"];
         put?: never;
         /**
-         * Makes a link by which somebody without a login connects pages for an account.
-         * @description It works in the browser that follows it first, for 1 to 14 days, and while whoever made it may connect. That it was made, followed and taken back is recorded.
+         * Creates a link with which a person without a login connects pages for an account.
+         * @description The link works only in the browser that follows it first, for 1 to 14 days, and only while its creator may connect pages. Creating, following and revoking a link are recorded.
          */
         post: operations["postConnectLinks"];
         delete?: never;
@@ -341,8 +341,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes a link back.
-         * @description Sign-ins that it began go no further. What was connected by it stays.
+         * Revokes a link.
+         * @description Unfinished sign-ins that used the link end. Pages that were connected with it stay connected.
          */
         post: operations["postConnectLinksRevoke"];
         delete?: never;
@@ -359,8 +359,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far a sign-in came, and what came of it.
-         * @description For whoever may ask for it, also in another browser than the one that signs in. It is known for a day.
+         * Returns the progress and the outcome of a sign-in.
+         * @description Available for a day to every caller that may start such a sign-in, in any browser.
          */
         get: operations["getConnect"];
         put?: never;
@@ -380,8 +380,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Hands over the tokens of a connection, after a main application has signed the person in.
-         * @description The platform is asked whose they are before anything is stored: tokens that do not read every account of the connection are refused, with the platform's ids of those. At Facebook, and for Instagram behind a page, the token of a person brings each page's own; a page's token reads that page. They are sealed, take the place of the stored ones as a whole, and are in no answer and no log. Repeating it is harmless, also when they were renewed since.
+         * Hands over the tokens of a connection after a main application has signed the person in.
+         * @description The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This is idempotent, even if the tokens have been renewed since.
          */
         put: operations["putConnectionTokens"];
         post?: never;
@@ -399,8 +399,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Every client of the agency, by name, with what its dashboard is.
-         * @description Nothing is created: `exists` says whether there is a dashboard already. A client user sees the dashboards that it may open.
+         * Lists the clients of the agency by name, each with a summary of its dashboard.
+         * @description This creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.
          */
         get: operations["getDashboards"];
         put?: never;
@@ -421,8 +421,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes entities, erasures and published posts of a main application, a line of JSON each.
-         * @description At most 10,000 lines and 16 MiB, compressed by gzip or not. An entity is {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure {"type":…,"id":…,"erase":true,"updated_at":…}; a post {"type":"metrics.post_registered.v1","data":{…}}. updated_at is when the entity was changed: what is not later than what is known changes nothing, so that a request may be repeated, and requests may overtake each other. Without one it is now. The answer says of each line what became of it; taken lines are in the log, and tables show them a moment later.
+         * Imports entities, erasures and published posts from a main application, as JSON Lines.
+         * @description The body has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is {"type":…,"id":…,"erase":true,"updated_at":…}; a post is {"type":"metrics.post_registered.v1","data":{…}}. updated_at is the time at which the entity was changed; the default is now. A line that is not newer than the stored entity changes nothing, so you can repeat requests and send them in any order. The response reports the outcome of each line. Accepted lines are in the log; reads show them a moment later.
          */
         post: operations["postDirectory"];
         delete?: never;
@@ -438,7 +438,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One entity as it was told last, by its kind and id. */
+        /** Returns the current state of an entity, by kind and id. */
         get: operations["getDirectoryEntity"];
         put?: never;
         post?: never;
@@ -456,8 +456,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The event is figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. It tells of readings and of posts that became known. It does not tell what the main application changes: names, members, categories of posts, prices, connections. Ask again for those when their page is opened. With Last-Event-ID the stream continues after that event. When the service does not know that event any more, it says that anything may have changed. The event connection_needs_sign_in tells that the platform refuses a connection until a person signs in. While the service is not ready or full, the answer is a stream that only says when to come back, and ends: an EventSource then tries again by itself. Any other status means that trying again does not help.
+         * Streams which figures of the caller's accounts changed, as Server-Sent Events.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application: names, members, categories of posts, prices, connections. Request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The event connection_needs_sign_in means that the platform refuses a connection until a person signs in. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
          */
         get: operations["getLive"];
         put?: never;
@@ -475,7 +475,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who the caller is: its user, account and agency, its roles and scopes, and what is open to it. */
+        /** Returns the caller: user, account, agency, roles, scopes, and what the caller can open. */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -492,7 +492,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The members of the caller's accounts, by name. */
+        /** Lists the members of the caller's accounts, by name. */
         get: operations["getMembers"];
         put?: never;
         post?: never;
@@ -510,8 +510,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The caller's notices as Server-Sent Events.
-         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without one it begins at the newest notice. While the service is not ready or full, the answer is a stream that only says when to come back, and ends: an EventSource then tries again by itself. Any other status means that trying again does not help.
+         * Streams the caller's notices as Server-Sent Events.
+         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
          */
         get: operations["getNotices"];
         put?: never;
@@ -532,8 +532,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A ticket for an EventSource, which cannot send headers.
-         * @description It opens one stream for the page that asked for it, as often as that comes back, until the login ends and for 12 hours at most. A second stream with the same ticket ends the first. Pages of another origin are known by the header Origin; where there is none, the browser must say Sec-Fetch-Site: same-origin.
+         * Creates a ticket for an EventSource, which cannot send headers.
+         * @description The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. A second stream with the same ticket ends the first. The service checks the page's origin by the Origin header; if the browser sends none, it must send Sec-Fetch-Site: same-origin.
          */
         post: operations["postNoticesTicket"];
         delete?: never;
@@ -550,8 +550,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What operators did, newest first, and what came of it.
-         * @description Each action is recorded before it is done, and its outcome after it. One without an outcome is under way, or its process ended.
+         * Lists the actions of operators and their outcomes, newest first.
+         * @description Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process terminated.
          */
         get: operations["getOpsActions"];
         put?: never;
@@ -570,8 +570,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How each connected account is read: its state, when its token ends, what it may read, the last reading, the next.
-         * @description The platforms' names of accounts are not in it: those of profiles are persons'.
+         * Lists the connected accounts: state, token expiry, permissions, last reading and next reading.
+         * @description Account names are left out, because the name of a profile is the name of a person.
          */
         get: operations["getOpsConnections"];
         put?: never;
@@ -592,8 +592,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pauses the reading of a connection's accounts, the renewal of its token included.
-         * @description It is held within seconds; a reading that has begun comes to its end. If it is paused already, it is refused (409) and nothing is recorded.
+         * Pauses the reading of a connection's accounts, including the renewal of its token.
+         * @description The pause takes effect within seconds; a reading that has started is completed. If it is already paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsConnectionPause"];
         delete?: never;
@@ -612,8 +612,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes the accounts of a connection due now.
-         * @description Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason.
+         * Makes the accounts of a connection due for reading now.
+         * @description Their totals are read, as are those of their posts that are due by age, as far as the quota permits. If none of the accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason.
          */
         post: operations["postOpsConnectionRead"];
         delete?: never;
@@ -633,7 +633,7 @@ export interface paths {
         put?: never;
         /**
          * Resumes the reading of a connection's accounts.
-         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         * @description If it is not paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsConnectionResume"];
         delete?: never;
@@ -649,7 +649,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Generations of tables: which one readers use, who folds each, their size. */
+        /** Lists the generations of tables: which one readers use, who folds each, and their size. */
         get: operations["getOpsGenerations"];
         put?: never;
         post?: never;
@@ -666,7 +666,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Topics of the log: partitions, in-sync replicas, offsets, settings. */
+        /** Lists the topics of the log, with partitions, in-sync replicas, offsets and settings. */
         get: operations["getOpsLog"];
         put?: never;
         post?: never;
@@ -683,7 +683,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events that are in the log and not folded, with the reason. */
+        /** Lists the parked events: events in the log that could not be folded, with the reason. */
         get: operations["getOpsParked"];
         put?: never;
         post?: never;
@@ -703,8 +703,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Folds all parked events again.
-         * @description What cannot be folded stays parked, and is named.
+         * Retries all parked events.
+         * @description Events that still cannot be folded stay parked and are listed in the response.
          */
         post: operations["postOpsParkedRetryAll"];
         delete?: never;
@@ -722,7 +722,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Folds one parked event again, on dashboards with what waits behind it. */
+        /** Retries a parked event. On dashboards, the events that wait for it are folded too. */
         post: operations["postOpsParkedRetry"];
         delete?: never;
         options?: never;
@@ -739,7 +739,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** One parked event with its headers and its payload. That somebody looked is recorded. */
+        /** Returns a parked event with its headers and payload. The access is recorded. */
         post: operations["postOpsParkedShow"];
         delete?: never;
         options?: never;
@@ -757,8 +757,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Leaves one parked event out, one of dashboards for good, and folds what waits behind it.
-         * @description On dashboards it is a record of the agency's own stream: live tables and every rebuild leave the event out. What is no link of its chain, or only waits behind another event, is refused (409). To skip it again does nothing, and the answer says so.
+         * Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.
+         * @description On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that is not part of the stream's chain, or that only waits for another event, is refused with 409. Skipping an event again does nothing, and the response says so.
          */
         post: operations["postOpsParkedSkip"];
         delete?: never;
@@ -774,7 +774,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is paused, since when, by whom and why. */
+        /** Lists what is paused, since when, by whom and why. */
         get: operations["getOpsPauses"];
         put?: never;
         post?: never;
@@ -794,8 +794,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pauses the reading of a platform, the renewal of its tokens included.
-         * @description If it is paused already, it is refused (409) and nothing is recorded.
+         * Pauses the reading of a platform, including the renewal of its tokens.
+         * @description If it is already paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsPlatformPause"];
         delete?: never;
@@ -815,7 +815,7 @@ export interface paths {
         put?: never;
         /**
          * Resumes the reading of a platform.
-         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         * @description If it is not paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsPlatformResume"];
         delete?: never;
@@ -831,7 +831,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read models: lag per partition, parked events, what is being made. */
+        /** Lists the read models, with lag per partition, parked events and generations under construction. */
         get: operations["getOpsProjections"];
         put?: never;
         post?: never;
@@ -850,7 +850,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Switches readers back to the generation before, once it has caught up. */
+        /** Switches readers back to the previous generation when it has caught up. */
         post: operations["postOpsBack"];
         delete?: never;
         options?: never;
@@ -868,8 +868,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pauses a read model: it is folded no more and takes no command until it is resumed.
-         * @description If it is paused already, it is refused (409) and nothing is recorded.
+         * Pauses a read model: until it is resumed, no events are folded and no commands are accepted.
+         * @description If it is already paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsPause"];
         delete?: never;
@@ -888,8 +888,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes the tables of this program's version beside those that serve, before an upgrade.
-         * @description Readers stay where they are. A process of this version with the role projector does it. Where the tables are there already, nothing is done, and the answer says so.
+         * Builds the tables of this program version before an upgrade, while the current tables stay in use.
+         * @description Readers do not switch. A process of this version with the role projector builds the tables. If they exist already, nothing is done, and the response says so.
          */
         post: operations["postOpsPrepare"];
         delete?: never;
@@ -908,8 +908,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Rebuilds a read model from the log, next to the one that serves.
-         * @description The answer has the id under which progress is reported. Readers are switched once the new tables have caught up. A second rebuild of the same read model is refused.
+         * Rebuilds a read model from the log while the current tables stay in use.
+         * @description The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. A second rebuild of the same read model is refused.
          */
         post: operations["postOpsRebuild"];
         delete?: never;
@@ -929,7 +929,7 @@ export interface paths {
         put?: never;
         /**
          * Resumes a read model.
-         * @description If it is not paused, it is refused (409) and nothing is recorded.
+         * @description If it is not paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsResume"];
         delete?: never;
@@ -945,7 +945,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Rebuilds, newest first. */
+        /** Lists rebuilds, newest first. */
         get: operations["getOpsRebuilds"];
         put?: never;
         post?: never;
@@ -962,7 +962,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One rebuild: how far it is, its rate. */
+        /** Returns a rebuild with its progress and rate. */
         get: operations["getOpsRebuild"];
         put?: never;
         post?: never;
@@ -981,7 +981,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops a rebuild and drops its tables. What serves stays as it is. */
+        /** Cancels a rebuild and drops its tables. The tables in use do not change. */
         post: operations["postOpsRebuildCancel"];
         delete?: never;
         options?: never;
@@ -997,8 +997,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The progress of a rebuild, once a second until it ends.
-         * @description Each event rebuild has the rebuild as its data.
+         * Streams the progress of a rebuild once a second until it ends.
+         * @description The data of each rebuild event is the rebuild.
          */
         get: operations["getOpsRebuildEvents"];
         put?: never;
@@ -1016,12 +1016,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The connected profiles and pages, with their state, the reason of the last failure and the last reading. */
+        /** Lists the connected profiles and pages, each with its state, the reason for its last failure and its last reading. */
         get: operations["getPlatforms"];
         put?: never;
         /**
-         * Registers a page or profile whose people a main application signs in itself, or ends that it is read.
-         * @description Repeating it is harmless: a page is known by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. With connected false it is read no more, its tokens are deleted, and its figures stay.
+         * Registers or disconnects a page or profile for which a main application handles the sign-in.
+         * @description This is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.
          */
         post: operations["postPlatforms"];
         delete?: never;
@@ -1037,7 +1037,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One connected profile or page. */
+        /** Returns a connected profile or page. */
         get: operations["getPlatformsByPlatformId"];
         put?: never;
         post?: never;
@@ -1054,7 +1054,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts of one connected profile or page, newest first. */
+        /** Lists the posts of one connected profile or page, newest first. */
         get: operations["getPlatformsActivities"];
         put?: never;
         post?: never;
@@ -1074,8 +1074,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reads a connected page or profile no more, and keeps its figures.
-         * @description The person's consent is given back at the platform when nothing of any agency hangs on it any more. Repeating this is harmless.
+         * Disconnects a page or profile. It is no longer read; its figures are kept.
+         * @description The person's consent is revoked at the platform when no agency needs it any more. This is idempotent.
          */
         post: operations["postPlatformsDisconnect"];
         delete?: never;
@@ -1091,7 +1091,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of one connected profile or page, by day, week or month. */
+        /** Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and demographics of one connected profile or page, by day, week or month. */
         get: operations["getPlatformsStats"];
         put?: never;
         post?: never;
@@ -1109,13 +1109,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The dashboard of a sub-account.
-         * @description An agency's first request creates a missing dashboard. A client sees its own dashboard and linked ones, when they are open to it.
+         * Returns the dashboard of a sub-account.
+         * @description If the dashboard does not exist, an agency's request creates it. A client user can see its own dashboard and linked dashboards while they are open to that user.
          */
         get: operations["getDashboard"];
         /**
-         * Changes a dashboard and those linked with it, all or nothing.
-         * @description Absent members keep their value; the service ignores unknown ones. A request that changes nothing succeeds and leaves no record.
+         * Updates a dashboard and the dashboards linked with it, atomically.
+         * @description Members that you leave out keep their values; unknown members are ignored. A request that changes nothing succeeds and is not recorded.
          */
         put: operations["putDashboard"];
         post?: never;
@@ -1132,7 +1132,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether a user had access to a dashboard at a time, and which records decided that. */
+        /** Returns whether a user had access to a dashboard at a time, and which records decided it. */
         get: operations["getDashboardAccess"];
         put?: never;
         post?: never;
@@ -1149,7 +1149,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What changed on a dashboard between two instants or versions. */
+        /** Returns what changed on a dashboard between two instants or versions. */
         get: operations["getDashboardDiff"];
         put?: never;
         post?: never;
@@ -1166,7 +1166,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who changed a dashboard, when and by which request. */
+        /** Lists the changes of a dashboard: who made each one, when, and in which request. */
         get: operations["getDashboardHistory"];
         put?: never;
         post?: never;
@@ -1186,8 +1186,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What a PUT of the dashboard would do: who gains and who loses access to which accounts.
-         * @description The body and If-Match are the PUT's. It is judged and decided as the PUT is, and changes nothing. Then send the same body as a PUT, with `preview` as If-Preview: it does exactly what was shown, or answers 412.
+         * Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.
+         * @description Takes the same body and If-Match as the PUT and validates them in the same way, but changes nothing. To apply the change, send the same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
          */
         post: operations["postDashboardPreview"];
         delete?: never;
@@ -1203,7 +1203,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a dashboard was at an instant or version. */
+        /** Returns the state of a dashboard at an instant or version. */
         get: operations["getDashboardState"];
         put?: never;
         post?: never;
@@ -1220,7 +1220,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of each platform, by day, week or month. */
+        /** Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and demographics of each platform, by day, week or month. */
         get: operations["getStats"];
         put?: never;
         post?: never;
@@ -1237,12 +1237,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The users of the caller's accounts, by name. A client user sees those whom its dashboards list. */
+        /** Lists the users of the caller's accounts, by name. A client user sees the users on its dashboards' lists. */
         get: operations["getUsers"];
         put?: never;
         /**
-         * Invites a person: a colleague, or somebody of a client.
-         * @description For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail address, where there is none by a link of the agency, or with a token. What a client's people see, the client's dashboard says.
+         * Invites a colleague or a client user.
+         * @description Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. The person can sign in immediately: through the identity provider, which matches the email address; if there is no provider, with a sign-in link from the agency; or with a token. The client's dashboard determines what client users see.
          */
         post: operations["postUsers"];
         delete?: never;
@@ -1258,7 +1258,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One user. */
+        /** Returns a user. */
         get: operations["getUsersByUserId"];
         put?: never;
         post?: never;
@@ -1275,7 +1275,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a user has connected: the profiles and pages of its members. */
+        /** Lists the profiles and pages that a user has connected through its members. */
         get: operations["getUsersPlatforms"];
         put?: never;
         post?: never;
@@ -1293,8 +1293,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Where a person of the agency is signed in to the console, the newest first.
-         * @description Each is a browser. Not there where the console is not served.
+         * Lists the console sessions of a user, newest first.
+         * @description Each session is a browser. Only available where the console is served.
          */
         get: operations["getUsersSessions"];
         put?: never;
@@ -1315,8 +1315,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ends a session of a person of the agency, and answers those that are left.
-         * @description Repeating this is harmless. Whoever is to be kept out is set inactive in the directory.
+         * Ends a console session of a user and returns the remaining sessions.
+         * @description This is idempotent. To keep a user out, set the user inactive in the directory.
          */
         post: operations["postUsersSessionsEnd"];
         delete?: never;
@@ -1335,8 +1335,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a link that signs a person of the agency in to the console once.
-         * @description For client users, and for a colleague who has never signed in. The body is optional: valid_for says how long the link works. A new link replaces an earlier one of the same person. The service records who made it for whom. 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.
+         * Creates a link that signs a user of the agency or of one of its clients in to the console once.
+         * @description For client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.
          */
         post: operations["postUsersSignInLink"];
         delete?: never;
@@ -1352,7 +1352,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Describes the topics of the log and the streams. */
+        /** Returns the AsyncAPI document of the log's topics and the streams. */
         get: operations["getAsyncapiJson"];
         put?: never;
         post?: never;
@@ -1369,7 +1369,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same client as one module, for pages without a build. */
+        /** Returns the same client as a single module, for pages without a build step. */
         get: operations["getClientJs"];
         put?: never;
         post?: never;
@@ -1386,7 +1386,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The typed client for browsers and Node that fits this server, for npm install. */
+        /** Returns the typed client for browsers and Node that matches this server, as a package for npm install. */
         get: operations["getClientTgz"];
         put?: never;
         post?: never;
@@ -1404,14 +1404,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page that offers what the sign-in brought, or says what came of it.
-         * @description Only for the browser that holds the sign-in.
+         * Shows the pages that the sign-in makes available, or its outcome.
+         * @description Only for the browser that the sign-in is bound to.
          */
         get: operations["getConnectChoose"];
         put?: never;
         /**
-         * Connects what was chosen on that page.
-         * @description The form names pages of the list by page, those that move from another client by move. With again it begins another sign-in instead, once one was refused.
+         * Connects the pages that were chosen on that page.
+         * @description The form field page names the pages to connect; move names those to move from another client. After a refused sign-in, the form field again starts another sign-in instead.
          */
         post: operations["postConnectChoose"];
         delete?: never;
@@ -1428,14 +1428,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The page of a link.
-         * @description Opening it binds nothing.
+         * Shows the page of a link.
+         * @description Opening the page does not bind the link to a browser.
          */
         get: operations["getConnectLink"];
         put?: never;
         /**
-         * Follows a link, and begins a sign-in at the platform that the form names.
-         * @description From then on the link works in this browser only.
+         * Follows a link and starts a sign-in at the platform in the form.
+         * @description After that, the link works in this browser only.
          */
         post: operations["postConnectLink"];
         delete?: never;
@@ -1454,8 +1454,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Meta tells that a person removed our app.
-         * @description For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is answered as if they were. It exists where such a secret is configured. The tokens of that person's consent are deleted, and what was read with them waits for another sign-in.
+         * Receives Meta's callback when a person removes the app.
+         * @description For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. Only available where such a secret is configured. The tokens that depend on that person's consent are deleted, and their accounts are not read until a person signs in again.
          */
         post: operations["postConnectMetaDeauthorize"];
         delete?: never;
@@ -1474,8 +1474,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Meta tells that a person wants deleted what we have of them.
-         * @description For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is answered as if they were. It exists where such a secret is configured. The person is erased as by the command erase. The same request is answered with the same code.
+         * Receives Meta's callback when a person requests the deletion of their data.
+         * @description For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. Only available where such a secret is configured. The person is erased as with the command erase. A repeated request returns the same code.
          */
         post: operations["postConnectMetaDelete"];
         delete?: never;
@@ -1492,8 +1492,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page that tells how far a request for deletion came.
-         * @description It is known for 90 days after it is done.
+         * Shows the progress of a deletion request.
+         * @description The page is available for 90 days after the deletion.
          */
         get: operations["getConnectMetaDelete"];
         put?: never;
@@ -1512,8 +1512,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page that says who asks for a sign-in and for whom, with a link to the platform.
-         * @description The first browser that opens it holds it.
+         * Shows who requests a sign-in and for which account, with a link to the platform.
+         * @description The sign-in is bound to the first browser that opens this page.
          */
         get: operations["getConnectStart"];
         put?: never;
@@ -1532,8 +1532,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
-         * @description It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it.
+         * OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+         * @description It reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that the sign-in is bound to.
          */
         get: operations["getConnectBack"];
         put?: never;
@@ -1551,7 +1551,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document as a page. */
+        /** Returns this document as an HTML page. */
         get: operations["getDocs"];
         put?: never;
         post?: never;
@@ -1568,7 +1568,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The followers of each day (week, month), per platform and over all. */
+        /** Returns followers by day, week or month, per platform and overall. */
         get: operations["getAccountFollowers"];
         put?: never;
         post?: never;
@@ -1585,7 +1585,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follower and engagement totals per platform and over all, with the change against the previous period. */
+        /** Returns follower and engagement totals per platform and overall, with the change from the previous period. */
         get: operations["getAccountInsights"];
         put?: never;
         post?: never;
@@ -1602,7 +1602,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Likes + comments + shares per post of one member. */
+        /** Returns likes + comments + shares per post of one member. */
         get: operations["getMembersPostEngagement"];
         put?: never;
         post?: never;
@@ -1619,7 +1619,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every post of one member with its latest metrics, and what it gained in the range. */
+        /** Returns every post of one member with its latest metrics and its gains in the range. */
         get: operations["getMembersPostInsights"];
         put?: never;
         post?: never;
@@ -1636,7 +1636,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Likes per post of one member, and over time. */
+        /** Returns likes per post of one member, and over time. */
         get: operations["getMembersPostLikes"];
         put?: never;
         post?: never;
@@ -1653,7 +1653,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The views that the posts of one member gained over time. */
+        /** Returns the views that the posts of one member gained over time. */
         get: operations["getMembersPostViews"];
         put?: never;
         post?: never;
@@ -1670,7 +1670,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts of one member that gained most engagement in the range. */
+        /** Returns the posts of one member that gained the most engagement in the range. */
         get: operations["getMembersTopPostsByMemberIdByCId"];
         put?: never;
         post?: never;
@@ -1687,7 +1687,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts of one member that gained most engagement in the range. */
+        /** Returns the posts of one member that gained the most engagement in the range. */
         get: operations["getMembersTopPostsByMemberIdByStartTimeByCId"];
         put?: never;
         post?: never;
@@ -1704,7 +1704,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts of one member that gained most engagement in the range. */
+        /** Returns the posts of one member that gained the most engagement in the range. */
         get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId"];
         put?: never;
         post?: never;
@@ -1721,7 +1721,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts of one member that gained most engagement in the range. */
+        /** Returns the posts of one member that gained the most engagement in the range. */
         get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId"];
         put?: never;
         post?: never;
@@ -1738,7 +1738,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The followers of one member, of each day (week, month), per platform and over all. */
+        /** Returns the followers of one member by day, week or month, per platform and overall. */
         get: operations["getMembersfollowersGrowth"];
         put?: never;
         post?: never;
@@ -1755,7 +1755,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every post with its latest metrics, and what it gained in the range. */
+        /** Returns every post with its latest metrics and its gains in the range. */
         get: operations["getPostInsights"];
         put?: never;
         post?: never;
@@ -1772,7 +1772,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Likes + comments + shares per post. */
+        /** Returns likes + comments + shares per post. */
         get: operations["getPostsEngagements"];
         put?: never;
         post?: never;
@@ -1789,7 +1789,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Likes per post and over time. */
+        /** Returns likes per post and over time. */
         get: operations["getPostsLikes"];
         put?: never;
         post?: never;
@@ -1806,7 +1806,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Likes, comments and shares that all posts gained, summed, and over time. */
+        /** Returns the likes, comments and shares that all posts gained, as a sum and over time. */
         get: operations["getPostsTotalEngagements"];
         put?: never;
         post?: never;
@@ -1823,7 +1823,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The views that posts gained over time. */
+        /** Returns the views that posts gained over time. */
         get: operations["getPostsViews"];
         put?: never;
         post?: never;
@@ -1840,7 +1840,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Views per platform and month against what the subscriptions cost. */
+        /** Returns views per platform and month compared with the cost of the subscriptions. */
         get: operations["getRoiViews"];
         put?: never;
         post?: never;
@@ -1857,7 +1857,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The posts that gained most engagement in the range, or have most of it. */
+        /** Returns the posts that gained the most engagement in the range, or have the most in total. */
         get: operations["getTopPostsInsights"];
         put?: never;
         post?: never;
@@ -1875,8 +1875,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says that the process serves.
-         * @description Whether it can do its work is /readyz.
+         * Reports whether the process is running.
+         * @description Use /readyz to check whether it can do its work.
          */
         get: operations["getHealthz"];
         put?: never;
@@ -1895,8 +1895,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The best members and the best posts, ranked by engagement.
-         * @description It has no further pages; limit is how many of each the answer has.
+         * Returns the best members and the best posts, ranked by engagement.
+         * @description The result has a single page; limit is the number of members and the number of posts.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -1914,7 +1914,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The followers of one member, of each day (week, month), per platform and over all. */
+        /** Returns the followers of one member by day, week or month, per platform and overall. */
         get: operations["getMemberFollowersGraph"];
         put?: never;
         post?: never;
@@ -1931,7 +1931,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A member's growth summary. */
+        /** Returns a member's growth summary. */
         get: operations["getMembersSocialGrowth"];
         put?: never;
         post?: never;
@@ -1948,7 +1948,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics for Prometheus. */
+        /** Returns metrics for Prometheus. */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -1965,7 +1965,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document. */
+        /** Returns this document. */
         get: operations["getOpenapiJson"];
         put?: never;
         post?: never;
@@ -1983,8 +1983,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Posting frequency and an activity score.
-         * @description `meta.as_of` is the newest registration of a post that counts.
+         * Returns posting frequency and an activity score.
+         * @description `meta.as_of` is the time at which the newest counted post was registered.
          */
         get: operations["getActivityMeter"];
         put?: never;
@@ -2002,7 +2002,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Net follower growth per platform and over all. */
+        /** Returns net follower growth per platform and overall. */
         get: operations["getAccountNetGrowth"];
         put?: never;
         post?: never;
@@ -2019,7 +2019,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Net follower growth per platform and over all. */
+        /** Returns net follower growth per platform and overall. */
         get: operations["getAccountNetGrowthByPId"];
         put?: never;
         post?: never;
@@ -2036,7 +2036,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reach and impressions, totals and series. */
+        /** Returns reach and impressions as totals and series. */
         get: operations["getAccountStats"];
         put?: never;
         post?: never;
@@ -2053,7 +2053,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says whether the service can do its work, and what keeps it from it. */
+        /** Reports whether the service can do its work and, if not, why. */
         get: operations["getReadyz"];
         put?: never;
         post?: never;
@@ -2072,13 +2072,13 @@ export interface paths {
         };
         /**
          * Socket.IO v4 (Engine.IO protocol 4).
-         * @description For the stock client, with the token in auth.token or a Bearer header. The events are client_access_removed and board_closed.
+         * @description Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.
          */
         get: operations["getSocketIo"];
         put?: never;
         /**
          * Socket.IO v4 (Engine.IO protocol 4).
-         * @description For the stock client, with the token in auth.token or a Bearer header. The events are client_access_removed and board_closed.
+         * @description Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.
          */
         post: operations["postSocketIo"];
         delete?: never;
@@ -2097,9 +2097,9 @@ export interface components {
             access: boolean;
             /** @description the dashboard was open to its clients */
             allowed: components["schemas"]["DecidedFlag"];
-            /** @description What the answer stands for: everything up to there. */
+            /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description The sub-account whose dashboard it is. */
+            /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
             /** @description the user was on the list */
             listed: components["schemas"]["DecidedFlag"];
@@ -2175,17 +2175,17 @@ export interface components {
         Account: {
             /** @description Whether it is active. */
             active: boolean;
-            /** @description Postal address; empty when none is known. */
+            /** @description Postal address; empty if unknown. */
             address: string;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description false: a client of it */
             is_agency: boolean;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone: string;
             /**
              * Format: int64
@@ -2321,9 +2321,9 @@ export interface components {
             /** @description refused: what the operator was told */
             why?: string;
         };
-        /** @description The body of what an operator does. */
+        /** @description The body of an operator's action. */
         ActionBody: {
-            /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
+            /** @description `reason` is CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
             reason: string;
         };
         /** @description A person of an account and what that person has connected. */
@@ -2340,7 +2340,7 @@ export interface components {
              * @description The member who owns the connection, by the main application's id.
              */
             member_id: number;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
             /** @description on which the member has a social account, by their numbers */
             platforms: components["schemas"]["MemberPlatform"][];
@@ -2408,7 +2408,7 @@ export interface components {
         AudienceShare: {
             /**
              * Format: int64
-             * @description People (a stock): how many follow.
+             * @description Number of followers (a stock).
              */
             followers: number;
             /** @description as the platform gives it; a place that it gives by URN in English, and by the URN until the name is known */
@@ -2426,9 +2426,9 @@ export interface components {
             names: components["schemas"]["Named"][];
             /** @description what was asked for: the event's payload */
             read: unknown;
-            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
-            /** @description The role under which it was allowed. */
+            /** @description The role that allowed it. */
             role: string;
             /**
              * Format: date-time
@@ -2494,29 +2494,29 @@ export interface components {
             /** @description what its rebuild waits for; absent when it goes on */
             waits?: string;
         };
-        /** @description A generation that is being made. */
+        /** @description A generation under construction. */
         BuildHealth: {
             /**
              * Format: int64
-             * @description its number
+             * @description Number of the generation.
              */
             generation: number;
             /**
              * Format: int64
-             * @description made of what it needs before it may be read
+             * @description Progress of the work that is needed before the generation can be read.
              */
             percent: number;
             /**
              * Format: int64
-             * @description estimated from the rate so far; null: not known yet
+             * @description Estimate from the rate so far; null if unknown.
              */
             seconds_left: number | null;
             /**
              * Format: int64
-             * @description of the projector
+             * @description `version` of the projector.
              */
             version: number;
-            /** @description what its rebuild waits for; absent when it goes on */
+            /** @description What the rebuild waits for; absent if it is making progress. */
             waits?: string;
         };
         /** @description What a post is about. Categories are the main application's own and the same for all agencies. */
@@ -2526,7 +2526,7 @@ export interface components {
              * @description its number: cId elsewhere
              */
             id: number;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
         };
         /** @description Says that figures of an account can be read anew. */
@@ -2547,31 +2547,31 @@ export interface components {
              */
             social_account_id: number | null;
         };
-        /** @description One condition of readiness. */
+        /** @description The result of one readiness check. */
         CheckResult: {
-            /** @description it does not hold, and what was asked for is possible all the same */
+            /** @description True if the check failed but the service can still do what the request asks about. */
             degraded?: boolean;
-            /** @description what is looked at */
+            /** @description `name` of the check. */
             name: string;
-            /** @description Whether the condition holds. */
+            /** @description Whether the condition is met. */
             ok: boolean;
-            /** @description Why it does not; absent when it does. */
+            /** @description Why the condition is not met; absent if it is. */
             reason?: string;
         };
         /** @description A signed statement about the log as a whole; it names no agency. */
         CheckpointEntry: {
-            /** @description SHA-256 of its text, 64 hex digits */
+            /** @description SHA-256 of the text, 64 hex digits */
             id: string;
-            /** @description the statement with its signature, as it was signed: what is to be checked and kept */
+            /** @description The signed statement, verbatim: verify and keep it. */
             note: string;
             /**
              * Format: int64
-             * @description of all agencies that it covers
+             * @description Number of records that it covers, of all agencies.
              */
             records: number;
             /**
              * Format: date-time
-             * @description of the signature, by the signer's clock
+             * @description When it was signed, by the signer's clock.
              */
             time: string;
         };
@@ -2589,24 +2589,24 @@ export interface components {
          *     - `rate_limited`: quota used up
          *     - `unavailable`: cannot be served now; the outcome may be open
          *     - `internal`: our defect
-         *     - `method_not_allowed`: the address does not take this method; see Allow
+         *     - `method_not_allowed`: the path does not support this method; see Allow
          *     - `unsupported_media_type`: the body is not JSON in UTF-8
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
         /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
         ComparedInPart: boolean;
-        /** @description What a sign-in is asked for with. */
+        /** @description The body of a request to start a sign-in. */
         ConnectBody: {
-            /** @description `account` is the id of the account whose pages are connected: a client, or the agency itself. */
+            /** @description `account` is the id of the account to connect pages for: a client, or the agency itself. */
             account: string;
             /** @description `platform` is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
             platform: components["schemas"]["Platform"];
-            /** @description `return_to` is where the result page leads: a path of this service, or an address of a configured origin. */
+            /** @description `return_to` is the target of the link on the result page: a path of this service, or a URL of a configured origin. */
             return_to?: string;
             /**
              * Format: int64
-             * @description `social_account` is a connected page or profile that is to be connected again; without it, the person chooses freely.
+             * @description `social_account` is a connected page or profile to reconnect; if absent, the person can choose any pages.
              */
             social_account?: number;
         };
@@ -2637,16 +2637,16 @@ export interface components {
              */
             works_until: string;
         };
-        /** @description What a link is asked for with. */
+        /** @description The body of a request to create a link. */
         ConnectLinkBody: {
-            /** @description `account` is the id of the account whose pages are connected. */
+            /** @description `account` is the id of the account to connect pages for. */
             account: string;
             /**
              * Format: int64
-             * @description `days` is how long the link works: 1 to 14.
+             * @description `days` is the number of days that the link works: 1 to 14.
              */
             days: number;
-            /** @description `platforms` are where a person who has the link may sign in. */
+            /** @description `platforms` are the platforms at which a person with the link may sign in. */
             platforms: components["schemas"]["Platform"][];
         };
         /** @description What came of an attempt, as whoever asked may see it. */
@@ -2688,7 +2688,7 @@ export interface components {
             a_type?: components["schemas"]["AccountType"];
             /** @description the sub-account it belongs to */
             account_id: string;
-            /** @description Name of that account; empty when the directory does not hold it. */
+            /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
             /**
              * Format: int64
@@ -2772,7 +2772,7 @@ export interface components {
              * @description `sign_in_before` is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
              */
             sign_in_before: string | null;
-            /** @description What it was then. */
+            /** @description The state at that time. */
             state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
@@ -2804,7 +2804,7 @@ export interface components {
              * @description when the token in use ends, also after renewals; null: not known, or never
              */
             expires_at: string | null;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
             /** @description `needs_reconnect` says that the platform refuses its authorisation: the member must give it again. */
             needs_reconnect: boolean;
@@ -2822,13 +2822,13 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description A connection that an operator paused: neither are its figures read nor its token renewed. */
+        /** @description A connection that an operator paused: its figures are not read and its token is not renewed. */
         ConnectionPause: {
-            /** @description who paused it */
+            /** @description Who paused it. */
             by: string;
             /**
              * Format: int64
-             * @description of the connection
+             * @description Id of the connection.
              */
             connection_id: number;
             /** @description CODE or CODE:TICKET */
@@ -2925,7 +2925,7 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: date-time
-             * @description When it was made, UTC.
+             * @description When it was created, UTC.
              */
             created_at: string;
             /** @description the same as `_id` */
@@ -2936,7 +2936,7 @@ export interface components {
             parent_account: string;
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The client whose dashboard it is, 24 hex digits. */
+            /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description the linked set, itself included */
             sub_account_ids: string[];
@@ -2977,7 +2977,7 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: date-time
-             * @description When it was made, UTC.
+             * @description When it was created, UTC.
              */
             created_at: string;
             /** @description Id, 24 hex digits. */
@@ -2988,9 +2988,9 @@ export interface components {
             parent_account: string;
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The client whose dashboard it is, 24 hex digits. */
+            /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description The linked accounts, this one included. */
+            /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["Named"][];
             /**
              * Format: date-time
@@ -3027,7 +3027,7 @@ export interface components {
             row_id: number;
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The client whose dashboard it is, 24 hex digits. */
+            /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description empty when the directory does not hold the client */
             sub_account_name: string;
@@ -3043,20 +3043,20 @@ export interface components {
             account: string;
             /** @description false while a reset token is pending */
             active: boolean;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Address of a picture; empty without one. */
+            /** @description URL of a picture; empty if there is none. */
             image: string;
-            /** @description Whether the user owns its account. */
+            /** @description Whether the user owns the account. */
             is_owner: boolean;
             /**
              * Format: date-time
              * @description null: never
              */
             last_login: string | null;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
         };
         /** @description The answer to GET. */
@@ -3065,7 +3065,7 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: date-time
-             * @description When it was made, UTC.
+             * @description When it was created, UTC.
              */
             created_at: string;
             /** @description Id, 24 hex digits. */
@@ -3076,9 +3076,9 @@ export interface components {
             main_poc: components["schemas"]["POC"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The client whose dashboard it is, 24 hex digits. */
+            /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description The linked accounts, this one included. */
+            /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["LinkedAccount"][];
             /** @description of the primary among the linked accounts */
             sub_account_name: string;
@@ -3099,14 +3099,14 @@ export interface components {
         Day: string;
         /** @description A fact and the record that made it so. */
         DecidedFlag: {
-            /** @description The record that made it so. */
+            /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
             /** @description The value. */
             value: boolean;
         };
         /** @description A scope of the dashboard and the record that gave it. */
         DecidedScope: {
-            /** @description The record that made it so. */
+            /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
             /** @description The scope. */
             scope: string;
@@ -3141,13 +3141,13 @@ export interface components {
         };
         /** @description What lies between two moments of one dashboard. */
         DiffAnswer: {
-            /** @description The value after it. */
+            /** @description The value after the change. */
             after: components["schemas"]["DashboardState"];
             /** @description null: it was not there yet */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
-            /** @description The sub-account whose dashboard it is. */
+            /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
             /** @description The earlier end. */
             from: components["schemas"]["StreamPosition"];
@@ -3171,15 +3171,15 @@ export interface components {
             created: boolean;
             /** @description Points of contact that were added. */
             main_poc_added: components["schemas"]["Named"][];
-            /** @description Points of contact that were taken away. */
+            /** @description Points of contact that were removed. */
             main_poc_removed: components["schemas"]["Named"][];
             /** @description Scopes that were added. */
             scopes_added: string[];
-            /** @description Scopes that were taken away. */
+            /** @description Scopes that were removed. */
             scopes_removed: string[];
-            /** @description Users who were put on the list. */
+            /** @description Users who were added to the list. */
             users_added: components["schemas"]["Named"][];
-            /** @description Users who were taken off the list. */
+            /** @description Users who were removed from the list. */
             users_removed: components["schemas"]["Named"][];
         };
         /** @description Says that the user is staff of the agency: such users open every dashboard by their role, whatever lists say. The log does not know staff, so this is the directory's word of today. */
@@ -3201,9 +3201,9 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description The data of an action that has nothing else to say. */
+        /** @description The data of an action without a result. */
         Done: {
-            /** @description always true: else the answer is an error */
+            /** @description Always true; failures are errors. */
             done: boolean;
         };
         /**
@@ -3284,7 +3284,7 @@ export interface components {
         };
         /** @description Stands beside a page of entries. */
         EntriesMeta: {
-            /** @description What the answer stands for: everything up to there. */
+            /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /**
              * Format: date-time
@@ -3302,21 +3302,21 @@ export interface components {
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
         };
-        /** @description The one error shape. */
+        /** @description The shape of all errors. */
         ErrorBody: {
-            /** @description The class of the error, for programs. */
+            /** @description The error code, for programs. */
             code: components["schemas"]["Code"];
-            /** @description Id of the command, also the key of its repetition. */
+            /** @description Id of the command; also its idempotency key. */
             command_id?: string;
             errors: components["schemas"]["Errors"];
-            /** @description A sentence for people: what was wrong and what to do. */
+            /** @description A message for people that says what was wrong and what to do. */
             message: string;
-            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
             /** @description False: the request was refused or failed. */
             success: boolean;
         };
-        /** @description Every input that was wrong; empty when no single one was. */
+        /** @description Every invalid input; empty if the error does not concern single inputs. */
         Errors: components["schemas"]["FieldError"][];
         /** @description Says which figures changed. */
         Event: {
@@ -3397,7 +3397,7 @@ export interface components {
         };
         /** @description A flag before and after. */
         Flip: {
-            /** @description The value after it. */
+            /** @description The value after the change. */
             after: boolean;
             /** @description The value before the change. */
             before: boolean;
@@ -3592,17 +3592,17 @@ export interface components {
             /** @description `unchanged` tells that these were handed over before: what is stored stays, which may have been renewed since. */
             unchanged: boolean;
         };
-        /** @description The answer of /healthz and /readyz. */
+        /** @description The response of /healthz and /readyz. */
         HealthBody: {
-            /** @description What the service stands on, each with its condition. */
+            /** @description The readiness checks with their results. */
             checks?: components["schemas"]["CheckResult"][];
-            /** @description whose accounts are not read */
+            /** @description `paused_connections` that an operator paused. */
             paused_connections?: components["schemas"]["ConnectionPause"][];
-            /** @description that are not read */
+            /** @description `paused_platforms` that an operator paused. */
             paused_platforms?: components["schemas"]["PlatformPause"][];
-            /** @description how far the read models are; absent before they were looked at */
+            /** @description State of the read models; absent before the first check. */
             projections?: components["schemas"]["ProjectionHealth"][];
-            /** @description how this process reads platforms */
+            /** @description How this process reads platforms. */
             readings?: components["schemas"]["PlatformReading"][];
             /** @description ok, ready, degraded, not_ready */
             status: string;
@@ -3613,13 +3613,13 @@ export interface components {
             access: components["schemas"]["AccessEffect"];
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
-            /** @description The value after it. */
+            /** @description The value after the change. */
             after: components["schemas"]["DashboardState"];
             /** @description null: the record created the dashboard */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
-            /** @description Id of the command, also the key of its repetition. */
+            /** @description Id of the command; also its idempotency key. */
             command_id: string;
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
@@ -3629,7 +3629,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;
@@ -3648,7 +3648,7 @@ export interface components {
         };
         /** @description Stands beside the data of an auditor's answer. */
         HistoryMeta: {
-            /** @description What the answer stands for: everything up to there. */
+            /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
@@ -3705,15 +3705,15 @@ export interface components {
         };
         /** @description One account of the linked set. */
         LinkedAccount: {
-            /** @description Postal address; empty when none is known. */
+            /** @description Postal address; empty if unknown. */
             address: string;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone: string;
         };
         /** @description Stands beside the entries of a page. */
@@ -3725,21 +3725,21 @@ export interface components {
         MadeAccount: {
             /** @description Whether it is active. */
             active: boolean;
-            /** @description Postal address; empty when none is known. */
+            /** @description Postal address; empty if unknown. */
             address: string;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description 24 hex digits */
             id: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
             /** @description the agency */
             parent_account: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone: string;
             /**
              * Format: int64
-             * @description what accountId means in the analytics paths
+             * @description accountId in the paths of the analytics
              */
             row_id: number;
         };
@@ -3780,23 +3780,23 @@ export interface components {
             active: boolean;
             /**
              * Format: date-time
-             * @description When it was made, UTC.
+             * @description When it was created, UTC.
              */
             created_at: string;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description 24 hex digits */
             id: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone: string;
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
             /** @description custom domain, else white-label address; "" without either */
             login_url: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
         };
         /** @description Who the caller is, and what is open to it. */
@@ -3810,7 +3810,7 @@ export interface components {
              * @description when the token ends; null: never
              */
             expires_at: string | null;
-            /** @description What is open to the caller. */
+            /** @description What the caller can open. */
             opens: components["schemas"]["MeOpens"];
             /** @description The caller's roles. */
             roles: string[];
@@ -3834,7 +3834,7 @@ export interface components {
         MeDashboard: {
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The client whose dashboard it is, 24 hex digits. */
+            /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description empty when the directory does not hold the client */
             sub_account_name: string;
@@ -3858,20 +3858,20 @@ export interface components {
         MeUser: {
             /** @description false while a password reset is pending, too */
             active: boolean;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
-            /** @description Address of a picture; empty without one. */
+            /** @description URL of a picture; empty if there is none. */
             image: string;
-            /** @description Whether the user owns its account. */
+            /** @description Whether the user owns the account. */
             is_owner: boolean;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
         };
         /** @description A person in an account who owns connections. */
         Member: {
             /** @description The account that it belongs to, 24 hex digits. */
             account_id: string;
-            /** @description Name of that account; empty when the directory does not hold it. */
+            /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
             /** @description Whether it is active. */
             active: boolean;
@@ -3884,7 +3884,7 @@ export interface components {
             id: number;
             /** @description of that user; empty without one */
             image: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
             /**
              * Format: int64
@@ -3980,7 +3980,7 @@ export interface components {
         };
         /** @description Says why a metric that was asked for is not in a reading. */
         MissingFigure: {
-            /** @description What there is to say beyond the class. */
+            /** @description Details of this occurrence. */
             detail?: string;
             /** @description of the metric: followers, engagement, impressions, views, reach, … */
             name: string;
@@ -4048,30 +4048,30 @@ export interface components {
         NetPct: number | null;
         /** @description A client to add. */
         NewAccountBody: {
-            /** @description likewise */
+            /** @description postal address of the client, shown to its users */
             address?: string;
             /**
              * Format: email
-             * @description of the client, shown to its people
+             * @description email address of the client, shown to its users
              */
             email?: string;
-            /** @description as people call it, at most 200 characters */
+            /** @description display name, at most 200 characters */
             name: string;
-            /** @description likewise */
+            /** @description telephone number of the client, shown to its users */
             phone?: string;
         };
         /** @description A person to invite. */
         NewUserBody: {
-            /** @description `account` is a client of the agency, 24 hex digits; left out: a colleague, of the agency itself. */
+            /** @description `account` is the client that the person belongs to, 24 hex digits; if absent, the person is agency staff. */
             account?: string;
             /**
              * Format: email
-             * @description by which an identity provider's sign-in finds the person
+             * @description email address, which identifies the person at the identity provider
              */
             email: string;
             /** @description at most 200 characters */
             name: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone?: string;
         };
         /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
@@ -4139,17 +4139,17 @@ export interface components {
         };
         /** @description A point of contact at the agency. */
         POC: {
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Address of a picture; empty without one. */
+            /** @description URL of a picture; empty if there is none. */
             image: string;
-            /** @description Address at which a meeting is arranged; empty without one. */
+            /** @description URL for scheduling a meeting; empty if there is none. */
             meeting_link: string;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description Telephone number; empty when none is known. */
+            /** @description Telephone number; empty if unknown. */
             phone: string;
         };
         /** @description An event that is in the log and that a projection has not folded. */
@@ -4196,9 +4196,9 @@ export interface components {
             /** @description of the event, its whole name */
             type: string;
         };
-        /** @description Stands beside a page of parked events. */
+        /** @description The meta of a page of parked events. */
         ParkedMeta: {
-            /** @description Asks for the next page as ?cursor=; absent on the last one. */
+            /** @description Cursor of the next page, for the parameter cursor; absent on the last page. */
             next_cursor?: string;
         };
         /**
@@ -4308,30 +4308,30 @@ export interface components {
         PartitionHealth: {
             /**
              * Format: int64
-             * @description behind the last record
+             * @description Offset after the last record.
              */
             end_offset: number;
             /**
              * Format: int64
-             * @description not folded yet
+             * @description Number of events not folded yet.
              */
             lag_events: number;
             /**
              * Format: double
-             * @description since when it has been behind without progress
+             * @description Time that the partition has been behind without progress.
              */
             lag_seconds: number;
             /**
              * Format: int64
-             * @description the first that is not folded
+             * @description Offset of the first record not folded yet.
              */
             next_offset: number;
             /**
              * Format: int64
-             * @description its number
+             * @description Number of the partition.
              */
             partition: number;
-            /** @description why it must not be followed; absent when it may */
+            /** @description Why the partition must not be followed; absent if it may be. */
             stopped?: string;
         };
         /** @description One that holds now. */
@@ -4342,7 +4342,7 @@ export interface components {
             kind: components["schemas"]["PauseKind"];
             /** @description of the projection or platform; the id of the connection */
             name: string;
-            /** @description Why it does not; absent when it does. */
+            /** @description Why the condition is not met; absent if it is. */
             reason: components["schemas"]["Reason"];
             /**
              * Format: date-time
@@ -4530,11 +4530,11 @@ export interface components {
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
-        /** @description A platform that an operator paused: neither are its figures read nor its tokens renewed. */
+        /** @description A platform that an operator paused: its figures are not read and its tokens are not renewed. */
         PlatformPause: {
-            /** @description who paused it */
+            /** @description Who paused it. */
             by: string;
-            /** @description of the platform */
+            /** @description `name` of the platform. */
             name: string;
             /** @description CODE or CODE:TICKET */
             reason: string;
@@ -4563,15 +4563,15 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description How connections of a platform are read. How many there are is for who signs in. */
+        /** @description Describes how the connections of a platform are read. Their number is not public. */
         PlatformReading: {
             /** @description account_insights or post_insights */
             kind: string;
-            /** @description of the platform */
+            /** @description `name` of the platform. */
             name: string;
-            /** @description a sentence: how often those are read that are read least often, and why not more often */
+            /** @description A sentence that says how often the least frequently read connections are read, and what limits it. */
             pace: string;
-            /** @description less often than configured, because of its quota */
+            /** @description Whether the quota makes readings less frequent than configured. */
             slowed: boolean;
         };
         /** @description One platform's page views against the price. A subscription has one price for all platforms: here it stands in full against this platform's page views alone, so the costs of two platforms must not be added. */
@@ -4670,7 +4670,7 @@ export interface components {
             category: string | null;
             /**
              * Format: int64
-             * @description Comments; null: the platform did not give them.
+             * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
             /** @description its text; null: not known */
@@ -4731,7 +4731,7 @@ export interface components {
             scheduled_at: string | null;
             /**
              * Format: int64
-             * @description Shares, reposts included; null: the platform did not give them.
+             * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
             /**
@@ -4774,12 +4774,12 @@ export interface components {
             captured_at: string | null;
             /**
              * Format: int64
-             * @description Clicks; null: the platform did not give them.
+             * @description Clicks; null if the platform did not report them.
              */
             clicks: number | null;
             /**
              * Format: int64
-             * @description Comments; null: the platform did not give them.
+             * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
             /**
@@ -4811,7 +4811,7 @@ export interface components {
             saves: number | null;
             /**
              * Format: int64
-             * @description Shares, reposts included; null: the platform did not give them.
+             * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
             /**
@@ -5053,22 +5053,22 @@ export interface components {
             captured_at: string;
             /**
              * Format: int64
-             * @description Clicks; null: the platform did not give them.
+             * @description Clicks; null if the platform did not report them.
              */
             clicks: number | null;
             /**
              * Format: int64
-             * @description Comments; null: the platform did not give them.
+             * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
             /**
              * Format: int64
-             * @description Likes + comments + shares, of the parts that are there; null without any.
+             * @description Likes + comments + shares, as far as they are known; null if none of them is.
              */
             engagement: number | null;
             /**
              * Format: int64
-             * @description How often it was shown; null: the platform did not give it.
+             * @description How often it was shown; null if the platform did not report it.
              */
             impressions: number | null;
             /**
@@ -5088,12 +5088,12 @@ export interface components {
             reach: number | null;
             /**
              * Format: int64
-             * @description How often people kept it; null: the platform did not give it.
+             * @description How often people saved it; null if the platform did not report it.
              */
             saves: number | null;
             /**
              * Format: int64
-             * @description Shares, reposts included; null: the platform did not give them.
+             * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
             /**
@@ -5191,7 +5191,7 @@ export interface components {
             main_poc: components["schemas"]["Named"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
-            /** @description The linked accounts, this one included. */
+            /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["Named"][];
             /** @description on the list */
             users: components["schemas"]["Named"][];
@@ -5234,18 +5234,18 @@ export interface components {
          * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
          */
         PricedViews: number | null;
-        /** @description Says the same as RFC 9457 has it; our own members are its extensions. */
+        /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
         ProblemBody: {
-            /** @description The class of the error, for programs. */
+            /** @description The error code, for programs. */
             code: components["schemas"]["Code"];
-            /** @description Id of the command, also the key of its repetition. */
+            /** @description Id of the command; also its idempotency key. */
             command_id?: string;
-            /** @description What there is to say beyond the class. */
+            /** @description Details of this occurrence. */
             detail: string;
             errors: components["schemas"]["Errors"];
-            /** @description A sentence for people: what was wrong and what to do. */
+            /** @description A message for people that says what was wrong and what to do. */
             message: string;
-            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
             /**
              * Format: int64
@@ -5254,9 +5254,9 @@ export interface components {
             status: number;
             /** @description False: the request was refused or failed. */
             success: boolean;
-            /** @description The status in words. */
+            /** @description The reason phrase of the HTTP status. */
             title: string;
-            /** @description What kind it is. */
+            /** @description Type. */
             type: string;
         };
         /** @description What a projection tells of itself; ops, readiness and metrics show it. */
@@ -5301,35 +5301,35 @@ export interface components {
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
         };
-        /** @description How far a read model is, as this process saw it last. */
+        /** @description The state of a read model, as of this process's last check. */
         ProjectionHealth: {
-            /** @description generations that are being made, of any version */
+            /** @description Generations under construction, of any version. */
             building: components["schemas"]["BuildHealth"][];
             /**
              * Format: int64
-             * @description that this process reads; 0: no generation yet
+             * @description `generation` that this process reads; 0 if there is none yet.
              */
             generation: number;
             /**
              * Format: int64
-             * @description not folded yet, over all partitions
+             * @description Number of events not folded yet, in all partitions.
              */
             lag_events: number;
             /**
              * Format: double
-             * @description without progress of the partition that waits longest
+             * @description Time without progress of the partition that has waited longest.
              */
             lag_seconds: number;
-            /** @description of the projection */
+            /** @description `name` of the projection. */
             name: string;
             /**
              * Format: int64
-             * @description events that wait for an operator
+             * @description Number of parked events, which wait for an operator.
              */
             parked: number;
-            /** @description of the topic */
+            /** @description `partitions` of the topic. */
             partitions: components["schemas"]["PartitionHealth"][];
-            /** @description by an operator */
+            /** @description Whether an operator has paused it. */
             paused: boolean;
             /** @description building, live */
             state: string;
@@ -5345,7 +5345,7 @@ export interface components {
             account_name: string | null;
             /**
              * Format: int64
-             * @description Comments; null: the platform did not give them.
+             * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
             /**
@@ -5384,7 +5384,7 @@ export interface components {
             rank: number;
             /**
              * Format: int64
-             * @description Shares, reposts included; null: the platform did not give them.
+             * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
             /**
@@ -5520,7 +5520,7 @@ export interface components {
             captured_at: string;
             /** @description its last day, the platform's label; null: the platform gave none */
             ends_on: string | null;
-            /** @description The platform's own name of the metric. */
+            /** @description The platform's name of the metric. */
             source_metric: string;
             /**
              * Format: int64
@@ -5552,7 +5552,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description The platform's own name of the metric. */
+            /** @description The platform's name of the metric. */
             source_metric: string;
             /**
              * Format: int64
@@ -5653,7 +5653,7 @@ export interface components {
         Record: {
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
-            /** @description Id of the command, also the key of its repetition. */
+            /** @description Id of the command; also its idempotency key. */
             command_id: string;
             /** @description Id of the event in the log. */
             event_id: string;
@@ -5661,7 +5661,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;
@@ -5709,21 +5709,21 @@ export interface components {
             /** @description `subscribed` tells whether a subscription runs: without one nothing is read. */
             subscribed: boolean;
         };
-        /** @description A page or profile whose people the main application signs in. */
+        /** @description A page or profile for which the main application handles the sign-in. */
         RegistrationBody: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
-            /** @description `account` is the id of the account whose page it is: a client, or an agency itself. */
+            /** @description `account` is the id of the account that the page belongs to: a client, or an agency itself. */
             account: string;
-            /** @description `connected` false ends that it is read; left out: true. */
+            /** @description `connected` says whether the page is read. False disconnects it. The default is true. */
             connected?: boolean;
             /** @description `external_id` is the platform's id of the page or profile. */
             external_id: string;
-            /** @description as the platform shows it, at most 200 characters */
+            /** @description `name` at the platform, at most 200 characters. */
             name: string;
             /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
             platform: components["schemas"]["Platform"];
-            /** @description whose it is: a user of the account */
+            /** @description The user of the account who owns the page. */
             user?: string;
         };
         /**
@@ -5764,7 +5764,7 @@ export interface components {
             days: number;
             /**
              * Format: int64
-             * @description Days of the whole month.
+             * @description Number of days in the whole month.
              */
             days_in_month: number;
             /** @description YYYY-MM in the answer's time zone */
@@ -5851,9 +5851,9 @@ export interface components {
         };
         /** @description A link that signs a user in to the console once. */
         SignInLink: {
-            /** @description shown once; anyone who has it can sign in as that person, so send it to that person only */
+            /** @description Returned only once. Anyone who has it can sign in as the user, so send it to that person only. */
             url: string;
-            /** @description whom it signs in, 24 hex digits */
+            /** @description The user whom the link signs in, 24 hex digits. */
             user_id: string;
             /**
              * Format: date-time
@@ -5861,23 +5861,23 @@ export interface components {
              */
             works_until: string;
         };
-        /** @description What a link is asked for with. */
+        /** @description The body of a request to create a sign-in link. */
         SignInLinkBody: {
-            /** @description `valid_for` is how long the link works, from 15m to 168h (7 days); in minutes or hours; 24h by default. */
+            /** @description `valid_for` is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
             valid_for?: string;
         };
         /** @description A browser in which a user is signed in to the console. */
         SignInSession: {
             /**
              * Format: date-time
-             * @description UTC, whatever happens in it
+             * @description When the session expires, regardless of activity, UTC.
              */
             ends_at: string;
-            /** @description names it here; it opens nothing */
+            /** @description Id for ending the session. It grants no access. */
             id: string;
             /**
              * Format: date-time
-             * @description of its last request, to the minute, UTC
+             * @description Time of the last request, to the minute, UTC.
              */
             seen_at: string;
             /**
@@ -5956,7 +5956,7 @@ export interface components {
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
         /** @description Stands beside spans. */
         SpansMeta: {
-            /** @description What the answer stands for: everything up to there. */
+            /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /** @description the last change before the range or at the moment: what stood then is shown */
             from: components["schemas"]["StreamPosition"];
@@ -5996,9 +5996,9 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /** @description the last record up to there that changed this dashboard */
             changed_by: components["schemas"]["Record"];
-            /** @description The sub-account whose dashboard it is. */
+            /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
-            /** @description What it was then. */
+            /** @description The state at that time. */
             state: components["schemas"]["DashboardState"];
         };
         /** @description The figures of one connected platform. */
@@ -6142,7 +6142,7 @@ export interface components {
             time: string | null;
             /**
              * Format: int64
-             * @description Version of the agency's stream of changes; 0 before the first one.
+             * @description Version of the agency's stream of changes; 0 before the first change.
              */
             version: number;
         };
@@ -6168,45 +6168,45 @@ export interface components {
             /** @description its id; the row of table_checks has all of it */
             report: string;
         };
-        /** @description A ticket that stands for the caller's token in the address of a stream. */
+        /** @description A ticket that replaces the caller's token in the URL of a stream. */
         TicketBody: {
             /**
              * Format: int64
-             * @description until it opens no stream any more
+             * @description Seconds until the ticket expires.
              */
             expires_in_seconds: number;
-            /** @description of the stream that it opens */
+            /** @description `path` of the stream that the ticket opens. */
             path: string;
-            /** @description The ticket, for ?ticket= of one stream. */
+            /** @description The ticket, for the parameter ticket of one stream. */
             ticket: string;
         };
         /** @description A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds. */
         Time: string;
         /**
-         * @description Time zone: a name of the IANA database. Newer names than these are served, too.
+         * @description Time zone: a name in the IANA database. Names newer than these are accepted too.
          * @default UTC
          */
         TimeZone: string;
-        /** @description What a platform gave to the application that signed the person in. It is never logged or returned. */
+        /** @description Contains the tokens that a platform issued to the application that signed the person in. They are never logged or returned. */
         TokensBody: {
-            /** @description `access_token` is the person's, or at Facebook and for Instagram behind a page the page's own. */
+            /** @description `access_token` is the person's token or, at Facebook and for Instagram accounts linked to a page, the page's token. */
             access_token: string;
             /**
              * Format: date-time
-             * @description of the access token; left out: never, or not known
+             * @description When the access token expires; absent if never or unknown.
              */
             expires_at?: string | null;
-            /** @description `instagram_login` says that the token is of Instagram login, not of Facebook login; left out: as before. */
+            /** @description `instagram_login` is true if the token is from Instagram Login, false if it is from Facebook Login. If absent, the stored value is kept. */
             instagram_login?: boolean | null;
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when refresh_token ends; left out: never, or not known.
+             * @description `refresh_expires_at` is when the refresh token expires; absent if never or unknown.
              */
             refresh_expires_at?: string | null;
-            /** @description left out: the platform gave none */
+            /** @description Absent if the platform did not issue one. */
             refresh_token?: string;
         };
-        /** @description What counts of an entity. */
+        /** @description The current state of an entity. */
         ToldEntity: {
             /** @description the entity, with all its members */
             data: unknown;
@@ -6214,7 +6214,7 @@ export interface components {
             type: string;
             /**
              * Format: date-time
-             * @description `updated_at` is the entity's own time of its last change: a line with the same time, or an earlier one, changes nothing.
+             * @description `updated_at` is the time of the entity's last change. A line with the same or an earlier time changes nothing.
              */
             updated_at: string;
         };
@@ -6333,24 +6333,24 @@ export interface components {
         };
         /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
         UngrantedFigures: components["schemas"]["UngrantedFigure"][];
-        /** @description The body of a PUT. Each member may be left out; null is the same. */
+        /** @description The body of a PUT. Every member is optional; null means absent. */
         UpdateBody: {
-            /** @description `allow_client_dashboard` opens the dashboards to their clients. */
+            /** @description `allow_client_dashboard` opens (true) or closes (false) the linked dashboards to their clients. */
             allow_client_dashboard?: boolean | null;
-            /** @description `scopes` become those of every linked dashboard. */
+            /** @description `scopes` replaces the scopes of every linked dashboard. */
             scopes?: string[] | null;
-            /** @description `sub_account_ids` are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each. */
+            /** @description `sub_account_ids` lists accounts to link; with unlink, all accounts that stay linked. 24 hex digits each. */
             sub_account_ids?: string[] | null;
-            /** @description `unlink` makes sub_account_ids the whole linked set, which otherwise only grows. */
+            /** @description `unlink` makes sub_account_ids the complete linked set; otherwise, accounts are only added. */
             unlink?: boolean | null;
-            /** @description `users` become the list of every linked dashboard. 24 hex digits each. */
+            /** @description `users` replaces the list of users of every linked dashboard. 24 hex digits each. */
             users?: string[] | null;
         };
         /** @description A person who can sign in at the main application. */
         User: {
             /** @description The account that it belongs to, 24 hex digits. */
             account_id: string;
-            /** @description Name of that account; empty when the directory does not hold it. */
+            /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
             /** @description `active` is false for a user with a pending reset of the password, too. */
             active: boolean;
@@ -6361,20 +6361,20 @@ export interface components {
              * @description null: not known
              */
             created_at: string | null;
-            /** @description Address for mail; empty when none is known. */
+            /** @description Email address; empty if unknown. */
             email: string;
             /** @description 24 hex digits */
             id: string;
             /** @description address of a picture; null: none */
             image: string | null;
-            /** @description Whether the user owns its account. */
+            /** @description Whether the user owns the account. */
             is_owner: boolean;
             /**
              * Format: date-time
              * @description null: never
              */
             last_login: string | null;
-            /** @description Name, as the main application or the platform gives it. */
+            /** @description Name, from the main application or the platform. */
             name: string;
             /** @description not active for this alone: the password must be set again; a link signs in all the same */
             reset_pending: boolean;
@@ -6433,7 +6433,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description The caller's answer is still right. */
+        /** @description The response has not changed; the caller's copy is current. */
         NotModified: {
             headers: {
                 ETag: components["headers"]["ETag"];
@@ -6441,7 +6441,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description Refused: 400 invalid (The request is malformed; errors names every wrong input); 401 unauthenticated (There is no usable token); 403 forbidden (The caller's role, or the dashboard, does not allow it); 404 not_found (There is nothing there for this caller: it is unknown, or another tenant's); 429 rate_limited (The caller has used up its requests, or its connections); 500 internal (A defect of the service; report the request id); 503 unavailable (The service cannot answer now. With Command-Id the outcome is open: repeat with it as Idempotency-Key). Every answer of an operation with roles has RateLimit. */
+        /** @description An error: 400 invalid (The request is malformed; errors lists every invalid input); 401 unauthenticated (The request has no valid token); 403 forbidden (The caller's role or the dashboard does not permit this); 404 not_found (The object does not exist, or belongs to another tenant); 429 rate_limited (The caller has exceeded its limit of requests or connections); 500 internal (The service failed; report the request id); 503 unavailable (The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as Idempotency-Key). Every response of an operation with roles has the RateLimit header. */
         Refused: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -6455,7 +6455,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description Too many changes of one agency came at once. Repeat the request. */
+        /** @description Too many concurrent changes of one agency. Send the request again. */
         conflict: {
             headers: {
                 [name: string]: unknown;
@@ -6474,7 +6474,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The caller's role, or the dashboard, does not allow it. */
+        /** @description The caller's role or the dashboard does not permit this. */
         forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -6483,7 +6483,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "Your role does not allow this. Sign in with an account that has the right, or ask your agency.",
+                 *       "message": "Your role does not permit this. Sign in with an account that has permission, or ask your agency.",
                  *       "code": "forbidden",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
@@ -6493,7 +6493,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The request is malformed; errors names every wrong input. */
+        /** @description The request is malformed; errors lists every invalid input. */
         invalid: {
             headers: {
                 [name: string]: unknown;
@@ -6502,12 +6502,12 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "The request is not well-formed: startTime does not lie before endTime.",
+                 *       "message": "The request is not well-formed: startTime must be before endTime.",
                  *       "code": "invalid",
                  *       "errors": [
                  *         {
                  *           "field": "startTime",
-                 *           "detail": "does not lie before endTime"
+                 *           "detail": "must be before endTime"
                  *         }
                  *       ],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
@@ -6517,7 +6517,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description There is nothing there for this caller: it is unknown, or another tenant's. */
+        /** @description The object does not exist, or belongs to another tenant. */
         not_found: {
             headers: {
                 [name: string]: unknown;
@@ -6536,7 +6536,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description If-Match did not hold. */
+        /** @description The precondition in If-Match failed. */
         precondition_failed: {
             headers: {
                 [name: string]: unknown;
@@ -6574,7 +6574,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description There is no usable token. */
+        /** @description The request has no valid token. */
         unauthenticated: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
@@ -6584,7 +6584,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "There is no token. Send the header Authorization: Bearer <token>.",
+                 *       "message": "The request has no token. Send the header Authorization: Bearer <token>.",
                  *       "code": "unauthenticated",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
@@ -6594,7 +6594,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The service cannot answer now. With Command-Id the outcome is open: repeat with it as Idempotency-Key. */
+        /** @description The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as Idempotency-Key. */
         unavailable: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -6614,7 +6614,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The request is well-formed and breaks a rule. */
+        /** @description The request is well-formed but violates a rule. */
         unprocessable: {
             headers: {
                 [name: string]: unknown;
@@ -6660,7 +6660,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+         * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
          * @example c10000000000000000000001
          */
         Account: string;
@@ -6674,9 +6674,9 @@ export interface components {
          * @example 70:104_77
          */
         ActivityIdInPath: string;
-        /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+        /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
         Actor: string;
-        /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+        /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
         At: components["schemas"]["Moment"];
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
         At2: components["schemas"]["Moment"];
@@ -6686,27 +6686,27 @@ export interface components {
          */
         AttemptInPath: string;
         /**
-         * @description What the entries are ordered by first. Default: dashboard.
+         * @description Primary sort key of the entries. Default: dashboard.
          * @example user
          */
         By: "dashboard" | "user";
         /**
-         * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+         * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
          * @example total
          */
         By2: "gained" | "total";
         /**
-         * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
+         * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
          * @example 0
          */
         CId: string;
         /**
-         * @description Category of posts: its number; 0 or all for all of them.
+         * @description Category of posts: its number; 0 or all for all categories.
          * @example 0
          */
         CIdInPath: string;
         /**
-         * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+         * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
          */
         Compare: "previous" | "year" | "none";
@@ -6715,24 +6715,24 @@ export interface components {
          * @example 31
          */
         ConnectionInPath: number;
-        /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+        /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
         Cursor: string;
-        /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
+        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
         Cursor2: string;
         /**
-         * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+         * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
          * @example c10000000000000000000001
          */
         Dashboard: string;
-        /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+        /** @description Only the dashboard of this sub-account: 24 hex digits. */
         Dashboard2: string;
         /**
-         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
          * @example 2026-01-31
          */
         EndTime: components["schemas"]["Time"];
         /**
-         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
          * @example 2026-01-31
          */
         EndTimeInPath: components["schemas"]["Time"];
@@ -6752,22 +6752,22 @@ export interface components {
          */
         From2: components["schemas"]["Moment"];
         /**
-         * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+         * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
          * @example week
          */
         Granularity: "day" | "week" | "month";
-        /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
+        /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
         IdempotencyKeyHeader: string;
         /** @description Changes the dashboard only if it still has this ETag. */
         IfMatchHeader: string;
-        /** @description The ETag of an answer that the caller has. */
+        /** @description The ETag of a response that the caller has. */
         IfNoneMatchHeader: string;
-        /** @description The last id that the caller received. */
+        /** @description The id of the last event that the caller received. */
         LastEventIDHeader: string;
-        /** @description As the header Last-Event-ID, which wins. */
+        /** @description Same as the header Last-Event-ID, which takes precedence. */
         LastEventId: string;
         /**
-         * @description Entries of a page, or of each ranking: 1 to 500.
+         * @description Maximum number of entries per page, or per ranking: 1 to 500.
          * @example 50
          */
         Limit: number;
@@ -6782,24 +6782,24 @@ export interface components {
          */
         MemberIdInPath: number;
         /**
-         * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+         * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
          * @example brief
          */
         Meta: "brief";
-        /** @description Oldest or newest first. */
+        /** @description asc for oldest first, desc for newest first. */
         Order: "asc" | "desc";
         /**
-         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
          * @example all
          */
         PId: "all" | "0" | "1" | "3" | "4" | "6";
         /**
-         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
          * @example all
          */
         PIdInPath: "all" | "0" | "1" | "3" | "4" | "6";
         /**
-         * @description A parked event: <projection>-<partition>-<offset>.
+         * @description The id of a parked event: <projection>-<partition>-<offset>.
          * @example dashboards-3-1204
          */
         ParkedInPath: string;
@@ -6809,18 +6809,18 @@ export interface components {
          */
         PlatformIdInPath: number;
         /**
-         * @description A platform by its name.
+         * @description The name of a platform.
          * @example facebook
          */
         PlatformInPath: "facebook" | "instagram" | "linkedin" | "tiktok";
         /**
-         * @description A projection, as /api/ops/projections names it.
+         * @description The name of a projection, from GET /api/ops/projections.
          * @example post_insights
          */
         ProjectionInPath: string;
-        /** @description Part of the name or e-mail address, whatever its case. */
+        /** @description Part of the name or email address, case-insensitive. */
         Q: string;
-        /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+        /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
         Q2: string;
         /**
          * @description The id of a rebuild.
@@ -6840,20 +6840,20 @@ export interface components {
         /** @description State of the connected account. */
         State: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /**
-         * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+         * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
          * @example scheduled
          */
         State2: "published" | "scheduled";
         /**
-         * @description The sub-account whose dashboard it is: 24 hex digits.
+         * @description The sub-account of the dashboard: 24 hex digits.
          * @example c10000000000000000000001
          */
         SubAccountIdInPath: string;
-        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
         Table: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
         Table2: "posts" | "meta.sources";
-        /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
         Table3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
         /** @description A ticket for this stream instead of the Authorization header. */
         Ticket: string;
@@ -6868,23 +6868,23 @@ export interface components {
          */
         To2: components["schemas"]["Moment"];
         /**
-         * @description What the link's address ends in.
+         * @description The last segment of the link's URL.
          * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
          */
         TokenInPath: string;
-        /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
+        /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
         Type: string;
         /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
         Type2: string;
         /**
-         * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+         * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
+        /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
         User: string;
         /**
-         * @description Only this user: 24 hex digits. Default: everybody.
+         * @description Only this user: 24 hex digits. Default: all users.
          * @example a11ce0000000000000000000
          */
         UserId: string;
@@ -6900,19 +6900,19 @@ export interface components {
     headers: {
         /** @description Name of the file. */
         "Content-Disposition": string;
-        /** @description Entity tag of the answer. As If-None-Match it gives 304 as long as the answer is the same. The tag of a dashboard is its version, for If-Match. */
+        /** @description Entity tag of the response. A request with it in If-None-Match returns 304 if the response has not changed. The tag of a dashboard is its version, for If-Match. */
         ETag: string;
-        /** @description true: this is the answer to an earlier request with the same Idempotency-Key. */
+        /** @description true if this is the response to an earlier request with the same Idempotency-Key. */
         "Idempotency-Replayed": string;
-        /** @description The next page, as rel=next; absent on the last one. */
+        /** @description URL of the next page, as rel=next; absent on the last page. */
         Link: string;
-        /** @description What is left: requests (r) and seconds until all are back (t), like "user";r=5999;t=60. */
+        /** @description Remaining requests (r) and seconds until the quota resets (t), for example "user";r=5999;t=60. */
         RateLimit: string;
-        /** @description How many requests (q) a caller has in a time (w, seconds), like "user";q=6000;w=60. */
+        /** @description Quota of a caller: requests (q) per window in seconds (w), for example "user";q=6000;w=60. */
         "RateLimit-Policy": string;
-        /** @description Seconds to wait before the next try. */
+        /** @description Seconds to wait before retrying. */
         "Retry-After": number;
-        /** @description What credentials are wanted. */
+        /** @description The required authentication scheme. */
         "WWW-Authenticate": string;
     };
     pathItems: never;
@@ -6928,37 +6928,37 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -7056,19 +7056,19 @@ export interface operations {
     getAccounts: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or e-mail address, whatever its case. */
+                /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
                 /** @description Whether the account is active. */
                 active?: "true" | "false";
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -7119,7 +7119,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
@@ -7176,15 +7176,15 @@ export interface operations {
     getActivities: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
@@ -7199,14 +7199,14 @@ export interface operations {
                  */
                 platformId?: number;
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
+                 * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
                 cId?: components["parameters"]["CId"];
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
                 type?: components["parameters"]["Type2"];
                 /**
-                 * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
                 state?: components["parameters"]["State2"];
@@ -7216,17 +7216,17 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -7387,7 +7387,7 @@ export interface operations {
                     "image/jpeg": string;
                 };
             };
-            /** @description The caller's picture is still right. */
+            /** @description The caller's copy of the picture is current. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7402,10 +7402,10 @@ export interface operations {
     getActivitiesStats: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -7415,12 +7415,12 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -7484,14 +7484,14 @@ export interface operations {
     getAuditAccess: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -7504,19 +7504,19 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
-                 * @description Only this user: 24 hex digits. Default: everybody.
+                 * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
                 user_id?: components["parameters"]["UserId"];
-                /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+                /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
                 /**
-                 * @description What the entries are ordered by first. Default: dashboard.
+                 * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
                 by?: components["parameters"]["By"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -7704,9 +7704,9 @@ export interface operations {
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
-                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -7719,19 +7719,19 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
-                 * @description Only this user: 24 hex digits. Default: everybody.
+                 * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
                 user_id?: components["parameters"]["UserId"];
-                /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+                /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
                 /**
-                 * @description What the entries are ordered by first. Default: dashboard.
+                 * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
                 by?: components["parameters"]["By"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -7783,10 +7783,10 @@ export interface operations {
     getAuditCheckpoints: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -7834,10 +7834,10 @@ export interface operations {
     getAuditDiff: {
         parameters: {
             query: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -7852,7 +7852,7 @@ export interface operations {
                  */
                 to?: components["parameters"]["To2"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -8011,22 +8011,22 @@ export interface operations {
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
-                /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+                /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
-                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
-                /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
+                /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
+                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
-                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -8039,7 +8039,7 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -8067,25 +8067,25 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
+                /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
+                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
-                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -8097,10 +8097,10 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description Oldest or newest first. */
+                /** @description asc for oldest first, desc for newest first. */
                 order?: components["parameters"]["Order"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -8248,14 +8248,14 @@ export interface operations {
     getAuditReads: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -8268,7 +8268,7 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -8334,14 +8334,14 @@ export interface operations {
     getCategories: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or e-mail address, whatever its case. */
+                /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
             };
             header?: never;
@@ -8592,7 +8592,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a sign-in, as POST /api/connect answered it.
+                 * @description The id of a sign-in, from POST /api/connect.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
                 attempt: string;
@@ -8693,16 +8693,16 @@ export interface operations {
     getDashboards: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or e-mail address, whatever its case. */
+                /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Whether there is a dashboard already. */
+                /** @description Whether the dashboard exists. */
                 exists?: "true" | "false";
             };
             header?: never;
@@ -8763,7 +8763,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Whether one line that is refused refuses all of them (422). Default: false.
+                 * @description Whether a refused line causes the whole request to be refused (422). Default: false.
                  * @example true
                  */
                 atomic?: "true" | "false";
@@ -8825,7 +8825,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The kind of entity, as in the type directory.<kind>.v1.
+                 * @description The kind of the entity, as in the type directory.<kind>.v1.
                  * @example account
                  */
                 kind: "account" | "user" | "order" | "session" | "member" | "connection" | "default_account" | "social_account" | "planned_post" | "subscription" | "category";
@@ -8885,21 +8885,21 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description As the header Last-Event-ID, which wins. */
+                /** @description Same as the header Last-Event-ID, which takes precedence. */
                 last_event_id?: components["parameters"]["LastEventId"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
             };
             header?: {
-                /** @description The last id that the caller received. */
+                /** @description The id of the last event that the caller received. */
                 "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
             };
             path?: never;
@@ -8917,25 +8917,25 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "figures_changed";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_needs_sign_in";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_ends_soon";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "live_cursor";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     };
                 };
@@ -9012,24 +9012,24 @@ export interface operations {
     getMembers: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or e-mail address, whatever its case. */
+                /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
                 /** @description Whether the member is active. */
                 active?: "true" | "false";
                 /**
-                 * @description User who the member is: 24 hex digits.
+                 * @description User of the member: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId?: string;
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -9084,11 +9084,11 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description As the header Last-Event-ID, which wins. */
+                /** @description Same as the header Last-Event-ID, which takes precedence. */
                 last_event_id?: components["parameters"]["LastEventId"];
             };
             header?: {
-                /** @description The last id that the caller received. */
+                /** @description The id of the last event that the caller received. */
                 "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
             };
             path?: never;
@@ -9106,19 +9106,19 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "client_access_removed";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "board_closed";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        /** @description As Last-Event-ID, resumes the stream after the event. */
                         id?: string;
                     };
                 };
@@ -9174,10 +9174,10 @@ export interface operations {
     getOpsActions: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -9550,10 +9550,10 @@ export interface operations {
     getOpsParked: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
@@ -9664,7 +9664,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
+                 * @description The id of a parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
                 parked: components["parameters"]["ParkedInPath"];
@@ -9723,7 +9723,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
+                 * @description The id of a parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
                 parked: components["parameters"]["ParkedInPath"];
@@ -9811,7 +9811,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
+                 * @description The id of a parked event: <projection>-<partition>-<offset>.
                  * @example dashboards-3-1204
                  */
                 parked: components["parameters"]["ParkedInPath"];
@@ -9909,7 +9909,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A platform by its name.
+                 * @description The name of a platform.
                  * @example facebook
                  */
                 platform: components["parameters"]["PlatformInPath"];
@@ -9961,7 +9961,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A platform by its name.
+                 * @description The name of a platform.
                  * @example facebook
                  */
                 platform: components["parameters"]["PlatformInPath"];
@@ -10066,7 +10066,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A projection, as /api/ops/projections names it.
+                 * @description The name of a projection, from GET /api/ops/projections.
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
@@ -10129,7 +10129,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A projection, as /api/ops/projections names it.
+                 * @description The name of a projection, from GET /api/ops/projections.
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
@@ -10181,7 +10181,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A projection, as /api/ops/projections names it.
+                 * @description The name of a projection, from GET /api/ops/projections.
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
@@ -10236,7 +10236,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A projection, as /api/ops/projections names it.
+                 * @description The name of a projection, from GET /api/ops/projections.
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
@@ -10297,7 +10297,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A projection, as /api/ops/projections names it.
+                 * @description The name of a projection, from GET /api/ops/projections.
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
@@ -10529,15 +10529,15 @@ export interface operations {
     getPlatforms: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
@@ -10549,7 +10549,7 @@ export interface operations {
                 /** @description State of the connected account. */
                 state?: components["parameters"]["State"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -10750,15 +10750,15 @@ export interface operations {
     getPlatformsActivities: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
@@ -10768,14 +10768,14 @@ export interface operations {
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them. Default: all of them.
+                 * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
                 cId?: components["parameters"]["CId"];
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
                 type?: components["parameters"]["Type2"];
                 /**
-                 * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
                 state?: components["parameters"]["State2"];
@@ -10785,17 +10785,17 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -10922,45 +10922,45 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -11076,7 +11076,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11169,14 +11169,14 @@ export interface operations {
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
-                /** @description Changes the dashboard only if that does exactly what a preview showed: its member preview. */
+                /** @description Changes the dashboard only if the change does exactly what a preview showed: the value of preview in the preview's response. */
                 "If-Preview"?: string;
-                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11260,7 +11260,7 @@ export interface operations {
                 /** @description The version, instead of at. */
                 version?: components["parameters"]["Version"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -11268,7 +11268,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11393,7 +11393,7 @@ export interface operations {
                  */
                 to?: components["parameters"]["To2"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -11401,7 +11401,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11550,25 +11550,25 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
+                /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
+                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
-                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -11580,10 +11580,10 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description Oldest or newest first. */
+                /** @description asc for oldest first, desc for newest first. */
                 order?: components["parameters"]["Order"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -11591,7 +11591,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11748,7 +11748,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11874,7 +11874,7 @@ export interface operations {
                 /** @description The version, instead of at. */
                 version?: components["parameters"]["Version"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
@@ -11882,7 +11882,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @description The sub-account of the dashboard: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 sub_account_id: components["parameters"]["SubAccountIdInPath"];
@@ -11984,27 +11984,27 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -12014,25 +12014,25 @@ export interface operations {
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
@@ -12146,21 +12146,21 @@ export interface operations {
     getUsers: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or e-mail address, whatever its case. */
+                /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Role, as the main application names it. */
+                /** @description Role, as named by the main application. */
                 role?: string;
                 /** @description Whether the user is active. */
                 active?: "true" | "false";
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -12219,7 +12219,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
@@ -12329,15 +12329,15 @@ export interface operations {
     getUsersPlatforms: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
@@ -12349,7 +12349,7 @@ export interface operations {
                 /** @description State of the connected account. */
                 state?: components["parameters"]["State"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
@@ -12476,7 +12476,7 @@ export interface operations {
                  */
                 userId: components["parameters"]["UserIdInPath"];
                 /**
-                 * @description The id of a session, as GET /api/users/{userId}/sessions answers it.
+                 * @description The id of a session, from GET /api/users/{userId}/sessions.
                  * @example V2K7QZ3MXJ4T5B6N8P9RASDFGH
                  */
                 session: string;
@@ -12592,7 +12592,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A module. */
+            /** @description A JavaScript module. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12638,7 +12638,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12647,14 +12647,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12663,7 +12663,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12672,7 +12672,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12681,7 +12681,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12690,7 +12690,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12699,7 +12699,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12708,7 +12708,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12734,7 +12734,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12743,14 +12743,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12759,7 +12759,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12768,7 +12768,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12777,7 +12777,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12786,7 +12786,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12795,7 +12795,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12804,7 +12804,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12821,7 +12821,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description What the link's address ends in.
+                 * @description The last segment of the link's URL.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
                 token: components["parameters"]["TokenInPath"];
@@ -12830,7 +12830,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12839,14 +12839,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12855,7 +12855,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12864,7 +12864,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12873,7 +12873,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12882,7 +12882,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12891,7 +12891,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12900,7 +12900,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12917,7 +12917,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description What the link's address ends in.
+                 * @description The last segment of the link's URL.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
                 token: components["parameters"]["TokenInPath"];
@@ -12926,7 +12926,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12935,14 +12935,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12951,7 +12951,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12960,7 +12960,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12969,7 +12969,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12978,7 +12978,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12987,7 +12987,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12996,7 +12996,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13075,7 +13075,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13084,14 +13084,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13100,7 +13100,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13109,7 +13109,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -13118,7 +13118,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13127,7 +13127,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -13136,7 +13136,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13145,7 +13145,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13162,7 +13162,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description What the sign-in's address ends in; it works once.
+                 * @description The last segment of the sign-in's URL; it works once.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
                 start: string;
@@ -13171,7 +13171,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13180,14 +13180,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13196,7 +13196,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13205,7 +13205,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -13214,7 +13214,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13223,7 +13223,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -13232,7 +13232,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13241,7 +13241,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13267,7 +13267,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13276,14 +13276,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Leads on. */
+            /** @description A redirect to the next page. */
             303: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page that says what was malformed. */
+            /** @description An error page: the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13292,7 +13292,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13301,7 +13301,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this is unknown or has expired. */
+            /** @description An error page: the sign-in or link is unknown or has expired. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -13310,7 +13310,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that this was used already. */
+            /** @description An error page: the sign-in or link has been used already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13319,7 +13319,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the form is too large. */
+            /** @description An error page: the form is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -13328,7 +13328,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page with what was wrong with the choice. */
+            /** @description The page again, with the errors in the choice. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13337,7 +13337,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description A page that says that the service is not ready. */
+            /** @description An error page: the service is not ready. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13372,40 +13372,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -13415,12 +13415,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -13546,35 +13546,35 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -13584,12 +13584,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -13732,37 +13732,37 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -13777,12 +13777,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -13874,37 +13874,37 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -13919,12 +13919,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -14035,47 +14035,47 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14090,12 +14090,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -14224,40 +14224,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14272,12 +14272,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -14390,52 +14390,52 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14445,7 +14445,7 @@ export interface operations {
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them.
+                 * @description Category of posts: its number; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14563,52 +14563,52 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14623,7 +14623,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them.
+                 * @description Category of posts: its number; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14741,47 +14741,47 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14796,12 +14796,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them.
+                 * @description Category of posts: its number; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14919,42 +14919,42 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -14969,17 +14969,17 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them.
+                 * @description Category of posts: its number; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15097,40 +15097,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -15145,12 +15145,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15276,37 +15276,37 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -15316,12 +15316,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15432,37 +15432,37 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -15472,12 +15472,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15569,47 +15569,47 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -15619,12 +15619,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15753,40 +15753,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -15796,12 +15796,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -15971,40 +15971,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -16014,12 +16014,12 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -16132,40 +16132,40 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
@@ -16281,42 +16281,42 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -16326,17 +16326,17 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all of them.
+                 * @description Category of posts: its number; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -16459,7 +16459,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It serves. */
+            /** @description The process is running. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -16484,50 +16484,50 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
+                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -16665,50 +16665,50 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -16839,40 +16839,40 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
@@ -16887,7 +16887,7 @@ export interface operations {
                  */
                 fromDate: components["schemas"]["Time"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 toDate: components["schemas"]["Time"];
@@ -17106,7 +17106,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description In the text format that the scraper asks for. */
+            /** @description Metrics, in the text format that the scraper requests. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -17146,45 +17146,45 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
@@ -17288,50 +17288,50 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path?: never;
@@ -17439,50 +17439,50 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -17591,50 +17591,50 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
                 /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
                 /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
-                /** @description The ETag of an answer that the caller has. */
+                /** @description The ETag of a response that the caller has. */
                 "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
             };
             path: {
                 /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
                  * @example all
                  */
                 pId: components["parameters"]["PIdInPath"];
@@ -17786,7 +17786,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description What the caller wants to know of: whether reads can be served, or whether changes can succeed. Default: reads.
+                 * @description What to check: whether reads can be served, or whether changes can succeed. Default: reads.
                  * @example writes
                  */
                 for?: "reads" | "writes";
@@ -17797,7 +17797,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can serve reads. Status degraded: something else is wrong; the checks say what. */
+            /** @description The service can serve reads. If status is degraded, something else is wrong; see checks. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -17846,7 +17846,7 @@ export interface operations {
                     "application/json": components["schemas"]["HealthBody"];
                 };
             };
-            /** @description It cannot serve reads, or with for=writes, no change can succeed; the checks say why. */
+            /** @description The service cannot serve reads or, with for=writes, accept changes; see checks. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -17867,7 +17867,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Packets of Engine.IO. */
+            /** @description Engine.IO packets. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -17876,7 +17876,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request is no packet of Engine.IO. */
+            /** @description The request is not an Engine.IO packet. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17896,7 +17896,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Packets of Engine.IO. */
+            /** @description Engine.IO packets. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -17905,7 +17905,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request is no packet of Engine.IO. */
+            /** @description The request is not an Engine.IO packet. */
             400: {
                 headers: {
                     [name: string]: unknown;

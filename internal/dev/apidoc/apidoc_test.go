@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/apidoc"
 )
 
-// The documents that the program carries are what the source says.
+// The committed documents match the source.
 func TestDocumentsAreUpToDate(t *testing.T) {
 	t.Parallel()
 	root, err := apidoc.Root()

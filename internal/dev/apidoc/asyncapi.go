@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// asyncDoc is the document of what is not asked for: the topics of the log and the streams (AsyncAPI 3). Its
-// schemas are those of OpenAPI 3.1.
+// asyncDoc is the AsyncAPI 3 document of the topics of the log and the streams. It uses the schemas of
+// OpenAPI 3.1.
 type asyncDoc struct {
 	AsyncAPI   string                    `json:"asyncapi"`
 	Info       asyncInfo                 `json:"info"`
@@ -64,33 +64,32 @@ type asyncExample struct {
 	Payload json.RawMessage `json:"payload"`
 }
 
-// Servers of the channels; the program says where they are.
+// Servers of the channels. The program adds their addresses.
 const (
 	serverKafka = "kafka"
 	serverHTTP  = "http"
 )
 
-// topics say what the topics hold, and how long.
+// topics describes the contents and the retention of each topic.
 var topics = map[string]string{
-	domain.TopicDashboards: "One record for each accepted change of an agency's dashboards; key: the agency. Kept for ever.",
-	domain.TopicMetrics:    "Readings of social accounts and posts, and posts that became known; key: the social account. Kept for ever.",
-	domain.TopicOperations: "Audit reads and exports, operators' actions, signed checkpoints, states of connections; key: " +
-		"the agency, or -. Kept for ever.",
-	domain.TopicDirectory: "The last state of each reference entity of the main application; key: its kind and id. " +
-		"Compacted; a record without " +
-		"a value erases.",
-	domain.TopicContents: "What posts say: texts, media addresses, permalinks; key: the agency, who said it, and the post's id. Compacted; a " +
-		"record without a value erases.",
+	domain.TopicDashboards: "One record for each accepted change of an agency's dashboards. Key: the agency. Kept forever.",
+	domain.TopicMetrics:    "Readings of social accounts and posts, and newly discovered posts. Key: the social account. Kept forever.",
+	domain.TopicOperations: "Audit reads and exports, actions of operators, signed checkpoints, states of connections. Key: " +
+		"the agency, or -. Kept forever.",
+	domain.TopicDirectory: "The latest state of each reference entity of the main application. Key: the entity's kind and id. " +
+		"Compacted; a record without a value erases the entity.",
+	domain.TopicContents: "Content of posts: texts, media URLs, permalinks. Key: the agency, the source, and the post's id. " +
+		"Compacted; a record without a value erases the content.",
 }
 
-// topicsOf are the topics of an event type.
+// topicsOf returns the topics of an event type.
 func topicsOf(eventType string) []string {
 	if eventType == (domain.AccountErased{}).EventType() {
 		return []string{domain.TopicMetrics, domain.TopicContents}
 	}
 	group, _, _ := strings.Cut(eventType, ".")
 	switch group {
-	case "dashboard", "operator": // an operator's word to skip a record is a link of its chain
+	case "dashboard", "operator": // an operator's decision to skip a record is part of the record's chain
 		return []string{domain.TopicDashboards}
 	case "metrics":
 		return []string{domain.TopicMetrics}
@@ -103,14 +102,14 @@ func topicsOf(eventType string) []string {
 	}
 }
 
-// asyncAPI makes the document, but for its servers.
+// asyncAPI builds the document without its servers.
 func asyncAPI(root string, described api.Description, made *schemas) (*asyncDoc, error) {
 	doc := &asyncDoc{
 		AsyncAPI: "3.0.0", DefaultCT: mediaJSON,
 		Info: asyncInfo{
 			Title: "ledgerboard events and streams", Version: documentVersion,
-			Description: "The topics of the log, which are the only truth, and the streams that browsers listen to. Events are CloudEvents 1.0 in " +
-				"Kafka's binary mode: attributes in ce_ headers, JSON in the value.",
+			Description: "The topics of the log, which are the only source of truth, and the streams for browsers. Events are CloudEvents 1.0 in " +
+				"Kafka's binary mode: the attributes are ce_ headers, and the value is JSON.",
 			License: map[string]string{"name": "Apache-2.0"},
 		},
 		Channels: map[string]asyncChannel{}, Operations: map[string]asyncOperation{},
@@ -143,7 +142,7 @@ func (doc *asyncDoc) message(channel string, m asyncMessage) {
 	doc.Channels[channel].Messages[m.Name] = &openapi3.Ref{Ref: "#/components/messages/" + m.Name}
 }
 
-// addEvents adds every type of the registry with its frozen samples, decoded as the program decodes them.
+// addEvents adds every event type of the registry with its frozen samples, which it decodes with the registry.
 func (doc *asyncDoc) addEvents(root string, made *schemas) error {
 	registry := domain.NewRegistry()
 	for _, eventType := range registry.Types() {
@@ -173,19 +172,19 @@ func (doc *asyncDoc) addEvents(root string, made *schemas) error {
 	return nil
 }
 
-// addStreams adds what browsers listen to.
+// addStreams adds the streams for browsers.
 func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error {
 	address := map[string]string{}
 	for _, op := range described.Operations {
 		address[op.ID] = strings.TrimSuffix(op.Pattern, "*")
 	}
 	for name, stream := range map[string]struct{ operation, text string }{
-		"notices":  {"getNotices", "The caller's own notices. Server-Sent Events with Last-Event-ID."},
-		"socketIO": {"getSocketIo", "The caller's own notices. Socket.IO v4; the notice's id is a second argument."},
-		"live":     {"getLive", "Which figures of the caller's accounts changed, at most once a second, after they can be read."},
+		"notices":  {"getNotices", "The caller's notices, as Server-Sent Events with Last-Event-ID."},
+		"socketIO": {"getSocketIo", "The caller's notices, over Socket.IO v4. The notice's id is the second argument."},
+		"live":     {"getLive", "Changes of figures of the caller's accounts, at most once a second, when they can be read."},
 	} {
 		if address[stream.operation] == "" {
-			return errors.New("no route is called " + stream.operation)
+			return errors.New("no route has the id " + stream.operation)
 		}
 		doc.channel(name, address[stream.operation], serverHTTP, "send", stream.text)
 	}
@@ -201,7 +200,7 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 	return nil
 }
 
-// cloudEvent is the headers of a record.
+// cloudEvent returns the schema of a record's headers.
 func cloudEvent() *openapi3.SchemaRef {
 	event := typed("object")
 	event.Value.Description = "Attributes of the event (CloudEvents 1.0)."
@@ -209,22 +208,22 @@ func cloudEvent() *openapi3.SchemaRef {
 	event.Value.Properties = openapi3.Schemas{}
 	for name, text := range map[string]string{
 		"ce_specversion":    "1.0",
-		"ce_id":             "Id of the event, unique for ever.",
-		"ce_source":         "Who wrote it.",
-		"ce_type":           "Type and version of the event; the name of the message here.",
-		"ce_time":           "When it was decided or read, RFC 3339.",
-		"ce_subject":        "What it is about.",
-		"ce_actor":          "Who caused it: a user's id, or a name of the program's own.",
-		"ce_actorrole":      "The role under which it was allowed.",
-		"ce_onbehalfof":     "For whom the actor acted, when for another: a user's id.",
-		"ce_commandid":      "Id of the command that it records.",
-		"ce_requestid":      "Id that the service gave the request that asked for it.",
-		"ce_idempotencykey": "Hex SHA-256 of agency, actor and the request's Idempotency-Key, else the command's id, each behind its length (8 bytes).",
-		"ce_requestdigest":  "SHA-256 in hex of the request's method, path and canonical body.",
-		"ce_chainversion":   "Version of the agency's stream; on dashboards.",
-		"ce_chainprev":      "Hash of the record before, SHA-256 in hex; on dashboards.",
-		"ce_traceparent":    "Trace of the request, in the form of W3C Trace Context.",
-		"content-type":      "application/json; a record without a value has none.",
+		"ce_id":             "Id of the event, globally unique.",
+		"ce_source":         "The program that wrote the record.",
+		"ce_type":           "Type and version of the event; the name of the message in this document.",
+		"ce_time":           "When the event was decided or read, RFC 3339.",
+		"ce_subject":        "The subject of the event.",
+		"ce_actor":          "Who caused the event: a user's id, or a system name of the program.",
+		"ce_actorrole":      "The role that allowed it.",
+		"ce_onbehalfof":     "The user on whose behalf the actor acted, if any: a user's id.",
+		"ce_commandid":      "Id of the command that the event records.",
+		"ce_requestid":      "Id that the service assigned to the request that caused the event.",
+		"ce_idempotencykey": "Hex SHA-256 of agency, actor and the request's Idempotency-Key or, without one, the command's id; each is prefixed with its length (8 bytes).",
+		"ce_requestdigest":  "Hex SHA-256 of the request's method, path and canonical body.",
+		"ce_chainversion":   "Version of the agency's stream; on dashboards only.",
+		"ce_chainprev":      "Hex SHA-256 of the previous record; on dashboards only.",
+		"ce_traceparent":    "Trace context of the request, in the format of W3C Trace Context.",
+		"content-type":      "application/json; absent if the record has no value.",
 	} {
 		event.Value.Properties[name] = typed("string")
 		event.Value.Properties[name].Value.Description = text

@@ -7,70 +7,74 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// connectOperations has every operation of connecting by its id.
+// connectOperations describes every operation for connecting pages and profiles, by id.
 var connectOperations = map[string]about{
 	"postConnect": {
-		tag: tagConnecting, summary: "Begins a sign-in at a platform, whose pages are then connected for an account.",
-		text: "Open start_url in the browser of the person who signs in, within ten minutes; it works once. The person sees who asks, signs in at the platform, comes " +
-			"back, and chooses; nothing is stored before. A client user may ask for its own account, while its dashboard is open to it with the scope connect. " +
-			"With social_account, that page or profile is connected again under its id, and a sign-in that does not bring it is refused.",
+		tag: tagConnecting, summary: "Starts a sign-in at a platform to connect pages or profiles for an account.",
+		text: "Open start_url within ten minutes in the browser of the person who signs in; it works once. The person sees who requests the sign-in, signs in at the " +
+			"platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for its own account while its dashboard is " +
+			"open to it with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.",
 		refuses: changes,
 	},
 	"getConnect": {
-		tag: tagConnecting, summary: "How far a sign-in came, and what came of it.",
-		text: "For whoever may ask for it, also in another browser than the one that signs in. It is known for a day.",
+		tag: tagConnecting, summary: "Returns the progress and the outcome of a sign-in.",
+		text: "Available for a day to every caller that may start such a sign-in, in any browser.",
 	},
 	"getConnectLinks": {
-		tag: tagConnecting, summary: "The links by which people without a login connect pages, the newest first.", text: "Their addresses are shown once, when they are made.",
+		tag: tagConnecting, summary: "Lists the links with which people without a login connect pages, newest first.",
+		text: "The URL of a link is returned only when the link is created.",
 	},
 	"postConnectLinks": {
-		tag: tagConnecting, summary: "Makes a link by which somebody without a login connects pages for an account.",
-		text: fmt.Sprintf("It works in the browser that follows it first, for 1 to %d days, and while whoever made it may connect. That it was made, "+
-			"followed and taken back is recorded.", connect.MaxLinkDays), refuses: changes,
+		tag: tagConnecting, summary: "Creates a link with which a person without a login connects pages for an account.",
+		text: fmt.Sprintf("The link works only in the browser that follows it first, for 1 to %d days, and only while its creator may connect pages. "+
+			"Creating, following and revoking a link are recorded.", connect.MaxLinkDays), refuses: changes,
 	},
 	"postConnectLinksRevoke": {
-		tag: tagConnecting, summary: "Takes a link back.", text: "Sign-ins that it began go no further. What was connected by it stays.",
+		tag: tagConnecting, summary: "Revokes a link.", text: "Unfinished sign-ins that used the link end. Pages that were connected with it stay connected.",
 	},
 	"postPlatformsDisconnect": {
-		tag: tagConnecting, summary: "Reads a connected page or profile no more, and keeps its figures.",
-		text:    "The person's consent is given back at the platform when nothing of any agency hangs on it any more. Repeating this is harmless.",
+		tag: tagConnecting, summary: "Disconnects a page or profile. It is no longer read; its figures are kept.",
+		text:    "The person's consent is revoked at the platform when no agency needs it any more. This is idempotent.",
 		refuses: []domain.Code{domain.CodeConflict},
 	},
 
 	"postPlatforms": {
-		tag: tagConnecting, summary: "Registers a page or profile whose people a main application signs in itself, or ends that it is read.",
-		text: "Repeating it is harmless: a page is known by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
-			"With connected false it is read no more, its tokens are deleted, and its figures stay.",
+		tag: tagConnecting, summary: "Registers or disconnects a page or profile for which a main application handles the sign-in.",
+		text: "This is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
+			"If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.",
 		refuses: append([]domain.Code{domain.CodeNotFound, domain.CodeUnprocessable}, changes...),
 	},
 	"putConnectionTokens": {
-		tag: tagConnecting, summary: "Hands over the tokens of a connection, after a main application has signed the person in.",
-		text: "The platform is asked whose they are before anything is stored: tokens that do not read every account of the connection are refused, with the " +
-			"platform's ids of those. At Facebook, and for Instagram behind a page, the token of a person brings each page's own; a page's token reads that page. " +
-			"They are sealed, take the place of the stored ones as a whole, and are in no answer and no log. Repeating it is harmless, also when they were renewed since.",
+		tag: tagConnecting, summary: "Hands over the tokens of a connection after a main application has signed the person in.",
+		text: "The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error " +
+			"lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's " +
+			"pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
+			"This is idempotent, even if the tokens have been renewed since.",
 		refuses: append([]domain.Code{domain.CodeUnprocessable}, changes...),
 	},
 
-	"getConnectStart": browserPage("A page that says who asks for a sign-in and for whom, with a link to the platform.", "The first browser that opens it holds it."),
-	"getConnectBack": browserPage("The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
-		"It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it."),
-	"getConnectChoose": browserPage("A page that offers what the sign-in brought, or says what came of it.", "Only for the browser that holds the sign-in."),
-	"postConnectChoose": browserPage("Connects what was chosen on that page.", "The form names pages of the list by page, those that move from another client by move. "+
-		"With again it begins another sign-in instead, once one was refused."),
-	"getConnectLink":  browserPage("The page of a link.", "Opening it binds nothing."),
-	"postConnectLink": browserPage("Follows a link, and begins a sign-in at the platform that the form names.", "From then on the link works in this browser only."),
+	"getConnectStart": browserPage("Shows who requests a sign-in and for which account, with a link to the platform.",
+		"The sign-in is bound to the first browser that opens this page."),
+	"getConnectBack": browserPage("OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
+		"It reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that "+
+			"the sign-in is bound to."),
+	"getConnectChoose": browserPage("Shows the pages that the sign-in makes available, or its outcome.", "Only for the browser that the sign-in is bound to."),
+	"postConnectChoose": browserPage("Connects the pages that were chosen on that page.", "The form field page names the pages to connect; move names those to move from "+
+		"another client. After a refused sign-in, the form field again starts another sign-in instead."),
+	"getConnectLink":  browserPage("Shows the page of a link.", "Opening the page does not bind the link to a browser."),
+	"postConnectLink": browserPage("Follows a link and starts a sign-in at the platform in the form.", "After that, the link works in this browser only."),
 
 	"postConnectMetaDeauthorize": {
-		tag: tagConnecting, summary: "Meta tells that a person removed our app.",
-		text:    metaSigns + "The tokens of that person's consent are deleted, and what was read with them waits for another sign-in.",
+		tag: tagConnecting, summary: "Receives Meta's callback when a person removes the app.",
+		text:    metaSigns + "The tokens that depend on that person's consent are deleted, and their accounts are not read until a person signs in again.",
 		answers: taken, refuses: metaRefusals,
 	},
 	"postConnectMetaDelete": {
-		tag: tagConnecting, summary: "Meta tells that a person wants deleted what we have of them.",
-		text:    metaSigns + "The person is erased as by the command erase. The same request is answered with the same code.",
+		tag: tagConnecting, summary: "Receives Meta's callback when a person requests the deletion of their data.",
+		text:    metaSigns + "The person is erased as with the command erase. A repeated request returns the same code.",
 		answers: taken, refuses: metaRefusals,
 	},
-	"getConnectMetaDelete": browserPage("A page that tells how far a request for deletion came.", "It is known for 90 days after it is done."),
+	"getConnectMetaDelete": browserPage("Shows the progress of a deletion request.", "The page is available for 90 days after the deletion."),
 }
 
 var (
@@ -78,27 +82,27 @@ var (
 	metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
 )
 
-const metaSigns = "For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is " +
-	"answered as if they were. It exists where such a secret is configured. "
+const metaSigns = "For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. " +
+	"The response does not reveal whether the person is known. Only available where such a secret is configured. "
 
 var changes = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
 
-// browserPage is an operation that answers a browser.
+// browserPage describes an operation that returns an HTML page.
 func browserPage(summary, text string) about {
 	const html = "text/html"
-	wrong := func(status int, says string) answer { return answer{status: status, text: says, media: []string{html}} }
+	wrong := func(status int, text string) answer { return answer{status: status, text: text, media: []string{html}} }
 	return about{
 		tag: tagConnecting, summary: summary, text: text,
 		answers: []answer{
-			{status: 200, text: "A page.", media: []string{html}},
-			{status: 303, text: "Leads on."},
-			wrong(400, "A page that says what was malformed."),
-			wrong(403, "A page that says that another browser holds this, or that the rights have ended."),
-			wrong(404, "A page that says that this is unknown or has expired."),
-			wrong(409, "A page that says that this was used already."),
-			wrong(413, "A page that says that the form is too large."),
-			wrong(422, "The page with what was wrong with the choice."),
-			wrong(503, "A page that says that the service is not ready."),
+			{status: 200, text: "An HTML page.", media: []string{html}},
+			{status: 303, text: "A redirect to the next page."},
+			wrong(400, "An error page: the request is malformed."),
+			wrong(403, "An error page: the sign-in or link is bound to another browser, or the access rights have ended."),
+			wrong(404, "An error page: the sign-in or link is unknown or has expired."),
+			wrong(409, "An error page: the sign-in or link has been used already."),
+			wrong(413, "An error page: the form is too large."),
+			wrong(422, "The page again, with the errors in the choice."),
+			wrong(503, "An error page: the service is not ready."),
 		},
 	}
 }

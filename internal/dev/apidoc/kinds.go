@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The forms of parameters, as patterns that mean the same to Go and to JavaScript. Whoever follows them is not told that a
-// value is malformed. What no form says stands in the text of the document.
+// Patterns of parameters that mean the same in Go and JavaScript. A value that matches its pattern is well-formed.
+// The text of the document lists the rules that patterns cannot express.
 const (
 	hexForm    = "[0-9a-fA-F]{24}"
 	numberForm = "[1-9][0-9]{0,17}"
@@ -31,20 +31,20 @@ const (
 	accountForm = "(" + hexForm + "|" + numberForm + ")"
 )
 
-// kinds has the schema of each kind of parameter; a kind that is not here is told by its words.
+// kinds sets the schema of each kind of parameter. Kinds that are missing are described by their words alone.
 var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	api.KindHexID:   form(hexForm),
 	api.KindDigest:  form("[0-9a-f]{64}"),
 	api.KindParked:  form(api.ParkedForm),
 	api.KindAccount: form(accountForm),
-	api.KindAccounts: func(s *openapi3.Schema) { // a hundred ids; Go's patterns count no further than 1,000
+	api.KindAccounts: func(s *openapi3.Schema) { // at most 100 ids; repetition in Go's patterns is limited to 1,000
 		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))
 	},
 	api.KindCategory: form("0|" + numberForm + "|all"),
 	api.KindActivity: form(numberForm + ":[!-~]{1,255}"),
 	api.KindActor:    form("[^\\x00-\\x1f]{1,255}"),
-	api.KindKey:      form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP takes blanks around a header off
+	api.KindKey:      form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP trims spaces around a header value
 	api.KindTags:     form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
 	api.KindChanges:  form(changesForm()),
 	api.KindTime:     form(timeForm),
@@ -66,12 +66,12 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	},
 }
 
-// form is a text of one form.
+// form sets the pattern of a string.
 func form(pattern string) func(*openapi3.Schema) {
 	return func(s *openapi3.Schema) { s.Pattern = "^(" + pattern + ")$" }
 }
 
-// changesForm are the short names of changes of dashboards, separated by commas.
+// changesForm returns the pattern of short names of dashboard changes, separated by commas.
 func changesForm() string {
 	var names []string
 	for _, full := range domain.NewRegistry().Types() {
@@ -85,9 +85,9 @@ func changesForm() string {
 	return one + "(," + one + ")*"
 }
 
-// longKinds have a long pattern, which stands in the document once: parameters refer to a schema of this name.
+// longKinds have a long pattern. The document contains it once, as a schema that parameters refer to.
 var longKinds = map[api.Kind]struct{ name, text string }{
-	api.KindZone:   {"TimeZone", "Time zone: a name of the IANA database. Newer names than these are served, too."},
+	api.KindZone:   {"TimeZone", "Time zone: a name in the IANA database. Names newer than these are accepted too."},
 	api.KindTime:   {"Time", "A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds."},
 	api.KindMoment: {"Moment", "A version of a history (v12, or a number below 100,000,000) or a time."},
 }
@@ -102,7 +102,7 @@ func (s *schemas) addLongKinds() {
 	}
 }
 
-// parameter describes a declared parameter where the pattern has it.
+// parameter returns the description of a declared parameter.
 func parameter(declared api.Param, inPath bool) (*openapi3.ParameterRef, error) {
 	if declared.Name == "" || declared.Kind == "" || declared.Text == "" {
 		return nil, fmt.Errorf("parameter %q has no name, kind or text", declared.Name)

@@ -16,45 +16,46 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// documentVersion is that of the documents: its first number changes when an answer loses something.
+// documentVersion is the version of the documents. The major version changes when a response loses a member.
 const documentVersion = "1.0.0"
 
 const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.
 
-Each operation has a request to copy; BASE is this server and TOKEN the bearer token of the main application:
+Each operation has a sample request. BASE is this server, and TOKEN is the bearer token of the main application:
 
     BASE=http://localhost:6001
     curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
 
-Analytics are served under /auth; a standalone server has them at its root as well. Their paths stand here once, with both as servers. What a
-path does not name (startTime, endTime, pId) may be in the query. A range without ends is the last 30 days. Addresses below /api/ refuse a
-query parameter that they do not take. The analytics ignore it and name it in meta.ignored; but start, end, from and to, which look like a range,
-are a 400 that names the parameters of the range. Letters of a path may have any case, those of ids in it may not.
+Analytics are served under /auth; a standalone server also serves them at its root. This document lists their paths once, with both prefixes as
+servers. startTime, endTime and pId may be query parameters where a path does not contain them. The default range is the last 30 days. Paths under
+/api/ refuse unknown query parameters. The analytics ignore them and list them in meta.ignored, except start, end, from and to, which look like a
+range: for these, the response is a 400 that names the correct parameters. Paths are case-insensitive, but the ids in them are not.
 
-?compare= says what totals and series are compared with: previous, the period of equal length right before the range; year, the same dates
-one year before; none. Without it, totals are compared with the previous period, and series come without one.
+The parameter compare selects what totals and series are compared with: previous, the period of equal length immediately before the range; year, the
+same dates one year earlier; or none. By default, totals are compared with the previous period, and series have no comparison.
 
-Answers have one envelope: success, message, data, and where there is more to say, meta. Errors have one shape (ErrorBody), or that of
-RFC 9457 with Accept: application/problem+json. An error names every wrong input at once. What belongs to another tenant is a 404, like what
-does not exist. null always means "not known", never 0; meta.sources says why.
+All responses have the same envelope: success, message, data and, for some operations, meta. All errors have the shape ErrorBody or, with
+Accept: application/problem+json, the shape defined in RFC 9457. An error lists every invalid input at once. An object of another tenant is a 404,
+like an object that does not exist. null always means "unknown", never 0; meta.sources explains why.
 
-Whoever follows the forms of the parameters is not told that a value is malformed. No form says these: a range begins before it ends
-and has at most 1,096 days; at excludes version, from and to; a moment of the history has come; meta is of JSON and table of CSV;
-a cursor is one that a page of the same list gave, and Last-Event-ID one that the stream sent; a_type stands beside LinkedIn's number and no other.
-Each of them is a 400 that names the parameter.
+A value that matches the schema of its parameter is well-formed. Schemas cannot express the following rules: a range starts before it ends and has
+at most 1,096 days; at excludes version, from and to; a moment in the history is not in the future; meta applies to JSON and table to CSV; a cursor
+comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. A violation is a 400 that names
+the parameter.
 
-Lists continue with ?cursor= (meta.next_cursor of the page before), ?limit= entries at a time. An ETag is of the answer itself: with
-If-None-Match an unchanged answer is a 304. RateLimit says what is left; 429 and 503 say in Retry-After when to come again.
+To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if it
+has not changed, a request with If-None-Match returns 304. The RateLimit header reports the remaining requests; 429 and 503 responses say in
+Retry-After how long to wait.
 
-Kinds of figures: a **stock** is what there is (followers: the last reading counts); a **cumulative** counter gives a range by the
-difference of its readings at the ends; a **day flow** belongs to a day of the platform and a range is the sum of its days; a
-**rolling** figure is over the platform's own window: answers show it as read and never add or subtract it.
+Kinds of metrics: a **stock** is a current level, such as followers; the last reading counts. A **cumulative** counter only grows; its value for a
+range is the difference between the readings at the ends. A **day flow** belongs to a day of the platform; its value for a range is the sum of
+the days. A **rolling** metric covers the platform's own window; responses show it as read and never add or subtract it.
 
-Analytics are also served as CSV (Accept: text/csv): a row for each element of each list, with the scalars of the elements that contain
-it. Columns are paths; the column table names the list, and ?table= picks one. Lists of scalars stand in one cell, separated by
-spaces; null is an empty cell. It is UTF-8 without a byte order mark: a page that saves it for Excel puts one before it.`
+Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, with the scalars of the elements that contain
+it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
+spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark; a page that saves the file for Excel must prepend one.`
 
-// openAPI makes the document, but for its servers.
+// openAPI builds the document without its servers.
 func openAPI(root string, described api.Description, made *schemas) (*openapi3.T, error) {
 	made.of(described.Error)
 	made.of(described.Problem)
@@ -72,10 +73,10 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 			Schemas: made.components, Headers: responseHeaders(), Responses: refusalResponses(),
 			SecuritySchemes: openapi3.SecuritySchemes{
 				"bearer": {Value: &openapi3.SecurityScheme{
-					Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "Token with sub, account_id and role.",
+					Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token with the claims sub, account_id and role.",
 				}},
 				"ticket": {Value: &openapi3.SecurityScheme{
-					Type: "apiKey", In: "query", Name: "ticket", Description: "A ticket of POST /api/notices/ticket, for EventSource.",
+					Type: "apiKey", In: "query", Name: "ticket", Description: "A ticket from POST /api/notices/ticket, for EventSource.",
 				}},
 			},
 		},
@@ -92,13 +93,13 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
 		}
-		path, analytics := strings.CutPrefix(strings.TrimSuffix(op.Pattern, "*"), api.PrefixAnalytics) // OpenAPI knows no *
+		path, analytics := strings.CutPrefix(strings.TrimSuffix(op.Pattern, "*"), api.PrefixAnalytics) // OpenAPI has no *
 		if doc.Paths.Value(path) == nil {
 			doc.Paths.Set(path, &openapi3.PathItem{})
 		}
-		if analytics { // relative to where the document is read
+		if analytics { // relative to the document's URL
 			doc.Paths.Value(path).Servers = openapi3.Servers{
-				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {URL: ".", Description: "A standalone server too."},
+				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {URL: ".", Description: "Standalone servers only."},
 			}
 		}
 		doc.Paths.Value(path).SetOperation(op.Method, made)
@@ -106,7 +107,7 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 		delete(unused, op.ID)
 	}
 	for id := range unused {
-		faults = append(faults, fmt.Errorf("no route is called %s: take it out of operations.go", id))
+		faults = append(faults, fmt.Errorf("no route has the id %s: remove it from operations.go", id))
 	}
 	share(doc)
 	return doc, errors.Join(append(faults, made.err(), addExamples(root, all))...)
@@ -115,7 +116,7 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	a, known := aboutOf(op.ID)
 	if !known {
-		return nil, fmt.Errorf("say in operations.go what %s is for", op.ID)
+		return nil, fmt.Errorf("operation %s has no description: add it to operations.go", op.ID)
 	}
 	isStream := slices.ContainsFunc(a.answers, func(a answer) bool { return slices.Contains(a.media, mediaEvents) })
 	doc := &openapi3.Operation{
@@ -140,7 +141,7 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	if op.Body != nil {
 		media := &openapi3.MediaType{Example: exampleBody(op)}
 		if op.BodyMedia == "" {
-			strict := !strings.HasPrefix(op.Pattern, "/api/projects/dashboard/") // old callers send members that nobody knows
+			strict := !strings.HasPrefix(op.Pattern, "/api/projects/dashboard/") // old callers send unknown members
 			media.Schema, media.Example = made.bodyOf(op.Body, strict), json.RawMessage(exampleBody(op))
 		} else {
 			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
@@ -159,7 +160,7 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	return doc, nil
 }
 
-// parameters are those of the path in its order, then the others.
+// parameters returns the path parameters in the order of the path, followed by the others.
 func parameters(op api.Operation) (openapi3.Parameters, error) {
 	place := func(declared api.Param) int {
 		if at := strings.Index(op.Pattern, "{"+declared.Name+"}"); at >= 0 {
@@ -183,12 +184,12 @@ func parameters(op api.Operation) (openapi3.Parameters, error) {
 		out = append(out, p)
 	}
 	if inPath != strings.Count(op.Pattern, "{") {
-		return nil, errors.New("the path names a parameter that the route does not declare")
+		return nil, errors.New("the path contains a parameter that the route does not declare")
 	}
 	return out, nil
 }
 
-// addAnswers adds what the operation answers when it does not refuse.
+// addAnswers adds the responses that are not errors.
 func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *schemas) {
 	add := func(status int, text string, content openapi3.Content, headers ...string) {
 		responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{
@@ -224,21 +225,21 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 	}
 }
 
-// responseHeaders are the headers that answers bear.
+// responseHeaders returns the response headers.
 func responseHeaders() openapi3.Headers {
 	header := func(kind, text string) *openapi3.HeaderRef {
 		return &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{Description: text, Schema: typed(kind)}}}
 	}
 	return openapi3.Headers{
-		"ETag": header("string", "Entity tag of the answer. As If-None-Match it gives 304 as long as the answer is the same. "+
+		"ETag": header("string", "Entity tag of the response. A request with it in If-None-Match returns 304 if the response has not changed. "+
 			"The tag of a dashboard is its version, for If-Match."),
-		"Idempotency-Replayed": header("string", "true: this is the answer to an earlier request with the same Idempotency-Key."),
-		"Retry-After":          header("integer", "Seconds to wait before the next try."),
+		"Idempotency-Replayed": header("string", "true if this is the response to an earlier request with the same Idempotency-Key."),
+		"Retry-After":          header("integer", "Seconds to wait before retrying."),
 		"Content-Disposition":  header("string", "Name of the file."),
-		"Link":                 header("string", "The next page, as rel=next; absent on the last one."),
-		"RateLimit":            header("string", `What is left: requests (r) and seconds until all are back (t), like "user";r=5999;t=60.`),
-		"RateLimit-Policy":     header("string", `How many requests (q) a caller has in a time (w, seconds), like "user";q=6000;w=60.`),
-		"WWW-Authenticate":     header("string", "What credentials are wanted."),
+		"Link":                 header("string", "URL of the next page, as rel=next; absent on the last page."),
+		"RateLimit":            header("string", `Remaining requests (r) and seconds until the quota resets (t), for example "user";r=5999;t=60.`),
+		"RateLimit-Policy":     header("string", `Quota of a caller: requests (q) per window in seconds (w), for example "user";q=6000;w=60.`),
+		"WWW-Authenticate":     header("string", "The required authentication scheme."),
 	}
 }
 

@@ -4,16 +4,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// about is what an operation is for.
+// about describes an operation.
 type about struct {
 	tag, summary, text string
 
-	headers []string // of its answer in the envelope
-	answers []answer // instead of the envelope
+	headers []string // of the enveloped response
+	answers []answer // responses that are not enveloped
 	refuses []domain.Code
 }
 
-// answer is an answer that is not in the envelope.
+// answer is a response that is not enveloped.
 type answer struct {
 	status  int
 	text    string
@@ -33,22 +33,22 @@ const (
 	tagOperators  = "Operators"
 	tagDirectory  = "Directory"
 
-	streamEnds = "While the service is not ready or full, the answer is a stream that only says when to come back, and ends: an " +
-		"EventSource then tries again by itself. Any other status means that trying again does not help."
+	streamEnds = "While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and " +
+		"then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help."
 )
 
 // tags are the groups in their order.
 var tags = []struct{ name, text string }{
 	{tagService, "Health, metrics and this document."},
 	{tagDashboards, "Who sees which client's dashboard, and which clients share one view."},
-	{tagEntities, "Users, connections and posts, one by one; and the figures of each platform over time."},
-	{tagDirectory, "What a main application tells: accounts, people, connections, subscriptions, planned and published posts. Without one, the " +
-		"agency adds its clients and people here."},
-	{tagAudit, "The history of dashboards, for auditors. The service records each look at it."},
-	{tagStreams, "What happens while a page is open."},
-	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
-	{tagConnecting, "Pages and profiles are connected in a browser: a sign-in at the platform, then a choice."},
-	{tagOperators, "The engine: read models, rebuilds, parked events, the log. Each action takes a reason and is recorded before it is done."},
+	{tagEntities, "Users, connections and posts, and the figures of each platform over time."},
+	{tagDirectory, "The data that a main application sends: accounts, people, connections, subscriptions, planned and published posts. " +
+		"Without a main application, the agency adds its clients and people here."},
+	{tagAudit, "The history of dashboards, for auditors. The service records every read."},
+	{tagStreams, "Events that are pushed to open pages."},
+	{tagAnalytics, "Metrics of the social accounts and posts that the caller may see."},
+	{tagConnecting, "Connects pages and profiles in a browser: the person signs in at the platform, then chooses what to connect."},
+	{tagOperators, "Read models, rebuilds, parked events and the log. Each action requires a reason and is recorded before it runs."},
 }
 
 const (
@@ -64,13 +64,13 @@ var (
 	streamRefusals = []domain.Code{domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound}
 	socketIO       = about{
 		tag: tagStreams, summary: "Socket.IO v4 (Engine.IO protocol 4).",
-		text: "For the stock client, with the token in auth.token or a Bearer header. The events are client_access_removed and board_closed.",
+		text: "Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.",
 		answers: []answer{
-			{status: 200, text: "Packets of Engine.IO.", media: []string{mediaText}},
-			{status: 400, text: "The request is no packet of Engine.IO.", media: []string{mediaJSON}},
+			{status: 200, text: "Engine.IO packets.", media: []string{mediaText}},
+			{status: 400, text: "The request is not an Engine.IO packet.", media: []string{mediaJSON}},
 		},
 	}
-	topPostsOfMember = figures("The posts of one member that gained most engagement in the range.", "")
+	topPostsOfMember = figures("Returns the posts of one member that gained the most engagement in the range.", "")
 )
 
 func figures(summary, text string) about {
@@ -80,8 +80,8 @@ func figures(summary, text string) about {
 func entities(summary string) about { return about{tag: tagEntities, summary: summary} }
 
 func statsOf(whose string) about {
-	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement and its rate, " +
-		"impressions, reach and demographics " + whose + ", by day, week or month."}
+	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Returns followers, follower change, posts, engagement, " +
+		"engagement rate, impressions, reach and demographics " + whose + ", by day, week or month."}
 }
 
 func audit(summary string) about { return about{tag: tagAudit, summary: summary} }
@@ -89,59 +89,60 @@ func audit(summary string) about { return about{tag: tagAudit, summary: summary}
 func file(summary string) about {
 	return about{
 		tag: tagAudit, summary: summary,
-		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a " +
-			"formula get an apostrophe.",
+		text: "The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a " +
+			"formula is prefixed with an apostrophe.",
 		answers: []answer{{
 			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
 		}},
 	}
 }
 
-// operations has every operation by its id.
+// operations describes every operation, by id.
 var operations = map[string]about{
 	"getHealthz": {
-		tag: tagService, summary: "Says that the process serves.", text: "Whether it can do its work is /readyz.",
-		answers: []answer{{status: 200, text: "It serves.", media: []string{mediaJSON}}},
+		tag: tagService, summary: "Reports whether the process is running.", text: "Use /readyz to check whether it can do its work.",
+		answers: []answer{{status: 200, text: "The process is running.", media: []string{mediaJSON}}},
 	},
 	"getReadyz": {
-		tag: tagService, summary: "Says whether the service can do its work, and what keeps it from it.",
+		tag: tagService, summary: "Reports whether the service can do its work and, if not, why.",
 		answers: []answer{
-			{status: 200, text: "It can serve reads. Status degraded: something else is wrong; the checks say what.", media: []string{mediaJSON}},
-			{status: 503, text: "It cannot serve reads, or with for=writes, no change can succeed; the checks say why.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
+			{status: 200, text: "The service can serve reads. If status is degraded, something else is wrong; see checks.", media: []string{mediaJSON}},
+			{status: 503, text: "The service cannot serve reads or, with for=writes, accept changes; see checks.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
 		},
 	},
 	"getMetrics": {
-		tag: tagService, summary: "Metrics for Prometheus.",
-		answers: []answer{{status: 200, text: "In the text format that the scraper asks for.", media: []string{mediaText}}},
+		tag: tagService, summary: "Returns metrics for Prometheus.",
+		answers: []answer{{status: 200, text: "Metrics, in the text format that the scraper requests.", media: []string{mediaText}}},
 	},
 	"getOpenapiJson": {
-		tag: tagService, summary: "This document.", answers: []answer{{status: 200, text: "OpenAPI 3.1.", media: []string{mediaJSON}}},
+		tag: tagService, summary: "Returns this document.", answers: []answer{{status: 200, text: "OpenAPI 3.1.", media: []string{mediaJSON}}},
 	},
 	"getAsyncapiJson": {
-		tag: tagService, summary: "Describes the topics of the log and the streams.",
+		tag: tagService, summary: "Returns the AsyncAPI document of the log's topics and the streams.",
 		answers: []answer{{status: 200, text: "AsyncAPI 3.", media: []string{mediaJSON}}},
 	},
 	"getDocs": {
-		tag: tagService, summary: "This document as a page.", answers: []answer{{status: 200, text: "HTML.", media: []string{"text/html"}}},
+		tag: tagService, summary: "Returns this document as an HTML page.", answers: []answer{{status: 200, text: "HTML.", media: []string{"text/html"}}},
 	},
 	"getClientTgz": {
-		tag: tagService, summary: "The typed client for browsers and Node that fits this server, for npm install.",
+		tag: tagService, summary: "Returns the typed client for browsers and Node that matches this server, as a package for npm install.",
 		answers: []answer{{status: 200, text: "An npm package.", media: []string{"application/gzip"}}},
 	},
 	"getClientJs": {
-		tag: tagService, summary: "The same client as one module, for pages without a build.",
-		answers: []answer{{status: 200, text: "A module.", media: []string{"text/javascript"}}},
+		tag: tagService, summary: "Returns the same client as a single module, for pages without a build step.",
+		answers: []answer{{status: 200, text: "A JavaScript module.", media: []string{"text/javascript"}}},
 	},
 
 	"getDashboard": {
-		tag: tagDashboards, summary: "The dashboard of a sub-account.",
-		text: "An agency's first request creates a missing dashboard. A client sees its own dashboard and linked ones, when they are open to it.",
+		tag: tagDashboards, summary: "Returns the dashboard of a sub-account.",
+		text: "If the dashboard does not exist, an agency's request creates it. A client user can see its own dashboard and linked dashboards " +
+			"while they are open to that user.",
 
 		headers: []string{"ETag"}, refuses: []domain.Code{domain.CodeConflict},
 	},
 	"putDashboard": {
-		tag: tagDashboards, summary: "Changes a dashboard and those linked with it, all or nothing.",
-		text: "Absent members keep their value; the service ignores unknown ones. A request that changes nothing succeeds and leaves no record.",
+		tag: tagDashboards, summary: "Updates a dashboard and the dashboards linked with it, atomically.",
+		text: "Members that you leave out keep their values; unknown members are ignored. A request that changes nothing succeeds and is not recorded.",
 
 		headers: []string{"ETag", "Idempotency-Replayed"},
 		refuses: []domain.Code{
@@ -150,164 +151,167 @@ var operations = map[string]about{
 	},
 
 	"postDashboardPreview": {
-		tag: tagDashboards, summary: "What a PUT of the dashboard would do: who gains and who loses access to which accounts.",
-		text: "The body and If-Match are the PUT's. It is judged and decided as the PUT is, and changes nothing. Then send the same body as a PUT, " +
-			"with `preview` as If-Preview: it does exactly what was shown, or answers 412.",
+		tag: tagDashboards, summary: "Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.",
+		text: "Takes the same body and If-Match as the PUT and validates them in the same way, but changes nothing. To apply the change, send the " +
+			"same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.",
 		refuses: []domain.Code{domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 
 	"getMe": {
-		tag: tagService, summary: "Who the caller is: its user, account and agency, its roles and scopes, and what is open to it.",
+		tag: tagService, summary: "Returns the caller: user, account, agency, roles, scopes, and what the caller can open.",
 	},
 	"getDashboards": {
-		tag: tagDashboards, summary: "Every client of the agency, by name, with what its dashboard is.",
-		text: "Nothing is created: `exists` says whether there is a dashboard already. A client user sees the dashboards that it may open.",
+		tag: tagDashboards, summary: "Lists the clients of the agency by name, each with a summary of its dashboard.",
+		text: "This creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.",
 	},
 	"postDirectory": {
-		tag: tagDirectory, summary: "Takes entities, erasures and published posts of a main application, a line of JSON each.",
-		text: "At most 10,000 lines and 16 MiB, compressed by gzip or not. An entity is {\"type\":\"directory.<kind>.v1\",\"updated_at\":…,\"data\":{…}}; " +
-			"an erasure {\"type\":…,\"id\":…,\"erase\":true,\"updated_at\":…}; a post {\"type\":\"metrics.post_registered.v1\",\"data\":{…}}. " +
-			"updated_at is when the entity was changed: what is not later than what is known changes nothing, so that a request may be repeated, and " +
-			"requests may overtake each other. Without one it is now. The answer says of each line what became of it; taken lines are in the log, and " +
-			"tables show them a moment later.",
+		tag: tagDirectory, summary: "Imports entities, erasures and published posts from a main application, as JSON Lines.",
+		text: "The body has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is " +
+			"{\"type\":\"directory.<kind>.v1\",\"updated_at\":…,\"data\":{…}}; " +
+			"an erasure is {\"type\":…,\"id\":…,\"erase\":true,\"updated_at\":…}; a post is {\"type\":\"metrics.post_registered.v1\",\"data\":{…}}. " +
+			"updated_at is the time at which the entity was changed; the default is now. A line that is not newer than the stored entity changes nothing, " +
+			"so you can repeat requests and send them in any order. The response reports the outcome of each line. Accepted lines are in the log; " +
+			"reads show them a moment later.",
 		refuses: []domain.Code{domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
-	"getDirectoryEntity": {tag: tagDirectory, summary: "One entity as it was told last, by its kind and id."},
+	"getDirectoryEntity": {tag: tagDirectory, summary: "Returns the current state of an entity, by kind and id."},
 	"postAccounts": {
 		tag: tagDirectory, summary: "Adds a client of the agency.",
-		text:    "For LEDGERBOARD_DIRECTORY=local; else 409. A repetition with the same Idempotency-Key answers what the first has made.",
+		text: "Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. A request with the same Idempotency-Key returns the " +
+			"client that the first request created.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"postUsers": {
-		tag: tagDirectory, summary: "Invites a person: a colleague, or somebody of a client.",
-		text: "For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail " +
-			"address, where there is none by a link of the agency, or with a token. What a client's people see, the client's dashboard says.",
+		tag: tagDirectory, summary: "Invites a colleague or a client user.",
+		text: "Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. The person can sign in immediately: through the identity " +
+			"provider, which matches the email address; if there is no provider, with a sign-in link from the agency; or with a token. The client's " +
+			"dashboard determines what client users see.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"postUsersSignInLink": {
 		tag:     tagEntities,
-		summary: "Makes a link that signs a person of the agency in to the console once.",
-		text: "For client users, and for a colleague who has never signed in. The body is optional: valid_for says how long the link works. A new link " +
-			"replaces an earlier one of the same person. The service records who made it for whom. 409 if people sign in at an identity provider, if a " +
-			"colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.",
+		summary: "Creates a link that signs a user of the agency or of one of its clients in to the console once.",
+		text: "For client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link " +
+			"replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity " +
+			"provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"getUsersSessions": {
-		tag: tagEntities, summary: "Where a person of the agency is signed in to the console, the newest first.", text: "Each is a browser. Not there where the console is not served.",
+		tag: tagEntities, summary: "Lists the console sessions of a user, newest first.",
+		text: "Each session is a browser. Only available where the console is served.",
 	},
 	"postUsersSessionsEnd": {
-		tag: tagEntities, summary: "Ends a session of a person of the agency, and answers those that are left.",
-		text: "Repeating this is harmless. Whoever is to be kept out is set inactive in the directory.",
+		tag: tagEntities, summary: "Ends a console session of a user and returns the remaining sessions.",
+		text: "This is idempotent. To keep a user out, set the user inactive in the directory.",
 	},
-	"getAccounts":            entities("The accounts whose figures the caller may see, by name."),
-	"getMembers":             entities("The members of the caller's accounts, by name."),
-	"getCategories":          entities("The categories of posts, by name."),
-	"getUsersPlatforms":      entities("What a user has connected: the profiles and pages of its members."),
-	"getPlatformsActivities": entities("The posts of one connected profile or page, newest first."),
+	"getAccounts":            entities("Lists the accounts for which the caller may see figures, by name."),
+	"getMembers":             entities("Lists the members of the caller's accounts, by name."),
+	"getCategories":          entities("Lists the categories of posts, by name."),
+	"getUsersPlatforms":      entities("Lists the profiles and pages that a user has connected through its members."),
+	"getPlatformsActivities": entities("Lists the posts of one connected profile or page, newest first."),
 	"getPlatformsStats":      statsOf("of one connected profile or page"),
 	"getActivitiesPicture": {
-		tag: tagEntities, summary: "The picture of one post, small.",
-		text: "A copy that the service has drawn anew, 320 pixels at most each way. 404 where there is none: the platform gives none, or its address " +
-			"ended before it was taken.",
+		tag: tagEntities, summary: "Returns a thumbnail of a post's picture.",
+		text: "The service re-encodes the picture, at most 320 pixels in each direction. The response is 404 if the platform provides no picture, or " +
+			"if the picture's address expired before the service fetched it.",
 		refuses: []domain.Code{domain.CodeNotFound},
 		answers: []answer{
 			{status: 200, text: "The picture.", media: []string{"image/jpeg"}, headers: []string{"ETag"}},
-			{status: 304, text: "The caller's picture is still right.", headers: []string{"ETag"}},
+			{status: 304, text: "The caller's copy of the picture is current.", headers: []string{"ETag"}},
 		},
 	},
-	"getActivitiesStats": entities("What one post had gathered at each reading, newest first."),
+	"getActivitiesStats": entities("Lists the metrics of one post at each reading, newest first."),
 
-	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
-	"getUsersByUserId": entities("One user."),
-	"getPlatforms": entities("The connected profiles and pages, with their state, the reason of the last " +
-		"failure and the last reading."),
-	"getPlatformsByPlatformId":  entities("One connected profile or page."),
-	"getActivities":             entities("Posts with their latest figures, newest first; or what the content planner holds."),
-	"getActivitiesByActivityId": entities("One post."),
+	"getUsers":         entities("Lists the users of the caller's accounts, by name. A client user sees the users on its dashboards' lists."),
+	"getUsersByUserId": entities("Returns a user."),
+	"getPlatforms": entities("Lists the connected profiles and pages, each with its state, the reason for its last " +
+		"failure and its last reading."),
+	"getPlatformsByPlatformId":  entities("Returns a connected profile or page."),
+	"getActivities":             entities("Lists posts with their latest metrics, newest first, or the posts scheduled in the content planner."),
+	"getActivitiesByActivityId": entities("Returns a post."),
 	"getStats":                  statsOf("of each platform"),
-	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),
-	"getDashboardState":         audit("What a dashboard was at an instant or version."),
-	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
-	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
-	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
+	"getDashboardHistory":       audit("Lists the changes of a dashboard: who made each one, when, and in which request."),
+	"getDashboardState":         audit("Returns the state of a dashboard at an instant or version."),
+	"getDashboardDiff":          audit("Returns what changed on a dashboard between two instants or versions."),
+	"getDashboardAccess":        audit("Returns whether a user had access to a dashboard at a time, and which records decided it."),
+	"getAuditHistory":           audit("Lists the changes of all dashboards of the agency."),
 	"getAuditDiff": {
-		tag: tagAudit, summary: "What changed on each dashboard of the agency between two instants or versions.",
-		text: "Dashboards that were not changed in between are left out. The one that was changed last comes first. All pages stand for the same two moments.",
+		tag: tagAudit, summary: "Returns what changed on each dashboard of the agency between two instants or versions.",
+		text: "Dashboards without a change in between are left out. The most recently changed dashboard comes first. All pages refer to the same two moments.",
 	},
 	"getAuditAccess": {
-		tag: tagAudit, summary: "Who had access to any dashboard of the agency, from when to when, and which records decided that.",
-		text: "At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list " +
-			"of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory " +
-			"holds them today. At an instant `meta.without_access` names the dashboards to which nobody had access, and the records that decided " +
-			"so. `names_proven` is always false: the log has ids alone.",
+		tag: tagAudit, summary: "Lists who had access to any dashboard of the agency, for how long, and which records decided it.",
+		text: "Pass at for an instant, or from and to for a range; the default is now. An entry is a continuous period in which a user was on the list " +
+			"of a dashboard that was open to its clients. Agency staff can open every dashboard by role: `meta.staff` lists the staff in the current " +
+			"directory. For an instant, `meta.without_access` lists the dashboards to which no one had access, with the records that decided it. " +
+			"`names_proven` is always false, because the log contains only ids.",
 	},
 	"getAuditCheckpoints": {
-		tag: tagAudit, summary: "The signed checkpoints of the log, newest first.",
-		text: "They name no agency, and cover the records of all. `note` is the statement with its signature (Ed25519): keep it, and check " +
+		tag: tagAudit, summary: "Lists the signed checkpoints of the log, newest first.",
+		text: "A checkpoint covers the records of all agencies and names none. `note` is the statement with its Ed25519 signature: keep it, and verify " +
 			"it with the public key.",
 	},
 	"getAuditBundle": {
-		tag: tagAudit, summary: "The proof bundle of the agency, to be checked without the service.",
-		text: "All records of the agency with their places in the newest checkpoint's tree. ledgerboard verify --bundle FILE --key PUB checks it. " +
-			"One bundle at a time is made; who asks meanwhile waits.",
+		tag: tagAudit, summary: "Returns the agency's proof bundle, which can be verified without the service.",
+		text: "The bundle contains all records of the agency with their inclusion proofs in the newest checkpoint's tree. Verify it with " +
+			"ledgerboard verify --bundle FILE --key PUB. The service builds one bundle at a time; other requests wait.",
 		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
 		answers: []answer{{status: 200, text: "The bundle.", media: []string{"application/x-ndjson"}, headers: []string{"Content-Disposition"}}},
 	},
-	"getAuditReads":        audit("Who read or exported the audit trail, newest first."),
-	"getAuditExport":       file("The history as a file, oldest change first."),
-	"getAuditAccessExport": file("Who had access to any dashboard of the agency as a file, whole."),
+	"getAuditReads":        audit("Lists who read or exported the audit trail, newest first."),
+	"getAuditExport":       file("Exports the history as a file, oldest change first."),
+	"getAuditAccessExport": file("Exports who had access to any dashboard of the agency, as one file."),
 
 	"getNotices": {
-		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
+		tag: tagStreams, summary: "Streams the caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
 		text: "The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. " +
-			"Without one it begins at the newest notice. " + streamEnds,
+			"Without Last-Event-ID, it starts at the newest notice. " + streamEnds,
 	},
 	"getLive": {
-		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.",
+		tag: tagStreams, summary: "Streams which figures of the caller's accounts changed, as Server-Sent Events.",
 		answers: streamAnswers, refuses: streamRefusals,
-		text: "The event is figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. " +
-			"It tells of readings and of posts that became known. It does not tell what the main application changes: names, " +
-			"members, categories of " +
-			"posts, prices, connections. Ask again for those when their page is opened. " +
-			"With Last-Event-ID the stream continues after that event. When the service does not know that event any more, it says that anything " +
-			"may have changed. The event connection_needs_sign_in tells that the platform refuses a connection until a person signs in. " + streamEnds,
+		text: "The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. " +
+			"The event covers readings and newly discovered posts. It does not cover changes by the main application: names, members, categories of " +
+			"posts, prices, connections. Request those again when the user opens a page that shows them. " +
+			"With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything " +
+			"may have changed. The event connection_needs_sign_in means that the platform refuses a connection until a person signs in. " + streamEnds,
 	},
 	"postNoticesTicket": {
-		tag: tagStreams, summary: "A ticket for an EventSource, which cannot send headers.",
-		text: "It opens one stream for the page that asked for it, as often as that comes back, until the login ends and for 12 hours at most. " +
-			"A second stream with the same ticket ends the first. Pages of another origin are known by the header Origin; where there is none, " +
-			"the browser must say Sec-Fetch-Site: same-origin.",
+		tag: tagStreams, summary: "Creates a ticket for an EventSource, which cannot send headers.",
+		text: "The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. " +
+			"A second stream with the same ticket ends the first. The service checks the page's origin by the Origin header; if the browser sends none, " +
+			"it must send Sec-Fetch-Site: same-origin.",
 	},
 	"getSocketIo":  socketIO,
 	"postSocketIo": socketIO,
 
-	"getAccountInsights": figures("Follower and engagement totals per platform and over all, with the change against "+
+	"getAccountInsights": figures("Returns follower and engagement totals per platform and overall, with the change from "+
 		"the previous period.", ""),
-	"getAccountFollowers":      figures("The followers of each day (week, month), per platform and over all.", ""),
-	"getRoiViews":              figures("Views per platform and month against what the subscriptions cost.", ""),
-	"getAccountStats":          figures("Reach and impressions, totals and series.", ""),
-	"getAccountNetGrowth":      figures("Net follower growth per platform and over all.", ""),
-	"getAccountNetGrowthByPId": figures("Net follower growth per platform and over all.", ""),
-	"getActivityMeter": figures("Posting frequency and an activity score.",
-		"`meta.as_of` is the newest registration of a post that counts."),
-	"getLeaderboard": figures("The best members and the best posts, ranked by engagement.",
-		"It has no further pages; limit is how many of each the answer has."),
-	"getTopPostsInsights":      figures("The posts that gained most engagement in the range, or have most of it.", ""),
-	"getPostInsights":          figures("Every post with its latest metrics, and what it gained in the range.", ""),
-	"getPostsLikes":            figures("Likes per post and over time.", ""),
-	"getPostsViews":            figures("The views that posts gained over time.", ""),
-	"getPostsEngagements":      figures("Likes + comments + shares per post.", ""),
-	"getPostsTotalEngagements": figures("Likes, comments and shares that all posts gained, summed, and over time.", ""),
-	"getMemberFollowersGraph":  figures("The followers of one member, of each day (week, month), per platform and over all.", ""),
-	"getAccountActiveMembersPlatforms": figures("The active members of an account and the platforms that they have "+
-		"connected, as the directory has them now.",
-		"The range in `meta` says nothing here."),
-	"getMembersSocialGrowth":    figures("A member's growth summary.", ""),
-	"getMembersPostInsights":    figures("Every post of one member with its latest metrics, and what it gained in the range.", ""),
-	"getMembersfollowersGrowth": figures("The followers of one member, of each day (week, month), per platform and over all.", ""),
-	"getMembersPostLikes":       figures("Likes per post of one member, and over time.", ""),
-	"getMembersPostViews":       figures("The views that the posts of one member gained over time.", ""),
-	"getMembersPostEngagement":  figures("Likes + comments + shares per post of one member.", ""),
+	"getAccountFollowers":      figures("Returns followers by day, week or month, per platform and overall.", ""),
+	"getRoiViews":              figures("Returns views per platform and month compared with the cost of the subscriptions.", ""),
+	"getAccountStats":          figures("Returns reach and impressions as totals and series.", ""),
+	"getAccountNetGrowth":      figures("Returns net follower growth per platform and overall.", ""),
+	"getAccountNetGrowthByPId": figures("Returns net follower growth per platform and overall.", ""),
+	"getActivityMeter": figures("Returns posting frequency and an activity score.",
+		"`meta.as_of` is the time at which the newest counted post was registered."),
+	"getLeaderboard": figures("Returns the best members and the best posts, ranked by engagement.",
+		"The result has a single page; limit is the number of members and the number of posts."),
+	"getTopPostsInsights":      figures("Returns the posts that gained the most engagement in the range, or have the most in total.", ""),
+	"getPostInsights":          figures("Returns every post with its latest metrics and its gains in the range.", ""),
+	"getPostsLikes":            figures("Returns likes per post and over time.", ""),
+	"getPostsViews":            figures("Returns the views that posts gained over time.", ""),
+	"getPostsEngagements":      figures("Returns likes + comments + shares per post.", ""),
+	"getPostsTotalEngagements": figures("Returns the likes, comments and shares that all posts gained, as a sum and over time.", ""),
+	"getMemberFollowersGraph":  figures("Returns the followers of one member by day, week or month, per platform and overall.", ""),
+	"getAccountActiveMembersPlatforms": figures("Returns the active members of an account and the platforms that they have "+
+		"connected, according to the current directory.",
+		"The range in `meta` has no meaning here."),
+	"getMembersSocialGrowth":    figures("Returns a member's growth summary.", ""),
+	"getMembersPostInsights":    figures("Returns every post of one member with its latest metrics and its gains in the range.", ""),
+	"getMembersfollowersGrowth": figures("Returns the followers of one member by day, week or month, per platform and overall.", ""),
+	"getMembersPostLikes":       figures("Returns likes per post of one member, and over time.", ""),
+	"getMembersPostViews":       figures("Returns the views that the posts of one member gained over time.", ""),
+	"getMembersPostEngagement":  figures("Returns likes + comments + shares per post of one member.", ""),
 
 	"getMembersTopPostsByMemberIdByCId":                          topPostsOfMember,
 	"getMembersTopPostsByMemberIdByStartTimeByCId":               topPostsOfMember,
@@ -315,7 +319,7 @@ var operations = map[string]about{
 	"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId": topPostsOfMember,
 }
 
-// aboutOf finds what an operation is for, also of one at the root.
+// aboutOf returns the description of an operation.
 func aboutOf(id string) (about, bool) {
 	a, ok := operations[id]
 	if !ok {

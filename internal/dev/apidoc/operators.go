@@ -6,58 +6,59 @@ func ops(summary, text string) about {
 	return about{tag: tagOperators, summary: summary, text: text}
 }
 
-// act is an operation that takes a reason.
+// act describes an operation that requires a reason.
 func act(summary, text string) about {
 	a := ops(summary, text)
 	a.refuses = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
 	return a
 }
 
-// What pausing and resuming refuse, without a record.
+// Conflicts of pausing and resuming, which are not recorded.
 const (
-	refusesPaused  = "If it is paused already, it is refused (409) and nothing is recorded."
-	refusesRunning = "If it is not paused, it is refused (409) and nothing is recorded."
+	refusesPaused  = "If it is already paused, the response is 409 and nothing is recorded."
+	refusesRunning = "If it is not paused, the response is 409 and nothing is recorded."
 )
 
-// operatorsOperations has every operation of operators by its id.
+// operatorsOperations describes every operation for operators, by id.
 var operatorsOperations = map[string]about{
-	"getOpsProjections": ops("Read models: lag per partition, parked events, what is being made.", ""),
-	"postOpsRebuild": act("Rebuilds a read model from the log, next to the one that serves.",
-		"The answer has the id under which progress is reported. Readers are switched once the new tables have caught up. "+
+	"getOpsProjections": ops("Lists the read models, with lag per partition, parked events and generations under construction.", ""),
+	"postOpsRebuild": act("Rebuilds a read model from the log while the current tables stay in use.",
+		"The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. "+
 			"A second rebuild of the same read model is refused."),
-	"postOpsBack":   act("Switches readers back to the generation before, once it has caught up.", ""),
-	"postOpsPause":  act("Pauses a read model: it is folded no more and takes no command until it is resumed.", refusesPaused),
+	"postOpsBack":   act("Switches readers back to the previous generation when it has caught up.", ""),
+	"postOpsPause":  act("Pauses a read model: until it is resumed, no events are folded and no commands are accepted.", refusesPaused),
 	"postOpsResume": act("Resumes a read model.", refusesRunning),
-	"postOpsPrepare": act("Makes the tables of this program's version beside those that serve, before an upgrade.",
-		"Readers stay where they are. A process of this version with the role projector does it. Where the tables are there already, "+
-			"nothing is done, and the answer says so."),
-	"getOpsGenerations":     ops("Generations of tables: which one readers use, who folds each, their size.", ""),
-	"getOpsRebuilds":        ops("Rebuilds, newest first.", ""),
-	"getOpsRebuild":         ops("One rebuild: how far it is, its rate.", ""),
-	"postOpsRebuildCancel":  act("Stops a rebuild and drops its tables. What serves stays as it is.", ""),
-	"getOpsParked":          ops("Events that are in the log and not folded, with the reason.", ""),
-	"postOpsParkedRetryAll": act("Folds all parked events again.", "What cannot be folded stays parked, and is named."),
-	"postOpsParkedShow":     act("One parked event with its headers and its payload. That somebody looked is recorded.", ""),
-	"postOpsParkedRetry":    act("Folds one parked event again, on dashboards with what waits behind it.", ""),
-	"postOpsParkedSkip": act("Leaves one parked event out, one of dashboards for good, and folds what waits behind it.",
-		"On dashboards it is a record of the agency's own stream: live tables and every rebuild leave the event out. What is no link of its chain, or only waits "+
-			"behind another event, is refused (409). To skip it again does nothing, and the answer says so."),
-	"getOpsPauses":          ops("What is paused, since when, by whom and why.", ""),
-	"postOpsPlatformPause":  act("Pauses the reading of a platform, the renewal of its tokens included.", refusesPaused),
+	"postOpsPrepare": act("Builds the tables of this program version before an upgrade, while the current tables stay in use.",
+		"Readers do not switch. A process of this version with the role projector builds the tables. If they exist already, "+
+			"nothing is done, and the response says so."),
+	"getOpsGenerations":     ops("Lists the generations of tables: which one readers use, who folds each, and their size.", ""),
+	"getOpsRebuilds":        ops("Lists rebuilds, newest first.", ""),
+	"getOpsRebuild":         ops("Returns a rebuild with its progress and rate.", ""),
+	"postOpsRebuildCancel":  act("Cancels a rebuild and drops its tables. The tables in use do not change.", ""),
+	"getOpsParked":          ops("Lists the parked events: events in the log that could not be folded, with the reason.", ""),
+	"postOpsParkedRetryAll": act("Retries all parked events.", "Events that still cannot be folded stay parked and are listed in the response."),
+	"postOpsParkedShow":     act("Returns a parked event with its headers and payload. The access is recorded.", ""),
+	"postOpsParkedRetry":    act("Retries a parked event. On dashboards, the events that wait for it are folded too.", ""),
+	"postOpsParkedSkip": act("Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.",
+		"On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that "+
+			"is not part of the stream's chain, or that only waits for another event, is refused with 409. Skipping an event again does nothing, and the "+
+			"response says so."),
+	"getOpsPauses":          ops("Lists what is paused, since when, by whom and why.", ""),
+	"postOpsPlatformPause":  act("Pauses the reading of a platform, including the renewal of its tokens.", refusesPaused),
 	"postOpsPlatformResume": act("Resumes the reading of a platform.", refusesRunning),
-	"getOpsConnections": ops("How each connected account is read: its state, when its token ends, what it may read, the last reading, the next.",
-		"The platforms' names of accounts are not in it: those of profiles are persons'."),
-	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, the renewal of its token included.",
-		"It is held within seconds; a reading that has begun comes to its end. "+refusesPaused),
+	"getOpsConnections": ops("Lists the connected accounts: state, token expiry, permissions, last reading and next reading.",
+		"Account names are left out, because the name of a profile is the name of a person."),
+	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, including the renewal of its token.",
+		"The pause takes effect within seconds; a reading that has started is completed. "+refusesPaused),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", refusesRunning),
-	"postOpsConnectionRead": act("Makes the accounts of a connection due now.",
-		"Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is "+
-			"read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason."),
-	"getOpsActions": ops("What operators did, newest first, and what came of it.",
-		"Each action is recorded before it is done, and its outcome after it. One without an outcome is under way, or its process ended."),
-	"getOpsLog": ops("Topics of the log: partitions, in-sync replicas, offsets, settings.", ""),
+	"postOpsConnectionRead": act("Makes the accounts of a connection due for reading now.",
+		"Their totals are read, as are those of their posts that are due by age, as far as the quota permits. If none of the accounts is "+
+			"read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason."),
+	"getOpsActions": ops("Lists the actions of operators and their outcomes, newest first.",
+		"Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process terminated."),
+	"getOpsLog": ops("Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.", ""),
 	"getOpsRebuildEvents": {
-		tag: tagOperators, summary: "The progress of a rebuild, once a second until it ends.", text: "Each event rebuild has the rebuild as its data.",
+		tag: tagOperators, summary: "Streams the progress of a rebuild once a second until it ends.", text: "The data of each rebuild event is the rebuild.",
 		answers: streamAnswers, refuses: nil,
 	},
 }

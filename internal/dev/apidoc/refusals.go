@@ -15,13 +15,13 @@ import (
 // codeUnsupportedMediaType is a code that only HTTP knows.
 const codeUnsupportedMediaType domain.Code = "unsupported_media_type"
 
-// usualRefusals are the codes that every route with roles may answer.
+// usualRefusals are the error codes that every route with roles may return.
 var usualRefusals = []domain.Code{
 	domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound,
 	domain.CodeRateLimited, domain.CodeInternal, domain.CodeUnavailable,
 }
 
-// refusal says when a code comes, with an error as a caller meets it.
+// refusal describes an error code, with an example error.
 type refusal struct {
 	text    string
 	example error
@@ -34,30 +34,30 @@ func example(code domain.Code, message string) *domain.Error {
 
 var refusals = map[domain.Code]refusal{
 	domain.CodeInvalid: {
-		text: "The request is malformed; errors names every wrong input.",
-		example: example(domain.CodeInvalid, "The request is not well-formed: startTime does not lie before endTime.").
-			WithField("startTime", "does not lie before endTime"),
+		text: "The request is malformed; errors lists every invalid input.",
+		example: example(domain.CodeInvalid, "The request is not well-formed: startTime must be before endTime.").
+			WithField("startTime", "must be before endTime"),
 	},
 	domain.CodeUnauthenticated: {
-		text:    "There is no usable token.",
-		example: example(domain.CodeUnauthenticated, "There is no token. Send the header Authorization: Bearer <token>."),
+		text:    "The request has no valid token.",
+		example: example(domain.CodeUnauthenticated, "The request has no token. Send the header Authorization: Bearer <token>."),
 		headers: []string{"WWW-Authenticate"},
 	},
 	domain.CodeForbidden: {
-		text: "The caller's role, or the dashboard, does not allow it.",
+		text: "The caller's role or the dashboard does not permit this.",
 		example: example(domain.CodeForbidden,
-			"Your role does not allow this. Sign in with an account that has the right, or ask your agency."),
+			"Your role does not permit this. Sign in with an account that has permission, or ask your agency."),
 	},
 	domain.CodeNotFound: {
-		text:    "There is nothing there for this caller: it is unknown, or another tenant's.",
+		text:    "The object does not exist, or belongs to another tenant.",
 		example: example(domain.CodeNotFound, "There is no such member. Check the id."),
 	},
 	domain.CodeConflict: {
-		text:    "Too many changes of one agency came at once. Repeat the request.",
+		text:    "Too many concurrent changes of one agency. Send the request again.",
 		example: example(domain.CodeConflict, "Too many changes of this agency came at once. Send the request again."),
 	},
 	domain.CodePreconditionFailed: {
-		text:    "If-Match did not hold.",
+		text:    "The precondition in If-Match failed.",
 		example: example(domain.CodePreconditionFailed, "The dashboard was changed since you read it. Read it again."),
 	},
 	domain.CodeTooLarge: {text: "The body is too large.", example: &http.MaxBytesError{Limit: api.MaxBody}},
@@ -66,24 +66,25 @@ var refusals = map[domain.Code]refusal{
 		example: example(codeUnsupportedMediaType, "The body must be JSON in UTF-8. Send it with Content-Type: application/json."),
 	},
 	domain.CodeUnprocessable: {
-		text: "The request is well-formed and breaks a rule.",
+		text: "The request is well-formed but violates a rule.",
 		example: example(domain.CodeUnprocessable, "The request is against a rule; see errors.").
 			WithField("users[0]", "is not a user of the linked accounts or of the agency"),
 	},
 	domain.CodeRateLimited: {
-		text:    "The caller has used up its requests, or its connections.",
-		example: example(domain.CodeRateLimited, "You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly."),
+		text:    "The caller has exceeded its limit of requests or connections.",
+		example: example(domain.CodeRateLimited, "You have made more than 6000 requests in 60 seconds. Wait 12 seconds, then send requests more slowly."),
 		headers: []string{"Retry-After", "RateLimit", "RateLimit-Policy"},
 	},
 	domain.CodeUnavailable: {
-		text:    "The service cannot answer now. With Command-Id the outcome is open: repeat with it as Idempotency-Key.",
+		text: "The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as " +
+			"Idempotency-Key.",
 		example: example(domain.CodeUnavailable, "The read models are being made. Try again in a moment."),
 		headers: []string{"Retry-After"},
 	},
-	domain.CodeInternal: {text: "A defect of the service; report the request id.", example: errors.New("a defect")},
+	domain.CodeInternal: {text: "The service failed; report the request id.", example: errors.New("a defect")},
 }
 
-// refusalResponses has a response for each code.
+// refusalResponses returns a response for each code.
 func refusalResponses() openapi3.ResponseBodies {
 	const requestID = "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
 	responses := openapi3.ResponseBodies{}
@@ -97,7 +98,7 @@ func refusalResponses() openapi3.ResponseBodies {
 			},
 		}}
 	}
-	usual := openapi3.NewResponse().WithDescription("Refused: " + usualStatuses() + ". Every answer of an operation with roles has RateLimit.")
+	usual := openapi3.NewResponse().WithDescription("An error: " + usualStatuses() + ". Every response of an operation with roles has the RateLimit header.")
 	usual.Headers = headersNamed("Retry-After", "WWW-Authenticate", "RateLimit", "RateLimit-Policy")
 	usual.Content = openapi3.Content{}
 	for media, schema := range map[string]string{mediaJSON: "ErrorBody", mediaProblem: "ProblemBody"} {
@@ -111,9 +112,9 @@ func refusalResponses() openapi3.ResponseBodies {
 		}
 	}
 	responses[usualRefusal] = &openapi3.ResponseRef{Value: usual}
-	fresh := openapi3.NewResponse().WithDescription("The caller's answer is still right.")
-	fresh.Headers = headersNamed("ETag")
-	responses[notModified] = &openapi3.ResponseRef{Value: fresh}
+	unchanged := openapi3.NewResponse().WithDescription("The response has not changed; the caller's copy is current.")
+	unchanged.Headers = headersNamed("ETag")
+	responses[notModified] = &openapi3.ResponseRef{Value: unchanged}
 	return responses
 }
 
@@ -123,7 +124,7 @@ const (
 	notModified  = "NotModified"
 )
 
-// usualStatuses says when which status comes, of [usualRefusals].
+// usualStatuses lists the statuses of [usualRefusals] with their meanings.
 func usualStatuses() string {
 	var texts []string
 	for _, code := range usualRefusals {

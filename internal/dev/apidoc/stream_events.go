@@ -36,34 +36,34 @@ var (
 			reflect.TypeFor[stream.BoardClosed](),
 			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
 		},
-		{stream.NoticeCursorEvent, "Where the stream stands, before its first notice.", nil, nil},
+		{stream.NoticeCursorEvent, "The position of the stream, before its first notice.", nil, nil},
 	}
 	liveEvents = []streamEvent{
 		{
-			stream.FiguresEvent, "The caller can read the figures anew. The id of the event resumes the stream after it.",
+			stream.FiguresEvent, "Figures changed; read them again. The id of the event resumes the stream after it.",
 			reflect.TypeFor[stream.Event](), &asyncExample{"all", json.RawMessage(`{"all":true,"changes":[]}`)},
 		},
 		{
-			stream.SignInEvent, "The platform refuses a connection until a person signs in again. Told once, when that was found.",
+			stream.SignInEvent, "The platform refuses a connection until a person signs in again. Sent once, when the service discovers it.",
 			reflect.TypeFor[stream.SignIn](),
 			&asyncExample{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)},
 		},
 		{
-			stream.EndsSoonEvent, "A person must sign in for a connection before it ends. Told 14, 7 and 1 days before.",
+			stream.EndsSoonEvent, "A connection expires unless a person signs in. Sent 14, 7 and 1 days before.",
 			reflect.TypeFor[stream.EndsSoon](),
 			&asyncExample{"soon", json.RawMessage(
 				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
 		},
-		{stream.FiguresCursorEvent, "Where the stream stands, before anything has changed.", nil, nil},
+		{stream.FiguresCursorEvent, "The position of the stream, before the first change.", nil, nil},
 	}
-	rebuildEvents = []streamEvent{{"rebuild", "How far the rebuild is.", reflect.TypeFor[operator.Rebuild](), nil}}
+	rebuildEvents = []streamEvent{{"rebuild", "The progress of the rebuild.", reflect.TypeFor[operator.Rebuild](), nil}}
 )
 
-// eventsOf are the events of an operation that answers with a stream.
+// eventsOf lists the events of each operation that returns a stream.
 var eventsOf = map[string][]streamEvent{"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents}
 
-// sent is the schema of each event of a stream: its name, its data, which is JSON in a text, and where a stream can be
-// resumed, its id.
+// sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if the stream
+// can be resumed, the id.
 func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 	one := &openapi3.Schema{}
 	for _, e := range events {
@@ -75,7 +75,7 @@ func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 		event.Value.Properties = openapi3.Schemas{"event": name, "data": data}
 		if resumed {
 			id := typed("string")
-			id.Value.Description = "Resumes the stream after the event, as Last-Event-ID."
+			id.Value.Description = "As Last-Event-ID, resumes the stream after the event."
 			event.Value.Properties["id"] = id
 		}
 		event.Value.Required = []string{"event", "data"}
