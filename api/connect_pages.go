@@ -26,7 +26,7 @@ var connectPagesText string
 //go:embed connect_pages.css
 var connectStyle string
 
-// connectPages are the pages of connecting: no script, one style, nothing from elsewhere.
+// connectPages are the pages for connecting, without scripts and external resources.
 var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 	"shown": domain.Platform.Title,
 	"permission": func(name string) string {
@@ -36,85 +36,85 @@ var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 		return name
 	},
 	"has":   slices.Contains[[]string],
-	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
+	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // an embedded file
 }).Parse(connectPagesText))
 
-// connectPolicy lets the browser load our style and send forms to us, and nothing else.
+// connectPolicy allows the embedded style and forms that are sent to this origin, and nothing else.
 var connectPolicy = func() string {
 	sum := sha256.Sum256([]byte(connectStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }()
 
-// connectCookie binds a sign-in to the browser in which it was opened. It is one for all sign-ins of a browser, so that two tabs go on side by
-// side.
+// connectCookie binds sign-ins to the browser in which they were opened. A browser has one cookie for all sign-ins, so
+// that two tabs work at the same time.
 const (
 	connectCookie    = "__Host-lb_connect"
-	connectCookieFor = connect.MaxLinkDays * 24 * 60 * 60 // seconds: a link works only in the browser that followed it, to its last day
+	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // seconds; at least the lifetime of a link, which is bound to a browser
 )
 
-// connectPage is what a page is made of.
+// connectPage is the data of a page.
 type connectPage struct {
 	Title     string
-	Again     bool   // it loads again by itself
-	Said      string // what went wrong, and what to do
-	Restart   bool   // it says how to start again
+	Reload    bool   // the page reloads automatically
+	Error     string // what went wrong, and what to do
+	Restart   bool   // the page says how to start again
 	RequestID string
 	Opened    connect.Opened
 	View      connect.View
-	Ticked    url.Values        // the keys of what is ticked, as the form sends them
-	Beside    map[string]string // what is wrong with a page, by its key
+	Checked   url.Values        // the keys of checked pages, as the form sends them
+	Errors    map[string]string // errors of pages, by key
 	Progress  []readingProgress
 	Link      connect.LinkPage
 	Deletion  connect.DeletionState
 }
 
-// readingProgress says how far the first reading of a page came.
+// readingProgress describes the progress of the first reading of a page.
 type readingProgress struct {
 	domain.ConnectedNow
-	Says string
+	Text string
 }
 
-// pageFunc serves a page of what the path names.
-type pageFunc func(w http.ResponseWriter, r *http.Request, named string) error
+// pageFunc serves a page for the value of its path parameter.
+type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
 
-// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for. One
-// that closes does so while it is not known who has left, before anything is taken: the same address works later, until
-// the sign-in expires (10 minutes after it was asked for, 15 after its choice was offered) or the link does.
-// [connecting.getConnectBack] judges by itself.
-func (c *connecting) browserPage(closes bool, named Param, serve pageFunc) operation {
+// browserPage serves a page. Errors are pages too, and requests from pages of other sites are refused. If needsPeople is
+// true, the page is unavailable while it is unknown who has lost access. Nothing is used up by then, so the same URL
+// works later, until the sign-in (10 minutes after its start, 15 minutes after its choice was offered) or the link
+// expires. [connecting.getConnectBack] makes this check itself.
+func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
-		for name := range w.Header() { // no page of another origin may read these, whatever is configured for answers
+		for name := range w.Header() { // pages of other origins may not read these pages, whatever CORS allows for the API
 			if strings.HasPrefix(name, "Access-Control-") {
 				w.Header().Del(name)
 			}
 		}
 		err := crossOrigin.Check(r)
 		if err != nil {
-			err = domain.NewError(domain.CodeForbidden, "This was asked for by a page of another site. Nothing was done.")
+			err = domain.NewError(domain.CodeForbidden, "The request came from a page of another site. Nothing was changed.")
 		}
 		if err == nil {
 			err = c.ready()
 		}
-		if err == nil && closes {
+		if err == nil && needsPeople {
 			err = c.peopleKnown()
 		}
-		name, _ := pathParam(r, named.Name)
-		if err == nil && !storable(name) {
+		value, _ := pathParam(r, param.Name)
+		if err == nil && !storable(value) {
 			err = errNothingHere
 		}
 		if err == nil {
-			err = serve(w, r, name)
+			err = serve(w, r, value)
 		}
 		if err == nil {
 			return nil
 		}
-		public := c.faults.told(r, err)
-		ofSignIn := named.Name != paramBrowserLink.Name && named.Name != paramDeletionCode.Name
+		public := c.faults.report(r, err)
+		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
 		return writePage(w, StatusOf(public.Code), "error", connectPage{
-			Title: "This did not work", Said: public.Message, Restart: ofSignIn && !errors.Is(err, connect.ErrLinkOver), RequestID: RequestID(r.Context()),
+			Title: "Something went wrong", Error: public.Message, Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver), RequestID: RequestID(r.Context()),
 		})
 	}
-	return operation{serve: page, Takes: []Param{named}}
+	return operation{serve: page, Takes: []Param{param}}
 }
 
 var crossOrigin = http.NewCrossOriginProtection()
@@ -132,23 +132,23 @@ func writePage(w http.ResponseWriter, status int, name string, page connectPage)
 	return nil
 }
 
-// browserOf is the word of the browser's cookie; "": it has none.
+// browserOf returns the value of the browser's cookie; "" if there is none.
 func browserOf(r *http.Request) string {
-	const shortest = 26 // of [connect.NewWord]
+	const minLength = 26 // of [connect.NewWord]
 	cookie, err := r.Cookie(connectCookie)
-	if err != nil || len(cookie.Value) < shortest {
+	if err != nil || len(cookie.Value) < minLength {
 		return ""
 	}
 	return cookie.Value
 }
 
-// holdBrowser gives the browser its cookie, or prolongs it.
-func holdBrowser(w http.ResponseWriter, r *http.Request) (word string) {
-	word = cmp.Or(browserOf(r), connect.NewWord())
+// setBrowser sets the browser's cookie, or extends it, and returns its value.
+func setBrowser(w http.ResponseWriter, r *http.Request) string {
+	value := cmp.Or(browserOf(r), connect.NewWord())
 	http.SetCookie(w, &http.Cookie{
-		Name: connectCookie, Value: word, Path: "/", MaxAge: connectCookieFor, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: connectCookie, Value: value, Path: "/", MaxAge: connectCookieAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
-	return word
+	return value
 }
 
 func seeOther(w http.ResponseWriter, path string) error {
@@ -158,16 +158,16 @@ func seeOther(w http.ResponseWriter, path string) error {
 }
 
 func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
-	opened, err := c.connect.Open(r.Context(), start, holdBrowser(w, r), c.doorkeeper.still)
+	opened, err := c.connect.Open(r.Context(), start, setBrowser(w, r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
 	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + opened.Platform.Title(), Opened: opened})
 }
 
-// getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them:
-// also what is refused is shown there, for a code that was refused may be good in another browser. Only where loading the same address again
-// can help, it stays.
+// getConnectBack handles the OAuth callbacks of all platforms. It redirects to a URL without the parameters of the
+// callback, even to show an error, because a code that was refused here may be valid in another browser. It does not
+// redirect if reloading the same URL may succeed.
 func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
@@ -202,20 +202,20 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms', where a browser keeps its fragment
 	}
-	// While it is not known who has left, a code waits in the address of its own browser alone.
+	// While it is unknown who has lost access, the code stays in the URL, in the browser that the sign-in is bound to.
 	if unknown := c.peopleKnown(); unknown != nil {
 		return "", cmp.Or(c.connect.WhyNotBack(r.Context(), back), unknown)
 	}
-	return c.connect.CallBack(r.Context(), back, c.doorkeeper.still)
+	return c.connect.CallBack(r.Context(), back, c.authorizer.checkRequester)
 }
 
-// The addresses, behind that of a call-back, that say why a sign-in does not go on.
+// Queries of the callback URL that select an error page.
 const (
 	refusedElsewhere = "refused=elsewhere"
 	refusedUnknown   = "refused=unknown"
 )
 
-// backRefusal is why a sign-in did not go on, by the address that its call-back led to.
+// backRefusal returns the error for the query of a callback URL.
 func backRefusal(r *http.Request) error {
 	switch {
 	case r.URL.RawQuery == refusedUnknown:
@@ -229,89 +229,90 @@ func backRefusal(r *http.Request) error {
 
 var (
 	errNoBrowser = domain.NewError(domain.CodeForbidden,
-		"This browser holds no sign-in: it was begun in another browser, long ago, or this browser takes no cookies. Nothing was connected. Start again in this browser, "+
-			"with cookies allowed.")
+		"This browser has no sign-in in progress. You may have started in another browser, waited too long, or blocked cookies. Nothing was connected. "+
+			"Start again in this browser, with cookies allowed.")
 	errBackElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in was begun in another browser, and only goes on there. Nothing was connected. Go back to that browser, or start again in this one.")
+		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to that browser, or start again in this one.")
 	errBackUnknown = domain.NewError(domain.CodeNotFound,
-		"This sign-in is not known here, took too long, or is long over. Nothing was connected. Start again where you began.")
+		"This sign-in is unknown or has expired. Nothing was connected. Start again from the page where you started.")
 )
 
 func (c *connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
 	return c.showChoice(w, r, id, url.Values{}, nil)
 }
 
-// showChoice shows how far a sign-in came, and what was wrong with a choice, which stays ticked.
-func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id string, sent url.Values, wrong *domain.Error) error {
-	view, err := c.connect.View(r.Context(), id, browserOf(r), c.doorkeeper.still)
+// showChoice shows the progress of a sign-in. After an invalid choice, it shows the form as it was sent, with the errors.
+func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id string, form url.Values, invalid *domain.Error) error {
+	view, err := c.connect.View(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
-	page := connectPage{View: view, Ticked: sent, Beside: map[string]string{}}
+	page := connectPage{View: view, Checked: form, Errors: map[string]string{}}
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
 		page.Title = "Nothing was connected"
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Step == domain.ConnectDone:
 		page.Title = "Connected"
-		page.Progress, page.Again = progressOf(view)
+		page.Progress, page.Reload = progressOf(view)
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Choice == nil:
-		page.Title, page.Again = "One moment", true
+		page.Title, page.Reload = "One moment", true
 		return writePage(w, http.StatusOK, "unfinished", page)
 	}
-	page.Title = "Choose what is connected"
+	page.Title = "Choose what to connect"
 	for _, offer := range view.Choice.Pages {
-		if wrong == nil && offer.Ticked {
-			page.Ticked.Add("page", offer.Key)
+		if invalid == nil && offer.Ticked {
+			page.Checked.Add("page", offer.Key)
 		}
 	}
-	if wrong == nil {
+	if invalid == nil {
 		return writePage(w, http.StatusOK, "choose", page)
 	}
-	page.Said = wrong.Message
-	for _, at := range wrong.Fields {
-		page.Said, page.Beside[at.Field] = "Nothing was connected. Correct what is marked, then connect.", at.Detail
+	page.Error = invalid.Message
+	for _, field := range invalid.Fields {
+		page.Error, page.Errors[field.Field] = "Nothing was connected. Correct the marked errors, then connect again.", field.Detail
 	}
 	return writePage(w, http.StatusUnprocessableEntity, "choose", page)
 }
 
-// progressOf says of each page how far its first reading came, and whether one is still to come.
-func progressOf(view connect.View) (progress []readingProgress, waits bool) {
+// progressOf returns the progress of the first reading of each page, and whether a reading is still pending.
+func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	for _, page := range view.Outcome.Connected {
-		says, soon := "about to be read", true
+		text, soon := "waiting to be read", true
 		for _, reading := range view.Readings {
 			switch {
 			case reading.SocialAccountID != page.SocialAccountID:
 			case reading.ReadAt != nil:
-				says, soon = "read, its figures are here", false
+				text, soon = "read; its figures are available", false
 			case reading.Class == string(readmodels.PlatformPaused):
-				says, soon = "not read yet. "+string(reading.Reason), false
+				text, soon = "not read yet. "+string(reading.Reason), false
 			case reading.Reason != "":
 				words, known := notRead[platforms.Class(reading.Class)]
-				words = cmp.Or(words, "not read yet: something went wrong on the way. It is tried again by itself.")
-				says, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
+				words = cmp.Or(words, "not read yet: a temporary error occurred. We retry automatically.")
+				text, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
 			}
 		}
-		waits = waits || soon
-		progress = append(progress, readingProgress{page, says})
+		pending = pending || soon
+		progress = append(progress, readingProgress{page, text})
 	}
-	return progress, waits
+	return progress, pending
 }
 
-// notRead tells the person who connected a page why it was not read and what to do, in plain words: the codes of the platform are for those
-// who run the service. %s: the platform. A page of another class may be read by itself in a moment.
+// notRead explains to the person who connected a page why it was not read and what to do. %s is the platform. It does
+// not contain the platform's error codes, which are for operators. Pages with an error of another class are retried
+// shortly.
 var notRead = map[platforms.Class]string{
-	platforms.ClassReconnect: "not read: %s did not let us in. Start again, and sign in there once more.",
-	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything ticked at %s. " +
-		"At a page you must be one of its administrators.",
-	platforms.ClassThrottled: "not read yet: %s answers no more questions for now. It is read by itself as soon as it does. You need not do anything.",
-	platforms.ClassNotFound:  "not read: %s does not show it to you. Look there whether it still exists, and whether you may see its figures.",
-	platforms.ClassBlocked:   "not read: %s gives no figures of it, by rules of its own. Look at the account there.",
-	platforms.ClassInvalid:   "not read: %s did not understand us. Tell the person who sent you here: you cannot fix this yourself.",
+	platforms.ClassReconnect: "not read: %s refused the sign-in. Start again, and sign in there once more.",
+	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +
+		"For a page, you must be an administrator of the page.",
+	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. It is read automatically as soon as possible. You do not need to do anything.",
+	platforms.ClassNotFound:  "not read: %s does not show it to you. Check there whether it still exists and whether you may see its statistics.",
+	platforms.ClassBlocked:   "not read: %s does not provide statistics for it. Check the account there.",
+	platforms.ClassInvalid:   "not read: %s rejected the request. Tell the person who sent you here; you cannot fix this yourself.",
 }
 
-// maxConnectForm bounds a choice: a thousand keys of pages.
+// maxConnectForm is the maximum size of a choice, enough for a thousand keys of pages.
 const maxConnectForm = 128 << 10
 
 func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
@@ -320,7 +321,7 @@ func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, i
 		return err
 	}
 	if form.Has("again") {
-		begun, err := c.connect.BeginAgain(r.Context(), id, browserOf(r), c.doorkeeper.still)
+		begun, err := c.connect.BeginAgain(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 		if err != nil {
 			return err
 		}
@@ -328,13 +329,13 @@ func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, i
 	}
 	err = c.connect.Choose(r.Context(), id, connect.Chosen{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
-	}, c.doorkeeper.still)
+	}, c.authorizer.checkRequester)
 	switch {
 	case errors.Is(err, connect.ErrChangedMeanwhile):
-		form.Del("move") // it may be another client's now
+		form.Del("move") // the page may belong to a different client now
 		fallthrough
 	case domain.CodeOf(err) == domain.CodeUnprocessable:
-		return c.showChoice(w, r, id, form, c.faults.told(r, err))
+		return c.showChoice(w, r, id, form, c.faults.report(r, err))
 	case err != nil:
 		return err
 	}
@@ -347,13 +348,13 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return nil, err
 		}
-		return nil, domain.NewError(domain.CodeInvalid, "The form cannot be read. Go back, and send it again.")
+		return nil, domain.NewError(domain.CodeInvalid, "The form could not be read. Go back and send it again.")
 	}
 	return r.PostForm, nil
 }
 
 func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
-	link, err := connect.Links{Connect: c.connect}.Page(r.Context(), token, browserOf(r), c.doorkeeper.still)
+	link, err := connect.Links{Connect: c.connect}.Page(r.Context(), token, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
@@ -367,9 +368,9 @@ func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, tok
 	}
 	number, err := strconv.Atoi(form.Get("platform"))
 	if err != nil {
-		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")
+		return domain.NewError(domain.CodeInvalid, "No platform was selected. Go back and choose one.")
 	}
-	begun, err := connect.Links{Connect: c.connect}.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), c.doorkeeper.still)
+	begun, err := connect.Links{Connect: c.connect}.Follow(r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The addresses of browsers. What their last segment says opens something, so that logs show the pattern alone.
+// Patterns of the pages. Their last segment may be a secret, so logs contain the pattern only.
 const (
 	patternConnectStart  = "/connect/start/{start}"
 	patternConnectBack   = "/connect/{network}"
@@ -21,52 +21,52 @@ const (
 // The parameters of connecting.
 var (
 	paramAttempt = Param{
-		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, as POST /api/connect answered it.", Example: "0191c2f0-0000-4000-8000-000000000001",
+		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, from POST /api/connect.", Example: "0191c2f0-0000-4000-8000-000000000001",
 	}
 	paramLinkID = Param{Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002"}
 
-	paramStart       = Param{Name: "start", Kind: KindText, Text: "What the sign-in's address ends in; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "What the link's address ends in.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+	paramStart       = Param{Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001"}
 	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1}
 )
 
-// connecting serves how pages and profiles are connected.
+// connecting serves the operations and pages for connecting pages and profiles.
 type connecting struct {
 	connect     *connect.Connect
-	doorkeeper  *doorkeeper
+	authorizer  *authorizer
 	faults      *faults
 	ready       func() error
 	peopleKnown func() error
 }
 
 func (c *connecting) routes() []Operation {
-	who := []Role{RoleAgency, RoleClient}
+	roles := []Role{RoleAgency, RoleClient}
 	connects := c.connect
 	return append([]Operation{
 		{
-			http.MethodPost, "/api/connect", "postConnect", who,
+			http.MethodPost, "/api/connect", "postConnect", roles,
 			answering(nothing, c.postConnect).accepting(reflect.TypeFor[connectBody]()),
 		},
-		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, asking(c, nothing,
-			func(ctx context.Context, asks domain.ConnectRequester, _ none, still connect.Still) ([]domain.ConnectLink, error) {
-				links, err := connect.Links{Connect: connects}.List(ctx, asks, still)
+		{http.MethodGet, "/api/connect/links", "getConnectLinks", roles, asking(c, nothing,
+			func(ctx context.Context, requester domain.ConnectRequester, _ none, check connect.Still) ([]domain.ConnectLink, error) {
+				links, err := connect.Links{Connect: connects}.List(ctx, requester, check)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
 		{
-			http.MethodPost, "/api/connect/links", "postConnectLinks", who,
+			http.MethodPost, "/api/connect/links", "postConnectLinks", roles,
 			answering(nothing, c.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]()),
 		},
 		{
-			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who,
+			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", roles,
 			asking(c, textOf(paramLinkID), connect.Links{Connect: connects}.Revoke),
 		},
-		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, asking(c, textOf(paramAttempt),
-			func(ctx context.Context, asks domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
-				return connects.Status(ctx, asks, id)
+		{http.MethodGet, "/api/connect/{attempt}", "getConnect", roles, asking(c, textOf(paramAttempt),
+			func(ctx context.Context, requester domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
+				return connects.Status(ctx, requester, id)
 			})},
 		{
-			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who,
+			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", roles,
 			asking(c, idOf(paramConnection), connects.Disconnect),
 		},
 
@@ -79,8 +79,8 @@ func (c *connecting) routes() []Operation {
 	}, c.metaRoutes()...)
 }
 
-// still judges whether the person who asked for a sign-in may come in now.
-func (k *doorkeeper) still(ctx context.Context, r domain.ConnectRequester) error {
+// checkRequester returns an error if the person who requested a sign-in no longer has access.
+func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequester) error {
 	p := Principal{UserID: r.UserID, AccountID: r.ParentAccount, Roles: Roles{Role(r.Role)}}
 	if p.Roles.Has(RoleClient) {
 		p.AccountID = r.AccountID
@@ -88,48 +88,48 @@ func (k *doorkeeper) still(ctx context.Context, r domain.ConnectRequester) error
 	return k.admit(ctx, p)
 }
 
-// requester is the caller as it asks for an account; "": for those that it may ask for.
-func (k *doorkeeper) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
+// requester returns the caller as the requester of a sign-in for an account; "" stands for all accounts of the caller.
+func (k *authorizer) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
 	p, _ := PrincipalFrom(r.Context())
 	parent, err := k.parentOf(r.Context(), p)
-	asks := domain.ConnectRequester{ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency)}
+	requester := domain.ConnectRequester{ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency)}
 	if p.Roles.Has(RoleAgency) || err != nil {
-		return asks, err
+		return requester, err
 	}
-	asks.Role = string(RoleClient)
+	requester.Role = string(RoleClient)
 	if account != "" && account != p.AccountID {
-		return asks, errNoSuchAccount
+		return requester, errNoSuchAccount
 	}
-	asks.AccountID = p.AccountID
-	return asks, nil
+	requester.AccountID = p.AccountID
+	return requester, nil
 }
 
 var errNoSuchAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 
-// connectBody is what a sign-in is asked for with.
+// connectBody is the body of a request to start a sign-in.
 type connectBody struct {
 	// Platform is where the person signs in: {platforms}.
 	Platform domain.Platform `json:"platform"`
-	// Account is the id of the account whose pages are connected: a client, or the agency itself.
+	// Account is the id of the account to connect pages for: a client, or the agency itself.
 	Account string `json:"account"`
-	// ReturnTo is where the result page leads: a path of this service, or an address of a configured origin.
+	// ReturnTo is the target of the link on the result page: a path of this service, or a URL of a configured origin.
 	ReturnTo string `json:"return_to,omitempty"`
-	// SocialAccount is a connected page or profile that is to be connected again; without it, the person chooses freely.
+	// SocialAccount is a connected page or profile to reconnect; if absent, the person can choose any pages.
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-const connectMembers = "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, all others texts"
+const connectMembers = "has the wrong type: platform, social_account and days are numbers, platforms is a list of numbers, all others are strings"
 
-// asking answers a caller as it asks for the accounts that it may ask for.
+// asking returns an operation whose function gets the caller as the requester, for all accounts of the caller.
 func asking[Q, T any](
 	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
 ) operation {
 	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
-		asks, err := c.doorkeeper.requester(r, "")
+		requester, err := c.authorizer.requester(r, "")
 		if err != nil {
 			return answer, err
 		}
-		return act(r.Context(), asks, q, c.doorkeeper.still)
+		return act(r.Context(), requester, q, c.authorizer.checkRequester)
 	})
 }
 
@@ -145,22 +145,22 @@ func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Begun, 
 	if err := bad.Err(); err != nil {
 		return begun, err
 	}
-	asks, err := c.doorkeeper.requester(r, account)
+	requester, err := c.authorizer.requester(r, account)
 	if err != nil {
 		return begun, err
 	}
 	return c.connect.Begin(r.Context(), connect.Request{
-		ConnectRequester: asks, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
-	}, c.doorkeeper.still)
+		ConnectRequester: requester, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
+	}, c.authorizer.checkRequester)
 }
 
-// connectLinkBody is what a link is asked for with.
+// connectLinkBody is the body of a request to create a link.
 type connectLinkBody struct {
-	// Account is the id of the account whose pages are connected.
+	// Account is the id of the account to connect pages for.
 	Account string `json:"account"`
-	// Platforms are where a person who has the link may sign in.
+	// Platforms are the platforms at which a person with the link may sign in.
 	Platforms []domain.Platform `json:"platforms"`
-	// Days is how long the link works: 1 to 14.
+	// Days is the number of days that the link works: 1 to 14.
 	Days int `json:"days"`
 }
 
@@ -172,24 +172,24 @@ func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.Mad
 	account := bad.HexID("account", body.Account)
 	slices.Sort(body.Platforms)
 	if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
-		bad.Addf("platforms", "must name one platform or more: 1, 3, 4, 6")
+		bad.Addf("platforms", "must contain one or more platforms: 1, 3, 4, 6")
 	}
 	if body.Days < 1 || body.Days > connect.MaxLinkDays {
-		bad.Addf("days", "must be 1 to %d", connect.MaxLinkDays)
+		bad.Addf("days", "must be from 1 to %d", connect.MaxLinkDays)
 	}
 	if err := bad.Err(); err != nil {
 		return made, err
 	}
-	asks, err := c.doorkeeper.requester(r, account)
+	requester, err := c.authorizer.requester(r, account)
 	if err != nil {
 		return made, err
 	}
 	return connect.Links{Connect: c.connect}.Make(r.Context(), connect.LinkRequest{
-		ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
-	}, c.doorkeeper.still)
+		ConnectRequester: requester, Platforms: slices.Compact(body.Platforms), Days: body.Days,
+	}, c.authorizer.checkRequester)
 }
 
-// The addresses that stand in the settings of Meta's apps, and where a person looks after what they asked for.
+// Patterns of Meta's callbacks, which are in the settings of the apps, and of the status page of a deletion request.
 const (
 	patternMetaDeauthorize = "/connect/meta/deauthorize"
 	patternMetaDelete      = "/connect/meta/delete"
@@ -200,7 +200,7 @@ var paramDeletionCode = Param{
 	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef",
 }
 
-// metaRoutes are the rows of what Meta calls: none without the secret of one of its apps.
+// metaRoutes returns the routes of Meta's callbacks. There are none without the secret of a Meta app.
 func (c *connecting) metaRoutes() []Operation {
 	calls := connect.MetaCalls{Connect: c.connect}
 	if !calls.Configured() {
@@ -217,7 +217,7 @@ func (c *connecting) metaRoutes() []Operation {
 	}
 }
 
-// metaCall serves a call of Meta: it stands for itself by its signature, not by a token.
+// metaCall serves a callback of Meta. It is authenticated by its signature, not by a token.
 func metaCall[T any](c *connecting, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		form, err := readForm(w, r)
@@ -241,9 +241,9 @@ func (c *connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, cod
 	if err != nil {
 		return err
 	}
-	page := connectPage{Title: "Your data is being deleted", Deletion: state, Again: true}
+	page := connectPage{Title: "Your data is being deleted", Deletion: state, Reload: true}
 	if state.DoneAt != nil {
-		page.Title, page.Again = "Your request is done", false
+		page.Title, page.Reload = "Your data has been deleted", false
 	}
 	return writePage(w, http.StatusOK, "deletion", page)
 }

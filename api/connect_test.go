@@ -119,7 +119,7 @@ func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 		}
 		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(reason)}}}
 		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
-		says, again := api.SaysOf(view)
+		says, again := api.ProgressTexts(view)
 		require.Len(t, says, 1)
 		require.Contains(t, says[0], want, class)
 		require.NotContains(t, says[0], "HTTP", class)
@@ -171,7 +171,7 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, done.status, done.body)
 	result := mine.visit(done.header.Get("Location"), nil)
 	require.Contains(t, result.body, "Bakery")
-	require.Contains(t, result.body, "about to be read")
+	require.Contains(t, result.body, "waiting to be read")
 	require.Contains(t, result.body, `http-equiv="refresh"`)
 	require.Contains(t, result.body, `href="/console/clients"`)
 

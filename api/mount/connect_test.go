@@ -100,7 +100,7 @@ func testConnecting(t *testing.T, r running) {
 	}))
 	address := regexp.MustCompile(`"url":"([^"]+)"`).FindStringSubmatch(list)
 	require.NotNil(t, address, list)
-	for until := time.Now().Add(patience); !strings.Contains(browser.get(address[1]), "Your request is done"); time.Sleep(often) {
+	for until := time.Now().Add(patience); !strings.Contains(browser.get(address[1]), "Your data has been deleted"); time.Sleep(often) {
 		require.True(t, time.Now().Before(until), "the request is not done")
 	}
 	var left []struct {

@@ -25,7 +25,7 @@ var (
 	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in took too long and has expired. Nothing was connected. Start again where you began.")
 	// ErrAttemptElsewhere (forbidden): another browser holds it.
 	ErrAttemptElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in was begun in another browser, and only goes on there. Nothing was connected. Go back to that browser, or start again in this one.")
+		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to that browser, or start again in this one.")
 	// ErrAttemptUsed (conflict): it went on already.
 	ErrAttemptUsed = domain.NewError(domain.CodeConflict, "This sign-in was used already, and works once. Start again where you began.")
 )

@@ -19,7 +19,7 @@ const (
 )
 
 // ErrNoPicture (not_found): no picture of the post is kept, or none that a key of this process opens.
-var ErrNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
+var ErrNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 
 // Pictures keeps small copies of posts' pictures, sealed, each for one agency.
 type Pictures struct {

@@ -203,7 +203,7 @@ func (v *keyboard) choose(pages ...string) {
 		}
 		v.tick(strings.Join(strings.Fields(offer), " "), on)
 	}
-	require.EqualValues(v.t, 200, v.follow("Connect what is ticked"), "%s", v.text())
+	require.EqualValues(v.t, 200, v.follow("Connect selected"), "%s", v.text())
 	v.says("From now on")
 	for _, wanted := range pages {
 		name, _, _ := strings.Cut(wanted, " @")
@@ -213,9 +213,9 @@ func (v *keyboard) choose(pages ...string) {
 
 // result waits until the page that loads again by itself says that everything was read.
 func (v *keyboard) result() {
-	v.await("the first readings", `document.readyState === "complete" && !document.body.innerText.includes("about to be read")`)
+	v.await("the first readings", `document.readyState === "complete" && !document.body.innerText.includes("waiting to be read")`)
 	v.looked()
-	v.says("read, its figures are here")
+	v.says("read; its figures are available")
 }
 
 func (v *visitor) at() (address string) {

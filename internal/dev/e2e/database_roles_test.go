@@ -164,7 +164,7 @@ func (b *byRole) forgets(account string) {
 	require.NoError(b.t, err)
 	at := regexp.MustCompile(`"url":"[^"]*(/connect/meta/delete/[0-9a-f]+)"`).FindStringSubmatch(html.UnescapeString(string(raw)))
 	require.NotNil(b.t, at, "%s", raw)
-	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your request is done") })
+	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your data has been deleted") })
 	require.Zero(b.t, known())
 }
 
