@@ -14,13 +14,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// maxTokenTime is the last instant that a token may name, in seconds since 1970 (the year 5138).
-// What lies beyond was meant in milliseconds, and would live for thousands of years.
+// maxTokenTime is the maximum time in a token, in seconds since 1970 (the year 5138).
+// A larger value is in milliseconds; as seconds, the token would be valid for thousands of years.
 const maxTokenTime = 1e11
 
-// claims are what a token says. Names are exact and occur once, as JSON v2 reads them: with
-// encoding/json, which takes "ROLE" for "role" and the last of two, users who may add claims could
-// make themselves an agency.
+// claims are the claims of a token. Names are case-sensitive and must be unique, as in JSON v2: encoding/json
+// would accept "ROLE" for "role" and use the last of two members, so that users who can add claims could
+// give themselves the role agency.
 type claims struct {
 	jwt.RegisteredClaims
 
@@ -28,28 +28,27 @@ type claims struct {
 	Role      roleClaim `json:"role"`
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. Claims of other names are the issuer's own and are
-// left alone.
+// UnmarshalJSON implements [json.Unmarshaler]. It ignores other claims.
 func (c *claims) UnmarshalJSON(raw []byte) error {
 	type plain claims // without this method
 	return json.Unmarshal(raw, (*plain)(c), json.WithUnmarshalers(json.UnmarshalFunc(tokenTime)))
 }
 
-// tokenTime reads a NumericDate (RFC 7519 §2): a JSON number of seconds, fractions allowed.
-func tokenTime(raw []byte, into *jwt.NumericDate) error {
-	var seconds float64 // a number in quotes does not fit
+// tokenTime decodes a NumericDate (RFC 7519 §2): a JSON number of seconds, which may have a fraction.
+func tokenTime(raw []byte, date *jwt.NumericDate) error {
+	var seconds float64 // a quoted number is an error
 	if err := json.Unmarshal(raw, &seconds); err != nil {
 		return errors.New("not a number of seconds")
 	}
 	if seconds < 0 || seconds > maxTokenTime {
 		return errors.New("not seconds since 1970; milliseconds are refused")
 	}
-	*into = *jwt.NewNumericDate(time.UnixMicro(int64(seconds * 1e6)))
+	*date = *jwt.NewNumericDate(time.UnixMicro(int64(seconds * 1e6)))
 	return nil
 }
 
-// roleClaim is a string or an array of strings; unknown roles grant nothing and are left out. It is
-// nil when the token names none at all.
+// roleClaim is a string or an array of strings. Unknown roles are dropped. It is
+// nil if the token has no role claim.
 type roleClaim api.Roles
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -74,12 +73,12 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// checkForm refuses a token that could be read in two ways: base64 as Go decodes it skips line
-// ends, and a header may name a member twice, or demand by `crit` what this service does not know
+// checkForm refuses a token that could be interpreted in two ways: Go's base64 decoder skips line
+// breaks, and a header may contain a member twice or require an unknown extension with `crit`
 // (RFC 7515 §4.1.11).
 func checkForm(token string) error {
 	if strings.ContainsAny(token, "\r\n") {
-		return errors.New("it holds line ends")
+		return errors.New("it contains line breaks")
 	}
 	first, _, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(first)
@@ -93,7 +92,7 @@ func checkForm(token string) error {
 		return fmt.Errorf("header: %w", err)
 	}
 	if header.Critical != nil {
-		return errors.New("header: crit demands what this service does not know")
+		return errors.New("header: crit requires an unknown extension")
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Keys behind a URL are read again after keyMaxAge, and at once for an unknown kid, but then at
-// most once in keyMinAge: made-up kids must not flood the provider. If reading fails, the last keys
+// Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately, but at
+// most once per keyMinAge, so that invented kids cannot flood the provider. If a reload fails, the last keys
 // stay in use.
 const (
 	keyMaxAge  = 15 * time.Minute
@@ -38,11 +38,11 @@ const (
 
 // tokenKeys verify tokens: a secret, or public keys from a file or URL.
 type tokenKeys struct {
-	algorithms []string // that a key may pin
+	algorithms []string // the algorithms of the keys
 	fixed      []verifyKey
-	url        func() (keyfunc.Keyfunc, error) // nil: the keys are fixed
+	url        func() (keyfunc.Keyfunc, error) // nil if the keys are fixed
 
-	mu      sync.Mutex // held while an unknown kid is looked up
+	mu      sync.Mutex // held during the lookup of an unknown kid
 	unknown *rate.Limiter
 	logger  *slog.Logger
 }
@@ -75,28 +75,28 @@ func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 	return k, nil
 }
 
-// openURL reads a JWKS, and reads it again in the background until ctx ends.
+// openURL loads a JWKS, and reloads it in the background until ctx ends.
 func openURL(ctx context.Context, c Config) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(ctx, []string{c.Keys}, keyfunc.Override{
 		Client: keyClient(), HTTPTimeout: keyTimeout, RateLimitWaitMax: keyTimeout, RefreshInterval: keyMaxAge,
 		RefreshUnknownKID: rate.NewLimiter(rate.Inf, 1), // tokenKeys.unknown limits it without waiting
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
-				c.Logger.WarnContext(ctx, "the keys that verify tokens cannot be read", "error", err)
+				c.Logger.WarnContext(ctx, "cannot load the token verification keys", "error", err)
 			}
 		},
 	})
 }
 
-// keyClient follows redirects on the configured host alone: an answer from it must not name other
-// keys.
+// keyClient follows redirects on the configured host only: a response must not point to keys of
+// another host.
 func keyClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	return &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
 		if next.URL.Host != first.Host || next.URL.Scheme != first.Scheme || len(via) > maxKeyRedirects {
-			return fmt.Errorf("it redirects to %s://%s; set that address if it is the right one", next.URL.Scheme, next.URL.Host)
+			return fmt.Errorf("the URL redirects to %s://%s; configure that URL if it is correct", next.URL.Scheme, next.URL.Host)
 		}
 		return nil
 	}}
@@ -106,35 +106,35 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	if k.url == nil {
 		return matching(k.fixed, kid, algorithm)
 	}
-	set, err := k.readAll(ctx, kid, algorithm)
+	set, err := k.loaded(ctx, kid, algorithm)
 	if err == nil {
 		return set, nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if set, err = k.readAll(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
+	if set, err = k.loaded(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
 		if set, failed := k.url(); failed == nil {
-			// The set reads the URL again for a kid that it does not hold, also not for encryption.
-			// Others need the keys, too.
+			// The set reloads the URL for a kid that it does not contain, not even among keys for encryption. The reload is
+			// not canceled with this request, because other requests need the keys too.
 			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
 		}
-		if set, err = k.readAll(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
-			k.logger.WarnContext(ctx, "no key is known that can verify tokens")
+		if set, err = k.loaded(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
+			k.logger.WarnContext(ctx, "no token verification keys are loaded")
 		}
 	}
 	return set, err
 }
 
-// readAll finds keys among those that were last read. Without any, verification is
+// loaded returns the matching keys among those that were last loaded. If there are no keys, the error is
 // unavailable.
-func (k *tokenKeys) readAll(ctx context.Context, kid, algorithm string) (any, error) {
+func (k *tokenKeys) loaded(ctx context.Context, kid, algorithm string) (any, error) {
 	var keys []verifyKey
 	if set, err := k.url(); err == nil {
 		all, _ := set.Storage().KeyReadAll(ctx) // from memory
 		keys = usable(all)
 	}
 	if len(keys) == 0 {
-		e := domain.NewError(domain.CodeUnavailable, "The keys that verify tokens cannot be loaded now. Try again shortly.")
+		e := domain.NewError(domain.CodeUnavailable, "The keys for verifying tokens are temporarily unavailable. Try again shortly.")
 		e.RetryAfter = int(keyMinAge / time.Second)
 		return nil, e
 	}
@@ -166,7 +166,7 @@ func parseKeys(raw []byte) (keys []verifyKey, err error) {
 			return nil, fmt.Errorf("read JWKS: %w", err)
 		}
 		if keys = usable(all); len(keys) == 0 {
-			return nil, errors.New("read JWKS: it holds no public RSA (RS256) or P-256 (ES256) key for signatures")
+			return nil, errors.New("read JWKS: it contains no public RSA (RS256) or P-256 (ES256) key for signatures")
 		}
 		return keys, nil
 	}
@@ -176,34 +176,34 @@ func parseKeys(raw []byte) (keys []verifyKey, err error) {
 			key, err = jwt.ParseECPublicKeyFromPEM(pem.EncodeToMemory(block))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read keys: a PEM block is a %q; give public keys or certificates only: %w", block.Type, err)
+			return nil, fmt.Errorf("read keys: a PEM block has the type %q; use public keys or certificates only: %w", block.Type, err)
 		}
 		algorithm := algorithmOf(key)
 		if algorithm == "" {
-			return nil, fmt.Errorf("use RSA keys of %d bits or more (RS256) or P-256 (ES256), not %T", minRSABits, key)
+			return nil, fmt.Errorf("read keys: unsupported key %T; use RSA keys of at least %d bits (RS256) or P-256 keys (ES256)", key, minRSABits)
 		}
 		keys = append(keys, verifyKey{algorithm: algorithm, key: key})
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("read keys: neither JWKS nor PEM")
+		return nil, errors.New("read keys: the file is neither JWKS nor PEM")
 	}
 	return keys, nil
 }
 
-// usable are the public keys of a set that are for signatures. Private keys, secrets, keys for
-// encryption, other curves and other algorithms are left out.
+// usable returns the public keys of a set for verifying signatures. It drops private keys, secrets, keys for
+// encryption, other curves and other algorithms.
 func usable(set []jwkset.JWK) (keys []verifyKey) {
 	for _, k := range set {
-		said, algorithm := k.Marshal(), algorithmOf(k.Key())
-		if algorithm == "" || said.USE != "" && said.USE != jwkset.UseSig || said.ALG != "" && said.ALG.String() != algorithm {
+		jwk, algorithm := k.Marshal(), algorithmOf(k.Key())
+		if algorithm == "" || jwk.USE != "" && jwk.USE != jwkset.UseSig || jwk.ALG != "" && jwk.ALG.String() != algorithm {
 			continue
 		}
-		keys = append(keys, verifyKey{id: said.KID, algorithm: algorithm, key: k.Key()})
+		keys = append(keys, verifyKey{id: jwk.KID, algorithm: algorithm, key: k.Key()})
 	}
 	return keys
 }
 
-// algorithmOf is the one algorithm that a public key is used for; empty: none.
+// algorithmOf returns the algorithm of a public key; "" if the key is not supported.
 func algorithmOf(key any) string {
 	switch k := key.(type) {
 	case *rsa.PublicKey:

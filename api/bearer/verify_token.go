@@ -16,8 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// leeway is how far a token's times may lie beyond ours: two well-kept clocks differ by
-// less, and an expired token lives on by no more than this.
+// leeway is the tolerance for clock differences when token times are checked.
 const leeway = 10 * time.Second
 
 const (
@@ -32,8 +31,8 @@ type Config struct {
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
-	Logger *slog.Logger     // told when keys cannot be read; discards by default
-	Now    func() time.Time // time.Now
+	Logger *slog.Logger     // for failures to load keys; the default discards
+	Now    func() time.Time // default time.Now
 }
 
 func (c Config) validate() error {
@@ -44,22 +43,22 @@ func (c Config) validate() error {
 		return fmt.Errorf("JWT: "+format, args...)
 	}
 	return errors.Join(
-		fault((c.Secret == "") == (c.Keys == ""), "set either the secret (HS256) or the keys (RS256, ES256), not both and not neither"),
+		fault((c.Secret == "") == (c.Keys == ""), "set either the secret (HS256) or the keys (RS256, ES256), and not both"),
 		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d",
 			len(c.Secret), minSecretBytes),
-		fault(c.Issuer == "", "set the issuer that tokens must name in iss"),
-		fault(c.Audience == "", "set the audience that tokens must name in aud"),
+		fault(c.Issuer == "", "set the issuer that tokens must contain in iss"),
+		fault(c.Audience == "", "set the audience that tokens must contain in aud"),
 	)
 }
 
-// JWT verifies bearer tokens. The algorithm is pinned by the key, never chosen by the token.
+// JWT verifies bearer tokens. The key determines the algorithm; the token does not choose it.
 type JWT struct {
 	parser *jwt.Parser
 	keys   *tokenKeys
 }
 
-// New checks the configuration and reads keys from a file once. Keys behind a URL are read when the
-// first token comes, so that a slow identity provider does not hold up the start, and from then on
+// New validates the configuration and reads keys from a file once. Keys from a URL are loaded for the first
+// token, so that a slow identity provider does not delay the start. After that, they are reloaded
 // in the background until ctx ends.
 func New(ctx context.Context, c Config) (*JWT, error) {
 	if err := c.validate(); err != nil {
@@ -94,8 +93,8 @@ func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
 	return j.Verify(r.Context(), token)
 }
 
-// Verify returns the principal of a token. Errors carry the code unauthenticated and say what to
-// do, not which check of the signature failed; unavailable means that the keys cannot be had now.
+// Verify returns the principal of a token. Errors have the code unauthenticated and say what to
+// do, but not which check of the signature failed. The code unavailable means that the keys cannot be loaded now.
 func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
 		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is longer than %d bytes. Get a new one.", maxTokenBytes)
@@ -112,20 +111,20 @@ func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 		return api.Principal{}, tokenError(err)
 	}
 	if c.Role == nil {
-		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token names no role. Get a new one.")
+		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token has no role. Get a new one.")
 	}
 	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
 
-// tokenError tells a person what to do about a refused token. A token is reported as expired
-// only if its signature is good: golang-jwt verifies that first.
+// tokenError returns an error that says what to do about a refused token. A token is reported as expired
+// only if its signature is valid, because golang-jwt verifies the signature first.
 func tokenError(err error) error {
 	var known *domain.Error
 	switch {
 	case errors.As(err, &known): // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return domain.NewError(domain.CodeUnauthenticated, "The token is not a well-formed JWT. Send it whole, as you got it.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token is not a well-formed JWT. Send the complete token, unchanged.")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified. Sign in again to get a new one.")
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -135,25 +134,25 @@ func tokenError(err error) error {
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer), errors.Is(err, jwt.ErrTokenInvalidAudience),
 		errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return domain.NewError(domain.CodeUnauthenticated,
-			"The token was not issued for this service, or lacks iss, aud or exp. Get one that is meant for it.")
+			"The token was not issued for this service, or lacks iss, aud or exp. Get a token for this service.")
 	default:
-		return domain.NewError(domain.CodeUnauthenticated, "The token is not acceptable. Sign in again to get a new one.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token is not valid. Sign in again to get a new one.")
 	}
 }
 
-// tokenOf takes the token out of the Authorization header.
+// tokenOf returns the token in the Authorization header.
 func tokenOf(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	switch {
 	case len(values) == 0:
-		return "", domain.NewError(domain.CodeUnauthenticated, "There is no token. Send the header Authorization: Bearer <token>.")
+		return "", domain.NewError(domain.CodeUnauthenticated, "The request has no token. Send the header Authorization: Bearer <token>.")
 	case len(values) > 1:
-		return "", domain.NewError(domain.CodeUnauthenticated, "There is more than one Authorization header. Send one: Bearer <token>.")
+		return "", domain.NewError(domain.CodeUnauthenticated, "The request has more than one Authorization header. Send one, with Bearer <token>.")
 	}
 	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
-		return "", domain.NewError(domain.CodeUnauthenticated, "The Authorization header does not read 'Bearer <token>'. Send it in that form.")
+		return "", domain.NewError(domain.CodeUnauthenticated, "The Authorization header is malformed. Send Authorization: Bearer <token>.")
 	}
 	return token, nil
 }
