@@ -31,61 +31,63 @@ type SASL struct {
 	Password  string
 }
 
-// Config says what [Open] stands on. Where processes of the program have a setting of the same meaning, it
-// must be the same here.
+// Config configures [Open]. If the program's processes have a corresponding setting, both must have the same
+// value.
 type Config struct {
-	Brokers     []string    // Kafka, host:port; required
-	TLS         *tls.Config // nil: plain connections to the brokers
-	SASL        *SASL       // nil: no authentication at the brokers
+	Brokers     []string    // Kafka brokers, host:port; required
+	TLS         *tls.Config // nil means plaintext connections to the brokers
+	SASL        *SASL       // nil means no authentication at the brokers
 	DatabaseURL string      // PostgreSQL, postgres://…; required
 
-	// Authenticator finds out who is calling where no middleware has left a caller with [api.WithPrincipal].
-	// Required; [api.AuthenticatorFunc] makes one of a function.
+	// Authenticator authenticates requests for which no middleware has set a caller with [api.WithPrincipal].
+	// Required; [api.AuthenticatorFunc] adapts a function.
 	Authenticator api.Authenticator
-	// UnknownUsers lets those in whom the directory does not hold, unless they were erased. Without it every user but
-	// auditors and operators must be there.
+	// UnknownUsers admits users that are not in the directory, unless they were erased. Otherwise, every user except
+	// auditors and operators must be in the directory.
 	UnknownUsers bool
-	// WithdrawnFile names subjects who have no rights any more, one a line; it is read again within a second, and open streams end within 10. "": nobody.
+	// WithdrawnFile is the path of a file of subjects without access, one per line. Changes take effect within a second,
+	// and within 10 seconds for open streams. An empty path means no such file.
 	WithdrawnFile string
-	// HTTP holds the prefix, the origins of CORS, the rate limit, and whether the analytics are at the root of
-	// the prefix too, beside its /auth.
+	// HTTP contains the prefix, the CORS origins, the rate limit, and whether the analytics are served at the root of
+	// the prefix in addition to /auth.
 	HTTP api.Config
 
-	// ManagedSubscriptions are the product types whose orders make points of contact; required.
+	// ManagedSubscriptions are the product types whose orders create points of contact; required.
 	ManagedSubscriptions []string
-	// NoSubscriptions is LEDGERBOARD_SUBSCRIPTIONS=none of the service: accounts are read without a subscription.
+	// NoSubscriptions corresponds to LEDGERBOARD_SUBSCRIPTIONS=none: accounts are read without a subscription.
 	NoSubscriptions bool
-	ClientScopes    []string // scopes that a new dashboard starts with; nil: [DefaultClientScopes]
+	ClientScopes    []string // scopes of a new dashboard; default [DefaultClientScopes]
 
-	// Connect has pages and profiles connected here; nil: there are no such routes.
+	// Connect enables connecting pages and profiles. If it is nil, there are no such routes.
 	Connect *Connect
 
-	// ConsoleSignIn has the console served too, at /console below the prefix, to people whom the main application has signed in: it is the address
-	// where those go who are not, https://… or a path of the main application. The page that was asked for is added as the parameter "to", a path.
-	// "": no console.
+	// ConsoleSignIn enables the console, at /console under the prefix, for people whom the main application has signed in.
+	// It is the URL (https://…, or a path of the main application) to which people who are not signed in are redirected,
+	// with the path of the requested page in the parameter "to". If it is empty, there is no console.
 	ConsoleSignIn string
 
-	// CheckpointPublicKeys are the public keys of the service's checkpoints, as 'ledgerboard keygen' prints them, those of earlier keys too: what
-	// auditors are given proofs with. nil: auditors' bundles, checkpoints and proofs answer 503.
+	// CheckpointPublicKeys are the public keys of the service's checkpoints, in the format that 'ledgerboard keygen' prints,
+	// including earlier keys. They are used for the proofs of auditors. If the list is empty, bundles, checkpoints and
+	// proofs return 503.
 	CheckpointPublicKeys []string
 
-	Logger     *slog.Logger          // slog.Default()
-	Registerer prometheus.Registerer // nil: no metrics
+	Logger     *slog.Logger          // default slog.Default()
+	Registerer prometheus.Registerer // nil means no metrics
 }
 
-// WithDefaults returns a copy of c with defaults in place of zero values.
+// WithDefaults returns a copy of c in which zero values are replaced with defaults.
 func (c Config) WithDefaults() Config {
 	if c.ClientScopes == nil {
 		c.ClientScopes = DefaultClientScopes()
 	}
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Registerer == nil {
-		c.Registerer = prometheus.NewRegistry() // that nobody reads
+		c.Registerer = prometheus.NewRegistry() // discarded
 	}
 	return c
 }
 
-// Validate returns every fault of c at once, joined. Zero values that have a default are not faults.
+// Validate returns all errors in c, joined. A zero value that has a default is valid.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var errs []error
@@ -94,16 +96,16 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("mount: Config."+format, args...))
 		}
 	}
-	unless(len(c.Brokers) > 0, "Brokers is empty; name the brokers of the service as host:port")
+	unless(len(c.Brokers) > 0, "Brokers is empty; set the brokers of the service as host:port")
 	for _, broker := range c.Brokers {
 		host, port, err := net.SplitHostPort(broker)
-		unless(err == nil && host != "" && port != "", "Brokers names %q, which is not host:port", broker)
+		unless(err == nil && host != "" && port != "", "Brokers contains %q, which is not host:port", broker)
 	}
-	unless(c.DatabaseURL != "", "DatabaseURL is empty; name the database of the service")
-	unless(c.Authenticator != nil, "Authenticator is not set; it says who is calling")
-	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; name the product types whose orders make points of contact")
+	unless(c.DatabaseURL != "", "DatabaseURL is empty; set the database of the service")
+	unless(c.Authenticator != nil, "Authenticator is not set; it authenticates callers")
+	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; set the product types whose orders create points of contact")
 	for _, scope := range c.ClientScopes {
-		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
+		unless(scopeForm.MatchString(scope), "ClientScopes contains %q, which is not a scope (%s)", scope, domain.ScopePattern)
 	}
 	_, err := c.application()
 	unless(err == nil, "ConsoleSignIn %s", err)
@@ -112,20 +114,20 @@ func (c Config) Validate() error {
 	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
 }
 
-// application is who signs the console's people in; nil: there is no console.
+// application returns the configuration of the console, or nil if there is no console.
 func (c Config) application() (*console.Application, error) {
 	if c.ConsoleSignIn == "" {
 		return nil, nil //nolint:nilnil // absent
 	}
-	at, err := url.Parse(c.ConsoleSignIn)
-	web := err == nil && (at.Scheme == "https" || at.Scheme == "http") && at.Host != ""
-	if path := err == nil && at.Scheme == "" && at.Host == "" && strings.HasPrefix(at.Path, "/"); !web && !path {
-		return nil, fmt.Errorf("is %q; use https://… or a path that begins with a slash", c.ConsoleSignIn)
+	u, err := url.Parse(c.ConsoleSignIn)
+	isWeb := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+	if isPath := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/"); !isWeb && !isPath {
+		return nil, fmt.Errorf("is %q; use https://… or a path that starts with a slash", c.ConsoleSignIn)
 	}
-	return &console.Application{Callers: c.Authenticator, SignIn: at, Prefix: c.HTTP.Prefix}, nil
+	return &console.Application{Callers: c.Authenticator, SignIn: u, Prefix: c.HTTP.Prefix}, nil
 }
 
-// checkpointKeys are the named ones, or nil.
+// checkpointKeys returns the public keys, or nil if there are none.
 func (c Config) checkpointKeys() (note.Verifiers, error) {
 	if len(c.CheckpointPublicKeys) == 0 {
 		return nil, nil //nolint:nilnil // absent
@@ -133,19 +135,19 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(c.CheckpointPublicKeys...)
 }
 
-// backends say where the log and the database are and how to reach them.
+// backends returns the settings for the log and the database.
 func (c Config) backends() assembly.Settings {
-	at := assembly.Settings{
+	settings := assembly.Settings{
 		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
 		Logger: c.Logger, Registerer: c.Registerer,
 	}
 	if c.SASL != nil {
-		at.SASL = &eventlog.SASLConfig{
+		settings.SASL = &eventlog.SASLConfig{
 			Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password,
 		}
 	}
-	return at
+	return settings
 }
 
-// DefaultClientScopes are the scopes that a new dashboard starts with.
+// DefaultClientScopes returns the default scopes of a new dashboard.
 func DefaultClientScopes() []string { return []string{"analytics", "posts", "reports"} }

@@ -10,15 +10,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Connect says how pages and profiles are connected below the handler: by people in a browser, and by tokens that the main application hands
-// over. What the program has a setting for must be the same there.
+// Connect configures how pages and profiles are connected: by people in a browser, or with tokens that the main
+// application hands over. If the program has a corresponding setting, both must have the same value.
 type Connect struct {
-	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which seals tokens; required
-	// PublicURL is where browsers find the handler, with Config.HTTP.Prefix, like https://app.example.com/boards: platforms send people back to
-	// <PublicURL>/connect/1, 3, 4 and 6. "": nobody connects in a browser; tokens can be handed over.
+	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which encrypts tokens; required
+	// PublicURL is the URL of the handler for browsers, including Config.HTTP.Prefix, such as
+	// https://app.example.com/boards. Platforms redirect people to <PublicURL>/connect/1, 3, 4 and 6. If it is empty,
+	// pages cannot be connected in a browser, but tokens can be handed over.
 	PublicURL     string
-	ReturnOrigins []string // origins that a result page may lead back to, beside PublicURL's
-	Quotas        []string // LEDGERBOARD_QUOTAS, like "linkedin:app:500/24h"; nil: its defaults
+	ReturnOrigins []string // additional origins that a result page may link back to
+	Quotas        []string // LEDGERBOARD_QUOTAS, such as "linkedin:app:500/24h"; nil means the defaults
 
 	Facebook, Instagram, LinkedIn, TikTok App
 }
@@ -26,16 +27,16 @@ type Connect struct {
 // App is the main application's app at a platform.
 type App struct {
 	ID, Secret string
-	Scopes     []string // LinkedIn: all that the app has, always the same; nil: what readings need
-	ConfigID   string   // Facebook: of Login for Business; "": Facebook Login
-	BaseURL    string   // of a simulator; "": the platform's own
+	Scopes     []string // LinkedIn: all scopes of the app, always the same; nil means those that readings need
+	ConfigID   string   // Facebook: configuration of Login for Business; "" means Facebook Login
+	BaseURL    string   // of a simulator; "" means the platform's URL
 }
 
 func (a App) endpoint() platforms.Endpoint {
 	return platforms.Endpoint{BaseURL: a.BaseURL, ClientID: a.ID, ClientSecret: a.Secret, Scopes: slices.Clone(a.Scopes), ConfigID: a.ConfigID}
 }
 
-// validate returns every fault at once, joined.
+// validate returns all errors in c, joined.
 func (c *Connect) validate() error {
 	if c == nil {
 		return nil
@@ -51,7 +52,7 @@ func (c *Connect) validate() error {
 	return errors.Join(named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)), named("Quotas", errQuotas))
 }
 
-// into completes what a process is made of.
+// into adds c to the configuration of a process.
 func (c *Connect) into(config *assembly.Config) (err error) {
 	if c == nil {
 		return nil

@@ -1,37 +1,38 @@
-// Package mount serves the whole HTTP layer inside of a main application: under its router, with its
-// authentication, over the log and the database of a running ledgerboard.
+// Package mount serves the complete HTTP layer inside a main application: with its router and its
+// authentication, on the log and the database of a running ledgerboard.
 //
-// The package's example is a whole program. [Open] makes a [Mounted]: the main application mounts its Handler, calls Run while it
-// serves, and Close after its server has shut down.
+// The package example is a complete program. [Open] returns a [Mounted]: the main application mounts its Handler, calls
+// Run while it serves, and calls Close after its server has shut down.
 //
-// The main application is then a process of the role api. One or more processes of the program do the rest
-// beside it: ledgerboard serve --roles projector,fetcher,signer, on the same brokers and database.
-// testdata/mainapp is a whole main application, a Go module of its own; the tests build and run it.
+// The main application is then a process with the role api. One or more processes of the program have the other roles:
+// ledgerboard serve --roles projector,fetcher,signer, with the same brokers and database.
+// testdata/mainapp is a complete main application in its own Go module; the tests build and run it.
 //
 // # Invariants
 //
-//   - It is put together where the program is, in internal/assembly: a route or a check that the program has
-//     is here too.
-//   - Who is calling is the main application's word: a middleware's [api.WithPrincipal], else
-//     Config.Authenticator. No token of the program is believed here.
-//   - Nothing is read from the environment, and no metric is registered with a registerer that was not given.
+//   - The program and this package share the code in internal/assembly that assembles the HTTP layer, so both have the
+//     same routes and checks.
+//   - The main application authenticates callers: with [api.WithPrincipal] in a middleware, or with
+//     Config.Authenticator. The program's tokens are not accepted.
+//   - The package does not read the environment, and registers metrics only with Config.Registerer.
 //
 // It may not import pgx, watermill, sarama, commands, projections, readmodels or cmd.
 //
 // # Non-obvious
 //
-//   - The console (Config.ConsoleSignIn) writes Config.HTTP.Prefix before its addresses: it must be set also where a router takes the prefix off.
-//   - Under a prefix everything moves with it: Socket.IO clients take it as their path
-//     (io({path: "/boards/socket.io/"})), EventSource as new EventSource("/boards/api/notices"). With cookies
+//   - The console (Config.ConsoleSignIn) puts Config.HTTP.Prefix before its URLs, so the prefix must be set even if a
+//     router strips it.
+//   - The prefix applies to all paths, including those of Socket.IO clients
+//     (io({path: "/boards/socket.io/"})) and of EventSource (new EventSource("/boards/api/notices")). With cookies,
 //     neither needs a token or a ticket.
-//   - A Socket.IO client that begins with polling must come back to the same process: several of them behind
-//     one address need sticky requests, or clients with transports: ["websocket"]. Tickets of streams are
-//     opened by any process: their key stands in the database.
-//   - Run outlives the requests: a change that was taken is answered once its fold is heard of, and Run hears.
-//     So it is not given the context that a signal ends, but ends with Close, after the server's shutdown.
-//   - The main application's own middleware must leave streams alone: no buffering, no time limit, and a
-//     ResponseWriter that http.ResponseController can flush and hijack through (Unwrap).
-//   - Until Run has seen the read models caught up with the log once, every route but /healthz, /readyz and
-//     the documents answers 503. A process of the role projector must be running for that.
-//   - There is no /metrics: what Config.Registerer is given, the main application shows with its own.
+//   - A Socket.IO client that starts with polling must reach the same process with every request. Multiple processes at
+//     one address require sticky sessions, or clients with transports: ["websocket"]. Every process can open the tickets
+//     of streams, because their key is in the database.
+//   - Run must outlive the requests: a change is answered after Run has seen its fold. Therefore Run must not use a
+//     context that a signal cancels; it ends with Close, after the server's shutdown.
+//   - The main application's middleware must not buffer streams or limit their time, and its
+//     ResponseWriter must support http.ResponseController for flushing and hijacking (Unwrap).
+//   - Until Run has seen the read models catch up with the log once, every route except /healthz, /readyz and
+//     the documents returns 503. This requires a process with the role projector.
+//   - There is no /metrics: the main application serves the metrics in Config.Registerer with its own.
 package mount

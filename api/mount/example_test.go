@@ -15,15 +15,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// A main application serves the dashboards below /boards, to people whom it has signed in itself. It needs the
+// A main application serves the dashboards under /boards to people whom it has signed in itself. It needs the
 // brokers and the database of a running service.
-func Example() { //nolint:testableexamples // it needs brokers and a database; that it compiles is tested
+func Example() { //nolint:testableexamples // it needs brokers and a database; the test only compiles it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	boards, err := mount.Open(ctx, mount.Config{
 		Brokers: []string{"kafka-1:9092"}, DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard",
 		ManagedSubscriptions: []string{"managed_social"},
-		// Asked where no middleware has left a caller with api.WithPrincipal.
+		// Called if no middleware has set a caller with api.WithPrincipal.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 		}),
@@ -39,7 +39,7 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 	server.RegisterOnShutdown(boards.EndStreams) // a shutdown waits for requests, not for streams
 
 	ended := make(chan error, 2)
-	go func() { ended <- boards.Run(context.Background()) }() // until Close: it outlives the requests
+	go func() { ended <- boards.Run(context.Background()) }() // until Close, so that it outlives the requests
 	go func() { ended <- server.ListenAndServe() }()
 	select {
 	case <-ctx.Done():
@@ -50,18 +50,18 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 	fmt.Println(errors.Join(err, server.Shutdown(shutdown), boards.Close()))
 }
 
-// Validate names every fault of a configuration at once, before anything is connected to.
+// Validate returns all errors in a configuration, before any connection is made.
 func ExampleConfig_Validate() {
 	err := mount.Config{
 		Brokers: []string{"kafka-1"}, DatabaseURL: "postgres://db/ledgerboard", ManagedSubscriptions: []string{"managed_social"},
 	}.Validate()
 	fmt.Println(err)
 	// Output:
-	// mount: Config.Brokers names "kafka-1", which is not host:port
-	// mount: Config.Authenticator is not set; it says who is calling
+	// mount: Config.Brokers contains "kafka-1", which is not host:port
+	// mount: Config.Authenticator is not set; it authenticates callers
 }
 
-// What a zero value stands for.
+// The default client scopes.
 func ExampleConfig_WithDefaults() {
 	config := mount.Config{}.WithDefaults()
 	fmt.Println(config.ClientScopes)

@@ -13,11 +13,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 )
 
-// Mounted is the HTTP layer and what it stands on, in a process of a main application.
+// Mounted is the HTTP layer with its connections, in a process of a main application.
 type Mounted struct {
 	service *assembly.Service
 	server  *api.Server
-	handler http.Handler // of the server, and of the console
+	handler http.Handler // serves the API and the console
 
 	endStreams func()
 	ending     chan struct{} // closed by EndStreams
@@ -26,12 +26,12 @@ type Mounted struct {
 	closed chan struct{} // closed by Close
 
 	mu      sync.Mutex
-	running chan struct{} // nil: Run was not called; closed when it has ended
+	running chan struct{} // nil until Run is called; closed when Run has returned
 }
 
-// Open validates c, brings the database to this version, as each start of the program does, and connects to
-// brokers and database. It ends as soon as they answer or ctx is done. An error names every fault of c, or says
-// what did not answer; nothing is left open then.
+// Open validates c, migrates the database to this version, as every start of the program does, and connects to
+// the brokers and the database. It returns when they respond or ctx is done. The error contains all errors in c, or the
+// server that did not respond. After an error, no connection stays open.
 func Open(ctx context.Context, c Config) (*Mounted, error) {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
@@ -63,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	return m, nil
 }
 
-// newServer also returns what serves the console before it, if there is one.
+// newServer returns the server and the handler, which also serves the console if there is one.
 func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, http.Handler, error) {
 	handling := assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
@@ -80,13 +80,13 @@ func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Se
 	return server, pages, err
 }
 
-// Handler serves every route of the program but /metrics, and with Config.ConsoleSignIn the console. It knows where it is under Config.HTTP.Prefix, under
-// http.StripPrefix and under chi's Mount.
+// Handler serves every route of the program except /metrics and, with Config.ConsoleSignIn, the console. It supports
+// Config.HTTP.Prefix, http.StripPrefix and chi's Mount.
 func (m *Mounted) Handler() http.Handler { return m.handler }
 
-// Run keeps the handler up to date until ctx is done or Close is called: it looks at the read models, wakes
-// requests that wait for their change, and feeds notices and live updates. It returns nil then, and an error when
-// a part stopped unexpectedly; the handler is of no use after it. A second Run is an error.
+// Run keeps the handler up to date until ctx is done or Close is called: it observes the read models, wakes
+// requests that wait for their change, and feeds notices and live updates. Run then returns nil. If
+// a part stops unexpectedly, it returns an error, and the handler no longer works. Run can be called only once.
 func (m *Mounted) Run(ctx context.Context) error {
 	ended, err := m.begin()
 	if err != nil {
@@ -110,7 +110,7 @@ func (m *Mounted) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// after calls do once done is closed, unless ctx ends before.
+// after calls do when done is closed, unless ctx ends first.
 func after(ctx context.Context, done <-chan struct{}, do func()) error {
 	select {
 	case <-done:
@@ -125,22 +125,22 @@ func (m *Mounted) begin() (ended chan struct{}, err error) {
 	defer m.mu.Unlock()
 	select {
 	case <-m.closed:
-		return nil, errors.New("mount: Run after Close; open it again")
+		return nil, errors.New("mount: Run was called after Close; call Open again")
 	default:
 	}
 	if m.running != nil {
-		return nil, errors.New("mount: Run was called before; it runs once")
+		return nil, errors.New("mount: Run was called twice; call it once")
 	}
 	m.running = make(chan struct{})
 	return m.running, nil
 }
 
-// EndStreams ends Socket.IO connections and event streams, whose clients then connect again elsewhere. It is what
-// [http.Server.RegisterOnShutdown] is for: a shutdown waits for streams, and for Socket.IO connections it does not.
+// EndStreams ends Socket.IO connections and event streams; their clients then reconnect elsewhere. Register it with
+// [http.Server.RegisterOnShutdown]: a shutdown waits for event streams, and does not close Socket.IO connections.
 func (m *Mounted) EndStreams() { m.endStreams() }
 
-// Close ends the streams and Run, waits for it, and gives back connections and metrics. Call it after the
-// http.Server was shut down: requests still being served fail. A second call does nothing.
+// Close ends the streams and Run, waits for Run, closes connections, and unregisters metrics. Call it after the
+// http.Server has shut down: requests in progress fail. A second call does nothing.
 func (m *Mounted) Close() error { return m.close() }
 
 func (m *Mounted) shut() error {
