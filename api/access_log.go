@@ -25,19 +25,19 @@ const (
 	logTrace     = "traceparent"
 )
 
-// statusClientGone stands in log and metrics for the answer that nobody waited for, as with nginx. Somebody who
-// leaves a page while it loads is no outage.
+// statusClientGone is the status in log and metrics if the client disconnected before the response, as in nginx. It
+// is not counted as a server error.
 const statusClientGone = 499
 
-// accessLog tells log and metrics of every request.
+// accessLog writes every request to the log and the metrics.
 type accessLog struct {
 	metrics *requestMetrics
 	logger  *slog.Logger
 	now     func() time.Time
 }
 
-// observe writes the access log and the metrics. Neither sees a query, a header or a body: they may
-// hold tokens and tickets.
+// observe writes the access log and the metrics. Neither contains a query, a header or a body, because these may
+// contain tokens and tickets.
 func (l *accessLog) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := l.now()
@@ -63,11 +63,11 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 
 func (l *accessLog) write(r *http.Request, pattern string, status, size int, took time.Duration) {
 	level := slog.LevelInfo
-	if isChatter(pattern) {
+	if isFrequent(pattern) {
 		level = slog.LevelDebug
 	}
 	path := clip(r.URL.Path)
-	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may end in what opens a sign-in
+	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may contain a sign-in secret
 		path = pattern
 	}
 	info := infoOf(r.Context())
@@ -76,7 +76,7 @@ func (l *accessLog) write(r *http.Request, pattern string, status, size int, too
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
 }
 
-// routePattern is the pattern that matched, a bounded label whatever paths are tried.
+// routePattern returns the pattern that matched, as a label with a bounded number of values.
 func routePattern(r *http.Request) string {
 	if rctx := chi.RouteContext(r.Context()); rctx != nil {
 		if pattern := rctx.RoutePattern(); pattern != "" && pattern != "/*" {
@@ -91,19 +91,19 @@ const (
 	headerTraceParent = "Traceparent"
 )
 
-// saneRequestID keeps out of logs what could forge a line there.
+// saneRequestID matches request ids that cannot forge a log line.
 var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
 
-// saneTraceParent is the form that W3C Trace Context defines.
+// saneTraceParent matches the format that W3C Trace Context defines.
 var saneTraceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 type requestKey struct{}
 
 type requestInfo struct {
 	id   string
-	name string // that the caller gave it, for the access log; "": none
-	user string // set by authorise, for the access log
-	// traceParent is the caller's Traceparent, in its strict form; "": none.
+	name string // the caller's X-Request-Id, for the access log; may be empty
+	user string // set by authorize, for the access log
+	// traceParent is the caller's Traceparent if it is well-formed, else "".
 	traceParent string
 }
 
@@ -119,9 +119,10 @@ func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 
 func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
-// withRequestID makes an id for the request and answers it as X-Request-Id. What the caller wrote there is logged beside it and
-// never recorded: a log that forgets nothing should hold no text of a stranger's choice. Of those headers it has Traceparent alone, in
-// its strict form of hex digits, and outside of the record's hash.
+// withRequestID generates an id for the request and returns it as X-Request-Id. The caller's own X-Request-Id is
+// written to the access log but not to records, because records are permanent and must not contain text chosen by
+// strangers. Records contain the caller's Traceparent, which is restricted to hex digits and is not part of the
+// record's hash.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{id: rand.Text()}
@@ -136,7 +137,7 @@ func withRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// requestMetrics counts requests by route pattern, so that ids in paths make no new series.
+// requestMetrics counts requests by route pattern, so that ids in paths do not create series.
 type requestMetrics struct {
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
@@ -146,12 +147,12 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 	m := &requestMetrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_http_request_duration_seconds",
-			Help:    "Time from the first byte of a request to the end of its answer; streams are left out.",
+			Help:    "Time from the first byte of a request to the end of its response, without streams.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "route", "status"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ledgerboard_http_requests_in_flight",
-			Help: "Requests being served now, streams included.",
+			Help: "Requests in progress, including streams.",
 		}),
 	}
 	if registerer == nil {
@@ -160,7 +161,7 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 	return m, errors.Join(registerer.Register(m.duration), registerer.Register(m.inFlight))
 }
 
-// done counts a request out. Made-up methods make no series.
+// done records a finished request. Unknown methods share one series.
 func (m *requestMetrics) done(method, route string, status int, took time.Duration) {
 	m.inFlight.Dec()
 	if isStream(route) {

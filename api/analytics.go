@@ -13,10 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are
-// served under /auth and, standalone, at the root; patterns stand here without either. What a pattern
-// does not name (startTime, endTime, pId) may come in the query.
-func analyticsRoutes(door *doorkeeper, figures *analytics.Analytics) []Operation {
+// analyticsRoutes returns the routes of the 22 analytics endpoints, each with a parser and a query. They are
+// served under /auth and, standalone, at the root; the patterns here have neither prefix. startTime, endTime and pId
+// are query parameters where a pattern does not contain them.
+func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
@@ -59,7 +59,7 @@ func analyticsRoutes(door *doorkeeper, figures *analytics.Analytics) []Operation
 			endpoint(door, ofMember(comparedSeries), figures.PostsViews)),
 		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 			endpoint(door, ofMember(postsParams), figures.PostsEngagements)),
-		// The optional segments of old: the number of segments says which they are.
+		// The optional segments of the old system. The number of segments determines which ones are present.
 		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
 		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", membersTop),
 		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId",
@@ -69,7 +69,7 @@ func analyticsRoutes(door *doorkeeper, figures *analytics.Analytics) []Operation
 	}
 }
 
-// What the analytics endpoints take. parseFigures reads whatever is declared.
+// The parameters of the analytics endpoints. parseFigures reads those that are declared.
 var (
 	totalsParams = []Param{paramStartTime, paramEndTime, paramZone, paramPlatform}
 	seriesParams = with(totalsParams, paramGranularity)
@@ -86,19 +86,19 @@ var (
 
 var paramRankBy = Param{
 	Name: "by", Kind: KindWord, Words: []string{string(analytics.RankByGained), string(analytics.RankByTotal)},
-	Default: string(analytics.RankByGained), wrong: "is not what a ranking goes by: use %s", Example: string(analytics.RankByTotal),
-	Text: "What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in " +
-		"the range have gathered by its end.",
+	Default: string(analytics.RankByGained), wrong: "is not a ranking: use %s", Example: string(analytics.RankByTotal),
+	Text: "Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts " +
+		"that were published in it.",
 }
 
-// paramCompare stands where totals or series have another period.
+// paramCompare selects the comparison period of totals or series.
 var paramCompare = Param{
-	Name: "compare", Kind: KindWord, wrong: "is nothing to compare with: use %s",
+	Name: "compare", Kind: KindWord, wrong: "is not a comparison: use %s",
 	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
-	Default: "totals are compared with the previous period, and series come alone", Example: string(analytics.CompareYear),
-	Text: "What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one " +
-		"year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that " +
-		"period, part by part. none: with nothing; what says so in totals is null.",
+	Default: "totals are compared with the previous period, and series have no comparison", Example: string(analytics.CompareYear),
+	Text: "The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same " +
+		"dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with " +
+		"the corresponding part. none: no comparison; the comparison members of totals are null.",
 }
 
 func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
@@ -142,11 +142,11 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	return q
 }
 
-// endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
-// a table, or 304 when the caller has that already. Where the path names no account, ?account= and ?dashboard= may narrow
-// the figures.
+// endpoint returns the operation of an analytics endpoint: it parses the request, determines the scope of the caller,
+// runs the query, and writes the envelope or a CSV table, or 304 if the caller's copy is current. If the path contains
+// no account, ?account= and ?dashboard= can limit the scope.
 func endpoint[R any](
-	door *doorkeeper, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	door *authorizer, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
@@ -155,17 +155,17 @@ func endpoint[R any](
 	tables := paramTable
 	tables.Words = append(plan.Names(), csvSources)
 	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		asked := parseFigures(params)
-		whose := narrowingOf(params)
+		q := parseFigures(params)
+		narrowing := narrowingOf(params)
 		asCSV, table, form := formOf(params, r, tables)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		scope, err := door.scope(r.Context(), whose)
+		scope, err := door.scope(r.Context(), narrowing)
 		if err != nil {
 			return err
 		}
-		data, meta, err := query(r.Context(), scope, asked)
+		data, meta, err := query(r.Context(), scope, q)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func endpoint[R any](
 		}
 		if asCSV {
 			layout, rows, next := plan, any(data), meta.NextCursor
-			if table == csvSources { // they are the same on every page
+			if table == csvSources { // the same on every page
 				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvtable.Root
 			}
 			body, err := layout.Write(rows, table)
@@ -203,25 +203,25 @@ func endpoint[R any](
 	}
 }
 
-// formOf is the form of an answer: CSV with its table, or JSON with its meta.
+// formOf returns the format of the response: CSV with its table, or JSON with its form of meta.
 func formOf(p *Params, r *http.Request, tables Param) (asCSV bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
-	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
+	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link cannot set Accept
 	switch {
 	case asCSV && form != "":
-		p.bad.Addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
+		p.bad.Addf(paramMeta.Name, "applies to JSON only: remove it; table=%s returns the sources as CSV", csvSources)
 	case table != "" && !asCSV:
-		p.bad.Addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
+		p.bad.Addf(paramTable.Name, "applies to CSV only: send Accept: text/csv, or remove it")
 	}
 	return asCSV, table, form
 }
 
-// csvSources is the table of what figures are worth; all tables of an answer together leave it out.
+// csvSources is the table of sources. A response with all tables does not contain it.
 const csvSources = "meta.sources"
 
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
-// narrowingOf is what the figures are narrowed to.
+// narrowingOf returns the accounts and the dashboard that the request is limited to.
 func narrowingOf(p *Params) (n readmodels.Narrowing) {
 	if p.declares(paramAccountID) {
 		n.Accounts = []readmodels.AccountRef{p.RequiredAccount(paramAccountID)}
@@ -234,7 +234,7 @@ func narrowingOf(p *Params) (n readmodels.Narrowing) {
 	return n
 }
 
-func (k *doorkeeper) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
+func (k *authorizer) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	p, _ := PrincipalFrom(ctx)
 	parent, err := k.parentOf(ctx, p)
 	if err != nil {

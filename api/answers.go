@@ -16,10 +16,9 @@ import (
 	"github.com/go-chi/cors"
 )
 
-// headerMock is on every answer whose data is made up.
+// headerMock marks responses that contain mock data.
 const headerMock = "X-Ledgerboard-Mock"
 
-// Names of headers.
 const (
 	headerETag        = "ETag"
 	headerReplayed    = "Idempotency-Replayed"
@@ -36,7 +35,6 @@ const (
 	headerRatePolicy  = "RateLimit-Policy"
 )
 
-// Types of contents.
 const (
 	mediaJSON    = "application/json"
 	contentJSON  = mediaJSON + "; charset=utf-8"
@@ -50,10 +48,10 @@ const (
 	mediaText = "text/plain"
 )
 
-// MockHeaders are the [Config].Headers of a server whose data is made up.
+// MockHeaders returns the [Config].Headers of a server with mock data.
 func MockHeaders() map[string]string { return map[string]string{headerMock: "true"} }
 
-// withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
+// withHeaders sets the headers of every response: safe defaults, then the configured ones (mock mode).
 func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +60,7 @@ func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 			header.Set("X-Frame-Options", "DENY")
 			header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 			header.Set("Referrer-Policy", "no-referrer")
-			header.Set("Cache-Control", "no-store") // answers are a tenant's; those with a tag of their own say otherwise
+			header.Set("Cache-Control", "no-store") // responses belong to a tenant; responses with an ETag override this
 			for name, value := range configured {
 				header.Set(name, value)
 			}
@@ -71,44 +69,43 @@ func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 	}
 }
 
-// envelope is the shape of every successful answer.
+// envelope is the shape of every successful response.
 type envelope struct {
 	Success bool   `json:"success"`
 	Message string `json:"message"`
 	Data    any    `json:"data"`
-	Meta    any    `json:"meta,omitempty"` // of figures, of a page, of a history
+	Meta    any    `json:"meta,omitempty"` // about figures, a page or a history
 }
 
 const messageSuccess = "SUCCESS"
 
-// encoded is an answer with data, and with meta beside it unless that is nil.
+// encoded returns the envelope of data and, unless it is nil, meta.
 func encoded(data, meta any) ([]byte, error) {
 	body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
 	if err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
+		return nil, fmt.Errorf("encode response: %w", err)
 	}
 	return append(body, '\n'), nil
 }
 
-// writeData answers with data and meta; what cannot be encoded is an error and not half an answer.
+// writeData writes the envelope of data and meta. If it cannot be encoded, nothing is written.
 func writeData(w http.ResponseWriter, data, meta any) error {
 	body, err := encoded(data, meta)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", contentJSON)
-	_, _ = w.Write(body) // a caller that has gone away is not our failure
+	_, _ = w.Write(body) // a disconnected caller is not an error
 	return nil
 }
 
-// prefers reports whether the caller prefers a type of content to plain JSON: it names it, and does not
-// give application/json a greater weight.
+// prefers reports whether Accept names a media type with at least the weight of application/json.
 func prefers(r *http.Request, media string) bool {
-	wanted := weightOf(r, media)
-	return wanted > 0 && wanted >= weightOf(r, mediaJSON)
+	weight := weightOf(r, media)
+	return weight > 0 && weight >= weightOf(r, mediaJSON)
 }
 
-// weightOf is the weight that the caller gives a type of content by its name; 0: it does not name it.
+// weightOf returns the weight of a media type in Accept; 0 if Accept does not name it.
 func weightOf(r *http.Request, media string) (heaviest float64) {
 	for _, value := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(value, ",") {
@@ -126,7 +123,7 @@ func weightOf(r *http.Request, media string) (heaviest float64) {
 	return heaviest
 }
 
-// headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,
+// headCSV sets the headers of a CSV table. The cursor of the next page is in a Link header, relative to the request,
 // because CSV has no place for it.
 func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	header.Set("Content-Type", contentCSV)
@@ -139,28 +136,27 @@ func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	}
 }
 
-// writeTagged answers with a body under its entity tag, or 304 when the caller has that body already. The
-// other headers of the answer are set before.
+// writeTagged writes a body with its entity tag, or 304 if the caller has that body. The caller of writeTagged sets
+// the other headers first.
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
 	tag := tagOf(header, body)
-	had, current := known(r, tag)
-	header.Set(headerETag, `"`+had+`"`)
+	matched, current := matchTag(r, tag)
+	header.Set(headerETag, `"`+matched+`"`)
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Accept")
 	header.Add("Vary", "Authorization")
 	if current {
 		for _, name := range []string{"Content-Type", headerDisposition, headerLink} {
-			header.Del(name) // they are of a body
+			header.Del(name) // they describe a body
 		}
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a caller that has gone away is not our failure
+	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a disconnected caller is not an error
 }
 
-// tagOf is the entity tag of an answer: of its bytes before they are compressed, and of the headers that
-// belong to them.
+// tagOf returns the entity tag of a response: a digest of the uncompressed body and the headers that describe it.
 func tagOf(header http.Header, body []byte) string {
 	sum := sha256.New()
 	for _, name := range []string{"Content-Type", headerLink} {
@@ -170,9 +166,9 @@ func tagOf(header http.Header, body []byte) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// known tells whether the caller has the answer with this tag, in whatever coding it was sent, and under which
-// tag: a cache may take a 304 for news of that body alone.
-func known(r *http.Request, tag string) (had string, ok bool) {
+// matchTag reports whether If-None-Match contains the tag, with any compression suffix, and returns the tag that
+// matched: a cache may apply a 304 only to the body with exactly that tag.
+func matchTag(r *http.Request, tag string) (matched string, ok bool) {
 	for _, value := range r.Header.Values(headerIfNoneMatch) {
 		for candidate := range strings.SplitSeq(value, ",") {
 			candidate = strings.Trim(strings.TrimPrefix(strings.TrimSpace(candidate), "W/"), `"`)
@@ -187,20 +183,20 @@ func known(r *http.Request, tag string) (had string, ok bool) {
 	return tag, false
 }
 
-// The entity tag of a compressed answer is that of the plain one with a suffix: a strong tag names bytes.
+// Suffixes of the entity tags of compressed responses: a strong tag identifies bytes.
 const (
 	suffixGzip = "-gzip"
 	suffixZstd = "-zstd"
 )
 
-// etag is the entity tag of a dashboard: its version.
+// etag returns the entity tag of a dashboard: its version.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
 
 func withCORS(origins []string) func(http.Handler) http.Handler {
 	return cors.Handler(cors.Options{
-		// With no origins the library would allow all of them; a function that refuses does not.
+		// With an empty list, the library would allow all origins. A function does not have that default.
 		AllowOriginFunc: allowOrigin(origins),
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions},
 		AllowedHeaders: []string{
@@ -211,14 +207,14 @@ func withCORS(origins []string) func(http.Handler) http.Handler {
 			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy, headerRetryAfter,
 			headerMock, "Allow", "Command-Id", headerRequestID,
 		},
-		// The stock Socket.IO client may be set to withCredentials. Not for any origin: a main
-		// application that mounts us behind a cookie would then be open to every site.
+		// The standard Socket.IO client may use withCredentials. Credentials are not allowed with "*": a main
+		// application that authenticates with a cookie would then be open to every site.
 		AllowCredentials: !slices.Contains(origins, "*"),
 		MaxAge:           600,
 	})
 }
 
-// allowOrigin matches exact origins; "*" allows any, and "http://localhost:*" any port of a host.
+// allowOrigin matches exact origins. "*" allows any origin, "http://localhost:*" any port of a host.
 func allowOrigin(origins []string) func(*http.Request, string) bool {
 	return func(_ *http.Request, origin string) bool {
 		return slices.ContainsFunc(origins, func(allowed string) bool {

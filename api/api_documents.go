@@ -13,12 +13,12 @@ import (
 	"strings"
 	"sync"
 
-	_ "embed" // the documents
+	_ "embed"
 )
 
 //go:generate go run ../internal/dev/apidoc/cmd
 
-// The documents of everything that can be served. The generator writes them; a test fails when they are out of date.
+// The documents of all operations. The generator writes them; a test fails if they are out of date.
 var (
 	//go:embed openapi.json
 	openAPIDocument []byte
@@ -26,26 +26,27 @@ var (
 	asyncAPIDocument []byte
 )
 
-// documents serve them without what is not served here. They are read once, when they are first asked for: routes do not change.
+// documents serves the documents without the operations that this server does not have. Each is prepared once, at its
+// first request.
 type documents struct {
 	routes  []Operation
-	atRoot  bool // the analytics are served at the root too
-	streams bool // notices and live updates are served
+	atRoot  bool // whether the analytics are also served at the root
+	streams bool // whether notices and live updates are served
 
 	openAPI, asyncAPI func() (document, error)
 	page              func() ([]byte, error)
 }
 
-// served tells the documents which routes there are, theirs among them.
-func (d *documents) served(routes []Operation) {
+// setRoutes sets the routes of the server.
+func (d *documents) setRoutes(routes []Operation) {
 	d.routes = routes
 	d.openAPI, d.asyncAPI, d.page = sync.OnceValues(d.openAPIServed), sync.OnceValues(d.asyncAPIServed), sync.OnceValues(d.pageRendered)
 }
 
-// document is one of them, without what is not served here. Its members wait to be written.
+// document is the members of a document that this server serves.
 type document map[string]json.RawMessage
 
-// openAPIServed leaves the paths that are in the route table.
+// openAPIServed returns the OpenAPI document with the paths in the route table.
 func (d *documents) openAPIServed() (document, error) {
 	var paths map[string]map[string]json.RawMessage
 	doc, err := readDocument(openAPIDocument, map[string]any{"paths": &paths})
@@ -70,7 +71,7 @@ func (d *documents) openAPIServed() (document, error) {
 	return doc, doc.set("paths", served)
 }
 
-// asyncAPIServed leaves the streams that are served.
+// asyncAPIServed returns the AsyncAPI document with the streams that are served.
 func (d *documents) asyncAPIServed() (document, error) {
 	var channels, operations map[string]json.RawMessage
 	doc, err := readDocument(asyncAPIDocument, map[string]any{"channels": &channels, "operations": &operations})
@@ -111,13 +112,13 @@ func (d document) set(name string, value any) error {
 	return nil
 }
 
-// getOpenAPI answers the API document, with the address that it was read from as the server.
+// getOpenAPI returns the OpenAPI document, with the URL that it was read from as the server.
 func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 	doc, err := d.openAPI()
 	if err != nil {
 		return err
 	}
-	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "Where this document was read."}})
+	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "The server of this document."}})
 }
 
 func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
@@ -126,15 +127,15 @@ func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return doc.write(w, map[string]map[string]string{
-		"kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "The log; addresses are configuration."},
+		"kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "The log; the address depends on the configuration."},
 		"http": {
-			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/", "description": "Where this document was read.",
+			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/", "description": "The server of this document.",
 		},
 	})
 }
 
 func (d document) write(w http.ResponseWriter, servers any) error {
-	whole := maps.Clone(d) // others read it at the same time
+	whole := maps.Clone(d) // concurrent requests read d
 	if err := whole.set("servers", servers); err != nil {
 		return err
 	}
@@ -143,15 +144,15 @@ func (d document) write(w http.ResponseWriter, servers any) error {
 		return fmt.Errorf("encode document: %w", err)
 	}
 	w.Header().Set("Content-Type", mediaJSON)
-	_, _ = w.Write(raw) // a caller that has gone away is not our failure
+	_, _ = w.Write(raw) // a disconnected caller is not an error
 	return nil
 }
 
-// mountedAt is the path under which a request met this handler: what the router of a main application
-// has taken off before. A stripped prefix shows in the request line, which nobody rewrites.
+// mountedAt returns the prefix under which this handler is mounted. A main application's router may have stripped it
+// from the URL, but the request line still contains it.
 func mountedAt(r *http.Request, pattern string) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if whole, err := url.Parse(path); err == nil { // proxies are asked for absolute addresses
+	if whole, err := url.Parse(path); err == nil { // requests to a proxy have an absolute URL
 		path = whole.EscapedPath()
 	}
 	base, ok := strings.CutSuffix(path, pattern)
@@ -166,9 +167,9 @@ const patternDocs = "/docs"
 //go:embed docs_page.html
 var docsPageText string
 
-// docsPage shows the API document: no script, one style, nothing from elsewhere.
+// docsPage shows the API document without scripts and external resources.
 var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
+	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // an embedded file
 }).Parse(docsPageText))
 
 type docsGroup struct {
@@ -192,23 +193,23 @@ type docsOperation struct {
 }
 
 type docsParameter struct {
-	Ref         string `json:"$ref"` // of one that several operations take
+	Ref         string `json:"$ref"` // reference to a shared parameter
 	Name        string `json:"name"`
 	In          string `json:"in"`
 	Description string `json:"description"`
 	Required    bool   `json:"required"`
 }
 
-// resolve puts the parameters in place of references to them.
+// resolve replaces references to shared parameters with the parameters.
 func (o docsOperation) resolve(shared map[string]docsParameter) {
 	for i, p := range o.Parameters {
-		if name, is := strings.CutPrefix(p.Ref, "#/components/parameters/"); is {
+		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
 			o.Parameters[i] = shared[name]
 		}
 	}
 }
 
-// pageRendered is the page of everything that is served.
+// pageRendered returns the HTML page of the operations that are served.
 func (d *documents) pageRendered() ([]byte, error) {
 	doc, err := d.openAPI()
 	if err != nil {
@@ -232,8 +233,8 @@ func (d *documents) pageRendered() ([]byte, error) {
 			prefix = PrefixAnalytics
 		}
 		for _, method := range []string{"get", "put", "post", "delete"} {
-			raw, there := paths[path][method]
-			if !there {
+			raw, ok := paths[path][method]
+			if !ok {
 				continue
 			}
 			op := docsOperation{Method: strings.ToUpper(method), Path: prefix + path}
@@ -250,7 +251,7 @@ func (d *documents) pageRendered() ([]byte, error) {
 	}
 	var body bytes.Buffer
 	if err := docsPage.Execute(&body, page); err != nil {
-		return nil, fmt.Errorf("write page of document: %w", err)
+		return nil, fmt.Errorf("render documentation page: %w", err)
 	}
 	return body.Bytes(), nil
 }
@@ -262,6 +263,6 @@ func (d *documents) getDocs(w http.ResponseWriter, _ *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", connectPolicy)
-	_, _ = w.Write(body) // a caller that has gone away is not our failure
+	_, _ = w.Write(body) // a disconnected caller is not an error
 	return nil
 }

@@ -17,35 +17,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxExport bounds the entries of an export. It goes on behind the cursor that its last line gives.
+// maxExport is the maximum number of entries of an export. The last line contains the cursor for the rest.
 const maxExport = 1_000_000
 
 const (
 	exportBuffer = 64 << 10
-	// exportStall is how long a reader may take no byte before its connection is cut.
+	// exportStall is how long a client may read nothing before its connection is closed.
 	exportStall = 30 * time.Second
 )
 
-// exportTrailer is the last line of an export. An export without it was cut by the way.
+// exportTrailer is the last line of an export. An export without it was truncated.
 type exportTrailer struct {
 	Complete   bool                      `json:"complete"`
 	Reason     string                    `json:"reason,omitempty"` // why it is not complete
 	Entries    int                       `json:"entries"`
 	AsOf       readmodels.StreamPosition `json:"as_of"`
-	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to go on
-	LeftOut    int64                     `json:"left_out,omitempty"`    // as of [readmodels.HistoryMeta]
-	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
+	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to continue
+	LeftOut    int64                     `json:"left_out,omitempty"`    // see [readmodels.HistoryMeta]
+	// NamesProven is always false: the log contains only ids, and the names come from the current directory.
 	NamesProven bool `json:"names_proven"`
 }
 
 type export[E any] struct {
 	format  string
-	name    string // of the file, without agency, version and ending
+	name    string // of the file, without agency, version and extension
 	record  domain.AuditExported
 	meta    readmodels.HistoryMeta
 	entries iter.Seq2[E, error]
 	columns []string
-	cells   func(E) []any // of a row
+	cells   func(E) []any
 	cursor  func(E) (string, error)
 }
 
@@ -72,8 +72,8 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e expor
 	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
 }
 
-// sendFile records that a file is taken and sends it, however long that takes. Once the status is sent, what goes
-// wrong can only be said in the file's last line.
+// sendFile records the export and sends the file without a limit on the total time. After the status is sent, errors
+// can only be reported in the last line of the file.
 func (a *audit) sendFile(
 	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
 ) error {
@@ -84,16 +84,16 @@ func (a *audit) sendFile(
 	w.Header().Set(headerDisposition, `attachment; filename="`+name+`"`)
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
-	if err := cmp.Or(write(out), out.Flush()); err != nil { // the reader is gone, or as good as gone
-		a.logger.DebugContext(r.Context(), "export was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
+	if err := cmp.Or(write(out), out.Flush()); err != nil { // the client disconnected or stalled
+		a.logger.DebugContext(r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError, err.Error())
 	}
-	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve further requests
+	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve more requests
 	return nil
 }
 
-// writer returns what writes an entry, and what writes the last line, which says whether they are all.
+// writer returns a function that writes an entry and one that writes the last line.
 func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(exportTrailer) error) {
-	if e.format != "csv" { // the entries as pages of JSON show them
+	if e.format != "csv" { // the same entries as in pages of JSON
 		lines := json.NewEncoder(out)
 		return func(entry E) error { return lines.Encode(entry) }, func(t exportTrailer) error { return lines.Encode(t) }
 	}
@@ -134,9 +134,9 @@ func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 			return err
 		case err != nil:
 			a.logger.Error("export ended early", logError, err.Error())
-			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
+			return cut("The history could not be read completely. Export it again, with next_cursor as cursor if there is one.")
 		case trailer.Entries == cmp.Or(a.maxExport, maxExport):
-			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
+			return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", trailer.Entries))
 		}
 		if err := write(entry); err != nil {
 			return err
@@ -147,7 +147,7 @@ func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 	return end(trailer)
 }
 
-// patientWriter gives a reader some time for each piece, however long the whole takes.
+// patientWriter gives the client a deadline for each write but none for the whole.
 type patientWriter struct {
 	io.Writer
 
@@ -156,13 +156,13 @@ type patientWriter struct {
 
 // Write implements [io.Writer].
 func (w patientWriter) Write(piece []byte) (int, error) {
-	// Where deadlines are not supported (tests, some middlewares), the request's context must do.
+	// Where deadlines are not supported (tests, some middlewares), the request's context is the only limit.
 	_ = w.control.SetWriteDeadline(time.Now().Add(exportStall))
 	return w.Writer.Write(piece)
 }
 
-// spanColumns is the header row of access as CSV. Of each record there is who made it when and what it is; scopes are those
-// that the dashboard had from `from` to `to`, separated by spaces.
+// spanColumns is the header row of access as CSV. Scopes are those of the dashboard between `from` and `to`, separated
+// by spaces.
 var spanColumns = []string{
 	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today", "scopes",
 	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",
@@ -171,8 +171,8 @@ var spanColumns = []string{
 	"allowed_version", "allowed_time", "allowed_type", "allowed_actor_id", "allowed_actor_name",
 }
 
-// exportColumns is the header row. Lists stand in one cell, ids separated by spaces; before and after are
-// the whole documents as JSON.
+// exportColumns is the header row of the history as CSV. A list is one cell, with its ids separated by spaces; before
+// and after are the whole documents as JSON.
 var exportColumns = []string{
 	"version", "time", "type", "dashboard_id", "dashboard_name", "actor_id", "actor_name", "role", "on_behalf_of",
 	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",

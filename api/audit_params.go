@@ -12,14 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxVersionNumber tells a version from Unix seconds where either may stand: smaller numbers are
-// versions. As seconds they would be instants before 1973, when there were no dashboards.
+// maxVersionNumber distinguishes versions from Unix seconds where both are allowed: smaller numbers are
+// versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
-// maxActor is the length of what the log keeps of an actor.
+// maxActor is the maximum length of an actor in the log.
 const maxActor = 255
 
-// parseHistory reads the filters of the agency's history: its changes, page by page.
+// parseHistory reads the filters and the page of the agency's history.
 func parseHistory(p *Params) readmodels.HistoryQuery {
 	cursor, limit := p.cursor(paramHistoryCursor), p.Limit()
 	q := p.changes()
@@ -34,13 +34,13 @@ func parseDashboardHistory(p *Params) readmodels.HistoryQuery {
 	return q
 }
 
-// exportQuery is what is exported, and as what.
+// exportQuery is the query of an export with its format.
 type exportQuery[Q any] struct {
 	format string
 	query  Q
 }
 
-// parseExport reads the same filters of an export, which is whole, the oldest change first.
+// parseExport reads the same filters for an export, which has no pages and starts with the oldest change.
 func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
@@ -57,12 +57,12 @@ func (p *Params) changes() readmodels.HistoryQuery {
 	return q
 }
 
-// parseState reads when: ?at= or ?version=; without either, now.
+// parseState reads the moment of a state: ?at= or ?version=, default now.
 func parseState(p *Params) readmodels.StateQuery {
 	return readmodels.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
-// parseDiff reads between what: after ?from= up to ?to=, each an instant or a version; without ?to=, up to now.
+// parseDiff reads the two moments of a diff: ?from= and ?to=, each an instant or a version. ?to= defaults to now.
 func parseDiff(p *Params) readmodels.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
@@ -93,17 +93,17 @@ func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
 	return q
 }
 
-// dashboard reads the sub-account whose dashboard the path names.
+// dashboard reads the sub-account of the dashboard from the path.
 func (p *Params) dashboard() string { return p.requiredHex(paramDashboard) }
 
-// eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
-// ones between "dashboard." and the version, which stand for all versions.
+// eventTypes reads types of events on `dashboards`, separated by commas: full names, or short names
+// without "dashboard." and the version, which match all versions.
 func (p *Params) eventTypes() []string {
 	value, present := p.value(paramChanges)
 	if !present {
 		return nil
 	}
-	short, known := map[string]bool{}, map[string][]string{} // by the short names and the whole ones
+	short, known := map[string]bool{}, map[string][]string{} // known: types by short name and by full name
 	for _, full := range domain.NewRegistry().Types() {
 		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
 			name, _, _ := strings.Cut(rest, ".")
@@ -111,13 +111,13 @@ func (p *Params) eventTypes() []string {
 		}
 	}
 	var types []string
-	for wanted := range strings.SplitSeq(value, ",") {
-		wanted = strings.TrimSpace(wanted)
-		if known[wanted] == nil {
-			p.bad.Addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted),
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSpace(name)
+		if known[name] == nil {
+			p.bad.Addf(paramChanges.Name, "has %q, which is not a type of change: use %s", clip(name),
 				strings.Join(slices.Sorted(maps.Keys(short)), ", "))
 		}
-		types = append(types, known[wanted]...)
+		types = append(types, known[name]...)
 	}
 	slices.Sort(types)
 	return slices.Compact(types)
@@ -141,7 +141,7 @@ func (p *Params) requiredHex(declared Param) string {
 	return id
 }
 
-// person reads who is meant: a user's id, part of a person's name, or what the program calls itself ("system:fetcher").
+// person reads a user's id, part of a person's name, or a system name of the program ("system:fetcher").
 func (p *Params) person(declared Param) string {
 	value, _ := p.value(declared)
 	if id, ok := domain.HexID(value); ok {
@@ -159,16 +159,16 @@ func (p *Params) edges() (from, to *time.Time) {
 	before := p.bad.Count
 	from, to = p.edge(paramFrom, 0), p.edge(paramTo, 1)
 	if p.bad.Count == before && from != nil && to != nil && from.After(*to) {
-		p.bad.Addf(paramFrom.Name, "lies after to: exchange them")
+		p.bad.Addf(paramFrom.Name, "must not be after to")
 	}
 	return from, to
 }
 
-// edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on
-// by dayOffset days. Nil: that end is open.
+// edge reads an optional end of a range in the formats of [Params.Range]. A day is its start, shifted
+// by dayOffset days. Nil means that the end is open.
 func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	text, present := p.value(declared)
-	zone := p.Zone() // judged also where no day is named
+	zone := p.Zone() // also validated if there is no day
 	if !present {
 		return nil
 	}
@@ -177,10 +177,10 @@ func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
-// A day stands for its end, and where it begins a range, for the end of the day before it.
+// A day means its end or, at the start of a range, the end of the previous day.
 func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	text, present := p.value(declared)
-	zone := p.Zone() // judged also where no day is named
+	zone := p.Zone() // also validated if there is no day
 	if !present {
 		return readmodels.Moment{}
 	}
@@ -192,7 +192,7 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	case ok && (marked || version < maxVersionNumber):
 		return readmodels.Moment{Version: version}
 	case marked:
-		p.bad.Addf(declared.Name, "is not a version: use v and a number, like v12")
+		p.bad.Addf(declared.Name, "is not a version: use v and a number, such as v12")
 		return readmodels.Moment{}
 	}
 	dayOffset := 1
@@ -201,7 +201,7 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	}
 	at := p.instant(declared, text, zone, dayOffset)
 	if begins, _ := parseInstant(text, zone, 0); begins.After(p.now) {
-		p.bad.Addf(declared.Name, "has not come yet: use a time up to now")
+		p.bad.Addf(declared.Name, "is in the future: use a time up to now")
 	}
 	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
 		at = at.Add(-time.Microsecond)
@@ -209,12 +209,12 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	return readmodels.Moment{Time: at}
 }
 
-// oneMoment reads `at` or `version`; neither means now.
+// oneMoment reads `at` or `version`. The default is now.
 func (p *Params) oneMoment() readmodels.Moment {
 	_, byTime := p.value(paramAt)
 	number, byVersion := p.value(paramVersion)
 	if byTime && byVersion {
-		p.bad.Addf(paramVersion.Name, "stands beside at: give one of them")
+		p.bad.Addf(paramVersion.Name, "cannot be combined with at: send one of them")
 	}
 	moment := p.moment(paramAt, false)
 	if !byVersion {
@@ -222,19 +222,19 @@ func (p *Params) oneMoment() readmodels.Moment {
 	}
 	version, ok := plainNumber(strings.TrimPrefix(number, "v"))
 	if !ok || version < 1 {
-		p.bad.Addf(paramVersion.Name, "is not a version: use a number from 1")
+		p.bad.Addf(paramVersion.Name, "is not a version: use a positive integer")
 	}
 	return readmodels.Moment{Version: version}
 }
 
-// required notes that a parameter is missing.
+// required records an error if a parameter is missing.
 func (p *Params) required(declared Param) {
 	if _, present := p.value(declared); !present {
 		p.bad.Addf(declared.Name, "is missing")
 	}
 }
 
-// filterOf is what the record of a reading says of a query.
+// filterOf returns the filter of a query for the record of a read.
 func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account, Limit: q.Limit, Cursor: q.Cursor,
@@ -247,10 +247,10 @@ func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
 	return f
 }
 
-// idOnly leaves out part of a name: records of readings are kept for ever and hold no names.
-func idOnly(who string) string {
-	if _, ok := domain.HexID(who); ok || strings.HasPrefix(who, "system:") {
-		return who
+// idOnly returns an actor's id, or "" for part of a name: records of reads are kept forever and must not contain names.
+func idOnly(actor string) string {
+	if _, ok := domain.HexID(actor); ok || strings.HasPrefix(actor, "system:") {
+		return actor
 	}
 	return ""
 }

@@ -68,7 +68,8 @@ func (a *audit) routes() []Operation {
 	}
 }
 
-// auditor is the caller of these routes as it is recorded: by the role that may less.
+// auditor returns the caller of these routes for the record. A caller with both roles is recorded as an auditor, the
+// role with fewer rights.
 func auditor(r *http.Request) commands.Caller {
 	if p, _ := PrincipalFrom(r.Context()); p.Roles.Has(RoleAuditor) {
 		return caller(r, RoleAuditor)
@@ -76,17 +77,17 @@ func auditor(r *http.Request) commands.Caller {
 	return caller(r, RoleAgency)
 }
 
-// showing is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
-// Without the record nothing is shown.
+// showing returns the operation of an audit query: it parses the request, runs the query, records the read, and writes
+// the response. If the read cannot be recorded, no data is returned.
 func showing[Q, R any, M interface{ StandsFor() int64 }](
-	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recorded func(Q) domain.AuditRead,
+	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recordOf func(Q) domain.AuditRead,
 ) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		data, meta, err := query(r.Context(), q)
 		if err != nil {
 			return err
 		}
-		record := recorded(q)
+		record := recordOf(q)
 		record.AsOf = meta.StandsFor()
 		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
 			return err
@@ -101,8 +102,8 @@ func readOfHistory(q readmodels.HistoryQuery) domain.AuditRead {
 	return domain.AuditRead{What: domain.AuditHistory, Dashboard: q.Dashboard, Filter: filterOf(q)}
 }
 
-// auditReads answers who read or exported the audit trail, newest first. Looking here is itself not
-// recorded: the list would grow by being looked at, and it shows nothing of a dashboard.
+// auditReads returns who read or exported the audit trail, newest first. Reading this list is not
+// recorded: every read would make it longer, and it contains nothing about a dashboard.
 func (a *audit) auditReads(
 	r *http.Request, q readmodels.AuditReadsQuery,
 ) (entries []readmodels.AuditReadEntry, meta readmodels.AuditReadsMeta, err error) {
@@ -110,37 +111,38 @@ func (a *audit) auditReads(
 	return entries, meta, err
 }
 
-// AuditDeps is what the auditors' routes stand on.
+// AuditDeps contains the dependencies of the auditors' routes.
 type AuditDeps struct {
 	History HistoryReader
-	Records *commands.Audit // without its record nothing is shown
+	Records *commands.Audit // records every read before the response is sent
 	Proofs  Prover
 
-	maxExport int // entries of an export; 0: maxExport
+	maxExport int // maximum number of entries of an export; 0 means maxExport
 }
 
-// HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
-// the agency gives [domain.ErrDashboardNotFound], whosever it is.
+// HistoryReader runs the queries of auditors; *readmodels.History implements it. If a dashboard has no history in
+// the agency, methods return [domain.ErrDashboardNotFound], even if another agency owns it.
 type HistoryReader interface {
 	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error)
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
-	// Diffs tells what lies between two moments of all dashboards of an agency that were changed.
+	// Diffs returns the differences between two moments, for all dashboards of an agency that changed.
 	Diffs(ctx context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
-	// Spans tells who had access to any dashboard of an agency; ExportSpans the whole of it, in constant memory.
+	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all of it, in constant
+	// memory.
 	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)
 	ExportSpans(ctx context.Context, q readmodels.SpansQuery) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error)
-	// Export gives the whole history in the order of the stream, in constant memory.
+	// Export returns the whole history in the order of the stream, in constant memory.
 	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
-	// Reads tells who read the audit trail.
+	// Reads returns a page of the reads of the audit trail.
 	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
 }
 
-// What access is ordered by.
+// Sort keys of access.
 const spansByDashboard, spansByUser = "dashboard", "user"
 
-// parseSpans reads whose access and when, page by page: ?at=, or a range; without either, now.
+// parseSpans reads a page of an access query: at an instant (?at=, default now) or in a range.
 func parseSpans(p *Params) readmodels.SpansQuery {
 	page := p.Page()
 	q := spansOf(p)
@@ -148,7 +150,7 @@ func parseSpans(p *Params) readmodels.SpansQuery {
 	return q
 }
 
-// parseSpansExport reads the same of an export, which is whole.
+// parseSpansExport reads the same query for an export, which has no pages.
 func parseSpansExport(p *Params) exportQuery[readmodels.SpansQuery] {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
 	q := spansOf(p)
@@ -161,12 +163,12 @@ func spansOf(p *Params) readmodels.SpansQuery {
 	q.From, q.To = p.edges()
 	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
 	if q.At != (readmodels.Moment{}) && (q.From != nil || q.To != nil) {
-		p.bad.Addf(paramSpanAt.Name, "stands beside from or to: give the instant, or the range")
+		p.bad.Addf(paramSpanAt.Name, "cannot be combined with from or to: send the instant or the range")
 	}
 	return q
 }
 
-// spansFilter is what the record of a reading says of a query.
+// spansFilter returns the filter of a query for the record of a read.
 func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit, Cursor: q.Cursor,
@@ -177,7 +179,7 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	return f
 }
 
-// exportSpans streams who had access to any dashboard of the agency, from when to when, and which records decided that.
+// exportSpans streams who had access to any dashboard of the agency, for how long, and which records decided it.
 func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
 	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
@@ -191,10 +193,10 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	})
 }
 
-// Prover gives auditors evidence that they check themselves; *proof.Prover implements it. Its errors for people are
+// Prover returns evidence that auditors verify themselves; *proof.Prover implements it. Errors for people are
 // [domain.Error]s.
 type Prover interface {
-	// Checkpoints returns those whose signature holds, oldest first.
+	// Checkpoints returns the checkpoints with a valid signature, oldest first.
 	Checkpoints(ctx context.Context) ([]proof.Published, error)
 	// Bundle writes the proof bundle of an agency.
 	Bundle(ctx context.Context, parent string, out io.Writer) (proof.Exported, error)
@@ -202,13 +204,13 @@ type Prover interface {
 
 // CheckpointEntry is a signed statement about the log as a whole; it names no agency.
 type CheckpointEntry struct {
-	ID      string    `json:"id"`      // SHA-256 of its text, 64 hex digits
-	Time    time.Time `json:"time"`    // of the signature, by the signer's clock
-	Records int64     `json:"records"` // of all agencies that it covers
-	Note    string    `json:"note"`    // the statement with its signature, as it was signed: what is to be checked and kept
+	ID      string    `json:"id"`      // SHA-256 of the text, 64 hex digits
+	Time    time.Time `json:"time"`    // When it was signed, by the signer's clock.
+	Records int64     `json:"records"` // Number of records that it covers, of all agencies.
+	Note    string    `json:"note"`    // The signed statement, verbatim: verify and keep it.
 }
 
-// checkpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
+// checkpoints returns the valid checkpoints, newest first. Reading them is not recorded: they contain nothing about an
 // agency.
 func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
@@ -231,8 +233,8 @@ func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []Ch
 	return entries, meta, err
 }
 
-// exportBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
-// which version it goes, and no slow reader holds the memory that a proof takes.
+// exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file first: the record of the
+// read contains the last version of the bundle, and a slow client must not occupy the memory of a proof.
 func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {
@@ -240,7 +242,7 @@ func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) err
 		err = os.Remove(file.Name())
 	}
 	if err != nil {
-		return fmt.Errorf("make room for bundle: %w", err)
+		return fmt.Errorf("create bundle file: %w", err)
 	}
 	parent := auditor(r).ParentAccount
 	exported, err := a.Proofs.Bundle(r.Context(), parent, file)
@@ -252,7 +254,7 @@ func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) err
 	}
 	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
 	return a.sendFile(w, r, record, contentNDJSON, "proof-"+parent+".jsonl", func(out *bufio.Writer) error {
-		_, err := io.Copy(out, file) // a bundle says itself that it is cut
+		_, err := io.Copy(out, file) // a truncated bundle is detectable
 		return err
 	})
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// principal returns the verified caller of r, who has rights now: the one that an outer middleware left in the context,
-// else the one that the authenticator finds.
-func (k *doorkeeper) principal(r *http.Request) (Principal, error) {
+// principal returns the verified caller of r, after checking that the caller still has access: the principal that an
+// outer middleware put into the context, or else the one that the authenticator returns.
+func (k *authorizer) principal(r *http.Request) (Principal, error) {
 	p, ok := PrincipalFrom(r.Context())
 	if ok {
 		return k.admitted(r.Context(), p)
@@ -25,8 +25,8 @@ func (k *doorkeeper) principal(r *http.Request) (Principal, error) {
 	return k.admitted(r.Context(), p)
 }
 
-// admitted returns a verified caller as the rest of this package knows it, if it has rights now.
-func (k *doorkeeper) admitted(ctx context.Context, p Principal) (Principal, error) {
+// admitted returns a verified caller with canonical ids, if the caller still has access.
+func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, error) {
 	p, err := p.Canonical()
 	if err != nil {
 		return Principal{}, err
@@ -34,9 +34,9 @@ func (k *doorkeeper) admitted(ctx context.Context, p Principal) (Principal, erro
 	return p, k.admit(ctx, p)
 }
 
-// authenticationError takes an ordinary error of an authenticator for "nobody is signed in": a main application's own
-// errors are not this service's faults. Those that say what they are stay: [domain.Error], what passes by itself.
-func (k *doorkeeper) authenticationError(err error) error {
+// authenticationError maps an error of an authenticator to unauthenticated: a main application's own errors are not
+// failures of this service. It keeps domain errors, context errors and transient errors.
+func (k *authorizer) authenticationError(err error) error {
 	_, known := errors.AsType[*domain.Error](err)
 	if known || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || k.passes(err) {
 		return err
@@ -44,16 +44,16 @@ func (k *doorkeeper) authenticationError(err error) error {
 	return fmt.Errorf("%w (%w)", errNotSignedIn, err)
 }
 
-var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in cannot be used here. Sign in again.")
+var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in is not valid here. Sign in again.")
 
-// authorise wraps an endpoint with the roles of its route; nil roles mean a public route.
-func (k *doorkeeper) authorise(roles []Role, next endpointFunc) endpointFunc {
+// authorize wraps an endpoint with the roles of its route. Nil roles mean a public route.
+func (k *authorizer) authorize(roles []Role, next endpointFunc) endpointFunc {
 	if roles == nil {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := k.principal(r)
-		recordUser(r.Context(), p.UserID) // also of one who is refused
+		recordUser(r.Context(), p.UserID) // also if the caller is refused
 		if err != nil {
 			return err
 		}
@@ -68,10 +68,10 @@ func (k *doorkeeper) authorise(roles []Role, next endpointFunc) endpointFunc {
 }
 
 var errWrongRole = domain.NewError(domain.CodeForbidden,
-	"Your role does not allow this. Sign in with an account that has the right, or ask your agency.")
+	"Your role does not permit this. Sign in with an account that has permission, or ask your agency.")
 
-// parentOf returns the agency that a caller belongs to. Of a client user only the directory knows it.
-func (k *doorkeeper) parentOf(ctx context.Context, p Principal) (string, error) {
+// parentOf returns the agency of a caller. For a client user, it is looked up in the directory.
+func (k *authorizer) parentOf(ctx context.Context, p Principal) (string, error) {
 	if p.Roles.Has(RoleAgency, RoleAuditor) {
 		return p.AccountID, nil
 	}
@@ -79,28 +79,28 @@ func (k *doorkeeper) parentOf(ctx context.Context, p Principal) (string, error) 
 }
 
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,
-// a sub-account for client, and empty for who is only an operator or a main application.
+// a sub-account for client, and empty for a caller that is only an operator or a main application.
 type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	ExpiresAt time.Time // when the credentials end and streams are cut; zero: not known, streams are opened again every 5 minutes
+	ExpiresAt time.Time // when the credentials expire and streams end; zero if unknown: streams then end after 5 minutes
 }
 
-// isPerson tells whether the directory must know the caller: one with a role besides those of auditors, operators and main
-// applications.
+// isPerson reports whether the caller must be in the directory: it has a role other than auditor, operator and main
+// application.
 func (p Principal) isPerson() bool {
 	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp })
 }
 
-// Authenticator finds out who is calling. An error says that the request carries no usable credentials: the answer is
-// 401. A [domain.Error] is answered by its own code and text: unavailable (503) where the credentials cannot be judged
-// now. Package bearer has the standalone one.
+// Authenticator identifies the caller of a request. An error means that the request has no valid credentials, and the
+// response is 401. A [domain.Error] keeps its code and message, for example unavailable (503) if the credentials
+// cannot be verified now. Package bearer contains the standalone implementation.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }
 
-// AuthenticatorFunc makes an [Authenticator] of a function.
+// AuthenticatorFunc adapts a function to an [Authenticator].
 type AuthenticatorFunc func(r *http.Request) (Principal, error)
 
 // Authenticate implements [Authenticator].
@@ -108,8 +108,8 @@ func (f AuthenticatorFunc) Authenticate(r *http.Request) (Principal, error) { re
 
 type principalKey struct{}
 
-// WithPrincipal returns a context that carries a caller whom a main application's own middleware
-// has verified; the api then asks no [Authenticator].
+// WithPrincipal returns a context with a caller that the middleware of a main application
+// has verified. The API does not call the [Authenticator] for such a request.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
@@ -120,8 +120,8 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok
 }
 
-// Canonical lower-cases the ids, regardless of what verified them: two spellings of an agency would be two
-// streams of the log. It refuses ids that cannot belong to the roles.
+// Canonical returns p with lower-case ids: two spellings of an agency's id would be two streams of the
+// log. It returns an error if the ids are invalid for the roles.
 func (p Principal) Canonical() (Principal, error) {
 	user, ok := domain.HexID(p.UserID)
 	noTenant := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)
@@ -132,7 +132,7 @@ func (p Principal) Canonical() (Principal, error) {
 		return Principal{}, unauthenticated("The token's subject is not a user id (24 hex digits). Get a new token.")
 	}
 	if noTenant {
-		p.AccountID = "" // an operator or a main application belongs to no tenant, whatever its token says
+		p.AccountID = "" // an operator or a main application belongs to no tenant, even if its token names one
 		return p, nil
 	}
 	account, ok := domain.HexID(p.AccountID)
@@ -147,10 +147,10 @@ func unauthenticated(format string, args ...any) *domain.Error {
 	return domain.NewError(domain.CodeUnauthenticated, "%s", fmt.Sprintf(format, args...))
 }
 
-// Role says what a caller is. The route table says which roles each operation serves.
+// Role is a role of a caller. The route table lists the roles of each operation.
 type Role string
 
-// The roles. A token may carry several; rights add up.
+// The roles. A caller with several roles has the rights of all of them.
 const (
 	RoleAgency   Role = "agency"
 	RoleClient   Role = "client"
@@ -159,13 +159,13 @@ const (
 	RoleMainApp  Role = "main_app"
 )
 
-// AllRoles are the roles that a token may carry.
+// AllRoles returns the roles that a token may contain.
 func AllRoles() Roles { return Roles{RoleAgency, RoleClient, RoleAuditor, RoleOperator, RoleMainApp} }
 
 // Roles are the roles of one caller.
 type Roles []Role
 
-// Has reports whether one of the caller's roles is among allowed.
+// Has reports whether r contains one of the allowed roles.
 func (r Roles) Has(allowed ...Role) bool {
 	return slices.ContainsFunc(allowed, func(a Role) bool { return slices.Contains(r, a) })
 }

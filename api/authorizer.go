@@ -15,26 +15,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// PeopleDirectory knows who belongs to which account, and who has left.
+// PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
-	// Standing returns what is known of a user and of the account that it claims; whom nobody knows is no error.
+	// Standing returns the state of a user and of the account that the user claims. An unknown user is not an error.
 	Standing(ctx context.Context, user, account string) (readmodels.Standing, error)
 }
 
-// Who is judged how often. A stream looks every 8 s ([stream.Config.Recheck]), so that with what is remembered it ends
-// within 10 s.
+// Limits of the cache of standings. A stream checks its caller every 8 s ([stream.Config.Recheck]). Together with the
+// cache, it ends within 10 s after access ends.
 const (
-	standingFor     = time.Second     // how long an answer of the directory is taken for another request of the same person
-	standingHeld    = time.Minute     // how long the last answer holds while the directory cannot be asked
-	standingTimeout = 2 * time.Second // for one question
-	maxStandings    = 10_000          // that are remembered at once
+	standingMaxAge   = time.Second     // how long a standing is used for other requests of the same user
+	standingMaxStale = time.Minute     // how long the last standing is used while the directory is unavailable
+	standingTimeout  = 2 * time.Second // of a query
+	maxStandings     = 10_000          // in the cache
 )
 
-// errAccessEnded says nothing of why: that is between the person and the agency.
+// errAccessEnded does not contain the reason, which is between the user and the agency.
 var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency.")
 
-// whyRefused is the rule of who has no rights, in one place for every request, stream and socket: why the caller is refused,
-// "" when it may come in. Auditors and operators need not be in the directory: their token and the withdrawn list judge them.
+// whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses it. It returns the
+// reason, or "" if the caller has access. Auditors and operators need not be in the directory: only their token and the
+// list of withdrawn subjects count.
 func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
@@ -64,42 +65,42 @@ func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllow
 	}
 }
 
-// doorkeeper finds out who is calling and for which agency, judges every verified caller by [whyRefused], counts its requests,
-// and knows whose figures it may see.
-type doorkeeper struct {
+// authorizer identifies callers and their agencies, checks every verified caller with [whyRefused], limits the rate of
+// requests, and determines the scope of a caller.
+type authorizer struct {
 	authenticator Authenticator
 	accounts      func(ctx context.Context, subAccount string) (parent string, err error)
 	scopes        func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	limits        *rateLimits
-	passes        func(error) bool // may pass by itself
+	passes        func(error) bool // whether an error is transient
 
 	directory      PeopleDirectory
 	unknownAllowed bool
-	withdrawn      *Withdrawn // nil: nobody
+	withdrawn      *Withdrawn // may be nil
 	logger         *slog.Logger
 
-	asking singleflight.Group
-	mu     sync.Mutex
-	seen   map[string]sighting // by user/account: the same answer is judged by the roles of each token
+	queries   singleflight.Group
+	mu        sync.Mutex
+	standings map[string]cachedStanding // by user/account; each request applies the roles of its own token
 }
 
-// sighting is an answer of the directory.
-type sighting struct {
+// cachedStanding is a standing with the time of the query.
+type cachedStanding struct {
 	readmodels.Standing
 
-	at time.Time // when it was asked
+	at time.Time
 }
 
-func newDoorkeeper(d Deps) *doorkeeper {
-	return &doorkeeper{
+func newAuthorizer(d Deps) *authorizer {
+	return &authorizer{
 		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.Passes,
 		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
-		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[string]sighting{},
+		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, standings: map[string]cachedStanding{},
 	}
 }
 
-// admit returns nil when the caller may come in now, else forbidden, or why that cannot be known.
-func (k *doorkeeper) admit(ctx context.Context, p Principal) error {
+// admit returns nil if the caller has access now, forbidden if not, and any other error if that cannot be determined.
+func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	withdrawn := k.withdrawn.Has(p.UserID)
 	var standing readmodels.Standing
 	if p.isPerson() && !withdrawn {
@@ -109,106 +110,109 @@ func (k *doorkeeper) admit(ctx context.Context, p Principal) error {
 		}
 	}
 	if why := whyRefused(p, withdrawn, standing, k.unknownAllowed); why != "" {
-		k.logger.DebugContext(ctx, "refused: the caller has no rights any more", "user", p.UserID, "why", why)
+		k.logger.DebugContext(ctx, "caller refused", "user", p.UserID, "why", why)
 		return errAccessEnded
 	}
 	return nil
 }
 
-// standing asks the directory at most once in standingFor for one person, however many requests of it come at once.
-func (k *doorkeeper) standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
-	who := user + "/" + account
-	last, known := k.remembered(who)
-	if known && time.Since(last.at) < standingFor {
+// standing returns the standing of a user. It queries the directory at most once per standingMaxAge for each user, also
+// for concurrent requests.
+func (k *authorizer) standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+	key := user + "/" + account
+	last, known := k.cached(key)
+	if known && time.Since(last.at) < standingMaxAge {
 		return last.Standing, nil
 	}
-	answer, err, _ := k.asking.Do(who, func() (any, error) {
-		if last, known := k.remembered(who); known && time.Since(last.at) < standingFor {
-			return last.Standing, nil // a question that ended just before this one began
+	result, err, _ := k.queries.Do(key, func() (any, error) {
+		if last, known := k.cached(key); known && time.Since(last.at) < standingMaxAge {
+			return last.Standing, nil // a query that ended just before this one began
 		}
-		// The one who asks may go while others wait for the answer.
+		// The first caller may disconnect while others wait for the result.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 		defer cancel()
-		asked := time.Now()
+		start := time.Now()
 		standing, err := k.directory.Standing(ctx, user, account)
 		if err == nil {
-			k.remember(who, sighting{standing, asked})
+			k.cache(key, cachedStanding{standing, start})
 		}
 		return standing, err
 	})
 	switch {
 	case err == nil:
-		standing, _ := answer.(readmodels.Standing)
+		standing, _ := result.(readmodels.Standing)
 		return standing, nil
-	case known && time.Since(last.at) < standingHeld:
+	case known && time.Since(last.at) < standingMaxStale:
 		return last.Standing, nil
 	default:
-		return readmodels.Standing{}, fmt.Errorf("look at who is calling: %w", err)
+		return readmodels.Standing{}, fmt.Errorf("query standing of caller: %w", err)
 	}
 }
 
-func (k *doorkeeper) remembered(who string) (sighting, bool) {
+func (k *authorizer) cached(key string) (cachedStanding, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s, known := k.seen[who]
+	s, known := k.standings[key]
 	return s, known
 }
 
-// remember keeps an answer. When there is no room for more, all are forgotten, and looked up again.
-func (k *doorkeeper) remember(who string, s sighting) {
+// cache stores a standing. A full cache is emptied.
+func (k *authorizer) cache(key string, s cachedStanding) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.seen) >= maxStandings {
-		clear(k.seen)
+	if len(k.standings) >= maxStandings {
+		clear(k.standings)
 	}
-	k.seen[who] = s
+	k.standings[key] = s
 }
 
-const withdrawnEvery = time.Second // how often the file of withdrawn subjects is looked at, when somebody asks
+const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects is used before the file is read again
 
-// Withdrawn is a file of subjects whose tokens hold no more: one a line; # begins a comment. It is read again within a
-// second of the next request or look at a stream. Safe for concurrent use; nil withdraws nobody.
+// Withdrawn is a file of subjects whose tokens are no longer accepted, one per line; # starts a comment. The file is
+// reread at most once a second, when a request or a stream needs it. Withdrawn is safe for concurrent use. A nil
+// *Withdrawn contains no subjects.
 type Withdrawn struct {
 	path   string
 	logger *slog.Logger
 
 	mu       sync.Mutex
-	looked   time.Time
+	readAt   time.Time
 	subjects map[string]bool
-	failing  bool // the last look; a lasting fault is logged once
+	failing  bool // the last read failed; a lasting failure is logged once
 }
 
-// OpenWithdrawn reads the file; an error names the file, and the line that is wrong. With an empty path nobody is withdrawn: nil.
+// OpenWithdrawn reads the file. An error contains the path and, for a malformed file, the line number. If path is empty,
+// OpenWithdrawn returns nil.
 func OpenWithdrawn(path string, logger *slog.Logger) (*Withdrawn, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // a nil list is an empty one
 	}
-	w := &Withdrawn{path: path, logger: logger, looked: time.Now()}
+	w := &Withdrawn{path: path, logger: logger, readAt: time.Now()}
 	var err error
 	w.subjects, err = readWithdrawn(path)
 	return w, err
 }
 
-// Has tells whether the subject is withdrawn. While the file cannot be read the last list holds.
+// Has reports whether the subject is withdrawn. While the file cannot be read, the last list is used.
 func (w *Withdrawn) Has(subject string) bool {
 	if w == nil {
 		return false
 	}
 	w.mu.Lock()
-	due := time.Since(w.looked) >= withdrawnEvery
+	due := time.Since(w.readAt) >= withdrawnMaxAge
 	if due {
-		w.looked = time.Now() // nobody else looks meanwhile, or waits for a slow disk
+		w.readAt = time.Now() // other callers neither read the file nor wait for it
 	}
 	w.mu.Unlock()
 	if due {
-		w.look()
+		w.reread()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.subjects[subject]
 }
 
-func (w *Withdrawn) look() {
+func (w *Withdrawn) reread() {
 	subjects, err := readWithdrawn(w.path)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -216,7 +220,7 @@ func (w *Withdrawn) look() {
 	case err == nil:
 		w.subjects = subjects
 	case !w.failing:
-		w.logger.Error("withdrawn subjects: the list cannot be read, the last one holds; fix the file", "error", err)
+		w.logger.Error("cannot read the list of withdrawn subjects; the previous list stays in use", "error", err)
 	}
 	w.failing = err != nil
 }
@@ -235,13 +239,13 @@ func readWithdrawn(path string) (map[string]bool, error) {
 		case 1:
 			subjects[canonicalSubject(names[0])] = true
 		default:
-			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one; write one a line, remarks behind #", number, path)
+			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one subject; write one per line, and comments after #", number, path)
 		}
 	}
 	return subjects, nil
 }
 
-// canonicalSubject writes a user id as [Principal] has it; operators' subjects are any text.
+// canonicalSubject returns a user id in lower case, as in [Principal]. Subjects of operators can be any text.
 func canonicalSubject(subject string) string {
 	if id, ok := domain.HexID(subject); ok {
 		return id

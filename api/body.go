@@ -18,39 +18,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// MaxBody is the limit of a request's body in bytes.
+// MaxBody is the maximum size of a request body in bytes.
 const MaxBody = 1 << 20
 
-// readObject reads a body that is one JSON object and returns its members undecoded, so that each
-// can be checked for itself, absent told from null, and unknown ones ignored. [Server.endpoint] bounds the body.
+// readObject reads a body that is a JSON object and returns its raw members, so that callers can check each member,
+// distinguish absent from null, and ignore unknown members. [Server.endpoint] limits the size of the body.
 func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
 	}
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, unreadable(err, "The body could not be read to its end. Send it again.")
+		return nil, unreadable(err, "The body could not be read completely. Send it again.")
 	}
 	return parseObject(raw)
 }
 
-// unreadable is the error for a body that cannot be read; too large a one says so itself.
-func unreadable(err error, why string) error {
+// unreadable returns the error for a body that cannot be read. It keeps an error about the size.
+func unreadable(err error, message string) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return err
 	}
-	return domain.NewError(domain.CodeInvalid, "%s", why)
+	return domain.NewError(domain.CodeInvalid, "%s", message)
 }
 
-// What readBody says of members, by their names.
+// Error details of readBody.
 const (
-	unknownMember   = "is not known here: leave it out"
-	malformedMember = "must be %s; leave it out to keep the present value"
+	unknownMember   = "is an unknown member: remove it"
+	malformedMember = "must be %s; leave it out to keep the current value"
 )
 
-// readBody reads what a body has of the fields of B, by their names in JSON; body is what they are else. What B does
-// not have is refused with the text unknown, because it would change nothing; what does not fit, with the text
-// malformed, in which %s is the form of the field. Both are in bad.
+// readBody decodes a body into the fields of B by their JSON names. Absent fields keep the values in body. Members that
+// B does not have are refused with the detail unknown, because they would have no effect; members of a wrong type
+// are refused with the detail malformed, in which %s is the type of the field. Both errors are in bad.
 func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, bad domain.FieldErrors, err error) {
 	members, err := readObject(r)
 	if err != nil {
@@ -69,7 +69,7 @@ func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, b
 			form := "a number"
 			switch field.(type) {
 			case *string:
-				form = "a text"
+				form = "a string"
 			case *bool:
 				form = "true or false"
 			}
@@ -93,8 +93,8 @@ func checkContentType(header http.Header) error {
 	return nil
 }
 
-// parseObject is strict where leniency would hide a mistake: invalid UTF-8, a member given twice and
-// anything after the object are errors. It is lenient about members that it does not know.
+// parseObject is strict where leniency would hide a mistake: invalid UTF-8, a repeated member and
+// anything after the object are errors. Unknown members are allowed.
 func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object.")
@@ -102,7 +102,7 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return nil, domain.NewError(domain.CodeInvalid, "The body is not valid UTF-8. Send it in UTF-8.")
 	}
-	// Unmarshal, unlike a Decoder, checks the whole text at once and gives the offset of the fault.
+	// Unmarshal, unlike a Decoder, checks the whole text and returns the offset of the error.
 	var whole json.RawMessage
 	if err := json.Unmarshal(raw, &whole); err != nil {
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -112,7 +112,7 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if token, _ := decoder.Token(); token != json.Delim('{') {
-		return nil, domain.NewError(domain.CodeInvalid, "The body must be a JSON object, like {\"users\":[]}.")
+		return nil, domain.NewError(domain.CodeInvalid, "The body must be a JSON object, such as {\"users\":[]}.")
 	}
 	members := map[string]json.RawMessage{}
 	for decoder.More() {
@@ -123,14 +123,14 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 			return nil, malformed(raw, decoder.InputOffset(), "invalid JSON")
 		}
 		if _, twice := members[name]; twice {
-			return nil, domain.InvalidField(clip(name), "stands in the body twice; send it once")
+			return nil, domain.InvalidField(clip(name), "is in the body twice; send it once")
 		}
 		members[name] = value
 	}
 	return members, nil
 }
 
-// malformed names the place of a syntax error as an editor shows it: line and column from 1.
+// malformed returns an error with the line and column of a syntax error, both starting at 1 as in an editor.
 func malformed(raw []byte, offset int64, reason string) error {
 	before := raw[:min(max(offset-1, 0), int64(len(raw)))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -139,7 +139,7 @@ func malformed(raw []byte, offset int64, reason string) error {
 		"The body is not valid JSON: line %d, column %d: %s.", line, column, reason)
 }
 
-// clip keeps a caller's own text short where an error quotes it.
+// clip shortens a caller's text for quoting in an error.
 func clip(text string) string {
 	const limit = 64
 	text = strings.ToValidUTF8(text, "�")
@@ -151,7 +151,7 @@ func clip(text string) string {
 
 var previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// entityTags is a list of entity tags; empty elements of a list count for nothing.
+// entityTags matches a list of entity tags, with empty elements.
 var (
 	entityTags = regexp.MustCompile(`^[ \t,]*(W/)?"[^"]*"(\s*,[ \t,]*(W/)?"[^"]*")*[\s,]*$`)
 	entityTag  = regexp.MustCompile(`(W/)?"([^"]*)"`)
@@ -159,26 +159,26 @@ var (
 
 var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
 
-// ifPreview reads If-Preview; "" without one.
+// ifPreview reads If-Preview; "" if it is absent.
 func ifPreview(header http.Header) (string, error) {
-	return once(header, headerIfPreview, previewForm, "be what a preview answered as preview: 64 hex digits")
+	return singleHeader(header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits")
 }
 
-// idempotencyKey reads the key of a request that may be repeated; "" without one.
+// idempotencyKey reads the idempotency key; "" if it is absent.
 func idempotencyKey(header http.Header) (string, error) {
-	return once(header, headerIdempotency, keyForm, "have 1 to 255 printable ASCII characters")
+	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
 }
 
-// once reads a header that is given once and has a form; "" without one.
-func once(header http.Header, name string, form *regexp.Regexp, must string) (string, error) {
+// singleHeader reads a header that may occur once and must match a pattern; "" if it is absent.
+func singleHeader(header http.Header, name string, form *regexp.Regexp, rule string) (string, error) {
 	values := header.Values(name)
 	if len(values) > 1 || len(values) == 1 && !form.MatchString(values[0]) {
-		return "", domain.InvalidField(name, "must be given once and "+must)
+		return "", domain.InvalidField(name, rule+", and must not be repeated")
 	}
 	return strings.Join(values, ""), nil
 }
 
-// ifMatch reads If-Match; nil without one.
+// ifMatch reads If-Match; nil if it is absent.
 func ifMatch(header http.Header) (*domain.VersionMatch, error) {
 	values := header.Values(headerIfMatch)
 	if len(values) == 0 {
@@ -187,12 +187,12 @@ func ifMatch(header http.Header) (*domain.VersionMatch, error) {
 	return parseIfMatch(strings.Join(values, ","))
 }
 
-// parseIfMatch parses "*", or a list of entity tags. A weak tag, or one that we never gave, is
-// well-formed and matches nothing, as RFC 9110 §13.1.1 has it.
+// parseIfMatch parses "*" or a list of entity tags. A weak or unknown tag is well-formed and
+// matches nothing (RFC 9110 §13.1.1).
 func parseIfMatch(text string) (*domain.VersionMatch, error) {
 	match := &domain.VersionMatch{Any: strings.TrimSpace(text) == "*"}
 	if !match.Any && !entityTags.MatchString(strings.TrimSpace(text)) {
-		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
+		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags from ETag, such as "7"`)
 	}
 	for _, tag := range entityTag.FindAllStringSubmatch(text, -1) {
 		version, err := strconv.ParseInt(tag[2], 10, 64)

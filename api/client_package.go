@@ -16,11 +16,12 @@ import (
 	"time"
 )
 
-// The client of frontends, made of the API document. It needs Node and npm; a test fails when it is out of date.
+// Generates the TypeScript client from the API document. This requires Node and npm; a test fails if the client is out
+// of date.
 //go:generate npm --prefix typescript --silent run generate
 
-// clientFiles are what `npm pack` packs there. They are packed here when they are asked for: an archive in the
-// repository would say nothing to a reader, and its bytes would follow from the npm that made it.
+// clientFiles are the files that `npm pack` packs. The server packs them on request: an archive in the repository would
+// not be readable, and its bytes would depend on the version of npm.
 //
 //go:embed typescript/package.json typescript/README.md typescript/index.js typescript/index.d.ts typescript/schema.d.ts
 var clientFiles embed.FS
@@ -30,14 +31,13 @@ const (
 	patternClientScript  = "/client.js"
 )
 
-// packedAt is the time of all entries, as npm has it: the archive follows from the files alone.
+// packedAt is the time of all archive entries, as in npm, so that the archive depends only on the files.
 var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 
-// packClient packs the client as npm does. Its version says what is in it: of two archives at one address npm takes the newer one only
-// where the version is another, and else says "up to date".
-// Its README names the address that it was served at.
+// packClient packs the client as npm does. Its version depends on its contents, because npm reinstalls an archive from
+// the same URL only if its version differs. The README contains the URL that the client is served at.
 func packClient(base string) ([]byte, error) {
-	files, _ := fs.Sub(clientFiles, "typescript") // the name is a valid one
+	files, _ := fs.Sub(clientFiles, "typescript") // the name is valid
 	version, err := clientVersion(files)
 	if err != nil {
 		return nil, err
@@ -72,12 +72,13 @@ func packClient(base string) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// clientManifest is npm's description of the client.
+// clientManifest is the package manifest of the client.
 const clientManifest = "package.json"
 
 var manifestVersion = regexp.MustCompile(`(?m)(^  "version": "[0-9.]+)`)
 
-// clientVersion tells clients apart by what is in them. It begins with a letter: npm takes no number that begins with 0.
+// clientVersion returns a version that depends on the contents of the client. It starts with a letter, because npm
+// refuses numbers with a leading 0.
 func clientVersion(files fs.FS) (string, error) {
 	sum := sha256.New()
 	for _, name := range []string{clientManifest, "index.js", "index.d.ts", "schema.d.ts"} {
@@ -100,11 +101,11 @@ func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/gzip")
-	_, _ = w.Write(packed) // a caller that has gone away is not our failure
+	_, _ = w.Write(packed) // a disconnected caller is not an error
 	return nil
 }
 
-// getClientScript answers the client as one module, for pages without a build.
+// getClientScript returns the client as a single module, for pages without a build step.
 func getClientScript(w http.ResponseWriter, _ *http.Request) error {
 	script, err := clientFiles.ReadFile("typescript/index.js")
 	if err != nil {

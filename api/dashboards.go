@@ -19,29 +19,29 @@ import (
 )
 
 // DashboardCommands decides and records changes of dashboards; *commands.Dashboards implements it.
-// Errors are [domain.Error]s; an open outcome is unavailable, with CommandID and RetryAfter.
+// Errors are [domain.Error]s. If the outcome is unknown, the error is unavailable, with CommandID and RetryAfter.
 type DashboardCommands interface {
 	Update(ctx context.Context, update commands.UpdateDashboard) (commands.Result, error)
-	// Preview decides as Update does and records nothing.
+	// Preview decides like Update but records nothing.
 	Preview(ctx context.Context, update commands.UpdateDashboard) (domain.DashboardPreview, error)
-	// Open creates the dashboard if it is missing, and returns when a read shows it.
+	// Open creates the dashboard if it is missing, and returns when reads show it.
 	Open(ctx context.Context, open commands.OpenDashboard) (commands.Result, error)
 }
 
-// DashboardReader reads dashboards; *readmodels.Dashboards implements it. An unknown account, one of
-// another agency, an account without a dashboard and one that is not there for the client user who asks all
-// give [domain.ErrDashboardNotFound].
+// DashboardReader reads dashboards; *readmodels.Dashboards implements it. For an unknown account, an account of
+// another agency, an account without a dashboard, and a dashboard that is hidden from the client user, methods
+// return [domain.ErrDashboardNotFound].
 type DashboardReader interface {
 	Dashboard(ctx context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error)
-	// Named puts names to a preview.
+	// Named adds names to a preview.
 	Named(ctx context.Context, preview domain.DashboardPreview) (readmodels.DashboardPreview, error)
 }
 
-// dashboards serve who sees which client's dashboard.
+// dashboards serves the operations on a dashboard.
 type dashboards struct {
 	reader      DashboardReader
 	commands    DashboardCommands
-	doorkeeper  *doorkeeper
+	authorizer  *authorizer
 	peopleKnown func() error
 }
 
@@ -62,15 +62,15 @@ func (d *dashboards) routes() []Operation {
 	}
 }
 
-// getDashboard answers the dashboard of the sub-account in the path. An agency's GET creates a
-// missing one; an auditor's and a client's do not.
+// getDashboard returns the dashboard of the sub-account in the path. A GET by agency staff creates a
+// missing dashboard.
 func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	subAccount, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
 	p, _ := PrincipalFrom(r.Context())
-	parent, err := d.doorkeeper.parentOf(r.Context(), p)
+	parent, err := d.authorizer.parentOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 	}
 	view, err := d.reader.Dashboard(r.Context(), request)
 	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
-		if err := d.peopleKnown(); err != nil { // to create is to change
+		if err := d.peopleKnown(); err != nil { // creating a dashboard is a change
 			return err
 		}
 		_, err = d.commands.Open(r.Context(), commands.OpenDashboard{
@@ -102,8 +102,8 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 	return writeData(w, []readmodels.DashboardView{view}, nil)
 }
 
-// mayOpen is rule 11. A dashboard that is neither the client's own nor linked with it
-// does not exist for the client; a client may know that its own dashboard is closed to it.
+// mayOpen implements rule 11. A dashboard that is neither the client's own nor linked with it
+// does not exist for the client; if the client's own dashboard is closed to the user, the error says so.
 func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
 	own := subAccount == p.AccountID
 	linked := slices.ContainsFunc(view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID })
@@ -152,7 +152,7 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 	return writeData(w, result.Dashboard, nil)
 }
 
-// postPreview answers what a PUT with the same body and the same If-Match would do. It changes nothing.
+// postPreview returns what a PUT with the same body and If-Match would do. It changes nothing.
 func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
 	command, err := readUpdate(r, subAccount)
 	if err != nil {
@@ -165,7 +165,7 @@ func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown read
 	return d.reader.Named(r.Context(), preview)
 }
 
-// readUpdate reads the change that a request asks for, and on what condition.
+// readUpdate reads the change in a request and its precondition.
 func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
 	match, err := ifMatch(r.Header)
 	if err != nil {
@@ -185,7 +185,8 @@ func dashboardID(r *http.Request) (string, error) {
 	return p.dashboard(), p.Err()
 }
 
-// caller is what a record will say about who asked for it, in a role. Operators and main applications act for no agency.
+// caller returns the caller of a request, in a role, as records contain it. Operators and main applications act for no
+// agency.
 func caller(r *http.Request, role Role) commands.Caller {
 	info := infoOf(r.Context())
 	p, _ := PrincipalFrom(r.Context())
@@ -196,9 +197,8 @@ func caller(r *http.Request, role Role) commands.Caller {
 	return c
 }
 
-// parseUpdate reads the members of a PUT. Ids come out in lower case. A null is an absent member,
-// as the old system read it. Every malformed value is named at once (400);
-// the domain judges whether an id is known (422).
+// parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null means absent.
+// The error lists every malformed value (400); the domain checks whether ids are known (422).
 func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var bad domain.FieldErrors
 	command := domain.UpdateDashboard{
@@ -219,7 +219,7 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	return command, bad.Err()
 }
 
-// member decodes a member of the body; nil when it is absent or null.
+// member decodes a member of the body; nil if it is absent or null.
 func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
 	raw, present := members[name]
 	if !present {
@@ -235,8 +235,7 @@ func member[T any](members map[string]json.RawMessage, name, form string, bad *d
 
 var wholeFraction = regexp.MustCompile(`([0-9])\.0+([],\s]|$)`)
 
-// wholeNumbers writes the integers of a number or of a list of them without a fraction: to JSON 2.0 is the integer 2, and some
-// languages write it so.
+// wholeNumbers removes zero fractions from a number or a list of numbers: some languages write the integer 2 as 2.0.
 func wholeNumbers(raw json.RawMessage) json.RawMessage {
 	if bytes.IndexByte(raw, '"') >= 0 {
 		return raw
@@ -272,11 +271,10 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 	return values
 }
 
-// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body. That is what two bodies have
-// in common that ask for the same: the known members only, in the order of their names (as [updateBody] has them), ids
-// in lower case, lists as the sets that they are. The path is ours, without a prefix that a main application mounts us
-// under, so that the same request under another mount prefix counts as a repetition. If-Match is a condition on the
-// request and no part of it.
+// updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The canonical body has
+// only the known members in the order of their names (as in [updateBody]), ids in lower case, and lists as sorted sets,
+// so that equivalent bodies have the same digest. The path has no mount prefix, so that the same request under another
+// prefix is a repetition. If-Match is a precondition and not part of the digest.
 func updateDigest(c domain.UpdateDashboard) string {
 	canonical := updateBody{
 		AllowClientDashboard: c.AllowClientDashboard,
@@ -304,16 +302,16 @@ func sortedSet(list *[]string) *[]string {
 	return new(slices.Compact(set))
 }
 
-// updateBody is the body of a PUT. Each member may be left out; null is the same.
+// updateBody is the body of a PUT. Every member is optional; null means absent.
 type updateBody struct {
-	// AllowClientDashboard opens the dashboards to their clients.
+	// AllowClientDashboard opens (true) or closes (false) the linked dashboards to their clients.
 	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
-	// Scopes become those of every linked dashboard.
+	// Scopes replaces the scopes of every linked dashboard.
 	Scopes *[]string `json:"scopes,omitempty"`
-	// SubAccountIDs are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each.
+	// SubAccountIDs lists accounts to link; with unlink, all accounts that stay linked. 24 hex digits each.
 	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
-	// Unlink makes sub_account_ids the whole linked set, which otherwise only grows.
+	// Unlink makes sub_account_ids the complete linked set; otherwise, accounts are only added.
 	Unlink *bool `json:"unlink,omitempty"`
-	// Users become the list of every linked dashboard. 24 hex digits each.
+	// Users replaces the list of users of every linked dashboard. 24 hex digits each.
 	Users *[]string `json:"users,omitempty"`
 }

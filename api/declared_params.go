@@ -6,39 +6,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Param is a declared parameter: [Params] reads by the declaration, and the API document shows it.
+// Param declares a parameter. [Params] reads it by the declaration, and the API document shows it.
 type Param struct {
 	Name    string
 	Kind    Kind
-	Text    string // what it is, as the API document says it
-	Default string // what it means when it is absent; "" where nothing follows from that
-	// Required is for the query; a parameter that the path names is always required.
+	Text    string // description in the API document
+	Default string // default, in words; "" if absence has no effect
+	// Required applies to query parameters; path parameters are always required.
 	Required bool
-	Header   bool     // it is a header; else it stands in the path where the pattern names it, and in the query
-	Words    []string // all that it takes
+	Header   bool     // a header; otherwise a path parameter if the pattern contains it, else a query parameter
+	Words    []string // the allowed values
 	Example  any
 
-	wrong string // what is said of another value; %s: all words
+	wrong string // error for a value that is not in Words; %s stands for Words
 }
 
 func (d Param) same(other Param) bool { return d.Name == other.Name }
 
-// Kind is what a parameter takes; the API document has one schema for each.
+// Kind is the format of a parameter. The API document has one schema for each.
 type Kind string
 
 // The kinds of parameters.
 const (
 	KindText        Kind = "text"
-	KindWord        Kind = "word"     // one of a few words
+	KindWord        Kind = "word"     // one of a fixed set of words
 	KindHexID       Kind = "hex id"   // 24 hex digits
 	KindRowID       Kind = "row id"   // a positive integer
-	KindAccount     Kind = "account"  // either of these ids
-	KindAccounts    Kind = "accounts" // some of either, separated by commas
+	KindAccount     Kind = "account"  // a hex id or a row id
+	KindAccounts    Kind = "accounts" // hex ids and row ids, separated by commas
 	KindActivity    Kind = "activity" // <connected account>:<the platform's id of the post>
 	KindPlatform    Kind = "platform" // a platform's number, or all
 	KindCategory    Kind = "category" // a category's number, or all
 	KindActor       Kind = "actor"
-	KindKey         Kind = "key"     // of a request that may be repeated
+	KindKey         Kind = "key"     // an idempotency key
 	KindTags        Kind = "tags"    // entity tags, or *
 	KindChanges     Kind = "changes" // types of changes, separated by commas
 	KindTime        Kind = "time"    // a day, an instant, or Unix seconds or milliseconds
@@ -54,7 +54,7 @@ const (
 	KindParked      Kind = "parked" // <projection>-<partition>-<offset>
 )
 
-// metaBrief is the form of meta that is shorter than the whole.
+// metaBrief selects a meta without sources.
 const metaBrief = "brief"
 
 const (
@@ -72,56 +72,56 @@ var (
 	paramFromDate  = Param{Name: "fromDate", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
 	paramToDate    = Param{Name: "toDate", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
 	paramZone      = Param{
-		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.",
+		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.",
 		Example: "Europe/Berlin",
 	}
 	paramGranularity = Param{
 		Name: "granularity", Kind: KindGranularity, Example: "week", Words: []string{"day", "week", "month"},
 		wrong: "is not a granularity: use day, week or month",
-		Text:  "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
+		Text:  "Interval of the series: day, week (starting on Monday) or month, in the time zone.",
 	}
 	paramPlatform = Param{
-		Name: "pId", Kind: KindPlatform, Text: "Platform: " + domain.PlatformNumbers() + "; 0 or all for all four.",
-		Default: "all four",
+		Name: "pId", Kind: KindPlatform, Text: "Platform: " + domain.PlatformNumbers() + "; 0 or all for all platforms.",
+		Default: "all platforms",
 		Example: "all",
 	}
 	paramCategory = Param{
-		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all of them.", Default: "all of them", Example: "0",
+		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all categories.", Default: "all categories", Example: "0",
 	}
 	paramCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a " +
-			"cursor of another " +
-			"request or caller is a 400.",
+		Text: "Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a " +
+			"cursor from a different request or caller is a 400.",
 	}
-	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Entries of a page, or of each ranking: 1 to 500.", Example: 50}
+	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Maximum number of entries per page, or per ranking: 1 to 500.", Example: 50}
 	paramAccount = Param{
 		Name: "account", Kind: KindAccounts,
-		Text: "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, " +
-			"separated by commas. If one of them is unknown, the answer is 404.",
-		Default: "all that the caller may see", Example: exampleAccount,
+		Text: "Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). " +
+			"If one of them is unknown, the response is 404.",
+		Default: "all accounts that the caller may see", Example: exampleAccount,
 	}
 	paramBoard = Param{
 		Name: "dashboard", Kind: KindHexID, Example: exampleAccount,
-		Text: "Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is " +
-			"closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.",
+		Text: "Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed " +
+			"dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard " +
+			"is not created.",
 	}
 	paramAccountID = Param{
 		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
 	}
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
-		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
+		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "must be %s; leave it out for the full meta",
 		Default: "a source for every social account",
-		Text:    "How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV.",
+		Text:    "Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400.",
 		Example: metaBrief,
 	}
-	// paramTable has as words the tables of the answer.
+	// paramTable gets the tables of the response as its words.
 	paramTable = Param{
-		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s",
-		Default: "all tables of the data; the column table names them",
-		Text: "The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a " +
-			"cell is empty. 400 where Accept names application/json and does not prefer text/csv.",
+		Name: "table", Kind: KindWord, wrong: "is not a table of this response: use %s",
+		Default: "all tables of the data, distinguished by the column table",
+		Text: "Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every " +
+			"social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv.",
 	}
 
 	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: notAUser}
@@ -133,19 +133,19 @@ var (
 	}
 	paramOwner         = Param{Name: "memberId", Kind: KindRowID, Text: "Member who owns the connection.", Example: 7}
 	paramConnection    = Param{Name: "platformId", Kind: KindRowID, Text: "Connected account.", Example: 70}
-	paramSearch        = Param{Name: "q", Kind: KindText, Text: "Part of the name or e-mail address, whatever its case."}
-	paramUserRole      = Param{Name: "role", Kind: KindText, Text: "Role, as the main application names it."}
+	paramSearch        = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, case-insensitive."}
+	paramUserRole      = Param{Name: "role", Kind: KindText, Text: "Role, as named by the main application."}
 	paramUserActive    = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the user is active."}
-	paramOfUser        = Param{Name: "userId", Kind: KindHexID, Text: "User who the member is: 24 hex digits.", Example: exampleUser}
-	paramExists        = Param{Name: "exists", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether there is a dashboard already."}
+	paramOfUser        = Param{Name: "userId", Kind: KindHexID, Text: "User of the member: 24 hex digits.", Example: exampleUser}
+	paramExists        = Param{Name: "exists", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the dashboard exists."}
 	paramAccountActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the account is active."}
 	paramMemberActive  = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the member is active."}
 	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel, ad."}
 	paramActivityState = Param{
 		Name: "state", Kind: KindWord, Words: texts(analytics.ActivityStates()), Default: string(analytics.ActivityPublished),
 		Example: string(analytics.ActivityScheduled),
-		Text: "State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, " +
-			"the next one first. A range is of the time of publication, or of the time that it is scheduled for.",
+		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet " +
+			"published, next one first. A range applies to the time of publication or the scheduled time.",
 	}
 	paramState = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
 )
@@ -153,28 +153,28 @@ var (
 // The parameters of dashboards and auditors.
 var (
 	paramDashboard = Param{
-		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount,
+		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account of the dashboard: 24 hex digits.", Example: exampleAccount,
 		wrong: "is not an account id: use 24 hex digits",
 	}
 	paramChanges = Param{
-		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",
+		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short names (accounts_linked) or full names.",
 	}
 	paramActor = Param{
-		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher.",
+		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher.",
 	}
-	paramChangedUser    = Param{Name: "user", Kind: KindActor, Text: "Only changes of this user's access: an id of 24 hex digits, or part of a name."}
+	paramChangedUser    = Param{Name: "user", Kind: KindActor, Text: "Only changes of this user's access: a user's id (24 hex digits) or part of a name."}
 	paramChangedAccount = Param{
 		Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount,
 	}
 	paramNamed = Param{
-		Name: "q", Kind: KindText, Text: "Only changes where part of a name is this text: who did it, whose access was changed, or the client. " +
-			"Names are those of the directory today.",
+		Name: "q", Kind: KindText, Text: "Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. " +
+			"Names are those in the current directory.",
 	}
-	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
+	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only the dashboard of this sub-account: 24 hex digits."}
 	paramFrom          = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
 	paramTo            = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
 	paramOrder         = Param{
-		Name: "order", Kind: KindOrder, Text: "Oldest or newest first.", Words: []string{"asc", "desc"},
+		Name: "order", Kind: KindOrder, Text: "asc for oldest first, desc for newest first.", Words: []string{"asc", "desc"},
 		wrong: "is not an order: use asc or desc",
 	}
 	paramFormat = Param{
@@ -198,51 +198,52 @@ var (
 	paramSpanAt     = Param{
 		Name: "at", Kind: KindMoment, Default: "now",
 		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). " +
-			"Without from and to.",
+			"Cannot be combined with from and to.",
 	}
-	paramSpanUser = Param{Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "everybody", Example: exampleUser}
+	paramSpanUser = Param{Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "all users", Example: exampleUser}
 	paramSpanBy   = Param{
-		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is no order of access: use dashboard or user",
-		Text: "What the entries are ordered by first.", Default: spansByDashboard, Example: spansByUser,
+		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is not a sort key: use dashboard or user",
+		Text: "Primary sort key of the entries.", Default: spansByDashboard, Example: spansByUser,
 	}
 
 	paramHistoryCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the " +
-			"agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back.",
+		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the " +
+			"agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries " +
+			"before the cursor follow.",
 	}
 )
 
-// Headers of requests, and what streams take in the query.
+// Request headers, and query parameters of streams.
 var (
 	paramIfNoneMatch = Param{
-		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of an answer that the caller has.",
+		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of a response that the caller has.",
 	}
 	paramIfMatch = Param{
 		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.",
 	}
 	paramIfPreview = Param{
 		Name: headerIfPreview, Header: true, Kind: KindDigest,
-		Text: "Changes the dashboard only if that does exactly what a preview showed: its member preview.",
+		Text: "Changes the dashboard only if the change does exactly what a preview showed: the value of preview in the preview's response.",
 	}
 	paramIdempotency = Param{
 		Name: headerIdempotency, Header: true, Kind: KindKey,
-		Text: "1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again.",
+		Text: "1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response.",
 	}
 	paramLastEvent = Param{
-		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.",
+		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The id of the last event that the caller received.",
 	}
-	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "As the header Last-Event-ID, which wins."}
+	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "Same as the header Last-Event-ID, which takes precedence."}
 	paramFor            = Param{
 		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes",
-		Text: "What the caller wants to know of: whether reads can be served, or whether changes can succeed.",
+		Text: "What to check: whether reads can be served, or whether changes can succeed.",
 	}
 	paramTicket = Param{
 		Name: "ticket", Kind: KindText, Text: "A ticket for this stream instead of the Authorization header.",
 	}
 	paramTicketPath = Param{
 		Name: "path", Kind: KindWord, Words: []string{patternNotices, patternLive}, Default: patternNotices, Example: patternLive,
-		Text: "The stream that the ticket opens.", wrong: "is no stream that takes tickets: use %s",
+		Text: "The stream that the ticket opens.", wrong: "is not a stream that accepts tickets: use %s",
 	}
 )
 

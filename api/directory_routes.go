@@ -18,10 +18,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// DirectoryDeps are what a main application writes with, or without one the agency's staff.
+// DirectoryDeps contains the dependencies for writing the directory: by a main application or, without one, by agency
+// staff.
 type DirectoryDeps struct {
 	Feed  commands.FeedDirectory
-	Told  readmodels.ToldEntities // reads back what was sent
+	Told  readmodels.ToldEntities // reads entities that were sent
 	Local commands.LocalDirectory
 }
 
@@ -30,11 +31,11 @@ const patternDirectory = "/api/directory"
 var (
 	paramAtomic = Param{
 		Name: "atomic", Kind: KindWord, Words: []string{"true", "false"}, Default: "false", Example: "true",
-		Text: "Whether one line that is refused refuses all of them (422).", wrong: "is neither of %s",
+		Text: "Whether a refused line causes the whole request to be refused (422).", wrong: "must be one of %s",
 	}
 	paramEntityKind = Param{
 		Name: "kind", Kind: KindWord, Required: true, Example: domain.KindAccount, wrong: "is not a kind of entity: use one of %s",
-		Text: "The kind of entity, as in the type directory.<kind>.v1.",
+		Text: "The kind of the entity, as in the type directory.<kind>.v1.",
 		Words: []string{
 			domain.KindAccount, domain.KindUser, domain.KindOrder, domain.KindSession, domain.KindMember, domain.KindConnection,
 			domain.KindDefaultAccount, domain.KindSocialAccount, domain.KindPlannedPost, domain.KindSubscription, domain.KindCategory,
@@ -53,16 +54,16 @@ func (d *DirectoryDeps) routes() []Operation {
 	}
 }
 
-// toldEntity is what counts of an entity.
+// toldEntity is the current state of an entity.
 type toldEntity struct {
 	Type string          `json:"type"` // directory.<kind>.v1
 	Data json.RawMessage `json:"data"` // the entity, with all its members
-	// UpdatedAt is the entity's own time of its last change: a line with the same time, or an earlier one, changes nothing.
+	// UpdatedAt is the time of the entity's last change. A line with the same or an earlier time changes nothing.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-var errNotTold = domain.NewError(domain.CodeNotFound,
-	"There is no entity of this kind and id: it was never sent, or erased. Check both.")
+var errNoEntity = domain.NewError(domain.CodeNotFound,
+	"There is no entity with this kind and id: it was never sent, or it was erased. Check both.")
 
 // entityKey names an entity of the directory.
 type entityKey struct{ kind, id string }
@@ -75,33 +76,33 @@ func parseEntity(p *Params) entityKey {
 	return key
 }
 
-func (d *DirectoryDeps) getEntity(r *http.Request, of entityKey) (answer toldEntity, err error) {
-	key := domain.DirectoryKey(of.kind, of.id)
-	told, err := d.Told.Told(r.Context(), []string{key})
+func (d *DirectoryDeps) getEntity(r *http.Request, q entityKey) (answer toldEntity, err error) {
+	key := domain.DirectoryKey(q.kind, q.id)
+	entities, err := d.Told.Told(r.Context(), []string{key})
 	if err != nil {
 		return answer, err
 	}
-	entity, known := told[key]
+	entity, known := entities[key]
 	if !known {
-		return answer, errNotTold
+		return answer, errNoEntity
 	}
-	answer = toldEntity{Type: "directory." + of.kind + ".v1", UpdatedAt: entity.At}
+	answer = toldEntity{Type: "directory." + q.kind + ".v1", UpdatedAt: entity.At}
 	answer.Data, err = json.Marshal(entity.Entity)
 	return answer, err
 }
 
 // newAccountBody is a client to add.
 type newAccountBody struct {
-	Name    string `json:"name"`              // as people call it, at most 200 characters
-	Email   string `json:"email,omitempty"`   // of the client, shown to its people
-	Phone   string `json:"phone,omitempty"`   // likewise
-	Address string `json:"address,omitempty"` // likewise
+	Name    string `json:"name"`              // display name, at most 200 characters
+	Email   string `json:"email,omitempty"`   // email address of the client, shown to its users
+	Phone   string `json:"phone,omitempty"`   // telephone number of the client, shown to its users
+	Address string `json:"address,omitempty"` // postal address of the client, shown to its users
 }
 
 // madeAccount is a client that was added.
 type madeAccount struct {
 	ID            string `json:"id"`             // 24 hex digits
-	RowID         int64  `json:"row_id"`         // what accountId means in the analytics paths
+	RowID         int64  `json:"row_id"`         // accountId in the paths of the analytics
 	ParentAccount string `json:"parent_account"` // the agency
 	Name          string `json:"name"`
 	Email         string `json:"email"`
@@ -120,9 +121,9 @@ func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key str
 // newUserBody is a person to invite.
 type newUserBody struct {
 	Name  string `json:"name"`  // at most 200 characters
-	Email string `json:"email"` // by which an identity provider's sign-in finds the person
+	Email string `json:"email"` // email address, which identifies the person at the identity provider
 	Phone string `json:"phone,omitempty"`
-	// Account is a client of the agency, 24 hex digits; left out: a colleague, of the agency itself.
+	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is agency staff.
 	Account string `json:"account,omitempty"`
 }
 
@@ -144,14 +145,14 @@ func (d *DirectoryDeps) postUser(r *http.Request, add newUserBody, key string) (
 	return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
 }
 
-// making has something made of a body, once for each idempotency key.
+// making returns an operation that creates something from a body, once per idempotency key.
 func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) operation {
 	return answering(nothing, func(r *http.Request, _ none) (made T, err error) {
 		key, err := idempotencyKey(r.Header)
 		if err != nil {
 			return made, err
 		}
-		body, bad, err := readBody(r, *new(B), "is not known here", malformedMember)
+		body, bad, err := readBody(r, *new(B), unknownMember, malformedMember)
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return made, err
 		}
@@ -162,23 +163,23 @@ func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) 
 // Limits of a request to the directory.
 const (
 	maxFedLines = 10_000
-	maxFedBytes = 16 << 20 // of the lines, compressed or not
+	maxFedBytes = 16 << 20 // both before and after decompression
 )
 
-const brokenOff = "The body could not be read to its end: it broke off, or is not what Content-Encoding says. Send it again."
+const truncatedBody = "The body could not be read completely: it was truncated, or does not match Content-Encoding. Send it again."
 
-// postDirectory takes entities, erasures and posts of a main application, a line of JSON each.
+// postDirectory imports entities, erasures and posts from a main application, as JSON Lines.
 func (d *DirectoryDeps) postDirectory() operation {
 	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
-	of := answering(parse, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
+	op := answering(parse, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
 		lines, err := readLines(r)
 		if err != nil {
 			return fed, err
 		}
 		return d.Feed.Feed(r.Context(), caller(r, RoleMainApp), lines, atomic)
 	}).accepting(reflect.TypeFor[string]())
-	of.BodyMedia = mediaNDJSON
-	return of
+	op.BodyMedia = mediaNDJSON
+	return op
 }
 
 // readLines reads the lines of a body, which may be compressed.
@@ -194,23 +195,23 @@ func readLines(r *http.Request) ([][]byte, error) {
 	case "gzip":
 		unzipped, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, unreadable(err, brokenOff)
+			return nil, unreadable(err, truncatedBody)
 		}
 		body = http.MaxBytesReader(nil, unzipped, maxFedBytes)
 	default:
-		return nil, domain.NewError(codeUnsupportedMediaType, "The body may be compressed by gzip, or not at all. Send Content-Encoding: gzip, or none.")
+		return nil, domain.NewError(codeUnsupportedMediaType, "The body may be compressed with gzip only. Send Content-Encoding: gzip, or no Content-Encoding.")
 	}
 	raw, err := io.ReadAll(body)
 	switch {
 	case err != nil:
-		return nil, unreadable(err, brokenOff)
+		return nil, unreadable(err, truncatedBody)
 	case !utf8.Valid(raw):
 		return nil, domain.NewError(domain.CodeInvalid, "The body is not valid UTF-8. Send it in UTF-8.")
 	case len(bytes.TrimSpace(raw)) == 0:
 		return nil, domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object on each line.")
 	}
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
-	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines { // before they are split: the slice of empty ones is many times the body
+	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines { // before bytes.Split, whose result may be many times the size of the body
 		return nil, domain.NewError(domain.CodeTooLarge, "The body has %d lines. Send at most %d in one request.", lines, maxFedLines)
 	}
 	return bytes.Split(raw, []byte("\n")), nil

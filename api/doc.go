@@ -1,50 +1,50 @@
-// Package api is the HTTP layer: one route table, from which the router and the tests of roles are
-// made; who is calling; the one shape of answers and the one shape of errors.
+// Package api is the HTTP layer: the route table, authentication and authorization, and the shapes of responses and
+// errors.
 //
 // # Invariants
 //
-//   - Every path stands in the route table with the roles that it serves. No roles means public, or
-//     (notices, Socket.IO) judged by the endpoint itself; a test names the exceptions.
-//   - One table from codes to statuses ([statusOf]); what is not a [domain.Error] stays inside and
-//     answers 500 with nothing but the request id.
-//   - Ids are lower-cased here, in tokens, paths and bodies, regardless of what verified them: two spellings of one
-//     agency would be two streams of the log.
-//   - What a caller got wrong is named, all of it at once; a foreign id reads like an unknown one.
-//   - Every verified caller, of whatever kind its credentials are, passes one rule ([whyRefused]): who has left is refused.
-//   - Neither log nor metrics see a query, a header or a body: tokens and tickets live there.
+//   - Every path is in the route table with its roles. The router and the tests of roles use this table. A route without
+//     roles is public or (notices, Socket.IO) authorizes callers itself; a test lists these exceptions.
+//   - One table maps error codes to statuses ([StatusOf]). An error that is not a [domain.Error] is not disclosed: the
+//     response is a 500 with the request id only.
+//   - Ids are converted to lower case in tokens, paths and bodies, for every authenticator: two spellings of one
+//     agency's id would be two streams of the log.
+//   - An error lists all invalid inputs. A foreign id gives the same error as an unknown one.
+//   - One rule ([whyRefused]) decides whether a verified caller still has access, for all kinds of credentials.
+//   - Logs and metrics do not contain queries, headers or bodies, because these contain tokens and tickets.
 //
 // It may not import pgx, watermill, sarama or projections.
 //
 // # Non-obvious
 //
-//   - A main application mounts [Server] with package mount. It verifies its callers itself and leaves them
-//     with [WithPrincipal], or hands in an [Authenticator]; its ids are still lower-cased.
-//   - PUT: null is an absent member, as in the old system. An unknown member is ignored; a member given
-//     twice is refused, because parsers differ about which one counts.
-//   - The request digest is over what a body means (known members, ids in lower case, lists as sets) and
-//     over our own path, not over the prefix that we are mounted under. If-Match is no part of it.
-//   - A weak or unknown entity tag in If-Match matches nothing (412); anything else is a 400.
-//   - The ETag of a dashboard serves If-Match only, and its answer is no-store: the view shows names and
-//     sign-ins, which change without a new version. The ETag of figures is a digest of the answer before it
-//     is compressed; compressed ones have a suffix, which If-None-Match ignores.
-//   - Live updates wait for the tables' NOTIFY: what they announce can be read.
-//   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by caller.
-//   - Streams bypass compressor and timeout. They answer 200 and end where an EventSource should try again:
-//     it gives up for good after any other status.
-//   - A client user gets 403 for its own account's closed dashboard; any other dashboard that it may not
-//     open does not exist (404).
-//   - A ticket is sealed, not stored: a restarted process, and any other with Deps.TicketKey, opens it.
-//   - An auditor's reading is recorded in the log after it was queried and before it is sent (else 503). A
-//     refusal or a 404 shows nothing and is not recorded, and neither is /api/audit/reads.
-//   - An export is recorded before its first entry. Its last line says whether it is complete. CSV says it
-//     in a comment row; cells that begin like a formula get an apostrophe.
-//   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
-//     or a time may be given is a version.
-//   - openapi.json and asyncapi.json are written by internal/dev/apidoc from [Describe] and from the
-//     comments of the answers' structs: run `go generate ./api`. What the parser of a route reads of [Params] is what the
-//     route takes, and the document shows.
-//   - A query that does not decode, a parameter given twice or against the path, and one that has no effect
-//     are a 400. Unknown names pass at the old paths; the newer ones refuse them.
-//   - Parameters are decoded once: chi matches on the escaped path when there is one.
-//   - The start of a day is looked up, not computed: there are days without a midnight and days with two.
+//   - A main application mounts [Server] with package mount. It verifies callers itself and sets them
+//     with [WithPrincipal], or provides an [Authenticator]; their ids are still converted to lower case.
+//   - PUT: null means absent, as in the old system. Unknown members are ignored. A repeated member
+//     is refused, because parsers differ about which one counts.
+//   - The request digest covers the canonical body (known members, ids in lower case, lists as sets) and
+//     the path without a mount prefix. It does not cover If-Match.
+//   - A weak or unknown entity tag in If-Match matches nothing (412). A malformed one is a 400.
+//   - The ETag of a dashboard is for If-Match only, and the response is no-store: the view contains names and
+//     sign-ins, which change without a new version. The ETag of figures is a digest of the uncompressed response;
+//     compressed responses have a suffix, which If-None-Match ignores.
+//   - Live updates wait for the tables' NOTIFY, so that clients can read what an update announces.
+//   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts per caller.
+//   - Streams bypass the compressor and the timeout. If an EventSource should retry, they return 200 and end:
+//     after any other status, it gives up permanently.
+//   - A client user gets 403 for the closed dashboard of its own account, and 404 for any other dashboard that it may not
+//     open.
+//   - Tickets are encrypted, not stored: every process with the same Deps.TicketKey can open them, even after a restart.
+//   - An audit read is recorded in the log after the query and before the response; if that fails, the response is 503.
+//     An error or a 404 discloses nothing and is not recorded, and neither are reads of /api/audit/reads.
+//   - An export is recorded before its first entry. Its last line, in CSV a comment row, says whether it is complete.
+//     Cells that start like a formula are prefixed with an apostrophe.
+//   - For ?at= and ?to=, a day means its end; for ?from=, its start. Where both a version and a time are allowed, a number
+//     below 100,000,000 is a version.
+//   - internal/dev/apidoc writes openapi.json and asyncapi.json from [Describe] and from the comments of the response
+//     types: run `go generate ./api`. A route takes the parameters that its parser reads from [Params], and the
+//     document lists them.
+//   - A query that cannot be decoded, a repeated parameter, one that contradicts the path, and one without an effect
+//     are a 400. Unknown parameters are ignored by the old paths and refused by the newer ones.
+//   - Parameters are decoded once: chi matches the escaped path if there is one.
+//   - The start of a day is looked up, not computed: some days have no midnight, and some have two.
 package api

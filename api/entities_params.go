@@ -76,7 +76,7 @@ func activitiesOf(p *Params, social func() int64) analytics.ActivitiesQuery {
 	return q
 }
 
-// optionalRange reads the range of a list, which unlike figures is whole without one: nil.
+// optionalRange reads the range of a list. Unlike figures, a list is unbounded without a range: both ends are nil.
 func (p *Params) optionalRange() (from, to *time.Time) {
 	_, begins := p.value(paramStartTime)
 	_, ends := p.value(paramEndTime)
@@ -90,25 +90,25 @@ func parseActivityID(p *Params) string {
 	value, _ := p.value(paramActivityID)
 	_, _, ok := domain.SplitPostID(value)
 	if !ok || len(value) > MaxCursor || !storable(value) {
-		p.bad.Addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
+		p.bad.Addf(paramActivityID.Name, "is not an activity id: use <connected account>:<the platform's id of the post>")
 	}
 	return value
 }
 
-// MaxText is the longest text that is searched for, in characters.
+// MaxText is the maximum length of a text parameter, in characters.
 const MaxText = 200
 
 // text reads an optional text.
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
-		p.bad.Addf(declared.Name, "is not a text of at most %d characters", MaxText)
+		p.bad.Addf(declared.Name, "must be a text of at most %d characters", MaxText)
 		return ""
 	}
 	return value
 }
 
-// optionalBool reads true or false; nil when it is absent.
+// optionalBool reads true or false; nil if it is absent.
 func (p *Params) optionalBool(declared Param) *bool {
 	if word := p.word(declared); word != "" {
 		return new(word == "true")
@@ -116,7 +116,7 @@ func (p *Params) optionalBool(declared Param) *bool {
 	return nil
 }
 
-// word reads one of the words that are declared; "" when it is absent.
+// word reads one of the declared words; "" if it is absent.
 func (p *Params) word(declared Param) string {
 	value, present := p.value(declared)
 	if (present || declared.Required) && !slices.Contains(declared.Words, value) {

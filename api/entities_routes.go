@@ -9,29 +9,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// entities serve users, connections and posts, one by one.
+// entities serves the operations on users, connections and posts.
 type entities struct {
 	rows       *readmodels.Entities
 	figures    *analytics.Analytics
-	picture    func(context.Context, domain.PostRef) ([]byte, error) // nil: no post has a picture
-	doorkeeper *doorkeeper
+	picture    func(context.Context, domain.PostRef) ([]byte, error) // nil if there are no pictures
+	authorizer *authorizer
 
-	audit, operators bool // are served here
+	audit, operators bool // whether this server has these routes
 }
 
 func (e *entities) routes() []Operation {
-	door, rows, figures := e.doorkeeper, e.rows, e.figures
+	door, rows, figures := e.authorizer, e.rows, e.figures
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
 	}
-	everybody := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
+	allUsers := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
 	user := func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
 		p, _ := PrincipalFrom(ctx)
 		return rows.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(p)}, id)
 	}
 	return []Operation{
-		{http.MethodGet, "/api/me", "getMe", everybody, answering(nothing, e.me)},
+		{http.MethodGet, "/api/me", "getMe", allUsers, answering(nothing, e.me)},
 		{
 			http.MethodGet, "/api/dashboards", "getDashboards",
 			[]Role{RoleAgency, RoleClient, RoleAuditor},
@@ -69,18 +69,18 @@ func (e *entities) routes() []Operation {
 	}
 }
 
-// statsOfAccount answers the figures of one connected platform, or not_found.
+// statsOfAccount returns the figures of one connected profile or page, or not_found.
 func (e *entities) statsOfAccount(
 	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
-) (of analytics.StatsOfAccount, meta analytics.Meta, err error) {
+) (account analytics.StatsOfAccount, meta analytics.Meta, err error) {
 	p, err := e.rows.Platform(ctx, scope, q.Social)
 	if err != nil {
-		return of, meta, err
+		return account, meta, err
 	}
 	q.Platforms = []domain.Platform{p.Platform}
 	stats, meta, err := e.figures.Stats(ctx, scope, q)
 	if err != nil {
-		return of, meta, err
+		return account, meta, err
 	}
 	return analytics.StatsOfAccount{
 		PlatformRef: p.PlatformRef, SocialAccount: p.ID, AccountID: p.AccountID, MemberID: p.MemberID, UserID: p.UserID,
@@ -88,29 +88,29 @@ func (e *entities) statsOfAccount(
 	}, meta, nil
 }
 
-// isClient tells whether the caller has no more than a client user's rights.
+// isClient reports whether the caller has only the rights of a client user.
 func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 
 // listFunc reads a page of a list.
 type listFunc[Q, E any] func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error)
 
-// scoped answers a page of what a caller may see.
-func scoped[Q, E any](door *doorkeeper, parse func(*Params) Q, query listFunc[Q, E]) operation {
+// scoped returns an operation that lists what the caller may see.
+func scoped[Q, E any](door *authorizer, parse func(*Params) Q, query listFunc[Q, E]) operation {
 	return listed(door, parse, func(*Params) []readmodels.AccountRef { return nil }, query)
 }
 
-// narrowed answers the same of a list that ?account= narrows.
-func narrowed[Q, E any](door *doorkeeper, parse func(*Params) Q, query listFunc[Q, E]) operation {
+// narrowed returns the same operation with the parameter account.
+func narrowed[Q, E any](door *authorizer, parse func(*Params) Q, query listFunc[Q, E]) operation {
 	return listed(door, parse, func(p *Params) []readmodels.AccountRef { return p.Accounts(paramAccount) }, query)
 }
 
-func listed[Q, E any](door *doorkeeper, parse func(*Params) Q, accounts func(*Params) []readmodels.AccountRef, query listFunc[Q, E]) operation {
-	type asked struct {
+func listed[Q, E any](door *authorizer, parse func(*Params) Q, accounts func(*Params) []readmodels.AccountRef, query listFunc[Q, E]) operation {
+	type request struct {
 		query    Q
 		accounts []readmodels.AccountRef
 	}
-	return listing(func(p *Params) asked { return asked{parse(p), accounts(p)} },
-		func(r *http.Request, q asked) (entries []E, meta readmodels.ListMeta, err error) {
+	return listing(func(p *Params) request { return request{parse(p), accounts(p)} },
+		func(r *http.Request, q request) (entries []E, meta readmodels.ListMeta, err error) {
 			scope, err := door.scope(r.Context(), readmodels.Narrowing{Accounts: q.accounts})
 			if err != nil {
 				return nil, meta, err
@@ -119,8 +119,8 @@ func listed[Q, E any](door *doorkeeper, parse func(*Params) Q, accounts func(*Pa
 		})
 }
 
-// one answers an entity by its id.
-func one[I, E any](door *doorkeeper, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
+// one returns an operation that returns an entity by id.
+func one[I, E any](door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
 	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
 		scope, err := door.scope(r.Context(), readmodels.Narrowing{})
 		if err != nil {
@@ -130,16 +130,16 @@ func one[I, E any](door *doorkeeper, parse func(*Params) I, query func(context.C
 	})
 }
 
-// me answers who is calling and what is open to it.
+// me returns the caller and what the caller can open.
 func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	p, _ := PrincipalFrom(r.Context())
 	request := readmodels.MeRequest{
 		User: p.UserID, Account: p.AccountID,
-		Client: p.Roles.Has(RoleClient) && !p.Roles.Has(RoleAgency), // an auditor may be one as well
+		Client: p.Roles.Has(RoleClient) && !p.Roles.Has(RoleAgency), // an auditor may also be a client user
 	}
 	var err error
 	if p.AccountID != "" {
-		if request.Parent, err = e.doorkeeper.parentOf(r.Context(), p); err != nil {
+		if request.Parent, err = e.authorizer.parentOf(r.Context(), p); err != nil {
 			return readmodels.Me{}, err
 		}
 	}
@@ -156,13 +156,13 @@ func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	return me, err
 }
 
-// dashboards answers every client of the agency with what its dashboard is. An auditor sees them all, too; a client
-// user those that it may open, whatever they show.
+// dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and auditors see all of
+// them, a client user only the dashboards that it may open.
 func (e *entities) dashboards(
 	r *http.Request, q readmodels.DashboardsQuery,
 ) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
 	p, _ := PrincipalFrom(r.Context())
-	parent, err := e.doorkeeper.parentOf(r.Context(), p)
+	parent, err := e.authorizer.parentOf(r.Context(), p)
 	if err != nil {
 		return nil, meta, err
 	}
@@ -172,14 +172,15 @@ func (e *entities) dashboards(
 	return e.rows.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
 }
 
-// mediaJPEG is the type of all pictures: they are of our own encoding.
+// mediaJPEG is the type of all pictures; the service re-encodes them.
 const mediaJPEG = "image/jpeg"
 
-var errNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
+var errNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 
-// getPicture answers the picture of a post to callers who may see the post. A post with erased texts has no picture, even if one is stored.
+// getPicture returns the picture of a post to callers who may see the post. A post with erased texts has no picture,
+// even if one is stored.
 func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
-	scope, err := e.doorkeeper.scope(r.Context(), readmodels.Narrowing{})
+	scope, err := e.authorizer.scope(r.Context(), readmodels.Narrowing{})
 	if err != nil {
 		return err
 	}
@@ -190,8 +191,8 @@ func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string)
 	if post.MediaURL == nil || e.picture == nil {
 		return errNoPicture
 	}
-	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
-	picture, err := e.picture(r.Context(), of)
+	ref := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
+	picture, err := e.picture(r.Context(), ref)
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Codes that only HTTP knows.
+// Codes that only this package uses.
 const (
-	codeMethodNotAllowed     domain.Code = "method_not_allowed"     // the address does not take this method; see Allow
+	codeMethodNotAllowed     domain.Code = "method_not_allowed"     // the path does not support this method; see Allow
 	codeUnsupportedMediaType domain.Code = "unsupported_media_type" // the body is not JSON in UTF-8
 )
 
-// statuses is the one table from codes to statuses.
+// statuses maps codes to HTTP statuses.
 var statuses = map[domain.Code]int{
 	domain.CodeInvalid:            http.StatusBadRequest,
 	domain.CodeUnauthenticated:    http.StatusUnauthorized,
@@ -37,13 +37,13 @@ var statuses = map[domain.Code]int{
 	domain.CodeUnavailable:        http.StatusServiceUnavailable,
 }
 
-// StatusOf is the status that an error of a code is answered with: 500 for internal and what is not known here.
+// StatusOf returns the HTTP status of a code: 500 for internal and unknown codes.
 func StatusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusInternalServerError) }
 
-// defaultRetryAfter, in seconds, goes with a 503 or 429 that gives no advice of its own.
+// defaultRetryAfter is the Retry-After, in seconds, of a 503 or 429 that does not set one.
 const defaultRetryAfter = 1
 
-// errorBody is the one error shape.
+// errorBody is the shape of all errors.
 type errorBody struct {
 	Success   bool                `json:"success"`
 	Message   string              `json:"message"`
@@ -53,7 +53,7 @@ type errorBody struct {
 	CommandID string              `json:"command_id,omitempty"`
 }
 
-// problemBody says the same as RFC 9457 has it; our own members are its extensions.
+// problemBody is the same error in the shape of RFC 9457, with the members of ErrorBody as extensions.
 type problemBody struct {
 	errorBody
 
@@ -63,7 +63,7 @@ type problemBody struct {
 	Detail string `json:"detail"`
 }
 
-// publicError is what a caller may see of err: an error that is not an [domain.Error] stays inside.
+// publicError returns the part of err that callers may see. An error that is not a [domain.Error] is not disclosed.
 func publicError(err error) *domain.Error {
 	var known *domain.Error
 	var tooLarge *http.MaxBytesError
@@ -76,27 +76,27 @@ func publicError(err error) *domain.Error {
 	case errors.As(err, &tooLarge):
 		return domain.NewError(domain.CodeTooLarge, "The body is larger than %d bytes. Send less in one request.", tooLarge.Limit)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return domain.NewError(domain.CodeUnavailable, "The request took too long and was given up. Try again.")
+		return domain.NewError(domain.CodeUnavailable, "The request timed out. Try again.")
 	}
 	return domain.NewError(domain.CodeInternal,
-		"Something went wrong on our side. Try again; if it stays, report the request id.")
+		"An internal error occurred. Try again; if the error persists, report the request id.")
 }
 
-// faults tell callers and the log what went wrong.
+// faults reports errors to callers and to the log.
 type faults struct {
-	passes func(error) bool // may pass by itself
+	passes func(error) bool // whether an error is transient
 	logger *slog.Logger
 }
 
-// told is the part of err that a caller sees; the whole of an internal error goes to the log.
-func (f *faults) told(r *http.Request, err error) *domain.Error {
+// report logs err and returns the part of it that the caller may see.
+func (f *faults) report(r *http.Request, err error) *domain.Error {
 	public := publicError(err)
 	level, text := slog.LevelDebug, "request refused"
 	switch {
 	case public.Code == domain.CodeInternal && f.passes(err):
-		text := "The database cannot be asked now. Nothing was changed. Try again shortly."
+		text := "The database is unavailable. Nothing was changed. Try again shortly."
 		if mayBeDone(r, err) {
-			text = "The database cannot be asked now. It may not have been done: read, then repeat."
+			text = "The database is unavailable. The change may or may not have been made: check it, then try again."
 		}
 		public = domain.NewError(domain.CodeUnavailable, "%s", text)
 		level = slog.LevelWarn
@@ -107,8 +107,8 @@ func (f *faults) told(r *http.Request, err error) *domain.Error {
 	return public
 }
 
-// mayBeDone tells whether something may have been appended or stored before the database was found away. Changes of dashboards
-// say so themselves, with the key to repeat them by; and where nobody could be dialled, nothing was begun.
+// mayBeDone reports whether the request may have changed something before the database became unavailable. Changes of
+// dashboards report that themselves, with an idempotency key; and if no connection could be opened, nothing was changed.
 func mayBeDone(r *http.Request, err error) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || routePattern(r) == patternDashboard {
 		return false
@@ -117,7 +117,7 @@ func mayBeDone(r *http.Request, err error) bool {
 	return !ok || network.Op != "dial"
 }
 
-// handle makes a handler of an endpoint, whose error is the answer.
+// handle returns a handler that writes the error of an endpoint as the response.
 func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := endpoint(w, r); err != nil {
@@ -126,8 +126,8 @@ func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
 	}
 }
 
-// reconnecting wraps a stream, so that its client comes back by itself where that can help: an EventSource gives up for
-// good after any status but 200. Other answers say that repeating the request changes nothing.
+// reconnecting wraps a stream so that its client reconnects automatically after errors for which that can help: an
+// EventSource gives up permanently after any status other than 200. Other errors keep their status.
 func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := next(w, r)
@@ -137,15 +137,15 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 		if status := StatusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
 			return err
 		}
-		public := f.told(r, err)
+		public := f.report(r, err)
 		stream.Later(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
 		return nil
 	}
 }
 
-// writeError answers with err in the one shape.
+// writeError writes err as the response.
 func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	public := f.told(r, err)
+	public := f.report(r, err)
 	status := StatusOf(public.Code)
 	header := w.Header()
 	header.Del(headerETag)
@@ -156,7 +156,7 @@ func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		header.Set(headerChallenge, `Bearer realm="ledgerboard"`)
 	case http.StatusRequestEntityTooLarge:
-		header.Set("Connection", "close") // the rest of the body is not read
+		header.Set("Connection", "close") // the rest of the body stays unread
 	}
 	if public.CommandID != "" {
 		header.Set("Command-Id", public.CommandID)
@@ -181,10 +181,10 @@ func problemOf(body errorBody) problemBody {
 	}
 }
 
-// writeJSON answers with a body that always marshals.
+// writeJSON writes a response whose body always marshals.
 func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
 	raw, _ := json.Marshal(body) //nolint:errchkjson // see above
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(raw, '\n')) // a caller that has gone away is not our failure
+	_, _ = w.Write(append(raw, '\n')) // a disconnected caller is not an error
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// A main application serves the API under a path of its own and signs its people in as it always did: its
-// middleware says who is calling.
+// A main application serves the API under its own path and keeps its own authentication: its middleware sets the
+// caller.
 func ExampleHandler() {
 	boards, err := api.Handler(api.Deps{
 		Config: api.Config{Prefix: "/boards", CORSOrigins: []string{"https://app.example.com"}},
-		// Asked where the middleware has left nobody.
+		// Called if the middleware has not set a caller.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 		}),
-		// mount.Open puts these together over a log and a database.
+		// mount.Open creates these for a log and a database.
 		People: oneAgency{}, ParentAccount: oneAgency{}.ParentAccount, Dashboards: oneAgency{}, DashboardCommands: oneAgency{},
 		Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
 		Logger: slog.New(slog.DiscardHandler),
@@ -67,7 +67,7 @@ func ExampleHandler() {
 	// /boards/
 }
 
-// oneAgency stands for the queries and use cases.
+// oneAgency is a stub of the queries and use cases.
 type oneAgency struct {
 	api.DashboardReader
 	api.DashboardCommands

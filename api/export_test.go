@@ -67,33 +67,33 @@ var (
 	ParseIfMatch = parseIfMatch
 )
 
-// WhyRefused is the rule of who has no rights.
+// WhyRefused exports whyRefused.
 var WhyRefused = whyRefused
 
-// Admitting judges callers as a server with these Deps does.
-func Admitting(d Deps) func(context.Context, Principal) error { return newDoorkeeper(d).admit }
+// Admitting returns the access check of a server with these Deps.
+func Admitting(d Deps) func(context.Context, Principal) error { return newAuthorizer(d).admit }
 
-// AdmittingCounted is [Admitting], and how many people are remembered.
-func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, remembered func() int) {
-	k := newDoorkeeper(d)
-	return k.admit, func() int { return len(k.seen) }
+// AdmittingCounted returns the same check, and the number of cached standings.
+func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, cached func() int) {
+	k := newAuthorizer(d)
+	return k.admit, func() int { return len(k.standings) }
 }
 
-// ShowsHistory tells whether a route is an auditors' one.
+// ShowsHistory reports whether a route is part of the audit trail.
 func ShowsHistory(s *Server, method, pattern string) bool {
 	return slices.ContainsFunc(s.routes, func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
 }
 
-// SaysOf is what the page of a sign-in says of what was connected, and whether it loads again by itself.
-func SaysOf(view connect.View) (says []string, again bool) {
-	progress, again := progressOf(view)
+// ProgressTexts returns the texts about readings on the page of a sign-in, and whether the page reloads.
+func ProgressTexts(view connect.View) (texts []string, reload bool) {
+	progress, reload := progressOf(view)
 	for _, p := range progress {
-		says = append(says, p.Says)
+		texts = append(texts, p.Text)
 	}
-	return says, again
+	return texts, reload
 }
 
-// BoundExports has exports end after fewer entries than [maxExport].
+// BoundExports limits the entries of exports.
 func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }
 
 // HandlerOf is [Handler], but some analytics are asked of a test: how many platforms AccountInsights lists, and what stands beside them.
@@ -111,7 +111,7 @@ func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analy
 	for i, r := range s.routes {
 		switch r.ID {
 		case "getAccountInsights":
-			s.routes[i].operation = endpoint(s.doorkeeper, comparedTotals,
+			s.routes[i].operation = endpoint(s.authorizer, comparedTotals,
 				func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error) {
 					platforms, meta := ask(q)
 					return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, platforms)}, meta, nil
@@ -126,7 +126,7 @@ func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analy
 }
 
 func askedOf[R any](s *Server, takes []Param, ask func(analytics.RangeQuery) (int, analytics.Meta)) operation {
-	return endpoint(s.doorkeeper, takes, func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
+	return endpoint(s.authorizer, takes, func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
 		_, meta = ask(q)
 		return none, meta, nil
 	})

@@ -23,28 +23,28 @@ import (
 // Config holds the settings of the HTTP layer.
 type Config struct {
 	// CORSOrigins are exact origins ("https://app.example.com"), "http://localhost:*" for any port,
-	// or "*". None: no other origin may read answers.
+	// or "*". If it is empty, no other origin may read responses.
 	CORSOrigins []string
-	// RequestTimeout bounds every request but streams and exports; 0: one minute.
+	// RequestTimeout limits every request except streams and exports. The default is one minute.
 	RequestTimeout time.Duration
-	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
+	// AnalyticsAtRoot serves the analytics at the root in addition to /auth (standalone mode).
 	AnalyticsAtRoot bool
-	// Prefix is the path under which a main application serves this, like /boards, where its router leaves
-	// the prefix in the requests; a path without it is served all the same.
+	// Prefix is the path under which a main application serves this handler, such as /boards. Requests may contain the
+	// prefix or, if the application's router strips it, not.
 	Prefix string
-	// Headers are added to every answer; mock mode says there that its data is made up.
+	// Headers are added to every response; mock mode uses them to mark its data.
 	Headers map[string]string
-	// Filter, if given, wraps every endpoint that is no stream, before its answer is compressed: a demo puts in there where
-	// its pictures are.
+	// Filter, if set, wraps every endpoint except streams, before the response is compressed. The demo uses it to insert
+	// the URLs of its pictures.
 	Filter func(http.Handler) http.Handler
-	// IgnoreParams are names of query parameters that a main application's frontends add everywhere. They are ignored
-	// without a word wherever an endpoint does not declare them.
+	// IgnoreParams are the names of query parameters that a main application's frontends add to all requests. They are
+	// silently ignored wherever an endpoint does not declare them.
 	IgnoreParams []string
-	// RateLimit bounds the requests of each caller; zero: no bound.
+	// RateLimit limits the requests of each caller. The zero value means no limit.
 	RateLimit RateLimit
 }
 
-// Validate returns every fault of c at once, joined. [Handler] does so too.
+// Validate returns all errors in c, joined. [Handler] calls it.
 func (c Config) Validate() error {
 	var errs []error
 	if p := c.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
@@ -56,58 +56,60 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Deps is what the HTTP layer stands on. The program and [github.com/ledgerboard/ledgerboard/api/mount], with
-// which a main application serves all of it, hand it in from one place.
+// Deps contains the dependencies of the HTTP layer. The program and [github.com/ledgerboard/ledgerboard/api/mount]
+// share the code that sets it.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
 	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
 	ParentAccount func(ctx context.Context, subAccount string) (string, error)
 
-	// People judges every caller but auditors and operators, on each request and while it listens.
+	// People is used to check every caller except auditors and operators, on each request and during streams.
 	People PeopleDirectory
-	// UnknownUsers lets those in whom People does not know, as long as they were not erased.
+	// UnknownUsers admits users that People does not know, unless they were erased.
 	UnknownUsers bool
-	// Withdrawn are subjects who are refused, whatever else they are; nil: nobody.
+	// Withdrawn contains subjects that are always refused. It may be nil.
 	Withdrawn *Withdrawn
-	// PeopleKnown says why it has not been known for a while who has left; nil when it is. Meanwhile what people change, connecting
-	// and everything that auditors read answer with that error. Nil: it is always known.
+	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it returns nil, changes by
+	// users, connecting, and audit reads fail with that error. A nil function means that the state is always known.
 	PeopleKnown func() error
 
 	Dashboards        DashboardReader
 	DashboardCommands DashboardCommands
 
-	// Scope finds out whose figures a caller may see. A narrowing account outside of what the caller may see is not_found; a
-	// client without any open dashboard is forbidden.
+	// Scope returns the accounts whose figures a caller may see. If the request limits the scope to an account that the
+	// caller may not see, the error is not_found. For a client without an open dashboard, it is forbidden.
 	Scope     func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	Analytics *analytics.Analytics
-	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil: no post has a picture.
+	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil means that no post has a
+	// picture.
 	Picture func(context.Context, domain.PostRef) ([]byte, error)
 
-	// The routes of those that are nil do not exist.
+	// If one of the following is nil, its routes do not exist.
 	Entities  *readmodels.Entities // users, platforms, activities and stats
-	Audit     *AuditDeps           // what auditors read
-	Directory *DirectoryDeps       // by which a main application writes the directory, and staff adds clients and people
-	SignIns   SignIns              // by which agencies see to sign-ins to a console; it wants Entities
-	MainApp   *MainAppDeps         // by which a main application registers pages and hands tokens over
+	Audit     *AuditDeps           // the audit trail
+	Directory *DirectoryDeps       // directory imports by a main application; clients and people added by staff
+	SignIns   SignIns              // sign-in links and console sessions; requires Entities
+	MainApp   *MainAppDeps         // registration of pages and hand-over of tokens by a main application
 	Operators OperatorDesk
-	Connect   *connect.Connect // by which pages and profiles are connected
+	Connect   *connect.Connect // connecting of pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
-	// TicketKey seals the tickets of streams: 32 bytes that all processes behind one address share. Nil: a key of this
-	// process alone.
+	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one address. Nil means a key
+	// that only this process has.
 	TicketKey []byte
 
-	// Ready says why the read models must not be relied upon now; nil when they may. Until then every
-	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
+	// Ready returns an error if the read models are not ready. Until it returns nil, every
+	// route except health, readiness and metrics returns 503, so that no incomplete figures are served. A nil function
+	// means that they are always ready.
 	Ready func() error
 
-	// Passes tells whether an error of below may pass by itself, as while the database is away: it answers 503 and
-	// not 500. Nil: none does.
+	// Passes reports whether an error is transient, such as while the database is unavailable. The response is then 503
+	// instead of 500. A nil function means that no error is.
 	Passes func(error) bool
 
-	Health     Health                // of /readyz
-	Metrics    http.Handler          // behind /metrics; nil: no such route
-	Registerer prometheus.Registerer // for the request metrics; nil: not registered
+	Health     Health                // readiness checks
+	Metrics    http.Handler          // handler of /metrics; nil means no such route
+	Registerer prometheus.Registerer // for the request metrics; nil means that they are not registered
 	Logger     *slog.Logger          // slog.Default()
 	Now        func() time.Time      // time.Now
 }
@@ -154,20 +156,20 @@ func (d Deps) validate() error {
 // Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.
 type Server struct {
 	deps       Deps
-	doorkeeper *doorkeeper
+	authorizer *authorizer
 	faults     *faults
 	routes     []Operation
 	paths      pathFolder
 	mux        *chi.Mux
-	socketIO   *stream.SocketIO // nil: there are no streams
+	socketIO   *stream.SocketIO // nil if there are no streams
 	documents  *documents
 
-	closing <-chan struct{} // closed by close: progress of rebuilds ends
+	closing <-chan struct{} // closed by close; ends the streams of rebuild progress
 	close   func()
 }
 
-// Handler makes the HTTP layer. Its callers are those that a middleware has left with [WithPrincipal], else those
-// that deps.Authenticator finds. Every missing dependency is named at once.
+// Handler returns the HTTP layer. The caller of a request is the principal that a middleware has set with
+// [WithPrincipal], or else the one that deps.Authenticator returns. The error lists all missing dependencies.
 func Handler(deps Deps) (*Server, error) {
 	deps = deps.withDefaults()
 	if err := deps.validate(); err != nil {
@@ -181,27 +183,27 @@ func Handler(deps Deps) (*Server, error) {
 	return s, s.open(metrics)
 }
 
-// open makes the router, and the streams, which the table of [newServer] lacks.
+// open creates the streams and the router.
 func (s *Server) open(metrics *requestMetrics) (err error) {
 	deps := s.deps
 	if deps.Streams != nil {
-		listening, err := newStreams(deps, s.doorkeeper)
+		streams, err := newStreams(deps, s.authorizer)
 		if err != nil {
 			return err
 		}
-		s.socketIO, s.routes = listening.socketIO, append(s.routes, listening.routes()...)
+		s.socketIO, s.routes = streams.socketIO, append(s.routes, streams.routes()...)
 	}
-	s.documents.served(s.routes)
+	s.documents.setRoutes(s.routes)
 	s.paths = newPathFolder(s.routes)
 	s.mux, err = s.router(&accessLog{metrics, deps.Logger, deps.Now})
 	return err
 }
 
-// newServer has every route but those of streams.
+// newServer returns a server with all routes except streams.
 func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
-		deps: deps, doorkeeper: newDoorkeeper(deps), faults: &faults{deps.Passes, deps.Logger}, closing: closing.Done(), close: stop,
+		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.Passes, deps.Logger}, closing: closing.Done(), close: stop,
 		documents: &documents{atRoot: deps.Config.AnalyticsAtRoot, streams: deps.Streams != nil},
 	}
 	s.routes = s.table()
@@ -218,8 +220,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves, and the progress of
-// rebuilds. Streams end with the [stream.Hub]. Call both before http.Server.Shutdown, which waits for them.
+// Close ends the streams of rebuild progress and the Socket.IO connections, whose clients then reconnect
+// automatically. Other streams end with the [stream.Hub]. Close both before http.Server.Shutdown, which waits for
+// streams.
 func (s *Server) Close() {
 	s.close()
 	if s.socketIO != nil {

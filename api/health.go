@@ -13,15 +13,15 @@ import (
 // Check is one condition of readiness.
 type Check struct {
 	Name string // for example "log", "database", "projector_lag"
-	// Probe returns nil when all is well, else the reason, which callers of /readyz see: it must name
-	// no address and no secret. A [*DegradedError] leaves reads possible; any other error does not.
+	// Probe returns nil if the condition is met, else the reason. Callers of /readyz see the reason, so it must not
+	// contain addresses or secrets. After a [*DegradedError], reads are still possible; after any other error, they are not.
 	Probe func(context.Context) error
 }
 
-// DegradedError is a reason that does not keep a process from serving reads.
+// DegradedError reports a failure with which the process can still serve reads.
 type DegradedError struct {
 	Reason string
-	Writes bool // changes can succeed too
+	Writes bool // whether changes can succeed too
 }
 
 // Error implements error.
@@ -36,88 +36,88 @@ const (
 	statusNotReady = "not_ready"
 )
 
-// HealthBody is the answer of /healthz and /readyz.
+// HealthBody is the response of /healthz and /readyz.
 type HealthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
 	Checks      []CheckResult      `json:"checks,omitempty"`
-	Projections []ProjectionHealth `json:"projections,omitempty"`        // how far the read models are; absent before they were looked at
-	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // that are not read
-	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // whose accounts are not read
-	Readings    []PlatformReading  `json:"readings,omitempty"`           // how this process reads platforms
+	Projections []ProjectionHealth `json:"projections,omitempty"`        // State of the read models; absent before the first check.
+	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // Platforms that an operator paused.
+	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // Connections that an operator paused.
+	Readings    []PlatformReading  `json:"readings,omitempty"`           // How this process reads platforms.
 }
 
-// CheckResult is one condition of readiness.
+// CheckResult is the result of one readiness check.
 type CheckResult struct {
-	Name     string `json:"name"` // what is looked at
+	Name     string `json:"name"` // Name of the check.
 	OK       bool   `json:"ok"`
-	Degraded bool   `json:"degraded,omitempty"` // it does not hold, and what was asked for is possible all the same
+	Degraded bool   `json:"degraded,omitempty"` // True if the check failed but the service can still do what the request asks about.
 	Reason   string `json:"reason,omitempty"`
 }
 
-// ProjectionHealth is how far a read model is, as this process saw it last.
+// ProjectionHealth is the state of a read model, as of this process's last check.
 type ProjectionHealth struct {
-	Name       string            `json:"name"`        // of the projection
-	Generation int               `json:"generation"`  // that this process reads; 0: no generation yet
+	Name       string            `json:"name"`        // Name of the projection.
+	Generation int               `json:"generation"`  // Generation that this process reads; 0 if there is none yet.
 	State      string            `json:"state"`       // building, live
-	Paused     bool              `json:"paused"`      // by an operator
-	Parked     int64             `json:"parked"`      // events that wait for an operator
-	LagEvents  int64             `json:"lag_events"`  // not folded yet, over all partitions
-	LagSeconds float64           `json:"lag_seconds"` // without progress of the partition that waits longest
-	Partitions []PartitionHealth `json:"partitions"`  // of the topic
-	Building   []BuildHealth     `json:"building"`    // generations that are being made, of any version
+	Paused     bool              `json:"paused"`      // Whether an operator has paused it.
+	Parked     int64             `json:"parked"`      // Number of parked events, which wait for an operator.
+	LagEvents  int64             `json:"lag_events"`  // Number of events not folded yet, in all partitions.
+	LagSeconds float64           `json:"lag_seconds"` // Time without progress of the partition that has waited longest.
+	Partitions []PartitionHealth `json:"partitions"`  // Partitions of the topic.
+	Building   []BuildHealth     `json:"building"`    // Generations under construction, of any version.
 }
 
 // PartitionHealth is the position of one partition.
 type PartitionHealth struct {
-	Partition  int32   `json:"partition"`         // its number
-	NextOffset int64   `json:"next_offset"`       // the first that is not folded
-	EndOffset  int64   `json:"end_offset"`        // behind the last record
-	LagEvents  int64   `json:"lag_events"`        // not folded yet
-	LagSeconds float64 `json:"lag_seconds"`       // since when it has been behind without progress
-	Stopped    string  `json:"stopped,omitempty"` // why it must not be followed; absent when it may
+	Partition  int32   `json:"partition"`         // Number of the partition.
+	NextOffset int64   `json:"next_offset"`       // Offset of the first record not folded yet.
+	EndOffset  int64   `json:"end_offset"`        // Offset after the last record.
+	LagEvents  int64   `json:"lag_events"`        // Number of events not folded yet.
+	LagSeconds float64 `json:"lag_seconds"`       // Time that the partition has been behind without progress.
+	Stopped    string  `json:"stopped,omitempty"` // Why the partition must not be followed; absent if it may be.
 }
 
-// BuildHealth is a generation that is being made.
+// BuildHealth is a generation under construction.
 type BuildHealth struct {
-	Generation  int    `json:"generation"`      // its number
-	Version     int    `json:"version"`         // of the projector
-	Percent     int    `json:"percent"`         // made of what it needs before it may be read
-	SecondsLeft *int64 `json:"seconds_left"`    // estimated from the rate so far; null: not known yet
-	Waits       string `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
+	Generation  int    `json:"generation"`      // Number of the generation.
+	Version     int    `json:"version"`         // Version of the projector.
+	Percent     int    `json:"percent"`         // Progress of the work that is needed before the generation can be read.
+	SecondsLeft *int64 `json:"seconds_left"`    // Estimate from the rate so far; null if unknown.
+	Waits       string `json:"waits,omitempty"` // What the rebuild waits for; absent if it is making progress.
 }
 
-// PlatformReading is how connections of a platform are read. How many there are is for who signs in.
+// PlatformReading describes how the connections of a platform are read. Their number is not public.
 type PlatformReading struct {
-	Name   string `json:"name"`   // of the platform
+	Name   string `json:"name"`   // Name of the platform.
 	Kind   string `json:"kind"`   // account_insights or post_insights
-	Slowed bool   `json:"slowed"` // less often than configured, because of its quota
-	Pace   string `json:"pace"`   // a sentence: how often those are read that are read least often, and why not more often
+	Slowed bool   `json:"slowed"` // Whether the quota makes readings less frequent than configured.
+	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits it.
 }
 
-// PlatformPause is a platform that an operator paused: neither are its figures read nor its tokens renewed.
+// PlatformPause is a platform that an operator paused: its figures are not read and its tokens are not renewed.
 type PlatformPause struct {
-	Name   string    `json:"name"`   // of the platform
+	Name   string    `json:"name"`   // Name of the platform.
 	Since  time.Time `json:"since"`  // UTC
-	By     string    `json:"by"`     // who paused it
+	By     string    `json:"by"`     // Who paused it.
 	Reason string    `json:"reason"` // CODE or CODE:TICKET
 }
 
-// ConnectionPause is a connection that an operator paused: neither are its figures read nor its token renewed.
+// ConnectionPause is a connection that an operator paused: its figures are not read and its token is not renewed.
 type ConnectionPause struct {
-	ConnectionID int64     `json:"connection_id"` // of the connection
+	ConnectionID int64     `json:"connection_id"` // Id of the connection.
 	Since        time.Time `json:"since"`         // UTC
-	By           string    `json:"by"`            // who paused it
+	By           string    `json:"by"`            // Who paused it.
 	Reason       string    `json:"reason"`        // CODE or CODE:TICKET
 }
 
-// Health answers /healthz and /readyz.
+// Health serves /healthz and /readyz.
 type Health struct {
 	Checks []Check
-	Seen   func(context.Context, *HealthBody) // tells what else there is to report; nil: nothing
+	Seen   func(context.Context, *HealthBody) // adds to the response; may be nil
 }
 
-// Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
-// then there is no such route.
+// Handler serves only /healthz, /readyz and /metrics, for processes without the API. If metrics is nil, there is no
+// /metrics.
 func (h Health) Handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", getHealth)
@@ -128,12 +128,12 @@ func (h Health) Handler(metrics http.Handler) http.Handler {
 	return boundBodies(defaultRequestTimeout, mux)
 }
 
-// getHealth says that the process serves; whether it can do its work is /readyz.
+// getHealth reports that the process is running.
 func getHealth(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, contentJSON, http.StatusOK, HealthBody{Status: "ok"})
 }
 
-// getReady answers 503 when reads cannot be served, or, asked for writes, when no change can succeed.
+// getReady returns 503 if reads cannot be served or, with for=writes, if no change can succeed.
 func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
 	body, status := h.ready(r)
 	if status != http.StatusOK {
@@ -142,7 +142,7 @@ func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, contentJSON, status, body)
 }
 
-// ready runs all checks at once.
+// ready runs all checks concurrently.
 func (h Health) ready(r *http.Request) (HealthBody, int) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
@@ -169,8 +169,8 @@ func (h Health) ready(r *http.Request) (HealthBody, int) {
 	return body, status
 }
 
-// runCheck does not wait for a probe that ignores its context: readiness is asked for in order to
-// take a stuck process out of rotation.
+// runCheck does not wait for a probe that ignores its context: readiness must detect a stuck
+// process.
 func runCheck(ctx context.Context, check Check, writes bool) CheckResult {
 	answer := make(chan error, 1)
 	go func() { answer <- check.Probe(ctx) }()

@@ -102,13 +102,13 @@ func TestHostileRequests(t *testing.T) {
 	require.Contains(t, b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv").header.Get("Content-Type"), "application/json", "an error is no table")
 }
 
-// All parameters of a request at once: what is refused then is what the document says in its text, because no form can say it.
-func TestValidRequestsAreRefusedForWhatNoFormSays(t *testing.T) {
+// Requests whose parameters all match their schemas are refused only for the rules in the text of the document.
+func TestWellFormedRequestsAreRefusedOnlyByDocumentedRules(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	doc := b.document()
 	components := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	asked, taken := 0, 0
+	requests, accepted := 0, 0
 	for _, op := range reads(t) {
 		if op.Method != http.MethodGet {
 			continue
@@ -126,41 +126,41 @@ func TestValidRequestsAreRefusedForWhatNoFormSays(t *testing.T) {
 				}
 			}
 			answer := b.get(address+"?"+query.Encode(), b.tokenOf(roleFor(op)))
-			if asked++; answer.status != http.StatusBadRequest {
-				taken++
+			if requests++; answer.status != http.StatusBadRequest {
+				accepted++
 				continue
 			}
 			for _, e := range answer.failure(t).Errors {
-				requireUnsaid(t, doc, e.Detail, address+"?"+query.Encode())
+				requireDocumentedRule(t, doc, e.Detail, address+"?"+query.Encode())
 			}
 		}
 	}
-	require.Greater(t, asked, 300)
-	require.Greater(t, taken, asked/3)
+	require.Greater(t, requests, 300)
+	require.Greater(t, accepted, requests/3)
 }
 
-// unsaid is what no form says: how a refusal of it begins, and what the text of the document says of it.
-var unsaid = map[string]string{
-	"does not lie before":      "a range begins before it ends",
-	"lies after to":            "a range begins before it ends",
-	"lies more than 1096 days": "at most 1,096 days",
-	"stands beside":            "at excludes version, from and to",
-	"has not come yet":         "a moment of the history has come",
-	"is of JSON":               "meta is of JSON and table of CSV",
-	"is not a cursor of":       "a cursor is one that a page of the same list gave",
+// documentedRules maps the start of an error detail to the rule in the text of the document.
+var documentedRules = map[string]string{
+	"must be before":         "a range starts before it ends",
+	"must not be after to":   "a range starts before it ends",
+	"is more than 1096 days": "at most 1,096 days",
+	"cannot be combined":     "at excludes version, from and to",
+	"is in the future":       "a moment in the history is not in the future",
+	"applies to JSON only":   "meta applies to JSON and table to CSV",
+	"is not a cursor of":     "a cursor comes from a page of the same list",
 }
 
-// requireUnsaid requires that a refusal is one of those that the text of the document announces.
-func requireUnsaid(t *testing.T, doc map[string]any, detail, address string) {
+// requireDocumentedRule requires that the text of the document contains the rule for an error detail.
+func requireDocumentedRule(t *testing.T, doc map[string]any, detail, address string) {
 	t.Helper()
-	for begins, said := range unsaid {
-		if strings.HasPrefix(detail, begins) {
+	for prefix, rule := range documentedRules {
+		if strings.HasPrefix(detail, prefix) {
 			text := strings.Join(strings.Fields(doc["info"].(map[string]any)["description"].(string)), " ")
-			require.Contains(t, text, said)
+			require.Contains(t, text, rule)
 			return
 		}
 	}
-	require.Fail(t, "the document allows what is refused", "%s: %s", address, detail)
+	require.Fail(t, "the service refuses a request that the document allows", "%s: %s", address, detail)
 }
 
 func schemaOf(parameter, components map[string]any) map[string]any {
@@ -171,7 +171,7 @@ func schemaOf(parameter, components map[string]any) map[string]any {
 	return schema
 }
 
-// drawn is a value that a schema allows.
+// drawn returns a value that matches a schema.
 func drawn(t *testing.T, schema map[string]any, seed int) string {
 	t.Helper()
 	if words, ok := schema["enum"].([]any); ok {

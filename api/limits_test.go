@@ -36,7 +36,7 @@ func TestRequestsOfACallerAreBounded(t *testing.T) {
 		require.Equal(t, "40", refused.header.Get("Retry-After"))
 		require.Equal(t, `"user";r=0;t=40`, refused.header.Get("RateLimit"))
 		require.Equal(t, "rate_limited", refused.failure(t).Code)
-		require.Equal(t, "You have made 3 requests within 60 seconds. Wait 40 seconds and go on more slowly.", refused.failure(t).Message)
+		require.Equal(t, "You have made more than 3 requests in 60 seconds. Wait 40 seconds, then send requests more slowly.", refused.failure(t).Message)
 	}
 	require.Len(t, b.queries, 3, "a refused request asks nothing")
 	require.Equal(t, http.StatusTooManyRequests, b.get(dashboardPath+client1, token).status, "all routes count")

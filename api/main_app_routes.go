@@ -10,7 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// MainAppDeps are what a main application that signs people in itself registers pages with, and hands tokens over.
+// MainAppDeps contains the dependencies of a main application that signs people in itself: it registers pages and hands
+// over tokens.
 type MainAppDeps struct {
 	Register connect.Registrations
 	Tokens   collect.HandOverTokens
@@ -30,22 +31,22 @@ func (m *MainAppDeps) routes() []Operation {
 	}
 }
 
-// registrationBody is a page or profile whose people the main application signs in.
+// registrationBody is a page or profile for which the main application handles the sign-in.
 type registrationBody struct {
-	// Account is the id of the account whose page it is: a client, or an agency itself.
+	// Account is the id of the account that the page belongs to: a client, or an agency itself.
 	Account  string             `json:"account"`
 	Platform domain.Platform    `json:"platform"`         // {platforms}
 	AType    domain.AccountType `json:"a_type,omitempty"` // {account types}
 	// ExternalID is the platform's id of the page or profile.
 	ExternalID string `json:"external_id"`
-	Name       string `json:"name"`           // as the platform shows it, at most 200 characters
-	User       string `json:"user,omitempty"` // whose it is: a user of the account
-	// Connected false ends that it is read; left out: true.
+	Name       string `json:"name"`           // Name at the platform, at most 200 characters.
+	User       string `json:"user,omitempty"` // The user of the account who owns the page.
+	// Connected says whether the page is read. False disconnects it. The default is true.
 	Connected bool `json:"connected,omitempty"`
 }
 
 func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
-	body, bad, err := readBody(r, registrationBody{Connected: true}, "is not known here", malformedMember)
+	body, bad, err := readBody(r, registrationBody{Connected: true}, unknownMember, malformedMember)
 	if err != nil {
 		return done, err
 	}
@@ -64,15 +65,17 @@ func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Regist
 	return m.Register.Register(r.Context(), reg)
 }
 
-// tokensBody is what a platform gave to the application that signed the person in. It is never logged or returned.
+// tokensBody contains the tokens that a platform issued to the application that signed the person in. They are never
+// logged or returned.
 type tokensBody struct {
-	// AccessToken is the person's, or at Facebook and for Instagram behind a page the page's own.
+	// AccessToken is the person's token or, at Facebook and for Instagram accounts linked to a page, the page's token.
 	AccessToken  string     `json:"access_token"`
-	RefreshToken string     `json:"refresh_token,omitempty"` // left out: the platform gave none
-	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // of the access token; left out: never, or not known
-	// RefreshExpiresAt is when refresh_token ends; left out: never, or not known.
+	RefreshToken string     `json:"refresh_token,omitempty"` // Absent if the platform did not issue one.
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // When the access token expires; absent if never or unknown.
+	// RefreshExpiresAt is when the refresh token expires; absent if never or unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
-	// OwnLogin says that the token is of Instagram login, not of Facebook login; left out: as before.
+	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If absent, the stored value
+	// is kept.
 	OwnLogin *bool `json:"instagram_login,omitempty"`
 }
 
@@ -81,13 +84,13 @@ func (m *MainAppDeps) putTokens(r *http.Request, connection int64) (done collect
 	if err != nil {
 		return done, err
 	}
-	given, wrong := collect.ReadTokens(members)
+	tokens, invalid := collect.ReadTokens(members)
 	var bad domain.FieldErrors
-	for _, field := range wrong {
+	for _, field := range invalid {
 		bad.Addf(field.Field, "%s", field.Detail)
 	}
 	if err := bad.Err(); err != nil {
 		return done, err
 	}
-	return m.Tokens.HandOver(r.Context(), connection, given)
+	return m.Tokens.HandOver(r.Context(), connection, tokens)
 }

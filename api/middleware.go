@@ -16,49 +16,49 @@ import (
 )
 
 const (
-	// defaultRequestTimeout is how long a request may take that is no stream and no export.
+	// defaultRequestTimeout limits a request that is neither a stream nor an export.
 	defaultRequestTimeout = time.Minute
-	// bodyAfterAnswer is how long what is left of a body may take to come once nobody asks for it any more: net/http reads it
-	// before it sends the answer.
+	// bodyAfterAnswer limits the time for reading the rest of a body that the handler did not read: net/http reads it before
+	// it sends the response.
 	bodyAfterAnswer = 5 * time.Second
 )
 
-// bounded gives a request some time as a whole: for its answer to be found, and for that to be taken. [boundBodies] bounds
-// its body. Streams and exports are not wrapped; they bound each piece.
+// bounded limits the time of a request, both for producing and for sending the response. [boundBodies] limits the body.
+// Streams and exports are not wrapped; they have a deadline for each write.
 func bounded(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		control := http.NewResponseController(w)
-		_ = control.SetWriteDeadline(time.Now().Add(2 * limit)) // an answer found at the last moment is still sent
+		_ = control.SetWriteDeadline(time.Now().Add(2 * limit)) // leaves time to send a response that was produced late
 		defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// boundBodies gives the body of a request some time to come, for every caller and path: net/http reads it to its end also
-// where nobody asks for it, as when nothing is at the address or the caller has no token, and would wait for ever. Requests without
-// a body have no deadline of reading: net/http takes its end for a caller that went away, and clears it itself once a body has
-// come whole.
+// boundBodies limits the time for reading a request body, for every caller and path: net/http reads the whole body even if
+// the handler does not, for example for an unknown path or a caller without a token, and would wait forever. Requests
+// without a body get no read deadline, because net/http treats its expiry as a disconnected caller. net/http clears the
+// deadline itself after a complete body.
 func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
-		// Where deadlines are not supported (tests, some middlewares) the context must do.
+		// Where deadlines are not supported (tests, some middlewares), the request's context is the only limit.
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(time.Now().Add(limit))
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			// Nobody asks for it. What does not come in time, or is longer, keeps the deadline.
+			// No handler reads it. If it is late or longer than MaxBody, the deadline stays.
 			_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, MaxBody))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.
+// recoverer turns a panic into a 500 error, unless the response has started.
 func (f *faults) recoverer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { //nolint:contextcheck // r carries it
@@ -66,8 +66,8 @@ func (f *faults) recoverer(next http.Handler) http.Handler {
 			if fault == nil {
 				return
 			}
-			if fault == http.ErrAbortHandler { //nolint:errorlint // a value of recover, and net/http compares so too
-				panic(fault) // the library's own way to drop a connection
+			if fault == http.ErrAbortHandler { //nolint:errorlint // the value of recover; net/http compares it the same way
+				panic(fault) // aborts the connection
 			}
 			f.logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
 				"panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
@@ -79,11 +79,11 @@ func (f *faults) recoverer(next http.Handler) http.Handler {
 	})
 }
 
-// pathFolder finds what an address means as the old system's router (Express) did: letters in any case, and a slash at
-// its end or none. Optional segments that a frontend leaves empty end in one. Nothing is redirected: a redirect would
-// lose the Authorization header of some clients. What a pattern names by {}, ids above all, keeps its case.
+// pathFolder normalizes paths like the old system's router (Express): it ignores case and a trailing slash, which occurs
+// when a frontend leaves an optional segment empty. It does not redirect, because some clients drop the Authorization
+// header on a redirect. Path parameters, such as ids, keep their case.
 //
-// It has the segments of the patterns by their number, those with the most to compare first.
+// It maps the number of segments to the patterns, those with the fewest parameters first.
 type pathFolder map[int][][]string
 
 func newPathFolder(routes []Operation) pathFolder {
@@ -91,14 +91,14 @@ func newPathFolder(routes []Operation) pathFolder {
 	parameters := func(r Operation) int { return strings.Count(r.Pattern, "{") }
 	fewest := func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }
 	for _, r := range slices.SortedStableFunc(slices.Values(routes), fewest) {
-		if segments := strings.Split(r.Pattern, "/"); !strings.HasPrefix(r.Pattern, prefixSocketIO) { // its protocol says what its address is
+		if segments := strings.Split(r.Pattern, "/"); !strings.HasPrefix(r.Pattern, prefixSocketIO) { // the protocol defines its path
 			f[len(segments)] = append(f[len(segments)], segments)
 		}
 	}
 	return f
 }
 
-// fold returns the path as the route that serves it writes it; the path itself when none does.
+// fold returns the path with the spelling of the matching route, or the path itself if no route matches.
 func (f pathFolder) fold(path string) string {
 	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
 		path = trimmed
@@ -133,7 +133,7 @@ func (f pathFolder) middleware(next http.Handler) http.Handler {
 	})
 }
 
-// routedPath is the path that the router matches: what an outer router has left, escaped if it was sent so.
+// routedPath returns the path that the router matches: the rest after an outer router, escaped if the request's path was.
 func routedPath(r *http.Request, rctx *chi.Context) string {
 	return cmp.Or(rctx.RoutePath, r.URL.RawPath, r.URL.Path)
 }

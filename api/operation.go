@@ -10,31 +10,32 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// operation is the endpoint of a route with what it takes and answers.
+// operation is the endpoint of a route with its parameters and its response.
 type operation struct {
 	serve  endpointFunc
-	read   paramsFunc // instead of serve, where Params read what it takes
+	read   paramsFunc // used instead of serve if parameters are read with Params
 	Takes  []Param
 	Answer Answer
-	Body   reflect.Type // of the request; nil: it has none
-	// BodyMedia is the type of the body's content where it is not JSON.
+	Body   reflect.Type // of the request; nil if there is none
+	// BodyMedia is the media type of the body if it is not JSON.
 	BodyMedia    string
-	BodyOptional bool // the request may come without it
-	audit        bool // it shows what happened, or who read that
+	BodyOptional bool // whether the body may be absent
+	audit        bool // whether it is part of the audit trail
 }
 
-// Answer is the types of an operation's good answer; all are nil where it is no JSON.
+// Answer contains the types of an operation's successful response. All are nil if it is not JSON.
 type Answer struct {
-	Data reflect.Type // in the envelope
-	Meta reflect.Type // beside the data; nil: the answer has none
-	Bare reflect.Type // of an answer without the envelope
-	CSV  string       // the header line of the answer as CSV; "" without one
+	Data reflect.Type // data of the envelope
+	Meta reflect.Type // meta of the envelope; nil if there is none
+	Bare reflect.Type // a response without the envelope
+	CSV  string       // the header line of the response as CSV; "" if CSV is not supported
 }
 
-// paramsFunc answers a request whose parameters are read by their declarations.
+// paramsFunc serves a request whose parameters are read by their declarations.
 type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
-// reading is an operation that takes what parse reads, and writes its answer itself. What else reads, such as headers, is named.
+// reading returns an operation that takes the parameters that parse reads, and writes its own response. Headers are
+// parameters that write reads.
 func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param) operation {
 	return operation{Takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		q := parse(params)
@@ -45,7 +46,7 @@ func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http
 	}}
 }
 
-// answering is an operation that takes what parse reads, and answers data in the envelope.
+// answering returns an operation that takes the parameters that parse reads, and returns data in the envelope.
 func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T, error), headers ...Param) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		data, err := answer(r, q)
@@ -58,7 +59,7 @@ func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T
 	return op
 }
 
-// none is what an operation takes that has no parameters.
+// none is the query of an operation without parameters.
 type none struct{}
 
 func nothing(*Params) none { return none{} }
@@ -69,7 +70,7 @@ func textOf(declared Param) func(*Params) string {
 
 func idOf(declared Param) func(*Params) int64 { return func(p *Params) int64 { return p.ID(declared) } }
 
-// listing is an operation that answers a list, and meta beside it.
+// listing returns an operation that returns a list and meta.
 func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]E, M, error)) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		entries, meta, err := list(r, q)
@@ -87,18 +88,18 @@ func (o operation) accepting(body reflect.Type) operation {
 	return o
 }
 
-// endpoint is what answers a route's requests.
-func (s *Server) endpoint(of Operation) endpointFunc {
-	serve := of.serve
-	if of.read != nil {
+// endpoint returns the function that serves an operation.
+func (s *Server) endpoint(op Operation) endpointFunc {
+	serve := op.serve
+	if op.read != nil {
 		serve = func(w http.ResponseWriter, r *http.Request) error {
-			return of.read(w, r, requestParams(r, s.deps.Now(), of, s.deps.Config.IgnoreParams))
+			return op.read(w, r, requestParams(r, s.deps.Now(), op, s.deps.Config.IgnoreParams))
 		}
 	}
-	if of.Pattern == patternNotices || of.Pattern == patternLive {
+	if op.Pattern == patternNotices || op.Pattern == patternLive {
 		return s.faults.reconnecting(serve)
 	}
-	if of.Body == nil || of.BodyMedia != "" {
+	if op.Body == nil || op.BodyMedia != "" {
 		return serve
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -107,13 +108,13 @@ func (s *Server) endpoint(of Operation) endpointFunc {
 	}
 }
 
-// Description is what the API document is made of: every operation that can be served, and the shapes of errors.
+// Description contains the inputs of the API document: every operation, and the shapes of errors.
 type Description struct {
 	Operations     []Operation
 	Error, Problem reflect.Type
 }
 
-// Describe returns the description. It serves no request.
+// Describe returns the description of all operations. It does not need any dependencies.
 func Describe() Description {
 	s := newServer(Deps{
 		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
@@ -125,7 +126,7 @@ func Describe() Description {
 	return Description{Operations: append(s.routes, (&streams{}).routes()...), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody]()}
 }
 
-// Refusal returns an error as a caller reads it: its status, and the body in both shapes.
+// Refusal returns the response to an error: its status, and its body in both shapes.
 func Refusal(err error, requestID string) (status int, body, problem any) {
 	shape := errorOf(publicError(err), requestID)
 	return StatusOf(shape.Code), shape, problemOf(shape)

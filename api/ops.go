@@ -24,95 +24,95 @@ const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
 // The parameters of operators.
 var (
 	paramProjection = Param{
-		Name: "projection", Kind: KindText, Text: "A projection, as /api/ops/projections names it.", Example: "post_insights",
+		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.", Example: "post_insights",
 	}
 	paramRebuild = Param{
 		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
 	}
 	paramParked = Param{
-		Name: "parked", Kind: KindParked, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
+		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
-	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "A platform by its name.", Example: domain.PlatformNames()[0]}
+	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.", Example: domain.PlatformNames()[0]}
 )
 
-// operators serve what operators see and do.
+// operators serves the operations for operators.
 type operators struct {
-	desk       OperatorDesk
-	doorkeeper *doorkeeper
-	closing    <-chan struct{} // progress of rebuilds ends
+	service    OperatorDesk
+	authorizer *authorizer
+	closing    <-chan struct{} // closed to end the streams of rebuild progress
 }
 
 func (o *operators) routes() []Operation {
-	desk := o.desk
+	service := o.service
 	row := func(method, pattern, id string, op operation) Operation {
 		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
 	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
 	return []Operation{
-		row(http.MethodGet, "projections", "getOpsProjections", all(desk.Projections)),
+		row(http.MethodGet, "projections", "getOpsProjections", all(service.Projections)),
 		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
-			acting(textOf(paramProjection), desk.RequestRebuild)),
+			acting(textOf(paramProjection), service.RequestRebuild)),
 		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
-			acting(textOf(paramProjection), desk.SwitchBack)),
+			acting(textOf(paramProjection), service.SwitchBack)),
 		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
-			acting(textOf(paramProjection), desk.PrepareGeneration)),
+			acting(textOf(paramProjection), service.PrepareGeneration)),
 		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
-			acting(textOf(paramProjection), paused(domain.PauseProjection, desk.Pause))),
+			acting(textOf(paramProjection), pausing(domain.PauseProjection, service.Pause))),
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
-			acting(textOf(paramProjection), paused(domain.PauseProjection, desk.Resume))),
-		row(http.MethodGet, "generations", "getOpsGenerations", all(desk.Generations)),
-		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(desk.Rebuilds)),
+			acting(textOf(paramProjection), pausing(domain.PauseProjection, service.Resume))),
+		row(http.MethodGet, "generations", "getOpsGenerations", all(service.Generations)),
+		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(service.Rebuilds)),
 		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(textOf(paramRebuild), o.rebuild)),
 		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(textOf(paramRebuild), o.streamRebuild)},
 		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel",
-			acting(textOf(paramRebuild), nothingSaid(desk.CancelRebuild))),
+			acting(textOf(paramRebuild), withoutResult(service.CancelRebuild))),
 		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
 		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(func(*Params) string { return "" }, o.retryParked)),
-		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, desk.InspectParked)),
+		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, service.InspectParked)),
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(parkedID, o.retryParked)),
-		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(parkedID, desk.SkipParked)),
-		row(http.MethodGet, "pauses", "getOpsPauses", all(desk.Pauses)),
+		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(parkedID, service.SkipParked)),
+		row(http.MethodGet, "pauses", "getOpsPauses", all(service.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
-			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Pause))),
+			acting(textOf(paramNetwork), pausing(domain.PausePlatform, service.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
-			acting(textOf(paramNetwork), paused(domain.PausePlatform, desk.Resume))),
+			acting(textOf(paramNetwork), pausing(domain.PausePlatform, service.Resume))),
 		row(http.MethodGet, "connections", "getOpsConnections", all(o.connections)),
 		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
-			acting(connection, nothingSaid(desk.ReadConnection))),
+			acting(connection, withoutResult(service.ReadConnection))),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
-			acting(connection, paused(domain.PauseConnection, desk.Pause))),
+			acting(connection, pausing(domain.PauseConnection, service.Pause))),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
-			acting(connection, paused(domain.PauseConnection, desk.Resume))),
+			acting(connection, pausing(domain.PauseConnection, service.Resume))),
 		row(http.MethodGet, "actions", "getOpsActions", listing((*Params).Page, o.actions)),
-		row(http.MethodGet, "log", "getOpsLog", all(desk.Topics)),
+		row(http.MethodGet, "log", "getOpsLog", all(service.Topics)),
 	}
 }
 
-// done is the data of an action that has nothing else to say.
+// done is the data of an action without a result.
 type done struct {
-	Done bool `json:"done"` // always true: else the answer is an error
+	Done bool `json:"done"` // Always true; failures are errors.
 }
 
-// actFunc does something to what a path names.
+// actFunc is an action on the object in the path.
 type actFunc[R any] func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
 
-// nothingSaid gives an action an answer.
-func nothingSaid(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
+// withoutResult adapts an action without a result.
+func withoutResult(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
 	return func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
 		err := act(ctx, c, name, reason)
 		return done{err == nil}, err
 	}
 }
 
-// paused is pausing or resuming something of a kind.
-func paused(kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error) actFunc[done] {
-	return nothingSaid(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
+// pausing adapts the pausing or resuming of an object of a kind.
+func pausing(kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error) actFunc[done] {
+	return withoutResult(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
 		return act(ctx, c, kind, name, reason)
 	})
 }
 
-// all answers a list that takes no parameters.
+// all returns an operation that lists everything and takes no parameters.
 func all[E any](list func(context.Context) ([]E, error)) operation {
 	return answering(nothing, func(r *http.Request, _ none) ([]E, error) {
 		entries, err := list(r.Context())
@@ -120,30 +120,31 @@ func all[E any](list func(context.Context) ([]E, error)) operation {
 	})
 }
 
-// actionBody is the body of what an operator does.
+// actionBody is the body of an operator's action.
 type actionBody struct {
-	// Reason is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket.
+	// Reason is CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket.
 	Reason string `json:"reason"`
 }
 
-// acting does something to what the path names, for the reason in the body. Operators act for no agency.
+// acting returns an operation that performs an action on the object in the path, with the reason in the body. Operators
+// act for no agency.
 func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	return answering(name, func(r *http.Request, name string) (result R, err error) {
-		body, bad, err := readBody(r, actionBody{}, unknownMember, "cannot be read: reason is a text")
+		body, bad, err := readBody(r, actionBody{}, unknownMember, "must be a string")
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return result, err
 		}
 		reason, err := domain.ParseReason(body.Reason)
-		if told, ok := errors.AsType[*domain.Error](err); ok {
-			return result, told.WithField("reason", "is not one of the reasons")
+		if invalid, ok := errors.AsType[*domain.Error](err); ok {
+			return result, invalid.WithField("reason", "is not one of the reasons")
 		}
 		return act(r.Context(), caller(r, RoleOperator), name, reason)
 	}).accepting(reflect.TypeFor[actionBody]())
 }
 
-// OperatorDesk is what operators see and do; internal/desk implements it. Whatever acts is recorded before it acts,
-// and refused when it cannot be recorded; what came of it is recorded behind it. Unknown names and ids give not_found with the
-// names that there are.
+// OperatorDesk provides the operations for operators; internal/desk implements it. Each action is recorded before it
+// runs, and refused if it cannot be recorded; its outcome is recorded afterward. For unknown names and ids, the error is
+// not_found and lists the valid names.
 type OperatorDesk interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
@@ -152,11 +153,13 @@ type OperatorDesk interface {
 	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
-	// Connections is how the connected accounts of all agencies are read.
+	// Connections returns the reading state of the connected accounts of all agencies.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
-	// ReadConnection makes the accounts of a connection due now. Conflict: none of them is read, and why.
+	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error is conflict, with the
+	// reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
+	// Actions returns the actions of operators, newest first, and the cursor of the next page. For a malformed cursor, the
+	// error is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -164,17 +167,18 @@ type OperatorDesk interface {
 	RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// PrepareGeneration makes a generation of this program's version beside those that serve, unless it is there.
+	// PrepareGeneration builds a generation of this program's version next to the ones in use, unless it exists.
 	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
-	// RetryParked folds parked events again, all of them without ids.
+	// RetryParked folds parked events again. Without ids, it folds all of them.
 	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
-	// SkipParked leaves an event out, one of an agency's dashboards for good. What cannot be left out is conflict.
+	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be skipped, the error is
+	// conflict.
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
-	// InspectParked shows a record, which is recorded.
+	// InspectParked returns a parked record. The access is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)
 }
 
-// ParkedForm is the form of ids of parked events, which are the cursors of their list.
+// ParkedForm is the pattern of the ids of parked events. The ids are also the cursors of the list.
 const ParkedForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
 
 var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
@@ -182,7 +186,7 @@ var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
 func parkedID(p *Params) string {
 	id, _ := p.value(paramParked)
 	if !parkedForm.MatchString(id) {
-		p.bad.Addf(paramParked.Name, "names no parked event: write <projection>-<partition>-<offset>, as the list shows it")
+		p.bad.Addf(paramParked.Name, "is not the id of a parked event: use <projection>-<partition>-<offset>, from the list")
 	}
 	return id
 }
@@ -190,40 +194,40 @@ func parkedID(p *Params) string {
 func parseParked(p *Params) operator.ParkedFilter {
 	filter := operator.ParkedFilter{After: p.cursor(paramCursor), Limit: p.Limit()}
 	if filter.After != "" && !parkedForm.MatchString(filter.After) {
-		p.bad.Addf(paramCursor.Name, "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one")
+		p.bad.Addf(paramCursor.Name, "is not a cursor of this list: use next_cursor of the previous page, or start without a cursor")
 	}
 	return filter
 }
 
-// parkedMeta stands beside a page of parked events.
+// parkedMeta is the meta of a page of parked events.
 type parkedMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
 func (o *operators) parked(r *http.Request, filter operator.ParkedFilter) (events []operator.ParkedEvent, meta parkedMeta, err error) {
-	events, err = o.desk.Parked(r.Context(), filter)
+	events, err = o.service.Parked(r.Context(), filter)
 	if len(events) == filter.Limit {
 		meta.NextCursor = events[len(events)-1].ID
 	}
 	return events, meta, err
 }
 
-// retryParked folds one parked event again; "": all of them.
+// retryParked folds one parked event again. If id is empty, it folds all of them.
 func (o *operators) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
 	if id == "" {
-		return o.desk.RetryParked(ctx, c, nil, reason)
+		return o.service.RetryParked(ctx, c, nil, reason)
 	}
-	return o.desk.RetryParked(ctx, c, []string{id}, reason)
+	return o.service.RetryParked(ctx, c, []string{id}, reason)
 }
 
-// actions lists what operators did, and what came of it. Looking here is itself not recorded.
+// actions returns the actions of operators and their outcomes. Reading this list is not recorded.
 func (o *operators) actions(r *http.Request, page readmodels.Page) (list []operator.Action, meta readmodels.ListMeta, err error) {
-	list, meta.NextCursor, err = o.desk.Actions(r.Context(), page.Limit, page.Cursor)
+	list, meta.NextCursor, err = o.service.Actions(r.Context(), page.Limit, page.Cursor)
 	return list, meta, err
 }
 
 func (o *operators) connections(ctx context.Context) ([]readmodels.ConnectionReading, error) {
-	connections, err := o.desk.Connections(ctx, readmodels.ReadingsQuery{})
+	connections, err := o.service.Connections(ctx, readmodels.ReadingsQuery{})
 	for i := range connections {
 		connections[i].HidePerson()
 	}
@@ -231,13 +235,13 @@ func (o *operators) connections(ctx context.Context) ([]readmodels.ConnectionRea
 }
 
 func (o *operators) rebuild(r *http.Request, id string) (operator.Rebuild, error) {
-	return o.desk.Rebuild(r.Context(), id)
+	return o.service.Rebuild(r.Context(), id)
 }
 
-// progressEvery is the time between two events of a rebuild's progress.
+// progressEvery is the interval between two events of a rebuild's progress.
 const progressEvery = time.Second
 
-// streamRebuild tells the progress of a rebuild as Server-Sent Events, until it has ended.
+// streamRebuild streams the progress of a rebuild as Server-Sent Events until it has ended.
 func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id string) error {
 	rebuild, err := o.rebuild(r, id)
 	if err != nil {
@@ -255,7 +259,7 @@ func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id str
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(10 * progressEvery))
 		if _, err := fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw); err != nil || out.Flush() != nil || rebuild.Ended() {
-			return nil // a listener that has gone away is not our failure
+			return nil // a disconnected client is not an error
 		}
 		select {
 		case <-r.Context().Done():
@@ -264,11 +268,11 @@ func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id str
 			return nil
 		case <-ticker.C:
 		}
-		if o.doorkeeper.admit(r.Context(), p) != nil {
-			return nil // the next opening says why
+		if o.authorizer.admit(r.Context(), p) != nil {
+			return nil // when the client reconnects, it gets the error
 		}
 		if rebuild, err = o.rebuild(r, id); err != nil {
-			return nil // the answer has begun; a listener connects again
+			return nil // the response has started; the client reconnects
 		}
 	}
 }

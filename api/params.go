@@ -10,15 +10,15 @@ import (
 	"strings"
 	"time"
 
-	_ "time/tzdata" // ?tz= must work where the system has no zone files
+	_ "time/tzdata" // for ?tz= on systems without zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Params reads the declared parameters of a request, from the path first and then from the query.
-// Its methods never fail one by one: they return a harmless value and note what is wrong, so that
-// [Params.Err] names every bad parameter at once. They look at nothing but the request, its caller and the time.
+// Params reads the declared parameters of a request, first from the path and then from the query.
+// A method that finds an invalid parameter records it and returns a harmless value, so that
+// [Params.Err] lists all invalid parameters at once. Methods depend only on the request, its caller and the time.
 type Params struct {
 	get    func(name string) (value string, present bool)
 	now    time.Time
@@ -26,13 +26,14 @@ type Params struct {
 	bad    domain.FieldErrors
 
 	takes   []Param  // what the route declares
-	asked   []Param  // what was read
-	ignored []string // names in the query that have no effect
+	asked   []Param  // the parameters that were read
+	ignored []string // query parameters without an effect
 
 	zone *time.Location
 }
 
-// readBy is what a parser reads, which it does whatever the request says: in the order of its reading.
+// readBy returns the parameters that a parser reads, in the order in which it reads them. A parser reads the same
+// parameters for every request.
 func readBy[Q any](parse func(*Params) Q) (takes []Param) {
 	p := &Params{get: func(string) (string, bool) { return "", false }}
 	parse(p)
@@ -41,31 +42,31 @@ func readBy[Q any](parse func(*Params) Q) (takes []Param) {
 			takes = append(takes, declared)
 		}
 	}
-	slices.SortStableFunc(takes, func(a, b Param) int { return cmp.Compare(stands[a.Kind], stands[b.Kind]) })
+	slices.SortStableFunc(takes, func(a, b Param) int { return cmp.Compare(positions[a.Kind], positions[b.Kind]) })
 	return takes
 }
 
-// stands is which parameters stand behind the others, wherever they are read.
-var stands = map[Kind]int{KindZone: 1, KindAccounts: 2}
+// positions sorts parameters of these kinds after all others.
+var positions = map[Kind]int{KindZone: 1, KindAccounts: 2}
 
-// requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
-// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. The names in own are
-// ignored.
-func requestParams(r *http.Request, now time.Time, of Operation, own []string) *Params {
+// requestParams reads the parameters of a request that its route declares. It refuses what a lenient parser would
+// silently drop: a query that cannot be decoded, a repeated parameter, and one that contradicts the path. It ignores
+// the query parameters in ignored.
+func requestParams(r *http.Request, now time.Time, op Operation, ignored []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	caller, _ := PrincipalFrom(r.Context())
-	p := &Params{now: now, takes: of.Takes, caller: caller}
+	p := &Params{now: now, takes: op.Takes, caller: caller}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
 		switch first := !slices.ContainsFunc(p.asked, Param{Name: name}.same); {
 		case !first:
 		case inPath && value == "":
-			p.bad.Addf(name, "is empty in the path: give it, or use an address without it")
+			p.bad.Addf(name, "is empty in the path: set it, or use a path without it")
 		case len(query[name]) > 1:
-			p.bad.Addf(name, "stands in the query %d times: give it once", len(query[name]))
+			p.bad.Addf(name, "is in the query %d times: send it once", len(query[name]))
 		case inPath && inQuery != "" && inQuery != value:
-			p.bad.Addf(name, "stands in the path, and as something else in the query: leave it out of the query")
+			p.bad.Addf(name, "has different values in the path and in the query: remove it from the query")
 		}
 		if inPath {
 			return value, true
@@ -73,25 +74,25 @@ func requestParams(r *http.Request, now time.Time, of Operation, own []string) *
 		return inQuery, query.Has(name)
 	}
 	if err != nil {
-		p.bad.Addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
+		p.bad.Addf("query", "is malformed (%s): escape %%, &, ; and + in values", clip(err.Error()))
 	}
-	p.judgeUnknown(query, of.Pattern, own)
+	p.checkUnknown(query, op.Pattern, ignored)
 	return p
 }
 
-// Err returns a 400 that names every bad parameter, or nil.
+// Err returns a 400 that lists every invalid parameter, or nil.
 func (p *Params) Err() error { return p.bad.Err() }
 
 func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
 
-// value returns a parameter; an empty one in the query (?tz=) is absent.
+// value returns a parameter. An empty query parameter (?tz=) is absent.
 func (p *Params) value(declared Param) (string, bool) {
 	value, _ := p.get(declared.Name)
 	p.asked = append(p.asked, declared)
 	return value, value != ""
 }
 
-// Platforms reads `pId`: the number of a platform; "0", "all" and absent mean all four.
+// Platforms reads `pId`: the number of a platform. "0", "all" and an absent parameter mean all platforms.
 func (p *Params) Platforms() []domain.Platform {
 	value, present := p.value(paramPlatform)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
@@ -101,11 +102,11 @@ func (p *Params) Platforms() []domain.Platform {
 	if platform := domain.Platform(number); ok && platform.Valid() {
 		return []domain.Platform{platform}
 	}
-	p.bad.Addf(paramPlatform.Name, "is not a platform: use one of %s; 0 or all for all of them", domain.PlatformNumbers())
+	p.bad.Addf(paramPlatform.Name, "is not a platform: use one of %s, or 0 or all for all platforms", domain.PlatformNumbers())
 	return domain.Platforms()
 }
 
-// Category reads `cId`: a category's number, or 0 for all of them ("0", "all", absent).
+// Category reads `cId`: the number of a category. It returns 0 for all categories ("0", "all", absent).
 func (p *Params) Category() int64 {
 	value, present := p.value(paramCategory)
 	if !present || strings.EqualFold(value, "all") {
@@ -113,12 +114,12 @@ func (p *Params) Category() int64 {
 	}
 	number, ok := plainNumber(value)
 	if !ok {
-		p.bad.Addf(paramCategory.Name, "is not a category: use its number, or 0 or all for all of them")
+		p.bad.Addf(paramCategory.Name, "is not a category: use its number, or 0 or all for all categories")
 	}
 	return number
 }
 
-// ID reads a required id of a member or social account: a positive integer.
+// ID reads the required id of a member or social account: a positive integer.
 func (p *Params) ID(declared Param) int64 {
 	value, _ := p.value(declared)
 	number, ok := plainNumber(value)
@@ -128,7 +129,7 @@ func (p *Params) ID(declared Param) int64 {
 	return number
 }
 
-// optionalID reads an id of a member or social account; 0 when it is absent.
+// optionalID reads the id of a member or social account; 0 if it is absent.
 func (p *Params) optionalID(declared Param) int64 {
 	if _, present := p.value(declared); !present {
 		return 0
@@ -136,7 +137,7 @@ func (p *Params) optionalID(declared Param) int64 {
 	return p.ID(declared)
 }
 
-// plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.
+// plainNumber parses a decimal without sign, spaces or leading zeros, so that each number has one form.
 func plainNumber(text string) (int64, bool) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || number < 0 || strconv.FormatInt(number, 10) != text {
@@ -145,7 +146,7 @@ func plainNumber(text string) (int64, bool) {
 	return number, true
 }
 
-// maxAccounts is how many accounts ?account= takes.
+// maxAccounts is the maximum number of accounts in ?account=.
 const maxAccounts = 100
 
 // Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
@@ -156,7 +157,7 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 	}
 	values := strings.Split(text, ",")
 	if len(values) > maxAccounts {
-		p.bad.Addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
+		p.bad.Addf(declared.Name, "has %d accounts: send at most %d", len(values), maxAccounts)
 		return nil
 	}
 	for _, value := range values {
@@ -167,11 +168,11 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 	return accounts
 }
 
-// RequiredAccount reads an account that the path must name.
+// RequiredAccount reads the account in the path.
 func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
 	value, present := p.value(declared)
 	if !present {
-		p.bad.Addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
+		p.bad.Addf(declared.Name, "is missing: use an account's id (24 hex digits) or its row id")
 		return readmodels.AccountRef{}
 	}
 	return p.accountRef(declared, value)
@@ -192,7 +193,7 @@ func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef 
 const (
 	DefaultPageLimit = readmodels.DefaultPageLimit
 	MaxPageLimit     = 500
-	MaxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
+	MaxCursor        = 10_000 // some cursors, and the ids of activities, contain a platform's post id
 )
 
 // Page reads `limit` and `cursor`.
@@ -204,13 +205,13 @@ func (p *Params) cursor(declared Param) string {
 	cursor, _ := p.value(declared)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > MaxCursor || !printable {
-		p.bad.Addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
+		p.bad.Addf(paramCursor.Name, "is not a cursor: use next_cursor of the previous page")
 		return ""
 	}
 	return cursor
 }
 
-// Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
+// Limit reads `limit`: the maximum number of entries per page, 1 to [MaxPageLimit].
 func (p *Params) Limit() int {
 	value, present := p.value(paramLimit)
 	if !present {
@@ -224,33 +225,34 @@ func (p *Params) Limit() int {
 	return int(limit)
 }
 
-// rangeNames look like the ends of a range. The 22 endpoints name theirs otherwise: one that is ignored gives figures of
-// other days.
+// rangeNames look like the ends of a range. The analytics endpoints use other names; ignoring one of these would
+// return figures of different days.
 var rangeNames = []string{"start", "end", "from", "to"}
 
-// judgeUnknown notes the names in the query that the route does not declare, but for those that the main application's frontends add
-// everywhere (own). The newer reads refuse them: a filter that is ignored gives right-looking figures of something else. The analytics
-// ignore them, because old frontends add some, and list them. Streams say nothing: their clients add names of their protocol.
-func (p *Params) judgeUnknown(given url.Values, pattern string, own []string) {
+// checkUnknown checks the query parameters that the route does not declare, except those in ignored, which the main
+// application's frontends add everywhere. Paths under /api/ refuse unknown parameters: ignoring a filter would return
+// plausible figures of something else. The analytics ignore and list them, because old frontends send some. Streams
+// are not checked: their clients add parameters of their protocol.
+func (p *Params) checkUnknown(given url.Values, pattern string, ignored []string) {
 	if isStream(pattern) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		declared := slices.ContainsFunc(p.takes, func(d Param) bool { return d.Name == name && !d.Header })
 		switch {
-		case declared, slices.Contains(own, name):
+		case declared, slices.Contains(ignored, name):
 		case strings.HasPrefix(pattern, "/api/"):
-			p.bad.Addf(clip(name), "is not a parameter of this address: leave it out, or see /openapi.json for what it takes")
+			p.bad.Addf(clip(name), "is an unknown parameter: remove it; /openapi.json lists the parameters of this path")
 		case slices.Contains(rangeNames, name):
 			start, end := paramStartTime.Name, paramEndTime.Name
 			if p.declares(paramFromDate) {
 				start, end = paramFromDate.Name, paramToDate.Name
 			}
-			where := "in the query"
+			place := "in the query"
 			if strings.Contains(pattern, "{"+end+"}") {
-				where = "in the path"
+				place = "in the path"
 			}
-			p.bad.Addf(name, "is not a parameter: give the range as %s and %s, %s", start, end, where)
+			p.bad.Addf(name, "is an unknown parameter: set the range with %s and %s %s", start, end, place)
 		default:
 			p.ignored = append(p.ignored, clip(name))
 		}

@@ -11,18 +11,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// RateLimit is how many requests a caller may make in a time. Each process counts by itself.
+// RateLimit limits the requests of a caller per window. Each process counts separately.
 type RateLimit struct {
-	Requests int           // 0: no bound
+	Requests int           // 0 means no limit
 	Window   time.Duration // default one minute
 }
 
-// maxCallers bounds the memory that counting takes. Beyond it, all are forgotten: a count too low for a while is better
-// than a process without memory.
+// maxCallers limits the memory for counting. Beyond it, all counts are reset: a count that is temporarily too low is
+// better than running out of memory.
 const maxCallers = 100_000
 
-// rateLimits counts the requests of each caller in windows that begin with a caller's first request, so
-// that what the headers say is exact.
+// rateLimits counts the requests of each caller in windows that start with the caller's first request, so
+// that the headers are exact.
 type rateLimits struct {
 	limit RateLimit
 	now   func() time.Time
@@ -41,8 +41,8 @@ func newRateLimits(limit RateLimit, now func() time.Time) *rateLimits {
 	return &rateLimits{limit: limit, now: now, callers: map[string]window{}}
 }
 
-// take counts a request of a caller and says in the answer's headers what is left, as
-// draft-ietf-httpapi-ratelimit-headers-10 has it. Beyond the limit it returns a rate_limited error.
+// take counts a request of a caller and sets the response headers of
+// draft-ietf-httpapi-ratelimit-headers-10. Beyond the limit, it returns a rate_limited error.
 func (l *rateLimits) take(header http.Header, p Principal) error {
 	if l.limit.Requests == 0 {
 		return nil
@@ -54,13 +54,14 @@ func (l *rateLimits) take(header http.Header, p Principal) error {
 	if used <= l.limit.Requests {
 		return nil
 	}
-	e := domain.NewError(domain.CodeRateLimited, "You have made %d requests within %d seconds. Wait %d seconds and go on more slowly.",
+	e := domain.NewError(domain.CodeRateLimited, "You have made more than %d requests in %d seconds. Wait %d seconds, then send requests more slowly.",
 		l.limit.Requests, window, seconds)
 	e.RetryAfter = seconds
 	return e
 }
 
-// count returns the caller's requests in its window, this one included, and how long the window lasts.
+// count returns the number of the caller's requests in the current window, including this one, and the time until the
+// window ends.
 func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	now := l.now()
 	l.mu.Lock()
@@ -72,7 +73,7 @@ func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	if !now.Before(w.ends) {
 		w = window{ends: now.Add(l.limit.Window)}
 	}
-	if w.used <= l.limit.Requests { // what is refused is not counted up for ever
+	if w.used <= l.limit.Requests { // refused requests are counted once
 		w.used++
 	}
 	l.callers[caller] = w

@@ -15,20 +15,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// endpointFunc answers a request, or returns an error before anything is written.
+// endpointFunc writes a response, or returns an error before it has written anything.
 type endpointFunc func(http.ResponseWriter, *http.Request) error
 
-// Operation is a row of the table that the router, the API document and the tests are made of.
+// Operation is a row of the route table. The router, the API document and the tests use it.
 type Operation struct {
 	Method  string
 	Pattern string
-	ID      string // names it in generated clients; it is stable as long as the path is
-	Roles   []Role // nil: public, or (notices) judged by the endpoint itself
+	ID      string // the name in generated clients; stable as long as the path is
+	Roles   []Role // nil: public, or (notices) authorized by the endpoint itself
 	operation
 }
 
-// PrefixAnalytics is where every server has the analytics. The API document has them once, without it, and names both prefixes
-// as servers.
+// PrefixAnalytics is the prefix of the analytics on every server. The API document lists their paths without it and
+// the prefixes as servers.
 const PrefixAnalytics = "/auth"
 
 const (
@@ -42,14 +42,14 @@ const (
 
 	patternBundle   = "/api/audit/bundle"
 	patternLive     = "/api/live"
-	patternTicket   = "/api/notices/ticket" // made to read, and judged again where it is used
+	patternTicket   = "/api/notices/ticket" // grants reads only; the caller is checked again when it is used
 	patternOpenAPI  = "/openapi.json"
 	patternAsyncAPI = "/asyncapi.json"
 )
 
-// table is the route table, but for the streams; every other path that is served stands here or where it is called.
+// table returns the route table without the streams.
 func (s *Server) table() []Operation {
-	deps, door, docs := s.deps, s.doorkeeper, s.documents
+	deps, door, docs := s.deps, s.authorizer, s.documents
 	table := []Operation{
 		{http.MethodGet, "/healthz", "getHealthz", nil, operation{
 			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
@@ -71,7 +71,7 @@ func (s *Server) table() []Operation {
 		table = append(table, deps.Directory.routes()...)
 	}
 	if deps.SignIns != nil {
-		table = append(table, (&agencysSignIns{deps.SignIns, deps.Entities, door}).routes()...)
+		table = append(table, (&signInRoutes{deps.SignIns, deps.Entities, door}).routes()...)
 	}
 	if deps.Audit != nil {
 		table = append(table, (&audit{deps.Audit, deps.Logger}).routes()...)
@@ -97,10 +97,11 @@ func (s *Server) table() []Operation {
 	return table
 }
 
-// whenReady refuses what rests on the read models while they are being made, and what is most worth to somebody who has
-// left while it is not known who has. Notices judge by themselves: their clients reconnect by their own rules.
+// whenReady refuses requests while the read models are not ready. While it is unknown who has lost access, it also
+// refuses the requests with the highest risk. Notices have their own check, because their clients reconnect
+// differently.
 func (s *Server) whenReady(r Operation, next endpointFunc) endpointFunc {
-	if r.Roles == nil || slices.Equal(r.Roles, []Role{RoleOperator}) { // an operator who repairs them cannot wait for ready ones
+	if r.Roles == nil || slices.Equal(r.Roles, []Role{RoleOperator}) { // operators repair the read models
 		return next
 	}
 	byPeople := slices.Contains(r.Roles, RoleAgency) || slices.Contains(r.Roles, RoleClient)
@@ -125,31 +126,31 @@ func plain(h http.Handler) endpointFunc {
 }
 
 func (s *Server) router(log *accessLog) (*chi.Mux, error) {
-	// Compressed by Accept-Encoding, zstd or gzip. It buffers and may hold events back, so no stream goes through it.
+	// The compressor uses zstd or gzip, by Accept-Encoding. It buffers and would delay events, so streams bypass it.
 	types := []string{mediaJSON, mediaProblem, mediaCSV, mediaNDJSON, mediaText}
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip))
 	if err != nil {
-		return nil, fmt.Errorf("make compressor: %w", err)
+		return nil, fmt.Errorf("create compressor: %w", err)
 	}
 	mux := chi.NewRouter()
 	config := s.deps.Config
 	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
 	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
 	for _, r := range s.routes {
-		var handler http.Handler = s.faults.handle(s.doorkeeper.authorise(r.Roles, s.whenReady(r, s.endpoint(r))))
+		var handler http.Handler = s.faults.handle(s.authorizer.authorize(r.Roles, s.whenReady(r, s.endpoint(r))))
 		if filter := config.Filter; filter != nil && !isStream(r.Pattern) {
 			handler = filter(handler)
 		}
-		if !isStream(r.Pattern) && r.Pattern != patternDashboard { // whose tag is a version and stays one
+		if !isStream(r.Pattern) && r.Pattern != patternDashboard { // the ETag of a dashboard must stay its version
 			handler = compressed(handler)
 		}
 		if !isStream(r.Pattern) && !isLong(r.Pattern) {
 			handler = bounded(config.RequestTimeout, handler)
 		}
 		mux.Method(r.Method, r.Pattern, handler)
-		// HEAD would open a stream, or record and read a whole history for nothing.
+		// HEAD would open a stream, or record and read a whole history, without any use.
 		if r.Method == http.MethodGet && !isStream(r.Pattern) && !isLong(r.Pattern) {
-			mux.Method(http.MethodHead, r.Pattern, handler) // net/http leaves the body out
+			mux.Method(http.MethodHead, r.Pattern, handler) // net/http omits the body
 		}
 	}
 	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error {
@@ -162,7 +163,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		return domain.NewError(codeMethodNotAllowed, "This address does not take %s. Use %s.",
+		return domain.NewError(codeMethodNotAllowed, "This path does not support %s. Use %s.",
 			clip(r.Method), strings.Join(allowed, " or "))
 	}))
 	return mux, nil
@@ -197,25 +198,25 @@ func pathParam(r *http.Request, name string) (string, bool) {
 	return value, true
 }
 
-// storable tells whether PostgreSQL can hold a text.
+// storable reports whether PostgreSQL can store a string.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
+var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this path. Check the URL.")
 
-// isStream names the routes whose requests last as long as a listener listens.
+// isStream reports whether requests of the route last as long as the client listens.
 func isStream(pattern string) bool {
 	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
-// isLong names the routes whose answers may be as long as a history, or need a partition of the log to be read.
+// isLong reports whether responses of the route may contain a whole history or require reading a partition of the log.
 func isLong(pattern string) bool {
 	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern)
 }
 
-// isChatter names the routes that are asked every few seconds and say nothing new in the access log.
-func isChatter(pattern string) bool {
+// isFrequent reports whether the route is requested every few seconds, so that it is logged at the debug level only.
+func isFrequent(pattern string) bool {
 	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
-// compressFrom is the size from which an answer is worth compressing: smaller ones fit into a packet.
+// compressFrom is the minimum size of a compressed response. Smaller responses fit into a packet.
 const compressFrom = 1024

@@ -13,40 +13,41 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// SignIns helps an agency's people to sign in to the console, and ends where they are signed in. The user is one whom the agency sees.
+// SignIns creates sign-in links for the console and ends console sessions. Users are those of the caller's agency and
+// its clients.
 type SignIns interface {
-	// MakeLink makes a one-time link for a user and records who made it. It replaces an earlier link of the
+	// MakeLink creates a one-time link for a user and records who created it. It replaces an earlier link of the
 	// same user. Errors: conflict (links are disabled here, or a colleague has signed in before),
 	// unprocessable (the user may not sign in), not_found (the user has left the account).
 	MakeLink(ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration) (SignInLink, error)
-	// Sessions returns where a user is signed in, the newest first.
-	Sessions(ctx context.Context, of readmodels.User) ([]SignInSession, error)
-	// EndSession ends one of those; one that is not there has ended already.
-	EndSession(ctx context.Context, of readmodels.User, id string) error
+	// Sessions returns the sessions of a user, newest first.
+	Sessions(ctx context.Context, user readmodels.User) ([]SignInSession, error)
+	// EndSession ends a session of a user. It is not an error if the session does not exist.
+	EndSession(ctx context.Context, user readmodels.User, id string) error
 }
 
 // SignInSession is a browser in which a user is signed in to the console.
 type SignInSession struct {
-	ID string `json:"id"` // names it here; it opens nothing
+	ID string `json:"id"` // Id for ending the session. It grants no access.
 	// Way is how the user signed in: link, provider, token, or demo.
 	Way        string    `json:"way"`
 	SignedInAt time.Time `json:"signed_in_at"` // UTC
-	SeenAt     time.Time `json:"seen_at"`      // of its last request, to the minute, UTC
-	EndsAt     time.Time `json:"ends_at"`      // UTC, whatever happens in it
+	SeenAt     time.Time `json:"seen_at"`      // Time of the last request, to the minute, UTC.
+	EndsAt     time.Time `json:"ends_at"`      // When the session expires, regardless of activity, UTC.
 }
 
 var paramSession = Param{
-	Name: "session", Kind: KindText, Text: "The id of a session, as GET /api/users/{userId}/sessions answers it.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
+	Name: "session", Kind: KindText, Text: "The id of a session, from GET /api/users/{userId}/sessions.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
 }
 
-// agencysSignIns serve what an agency's staff sees and does of its people's sign-ins.
-type agencysSignIns struct {
+// signInRoutes serves the operations of agency staff on sign-ins.
+type signInRoutes struct {
 	signIns    SignIns
 	rows       *readmodels.Entities
-	doorkeeper *doorkeeper
+	authorizer *authorizer
 }
 
-func (s *agencysSignIns) routes() []Operation {
+func (s *signInRoutes) routes() []Operation {
 	const user = "/api/users/{userId}"
 	staff := []Role{RoleAgency}
 	link := answering(parseUserID, s.postSignInLink).accepting(reflect.TypeFor[signInLinkBody]())
@@ -58,9 +59,9 @@ func (s *agencysSignIns) routes() []Operation {
 	}
 }
 
-// agencysUser is a user of the caller's agency or of one of its clients.
-func (s *agencysSignIns) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
-	scope, err := s.doorkeeper.scope(ctx, readmodels.Narrowing{})
+// userOfAgency returns a user of the caller's agency or of one of its clients.
+func (s *signInRoutes) userOfAgency(ctx context.Context, id string) (readmodels.User, error) {
+	scope, err := s.authorizer.scope(ctx, readmodels.Narrowing{})
 	if err != nil {
 		return readmodels.User{}, err
 	}
@@ -75,23 +76,23 @@ func parseSession(p *Params) sessionOfUser {
 	return sessionOfUser{parseUserID(p), p.text(paramSession)}
 }
 
-// sessions answers where a user is signed in, after the named session, if one is named, has ended.
-func (s *agencysSignIns) sessions(r *http.Request, named sessionOfUser) ([]SignInSession, error) {
-	of, err := s.agencysUser(r.Context(), named.user)
-	if err == nil && named.session != "" {
-		err = s.signIns.EndSession(r.Context(), of, named.session)
+// sessions returns the sessions of a user. If q contains a session, it ends that session first.
+func (s *signInRoutes) sessions(r *http.Request, q sessionOfUser) ([]SignInSession, error) {
+	user, err := s.userOfAgency(r.Context(), q.user)
+	if err == nil && q.session != "" {
+		err = s.signIns.EndSession(r.Context(), user, q.session)
 	}
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.signIns.Sessions(r.Context(), of)
+	list, err := s.signIns.Sessions(r.Context(), user)
 	return append([]SignInSession{}, list...), err
 }
 
-// SignInLinkFor is how long a [SignInLink] works unless its maker chooses otherwise.
+// SignInLinkFor is the default lifetime of a [SignInLink].
 const SignInLinkFor = 24 * time.Hour
 
-// SignInLinkDuration reads how long a [SignInLink] works, such as "15m"; "" means [SignInLinkFor].
+// SignInLinkDuration parses the lifetime of a [SignInLink], such as "15m". An empty text means [SignInLinkFor].
 func SignInLinkDuration(text string) (time.Duration, error) {
 	if text == "" {
 		return SignInLinkFor, nil
@@ -105,20 +106,20 @@ func SignInLinkDuration(text string) (time.Duration, error) {
 
 // SignInLink is a link that signs a user in to the console once.
 type SignInLink struct {
-	UserID string `json:"user_id"` // whom it signs in, 24 hex digits
-	URL    string `json:"url"`     // shown once; anyone who has it can sign in as that person, so send it to that person only
+	UserID string `json:"user_id"` // The user whom the link signs in, 24 hex digits.
+	URL    string `json:"url"`     // Returned only once. Anyone who has it can sign in as the user, so send it to that person only.
 	// WorksUntil is when the link expires. It ends earlier if it is used or replaced by a newer one.
 	WorksUntil time.Time `json:"works_until"`
 }
 
-// signInLinkBody is what a link is asked for with.
+// signInLinkBody is the body of a request to create a sign-in link.
 type signInLinkBody struct {
-	// ValidFor is how long the link works, from 15m to 168h (7 days); in minutes or hours; 24h by default.
+	// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h.
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
-func (s *agencysSignIns) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
-	user, err := s.agencysUser(r.Context(), id)
+func (s *signInRoutes) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
+	user, err := s.userOfAgency(r.Context(), id)
 	if err != nil {
 		return made, err
 	}

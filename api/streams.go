@@ -17,22 +17,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// streams serve notices and live updates.
+// streams serves notices and live updates.
 type streams struct {
 	hub        *stream.Hub
 	socketIO   *stream.SocketIO
-	doorkeeper *doorkeeper
-	tickets    cipher.AEAD // seals tickets
+	authorizer *authorizer
+	tickets    cipher.AEAD // encrypts tickets
 	ready      func() error
 	now        func() time.Time
 }
 
-func newStreams(d Deps, door *doorkeeper) (*streams, error) {
+func newStreams(d Deps, door *authorizer) (*streams, error) {
 	tickets, err := newTicketSeal(d.TicketKey)
 	if err != nil {
 		return nil, err
 	}
-	s := &streams{hub: d.Streams, doorkeeper: door, tickets: tickets, ready: d.Ready, now: d.Now}
+	s := &streams{hub: d.Streams, authorizer: door, tickets: tickets, ready: d.Ready, now: d.Now}
 	s.socketIO, err = stream.NewSocketIO(d.Streams, s.socketListener)
 	return s, err
 }
@@ -40,12 +40,12 @@ func newStreams(d Deps, door *doorkeeper) (*streams, error) {
 func (s *streams) routes() []Operation {
 	listeners := []Role{RoleAgency, RoleClient}
 	return []Operation{
-		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
+		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket can replace the token
 			serve: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
 		}},
 		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
 		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
-		{http.MethodGet, patternLive, "getLive", nil, operation{ // likewise
+		{http.MethodGet, patternLive, "getLive", nil, operation{ // a ticket can replace the token
 			read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
 		}},
 		{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
@@ -53,8 +53,8 @@ func (s *streams) routes() []Operation {
 	}
 }
 
-// getNotices streams the caller's own notices as Server-Sent Events. The caller is proven by a token
-// or by ?ticket=.
+// getNotices streams the caller's notices as Server-Sent Events. The caller authenticates with a token
+// or with ?ticket=.
 func (s *streams) getNotices(w http.ResponseWriter, r *http.Request) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *streams) getNotices(w http.ResponseWriter, r *http.Request) error {
 	return s.hub.ServeNotices(w, r, listener)
 }
 
-// noticeListener is the listener that a caller may be: itself, at its agency.
+// noticeListener returns the listener for the notices of a caller.
 func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return stream.Listener{}, errWrongRole
@@ -76,38 +76,38 @@ func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Liste
 	if err := s.hub.Ready(); err != nil {
 		return stream.Listener{}, err
 	}
-	parent, err := s.doorkeeper.parentOf(ctx, p)
+	parent, err := s.authorizer.parentOf(ctx, p)
 	if err != nil {
 		return stream.Listener{}, err
 	}
 	return stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: s.believedUntil(p),
-		Access: func(ctx context.Context) ([]string, error) { return nil, s.doorkeeper.admit(ctx, p) },
+		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: s.expiryOf(p),
+		Access: func(ctx context.Context) ([]string, error) { return nil, s.authorizer.admit(ctx, p) },
 	}, nil
 }
 
-// socketListener proves the caller of a Socket.IO connection: by the token of its auth payload,
-// else as any other request (Bearer header, or a middleware of the main application).
+// socketListener authenticates the caller of a Socket.IO connection: by the token in its auth payload,
+// or else like any other request (Bearer header, or a middleware of the main application).
 func (s *streams) socketListener(r *http.Request, token string) (stream.Listener, error) {
 	if token != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	p, err := s.doorkeeper.principal(r)
+	p, err := s.authorizer.principal(r)
 	if err != nil {
 		return stream.Listener{}, err
 	}
-	if err := s.doorkeeper.limits.take(http.Header{}, p); err != nil {
+	if err := s.authorizer.limits.take(http.Header{}, p); err != nil {
 		return stream.Listener{}, err
 	}
 	return s.noticeListener(r.Context(), p)
 }
 
-// serveSocketIO serves a request of Socket.IO. Each poll and upgrade of a connection counts as a request of its user, as its
-// opening does; before it is opened nobody knows whose it is, and it is cut when that takes too long.
+// serveSocketIO serves a request of Socket.IO. The opening, each poll and each upgrade of a connection count as requests
+// of its user. A connection that does not authenticate in time is closed.
 func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
-	if who, known := s.socketIO.Listener(r); known {
-		if err := s.doorkeeper.limits.take(w.Header(), Principal{UserID: who.UserID, AccountID: who.AccountID}); err != nil {
+	if listener, known := s.socketIO.Listener(r); known {
+		if err := s.authorizer.limits.take(w.Header(), Principal{UserID: listener.UserID, AccountID: listener.AccountID}); err != nil {
 			return err
 		}
 	}
@@ -115,8 +115,8 @@ func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// getLive streams which figures of the caller's accounts changed. The caller is proven by a token or by
-// ?ticket=; ?account= and ?dashboard= narrow as they do elsewhere.
+// getLive streams which figures of the caller's accounts changed. The caller authenticates with a token or with
+// ?ticket=. ?account= and ?dashboard= limit the scope.
 func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
@@ -129,30 +129,30 @@ func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params
 	if err := params.Err(); err != nil {
 		return err
 	}
-	parent, err := s.doorkeeper.parentOf(r.Context(), p)
+	parent, err := s.authorizer.parentOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
 	return s.hub.ServeFigures(w, r, stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p), Ticket: ticketID,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.expiryOf(p), Ticket: ticketID,
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }
 
-// liveAccounts are the accounts that a listener may see now; nil: all of its agency.
+// liveAccounts returns the accounts that a listener may see now; nil means all accounts of its agency.
 func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
-	if err := s.doorkeeper.admit(ctx, p); err != nil {
+	if err := s.authorizer.admit(ctx, p); err != nil {
 		return nil, err
 	}
-	scope, err := s.doorkeeper.scope(WithPrincipal(ctx, p), narrow)
+	scope, err := s.authorizer.scope(WithPrincipal(ctx, p), narrow)
 	return scope.Accounts, err
 }
 
-// streamPrincipal proves the caller of the stream of a route, whose opening counts as a request, and names the ticket
-// that it came with; "": it came with a token.
+// streamPrincipal authenticates the caller of a stream and counts the request. It returns the id of the ticket, or ""
+// if the caller used a token.
 func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
 	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
 		var t ticket
@@ -160,42 +160,43 @@ func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, patter
 			return Principal{}, "", err
 		}
 		ticketID = t.ID
-		p, err = s.doorkeeper.admitted(r.Context(), t.principal())
+		p, err = s.authorizer.admitted(r.Context(), t.principal())
 	} else {
-		p, err = s.doorkeeper.principal(r)
+		p, err = s.authorizer.principal(r)
 	}
-	recordUser(r.Context(), p.UserID) // also of one who is refused
+	recordUser(r.Context(), p.UserID) // also if the caller is refused
 	if err != nil {
 		return Principal{}, "", err
 	}
-	return p, ticketID, s.doorkeeper.limits.take(w.Header(), p)
+	return p, ticketID, s.authorizer.limits.take(w.Header(), p)
 }
 
 const (
-	// ticketLife is the longest life of a ticket; the login that it was taken with may end it sooner.
+	// ticketLife is the maximum lifetime of a ticket. It ends earlier if the caller's login expires earlier.
 	ticketLife = 12 * time.Hour
-	// beliefLife is how long streams and tickets trust a login without a known end, such as a main application's
-	// session that may be over any time. Then its client opens the stream again, and the login is judged again.
-	beliefLife = 5 * time.Minute
+	// unknownExpiryLife is the lifetime of streams and tickets of a login whose expiry is unknown, such as a main
+	// application's session, which can end at any time. Then the client opens the stream again, and the login is checked
+	// again.
+	unknownExpiryLife = 5 * time.Minute
 )
 
-// believedUntil is when the streams of a caller end.
-func (s *streams) believedUntil(p Principal) time.Time {
+// expiryOf returns when the streams of a caller end.
+func (s *streams) expiryOf(p Principal) time.Time {
 	if p.ExpiresAt.IsZero() {
-		return s.now().Add(beliefLife)
+		return s.now().Add(unknownExpiryLife)
 	}
 	return p.ExpiresAt
 }
 
-// ticketBody is a ticket that stands for the caller's token in the address of a stream.
+// ticketBody is a ticket that replaces the caller's token in the URL of a stream.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
-	Path      string `json:"path"`               // of the stream that it opens
-	ExpiresIn int    `json:"expires_in_seconds"` // until it opens no stream any more
+	Path      string `json:"path"`               // Path of the stream that the ticket opens.
+	ExpiresIn int    `json:"expires_in_seconds"` // Seconds until the ticket expires.
 }
 
-// postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send
-// headers; a token there would end up in logs.
+// postTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which cannot send
+// headers. A token in a URL would be logged.
 func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	p, _ := PrincipalFrom(r.Context())
 	now := s.now()
@@ -203,25 +204,25 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
 	}
-	if ends := s.believedUntil(p); ends.Before(t.Until) {
-		t.Until = ends
+	if expiry := s.expiryOf(p); expiry.Before(t.Until) {
+		t.Until = expiry
 	}
 	sealed, err := t.seal(s.tickets)
 	return ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, err
 }
 
-// ticket is what a ticket holds. It is sealed, not stored: any process that has the key opens it.
+// ticket is the content of a ticket. It is encrypted and not stored: every process with the key can open it.
 type ticket struct {
-	ID        string    `json:"i"` // its newest stream ends the one before
+	ID        string    `json:"i"` // a new stream with it ends the previous one
 	UserID    string    `json:"u"`
 	AccountID string    `json:"a"`
 	Roles     Roles     `json:"r"`
-	Path      string    `json:"p"` // the route that it opens
-	Origin    string    `json:"o"` // of the page that asked for it; "": none was named
+	Path      string    `json:"p"` // the route of the stream
+	Origin    string    `json:"o"` // of the page that requested it; may be empty
 	Until     time.Time `json:"e"`
 }
 
-// newTicketSeal takes a key of 32 bytes; nil: one that only this process has.
+// newTicketSeal returns the cipher for a key of 32 bytes. If key is nil, it generates one for this process.
 func newTicketSeal(key []byte) (cipher.AEAD, error) {
 	if key == nil {
 		key = make([]byte, 32)
@@ -229,33 +230,33 @@ func newTicketSeal(key []byte) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("key of tickets: %w", err)
+		return nil, fmt.Errorf("use ticket key: %w", err)
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// ticketUse keeps a ticket from being taken for anything else that the key may seal some day.
+// ticketUse is the additional data of tickets. It distinguishes them from other data encrypted with the same key.
 const ticketUse = "ledgerboard stream ticket 1"
 
-func (t ticket) seal(by cipher.AEAD) (string, error) {
+func (t ticket) seal(aead cipher.AEAD) (string, error) {
 	raw, err := json.Marshal(t)
 	if err != nil {
 		return "", fmt.Errorf("encode ticket: %w", err)
 	}
-	sealed := by.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it makes its nonce itself, a random one
+	sealed := aead.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it generates a random nonce
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// openTicket returns what a ticket holds, if it opens this stream now.
-func openTicket(sealedBy cipher.AEAD, text, path string, r *http.Request, now time.Time) (ticket, error) {
-	again := "Get a new one from POST /api/notices/ticket?path=" + path + "."
+// openTicket returns the content of a ticket, if it is valid for this stream now.
+func openTicket(aead cipher.AEAD, text, path string, r *http.Request, now time.Time) (ticket, error) {
+	advice := "Get a new one from POST /api/notices/ticket?path=" + path + "."
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	var raw []byte
 	if err == nil {
-		raw, err = sealedBy.Open(nil, nil, sealed, []byte(ticketUse))
+		raw, err = aead.Open(nil, nil, sealed, []byte(ticketUse))
 	}
 	if err != nil {
-		return ticket{}, unauthenticated("The ticket is not one of this service. %s", again)
+		return ticket{}, unauthenticated("The ticket was not issued by this service. %s", advice)
 	}
 	var content ticket
 	if err := json.Unmarshal(raw, &content); err != nil {
@@ -263,18 +264,18 @@ func openTicket(sealedBy cipher.AEAD, text, path string, r *http.Request, now ti
 	}
 	switch {
 	case !now.Before(content.Until):
-		return ticket{}, unauthenticated("The ticket has ended. %s", again)
+		return ticket{}, unauthenticated("The ticket has expired. %s", advice)
 	case content.Path != path:
-		return ticket{}, unauthenticated("The ticket opens %s and no other stream. %s", content.Path, again)
-	case !content.fits(r):
-		return ticket{}, unauthenticated("The ticket belongs to a page of another origin. %s", again)
+		return ticket{}, unauthenticated("The ticket is valid for %s only. %s", content.Path, advice)
+	case !content.matchesOrigin(r):
+		return ticket{}, unauthenticated("The ticket was issued to a page of another origin. %s", advice)
 	}
 	return content, nil
 }
 
-// fits tells whether the page that asks is the one that the ticket was given to. Browsers name the origin where it is
-// another than ours; where they name none, they must say that it is ours.
-func (t ticket) fits(r *http.Request) bool {
+// matchesOrigin reports whether the page has the origin that the ticket was issued to. Browsers send Origin for
+// cross-origin requests; if it is absent, Sec-Fetch-Site must say that the request is same-origin.
+func (t ticket) matchesOrigin(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		return strings.EqualFold(origin, t.Origin)
 	}
