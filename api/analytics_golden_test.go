@@ -71,7 +71,7 @@ func TestBadParametersAreNamed(t *testing.T) {
 	require.Empty(t, b.queries)
 }
 
-func TestWhoseFigures(t *testing.T) {
+func TestScopeOfFigures(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
@@ -127,7 +127,7 @@ func TestAnalyticsAsCSV(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the golden answers")
 
-// The answers of all 22 endpoints over the demo's data are frozen: any change shows as a diff.
+// The responses of all 22 endpoints with the demo's data are frozen, so that any change shows as a diff.
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b, token, paths := goldenQuestions(t)
@@ -148,7 +148,7 @@ func TestGoldenAnswers(t *testing.T) {
 	}
 }
 
-// requireGolden compares an answer with its frozen one.
+// requireGolden compares a response with the frozen one.
 func requireGolden(t *testing.T, name, body string) {
 	t.Helper()
 	var got bytes.Buffer
@@ -164,7 +164,7 @@ func requireGolden(t *testing.T, name, body string) {
 		"%s differs. If the change is intended, run: go test ./api -run GoldenAnswers -update", file)
 }
 
-// goldenQuestions serves the demo's data, and returns the paths whose answers are frozen, by the names of their files.
+// goldenQuestions serves the demo's data and returns the paths of the frozen responses by file name.
 func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]string) {
 	t.Helper()
 	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago
@@ -213,7 +213,7 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	}
 }
 
-// foldWorld folds the demo's events with the projections' own folds.
+// foldWorld folds the demo's events with the folds of the projections.
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
 	for _, p := range []fold.Projector{

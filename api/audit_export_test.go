@@ -40,7 +40,7 @@ func exportedEntry(version int64, name string) readmodels.HistoryEntry {
 	}
 }
 
-// table is an answer as CSV, and where its columns are.
+// table is a CSV response with the positions of its columns.
 func table(t *testing.T, a answer) (rows [][]string, at map[string]int) {
 	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
@@ -52,7 +52,7 @@ func table(t *testing.T, a answer) (rows [][]string, at map[string]int) {
 	return rows, at
 }
 
-// A cell that a spreadsheet would run is made text; every row has as many cells as the header.
+// A cell that a spreadsheet would execute is escaped; every row has as many cells as the header.
 func TestExportAsCSV(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -91,8 +91,8 @@ func TestExportAsCSV(t *testing.T) {
 	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false", rows[len(rows)-1][0])
 }
 
-// The last line says that it is cut, why, and where to go on.
-func TestExportsThatAreCut(t *testing.T) {
+// The last line says that the export is truncated, why, and where to continue.
+func TestTruncatedExports(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*auditFake)
@@ -127,8 +127,8 @@ func TestExportsThatAreCut(t *testing.T) {
 	}
 }
 
-// Who goes away in the middle of an export ends its queries.
-func TestAGoneReaderStopsTheExport(t *testing.T) {
+// A client that disconnects during an export ends its queries.
+func TestDisconnectedClientStopsTheExport(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.entries = slices.Repeat([]readmodels.HistoryEntry{exportedEntry(1, "n")}, 9)
@@ -163,7 +163,7 @@ func exportedSpan(user, name string, ended int64) readmodels.AccessSpan {
 	return s
 }
 
-// Both files say the same as a page, are recorded first, and say whether they are whole.
+// Both files contain the same as a page, are recorded first, and say whether they are complete.
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -223,7 +223,7 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 	require.Empty(t, f.callers, "they show nothing of an agency")
 }
 
-// A bundle is of the token's agency, is recorded before it is sent, and is not sent without the record.
+// A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without the record.
 func TestBundleIsRecordedFirst(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -249,7 +249,7 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 	}
 }
 
-// auditFake answers what the auditors' routes ask; it notes the questions, the records and their order.
+// auditFake answers the queries of the auditors' routes, and records the queries, the records and their order.
 type auditFake struct {
 	mu      sync.Mutex
 	log     []string
@@ -362,7 +362,7 @@ func (f *auditFake) note(what string) {
 	f.log = append(f.log, what)
 }
 
-// fakeProver has two checkpoints, and bundles that name their agency.
+// fakeProver has two checkpoints, and bundles that contain their agency.
 type fakeProver struct{ err error }
 
 func (f fakeProver) Checkpoints(context.Context) ([]proof.Published, error) {

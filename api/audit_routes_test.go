@@ -17,7 +17,7 @@ import (
 
 const auditedPath = "/api/projects/dashboard/" + client1
 
-// What is asked reaches the query, and the record says the same, under the auditor's name and agency.
+// The query and the record contain the parameters of the request, and the record the auditor and the agency.
 func TestAuditQueriesAndTheirRecords(t *testing.T) {
 	t.Parallel()
 	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
@@ -173,8 +173,8 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	}
 }
 
-// What is not recorded is not shown.
-func TestNothingIsShownWithoutARecord(t *testing.T) {
+// A read that cannot be recorded returns no data.
+func TestNoDataWithoutARecord(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
@@ -194,8 +194,8 @@ func TestNothingIsShownWithoutARecord(t *testing.T) {
 	require.NotContains(t, f.log, "entry", "an export reads nothing before it is recorded")
 }
 
-// What gives no data needs no record: a foreign dashboard, a query that fails.
-func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
+// Requests without data are not recorded: a foreign dashboard, a query that fails.
+func TestErrorsAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.err = domain.ErrDashboardNotFound
@@ -210,7 +210,7 @@ func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
 	require.Empty(t, f.callers)
 }
 
-func TestWhoBothIsRecordedAsAuditor(t *testing.T) {
+func TestCallerWithBothRolesIsRecordedAsAuditor(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.token(agency, []string{"agency", "auditor"})).status)

@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
-// An error of the main application is "not signed in", no fault in the log, and shows nothing.
+// An error of the main application means "not signed in"; it is not logged as a failure and is not disclosed.
 func TestErrorsOfAnAuthenticator(t *testing.T) {
 	t.Parallel()
 	var fault error
@@ -80,7 +80,7 @@ func TestAuthorizationHeaders(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, answer.status)
 }
 
-// pathOf fills a pattern with parameters that are well-formed.
+// pathOf fills a pattern with well-formed parameters.
 func pathOf(pattern string) string {
 	return strings.NewReplacer(
 		"{sub_account_id}", client1, "{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{pId}", "all", "{cId}", "all",
@@ -121,8 +121,8 @@ func TestPrincipalsOfAMainApplication(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, answer.status)
 }
 
-// What the verifier refuses is refused wherever a token is shown: requests, event streams, Socket.IO.
-func TestTrapsAreRefusedOnEveryWay(t *testing.T) {
+// A token that the verifier refuses is refused everywhere: requests, event streams, Socket.IO.
+func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	good := issuer.Claims{User: alice, Account: client1, Now: b.now}

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// people is a directory that answers what a test sets; the zero value knows nobody.
+// people is a directory with the users that a test sets; the zero value is empty.
 type people struct {
 	mu       sync.Mutex
 	standing readmodels.Standing
@@ -55,7 +55,7 @@ func (p *people) Standing(context.Context, string, string) (readmodels.Standing,
 
 const accessEnded = "Your access has ended. Ask your agency."
 
-func TestWhoHasNoRights(t *testing.T) {
+func TestWhyRefused(t *testing.T) {
 	t.Parallel()
 	staff, ofClient := standingIn(agency), standingIn(client1)
 	change := func(s readmodels.Standing, f func(*readmodels.Standing)) readmodels.Standing { f(&s); return s }
@@ -104,8 +104,8 @@ func TestWhoHasNoRights(t *testing.T) {
 	}
 }
 
-// A burst of requests is one question, an answer holds for a second, and the last one while the directory is away.
-func TestDirectoryIsAskedOnceASecond(t *testing.T) {
+// A burst of requests is one query. A standing is used for a second, and for longer while the directory is unavailable.
+func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		directory := &people{standing: standingIn(agency), gate: make(chan struct{})}
@@ -145,7 +145,7 @@ func TestDirectoryIsAskedOnceASecond(t *testing.T) {
 	})
 }
 
-func TestFewAreRemembered(t *testing.T) {
+func TestStandingCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	directory := &people{standing: standingIn(agency)}
 	admit, remembered := api.AdmittingCounted(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
@@ -156,8 +156,8 @@ func TestFewAreRemembered(t *testing.T) {
 	require.Equal(t, 10_050, directory.asked)
 }
 
-// closedWhileUnknown is what somebody who has left would want most, besides what auditors read.
-// The call-back of platforms is closed to the browser that began: TestCallBackWaitsUntilItIsKnownWhoLeft.
+// closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people are unknown.
+// For the callback of platforms, see TestCallbackWaitsWhilePeopleAreUnknown.
 var closedWhileUnknown = []string{
 	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
 	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
@@ -166,8 +166,8 @@ var closedWhileUnknown = []string{
 	"GET /connect/link/{token}", "POST /connect/link/{token}",
 }
 
-// What somebody who has left would want most is closed while it is not known who has. The rest goes on: reads, and what brings the news.
-func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
+// While it is unknown who has lost access, sensitive routes are closed. Other reads, and imports of the directory, work.
+func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
 	var known error
@@ -206,8 +206,8 @@ func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
 		"two exports, two proofs, who read: %s", audits)
 }
 
-// An agency's GET of a missing dashboard creates it, which is a change; of one that is there, it reads.
-func TestNothingIsCreatedWhileNobodyKnowsWhoLeft(t *testing.T) {
+// An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is a read.
+func TestNothingIsCreatedWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
 	known := error(stale)
@@ -283,8 +283,8 @@ func TestWithdrawnSubjects(t *testing.T) {
 // cutWithin is the bound of REQUIREMENTS §2.
 const cutWithin = 10 * time.Second
 
-// With the rhythm of production, whenever somebody leaves: by what was answered a moment ago a stream may go on once more.
-func TestStreamOfWhoLeftEndsWithinTenSeconds(t *testing.T) {
+// With production intervals, at any time at which access ends: because of the cache, a stream may pass one more check.
+func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 	t.Parallel()
 	const apart = 500 * time.Millisecond
 	for _, path := range []string{"/api/live", "/api/notices"} {
@@ -317,8 +317,8 @@ func TestStreamOfWhoLeftEndsWithinTenSeconds(t *testing.T) {
 	}
 }
 
-// The progress of a rebuild goes on for as long as it takes: an operator who is withdrawn meanwhile sees no more of it.
-func TestStreamOfAWithdrawnOperatorIsCut(t *testing.T) {
+// The stream of a rebuild's progress ends when its operator is withdrawn.
+func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -42,8 +42,8 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 	}
 }
 
-// The served package is what npm packs, byte for byte, but for its version.
-func TestServedClientIsWhatNpmPacks(t *testing.T) {
+// The served package equals the output of npm pack byte for byte, except for its version.
+func TestServedClientEqualsNpmPack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "")
@@ -78,8 +78,8 @@ func TestServedClientIsWhatNpmPacks(t *testing.T) {
 	require.Equal(t, as, files)
 }
 
-// Another client has another version.
-func TestClientsVersionFollowsFromItsFiles(t *testing.T) {
+// A different client has a different version.
+func TestClientVersionDependsOnItsFiles(t *testing.T) {
 	t.Parallel()
 	files := fstest.MapFS{}
 	for _, name := range []string{"package.json", "index.js", "index.d.ts", "schema.d.ts"} {
@@ -97,7 +97,7 @@ func TestClientsVersionFollowsFromItsFiles(t *testing.T) {
 	}
 }
 
-// runNode runs a script, and returns what it prints.
+// runNode runs a script and returns its output.
 func runNode(t *testing.T, script string, env ...string) []byte {
 	t.Helper()
 	node := exec.CommandContext(t.Context(), "node", script)
@@ -109,7 +109,7 @@ func runNode(t *testing.T, script string, env ...string) []byte {
 	return out
 }
 
-// The typed client's functions of connecting, each against the real use cases.
+// The typed client's functions for connecting work with the real use cases.
 func TestClientConnects(t *testing.T) {
 	t.Parallel()
 	needs.Programs(t, "node")
@@ -146,7 +146,7 @@ console.log(JSON.stringify(said));
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "with the page its tokens are gone")
 }
 
-// The program of docs/connecting.md, exactly as printed there, in Node, twice.
+// The program in docs/connecting.md runs in Node, unchanged, twice.
 func TestProgramOfTheConnectingDocument(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(filepath.Join("..", "docs", "connecting.md"))

@@ -28,7 +28,7 @@ import (
 
 const connectAt = "https://boards.example"
 
-// connectDesk is the real use cases of connecting over a log's tables; the platforms are a test's.
+// connectDesk returns the real use cases for connecting, with stub platforms.
 func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
 	pool, secrets := openVault(t, log)
@@ -41,7 +41,7 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	}}
 }
 
-// metaApp is what Meta's calls are known by.
+// metaApp is the app whose secret signs Meta's callbacks.
 func metaApp(t *testing.T) *platforms.Set {
 	t.Helper()
 	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
@@ -50,7 +50,7 @@ func metaApp(t *testing.T) *platforms.Set {
 	return set
 }
 
-// dialogs are those of platforms where one person always agrees, with two pages; the name of the second is markup.
+// dialogs are stub platforms at which one person always agrees, with two pages; the name of the second page is markup.
 type dialogs struct{ redeemed atomic.Int32 } // codes
 
 func (d *dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
@@ -72,10 +72,10 @@ func (d *dialogs) Redeem(context.Context, string, string) (platforms.Consent, er
 
 func (*dialogs) GiveBack(context.Context, platforms.Tokens) error { return nil }
 
-// chance is what is another one each time: ids of sign-ins and links, and what their addresses end in.
+// chance matches random values: ids of sign-ins and links, and the secrets in their URLs.
 var chance = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|/connect/(start|link)/[A-Z2-7]{26}`)
 
-// The answers of connecting are frozen as those of the figures are, but for what is left to chance.
+// The responses of connecting are frozen, except for random values.
 func TestConnectGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	log := setupTenants(t).facts
@@ -115,7 +115,7 @@ func TestConnectGoldenAnswers(t *testing.T) {
 		`{"access_token":"PAGESTOKEN","expires_at":"2027-01-01T00:00:00Z"}`)
 }
 
-// said is a form as Meta sends it about a person.
+// said returns a form that Meta sends about a person.
 func said(person string, at time.Time) string {
 	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":"HMAC-SHA256","user_id":%q,"issued_at":%d}`, person, at.Unix()))
 	mac := hmac.New(sha256.New, []byte("APPSECRET"))
@@ -123,7 +123,7 @@ func said(person string, at time.Time) string {
 	return url.Values{"signed_request": {base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + payload}}.Encode()
 }
 
-func TestMetaCallsUs(t *testing.T) {
+func TestMetaCallbacks(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	start, _ := b.begun("agency", forClient1)

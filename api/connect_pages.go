@@ -132,7 +132,7 @@ func writePage(w http.ResponseWriter, status int, name string, page connectPage)
 	return nil
 }
 
-// browserOf returns the value of the browser's cookie; "" if there is none.
+// browserOf returns the value of the browser's cookie; "" if it has none.
 func browserOf(r *http.Request) string {
 	const minLength = 26 // of [connect.NewWord]
 	cookie, err := r.Cookie(connectCookie)

@@ -200,7 +200,7 @@ var paramDeletionCode = Param{
 	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef",
 }
 
-// metaRoutes returns the routes of Meta's callbacks. There are none without the secret of a Meta app.
+// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, the list is empty.
 func (c *connecting) metaRoutes() []Operation {
 	calls := connect.MetaCalls{Connect: c.connect}
 	if !calls.Configured() {

@@ -19,21 +19,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// object is an answer that is a JSON object.
+// object returns the JSON object in a response.
 func (a answer) object(t *testing.T) (members map[string]any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(a.body), &members), a.body)
 	return members
 }
 
-// visitor is a browser: it keeps our cookie, and says of its forms where they come from.
+// visitor is a browser: it keeps the cookie, and sends Origin with its forms.
 type visitor struct {
 	b      *bundle
 	cookie string
 	maxAge int // of the cookie, in seconds
 }
 
-// visit asks for one of our addresses, or sends a form to it.
+// visit requests a page, or sends a form to it.
 func (v *visitor) visit(address string, form url.Values, headers ...string) answer {
 	v.b.t.Helper()
 	method, body := http.MethodGet, ""
@@ -63,7 +63,7 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 	return got
 }
 
-// refusedBack is the page that a refused call-back leads to, at an address without what the platform brought.
+// refusedBack returns the page that a refused callback redirects to, whose URL does not contain the callback's parameters.
 func (v *visitor) refusedBack(address string) answer {
 	v.b.t.Helper()
 	led := v.visit(address, nil)
@@ -73,7 +73,7 @@ func (v *visitor) refusedBack(address string) answer {
 	return v.visit(at, nil)
 }
 
-// begun asks for a sign-in and returns its address and its id.
+// begun starts a sign-in and returns its URL and its id.
 func (b *bundle) begun(role, body string) (start, id string) {
 	b.t.Helper()
 	got := b.ask(http.MethodPost, "/api/connect", body, "Authorization: Bearer "+b.tokenOf(role))
@@ -84,7 +84,7 @@ func (b *bundle) begun(role, body string) (start, id string) {
 
 var dialogLink = regexp.MustCompile(`href="(https://platform\.example[^"]*)"`)
 
-// atPlatform is the address that the platform's dialog sends the person back to.
+// atPlatform returns the callback URL that the platform's dialog redirects to.
 func atPlatform(t *testing.T, page answer) string {
 	t.Helper()
 	require.Equal(t, http.StatusOK, page.status, page.body)
@@ -103,8 +103,8 @@ func ticked(page answer, pages ...string) url.Values {
 
 const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
 
-// Plain words say why a page is not read; it is looked at again where that may change soon.
-func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
+// The page explains why a page is not read, and reloads if that may change soon.
+func TestFailedFirstReadingIsExplained(t *testing.T) {
 	t.Parallel()
 	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`
 	for class, want := range map[platforms.Class]string{
@@ -127,7 +127,7 @@ func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 	}
 }
 
-// The whole way: asked for, opened, agreed, chosen, read; and what others see of it.
+// The whole flow: start, open, consent, choose, read; and what other callers see of it.
 func TestPageIsConnectedInABrowser(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -202,8 +202,8 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.NotContains(t, b.logged(), word, "an address that nothing is served at")
 }
 
-// A page of another client moves only if that is ticked: without it, the choice is shown again as it was ticked, with the fault at the page.
-func TestARefusedChoiceKeepsItsTicks(t *testing.T) {
+// A page of another client moves only if the move is selected. Otherwise, the form is shown again with the error.
+func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	mine := &visitor{b: b}
@@ -226,7 +226,7 @@ func TestARefusedChoiceKeepsItsTicks(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, mine.visit(at, form).status)
 }
 
-// Who did not agree starts again at a button, also by a link, and reads after a late agreement that this sign-in is over.
+// A person who did not agree can start again with a button. A late consent gets an error.
 func TestARefusedSignInStartsAgain(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -250,8 +250,8 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 	require.Equal(t, http.StatusConflict, mine.visit(choose, url.Values{"again": {"1"}}).status, "it was not refused")
 }
 
-// While it is not known who has left, a code is not redeemed. It stays in the address only where it can be later, in the browser that began.
-func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
+// While it is unknown who has lost access, a code is not redeemed. It stays in the URL only in the browser that started.
+func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
 	var known error
@@ -274,7 +274,7 @@ func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, nil).status)
 }
 
-func TestConnectingIsOfTheCallersTenant(t *testing.T) {
+func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	post := func(path, role, body string) answer {
@@ -352,8 +352,8 @@ func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	require.NotContains(t, b.logged(), address[strings.LastIndex(address, "/")+1:])
 }
 
-// The pages' own headers are of a server that other origins may read answers of.
-func TestNoOriginReadsPagesOfConnecting(t *testing.T) {
+// The pages omit the CORS headers, even if the server allows other origins.
+func TestOtherOriginsCannotReadConnectPages(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{"https://app.example"} })
 	page := b.ask(http.MethodGet, "/connect/choose/x", "", "Origin: https://app.example")

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// contract holds every answer of this package's tests against the API document.
+// contract checks every response in this package's tests against the API document.
 type contract struct {
 	server *api.Server
 	doc    *openapi3.T
@@ -57,13 +57,13 @@ func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 	return contract{server, doc}
 }
 
-// usualRefusals are the statuses that the document has once for all operations with roles.
+// usualRefusals are the statuses that the document defines for all operations with roles.
 var usualRefusals = []int{
 	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests,
 	http.StatusInternalServerError, http.StatusServiceUnavailable,
 }
 
-// strict refuses members that a schema does not name. Lists of fakes may be null.
+// strict refuses members that are not in a schema. Lists of fakes may be null.
 func strict(node any, fakes bool) {
 	switch n := node.(type) {
 	case []any:
@@ -86,7 +86,7 @@ func strict(node any, fakes bool) {
 	}
 }
 
-// check fails the test when the document does not have this answer to this request.
+// check fails the test if the document does not allow this response to this request.
 func (c contract) check(t *testing.T, r *http.Request, a answer) {
 	t.Helper()
 	if r.Method == http.MethodOptions {
@@ -128,7 +128,7 @@ func (c contract) check(t *testing.T, r *http.Request, a answer) {
 	require.NoError(t, err, "%s %s answered %d with what the document does not describe: %.2000s", r.Method, pattern, a.status, a.body)
 }
 
-// checkError holds an answer of no route against the one error shape.
+// checkError checks the response of an unknown route against the error shape.
 func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
 	t.Helper()
 	require.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, a.status, "%s %s", r.Method, r.URL)
@@ -144,7 +144,7 @@ func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
 	require.NoError(t, c.doc.Components.Schemas[name].Value.VisitJSON(body, openapi3.EnableJSONSchema2020()))
 }
 
-// usesFakes tells whether the figures of a server are made up by a test.
+// usesFakes reports whether a test provides the figures of a server.
 func usesFakes(d api.Deps) bool {
 	return d.Analytics == nil
 }

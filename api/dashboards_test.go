@@ -16,7 +16,7 @@ import (
 
 const dashboardPath = "/api/projects/dashboard/"
 
-func TestGetAnswersAnArrayOfOneWithItsETag(t *testing.T) {
+func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.views[agency+"/"+client1] = view(client1, 42)
@@ -64,7 +64,7 @@ func TestMalformedIDInThePathNamesIt(t *testing.T) {
 }
 
 // Rule 11.
-func TestClientSeesWhatIsOpenToIt(t *testing.T) {
+func TestClientSeesOpenDashboards(t *testing.T) {
 	t.Parallel()
 	const foreign = "f00000000000000000000000"
 	open := func(v readmodels.DashboardView) readmodels.DashboardView {
@@ -102,7 +102,7 @@ func TestClientSeesWhatIsOpenToIt(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).status, "an account without an agency")
 }
 
-func TestPutHandsTheWholeChangeOn(t *testing.T) {
+func TestPutPassesTheWholeChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.result = commands.Result{Dashboard: domain.Dashboard{DocumentID: "d", ID: "d", SubAccountID: client1, Version: 43}}
@@ -129,8 +129,8 @@ func TestPutHandsTheWholeChangeOn(t *testing.T) {
 	}, b.updates[0])
 }
 
-// A null is as if it were not sent, as in the old system. An empty list is a change.
-func TestPutTellsAbsentFromEmpty(t *testing.T) {
+// As in the old system, null means absent. An empty list is a change.
+func TestPutDistinguishesAbsentFromEmpty(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	empty, no := []string{}, false
@@ -178,7 +178,7 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
-func TestPutShowsReplaysAndOpenOutcomes(t *testing.T) {
+func TestPutReportsReplaysAndUnknownOutcomes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.result.Replayed = true
@@ -293,8 +293,8 @@ func (b *bundle) preview(body string, headers ...string) answer {
 	return b.ask(http.MethodPost, previewPath, body, append(headers, "Authorization: Bearer "+b.agencyToken())...)
 }
 
-// A preview takes what the PUT takes, but for what is of a record.
-func TestAPreviewIsAskedAsThePut(t *testing.T) {
+// A preview takes the input of the PUT, except for the idempotency key.
+func TestPreviewTakesTheInputOfThePut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	body := `{"sub_account_ids":["` + strings.ToUpper(client2) + `"],"unlink":true,"nested":{"x":[1]}}`
@@ -314,7 +314,7 @@ func TestAPreviewIsAskedAsThePut(t *testing.T) {
 	require.Len(t, b.previews, 2)
 }
 
-// If-Preview is what a preview answered, and no part of what a repetition is known by.
+// If-Preview is a value from a preview, and is not part of the request digest.
 func TestIfPreview(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -334,7 +334,7 @@ func TestIfPreview(t *testing.T) {
 
 var decisions = regexp.MustCompile(`"preview":"[0-9a-f]{64}"`)
 
-// The real commands and queries: what a link does is shown with names, nothing is changed, and the PUT does it.
+// With the real commands and queries, a preview shows the effects with names and changes nothing, and the PUT applies them.
 func TestPreviewGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

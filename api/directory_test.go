@@ -24,7 +24,7 @@ import (
 // erasedMember is when member 99 was erased.
 var erasedMember = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// directoryDeps are the real commands and queries of the directory over a log.
+// directoryDeps returns the real commands and queries of the directory on a log.
 func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	registry := domain.NewRegistry()
 	told := readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
@@ -37,7 +37,7 @@ func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	}
 }
 
-// fedBy is the answer of a request of lines.
+// fedBy returns the response to a request of lines.
 type fedBy struct {
 	answer
 	commands.Fed
@@ -62,7 +62,7 @@ func (b *bundle) feedBody(query, body string, headers ...string) fedBy {
 	return fed
 }
 
-// setupFed is a server of a directory that a main application tells.
+// setupFed returns a server whose directory a main application imports.
 func setupFed(t *testing.T) *bundle {
 	t.Helper()
 	log := setupTenants(t).facts
@@ -76,7 +76,7 @@ func category(id int, name, at string) string {
 	return fmt.Sprintf(`{"type":"directory.category.v1","updated_at":%q,"data":{"id":%d,"name":%q}}`, at, id, name)
 }
 
-// entity reads one back.
+// entity reads an entity.
 func (b *bundle) entity(path string) (status int, data map[string]any) {
 	b.t.Helper()
 	a := b.get("/api/directory/"+path, b.tokenOf("main_app"))
@@ -84,8 +84,8 @@ func (b *bundle) entity(path string) (status int, data map[string]any) {
 	return a.status, data
 }
 
-// Lines are judged one by one and answered by their numbers; the good ones are in the log, whatever the others are.
-func TestDirectoryIsFedLineByLine(t *testing.T) {
+// Lines are validated separately and reported by number. Valid lines are in the log, even if others are invalid.
+func TestDirectoryImportIsLineByLine(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	before := len(b.facts.Records(domain.TopicDirectory))
@@ -127,8 +127,8 @@ func TestDirectoryIsFedLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
-// With atomic=true one bad line refuses all, and the answer names every bad one.
-func TestAtomicFeedRefusesAll(t *testing.T) {
+// With atomic=true, one invalid line causes all to be refused, and the response lists every invalid line.
+func TestAtomicImportRefusesAllLines(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	before := len(b.facts.Records(domain.TopicDirectory))
@@ -141,8 +141,8 @@ func TestAtomicFeedRefusesAll(t *testing.T) {
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
-// What is sent again, or is older than what is known, changes nothing, also within one request; an erasure counts like any state.
-func TestFeedIsIdempotent(t *testing.T) {
+// Repeated and older lines change nothing, even within one request; an erasure counts like any other state.
+func TestImportIsIdempotent(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	first := []string{category(41, "first", "2026-01-01T10:00:00Z"), category(41, "second", "2026-01-01T11:00:00+01:00")}
@@ -173,8 +173,8 @@ func TestFeedIsIdempotent(t *testing.T) {
 	}
 }
 
-// What was erased is refused if it was written before, or does not say when, and taken if it was written since.
-func TestFeedRefusesWhoIsErased(t *testing.T) {
+// A line about an erased entity is refused if it is older than the erasure or has no time, and accepted if it is newer.
+func TestImportRefusesErasedEntities(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	before := len(b.facts.Records(domain.TopicDirectory))
@@ -188,8 +188,8 @@ func TestFeedRefusesWhoIsErased(t *testing.T) {
 	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:01:00Z",`)).Taken)
 }
 
-// A post that was published makes a registration and what it says; erasing its page erases the latter. The fold takes a repetition once.
-func TestPostsAreFed(t *testing.T) {
+// A published post creates a registration and its content. Erasing the page erases the content. Repetitions are folded once.
+func TestPostsAreImported(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	post := `{"type":"metrics.post_registered.v1","data":{"parent_account":"` + agency + `","account_id":"` + client1 + `","member_id":7,` +
@@ -211,8 +211,8 @@ func TestPostsAreFed(t *testing.T) {
 	require.Equal(t, []int{1, 0}, []int{posts, texts}, "figures stay, texts go")
 }
 
-// A connection has a reference to its tokens from its beginning, so that they can be handed over.
-func TestFeedKeepsReferences(t *testing.T) {
+// A new connection has a reference to its tokens, so that they can be handed over.
+func TestImportKeepsTokenReferences(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	b.facts.Put(t, domain.DirectoryUser{ID: bob, AccountID: client2, Name: "Bob", Active: true})
@@ -227,8 +227,8 @@ func TestFeedKeepsReferences(t *testing.T) {
 	require.Equal(t, "connection/5", connection["data"].(map[string]any)["secret_ref"])
 }
 
-// What is no JSON Lines, too much of it, or not what its header says is refused as a whole.
-func TestFeedBodies(t *testing.T) {
+// A body that is not JSON Lines, is too large, or does not match its headers is refused.
+func TestImportBodies(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	line := category(41, "Events", "2026-01-01T10:00:00Z")
@@ -266,8 +266,8 @@ func TestFeedBodies(t *testing.T) {
 	}
 }
 
-// What the log did not acknowledge is reported as such: repeating the request is safe.
-func TestFeedIsAcknowledgedByTheLog(t *testing.T) {
+// An import that the log did not acknowledge is an error; repeating the request is safe.
+func TestImportWaitsForTheLog(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	b.facts.Fail(errors.New("no brokers"))
@@ -278,7 +278,7 @@ func TestFeedIsAcknowledgedByTheLog(t *testing.T) {
 	require.Equal(t, 1, b.feed("", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
-// Where the directory is made here, staff adds clients and people, who can use them at once; a main application's are refused by line.
+// With a local directory, staff adds clients and people, who have access immediately; lines of a main application are refused.
 func TestLocalDirectory(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -342,8 +342,8 @@ func TestLocalDirectory(t *testing.T) {
 	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
 }
 
-// A page that hangs on a connection made here is not erased by the main application, under whatever id it stands, until it is disconnected here.
-func TestErasureOfWhatIsConnectedHereIsRefused(t *testing.T) {
+// The main application cannot erase a page that was connected here until the page is disconnected here.
+func TestErasureOfLocallyConnectedPagesIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	page := domain.DirectorySocialAccount{

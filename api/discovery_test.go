@@ -18,7 +18,7 @@ import (
 // client3 has no dashboard.
 const client3 = "c10000000000000000000003"
 
-// discovery is the two agencies with what else there is to find.
+// discovery returns a server with two agencies and their entities.
 func discovery(t *testing.T) *bundle {
 	t.Helper()
 	b := setupTenants(t)
@@ -41,7 +41,7 @@ func discovery(t *testing.T) *bundle {
 	return b
 }
 
-// entries reads a list to its end, one entry at a time, and names the entries by a member.
+// entries reads all pages of a list, one entry at a time, and returns one member of each entry.
 func (b *bundle) entries(path, token, by string) (named []any) {
 	b.t.Helper()
 	separator := "?"

@@ -57,7 +57,7 @@ type CheckResult struct {
 // ProjectionHealth is the state of a read model, as of this process's last check.
 type ProjectionHealth struct {
 	Name       string            `json:"name"`        // Name of the projection.
-	Generation int               `json:"generation"`  // Generation that this process reads; 0 if there is none yet.
+	Generation int               `json:"generation"`  // Generation that this process reads; 0 before the first.
 	State      string            `json:"state"`       // building, live
 	Paused     bool              `json:"paused"`      // Whether an operator has paused it.
 	Parked     int64             `json:"parked"`      // Number of parked events, which wait for an operator.

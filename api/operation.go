@@ -16,7 +16,7 @@ type operation struct {
 	read   paramsFunc // used instead of serve if parameters are read with Params
 	Takes  []Param
 	Answer Answer
-	Body   reflect.Type // of the request; nil if there is none
+	Body   reflect.Type // of the request; nil if it has no body
 	// BodyMedia is the media type of the body if it is not JSON.
 	BodyMedia    string
 	BodyOptional bool // whether the body may be absent
@@ -26,7 +26,7 @@ type operation struct {
 // Answer contains the types of an operation's successful response. All are nil if it is not JSON.
 type Answer struct {
 	Data reflect.Type // data of the envelope
-	Meta reflect.Type // meta of the envelope; nil if there is none
+	Meta reflect.Type // meta of the envelope; may be nil
 	Bare reflect.Type // a response without the envelope
 	CSV  string       // the header line of the response as CSV; "" if CSV is not supported
 }

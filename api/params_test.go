@@ -57,7 +57,7 @@ func reads(t *testing.T) (operations []api.Operation) {
 
 func roleFor(op api.Operation) string { return string(op.Roles[0]) }
 
-// malformed has for each kind of parameter values that none of them takes.
+// malformed contains invalid values for each kind of parameter.
 var malformed = map[api.Kind][]string{
 	api.KindTime: {
 		"soon", "2026-02-30", "2026-13-01", "2026-1-1", "20260101", "0000-00-00", "-1", "1e9", "١٧٦٧٢٢٥٦٠٠", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00",
@@ -80,7 +80,7 @@ var malformed = map[api.Kind][]string{
 }
 
 // A malformed parameter is a 400 that names it, at every route that declares it.
-func TestEveryDeclaredParameterIsJudged(t *testing.T) {
+func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	judged, names := 0, map[string]bool{}
@@ -111,7 +111,7 @@ func TestEveryDeclaredParameterIsJudged(t *testing.T) {
 	require.Greater(t, judged, 500)
 }
 
-// The newer reads refuse a name that nobody knows; the analytics ignore it, and say so.
+// Paths under /api/ refuse unknown parameters; the analytics ignore and list them.
 func TestUnknownParametersAtEveryRoute(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -140,7 +140,7 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 	require.Equal(t, http.StatusOK, put.status, put.body)
 }
 
-// What looks like the ends of a range, and is not one here, would give figures of other days.
+// Parameters that look like the ends of a range are refused: ignoring them would return figures of other days.
 func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -158,7 +158,7 @@ func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
 	}
 }
 
-// A main application's own names pass wherever no endpoint takes them.
+// A main application's ignored parameters are accepted by endpoints that do not declare them.
 func TestIgnoredParameters(t *testing.T) {
 	t.Parallel()
 	own := func(d *api.Deps) { d.Config.IgnoreParams = []string{"accounts", "theme", "version"} }
@@ -172,7 +172,7 @@ func TestIgnoredParameters(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, state.status, "who takes it reads it")
 }
 
-// What a parameter of a figure or list does when it is right: the answer is another one.
+// A valid parameter of a figure or list changes the response.
 var changing = map[string][]string{
 	"startTime": {"2026-01-03", "2026-01-05"}, "endTime": {"2026-01-03", "2026-01-01"}, "fromDate": {"2026-01-03"}, "toDate": {"2026-01-03"}, "tz": {"America/New_York"},
 	"pId": {"3", "1"}, "cId": {"77"}, "limit": {"1"}, "account": {client2}, "accountId": {"12"}, "memberId": {"9", "7"},
@@ -180,7 +180,7 @@ var changing = map[string][]string{
 	"userId": {bob}, "exists": {"false"}, "dashboard": {client2}, "meta": {"brief"}, "by": {"total"}, "activityId": {"90:p"}, "attempt": {"another"}, "table": nil, "cursor": nil, // of CSV and of pages: tests of their own
 }
 
-// Every parameter of figures and entities changes the answer.
+// Every parameter of figures and entities changes the response.
 func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
@@ -220,10 +220,10 @@ func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 	require.Greater(t, tried, 150)
 }
 
-// oneEntry are the lists that have one entry in this world.
+// oneEntry are the lists with one entry in the test data.
 var oneEntry = map[string]bool{"getUsersPlatforms": true, "getPlatformsActivities": true}
 
-// beside is what a parameter needs to be asked with: a zone is of days.
+// beside contains the parameters that another one requires: a time zone requires days.
 var beside = map[string]string{
 	"getActivities tz": "&endTime=2026-01-01", "getPlatformsActivities tz": "&endTime=2026-01-01", "getActivitiesStats tz": "&endTime=2026-01-04",
 }
@@ -237,7 +237,7 @@ func paramsOf(values map[string]string) *api.Params {
 	}, paramsNow)
 }
 
-// fieldsOf returns the parameters that an error names.
+// fieldsOf returns the parameters in an error.
 func fieldsOf(t *testing.T, err error) (fields []string) {
 	t.Helper()
 	if err == nil {

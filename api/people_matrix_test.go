@@ -22,14 +22,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// leaver is somebody with rights, in an account of its own, to whom something happens.
+// leaver is a user with access, in an account of its own.
 type leaver struct {
 	user    domain.DirectoryUser
 	account domain.DirectoryAccount
 	role    api.Role
 }
 
-// fates are what may happen to people, as the records of it, and whether they have rights then.
+// fates are the changes that may end a user's access, as records, and whether the user has access afterward.
 var fates = map[string]struct {
 	records        func(leaver) []domain.Draft
 	known, allowed bool // where all must be known; where unknown users are allowed
@@ -64,8 +64,8 @@ func entityDrafts(entity domain.DirectoryEntity) []domain.Draft {
 	return []domain.Draft{commands.EntityDraft(entity, time.Now())}
 }
 
-// Every way lets a person in until the record that ends the rights, and not after; streams end.
-func TestWhoLeftIsOutEverywhere(t *testing.T) {
+// Every entry point admits a user until the record that ends the access, and refuses the user afterward; streams end.
+func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, unknownUsers := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unknown users allowed: %t", unknownUsers), func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 	}
 }
 
-// countedPeople is a directory that counts how often it has begun to look for each user.
+// countedPeople is a directory that counts the queries for each user.
 type countedPeople struct {
 	readmodels.People
 
@@ -138,7 +138,7 @@ func (p *countedPeople) times(user string) int {
 	return p.asked[user]
 }
 
-// matrixCase is one person at every way in.
+// matrixCase is one user at every entry point.
 type matrixCase struct {
 	leaver
 
@@ -186,7 +186,7 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 	return m
 }
 
-// comeBack follows a call-back to the page that goes on.
+// comeBack follows a callback to the next page.
 func (m *matrixCase) comeBack(back string) (page string) {
 	m.t.Helper()
 	came := m.browser.visit(back, nil)
@@ -194,7 +194,7 @@ func (m *matrixCase) comeBack(back string) (page string) {
 	return came.header.Get("Location")
 }
 
-// requireBack comes back from the platform now: the code is redeemed only for who has rights.
+// requireBack sends the callback of the platform: the code is redeemed only for a user with access.
 func (m *matrixCase) requireBack(stays bool) {
 	m.t.Helper()
 	before := m.platform.redeemed.Load()
@@ -207,13 +207,13 @@ func (m *matrixCase) requireBack(stays bool) {
 	require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", m.fate, m.role)
 }
 
-// begin asks for a sign-in and returns its first page.
+// begin starts a sign-in and returns its first page.
 func (m *matrixCase) begin() string {
 	m.t.Helper()
 	return m.made("/api/connect", `{"platform":1,"account":"`+m.account.ID+`"}`, "start_url")
 }
 
-// made has something made, and returns its address.
+// made creates something and returns its URL.
 func (m *matrixCase) made(path, body, address string) string {
 	m.t.Helper()
 	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token)
@@ -221,7 +221,7 @@ func (m *matrixCase) made(path, body, address string) string {
 	return made.object(m.t)["data"].(map[string]any)[address].(string)
 }
 
-// refusals tries every way in and counts those that are closed to who has no rights.
+// refusals tries every entry point and counts the refusals.
 func (m *matrixCase) refusals() (closed int) {
 	m.t.Helper()
 	m.ways = 0
@@ -273,7 +273,7 @@ func (m *matrixCase) streamRefused(path, header string) bool {
 	return strings.Contains(string(raw), accessEnded)
 }
 
-// pageRefused asks for a page of connecting, or sends its form.
+// pageRefused requests a page for connecting, or sends its form.
 func (m *matrixCase) pageRefused(address string, form url.Values) bool {
 	m.t.Helper()
 	page := m.browser.visit(address, form)
@@ -285,7 +285,7 @@ func (m *matrixCase) pageRefused(address string, form url.Values) bool {
 	return true
 }
 
-// linkRefused follows the link as somebody who was sent it.
+// linkRefused follows the link as a person who received it.
 func (m *matrixCase) linkRefused() bool {
 	m.t.Helper()
 	page := (&visitor{b: m.b}).visit(m.link, nil)
@@ -298,7 +298,7 @@ func (m *matrixCase) linkRefused() bool {
 	return true
 }
 
-// connect opens a websocket of Socket.IO; nil: it is refused, and says why.
+// connect opens a websocket of Socket.IO. If it is refused, connect returns nil and the reason.
 func (m *matrixCase) connect(why string) *websocket.Conn {
 	m.t.Helper()
 	address := strings.Replace(m.url, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
@@ -320,7 +320,7 @@ func (m *matrixCase) connect(why string) *websocket.Conn {
 	}
 }
 
-// heard is the next packet of a websocket, whose pings it answers.
+// heard returns the next packet of a websocket and answers pings.
 func heard(socket *websocket.Conn) (string, error) {
 	_, packet, err := socket.ReadMessage()
 	if string(packet) == "2" {
@@ -329,7 +329,7 @@ func heard(socket *websocket.Conn) (string, error) {
 	return string(packet), err
 }
 
-// open opens what must be cut.
+// open opens the connections that must end.
 func (m *matrixCase) open() {
 	m.t.Helper()
 	for _, path := range []string{"/api/live", "/api/notices"} {
@@ -341,7 +341,7 @@ func (m *matrixCase) open() {
 	require.NotNil(m.t, m.socket, "it is connected")
 }
 
-// requireCut waits for the end of what was opened.
+// requireCut waits until the connections have ended.
 func (m *matrixCase) requireCut() {
 	m.t.Helper()
 	for _, s := range m.streams {

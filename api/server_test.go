@@ -56,7 +56,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
-// A process that serves reads stays in rotation; without changes it is out for writes.
+// A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready for writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
 	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}
@@ -194,8 +194,8 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	}
 }
 
-// A visitor who leaves a page while it loads is not an outage of the service.
-func TestClientsThatWentAwayAreNoFailures(t *testing.T) {
+// A client that disconnects during a request is not a failure of the service.
+func TestDisconnectedClientsAreNotFailures(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	b := setup(t, func(d *api.Deps) { d.Registerer = registry })

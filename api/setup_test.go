@@ -40,10 +40,10 @@ const (
 	secret  = "a secret of at least thirty-two bytes"
 )
 
-// patience is how long a test waits for what is sure to come, on however busy a machine.
+// patience is the time limit for waiting, long enough for a loaded machine.
 const patience = 5 * time.Minute
 
-// bundle is a server over fakes; a test sets what it needs of them before it asks.
+// bundle is a server with fakes, which a test sets before it sends requests.
 type bundle struct {
 	t        *testing.T
 	server   *api.Server
@@ -118,14 +118,14 @@ func (b *bundle) logged() string {
 	return b.log.String()
 }
 
-// everybody is a directory of people who belong wherever they say: most tests are about something else.
+// everybody is a directory in which every user belongs to the account that the token names.
 type everybody struct{}
 
 func (everybody) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
 	return standingIn(account), nil
 }
 
-// standingIn is that of somebody who has rights in an account.
+// standingIn returns the standing of an active user of an account.
 func standingIn(account string) readmodels.Standing {
 	return readmodels.Standing{
 		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
@@ -192,7 +192,7 @@ func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (read
 	return readmodels.Scope{ParentAccount: request.ParentAccount, Accounts: b.scoped}, b.scopeErr
 }
 
-// ofAnalytics answers what the tests ask, in place of the queries, with no figures.
+// ofAnalytics replaces the analytics queries and returns no figures.
 func (b *bundle) ofAnalytics(query analytics.RangeQuery) (platforms int, meta analytics.Meta) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -209,7 +209,7 @@ func view(subAccount string, version int64, users ...string) readmodels.Dashboar
 	}
 }
 
-// token signs what a test claims; a nil value removes a claim.
+// token signs the claims of a test; a nil value removes a claim.
 func (b *bundle) token(account string, role any, change ...map[string]any) string {
 	b.t.Helper()
 	claims := jwt.MapClaims{
@@ -231,7 +231,7 @@ func (b *bundle) token(account string, role any, change ...map[string]any) strin
 
 func (b *bundle) agencyToken() string { return b.token(agency, "agency") }
 
-// answer is a response, read.
+// answer is a response with its body.
 type answer struct {
 	status int
 	header http.Header
@@ -259,14 +259,14 @@ func (a answer) failure(t *testing.T) failure {
 	return f
 }
 
-// requireNamed requires a refusal of what a field or parameter says, named first.
+// requireNamed requires an error whose first field is the given one.
 func (a answer) requireNamed(t *testing.T, field string, about ...any) {
 	t.Helper()
 	require.Equal(t, http.StatusBadRequest, a.status, about...)
 	require.Equal(t, field, a.failure(t).Errors[0].Field, about...)
 }
 
-// fields are the names of what was wrong, in their order.
+// fields returns the fields of the error, in order.
 func (f failure) fields() (names []string) {
 	for _, e := range f.Errors {
 		names = append(names, e.Field)
@@ -274,7 +274,7 @@ func (f failure) fields() (names []string) {
 	return names
 }
 
-// ask sends a request to the handler. Headers are given as "Name: value".
+// ask sends a request to the handler. Headers have the form "Name: value".
 func (b *bundle) ask(method, path, body string, headers ...string) answer {
 	b.t.Helper()
 	a := ask(b.t, b.server, method, path, body, headers...)
@@ -324,7 +324,7 @@ func (b *bundle) put(subAccount, body string, headers ...string) answer {
 		append(headers, "Authorization: Bearer "+b.agencyToken())...)
 }
 
-// quietHub is a hub over a store without notices.
+// quietHub is a hub with a store without notices.
 func quietHub(t *testing.T) *stream.Hub {
 	t.Helper()
 	return runHub(t, stream.Config{})

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// signIns are those of people who are all signed in once.
+// signIns is a stub in which every user has one session.
 type signIns struct {
 	mu    sync.Mutex
 	made  []commands.Caller
@@ -53,8 +53,8 @@ func (s *signIns) EndSession(_ context.Context, of readmodels.User, id string) e
 	return s.err
 }
 
-// An agency makes links for its people, those of its clients and its own, and ends their sessions; other people do not exist for it.
-func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
+// An agency creates links for its users and those of its clients, and ends their sessions. Other users give a 404.
+func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	t.Parallel()
 	in := &signIns{}
 	b := setupTenants(t, func(d *api.Deps) { d.SignIns = in })

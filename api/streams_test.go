@@ -81,7 +81,7 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 	return b, hub, server.URL + "/api/live"
 }
 
-// A stream of a dashboard tells of the accounts that are linked in it, to whom its figures are shown.
+// The stream of a dashboard reports changes of its linked accounts to callers who may see its figures.
 func TestLiveStreamOfADashboard(t *testing.T) {
 	t.Parallel()
 	hub := quietHub(t)
@@ -144,7 +144,7 @@ type issuedTicket struct {
 	ExpiresIn int    `json:"expires_in_seconds"`
 }
 
-// ticket takes a ticket for a stream, as a page of an origin does ("": as no page).
+// ticket requests a ticket for a stream, with an Origin header unless origin is empty.
 func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
 	t.Helper()
 	headers := []string{"Authorization: Bearer " + token}
@@ -160,7 +160,7 @@ func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
 	return body.Data
 }
 
-// firstLines opens a stream, reads the two lines that follow when to come back, and closes it.
+// firstLines opens a stream, reads the two lines after the retry delay, and closes it.
 func firstLines(t *testing.T, url string, headers ...string) (status int, first, second string) {
 	t.Helper()
 	s := (&bundle{t: t}).listen(url, "", headers...)
@@ -190,7 +190,7 @@ func TestStreamOfNotices(t *testing.T) {
 	answer.requireNamed(t, "Last-Event-ID")
 }
 
-// poll is a request of the stock Socket.IO client that polls; without a session, it asks for one.
+// poll sends a polling request of the standard Socket.IO client; without a session, it opens one.
 func poll(t *testing.T, url, method, sid, body string) answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -210,7 +210,7 @@ func poll(t *testing.T, url, method, sid, body string) answer {
 	return answer{response.StatusCode, response.Header, string(raw)}
 }
 
-// openSession opens a session that polls.
+// openSession opens a polling session.
 func openSession(t *testing.T, url string) (sid string) {
 	t.Helper()
 	opened := poll(t, url, http.MethodGet, "", "")
@@ -233,7 +233,7 @@ func TestSocketIOIsServed(t *testing.T) {
 
 const page = "https://app.example.com"
 
-// requireComeBack requires a stream that only says when to come back, and why.
+// requireComeBack requires a stream with only a retry delay and the reason.
 func requireComeBack(t *testing.T, answer answer, atLeast int, reason string) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, answer.status)
@@ -246,7 +246,7 @@ func requireComeBack(t *testing.T, answer answer, atLeast int, reason string) {
 	require.Contains(t, found[2], reason)
 }
 
-// An EventSource comes back with its address, to any process that shares the key.
+// An EventSource reconnects with the same URL to any process that shares the key.
 func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 	t.Parallel()
 	key := []byte(strings.Repeat("k", 32))
@@ -313,7 +313,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	}
 }
 
-// A ticket ends with the login that it was taken with, and after 12 hours; of a login without an end it lives for minutes.
+// A ticket expires with the login, after 12 hours at most, and after minutes if the login's expiry is unknown.
 func TestTicketEndsWithItsLogin(t *testing.T) {
 	t.Parallel()
 	login := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
@@ -338,8 +338,8 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 	}
 }
 
-// Streams of a login that does not expire end after minutes, so that it is judged again.
-func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
+// Streams of a login with unknown expiry end after minutes, so that the login is checked again.
+func TestStreamsOfALoginWithUnknownExpiryAreReopened(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
 		d.Streams = quietHub(t)
@@ -355,8 +355,8 @@ func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
 	}
 }
 
-// What a ticket opens once, it may open again: its newest stream ends the one before, and no other.
-func TestNewestStreamOfATicketEndsTheOneBefore(t *testing.T) {
+// A ticket can open its stream repeatedly. The newest stream ends the previous one, and no other.
+func TestNewestStreamOfATicketEndsThePrevious(t *testing.T) {
 	t.Parallel()
 	b, hub, url := setupLive(t)
 	open := func(ticket string) *liveStream {

@@ -28,10 +28,10 @@ const (
 	otherUser   = "b0b000000000000000000000"
 )
 
-// wantedStatus is what each caller gets: from a request about its own tenant, and from one about the other's.
+// wantedStatus contains the expected statuses of a caller, for its own tenant and for the other.
 type wantedStatus struct{ own, foreign int }
 
-// rights says what each role gets from a route: a wrong role 403, a foreign id 404.
+// rights contains the expected statuses of each role: 403 for a wrong role, 404 for a foreign id.
 type rights struct {
 	agency, client, auditor, operator, mainApp, nobody wantedStatus
 	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the same
@@ -70,7 +70,7 @@ var (
 	rightsOfListening     = rights{free, free, refused, refused, refused, unproven, false}
 )
 
-// rightsTable has a row for every route but those of figures and of operators.
+// rightsTable has a row for every route except those of figures and of operators.
 var rightsTable = map[string]rights{
 	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
 	"GET /docs": rightsOfPublic, "GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
@@ -144,10 +144,10 @@ var rightsTable = map[string]rights{
 	"GET /connect/meta/delete/{}":       rightsOfBrowser,
 }
 
-// socketIO proves its callers inside of its own protocol; streams_test.go tests that.
+// socketIO authenticates callers in its own protocol; see streams_test.go.
 const socketIO = "/socket.io/*"
 
-// ofRole is the row by roles; "" is who has no token.
+// ofRole returns the row by role; "" stands for a caller without a token.
 func (r rights) ofRole() map[string]wantedStatus {
 	return map[string]wantedStatus{
 		string(api.RoleAgency): r.agency, string(api.RoleClient): r.client, string(api.RoleAuditor): r.auditor, string(api.RoleOperator): r.operator,
@@ -156,7 +156,7 @@ func (r rights) ofRole() map[string]wantedStatus {
 	}
 }
 
-// rightsOf is what each role gets from a route; false: the table lacks its row.
+// rightsOf returns the expected statuses of a route; false if the table has no row for it.
 func (b *bundle) rightsOf(route api.Route) (r rights, known bool) {
 	if _, figures := b.server.Match(route.Method, "/auth"+strings.TrimPrefix(route.Pattern, "/auth")); figures {
 		return rightsOfFigures, true
@@ -213,7 +213,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	}
 }
 
-// askAs asks as one of our agency's people; "" is nobody.
+// askAs sends a request as a user of the agency; "" stands for no token.
 func (b *bundle) askAs(role, method, path, body string) answer {
 	b.t.Helper()
 	var headers []string
@@ -226,7 +226,7 @@ func (b *bundle) askAs(role, method, path, body string) answer {
 	return b.ask(method, path, body, headers...)
 }
 
-// bodies are what routes need to be asked with.
+// bodies are the request bodies of routes.
 var bodies = map[string]string{
 	"POST /api/directory":     `{"type":"directory.category.v1","data":{"id":1,"name":"Events"}}`,
 	"POST /api/accounts":      `{"name":"A new client"}`,
@@ -254,7 +254,7 @@ func normal(pattern string) string {
 	return parameter.ReplaceAllString(strings.TrimPrefix(pattern, "/auth"), "{}")
 }
 
-// takesAccount has the patterns that ?account= narrows.
+// takesAccount contains the patterns that take ?account=.
 var takesAccount = sync.OnceValue(func() map[string]bool {
 	takes := map[string]bool{}
 	for _, op := range api.Describe().Operations {
@@ -292,7 +292,7 @@ func filled(pattern, account, member, row, user string) string {
 	return path + query
 }
 
-// tokenOf is a token of our agency's people; "" gives none.
+// tokenOf returns a token of a user of the agency; "" for no token.
 func (b *bundle) tokenOf(role string) string {
 	switch role {
 	case "":
@@ -306,7 +306,7 @@ func (b *bundle) tokenOf(role string) string {
 	}
 }
 
-// update changes a dashboard of our agency.
+// update changes a dashboard of the agency.
 func (b *bundle) update(change domain.UpdateDashboard) {
 	b.t.Helper()
 	_, err := b.facts.Dashboards(b.t, time.Now).Update(b.t.Context(), commands.UpdateDashboard{
@@ -315,7 +315,7 @@ func (b *bundle) update(change domain.UpdateDashboard) {
 	require.NoError(b.t, err)
 }
 
-// setupTenants is a server over the real queries and commands, with two agencies in its tables.
+// setupTenants returns a server with the real queries and commands and the tables of two agencies.
 func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	log := foldtest.New(t)

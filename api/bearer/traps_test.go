@@ -24,12 +24,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
-// plain are claims that are taken.
+// plain are valid claims.
 var plain = issuer.Claims{User: alice, Account: client1, Now: jwtNow}
 
-// Every row is a token that must be refused, regardless of its signer; its name is the name of its test. The numbers are sections of
-// RFC 8725. HTTP, event streams and Socket.IO ask this one verifier.
-func TestTrapsOfTokens(t *testing.T) {
+// Every row is a token that must be refused, regardless of its signer; the key is the name of its test. The numbers are sections of
+// RFC 8725. HTTP, event streams and Socket.IO use the same verifier.
+func TestInvalidTokens(t *testing.T) {
 	t.Parallel()
 	encode := base64.RawURLEncoding.EncodeToString
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -131,8 +131,8 @@ func TestTrapsOfTokens(t *testing.T) {
 	}
 }
 
-// Names that only look like a role's grant nothing.
-func TestRolesThatLookAlikeGrantNothing(t *testing.T) {
+// Names that are only similar to a role grant nothing.
+func TestSimilarRoleNamesGrantNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"agency ", " agency", "Agency", "AGENCY", `agency\u0000`, `\u0430gency`, "agency,client", ""} {
 		p, err := hs256(t).Verify(t.Context(), issuer.SignPlain(secret, issuer.PlainHeader, plain.Changed(t, `"client"`, `"`+name+`"`)))
@@ -141,7 +141,7 @@ func TestRolesThatLookAlikeGrantNothing(t *testing.T) {
 	}
 }
 
-// strayBits sets the bits of a token's last letter that encode nothing: strict base64 demands zeros.
+// strayBits sets the unused bits of a token's last character, which strict base64 requires to be zero.
 func strayBits(token string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	at := strings.IndexByte(letters, token[len(token)-1])

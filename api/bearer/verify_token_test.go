@@ -154,7 +154,7 @@ func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "audience", "all faults at once")
 }
 
-// The other traps of claims are in TestTrapsOfTokens.
+// TestInvalidTokens covers the other claims.
 func TestClaimNamesAreExact(t *testing.T) {
 	t.Parallel()
 	claims := plain.With(`,"ROLE":"agency","Account_Id":"` + agency + `","EXP":1`)
@@ -164,7 +164,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 	require.Equal(t, jwtNow.Unix()+60, p.ExpiresAt.Unix())
 }
 
-// An attacker who can make the provider redirect must not be able to name other keys.
+// An attacker who can make the provider redirect must not be able to substitute keys.
 func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t)
@@ -227,7 +227,7 @@ func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
 			_, err := verifier.Verify(t.Context(), token)
 			require.Equal(t, name == "both" || name == tokenName, err == nil, "%s token, %s keys: %v", tokenName, name, err)
 		}
-		for _, method := range []jwt.SigningMethod{jwt.SigningMethodPS256, jwt.SigningMethodRS512} { // the rest is in TestTrapsOfTokens
+		for _, method := range []jwt.SigningMethod{jwt.SigningMethodPS256, jwt.SigningMethodRS512} { // the rest is in TestInvalidTokens
 			_, err := verifier.Verify(t.Context(), sign(t, method, "", rsaKey, nil))
 			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), method.Alg())
 		}
@@ -283,7 +283,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	}
 }
 
-// provider publishes keys and can be down; it counts how often it is asked.
+// provider publishes keys, can be down, and counts its requests.
 type provider struct {
 	mu    sync.Mutex
 	keys  []jose.JSONWebKey
@@ -319,7 +319,7 @@ func (p *provider) count() int {
 	return p.asked
 }
 
-func TestKeysBehindAURLRotate(t *testing.T) {
+func TestKeysFromURLRotate(t *testing.T) {
 	t.Parallel()
 	first, second := ecKey(t), ecKey(t)
 	firstKey := jose.JSONWebKey{Key: first.Public(), KeyID: "1", Use: "sig", Algorithm: "ES256"}
@@ -372,7 +372,7 @@ func TestKeysBehindAURLRotate(t *testing.T) {
 	})
 }
 
-// Of a signed token every reading is the same: what is accepted has each claim once, by its exact name.
+// A signed token has one interpretation: an accepted token has each claim once, by its exact name.
 func FuzzClaims(f *testing.F) {
 	verifier, err := bearer.New(f.Context(), jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
 	require.NoError(f, err)

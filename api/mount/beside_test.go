@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// The agency of the tests: alice is of its staff, carol is a user of its client.
+// The agency of the tests: alice is agency staff, carol is a user of its client.
 const (
 	agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	client = "c10000000000000000000001"
@@ -35,21 +35,21 @@ const (
 	often     = 20 * time.Millisecond
 )
 
-// served asks until the status is another one than 503: what stands still for a moment has a request tried again.
+// served sends a request until the status is not 503.
 func served(ask func() (status int)) {
 	for until := time.Now().Add(patience); ask() == http.StatusServiceUnavailable && time.Now().Before(until); {
 		time.Sleep(often)
 	}
 }
 
-// running is what a main application finds: brokers, a database, and a process of the role projector.
+// running is the environment of a main application: brokers, a database, and a process with the role projector.
 type running struct {
 	brokers     []string
 	databaseURL string
 	log         *eventlog.Log // of the projector
 }
 
-// runBeside starts it and appends the agency's facts.
+// runBeside starts the environment and appends the agency's events.
 func runBeside(t *testing.T) running {
 	t.Helper()
 	r := running{databaseURL: pgtest.New(t).URL}
@@ -93,7 +93,7 @@ func facts() (drafts []domain.Draft) {
 	}, now))
 }
 
-// open mounts, runs until the test ends and waits until it is ready.
+// open mounts the handler, runs it until the test ends, and waits until it is ready.
 func open(t *testing.T, config mount.Config) *mount.Mounted {
 	t.Helper()
 	boards, err := mount.Open(t.Context(), config)
@@ -113,7 +113,7 @@ func awaitReady(t *testing.T, handler http.Handler) {
 	require.Eventually(t, func() bool { return get(handler, "/readyz", "").Code == http.StatusOK }, patience, often)
 }
 
-// config is what a main application says.
+// config returns the configuration of a main application.
 func (r running) config(who api.Authenticator) mount.Config {
 	return mount.Config{
 		Brokers: r.brokers, DatabaseURL: r.databaseURL, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},

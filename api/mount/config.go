@@ -127,7 +127,7 @@ func (c Config) application() (*console.Application, error) {
 	return &console.Application{Callers: c.Authenticator, SignIn: u, Prefix: c.HTTP.Prefix}, nil
 }
 
-// checkpointKeys returns the public keys, or nil if there are none.
+// checkpointKeys returns the public keys, or nil if no keys are set.
 func (c Config) checkpointKeys() (note.Verifiers, error) {
 	if len(c.CheckpointPublicKeys) == 0 {
 		return nil, nil //nolint:nilnil // absent

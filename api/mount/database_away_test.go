@@ -16,10 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// changeOfUsers is a change that records something when it is taken.
+// changeOfUsers is a change that is recorded if it succeeds.
 const changeOfUsers = `{"users":["` + carol + `"]}`
 
-// whileAway are requests of each kind that the database is needed for, with their bodies.
+// whileAway contains a request of each kind that needs the database, with its body.
 func whileAway() map[string]string {
 	return map[string]string{
 		"GET /api/projects/dashboard/" + client:              "",
@@ -31,7 +31,7 @@ func whileAway() map[string]string {
 	}
 }
 
-// While the database is away every answer is 503; nothing needs a restart afterwards.
+// While the database is unavailable, every response is 503; no restart is needed afterward.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	beside := runBeside(t)
@@ -115,7 +115,7 @@ func TestDatabaseAway(t *testing.T) {
 	require.Equal(t, http.StatusOK, changed.Code, changed.Body)
 }
 
-// readModelFault is what the monitor has found wrong with the tables of dashboards, as /readyz says it.
+// readModelFault returns the error about the tables of dashboards in /readyz.
 func readModelFault(handler http.Handler) string {
 	var ready struct {
 		Checks []struct{ Name, Reason string } `json:"checks"`
@@ -129,7 +129,7 @@ func readModelFault(handler http.Handler) string {
 	return ""
 }
 
-// send asks as alice.
+// send sends a request as alice.
 func send(handler http.Handler, request, body string) *httptest.ResponseRecorder {
 	method, path, _ := strings.Cut(request, " ")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

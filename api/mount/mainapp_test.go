@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mainApp is testdata/mainapp as a process.
+// mainApp is a process of testdata/mainapp.
 type mainApp struct {
 	t       *testing.T
 	base    string
@@ -25,7 +25,7 @@ type mainApp struct {
 	errors  bytes.Buffer
 }
 
-// buildMainApp builds the module as it is committed, of nothing but what this module was built of.
+// buildMainApp builds the committed module with the dependencies of this module.
 func buildMainApp(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "mainapp")
@@ -66,7 +66,7 @@ type answer struct {
 	body   string
 }
 
-// ask asks until it is served.
+// ask sends a request until it is served.
 func (m *mainApp) ask(method, path, who, body string, headers ...string) (got answer) {
 	m.t.Helper()
 	served(func() int {
@@ -80,7 +80,7 @@ func (m *mainApp) ask(method, path, who, body string, headers ...string) (got an
 	return got
 }
 
-// listen opens carol's notices, and opens them again when it is only told when to come back.
+// listen opens carol's notices, and reopens them if the stream contains only a retry delay.
 func (m *mainApp) listen() (*http.Response, *bufio.Scanner) {
 	m.t.Helper()
 	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(often) {
@@ -113,7 +113,7 @@ func (m *mainApp) open(method, path, who, body string, headers ...string) *http.
 	return response
 }
 
-// A main application of another module serves everything under its router to the people whom it has signed in.
+// A main application in another module serves everything with its router to the people whom it has signed in.
 func testAnotherModule(t *testing.T, r running) {
 	m := startMainApp(t, r)
 	const dashboard = "/boards/api/projects/dashboard/" + client

@@ -22,13 +22,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// insightsPath is the first of the analytics over a range that holds the reading, whatever the time of day.
+// insightsPath is the first analytics endpoint with a range that contains the reading at any time of day.
 func insightsPath() string {
 	now := time.Now().UTC()
 	return "/getAccountInsights/" + now.AddDate(0, 0, -7).Format(time.DateOnly) + "/" + now.AddDate(0, 0, 1).Format(time.DateOnly) + "/all"
 }
 
-// byCookie is an authenticator of a main application.
+// byCookie is the authenticator of a main application.
 func byCookie(r *http.Request) (api.Principal, error) {
 	if session, err := r.Cookie("session"); err == nil && session.Value == "alice's" {
 		return api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
@@ -44,7 +44,7 @@ func get(handler http.Handler, path, session string) *httptest.ResponseRecorder 
 	return w
 }
 
-// What a main application mounts, beside one running service.
+// A main application mounts the handler next to a running service.
 func TestMounted(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
@@ -58,7 +58,7 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-// The same process may mount, give everything back and mount again, over its one registry of metrics. Run ends with Close and with its context.
+// A process can mount, close and mount again with the same metrics registry. Run ends with Close and with its context.
 func testMountAgain(t *testing.T, r running) {
 	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.AnalyticsAtRoot = true
@@ -104,8 +104,8 @@ func testMountAgain(t *testing.T, r running) {
 	}
 }
 
-// All faults are named at once, and before anything is connected to.
-func TestOpenNamesEveryFault(t *testing.T) {
+// All errors are reported at once, before any connection is made.
+func TestOpenReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	_, err := mount.Open(t.Context(), mount.Config{
 		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"},
@@ -127,7 +127,7 @@ func TestOpenNamesEveryFault(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-// The main application's people find the console below its prefix, whichever router it uses. Others go to the application's own page.
+// The console is under the prefix with every router. People who are not signed in are redirected to the application's page.
 func testConsole(t *testing.T, r running) {
 	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.Prefix, config.ConsoleSignIn = "/boards", "/login"
@@ -164,7 +164,7 @@ func testConsole(t *testing.T, r running) {
 	}
 }
 
-// A mounted service proves with the keys that it is given, and says so where it has none.
+// A mounted service uses the configured checkpoint keys for proofs, and returns an error without keys.
 func testProofs(t *testing.T, r running) {
 	_, public, err := proof.GenerateKey()
 	require.NoError(t, err)

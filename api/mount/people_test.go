@@ -16,7 +16,7 @@ import (
 
 const accessEnded = "Your access has ended. Ask your agency."
 
-// bySession believes the cookie "<user>/<account>/<role>" for hours.
+// bySession accepts the cookie "<user>/<account>/<role>" for hours.
 func bySession(r *http.Request) (api.Principal, error) {
 	session, err := r.Cookie("session")
 	if err != nil {
@@ -26,14 +26,14 @@ func bySession(r *http.Request) (api.Principal, error) {
 	return api.Principal{UserID: is[0], AccountID: is[1], Roles: api.Roles{api.Role(is[2])}, ExpiresAt: time.Now().Add(12 * time.Hour)}, nil
 }
 
-// refused tells whether a session has no rights any more.
+// refused reports whether a session no longer has access.
 func refused(handler http.Handler, session string) bool {
 	w := get(handler, "/api/stats", session)
 	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
-// Sessions outlive rights: who has left is out. TestWhoLeftIsOutEverywhere (api) tries all ways, and that streams end.
-func TestMountedWhoLeftIsOut(t *testing.T) {
+// A session whose user has lost access is refused. TestEndedAccessIsRefusedEverywhere (api) tests all entry points.
+func TestMountedEndedAccessIsRefused(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
 	config := r.config(api.AuthenticatorFunc(bySession))
