@@ -102,7 +102,7 @@ func TestTruncatedExports(t *testing.T) {
 	}{
 		"by the limit":          {func(*auditFake) {}, 2, "at most 2 entries", true},
 		"exactly at the limit":  {func(*auditFake) {}, 3, "", false},
-		"by an error":           {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read to its end", true},
+		"by an error":           {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read completely", true},
 		"because of parked":     {func(f *auditFake) { f.meta.Incomplete = "2 records are parked" }, 10, "2 records are parked", false},
 		"by an error, at start": {func(f *auditFake) { f.sent, f.entries = errors.New("db-7 is away"), nil }, 10, "could not be read", false},
 	} {

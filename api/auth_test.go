@@ -55,7 +55,7 @@ func TestAuthorizationHeaders(t *testing.T) {
 	b := setup(t)
 	good := b.agencyToken()
 	for header, says := range map[string]string{
-		"":               "There is no token",
+		"":               "The request has no token",
 		"Bearer":         "Bearer <token>",
 		"Basic dTpw":     "Bearer <token>",
 		"Bearer a b":     "Bearer <token>",

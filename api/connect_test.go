@@ -111,7 +111,7 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
 		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
 		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell the person who sent you here",
-		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself", "paused": "not read yet. An operator has paused it.",
+		platforms.ClassRetry: "We retry automatically", "internal": "tried again by itself", "paused": "not read yet. An operator has paused it.",
 	} {
 		reason := fmt.Sprintf(own, class)
 		if class == "paused" {
@@ -216,7 +216,7 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	at = choose(client2)
 	page := mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001", "1.0.1002"))
 	require.Equal(t, http.StatusUnprocessableEntity, page.status)
-	require.Contains(t, page.body, "Nothing was connected. Correct what is marked")
+	require.Contains(t, page.body, "Nothing was connected. Correct the marked errors")
 	require.Regexp(t, `(?s)value="1.0.1001"[^>]* checked>.*&#34;Bakery&#34; at Facebook is connected for Client 1. Tick that it moves.*value="1.0.1002"[^>]* checked>`, page.body)
 	form := ticked(page, "1.0.1001")
 	form.Set("move", "1.0.1001")
@@ -328,7 +328,7 @@ func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	page := browser.visit(address, nil)
 	require.Contains(t, page.body, "Sign in at LinkedIn")
 	require.NotContains(t, page.body, "Sign in at TikTok")
-	require.Contains(t, page.body, "close this page: nothing was connected.")
+	require.Contains(t, page.body, "close this page. Nothing has been connected.")
 	followed := browser.visit(address, url.Values{"platform": {"1"}})
 	require.Equal(t, http.StatusSeeOther, followed.status, followed.body)
 	require.Equal(t, http.StatusForbidden, late.visit(address, url.Values{"platform": {"1"}}).status)

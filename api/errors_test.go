@@ -29,8 +29,8 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		retry   string
 	}{
 		"domain error":       {fmt.Errorf("read: %w", domain.NewError(domain.CodeConflict, "lost")), 409, "conflict", "lost", ""},
-		"internal":           {errors.New("host db-7 refused user root"), 500, "internal", "Something went wrong", ""},
-		"internal by code":   {domain.NewError(domain.CodeInternal, "host db-7"), 500, "internal", "Something went wrong", ""},
+		"internal":           {errors.New("host db-7 refused user root"), 500, "internal", "An internal error occurred", ""},
+		"internal by code":   {domain.NewError(domain.CodeInternal, "host db-7"), 500, "internal", "An internal error occurred", ""},
 		"unavailable":        {domain.NewError(domain.CodeUnavailable, "later"), 503, "unavailable", "later", "1"},
 		"unavailable, known": {&domain.Error{Code: domain.CodeUnavailable, Message: "later", RetryAfter: 9}, 503, "unavailable", "later", "9"},
 		"database is away":   {fmt.Errorf("dial db-7: %w", errPasses), 503, "unavailable", "Nothing was changed", "1"},
@@ -65,7 +65,7 @@ func (d *failingDesk) ReadConnection(context.Context, commands.Caller, string, d
 // That nothing was changed is said only where it is known: a client that believes it repeats without looking.
 func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 	t.Parallel()
-	const unchanged, open = "Nothing was changed. Try again shortly.", "It may not have been done: read, then repeat."
+	const unchanged, open = "Nothing was changed. Try again shortly.", "The change may or may not have been made: check it, then try again."
 	lost := fmt.Errorf("commit: %w", errPasses)
 	of := func(op string) error {
 		return fmt.Errorf("%w: %w", errPasses, &net.OpError{Op: op, Net: "tcp", Err: errors.New("refused")})
@@ -150,7 +150,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"not an object":         {`["users"]`, nil, 400, "JSON object"},
 		"null":                  {`null`, nil, 400, "JSON object"},
 		"trailing garbage":      {`{} {}`, nil, 400, "line 1, column 4"},
-		"member given twice":    {`{"users":[],"unlink":true,"users":[]}`, nil, 400, "users stands in the body twice"},
+		"member given twice":    {`{"users":[],"unlink":true,"users":[]}`, nil, 400, "users is in the body twice"},
 		"invalid UTF-8":         {"{\"users\":[\"\xff\"]}", nil, 400, "UTF-8"},
 		"too large":             {`{"scopes":["` + strings.Repeat("a", api.MaxBody) + `"]}`, nil, 413, "1048576 bytes"},
 		"form":                  {`users=`, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json"},

@@ -88,7 +88,7 @@ func TestHostileRequests(t *testing.T) {
 		for _, path := range []string{"/connect/start/", "/connect/choose/", "/connect/link/", "/connect/meta/delete/", "/connect/"} {
 			answer := b.ask(http.MethodGet, path+text, "")
 			require.Equal(t, http.StatusNotFound, answer.status, "%s%s: %s", path, text, answer.body)
-			require.Contains(t, answer.body, "Check the path", "%s%s", path, text)
+			require.Contains(t, answer.body, "Check the URL", "%s%s", path, text)
 		}
 		for _, path := range []string{"/connect/choose/", "/connect/link/"} {
 			answer := b.ask(http.MethodPost, path+text, "platform=1", "Content-Type: application/x-www-form-urlencoded")

@@ -194,7 +194,7 @@ func TestExamplesAreTaken(t *testing.T) {
 					taken = append(taken, http.StatusForbidden, http.StatusConflict, http.StatusBadRequest, http.StatusSeeOther)
 				}
 				require.Contains(t, taken, answer.status, "%s: %s", sample["source"], answer.body)
-				require.NotContains(t, answer.body, "nothing at this address", sample["source"])
+				require.NotContains(t, answer.body, "nothing at this path", sample["source"])
 				if parts[3] != "" && answer.status == http.StatusOK {
 					require.Contains(t, answer.header.Get("Content-Type"), "text/csv")
 				}

@@ -145,8 +145,8 @@ func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	for path, said := range map[string]string{
-		insightsPath: "startTime and endTime, in the path", "/auth/getRoiViews": "startTime and endTime, in the query",
-		"/auth/membersSocialGrowth/7/2026-01-01/2026-01-31": "fromDate and toDate, in the path",
+		insightsPath: "startTime and endTime in the path", "/auth/getRoiViews": "startTime and endTime in the query",
+		"/auth/membersSocialGrowth/7/2026-01-01/2026-01-31": "fromDate and toDate in the path",
 	} {
 		for _, name := range []string{"start", "end", "from", "to"} {
 			answer := b.get(path+"?"+name+"=2025-01-01", b.agencyToken())

@@ -123,7 +123,7 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	b.scopeErr, fault = nil, &domain.Error{Code: domain.CodeUnavailable, Message: "it is being built", RetryAfter: 7}
 	requireComeBack(t, b.get("/api/live", b.agencyToken()), 7, "it is being built")
 	fault = errors.New("unknown fault")
-	requireComeBack(t, b.get("/api/live", b.agencyToken()), 1, "Something went wrong on our side.")
+	requireComeBack(t, b.get("/api/live", b.agencyToken()), 1, "An internal error occurred.")
 	fault = nil
 	for range 5 {
 		b.get("/auth/getRoiViews", b.agencyToken())
@@ -334,7 +334,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		stream := b.listen(server.URL+"/api/live?ticket="+one.Ticket, "", "Origin: "+page)
 		require.Equal(t, http.StatusUnauthorized, stream.response.StatusCode)
 		require.True(t, stream.lines.Scan())
-		require.Contains(t, stream.lines.Text(), "has ended")
+		require.Contains(t, stream.lines.Text(), "has expired")
 	}
 }
 

@@ -87,7 +87,7 @@ func testMountAgain(t *testing.T, r running) {
 		require.NotEmpty(t, families)
 		_, err = mount.Open(t.Context(), config)
 		require.ErrorContains(t, err, "metrics", "two at once cannot both be counted")
-		require.ErrorContains(t, boards.Run(t.Context()), "called before")
+		require.ErrorContains(t, boards.Run(t.Context()), "called twice")
 		if byContext {
 			stop()
 			require.NoError(t, <-ran)

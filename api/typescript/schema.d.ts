@@ -3047,7 +3047,7 @@ export interface components {
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description URL of a picture; empty if there is none. */
+            /** @description URL of a picture; may be empty. */
             image: string;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
@@ -3860,7 +3860,7 @@ export interface components {
             active: boolean;
             /** @description Email address; empty if unknown. */
             email: string;
-            /** @description URL of a picture; empty if there is none. */
+            /** @description URL of a picture; may be empty. */
             image: string;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
@@ -4143,9 +4143,9 @@ export interface components {
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description URL of a picture; empty if there is none. */
+            /** @description URL of a picture; may be empty. */
             image: string;
-            /** @description URL for scheduling a meeting; empty if there is none. */
+            /** @description URL for scheduling a meeting; may be empty. */
             meeting_link: string;
             /** @description Name, from the main application or the platform. */
             name: string;
@@ -5307,7 +5307,7 @@ export interface components {
             building: components["schemas"]["BuildHealth"][];
             /**
              * Format: int64
-             * @description `generation` that this process reads; 0 if there is none yet.
+             * @description `generation` that this process reads; 0 before the first.
              */
             generation: number;
             /**
