@@ -25,8 +25,8 @@ const (
 	logTrace     = "traceparent"
 )
 
-// statusClientGone is the status in log and metrics if the client disconnected before the response, as in nginx. It
-// is not counted as a server error.
+// statusClientGone is the status in log and metrics if the client disconnected before the response,
+// as in nginx. It is not counted as a server error.
 const statusClientGone = 499
 
 // accessLog writes every request to the log and the metrics.
@@ -36,8 +36,8 @@ type accessLog struct {
 	now     func() time.Time
 }
 
-// observe writes the access log and the metrics. Neither contains a query, a header or a body, because these may
-// contain tokens and tickets.
+// observe writes the access log and the metrics. Neither contains a query, a header or a body,
+// because these may contain tokens and tickets.
 func (l *accessLog) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := l.now()
@@ -119,10 +119,10 @@ func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 
 func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
-// withRequestID generates an id for the request and returns it as X-Request-Id. The caller's own X-Request-Id is
-// written to the access log but not to records, because records are permanent and must not contain text chosen by
-// strangers. Records contain the caller's Traceparent, which is restricted to hex digits and is not part of the
-// record's hash.
+// withRequestID generates an id for the request and returns it as X-Request-Id. The caller's own
+// X-Request-Id is written to the access log but not to records, because records are permanent and
+// must not contain text chosen by strangers. Records contain the caller's Traceparent, which is
+// restricted to hex digits and is not part of the record's hash.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{id: rand.Text()}

@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// analyticsRoutes returns the routes of the 22 analytics endpoints, each with a parser and a query. They are
-// served under /auth and, standalone, at the root; the patterns here have neither prefix. startTime, endTime and pId
-// are query parameters where a pattern does not contain them.
+// analyticsRoutes returns the routes of the 22 analytics endpoints, each with a parser and a query.
+// They are served under /auth and, standalone, at the root; the patterns here have neither prefix.
+// startTime, endTime and pId are query parameters where a pattern does not contain them.
 func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
@@ -59,7 +59,8 @@ func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation
 			endpoint(door, ofMember(comparedSeries), figures.PostsViews)),
 		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 			endpoint(door, ofMember(postsParams), figures.PostsEngagements)),
-		// The optional segments of the old system. The number of segments determines which ones are present.
+		// The optional segments of the old system. The number of segments determines which ones are
+		// present.
 		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
 		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", membersTop),
 		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId",
@@ -142,9 +143,10 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	return q
 }
 
-// endpoint returns the operation of an analytics endpoint: it parses the request, determines the scope of the caller,
-// runs the query, and writes the envelope or a CSV table, or 304 if the caller's copy is current. If the path contains
-// no account, ?account= and ?dashboard= can limit the scope.
+// endpoint returns the operation of an analytics endpoint: it parses the request, determines the
+// scope of the caller, runs the query, and writes the envelope or a CSV table, or 304 if the
+// caller's copy is current. If the path contains no account, ?account= and ?dashboard= can limit
+// the scope.
 func endpoint[R any](
 	door *authorizer, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {

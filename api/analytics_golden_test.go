@@ -127,7 +127,8 @@ func TestAnalyticsAsCSV(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the golden answers")
 
-// The responses of all 22 endpoints with the demo's data are frozen, so that any change shows as a diff.
+// The responses of all 22 endpoints with the demo's data are frozen, so that any change shows as a
+// diff.
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b, token, paths := goldenQuestions(t)
@@ -164,7 +165,8 @@ func requireGolden(t *testing.T, name, body string) {
 		"%s differs. If the change is intended, run: go test ./api -run GoldenAnswers -update", file)
 }
 
-// goldenQuestions serves the demo's data and returns the paths of the frozen responses by file name.
+// goldenQuestions serves the demo's data and returns the paths of the frozen responses by file
+// name.
 func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]string) {
 	t.Helper()
 	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago

@@ -51,7 +51,8 @@ const (
 // MockHeaders returns the [Config].Headers of a server with mock data.
 func MockHeaders() map[string]string { return map[string]string{headerMock: "true"} }
 
-// withHeaders sets the headers of every response: safe defaults, then the configured ones (mock mode).
+// withHeaders sets the headers of every response: safe defaults, then the configured ones (mock
+// mode).
 func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,8 +124,8 @@ func weightOf(r *http.Request, media string) (heaviest float64) {
 	return heaviest
 }
 
-// headCSV sets the headers of a CSV table. The cursor of the next page is in a Link header, relative to the request,
-// because CSV has no place for it.
+// headCSV sets the headers of a CSV table. The cursor of the next page is in a Link header,
+// relative to the request, because CSV has no place for it.
 func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	header.Set("Content-Type", contentCSV)
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
@@ -136,8 +137,8 @@ func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	}
 }
 
-// writeTagged writes a body with its entity tag, or 304 if the caller has that body. The caller of writeTagged sets
-// the other headers first.
+// writeTagged writes a body with its entity tag, or 304 if the caller has that body. The caller of
+// writeTagged sets the other headers first.
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
 	tag := tagOf(header, body)
@@ -156,7 +157,8 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a disconnected caller is not an error
 }
 
-// tagOf returns the entity tag of a response: a digest of the uncompressed body and the headers that describe it.
+// tagOf returns the entity tag of a response: a digest of the uncompressed body and the headers
+// that describe it.
 func tagOf(header http.Header, body []byte) string {
 	sum := sha256.New()
 	for _, name := range []string{"Content-Type", headerLink} {
@@ -166,8 +168,8 @@ func tagOf(header http.Header, body []byte) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// matchTag reports whether If-None-Match contains the tag, with any compression suffix, and returns the tag that
-// matched: a cache may apply a 304 only to the body with exactly that tag.
+// matchTag reports whether If-None-Match contains the tag, with any compression suffix, and returns
+// the tag that matched: a cache may apply a 304 only to the body with exactly that tag.
 func matchTag(r *http.Request, tag string) (matched string, ok bool) {
 	for _, value := range r.Header.Values(headerIfNoneMatch) {
 		for candidate := range strings.SplitSeq(value, ",") {
@@ -196,7 +198,8 @@ var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
 
 func withCORS(origins []string) func(http.Handler) http.Handler {
 	return cors.Handler(cors.Options{
-		// With an empty list, the library would allow all origins. A function does not have that default.
+		// With an empty list, the library would allow all origins. A function does not have that
+		// default.
 		AllowOriginFunc: allowOrigin(origins),
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions},
 		AllowedHeaders: []string{
@@ -207,14 +210,16 @@ func withCORS(origins []string) func(http.Handler) http.Handler {
 			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy, headerRetryAfter,
 			headerMock, "Allow", "Command-Id", headerRequestID,
 		},
-		// The standard Socket.IO client may use withCredentials. Credentials are not allowed with "*": a main
-		// application that authenticates with a cookie would then be open to every site.
+		// The standard Socket.IO client may use withCredentials. Credentials are not allowed with
+		// "*": a main application that authenticates with a cookie would then be open to every
+		// site.
 		AllowCredentials: !slices.Contains(origins, "*"),
 		MaxAge:           600,
 	})
 }
 
-// allowOrigin matches exact origins. "*" allows any origin, "http://localhost:*" any port of a host.
+// allowOrigin matches exact origins. "*" allows any origin, "http://localhost:*" any port of a
+// host.
 func allowOrigin(origins []string) func(*http.Request, string) bool {
 	return func(_ *http.Request, origin string) bool {
 		return slices.ContainsFunc(origins, func(allowed string) bool {

@@ -26,8 +26,8 @@ var (
 	asyncAPIDocument []byte
 )
 
-// documents serves the documents without the operations that this server does not have. Each is prepared once, at its
-// first request.
+// documents serves the documents without the operations that this server does not have. Each is
+// prepared once, at its first request.
 type documents struct {
 	routes  []Operation
 	atRoot  bool // whether the analytics are also served at the root
@@ -148,8 +148,8 @@ func (d document) write(w http.ResponseWriter, servers any) error {
 	return nil
 }
 
-// mountedAt returns the prefix under which this handler is mounted. A main application's router may have stripped it
-// from the URL, but the request line still contains it.
+// mountedAt returns the prefix under which this handler is mounted. A main application's router may
+// have stripped it from the URL, but the request line still contains it.
 func mountedAt(r *http.Request, pattern string) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if whole, err := url.Parse(path); err == nil { // requests to a proxy have an absolute URL

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxExport is the maximum number of entries of an export. The last line contains the cursor for the rest.
+// maxExport is the maximum number of entries of an export. The last line contains the cursor for
+// the rest.
 const maxExport = 1_000_000
 
 const (
@@ -34,7 +35,8 @@ type exportTrailer struct {
 	AsOf       readmodels.StreamPosition `json:"as_of"`
 	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to continue
 	LeftOut    int64                     `json:"left_out,omitempty"`    // see [readmodels.HistoryMeta]
-	// NamesProven is always false: the log contains only ids, and the names come from the current directory.
+	// NamesProven is always false: the log contains only ids, and the names come from the current
+	// directory.
 	NamesProven bool `json:"names_proven"`
 }
 
@@ -72,8 +74,8 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e expor
 	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
 }
 
-// sendFile records the export and sends the file without a limit on the total time. After the status is sent, errors
-// can only be reported in the last line of the file.
+// sendFile records the export and sends the file without a limit on the total time. After the
+// status is sent, errors can only be reported in the last line of the file.
 func (a *audit) sendFile(
 	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
 ) error {
@@ -156,13 +158,14 @@ type patientWriter struct {
 
 // Write implements [io.Writer].
 func (w patientWriter) Write(piece []byte) (int, error) {
-	// Where deadlines are not supported (tests, some middlewares), the request's context is the only limit.
+	// Where deadlines are not supported (tests, some middlewares), the request's context is the
+	// only limit.
 	_ = w.control.SetWriteDeadline(time.Now().Add(exportStall))
 	return w.Writer.Write(piece)
 }
 
-// spanColumns is the header row of access as CSV. Scopes are those of the dashboard between `from` and `to`, separated
-// by spaces.
+// spanColumns is the header row of access as CSV. Scopes are those of the dashboard between `from`
+// and `to`, separated by spaces.
 var spanColumns = []string{
 	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today", "scopes",
 	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",
@@ -171,8 +174,8 @@ var spanColumns = []string{
 	"allowed_version", "allowed_time", "allowed_type", "allowed_actor_id", "allowed_actor_name",
 }
 
-// exportColumns is the header row of the history as CSV. A list is one cell, with its ids separated by spaces; before
-// and after are the whole documents as JSON.
+// exportColumns is the header row of the history as CSV. A list is one cell, with its ids separated
+// by spaces; before and after are the whole documents as JSON.
 var exportColumns = []string{
 	"version", "time", "type", "dashboard_id", "dashboard_name", "actor_id", "actor_name", "role", "on_behalf_of",
 	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",

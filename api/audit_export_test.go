@@ -223,7 +223,8 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 	require.Empty(t, f.callers, "they show nothing of an agency")
 }
 
-// A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without the record.
+// A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without
+// the record.
 func TestBundleIsRecordedFirst(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -249,7 +250,8 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 	}
 }
 
-// auditFake answers the queries of the auditors' routes, and records the queries, the records and their order.
+// auditFake answers the queries of the auditors' routes, and records the queries, the records and
+// their order.
 type auditFake struct {
 	mu      sync.Mutex
 	log     []string

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxVersionNumber distinguishes versions from Unix seconds where both are allowed: smaller numbers are
-// versions. As seconds, they would be before 1973, when there were no dashboards.
+// maxVersionNumber distinguishes versions from Unix seconds where both are allowed: smaller numbers
+// are versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
 // maxActor is the maximum length of an actor in the log.
@@ -40,7 +40,8 @@ type exportQuery[Q any] struct {
 	query  Q
 }
 
-// parseExport reads the same filters for an export, which has no pages and starts with the oldest change.
+// parseExport reads the same filters for an export, which has no pages and starts with the oldest
+// change.
 func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
@@ -62,7 +63,8 @@ func parseState(p *Params) readmodels.StateQuery {
 	return readmodels.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
-// parseDiff reads the two moments of a diff: ?from= and ?to=, each an instant or a version. ?to= defaults to now.
+// parseDiff reads the two moments of a diff: ?from= and ?to=, each an instant or a version. ?to=
+// defaults to now.
 func parseDiff(p *Params) readmodels.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
@@ -141,7 +143,8 @@ func (p *Params) requiredHex(declared Param) string {
 	return id
 }
 
-// person reads a user's id, part of a person's name, or a system name of the program ("system:fetcher").
+// person reads a user's id, part of a person's name, or a system name of the program
+// ("system:fetcher").
 func (p *Params) person(declared Param) string {
 	value, _ := p.value(declared)
 	if id, ok := domain.HexID(value); ok {
@@ -164,8 +167,8 @@ func (p *Params) edges() (from, to *time.Time) {
 	return from, to
 }
 
-// edge reads an optional end of a range in the formats of [Params.Range]. A day is its start, shifted
-// by dayOffset days. Nil means that the end is open.
+// edge reads an optional end of a range in the formats of [Params.Range]. A day is its start,
+// shifted by dayOffset days. Nil means that the end is open.
 func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	text, present := p.value(declared)
 	zone := p.Zone() // also validated if there is no day
@@ -176,8 +179,8 @@ func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	return &at
 }
 
-// moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
-// A day means its end or, at the start of a range, the end of the previous day.
+// moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an
+// instant. A day means its end or, at the start of a range, the end of the previous day.
 func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	text, present := p.value(declared)
 	zone := p.Zone() // also validated if there is no day
@@ -247,7 +250,8 @@ func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
 	return f
 }
 
-// idOnly returns an actor's id, or "" for part of a name: records of reads are kept forever and must not contain names.
+// idOnly returns an actor's id, or "" for part of a name: records of reads are kept forever and
+// must not contain names.
 func idOnly(actor string) string {
 	if _, ok := domain.HexID(actor); ok || strings.HasPrefix(actor, "system:") {
 		return actor

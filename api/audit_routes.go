@@ -68,8 +68,8 @@ func (a *audit) routes() []Operation {
 	}
 }
 
-// auditor returns the caller of these routes for the record. A caller with both roles is recorded as an auditor, the
-// role with fewer rights.
+// auditor returns the caller of these routes for the record. A caller with both roles is recorded
+// as an auditor, the role with fewer rights.
 func auditor(r *http.Request) commands.Caller {
 	if p, _ := PrincipalFrom(r.Context()); p.Roles.Has(RoleAuditor) {
 		return caller(r, RoleAuditor)
@@ -77,8 +77,8 @@ func auditor(r *http.Request) commands.Caller {
 	return caller(r, RoleAgency)
 }
 
-// showing returns the operation of an audit query: it parses the request, runs the query, records the read, and writes
-// the response. If the read cannot be recorded, no data is returned.
+// showing returns the operation of an audit query: it parses the request, runs the query, records
+// the read, and writes the response. If the read cannot be recorded, no data is returned.
 func showing[Q, R any, M interface{ StandsFor() int64 }](
 	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recordOf func(Q) domain.AuditRead,
 ) operation {
@@ -120,17 +120,19 @@ type AuditDeps struct {
 	maxExport int // maximum number of entries of an export; 0 means maxExport
 }
 
-// HistoryReader runs the queries of auditors; *readmodels.History implements it. If a dashboard has no history in
-// the agency, methods return [domain.ErrDashboardNotFound], even if another agency owns it.
+// HistoryReader runs the queries of auditors; *readmodels.History implements it. If a dashboard has
+// no history in the agency, methods return [domain.ErrDashboardNotFound], even if another agency
+// owns it.
 type HistoryReader interface {
 	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error)
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
-	// Diffs returns the differences between two moments, for all dashboards of an agency that changed.
+	// Diffs returns the differences between two moments, for all dashboards of an agency that
+	// changed.
 	Diffs(ctx context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
-	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all of it, in constant
-	// memory.
+	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all
+	// of it, in constant memory.
 	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)
 	ExportSpans(ctx context.Context, q readmodels.SpansQuery) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error)
 	// Export returns the whole history in the order of the stream, in constant memory.
@@ -179,7 +181,8 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	return f
 }
 
-// exportSpans streams who had access to any dashboard of the agency, for how long, and which records decided it.
+// exportSpans streams who had access to any dashboard of the agency, for how long, and which
+// records decided it.
 func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
 	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
@@ -193,8 +196,8 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	})
 }
 
-// Prover returns evidence that auditors verify themselves; *proof.Prover implements it. Errors for people are
-// [domain.Error]s.
+// Prover returns evidence that auditors verify themselves; *proof.Prover implements it. Errors for
+// people are [domain.Error]s.
 type Prover interface {
 	// Checkpoints returns the checkpoints with a valid signature, oldest first.
 	Checkpoints(ctx context.Context) ([]proof.Published, error)
@@ -210,8 +213,8 @@ type CheckpointEntry struct {
 	Note    string    `json:"note"`    // The signed statement, verbatim: verify and keep it.
 }
 
-// checkpoints returns the valid checkpoints, newest first. Reading them is not recorded: they contain nothing about an
-// agency.
+// checkpoints returns the valid checkpoints, newest first. Reading them is not recorded: they
+// contain nothing about an agency.
 func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
@@ -233,8 +236,9 @@ func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []Ch
 	return entries, meta, err
 }
 
-// exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file first: the record of the
-// read contains the last version of the bundle, and a slow client must not occupy the memory of a proof.
+// exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file
+// first: the record of the read contains the last version of the bundle, and a slow client must not
+// occupy the memory of a proof.
 func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {

@@ -17,7 +17,8 @@ import (
 
 const auditedPath = "/api/projects/dashboard/" + client1
 
-// The query and the record contain the parameters of the request, and the record the auditor and the agency.
+// The query and the record contain the parameters of the request, and the record the auditor and
+// the agency.
 func TestAuditQueriesAndTheirRecords(t *testing.T) {
 	t.Parallel()
 	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)

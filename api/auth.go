@@ -11,8 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// principal returns the verified caller of r, after checking that the caller still has access: the principal that an
-// outer middleware put into the context, or else the one that the authenticator returns.
+// principal returns the verified caller of r, after checking that the caller still has access: the
+// principal that an outer middleware put into the context, or else the one that the authenticator
+// returns.
 func (k *authorizer) principal(r *http.Request) (Principal, error) {
 	p, ok := PrincipalFrom(r.Context())
 	if ok {
@@ -34,8 +35,9 @@ func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, erro
 	return p, k.admit(ctx, p)
 }
 
-// authenticationError maps an error of an authenticator to unauthenticated: a main application's own errors are not
-// failures of this service. It keeps domain errors, context errors and transient errors.
+// authenticationError maps an error of an authenticator to unauthenticated: a main application's
+// own errors are not failures of this service. It keeps domain errors, context errors and transient
+// errors.
 func (k *authorizer) authenticationError(err error) error {
 	_, known := errors.AsType[*domain.Error](err)
 	if known || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || k.passes(err) {
@@ -87,15 +89,16 @@ type Principal struct {
 	ExpiresAt time.Time // when the credentials expire and streams end; zero if unknown: streams then end after 5 minutes
 }
 
-// isPerson reports whether the caller must be in the directory: it has a role other than auditor, operator and main
-// application.
+// isPerson reports whether the caller must be in the directory: it has a role other than auditor,
+// operator and main application.
 func (p Principal) isPerson() bool {
 	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp })
 }
 
-// Authenticator identifies the caller of a request. An error means that the request has no valid credentials, and the
-// response is 401. A [domain.Error] keeps its code and message, for example unavailable (503) if the credentials
-// cannot be verified now. Package bearer contains the standalone implementation.
+// Authenticator identifies the caller of a request. An error means that the request has no valid
+// credentials, and the response is 401. A [domain.Error] keeps its code and message, for example
+// unavailable (503) if the credentials cannot be verified now. Package bearer contains the
+// standalone implementation.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }
@@ -120,8 +123,8 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok
 }
 
-// Canonical returns p with lower-case ids: two spellings of an agency's id would be two streams of the
-// log. It returns an error if the ids are invalid for the roles.
+// Canonical returns p with lower-case ids: two spellings of an agency's id would be two streams of
+// the log. It returns an error if the ids are invalid for the roles.
 func (p Principal) Canonical() (Principal, error) {
 	user, ok := domain.HexID(p.UserID)
 	noTenant := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)

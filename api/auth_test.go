@@ -18,7 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
-// An error of the main application means "not signed in"; it is not logged as a failure and is not disclosed.
+// An error of the main application means "not signed in"; it is not logged as a failure and is not
+// disclosed.
 func TestErrorsOfAnAuthenticator(t *testing.T) {
 	t.Parallel()
 	var fault error

@@ -17,12 +17,13 @@ import (
 
 // PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
-	// Standing returns the state of a user and of the account that the user claims. An unknown user is not an error.
+	// Standing returns the state of a user and of the account that the user claims. An unknown user
+	// is not an error.
 	Standing(ctx context.Context, user, account string) (readmodels.Standing, error)
 }
 
-// Limits of the cache of standings. A stream checks its caller every 8 s ([stream.Config.Recheck]). Together with the
-// cache, it ends within 10 s after access ends.
+// Limits of the cache of standings. A stream checks its caller every 8 s ([stream.Config.Recheck]).
+// Together with the cache, it ends within 10 s after access ends.
 const (
 	standingMaxAge   = time.Second     // how long a standing is used for other requests of the same user
 	standingMaxStale = time.Minute     // how long the last standing is used while the directory is unavailable
@@ -33,9 +34,9 @@ const (
 // errAccessEnded does not contain the reason, which is between the user and the agency.
 var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency.")
 
-// whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses it. It returns the
-// reason, or "" if the caller has access. Auditors and operators need not be in the directory: only their token and the
-// list of withdrawn subjects count.
+// whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses
+// it. It returns the reason, or "" if the caller has access. Auditors and operators need not be in
+// the directory: only their token and the list of withdrawn subjects count.
 func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
@@ -65,8 +66,8 @@ func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllow
 	}
 }
 
-// authorizer identifies callers and their agencies, checks every verified caller with [whyRefused], limits the rate of
-// requests, and determines the scope of a caller.
+// authorizer identifies callers and their agencies, checks every verified caller with [whyRefused],
+// limits the rate of requests, and determines the scope of a caller.
 type authorizer struct {
 	authenticator Authenticator
 	accounts      func(ctx context.Context, subAccount string) (parent string, err error)
@@ -99,7 +100,8 @@ func newAuthorizer(d Deps) *authorizer {
 	}
 }
 
-// admit returns nil if the caller has access now, forbidden if not, and any other error if that cannot be determined.
+// admit returns nil if the caller has access now, forbidden if not, and any other error if that
+// cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	withdrawn := k.withdrawn.Has(p.UserID)
 	var standing readmodels.Standing
@@ -116,8 +118,8 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	return nil
 }
 
-// standing returns the standing of a user. It queries the directory at most once per standingMaxAge for each user, also
-// for concurrent requests.
+// standing returns the standing of a user. It queries the directory at most once per standingMaxAge
+// for each user, also for concurrent requests.
 func (k *authorizer) standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)
@@ -168,9 +170,9 @@ func (k *authorizer) cache(key string, s cachedStanding) {
 
 const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects is used before the file is read again
 
-// Withdrawn is a file of subjects whose tokens are no longer accepted, one per line; # starts a comment. The file is
-// reread at most once a second, when a request or a stream needs it. Withdrawn is safe for concurrent use. A nil
-// *Withdrawn contains no subjects.
+// Withdrawn is a file of subjects whose tokens are no longer accepted, one per line; # starts a
+// comment. The file is reread at most once a second, when a request or a stream needs it. Withdrawn
+// is safe for concurrent use. A nil *Withdrawn contains no subjects.
 type Withdrawn struct {
 	path   string
 	logger *slog.Logger
@@ -181,8 +183,8 @@ type Withdrawn struct {
 	failing  bool // the last read failed; a lasting failure is logged once
 }
 
-// OpenWithdrawn reads the file. An error contains the path and, for a malformed file, the line number. If path is empty,
-// OpenWithdrawn returns nil.
+// OpenWithdrawn reads the file. An error contains the path and, for a malformed file, the line
+// number. If path is empty, OpenWithdrawn returns nil.
 func OpenWithdrawn(path string, logger *slog.Logger) (*Withdrawn, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // a nil list is an empty one
@@ -193,7 +195,8 @@ func OpenWithdrawn(path string, logger *slog.Logger) (*Withdrawn, error) {
 	return w, err
 }
 
-// Has reports whether the subject is withdrawn. While the file cannot be read, the last list is used.
+// Has reports whether the subject is withdrawn. While the file cannot be read, the last list is
+// used.
 func (w *Withdrawn) Has(subject string) bool {
 	if w == nil {
 		return false
@@ -245,7 +248,8 @@ func readWithdrawn(path string) (map[string]bool, error) {
 	return subjects, nil
 }
 
-// canonicalSubject returns a user id in lower case, as in [Principal]. Subjects of operators can be any text.
+// canonicalSubject returns a user id in lower case, as in [Principal]. Subjects of operators can be
+// any text.
 func canonicalSubject(subject string) string {
 	if id, ok := domain.HexID(subject); ok {
 		return id

@@ -68,7 +68,8 @@ func TestWhyRefused(t *testing.T) {
 		who       api.Principal
 		withdrawn bool
 		standing  readmodels.Standing
-		// whether the caller may come in where all must be known, and where unknown users are allowed
+		// whether the caller may come in where all must be known, and where unknown users are
+		// allowed
 		known, allowed bool
 	}{
 		"staff":                          {who: byAgency, standing: staff, known: true, allowed: true},
@@ -104,7 +105,8 @@ func TestWhyRefused(t *testing.T) {
 	}
 }
 
-// A burst of requests is one query. A standing is used for a second, and for longer while the directory is unavailable.
+// A burst of requests is one query. A standing is used for a second, and for longer while the
+// directory is unavailable.
 func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,8 +158,8 @@ func TestStandingCacheIsBounded(t *testing.T) {
 	require.Equal(t, 10_050, directory.asked)
 }
 
-// closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people are unknown.
-// For the callback of platforms, see TestCallbackWaitsWhilePeopleAreUnknown.
+// closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people
+// are unknown. For the callback of platforms, see TestCallbackWaitsWhilePeopleAreUnknown.
 var closedWhileUnknown = []string{
 	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
 	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
@@ -166,7 +168,8 @@ var closedWhileUnknown = []string{
 	"GET /connect/link/{token}", "POST /connect/link/{token}",
 }
 
-// While it is unknown who has lost access, sensitive routes are closed. Other reads, and imports of the directory, work.
+// While it is unknown who has lost access, sensitive routes are closed. Other reads, and imports of
+// the directory, work.
 func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
@@ -206,7 +209,8 @@ func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
 		"two exports, two proofs, who read: %s", audits)
 }
 
-// An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is a read.
+// An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is
+// a read.
 func TestNothingIsCreatedWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
@@ -283,7 +287,8 @@ func TestWithdrawnSubjects(t *testing.T) {
 // cutWithin is the bound of REQUIREMENTS §2.
 const cutWithin = 10 * time.Second
 
-// With production intervals, at any time at which access ends: because of the cache, a stream may pass one more check.
+// With production intervals, at any time at which access ends: because of the cache, a stream may
+// pass one more check.
 func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 	t.Parallel()
 	const apart = 500 * time.Millisecond

@@ -21,8 +21,9 @@ import (
 // MaxBody is the maximum size of a request body in bytes.
 const MaxBody = 1 << 20
 
-// readObject reads a body that is a JSON object and returns its raw members, so that callers can check each member,
-// distinguish absent from null, and ignore unknown members. [Server.endpoint] limits the size of the body.
+// readObject reads a body that is a JSON object and returns its raw members, so that callers can
+// check each member, distinguish absent from null, and ignore unknown members. [Server.endpoint]
+// limits the size of the body.
 func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
@@ -48,9 +49,10 @@ const (
 	malformedMember = "must be %s; leave it out to keep the current value"
 )
 
-// readBody decodes a body into the fields of B by their JSON names. Absent fields keep the values in body. Members that
-// B does not have are refused with the detail unknown, because they would have no effect; members of a wrong type
-// are refused with the detail malformed, in which %s is the type of the field. Both errors are in bad.
+// readBody decodes a body into the fields of B by their JSON names. Absent fields keep the values
+// in body. Members that B does not have are refused with the detail unknown, because they would
+// have no effect; members of a wrong type are refused with the detail malformed, in which %s is the
+// type of the field. Both errors are in bad.
 func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, bad domain.FieldErrors, err error) {
 	members, err := readObject(r)
 	if err != nil {
@@ -130,7 +132,8 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// malformed returns an error with the line and column of a syntax error, both starting at 1 as in an editor.
+// malformed returns an error with the line and column of a syntax error, both starting at 1 as in
+// an editor.
 func malformed(raw []byte, offset int64, reason string) error {
 	before := raw[:min(max(offset-1, 0), int64(len(raw)))]
 	line := bytes.Count(before, []byte("\n")) + 1

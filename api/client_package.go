@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// Generates the TypeScript client from the API document. This requires Node and npm; a test fails if the client is out
-// of date.
+// Generates the TypeScript client from the API document. This requires Node and npm; a test fails
+// if the client is out of date.
 //go:generate npm --prefix typescript --silent run generate
 
-// clientFiles are the files that `npm pack` packs. The server packs them on request: an archive in the repository would
-// not be readable, and its bytes would depend on the version of npm.
+// clientFiles are the files that `npm pack` packs. The server packs them on request: an archive in
+// the repository would not be readable, and its bytes would depend on the version of npm.
 //
 //go:embed typescript/package.json typescript/README.md typescript/index.js typescript/index.d.ts typescript/schema.d.ts
 var clientFiles embed.FS
@@ -31,11 +31,13 @@ const (
 	patternClientScript  = "/client.js"
 )
 
-// packedAt is the time of all archive entries, as in npm, so that the archive depends only on the files.
+// packedAt is the time of all archive entries, as in npm, so that the archive depends only on the
+// files.
 var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 
-// packClient packs the client as npm does. Its version depends on its contents, because npm reinstalls an archive from
-// the same URL only if its version differs. The README contains the URL that the client is served at.
+// packClient packs the client as npm does. Its version depends on its contents, because npm
+// reinstalls an archive from the same URL only if its version differs. The README contains the URL
+// that the client is served at.
 func packClient(base string) ([]byte, error) {
 	files, _ := fs.Sub(clientFiles, "typescript") // the name is valid
 	version, err := clientVersion(files)
@@ -77,8 +79,8 @@ const clientManifest = "package.json"
 
 var manifestVersion = regexp.MustCompile(`(?m)(^  "version": "[0-9.]+)`)
 
-// clientVersion returns a version that depends on the contents of the client. It starts with a letter, because npm
-// refuses numbers with a leading 0.
+// clientVersion returns a version that depends on the contents of the client. It starts with a
+// letter, because npm refuses numbers with a leading 0.
 func clientVersion(files fs.FS) (string, error) {
 	sum := sha256.New()
 	for _, name := range []string{clientManifest, "index.js", "index.d.ts", "schema.d.ts"} {

@@ -50,7 +50,8 @@ func metaApp(t *testing.T) *platforms.Set {
 	return set
 }
 
-// dialogs are stub platforms at which one person always agrees, with two pages; the name of the second page is markup.
+// dialogs are stub platforms at which one person always agrees, with two pages; the name of the
+// second page is markup.
 type dialogs struct{ redeemed atomic.Int32 } // codes
 
 func (d *dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }

@@ -45,8 +45,8 @@ var connectPolicy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }()
 
-// connectCookie binds sign-ins to the browser in which they were opened. A browser has one cookie for all sign-ins, so
-// that two tabs work at the same time.
+// connectCookie binds sign-ins to the browser in which they were opened. A browser has one cookie
+// for all sign-ins, so that two tabs work at the same time.
 const (
 	connectCookie    = "__Host-lb_connect"
 	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // seconds; at least the lifetime of a link, which is bound to a browser
@@ -77,10 +77,11 @@ type readingProgress struct {
 // pageFunc serves a page for the value of its path parameter.
 type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
 
-// browserPage serves a page. Errors are pages too, and requests from pages of other sites are refused. If needsPeople is
-// true, the page is unavailable while it is unknown who has lost access. Nothing is used up by then, so the same URL
-// works later, until the sign-in (10 minutes after its start, 15 minutes after its choice was offered) or the link
-// expires. [connecting.getConnectBack] makes this check itself.
+// browserPage serves a page. Errors are pages too, and requests from pages of other sites are
+// refused. If needsPeople is true, the page is unavailable while it is unknown who has lost access.
+// Nothing is used up by then, so the same URL works later, until the sign-in (10 minutes after its
+// start, 15 minutes after its choice was offered) or the link expires. [connecting.getConnectBack]
+// makes this check itself.
 func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
 		for name := range w.Header() { // pages of other origins may not read these pages, whatever CORS allows for the API
@@ -165,9 +166,9 @@ func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, sta
 	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + opened.Platform.Title(), Opened: opened})
 }
 
-// getConnectBack handles the OAuth callbacks of all platforms. It redirects to a URL without the parameters of the
-// callback, even to show an error, because a code that was refused here may be valid in another browser. It does not
-// redirect if reloading the same URL may succeed.
+// getConnectBack handles the OAuth callbacks of all platforms. It redirects to a URL without the
+// parameters of the callback, even to show an error, because a code that was refused here may be
+// valid in another browser. It does not redirect if reloading the same URL may succeed.
 func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
@@ -202,7 +203,8 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms', where a browser keeps its fragment
 	}
-	// While it is unknown who has lost access, the code stays in the URL, in the browser that the sign-in is bound to.
+	// While it is unknown who has lost access, the code stays in the URL, in the browser that the
+	// sign-in is bound to.
 	if unknown := c.peopleKnown(); unknown != nil {
 		return "", cmp.Or(c.connect.WhyNotBack(r.Context(), back), unknown)
 	}
@@ -241,7 +243,8 @@ func (c *connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id
 	return c.showChoice(w, r, id, url.Values{}, nil)
 }
 
-// showChoice shows the progress of a sign-in. After an invalid choice, it shows the form as it was sent, with the errors.
+// showChoice shows the progress of a sign-in. After an invalid choice, it shows the form as it was
+// sent, with the errors.
 func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id string, form url.Values, invalid *domain.Error) error {
 	view, err := c.connect.View(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
@@ -276,7 +279,8 @@ func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id strin
 	return writePage(w, http.StatusUnprocessableEntity, "choose", page)
 }
 
-// progressOf returns the progress of the first reading of each page, and whether a reading is still pending.
+// progressOf returns the progress of the first reading of each page, and whether a reading is still
+// pending.
 func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	for _, page := range view.Outcome.Connected {
 		text, soon := "waiting to be read", true
@@ -299,9 +303,9 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	return progress, pending
 }
 
-// notRead explains to the person who connected a page why it was not read and what to do. %s is the platform. It does
-// not contain the platform's error codes, which are for operators. Pages with an error of another class are retried
-// shortly.
+// notRead explains to the person who connected a page why it was not read and what to do. %s is the
+// platform. It does not contain the platform's error codes, which are for operators. Pages with an
+// error of another class are retried shortly.
 var notRead = map[platforms.Class]string{
 	platforms.ClassReconnect: "not read: %s refused the sign-in. Start again, and sign in there once more.",
 	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +

@@ -88,7 +88,8 @@ func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequest
 	return k.admit(ctx, p)
 }
 
-// requester returns the caller as the requester of a sign-in for an account; "" stands for all accounts of the caller.
+// requester returns the caller as the requester of a sign-in for an account; "" stands for all
+// accounts of the caller.
 func (k *authorizer) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
 	p, _ := PrincipalFrom(r.Context())
 	parent, err := k.parentOf(r.Context(), p)
@@ -112,15 +113,18 @@ type connectBody struct {
 	Platform domain.Platform `json:"platform"`
 	// Account is the id of the account to connect pages for: a client, or the agency itself.
 	Account string `json:"account"`
-	// ReturnTo is the target of the link on the result page: a path of this service, or a URL of a configured origin.
+	// ReturnTo is the target of the link on the result page: a path of this service, or a URL of a
+	// configured origin.
 	ReturnTo string `json:"return_to,omitempty"`
-	// SocialAccount is a connected page or profile to reconnect; if absent, the person can choose any pages.
+	// SocialAccount is a connected page or profile to reconnect; if absent, the person can choose
+	// any pages.
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
 const connectMembers = "has the wrong type: platform, social_account and days are numbers, platforms is a list of numbers, all others are strings"
 
-// asking returns an operation whose function gets the caller as the requester, for all accounts of the caller.
+// asking returns an operation whose function gets the caller as the requester, for all accounts of
+// the caller.
 func asking[Q, T any](
 	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
 ) operation {
@@ -189,7 +193,8 @@ func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.Mad
 	}, c.authorizer.checkRequester)
 }
 
-// Patterns of Meta's callbacks, which are in the settings of the apps, and of the status page of a deletion request.
+// Patterns of Meta's callbacks, which are in the settings of the apps, and of the status page of a
+// deletion request.
 const (
 	patternMetaDeauthorize = "/connect/meta/deauthorize"
 	patternMetaDelete      = "/connect/meta/delete"
@@ -200,7 +205,8 @@ var paramDeletionCode = Param{
 	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef",
 }
 
-// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, the list is empty.
+// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, the list is
+// empty.
 func (c *connecting) metaRoutes() []Operation {
 	calls := connect.MetaCalls{Connect: c.connect}
 	if !calls.Configured() {

@@ -63,7 +63,8 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 	return got
 }
 
-// refusedBack returns the page that a refused callback redirects to, whose URL does not contain the callback's parameters.
+// refusedBack returns the page that a refused callback redirects to, whose URL does not contain the
+// callback's parameters.
 func (v *visitor) refusedBack(address string) answer {
 	v.b.t.Helper()
 	led := v.visit(address, nil)
@@ -202,7 +203,8 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.NotContains(t, b.logged(), word, "an address that nothing is served at")
 }
 
-// A page of another client moves only if the move is selected. Otherwise, the form is shown again with the error.
+// A page of another client moves only if the move is selected. Otherwise, the form is shown again
+// with the error.
 func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -250,7 +252,8 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 	require.Equal(t, http.StatusConflict, mine.visit(choose, url.Values{"again": {"1"}}).status, "it was not refused")
 }
 
-// While it is unknown who has lost access, a code is not redeemed. It stays in the URL only in the browser that started.
+// While it is unknown who has lost access, a code is not redeemed. It stays in the URL only in the
+// browser that started.
 func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}

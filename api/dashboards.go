@@ -19,7 +19,8 @@ import (
 )
 
 // DashboardCommands decides and records changes of dashboards; *commands.Dashboards implements it.
-// Errors are [domain.Error]s. If the outcome is unknown, the error is unavailable, with CommandID and RetryAfter.
+// Errors are [domain.Error]s. If the outcome is unknown, the error is unavailable, with CommandID
+// and RetryAfter.
 type DashboardCommands interface {
 	Update(ctx context.Context, update commands.UpdateDashboard) (commands.Result, error)
 	// Preview decides like Update but records nothing.
@@ -28,9 +29,9 @@ type DashboardCommands interface {
 	Open(ctx context.Context, open commands.OpenDashboard) (commands.Result, error)
 }
 
-// DashboardReader reads dashboards; *readmodels.Dashboards implements it. For an unknown account, an account of
-// another agency, an account without a dashboard, and a dashboard that is hidden from the client user, methods
-// return [domain.ErrDashboardNotFound].
+// DashboardReader reads dashboards; *readmodels.Dashboards implements it. For an unknown account,
+// an account of another agency, an account without a dashboard, and a dashboard that is hidden from
+// the client user, methods return [domain.ErrDashboardNotFound].
 type DashboardReader interface {
 	Dashboard(ctx context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error)
 	// Named adds names to a preview.
@@ -62,8 +63,8 @@ func (d *dashboards) routes() []Operation {
 	}
 }
 
-// getDashboard returns the dashboard of the sub-account in the path. A GET by agency staff creates a
-// missing dashboard.
+// getDashboard returns the dashboard of the sub-account in the path. A GET by agency staff creates
+// a missing dashboard.
 func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	subAccount, err := dashboardID(r)
 	if err != nil {
@@ -102,8 +103,8 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 	return writeData(w, []readmodels.DashboardView{view}, nil)
 }
 
-// mayOpen implements rule 11. A dashboard that is neither the client's own nor linked with it
-// does not exist for the client; if the client's own dashboard is closed to the user, the error says so.
+// mayOpen implements rule 11. A dashboard that is neither the client's own nor linked with it does
+// not exist for the client; if the client's own dashboard is closed to the user, the error says so.
 func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
 	own := subAccount == p.AccountID
 	linked := slices.ContainsFunc(view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID })
@@ -185,8 +186,8 @@ func dashboardID(r *http.Request) (string, error) {
 	return p.dashboard(), p.Err()
 }
 
-// caller returns the caller of a request, in a role, as records contain it. Operators and main applications act for no
-// agency.
+// caller returns the caller of a request, in a role, as records contain it. Operators and main
+// applications act for no agency.
 func caller(r *http.Request, role Role) commands.Caller {
 	info := infoOf(r.Context())
 	p, _ := PrincipalFrom(r.Context())
@@ -197,8 +198,9 @@ func caller(r *http.Request, role Role) commands.Caller {
 	return c
 }
 
-// parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null means absent.
-// The error lists every malformed value (400); the domain checks whether ids are known (422).
+// parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null
+// means absent. The error lists every malformed value (400); the domain checks whether ids are
+// known (422).
 func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var bad domain.FieldErrors
 	command := domain.UpdateDashboard{
@@ -235,7 +237,8 @@ func member[T any](members map[string]json.RawMessage, name, form string, bad *d
 
 var wholeFraction = regexp.MustCompile(`([0-9])\.0+([],\s]|$)`)
 
-// wholeNumbers removes zero fractions from a number or a list of numbers: some languages write the integer 2 as 2.0.
+// wholeNumbers removes zero fractions from a number or a list of numbers: some languages write the
+// integer 2 as 2.0.
 func wholeNumbers(raw json.RawMessage) json.RawMessage {
 	if bytes.IndexByte(raw, '"') >= 0 {
 		return raw
@@ -271,10 +274,11 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 	return values
 }
 
-// updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The canonical body has
-// only the known members in the order of their names (as in [updateBody]), ids in lower case, and lists as sorted sets,
-// so that equivalent bodies have the same digest. The path has no mount prefix, so that the same request under another
-// prefix is a repetition. If-Match is a precondition and not part of the digest.
+// updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The
+// canonical body has only the known members in the order of their names (as in [updateBody]), ids
+// in lower case, and lists as sorted sets, so that equivalent bodies have the same digest. The path
+// has no mount prefix, so that the same request under another prefix is a repetition. If-Match is a
+// precondition and not part of the digest.
 func updateDigest(c domain.UpdateDashboard) string {
 	canonical := updateBody{
 		AllowClientDashboard: c.AllowClientDashboard,
@@ -308,7 +312,8 @@ type updateBody struct {
 	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
 	// Scopes replaces the scopes of every linked dashboard.
 	Scopes *[]string `json:"scopes,omitempty"`
-	// SubAccountIDs lists accounts to link; with unlink, all accounts that stay linked. 24 hex digits each.
+	// SubAccountIDs lists accounts to link; with unlink, all accounts that stay linked. 24 hex
+	// digits each.
 	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
 	// Unlink makes sub_account_ids the complete linked set; otherwise, accounts are only added.
 	Unlink *bool `json:"unlink,omitempty"`

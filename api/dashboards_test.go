@@ -282,7 +282,8 @@ func TestRequestDigest(t *testing.T) {
 		require.Empty(t, different[other], "%s has the digest of another", name)
 		different[other] = name
 	}
-	// The digest travels in records and is compared for as long as keys are remembered: it may not change.
+	// The digest travels in records and is compared for as long as keys are remembered: it may not
+	// change.
 	require.Equal(t, "4e09", digest(client1, `{"users":["`+alice+`"],"unlink":true}`)[:4])
 }
 
@@ -334,7 +335,8 @@ func TestIfPreview(t *testing.T) {
 
 var decisions = regexp.MustCompile(`"preview":"[0-9a-f]{64}"`)
 
-// With the real commands and queries, a preview shows the effects with names and changes nothing, and the PUT applies them.
+// With the real commands and queries, a preview shows the effects with names and changes nothing,
+// and the PUT applies them.
 func TestPreviewGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// DirectoryDeps contains the dependencies for writing the directory: by a main application or, without one, by agency
-// staff.
+// DirectoryDeps contains the dependencies for writing the directory: by a main application or,
+// without one, by agency staff.
 type DirectoryDeps struct {
 	Feed  commands.FeedDirectory
 	Told  readmodels.ToldEntities // reads entities that were sent
@@ -58,7 +58,8 @@ func (d *DirectoryDeps) routes() []Operation {
 type toldEntity struct {
 	Type string          `json:"type"` // directory.<kind>.v1
 	Data json.RawMessage `json:"data"` // the entity, with all its members
-	// UpdatedAt is the time of the entity's last change. A line with the same or an earlier time changes nothing.
+	// UpdatedAt is the time of the entity's last change. A line with the same or an earlier time
+	// changes nothing.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -123,7 +124,8 @@ type newUserBody struct {
 	Name  string `json:"name"`  // at most 200 characters
 	Email string `json:"email"` // email address, which identifies the person at the identity provider
 	Phone string `json:"phone,omitempty"`
-	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is agency staff.
+	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is
+	// agency staff.
 	Account string `json:"account,omitempty"`
 }
 

@@ -84,7 +84,8 @@ func (b *bundle) entity(path string) (status int, data map[string]any) {
 	return a.status, data
 }
 
-// Lines are validated separately and reported by number. Valid lines are in the log, even if others are invalid.
+// Lines are validated separately and reported by number. Valid lines are in the log, even if others
+// are invalid.
 func TestDirectoryImportIsLineByLine(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -127,7 +128,8 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
-// With atomic=true, one invalid line causes all to be refused, and the response lists every invalid line.
+// With atomic=true, one invalid line causes all to be refused, and the response lists every invalid
+// line.
 func TestAtomicImportRefusesAllLines(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -141,7 +143,8 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
-// Repeated and older lines change nothing, even within one request; an erasure counts like any other state.
+// Repeated and older lines change nothing, even within one request; an erasure counts like any
+// other state.
 func TestImportIsIdempotent(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -164,7 +167,8 @@ func TestImportIsIdempotent(t *testing.T) {
 	require.Equal(t, 1, b.feed("", untimed).Taken)
 	require.Equal(t, 1, b.feed("", untimed).Unchanged, "what is the same is not told again")
 
-	// Lines that say no time count in their order, also an erasure and what is created again after it.
+	// Lines that say no time count in their order, also an erasure and what is created again after
+	// it.
 	named := func(name string) string { return strings.Replace(untimed, "no time", name, 1) }
 	for _, lines := range [][]string{{named("first"), named("last")}, {`{"type":"directory.category.v1","id":"50","erase":true}`, named("last")}} {
 		require.Equal(t, 2, b.feed("", lines...).Taken)
@@ -173,7 +177,8 @@ func TestImportIsIdempotent(t *testing.T) {
 	}
 }
 
-// A line about an erased entity is refused if it is older than the erasure or has no time, and accepted if it is newer.
+// A line about an erased entity is refused if it is older than the erasure or has no time, and
+// accepted if it is newer.
 func TestImportRefusesErasedEntities(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -188,7 +193,8 @@ func TestImportRefusesErasedEntities(t *testing.T) {
 	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:01:00Z",`)).Taken)
 }
 
-// A published post creates a registration and its content. Erasing the page erases the content. Repetitions are folded once.
+// A published post creates a registration and its content. Erasing the page erases the content.
+// Repetitions are folded once.
 func TestPostsAreImported(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -278,7 +284,8 @@ func TestImportWaitsForTheLog(t *testing.T) {
 	require.Equal(t, 1, b.feed("", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
-// With a local directory, staff adds clients and people, who have access immediately; lines of a main application are refused.
+// With a local directory, staff adds clients and people, who have access immediately; lines of a
+// main application are refused.
 func TestLocalDirectory(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
@@ -342,7 +349,8 @@ func TestLocalDirectory(t *testing.T) {
 	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
 }
 
-// The main application cannot erase a page that was connected here until the page is disconnected here.
+// The main application cannot erase a page that was connected here until the page is disconnected
+// here.
 func TestErasureOfLocallyConnectedPagesIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)

@@ -235,7 +235,8 @@ func TestSeveralAccounts(t *testing.T) {
 	require.Equal(t, 2, strings.Count(list.body, `"profile_id"`), list.body)
 }
 
-// The figures of a dashboard are those of all accounts linked in it. The agency sees them also while it is closed.
+// The figures of a dashboard are those of all accounts linked in it. The agency sees them also
+// while it is closed.
 func TestFiguresOfADashboard(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)

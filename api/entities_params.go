@@ -76,7 +76,8 @@ func activitiesOf(p *Params, social func() int64) analytics.ActivitiesQuery {
 	return q
 }
 
-// optionalRange reads the range of a list. Unlike figures, a list is unbounded without a range: both ends are nil.
+// optionalRange reads the range of a list. Unlike figures, a list is unbounded without a range:
+// both ends are nil.
 func (p *Params) optionalRange() (from, to *time.Time) {
 	_, begins := p.value(paramStartTime)
 	_, ends := p.value(paramEndTime)

@@ -156,8 +156,8 @@ func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	return me, err
 }
 
-// dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and auditors see all of
-// them, a client user only the dashboards that it may open.
+// dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and
+// auditors see all of them, a client user only the dashboards that it may open.
 func (e *entities) dashboards(
 	r *http.Request, q readmodels.DashboardsQuery,
 ) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
@@ -177,8 +177,8 @@ const mediaJPEG = "image/jpeg"
 
 var errNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 
-// getPicture returns the picture of a post to callers who may see the post. A post with erased texts has no picture,
-// even if one is stored.
+// getPicture returns the picture of a post to callers who may see the post. A post with erased
+// texts has no picture, even if one is stored.
 func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
 	scope, err := e.authorizer.scope(r.Context(), readmodels.Narrowing{})
 	if err != nil {

@@ -53,7 +53,8 @@ type errorBody struct {
 	CommandID string              `json:"command_id,omitempty"`
 }
 
-// problemBody is the same error in the shape of RFC 9457, with the members of ErrorBody as extensions.
+// problemBody is the same error in the shape of RFC 9457, with the members of ErrorBody as
+// extensions.
 type problemBody struct {
 	errorBody
 
@@ -63,7 +64,8 @@ type problemBody struct {
 	Detail string `json:"detail"`
 }
 
-// publicError returns the part of err that callers may see. An error that is not a [domain.Error] is not disclosed.
+// publicError returns the part of err that callers may see. An error that is not a [domain.Error]
+// is not disclosed.
 func publicError(err error) *domain.Error {
 	var known *domain.Error
 	var tooLarge *http.MaxBytesError
@@ -107,8 +109,9 @@ func (f *faults) report(r *http.Request, err error) *domain.Error {
 	return public
 }
 
-// mayBeDone reports whether the request may have changed something before the database became unavailable. Changes of
-// dashboards report that themselves, with an idempotency key; and if no connection could be opened, nothing was changed.
+// mayBeDone reports whether the request may have changed something before the database became
+// unavailable. Changes of dashboards report that themselves, with an idempotency key; and if no
+// connection could be opened, nothing was changed.
 func mayBeDone(r *http.Request, err error) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || routePattern(r) == patternDashboard {
 		return false
@@ -126,8 +129,9 @@ func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
 	}
 }
 
-// reconnecting wraps a stream so that its client reconnects automatically after errors for which that can help: an
-// EventSource gives up permanently after any status other than 200. Other errors keep their status.
+// reconnecting wraps a stream so that its client reconnects automatically after errors for which
+// that can help: an EventSource gives up permanently after any status other than 200. Other errors
+// keep their status.
 func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := next(w, r)

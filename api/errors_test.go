@@ -62,7 +62,8 @@ func (d *failingDesk) ReadConnection(context.Context, commands.Caller, string, d
 	return d.err
 }
 
-// That nothing was changed is said only where it is known: a client that believes it repeats without looking.
+// That nothing was changed is said only where it is known: a client that believes it repeats
+// without looking.
 func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 	t.Parallel()
 	const unchanged, open = "Nothing was changed. Try again shortly.", "The change may or may not have been made: check it, then try again."

@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// A main application serves the API under its own path and keeps its own authentication: its middleware sets the
-// caller.
+// A main application serves the API under its own path and keeps its own authentication: its
+// middleware sets the caller.
 func ExampleHandler() {
 	boards, err := api.Handler(api.Deps{
 		Config: api.Config{Prefix: "/boards", CORSOrigins: []string{"https://app.example.com"}},

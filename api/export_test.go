@@ -84,7 +84,8 @@ func ShowsHistory(s *Server, method, pattern string) bool {
 	return slices.ContainsFunc(s.routes, func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
 }
 
-// ProgressTexts returns the texts about readings on the page of a sign-in, and whether the page reloads.
+// ProgressTexts returns the texts about readings on the page of a sign-in, and whether the page
+// reloads.
 func ProgressTexts(view connect.View) (texts []string, reload bool) {
 	progress, reload := progressOf(view)
 	for _, p := range progress {
@@ -96,7 +97,8 @@ func ProgressTexts(view connect.View) (texts []string, reload bool) {
 // BoundExports limits the entries of exports.
 func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }
 
-// HandlerOf is [Handler], but some analytics are asked of a test: how many platforms AccountInsights lists, and what stands beside them.
+// HandlerOf is [Handler], but some analytics are asked of a test: how many platforms
+// AccountInsights lists, and what stands beside them.
 func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analytics.Meta)) (*Server, error) {
 	d.Analytics = &analytics.Analytics{}
 	d = d.withDefaults()

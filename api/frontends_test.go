@@ -16,7 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// A browser may send every header that this API knows to every route, and read every header that it answers.
+// A browser may send every header that this API knows to every route, and read every header that it
+// answers.
 func TestPreflightOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
@@ -129,7 +130,8 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 	require.True(t, stream.lines.Scan(), "the stream is still open")
 }
 
-// Under a prefix everything is where it is at the root, and what an answer says of addresses is right.
+// Under a prefix everything is where it is at the root, and what an answer says of addresses is
+// right.
 func TestEverythingWorksUnderAPrefix(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {

@@ -29,16 +29,16 @@ type Config struct {
 	RequestTimeout time.Duration
 	// AnalyticsAtRoot serves the analytics at the root in addition to /auth (standalone mode).
 	AnalyticsAtRoot bool
-	// Prefix is the path under which a main application serves this handler, such as /boards. Requests may contain the
-	// prefix or, if the application's router strips it, not.
+	// Prefix is the path under which a main application serves this handler, such as /boards.
+	// Requests may contain the prefix or, if the application's router strips it, not.
 	Prefix string
 	// Headers are added to every response; mock mode uses them to mark its data.
 	Headers map[string]string
-	// Filter, if set, wraps every endpoint except streams, before the response is compressed. The demo uses it to insert
-	// the URLs of its pictures.
+	// Filter, if set, wraps every endpoint except streams, before the response is compressed. The
+	// demo uses it to insert the URLs of its pictures.
 	Filter func(http.Handler) http.Handler
-	// IgnoreParams are the names of query parameters that a main application's frontends add to all requests. They are
-	// silently ignored wherever an endpoint does not declare them.
+	// IgnoreParams are the names of query parameters that a main application's frontends add to all
+	// requests. They are silently ignored wherever an endpoint does not declare them.
 	IgnoreParams []string
 	// RateLimit limits the requests of each caller. The zero value means no limit.
 	RateLimit RateLimit
@@ -56,33 +56,36 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Deps contains the dependencies of the HTTP layer. The program and [github.com/ledgerboard/ledgerboard/api/mount]
-// share the code that sets it.
+// Deps contains the dependencies of the HTTP layer. The program and
+// [github.com/ledgerboard/ledgerboard/api/mount] share the code that sets it.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
 	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
 	ParentAccount func(ctx context.Context, subAccount string) (string, error)
 
-	// People is used to check every caller except auditors and operators, on each request and during streams.
+	// People is used to check every caller except auditors and operators, on each request and
+	// during streams.
 	People PeopleDirectory
 	// UnknownUsers admits users that People does not know, unless they were erased.
 	UnknownUsers bool
 	// Withdrawn contains subjects that are always refused. It may be nil.
 	Withdrawn *Withdrawn
-	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it returns nil, changes by
-	// users, connecting, and audit reads fail with that error. A nil function means that the state is always known.
+	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it
+	// returns nil, changes by users, connecting, and audit reads fail with that error. A nil
+	// function means that the state is always known.
 	PeopleKnown func() error
 
 	Dashboards        DashboardReader
 	DashboardCommands DashboardCommands
 
-	// Scope returns the accounts whose figures a caller may see. If the request limits the scope to an account that the
-	// caller may not see, the error is not_found. For a client without an open dashboard, it is forbidden.
+	// Scope returns the accounts whose figures a caller may see. If the request limits the scope to
+	// an account that the caller may not see, the error is not_found. For a client without an open
+	// dashboard, it is forbidden.
 	Scope     func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	Analytics *analytics.Analytics
-	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil means that no post has a
-	// picture.
+	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil
+	// means that no post has a picture.
 	Picture func(context.Context, domain.PostRef) ([]byte, error)
 
 	// If one of the following is nil, its routes do not exist.
@@ -94,17 +97,17 @@ type Deps struct {
 	Operators OperatorDesk
 	Connect   *connect.Connect // connecting of pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
-	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one address. Nil means a key
-	// that only this process has.
+	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one
+	// address. Nil means a key that only this process has.
 	TicketKey []byte
 
-	// Ready returns an error if the read models are not ready. Until it returns nil, every
-	// route except health, readiness and metrics returns 503, so that no incomplete figures are served. A nil function
-	// means that they are always ready.
+	// Ready returns an error if the read models are not ready. Until it returns nil, every route
+	// except health, readiness and metrics returns 503, so that no incomplete figures are served. A
+	// nil function means that they are always ready.
 	Ready func() error
 
-	// Passes reports whether an error is transient, such as while the database is unavailable. The response is then 503
-	// instead of 500. A nil function means that no error is.
+	// Passes reports whether an error is transient, such as while the database is unavailable. The
+	// response is then 503 instead of 500. A nil function means that no error is.
 	Passes func(error) bool
 
 	Health     Health                // readiness checks
@@ -153,7 +156,8 @@ func (d Deps) validate() error {
 	return errors.Join(append(errs, d.Config.Validate())...)
 }
 
-// Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.
+// Server is the HTTP layer: an [http.Handler] that a main application can mount under its own
+// router.
 type Server struct {
 	deps       Deps
 	authorizer *authorizer
@@ -168,8 +172,9 @@ type Server struct {
 	close   func()
 }
 
-// Handler returns the HTTP layer. The caller of a request is the principal that a middleware has set with
-// [WithPrincipal], or else the one that deps.Authenticator returns. The error lists all missing dependencies.
+// Handler returns the HTTP layer. The caller of a request is the principal that a middleware has
+// set with [WithPrincipal], or else the one that deps.Authenticator returns. The error lists all
+// missing dependencies.
 func Handler(deps Deps) (*Server, error) {
 	deps = deps.withDefaults()
 	if err := deps.validate(); err != nil {
@@ -220,9 +225,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Close ends the streams of rebuild progress and the Socket.IO connections, whose clients then reconnect
-// automatically. Other streams end with the [stream.Hub]. Close both before http.Server.Shutdown, which waits for
-// streams.
+// Close ends the streams of rebuild progress and the Socket.IO connections, whose clients then
+// reconnect automatically. Other streams end with the [stream.Hub]. Close both before
+// http.Server.Shutdown, which waits for streams.
 func (s *Server) Close() {
 	s.close()
 	if s.socketIO != nil {

@@ -13,8 +13,9 @@ import (
 // Check is one condition of readiness.
 type Check struct {
 	Name string // for example "log", "database", "projector_lag"
-	// Probe returns nil if the condition is met, else the reason. Callers of /readyz see the reason, so it must not
-	// contain addresses or secrets. After a [*DegradedError], reads are still possible; after any other error, they are not.
+	// Probe returns nil if the condition is met, else the reason. Callers of /readyz see the
+	// reason, so it must not contain addresses or secrets. After a [*DegradedError], reads are
+	// still possible; after any other error, they are not.
 	Probe func(context.Context) error
 }
 
@@ -94,7 +95,8 @@ type PlatformReading struct {
 	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits it.
 }
 
-// PlatformPause is a platform that an operator paused: its figures are not read and its tokens are not renewed.
+// PlatformPause is a platform that an operator paused: its figures are not read and its tokens are
+// not renewed.
 type PlatformPause struct {
 	Name   string    `json:"name"`   // Name of the platform.
 	Since  time.Time `json:"since"`  // UTC
@@ -102,7 +104,8 @@ type PlatformPause struct {
 	Reason string    `json:"reason"` // CODE or CODE:TICKET
 }
 
-// ConnectionPause is a connection that an operator paused: its figures are not read and its token is not renewed.
+// ConnectionPause is a connection that an operator paused: its figures are not read and its token
+// is not renewed.
 type ConnectionPause struct {
 	ConnectionID int64     `json:"connection_id"` // Id of the connection.
 	Since        time.Time `json:"since"`         // UTC
@@ -116,8 +119,8 @@ type Health struct {
 	Seen   func(context.Context, *HealthBody) // adds to the response; may be nil
 }
 
-// Handler serves only /healthz, /readyz and /metrics, for processes without the API. If metrics is nil, there is no
-// /metrics.
+// Handler serves only /healthz, /readyz and /metrics, for processes without the API. If metrics is
+// nil, there is no /metrics.
 func (h Health) Handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", getHealth)

@@ -102,7 +102,8 @@ func TestHostileRequests(t *testing.T) {
 	require.Contains(t, b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv").header.Get("Content-Type"), "application/json", "an error is no table")
 }
 
-// Requests whose parameters all match their schemas are refused only for the rules in the text of the document.
+// Requests whose parameters all match their schemas are refused only for the rules in the text of
+// the document.
 func TestWellFormedRequestsAreRefusedOnlyByDocumentedRules(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
@@ -150,7 +151,8 @@ var documentedRules = map[string]string{
 	"is not a cursor of":     "a cursor comes from a page of the same list",
 }
 
-// requireDocumentedRule requires that the text of the document contains the rule for an error detail.
+// requireDocumentedRule requires that the text of the document contains the rule for an error
+// detail.
 func requireDocumentedRule(t *testing.T, doc map[string]any, detail, address string) {
 	t.Helper()
 	for prefix, rule := range documentedRules {

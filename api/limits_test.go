@@ -55,7 +55,8 @@ func TestNoBoundNoHeader(t *testing.T) {
 	require.ErrorContains(t, err, "RateLimit")
 }
 
-// A Socket.IO connection counts as a request of its user when it is opened, and so does each of its polls and upgrades.
+// A Socket.IO connection counts as a request of its user when it is opened, and so does each of its
+// polls and upgrades.
 func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	t.Parallel()
 	const requests = 10
@@ -90,7 +91,8 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews", b.agencyToken()).status, "they are requests of the user")
 }
 
-// A body that does not come is not waited for, whatever is asked: nobody has to prove anything for that.
+// A body that does not come is not waited for, whatever is asked: nobody has to prove anything for
+// that.
 func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
@@ -138,7 +140,8 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 	}
 }
 
-// A body that came whole bounds nothing any more: what is sent behind it, as a long export, is not cut when the time for bodies is over.
+// A body that came whole bounds nothing any more: what is sent behind it, as a long export, is not
+// cut when the time for bodies is over.
 func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
 	t.Parallel()
 	const limit = 3 * time.Second

@@ -10,8 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// MainAppDeps contains the dependencies of a main application that signs people in itself: it registers pages and hands
-// over tokens.
+// MainAppDeps contains the dependencies of a main application that signs people in itself: it
+// registers pages and hands over tokens.
 type MainAppDeps struct {
 	Register connect.Registrations
 	Tokens   collect.HandOverTokens
@@ -65,17 +65,18 @@ func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Regist
 	return m.Register.Register(r.Context(), reg)
 }
 
-// tokensBody contains the tokens that a platform issued to the application that signed the person in. They are never
-// logged or returned.
+// tokensBody contains the tokens that a platform issued to the application that signed the person
+// in. They are never logged or returned.
 type tokensBody struct {
-	// AccessToken is the person's token or, at Facebook and for Instagram accounts linked to a page, the page's token.
+	// AccessToken is the person's token or, at Facebook and for Instagram accounts linked to a
+	// page, the page's token.
 	AccessToken  string     `json:"access_token"`
 	RefreshToken string     `json:"refresh_token,omitempty"` // Absent if the platform did not issue one.
 	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // When the access token expires; absent if never or unknown.
 	// RefreshExpiresAt is when the refresh token expires; absent if never or unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
-	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If absent, the stored value
-	// is kept.
+	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If
+	// absent, the stored value is kept.
 	OwnLogin *bool `json:"instagram_login,omitempty"`
 }
 

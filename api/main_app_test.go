@@ -92,7 +92,8 @@ func (b *bundle) handOver(connection int64, body string) answer {
 
 const registersPage = `{"account":"` + client1 + `","platform":1,"external_id":"90011","name":"Harbour Bakery"}`
 
-// A main application that signs people in itself registers a page and hands its token over: sealed, and nowhere else.
+// A main application that signs people in itself registers a page and hands its token over: sealed,
+// and nowhere else.
 func TestMainAppRegistersAndHandsOver(t *testing.T) {
 	t.Parallel()
 	const person, page = "PERSONSSECRETWORD", "PAGESSECRETWORD"
@@ -229,7 +230,8 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	_, urn := b.registered(`{"account":"` + client1 + `","platform":4.0,"a_type":2.0,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
 	require.False(t, urn.Changed)
 	require.Equal(t, plain.SocialAccountID, urn.SocialAccountID)
-	// So it is where the main application has told the page as a URN: its record stays the one of this page.
+	// So it is where the main application has told the page as a URN: its record stays the one of
+	// this page.
 	log.Put(t, domain.DirectorySocialAccount{
 		ID: 57, ParentAccount: agency, AccountID: client1, MemberID: 7, ConnectionID: 58, Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage,
 		ExternalID: "urn:li:organization:90042", Name: "Told", Connected: true,

@@ -18,13 +18,14 @@ import (
 const (
 	// defaultRequestTimeout limits a request that is neither a stream nor an export.
 	defaultRequestTimeout = time.Minute
-	// bodyAfterAnswer limits the time for reading the rest of a body that the handler did not read: net/http reads it before
-	// it sends the response.
+	// bodyAfterAnswer limits the time for reading the rest of a body that the handler did not read:
+	// net/http reads it before it sends the response.
 	bodyAfterAnswer = 5 * time.Second
 )
 
-// bounded limits the time of a request, both for producing and for sending the response. [boundBodies] limits the body.
-// Streams and exports are not wrapped; they have a deadline for each write.
+// bounded limits the time of a request, both for producing and for sending the response.
+// [boundBodies] limits the body. Streams and exports are not wrapped; they have a deadline for each
+// write.
 func bounded(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
@@ -36,17 +37,19 @@ func bounded(limit time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// boundBodies limits the time for reading a request body, for every caller and path: net/http reads the whole body even if
-// the handler does not, for example for an unknown path or a caller without a token, and would wait forever. Requests
-// without a body get no read deadline, because net/http treats its expiry as a disconnected caller. net/http clears the
-// deadline itself after a complete body.
+// boundBodies limits the time for reading a request body, for every caller and path: net/http reads
+// the whole body even if the handler does not, for example for an unknown path or a caller without
+// a token, and would wait forever. Requests without a body get no read deadline, because net/http
+// treats its expiry as a disconnected caller. net/http clears the deadline itself after a complete
+// body.
 func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
-		// Where deadlines are not supported (tests, some middlewares), the request's context is the only limit.
+		// Where deadlines are not supported (tests, some middlewares), the request's context is the
+		// only limit.
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(time.Now().Add(limit))
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
@@ -79,9 +82,10 @@ func (f *faults) recoverer(next http.Handler) http.Handler {
 	})
 }
 
-// pathFolder normalizes paths like the old system's router (Express): it ignores case and a trailing slash, which occurs
-// when a frontend leaves an optional segment empty. It does not redirect, because some clients drop the Authorization
-// header on a redirect. Path parameters, such as ids, keep their case.
+// pathFolder normalizes paths like the old system's router (Express): it ignores case and a
+// trailing slash, which occurs when a frontend leaves an optional segment empty. It does not
+// redirect, because some clients drop the Authorization header on a redirect. Path parameters, such
+// as ids, keep their case.
 //
 // It maps the number of segments to the patterns, those with the fewest parameters first.
 type pathFolder map[int][][]string
@@ -98,7 +102,8 @@ func newPathFolder(routes []Operation) pathFolder {
 	return f
 }
 
-// fold returns the path with the spelling of the matching route, or the path itself if no route matches.
+// fold returns the path with the spelling of the matching route, or the path itself if no route
+// matches.
 func (f pathFolder) fold(path string) string {
 	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
 		path = trimmed
@@ -133,7 +138,8 @@ func (f pathFolder) middleware(next http.Handler) http.Handler {
 	})
 }
 
-// routedPath returns the path that the router matches: the rest after an outer router, escaped if the request's path was.
+// routedPath returns the path that the router matches: the rest after an outer router, escaped if
+// the request's path was.
 func routedPath(r *http.Request, rctx *chi.Context) string {
 	return cmp.Or(rctx.RoutePath, r.URL.RawPath, r.URL.Path)
 }

@@ -75,7 +75,8 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	require.Len(t, served, described)
 }
 
-// documented is the path under which the document has a pattern: without the prefix of the analytics, which is a server there.
+// documented is the path under which the document has a pattern: without the prefix of the
+// analytics, which is a server there.
 func documented(pattern string) string {
 	return strings.TrimPrefix(strings.TrimSuffix(pattern, "*"), "/auth")
 }
@@ -87,7 +88,8 @@ func operationsOf(item any) map[string]any {
 	return operations
 }
 
-// Every member of every answer says what it is: by its field's comment, by its type, or by the glossary.
+// Every member of every answer says what it is: by its field's comment, by its type, or by the
+// glossary.
 func TestEveryMemberIsDescribed(t *testing.T) {
 	t.Parallel()
 	components := setupAll(t).document()["components"].(map[string]any)["schemas"].(map[string]any)
@@ -205,7 +207,8 @@ func TestExamplesAreTaken(t *testing.T) {
 	require.Greater(t, copied, 80)
 }
 
-// requireExample requires of an operation that answers JSON, other than the API's own documents, an example that its schema describes.
+// requireExample requires of an operation that answers JSON, other than the API's own documents, an
+// example that its schema describes.
 func (b *bundle) requireExample(path, method string) {
 	b.t.Helper()
 	success := b.contract.doc.Paths.Value(path).GetOperation(strings.ToUpper(method)).Responses.Status(http.StatusOK)
@@ -238,7 +241,8 @@ func list(value any) (objects []map[string]any) {
 	return objects
 }
 
-// The API reference is a page that loads nothing: every operation that is served stands there with its parameters.
+// The API reference is a page that loads nothing: every operation that is served stands there with
+// its parameters.
 func TestDocsPageShowsEveryOperation(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)

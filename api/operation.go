@@ -34,8 +34,8 @@ type Answer struct {
 // paramsFunc serves a request whose parameters are read by their declarations.
 type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
-// reading returns an operation that takes the parameters that parse reads, and writes its own response. Headers are
-// parameters that write reads.
+// reading returns an operation that takes the parameters that parse reads, and writes its own
+// response. Headers are parameters that write reads.
 func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param) operation {
 	return operation{Takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		q := parse(params)
@@ -46,7 +46,8 @@ func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http
 	}}
 }
 
-// answering returns an operation that takes the parameters that parse reads, and returns data in the envelope.
+// answering returns an operation that takes the parameters that parse reads, and returns data in
+// the envelope.
 func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T, error), headers ...Param) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		data, err := answer(r, q)

@@ -126,8 +126,8 @@ type actionBody struct {
 	Reason string `json:"reason"`
 }
 
-// acting returns an operation that performs an action on the object in the path, with the reason in the body. Operators
-// act for no agency.
+// acting returns an operation that performs an action on the object in the path, with the reason in
+// the body. Operators act for no agency.
 func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	return answering(name, func(r *http.Request, name string) (result R, err error) {
 		body, bad, err := readBody(r, actionBody{}, unknownMember, "must be a string")
@@ -142,9 +142,9 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	}).accepting(reflect.TypeFor[actionBody]())
 }
 
-// OperatorDesk provides the operations for operators; internal/desk implements it. Each action is recorded before it
-// runs, and refused if it cannot be recorded; its outcome is recorded afterward. For unknown names and ids, the error is
-// not_found and lists the valid names.
+// OperatorDesk provides the operations for operators; internal/desk implements it. Each action is
+// recorded before it runs, and refused if it cannot be recorded; its outcome is recorded afterward.
+// For unknown names and ids, the error is not_found and lists the valid names.
 type OperatorDesk interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
@@ -155,11 +155,11 @@ type OperatorDesk interface {
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections returns the reading state of the connected accounts of all agencies.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
-	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error is conflict, with the
-	// reason.
+	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error
+	// is conflict, with the reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// Actions returns the actions of operators, newest first, and the cursor of the next page. For a malformed cursor, the
-	// error is invalid.
+	// Actions returns the actions of operators, newest first, and the cursor of the next page. For
+	// a malformed cursor, the error is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -167,12 +167,13 @@ type OperatorDesk interface {
 	RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// PrepareGeneration builds a generation of this program's version next to the ones in use, unless it exists.
+	// PrepareGeneration builds a generation of this program's version next to the ones in use,
+	// unless it exists.
 	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
 	// RetryParked folds parked events again. Without ids, it folds all of them.
 	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
-	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be skipped, the error is
-	// conflict.
+	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be
+	// skipped, the error is conflict.
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
 	// InspectParked returns a parked record. The access is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)

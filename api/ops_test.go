@@ -18,7 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// fakeDesk remembers what was done. The desk of the service is tested with the program, in cmd/ledgerboard.
+// fakeDesk remembers what was done. The desk of the service is tested with the program, in
+// cmd/ledgerboard.
 type fakeDesk struct {
 	mu       sync.Mutex
 	acts     []string

@@ -16,9 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Params reads the declared parameters of a request, first from the path and then from the query.
-// A method that finds an invalid parameter records it and returns a harmless value, so that
-// [Params.Err] lists all invalid parameters at once. Methods depend only on the request, its caller and the time.
+// Params reads the declared parameters of a request, first from the path and then from the query. A
+// method that finds an invalid parameter records it and returns a harmless value, so that
+// [Params.Err] lists all invalid parameters at once. Methods depend only on the request, its caller
+// and the time.
 type Params struct {
 	get    func(name string) (value string, present bool)
 	now    time.Time
@@ -32,8 +33,8 @@ type Params struct {
 	zone *time.Location
 }
 
-// readBy returns the parameters that a parser reads, in the order in which it reads them. A parser reads the same
-// parameters for every request.
+// readBy returns the parameters that a parser reads, in the order in which it reads them. A parser
+// reads the same parameters for every request.
 func readBy[Q any](parse func(*Params) Q) (takes []Param) {
 	p := &Params{get: func(string) (string, bool) { return "", false }}
 	parse(p)
@@ -49,9 +50,9 @@ func readBy[Q any](parse func(*Params) Q) (takes []Param) {
 // positions sorts parameters of these kinds after all others.
 var positions = map[Kind]int{KindZone: 1, KindAccounts: 2}
 
-// requestParams reads the parameters of a request that its route declares. It refuses what a lenient parser would
-// silently drop: a query that cannot be decoded, a repeated parameter, and one that contradicts the path. It ignores
-// the query parameters in ignored.
+// requestParams reads the parameters of a request that its route declares. It refuses what a
+// lenient parser would silently drop: a query that cannot be decoded, a repeated parameter, and one
+// that contradicts the path. It ignores the query parameters in ignored.
 func requestParams(r *http.Request, now time.Time, op Operation, ignored []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	caller, _ := PrincipalFrom(r.Context())
@@ -92,7 +93,8 @@ func (p *Params) value(declared Param) (string, bool) {
 	return value, value != ""
 }
 
-// Platforms reads `pId`: the number of a platform. "0", "all" and an absent parameter mean all platforms.
+// Platforms reads `pId`: the number of a platform. "0", "all" and an absent parameter mean all
+// platforms.
 func (p *Params) Platforms() []domain.Platform {
 	value, present := p.value(paramPlatform)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
@@ -106,7 +108,8 @@ func (p *Params) Platforms() []domain.Platform {
 	return domain.Platforms()
 }
 
-// Category reads `cId`: the number of a category. It returns 0 for all categories ("0", "all", absent).
+// Category reads `cId`: the number of a category. It returns 0 for all categories ("0", "all",
+// absent).
 func (p *Params) Category() int64 {
 	value, present := p.value(paramCategory)
 	if !present || strings.EqualFold(value, "all") {
@@ -137,7 +140,8 @@ func (p *Params) optionalID(declared Param) int64 {
 	return p.ID(declared)
 }
 
-// plainNumber parses a decimal without sign, spaces or leading zeros, so that each number has one form.
+// plainNumber parses a decimal without sign, spaces or leading zeros, so that each number has one
+// form.
 func plainNumber(text string) (int64, bool) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || number < 0 || strconv.FormatInt(number, 10) != text {
@@ -225,14 +229,15 @@ func (p *Params) Limit() int {
 	return int(limit)
 }
 
-// rangeNames look like the ends of a range. The analytics endpoints use other names; ignoring one of these would
-// return figures of different days.
+// rangeNames look like the ends of a range. The analytics endpoints use other names; ignoring one
+// of these would return figures of different days.
 var rangeNames = []string{"start", "end", "from", "to"}
 
-// checkUnknown checks the query parameters that the route does not declare, except those in ignored, which the main
-// application's frontends add everywhere. Paths under /api/ refuse unknown parameters: ignoring a filter would return
-// plausible figures of something else. The analytics ignore and list them, because old frontends send some. Streams
-// are not checked: their clients add parameters of their protocol.
+// checkUnknown checks the query parameters that the route does not declare, except those in
+// ignored, which the main application's frontends add everywhere. Paths under /api/ refuse unknown
+// parameters: ignoring a filter would return plausible figures of something else. The analytics
+// ignore and list them, because old frontends send some. Streams are not checked: their clients add
+// parameters of their protocol.
 func (p *Params) checkUnknown(given url.Values, pattern string, ignored []string) {
 	if isStream(pattern) {
 		return

@@ -45,8 +45,9 @@ func (p *Params) Zone() *time.Location {
 	return p.zone
 }
 
-// loadZone refuses names that would make responses depend on the machine: LoadLocation's special name Local, and
-// files that some systems keep with their zones (the local zone, and a second set with leap seconds).
+// loadZone refuses names that would make responses depend on the machine: LoadLocation's special
+// name Local, and files that some systems keep with their zones (the local zone, and a second set
+// with leap seconds).
 func loadZone(name string) (*time.Location, error) {
 	if !zoneName.MatchString(name) || machineZone.MatchString(name) {
 		return nil, errors.New("unknown time zone")
@@ -61,8 +62,8 @@ var (
 
 // Range reads the two ends of a range. Each is a day (YYYY-MM-DD; the end day is included), an RFC
 // 3339 instant (the end is excluded), or Unix seconds or milliseconds. The default is the last 30
-// days, including today. A start without an end extends to the end of today; an end without a start covers the 30
-// days before it.
+// days, including today. A start without an end extends to the end of today; an end without a start
+// covers the 30 days before it.
 func (p *Params) Range(start, end Param) analytics.Range {
 	from, begins := p.value(start)
 	to, ends := p.value(end)
@@ -103,8 +104,8 @@ func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, e
 	if err != nil {
 		return time.Time{}, err
 	}
-	// The check is in the zone, so that 1970-01-01 is valid everywhere, and in UTC, because responses use UTC and
-	// time.Time marshals years up to 9999 only.
+	// The check is in the zone, so that 1970-01-01 is valid everywhere, and in UTC, because
+	// responses use UTC and time.Time marshals years up to 9999 only.
 	if at.In(zone).Year() < minRangeYear || at.In(zone).Year() > maxRangeYear || at.UTC().Year() > maxRangeYear {
 		return time.Time{}, fmt.Errorf("must be in the years %d to %d", minRangeYear, maxRangeYear)
 	}
@@ -126,8 +127,8 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 		}
 		return time.Unix(number, 0), nil
 	}
-	// RFC 3339 allows a lower-case t and z and a space instead of T, which some clients send. A space before the
-	// zone is a plus sign that was not escaped in the query.
+	// RFC 3339 allows a lower-case t and z and a space instead of T, which some clients send. A
+	// space before the zone is a plus sign that was not escaped in the query.
 	text = strings.ToUpper(text)
 	if !strings.Contains(text, "T") {
 		text = strings.Replace(text, " ", "T", 1)
@@ -146,8 +147,8 @@ func dayStart(at time.Time, offset int) time.Time {
 	return analytics.StartOfDay(civil(at).AddDate(0, 0, offset), at.Location())
 }
 
-// daysBefore returns the instant that is a number of days before at: the start of a day if at is one, else the same
-// clock time.
+// daysBefore returns the instant that is a number of days before at: the start of a day if at is
+// one, else the same clock time.
 func daysBefore(at time.Time, days int) time.Time {
 	if at.Equal(dayStart(at, 0)) {
 		return dayStart(at, -days)

@@ -16,7 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// addressOf is a request of an operation with examples for what must be given, and one value of a known parameter.
+// addressOf is a request of an operation with examples for what must be given, and one value of a
+// known parameter.
 func addressOf(op api.Operation, name, value string) string {
 	path, query := op.Pattern, url.Values{}
 	for _, declared := range op.Takes {
@@ -140,7 +141,8 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 	require.Equal(t, http.StatusOK, put.status, put.body)
 }
 
-// Parameters that look like the ends of a range are refused: ignoring them would return figures of other days.
+// Parameters that look like the ends of a range are refused: ignoring them would return figures of
+// other days.
 func TestNamesThatLookLikeARangeAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

@@ -29,7 +29,8 @@ type leaver struct {
 	role    api.Role
 }
 
-// fates are the changes that may end a user's access, as records, and whether the user has access afterward.
+// fates are the changes that may end a user's access, as records, and whether the user has access
+// afterward.
 var fates = map[string]struct {
 	records        func(leaver) []domain.Draft
 	known, allowed bool // where all must be known; where unknown users are allowed
@@ -64,7 +65,8 @@ func entityDrafts(entity domain.DirectoryEntity) []domain.Draft {
 	return []domain.Draft{commands.EntityDraft(entity, time.Now())}
 }
 
-// Every entry point admits a user until the record that ends the access, and refuses the user afterward; streams end.
+// Every entry point admits a user until the record that ends the access, and refuses the user
+// afterward; streams end.
 func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, unknownUsers := range []bool{false, true} {
@@ -103,7 +105,8 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 				if unknownUsers {
 					stays = fates[m.fate].allowed
 				}
-				// What was answered before is forgotten when an open stream has had the directory asked again, and is cut by that.
+				// What was answered before is forgotten when an open stream has had the directory
+				// asked again, and is cut by that.
 				if stays {
 					require.Eventually(t, func() bool { return people.times(m.user.ID) > asked[m.user.ID] }, patience, 10*time.Millisecond)
 				} else {

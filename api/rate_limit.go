@@ -17,12 +17,12 @@ type RateLimit struct {
 	Window   time.Duration // default one minute
 }
 
-// maxCallers limits the memory for counting. Beyond it, all counts are reset: a count that is temporarily too low is
-// better than running out of memory.
+// maxCallers limits the memory for counting. Beyond it, all counts are reset: a count that is
+// temporarily too low is better than running out of memory.
 const maxCallers = 100_000
 
-// rateLimits counts the requests of each caller in windows that start with the caller's first request, so
-// that the headers are exact.
+// rateLimits counts the requests of each caller in windows that start with the caller's first
+// request, so that the headers are exact.
 type rateLimits struct {
 	limit RateLimit
 	now   func() time.Time
@@ -60,8 +60,8 @@ func (l *rateLimits) take(header http.Header, p Principal) error {
 	return e
 }
 
-// count returns the number of the caller's requests in the current window, including this one, and the time until the
-// window ends.
+// count returns the number of the caller's requests in the current window, including this one, and
+// the time until the window ends.
 func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	now := l.now()
 	l.mu.Lock()

@@ -27,8 +27,8 @@ type Operation struct {
 	operation
 }
 
-// PrefixAnalytics is the prefix of the analytics on every server. The API document lists their paths without it and
-// the prefixes as servers.
+// PrefixAnalytics is the prefix of the analytics on every server. The API document lists their
+// paths without it and the prefixes as servers.
 const PrefixAnalytics = "/auth"
 
 const (
@@ -97,9 +97,9 @@ func (s *Server) table() []Operation {
 	return table
 }
 
-// whenReady refuses requests while the read models are not ready. While it is unknown who has lost access, it also
-// refuses the requests with the highest risk. Notices have their own check, because their clients reconnect
-// differently.
+// whenReady refuses requests while the read models are not ready. While it is unknown who has lost
+// access, it also refuses the requests with the highest risk. Notices have their own check, because
+// their clients reconnect differently.
 func (s *Server) whenReady(r Operation, next endpointFunc) endpointFunc {
 	if r.Roles == nil || slices.Equal(r.Roles, []Role{RoleOperator}) { // operators repair the read models
 		return next
@@ -126,7 +126,8 @@ func plain(h http.Handler) endpointFunc {
 }
 
 func (s *Server) router(log *accessLog) (*chi.Mux, error) {
-	// The compressor uses zstd or gzip, by Accept-Encoding. It buffers and would delay events, so streams bypass it.
+	// The compressor uses zstd or gzip, by Accept-Encoding. It buffers and would delay events, so
+	// streams bypass it.
 	types := []string{mediaJSON, mediaProblem, mediaCSV, mediaNDJSON, mediaText}
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip))
 	if err != nil {
@@ -183,7 +184,8 @@ func (s *Server) allowedMethods(r *http.Request) []string {
 	return allowed
 }
 
-// pathParam returns a path parameter decoded once: chi matches on the escaped path when there is one.
+// pathParam returns a path parameter decoded once: chi matches on the escaped path when there is
+// one.
 func pathParam(r *http.Request, name string) (string, bool) {
 	rctx := chi.RouteContext(r.Context())
 	if rctx == nil || !slices.Contains(rctx.URLParams.Keys, name) {
@@ -208,12 +210,14 @@ func isStream(pattern string) bool {
 	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
-// isLong reports whether responses of the route may contain a whole history or require reading a partition of the log.
+// isLong reports whether responses of the route may contain a whole history or require reading a
+// partition of the log.
 func isLong(pattern string) bool {
 	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern)
 }
 
-// isFrequent reports whether the route is requested every few seconds, so that it is logged at the debug level only.
+// isFrequent reports whether the route is requested every few seconds, so that it is logged at the
+// debug level only.
 func isFrequent(pattern string) bool {
 	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, prefixSocketIO)
 }

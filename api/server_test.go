@@ -56,7 +56,8 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
-// A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready for writes.
+// A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready
+// for writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
 	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}

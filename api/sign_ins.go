@@ -13,12 +13,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// SignIns creates sign-in links for the console and ends console sessions. Users are those of the caller's agency and
-// its clients.
+// SignIns creates sign-in links for the console and ends console sessions. Users are those of the
+// caller's agency and its clients.
 type SignIns interface {
-	// MakeLink creates a one-time link for a user and records who created it. It replaces an earlier link of the
-	// same user. Errors: conflict (links are disabled here, or a colleague has signed in before),
-	// unprocessable (the user may not sign in), not_found (the user has left the account).
+	// MakeLink creates a one-time link for a user and records who created it. It replaces an
+	// earlier link of the same user. Errors: conflict (links are disabled here, or a colleague has
+	// signed in before), unprocessable (the user may not sign in), not_found (the user has left the
+	// account).
 	MakeLink(ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration) (SignInLink, error)
 	// Sessions returns the sessions of a user, newest first.
 	Sessions(ctx context.Context, user readmodels.User) ([]SignInSession, error)
@@ -92,7 +93,8 @@ func (s *signInRoutes) sessions(r *http.Request, q sessionOfUser) ([]SignInSessi
 // SignInLinkFor is the default lifetime of a [SignInLink].
 const SignInLinkFor = 24 * time.Hour
 
-// SignInLinkDuration parses the lifetime of a [SignInLink], such as "15m". An empty text means [SignInLinkFor].
+// SignInLinkDuration parses the lifetime of a [SignInLink], such as "15m". An empty text means
+// [SignInLinkFor].
 func SignInLinkDuration(text string) (time.Duration, error) {
 	if text == "" {
 		return SignInLinkFor, nil
@@ -108,13 +110,15 @@ func SignInLinkDuration(text string) (time.Duration, error) {
 type SignInLink struct {
 	UserID string `json:"user_id"` // The user whom the link signs in, 24 hex digits.
 	URL    string `json:"url"`     // Returned only once. Anyone who has it can sign in as the user, so send it to that person only.
-	// WorksUntil is when the link expires. It ends earlier if it is used or replaced by a newer one.
+	// WorksUntil is when the link expires. It ends earlier if it is used or replaced by a newer
+	// one.
 	WorksUntil time.Time `json:"works_until"`
 }
 
 // signInLinkBody is the body of a request to create a sign-in link.
 type signInLinkBody struct {
-	// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h.
+	// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The
+	// default is 24h.
 	ValidFor string `json:"valid_for,omitempty"`
 }
 

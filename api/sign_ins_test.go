@@ -53,7 +53,8 @@ func (s *signIns) EndSession(_ context.Context, of readmodels.User, id string) e
 	return s.err
 }
 
-// An agency creates links for its users and those of its clients, and ends their sessions. Other users give a 404.
+// An agency creates links for its users and those of its clients, and ends their sessions. Other
+// users give a 404.
 func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	t.Parallel()
 	in := &signIns{}

@@ -53,8 +53,8 @@ func (s *streams) routes() []Operation {
 	}
 }
 
-// getNotices streams the caller's notices as Server-Sent Events. The caller authenticates with a token
-// or with ?ticket=.
+// getNotices streams the caller's notices as Server-Sent Events. The caller authenticates with a
+// token or with ?ticket=.
 func (s *streams) getNotices(w http.ResponseWriter, r *http.Request) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Liste
 	}, nil
 }
 
-// socketListener authenticates the caller of a Socket.IO connection: by the token in its auth payload,
-// or else like any other request (Bearer header, or a middleware of the main application).
+// socketListener authenticates the caller of a Socket.IO connection: by the token in its auth
+// payload, or else like any other request (Bearer header, or a middleware of the main application).
 func (s *streams) socketListener(r *http.Request, token string) (stream.Listener, error) {
 	if token != "" {
 		r = r.Clone(r.Context())
@@ -103,8 +103,9 @@ func (s *streams) socketListener(r *http.Request, token string) (stream.Listener
 	return s.noticeListener(r.Context(), p)
 }
 
-// serveSocketIO serves a request of Socket.IO. The opening, each poll and each upgrade of a connection count as requests
-// of its user. A connection that does not authenticate in time is closed.
+// serveSocketIO serves a request of Socket.IO. The opening, each poll and each upgrade of a
+// connection count as requests of its user. A connection that does not authenticate in time is
+// closed.
 func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	if listener, known := s.socketIO.Listener(r); known {
 		if err := s.authorizer.limits.take(w.Header(), Principal{UserID: listener.UserID, AccountID: listener.AccountID}); err != nil {
@@ -115,8 +116,8 @@ func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// getLive streams which figures of the caller's accounts changed. The caller authenticates with a token or with
-// ?ticket=. ?account= and ?dashboard= limit the scope.
+// getLive streams which figures of the caller's accounts changed. The caller authenticates with a
+// token or with ?ticket=. ?account= and ?dashboard= limit the scope.
 func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
@@ -139,7 +140,8 @@ func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params
 	})
 }
 
-// liveAccounts returns the accounts that a listener may see now; nil means all accounts of its agency.
+// liveAccounts returns the accounts that a listener may see now; nil means all accounts of its
+// agency.
 func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
@@ -151,8 +153,8 @@ func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmode
 	return scope.Accounts, err
 }
 
-// streamPrincipal authenticates the caller of a stream and counts the request. It returns the id of the ticket, or ""
-// if the caller used a token.
+// streamPrincipal authenticates the caller of a stream and counts the request. It returns the id of
+// the ticket, or "" if the caller used a token.
 func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
 	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
 		var t ticket
@@ -172,11 +174,12 @@ func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, patter
 }
 
 const (
-	// ticketLife is the maximum lifetime of a ticket. It ends earlier if the caller's login expires earlier.
+	// ticketLife is the maximum lifetime of a ticket. It ends earlier if the caller's login expires
+	// earlier.
 	ticketLife = 12 * time.Hour
-	// unknownExpiryLife is the lifetime of streams and tickets of a login whose expiry is unknown, such as a main
-	// application's session, which can end at any time. Then the client opens the stream again, and the login is checked
-	// again.
+	// unknownExpiryLife is the lifetime of streams and tickets of a login whose expiry is unknown,
+	// such as a main application's session, which can end at any time. Then the client opens the
+	// stream again, and the login is checked again.
 	unknownExpiryLife = 5 * time.Minute
 )
 
@@ -195,8 +198,8 @@ type ticketBody struct {
 	ExpiresIn int    `json:"expires_in_seconds"` // Seconds until the ticket expires.
 }
 
-// postTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which cannot send
-// headers. A token in a URL would be logged.
+// postTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which
+// cannot send headers. A token in a URL would be logged.
 func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	p, _ := PrincipalFrom(r.Context())
 	now := s.now()
@@ -211,7 +214,8 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	return ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, err
 }
 
-// ticket is the content of a ticket. It is encrypted and not stored: every process with the key can open it.
+// ticket is the content of a ticket. It is encrypted and not stored: every process with the key can
+// open it.
 type ticket struct {
 	ID        string    `json:"i"` // a new stream with it ends the previous one
 	UserID    string    `json:"u"`
@@ -222,7 +226,8 @@ type ticket struct {
 	Until     time.Time `json:"e"`
 }
 
-// newTicketSeal returns the cipher for a key of 32 bytes. If key is nil, it generates one for this process.
+// newTicketSeal returns the cipher for a key of 32 bytes. If key is nil, it generates one for this
+// process.
 func newTicketSeal(key []byte) (cipher.AEAD, error) {
 	if key == nil {
 		key = make([]byte, 32)
@@ -235,7 +240,8 @@ func newTicketSeal(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// ticketUse is the additional data of tickets. It distinguishes them from other data encrypted with the same key.
+// ticketUse is the additional data of tickets. It distinguishes them from other data encrypted with
+// the same key.
 const ticketUse = "ledgerboard stream ticket 1"
 
 func (t ticket) seal(aead cipher.AEAD) (string, error) {
@@ -273,8 +279,9 @@ func openTicket(aead cipher.AEAD, text, path string, r *http.Request, now time.T
 	return content, nil
 }
 
-// matchesOrigin reports whether the page has the origin that the ticket was issued to. Browsers send Origin for
-// cross-origin requests; if it is absent, Sec-Fetch-Site must say that the request is same-origin.
+// matchesOrigin reports whether the page has the origin that the ticket was issued to. Browsers
+// send Origin for cross-origin requests; if it is absent, Sec-Fetch-Site must say that the request
+// is same-origin.
 func (t ticket) matchesOrigin(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		return strings.EqualFold(origin, t.Origin)

@@ -81,7 +81,8 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 	return b, hub, server.URL + "/api/live"
 }
 
-// The stream of a dashboard reports changes of its linked accounts to callers who may see its figures.
+// The stream of a dashboard reports changes of its linked accounts to callers who may see its
+// figures.
 func TestLiveStreamOfADashboard(t *testing.T) {
 	t.Parallel()
 	hub := quietHub(t)
@@ -313,7 +314,8 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	}
 }
 
-// A ticket expires with the login, after 12 hours at most, and after minutes if the login's expiry is unknown.
+// A ticket expires with the login, after 12 hours at most, and after minutes if the login's expiry
+// is unknown.
 func TestTicketEndsWithItsLogin(t *testing.T) {
 	t.Parallel()
 	login := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}

@@ -34,8 +34,8 @@ type wantedStatus struct{ own, foreign int }
 // rights contains the expected statuses of each role: 403 for a wrong role, 404 for a foreign id.
 type rights struct {
 	agency, client, auditor, operator, mainApp, nobody wantedStatus
-	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the same
-	// request, and its answer must hold nothing of the other tenant.
+	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the
+	// same request, and its answer must hold nothing of the other tenant.
 	whole bool
 }
 

@@ -18,9 +18,9 @@ import (
 // A larger value is in milliseconds; as seconds, the token would be valid for thousands of years.
 const maxTokenTime = 1e11
 
-// claims are the claims of a token. Names are case-sensitive and must be unique, as in JSON v2: encoding/json
-// would accept "ROLE" for "role" and use the last of two members, so that users who can add claims could
-// give themselves the role agency.
+// claims are the claims of a token. Names are case-sensitive and must be unique, as in JSON v2:
+// encoding/json would accept "ROLE" for "role" and use the last of two members, so that users who
+// can add claims could give themselves the role agency.
 type claims struct {
 	jwt.RegisteredClaims
 
@@ -34,7 +34,8 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*plain)(c), json.WithUnmarshalers(json.UnmarshalFunc(tokenTime)))
 }
 
-// tokenTime decodes a NumericDate (RFC 7519 §2): a JSON number of seconds, which may have a fraction.
+// tokenTime decodes a NumericDate (RFC 7519 §2): a JSON number of seconds, which may have a
+// fraction.
 func tokenTime(raw []byte, date *jwt.NumericDate) error {
 	var seconds float64 // a quoted number is an error
 	if err := json.Unmarshal(raw, &seconds); err != nil {

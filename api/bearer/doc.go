@@ -1,11 +1,11 @@
-// Package bearer authenticates requests by a JWT bearer token. It is the [api.Authenticator] of the standalone server;
-// a main application that mounts the API has its own.
+// Package bearer authenticates requests by a JWT bearer token. It is the [api.Authenticator] of the
+// standalone server; a main application that mounts the API has its own.
 //
 // # Invariants
 //
 //   - The key that verifies a token determines the algorithm; the token does not choose it.
-//   - A token has exactly one interpretation: names are case-sensitive, duplicate members and other ambiguities are
-//     refused.
+//   - A token has exactly one interpretation: names are case-sensitive, duplicate members and other
+//     ambiguities are refused.
 //   - Errors say what to do, but not which check of the signature failed.
 //   - If keys cannot be reloaded from a URL, the last ones stay in use: a withdrawn key is
 //     accepted until the next successful load.
@@ -14,7 +14,7 @@
 //
 // # Non-obvious
 //
-//   - The package is separate because the API depends only on [api.Authenticator] and knows nothing about tokens; the
-//     program combines them.
+//   - The package is separate because the API depends only on [api.Authenticator] and knows nothing
+//     about tokens; the program combines them.
 //   - [api.Principal.Canonical] converts ids to lower case for every authenticator.
 package bearer

@@ -24,9 +24,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately, but at
-// most once per keyMinAge, so that invented kids cannot flood the provider. If a reload fails, the last keys
-// stay in use.
+// Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately,
+// but at most once per keyMinAge, so that invented kids cannot flood the provider. If a reload
+// fails, the last keys stay in use.
 const (
 	keyMaxAge  = 15 * time.Minute
 	keyMinAge  = 10 * time.Second
@@ -114,8 +114,9 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	defer k.mu.Unlock()
 	if set, err = k.loaded(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
 		if set, failed := k.url(); failed == nil {
-			// The set reloads the URL for a kid that it does not contain, not even among keys for encryption. The reload is
-			// not canceled with this request, because other requests need the keys too.
+			// The set reloads the URL for a kid that it does not contain, not even among keys for
+			// encryption. The reload is not canceled with this request, because other requests need
+			// the keys too.
 			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
 		}
 		if set, err = k.loaded(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
@@ -125,8 +126,8 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	return set, err
 }
 
-// loaded returns the matching keys among those that were last loaded. If there are no keys, the error is
-// unavailable.
+// loaded returns the matching keys among those that were last loaded. If there are no keys, the
+// error is unavailable.
 func (k *tokenKeys) loaded(ctx context.Context, kid, algorithm string) (any, error) {
 	var keys []verifyKey
 	if set, err := k.url(); err == nil {
@@ -190,8 +191,8 @@ func parseKeys(raw []byte) (keys []verifyKey, err error) {
 	return keys, nil
 }
 
-// usable returns the public keys of a set for verifying signatures. It drops private keys, secrets, keys for
-// encryption, other curves and other algorithms.
+// usable returns the public keys of a set for verifying signatures. It drops private keys, secrets,
+// keys for encryption, other curves and other algorithms.
 func usable(set []jwkset.JWK) (keys []verifyKey) {
 	for _, k := range set {
 		jwk, algorithm := k.Marshal(), algorithmOf(k.Key())

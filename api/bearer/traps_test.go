@@ -27,8 +27,9 @@ import (
 // plain are valid claims.
 var plain = issuer.Claims{User: alice, Account: client1, Now: jwtNow}
 
-// Every row is a token that must be refused, regardless of its signer; the key is the name of its test. The numbers are sections of
-// RFC 8725. HTTP, event streams and Socket.IO use the same verifier.
+// Every row is a token that must be refused, regardless of its signer; the key is the name of its
+// test. The numbers are sections of RFC 8725. HTTP, event streams and Socket.IO use the same
+// verifier.
 func TestInvalidTokens(t *testing.T) {
 	t.Parallel()
 	encode := base64.RawURLEncoding.EncodeToString
@@ -141,7 +142,8 @@ func TestSimilarRoleNamesGrantNothing(t *testing.T) {
 	}
 }
 
-// strayBits sets the unused bits of a token's last character, which strict base64 requires to be zero.
+// strayBits sets the unused bits of a token's last character, which strict base64 requires to be
+// zero.
 func strayBits(token string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	at := strings.IndexByte(letters, token[len(token)-1])

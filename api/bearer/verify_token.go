@@ -57,9 +57,9 @@ type JWT struct {
 	keys   *tokenKeys
 }
 
-// New validates the configuration and reads keys from a file once. Keys from a URL are loaded for the first
-// token, so that a slow identity provider does not delay the start. After that, they are reloaded
-// in the background until ctx ends.
+// New validates the configuration and reads keys from a file once. Keys from a URL are loaded for
+// the first token, so that a slow identity provider does not delay the start. After that, they are
+// reloaded in the background until ctx ends.
 func New(ctx context.Context, c Config) (*JWT, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -93,8 +93,9 @@ func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
 	return j.Verify(r.Context(), token)
 }
 
-// Verify returns the principal of a token. Errors have the code unauthenticated and say what to
-// do, but not which check of the signature failed. The code unavailable means that the keys cannot be loaded now.
+// Verify returns the principal of a token. Errors have the code unauthenticated and say what to do,
+// but not which check of the signature failed. The code unavailable means that the keys cannot be
+// loaded now.
 func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
 		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is longer than %d bytes. Get a new one.", maxTokenBytes)
@@ -116,8 +117,8 @@ func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
 
-// tokenError returns an error that says what to do about a refused token. A token is reported as expired
-// only if its signature is valid, because golang-jwt verifies the signature first.
+// tokenError returns an error that says what to do about a refused token. A token is reported as
+// expired only if its signature is valid, because golang-jwt verifies the signature first.
 func tokenError(err error) error {
 	var known *domain.Error
 	switch {

@@ -42,7 +42,8 @@ func served(ask func() (status int)) {
 	}
 }
 
-// running is the environment of a main application: brokers, a database, and a process with the role projector.
+// running is the environment of a main application: brokers, a database, and a process with the
+// role projector.
 type running struct {
 	brokers     []string
 	databaseURL string

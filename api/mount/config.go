@@ -31,44 +31,47 @@ type SASL struct {
 	Password  string
 }
 
-// Config configures [Open]. If the program's processes have a corresponding setting, both must have the same
-// value.
+// Config configures [Open]. If the program's processes have a corresponding setting, both must have
+// the same value.
 type Config struct {
 	Brokers     []string    // Kafka brokers, host:port; required
 	TLS         *tls.Config // nil means plaintext connections to the brokers
 	SASL        *SASL       // nil means no authentication at the brokers
 	DatabaseURL string      // PostgreSQL, postgres://…; required
 
-	// Authenticator authenticates requests for which no middleware has set a caller with [api.WithPrincipal].
-	// Required; [api.AuthenticatorFunc] adapts a function.
+	// Authenticator authenticates requests for which no middleware has set a caller with
+	// [api.WithPrincipal]. Required; [api.AuthenticatorFunc] adapts a function.
 	Authenticator api.Authenticator
-	// UnknownUsers admits users that are not in the directory, unless they were erased. Otherwise, every user except
-	// auditors and operators must be in the directory.
+	// UnknownUsers admits users that are not in the directory, unless they were erased. Otherwise,
+	// every user except auditors and operators must be in the directory.
 	UnknownUsers bool
-	// WithdrawnFile is the path of a file of subjects without access, one per line. Changes take effect within a second,
-	// and within 10 seconds for open streams. An empty path means no such file.
+	// WithdrawnFile is the path of a file of subjects without access, one per line. Changes take
+	// effect within a second, and within 10 seconds for open streams. An empty path means no such
+	// file.
 	WithdrawnFile string
-	// HTTP contains the prefix, the CORS origins, the rate limit, and whether the analytics are served at the root of
-	// the prefix in addition to /auth.
+	// HTTP contains the prefix, the CORS origins, the rate limit, and whether the analytics are
+	// served at the root of the prefix in addition to /auth.
 	HTTP api.Config
 
 	// ManagedSubscriptions are the product types whose orders create points of contact; required.
 	ManagedSubscriptions []string
-	// NoSubscriptions corresponds to LEDGERBOARD_SUBSCRIPTIONS=none: accounts are read without a subscription.
+	// NoSubscriptions corresponds to LEDGERBOARD_SUBSCRIPTIONS=none: accounts are read without a
+	// subscription.
 	NoSubscriptions bool
 	ClientScopes    []string // scopes of a new dashboard; default [DefaultClientScopes]
 
 	// Connect enables connecting pages and profiles. If it is nil, there are no such routes.
 	Connect *Connect
 
-	// ConsoleSignIn enables the console, at /console under the prefix, for people whom the main application has signed in.
-	// It is the URL (https://…, or a path of the main application) to which people who are not signed in are redirected,
-	// with the path of the requested page in the parameter "to". If it is empty, there is no console.
+	// ConsoleSignIn enables the console, at /console under the prefix, for people whom the main
+	// application has signed in. It is the URL (https://…, or a path of the main application) to
+	// which people who are not signed in are redirected, with the path of the requested page in the
+	// parameter "to". If it is empty, there is no console.
 	ConsoleSignIn string
 
-	// CheckpointPublicKeys are the public keys of the service's checkpoints, in the format that 'ledgerboard keygen' prints,
-	// including earlier keys. They are used for the proofs of auditors. If the list is empty, bundles, checkpoints and
-	// proofs return 503.
+	// CheckpointPublicKeys are the public keys of the service's checkpoints, in the format that
+	// 'ledgerboard keygen' prints, including earlier keys. They are used for the proofs of
+	// auditors. If the list is empty, bundles, checkpoints and proofs return 503.
 	CheckpointPublicKeys []string
 
 	Logger     *slog.Logger          // default slog.Default()

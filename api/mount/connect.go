@@ -10,13 +10,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Connect configures how pages and profiles are connected: by people in a browser, or with tokens that the main
-// application hands over. If the program has a corresponding setting, both must have the same value.
+// Connect configures how pages and profiles are connected: by people in a browser, or with tokens
+// that the main application hands over. If the program has a corresponding setting, both must have
+// the same value.
 type Connect struct {
 	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which encrypts tokens; required
 	// PublicURL is the URL of the handler for browsers, including Config.HTTP.Prefix, such as
-	// https://app.example.com/boards. Platforms redirect people to <PublicURL>/connect/1, 3, 4 and 6. If it is empty,
-	// pages cannot be connected in a browser, but tokens can be handed over.
+	// https://app.example.com/boards. Platforms redirect people to <PublicURL>/connect/1, 3, 4 and
+	// 6. If it is empty, pages cannot be connected in a browser, but tokens can be handed over.
 	PublicURL     string
 	ReturnOrigins []string // additional origins that a result page may link back to
 	Quotas        []string // LEDGERBOARD_QUOTAS, such as "linkedin:app:500/24h"; nil means the defaults

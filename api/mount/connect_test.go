@@ -20,7 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-// People connect pages under the prefix; the main application registers pages and hands over tokens.
+// People connect pages under the prefix; the main application registers pages and hands over
+// tokens.
 func testConnecting(t *testing.T, r running) {
 	sim := simulator.New(simulator.Config{Seed: 7, ClientID: "app", ClientSecret: "APPSECRET"})
 	sim.AddPeople(time.Now().AddDate(0, 0, -7))
@@ -126,7 +127,8 @@ func testConnecting(t *testing.T, r running) {
 	require.Equal(t, http.StatusForbidden, ask(http.MethodPut, tokens, own("invented"), staff, &struct{}{}))
 }
 
-// browser follows redirects and keeps all cookies, even secure ones, because the test server uses HTTP.
+// browser follows redirects and keeps all cookies, even secure ones, because the test server uses
+// HTTP.
 type browser struct {
 	t       *testing.T
 	cookies cookies

@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// A main application serves the dashboards under /boards to people whom it has signed in itself. It needs the
-// brokers and the database of a running service.
+// A main application serves the dashboards under /boards to people whom it has signed in itself. It
+// needs the brokers and the database of a running service.
 func Example() { //nolint:testableexamples // it needs brokers and a database; the test only compiles it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

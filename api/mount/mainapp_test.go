@@ -113,7 +113,8 @@ func (m *mainApp) open(method, path, who, body string, headers ...string) *http.
 	return response
 }
 
-// A main application in another module serves everything with its router to the people whom it has signed in.
+// A main application in another module serves everything with its router to the people whom it has
+// signed in.
 func testAnotherModule(t *testing.T, r running) {
 	m := startMainApp(t, r)
 	const dashboard = "/boards/api/projects/dashboard/" + client

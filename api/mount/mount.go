@@ -29,9 +29,10 @@ type Mounted struct {
 	running chan struct{} // nil until Run is called; closed when Run has returned
 }
 
-// Open validates c, migrates the database to this version, as every start of the program does, and connects to
-// the brokers and the database. It returns when they respond or ctx is done. The error contains all errors in c, or the
-// server that did not respond. After an error, no connection stays open.
+// Open validates c, migrates the database to this version, as every start of the program does, and
+// connects to the brokers and the database. It returns when they respond or ctx is done. The error
+// contains all errors in c, or the server that did not respond. After an error, no connection stays
+// open.
 func Open(ctx context.Context, c Config) (*Mounted, error) {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
@@ -80,13 +81,14 @@ func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Se
 	return server, pages, err
 }
 
-// Handler serves every route of the program except /metrics and, with Config.ConsoleSignIn, the console. It supports
-// Config.HTTP.Prefix, http.StripPrefix and chi's Mount.
+// Handler serves every route of the program except /metrics and, with Config.ConsoleSignIn, the
+// console. It supports Config.HTTP.Prefix, http.StripPrefix and chi's Mount.
 func (m *Mounted) Handler() http.Handler { return m.handler }
 
-// Run keeps the handler up to date until ctx is done or Close is called: it observes the read models, wakes
-// requests that wait for their change, and feeds notices and live updates. Run then returns nil. If
-// a part stops unexpectedly, it returns an error, and the handler no longer works. Run can be called only once.
+// Run keeps the handler up to date until ctx is done or Close is called: it observes the read
+// models, wakes requests that wait for their change, and feeds notices and live updates. Run then
+// returns nil. If a part stops unexpectedly, it returns an error, and the handler no longer works.
+// Run can be called only once.
 func (m *Mounted) Run(ctx context.Context) error {
 	ended, err := m.begin()
 	if err != nil {
@@ -135,12 +137,13 @@ func (m *Mounted) begin() (ended chan struct{}, err error) {
 	return m.running, nil
 }
 
-// EndStreams ends Socket.IO connections and event streams; their clients then reconnect elsewhere. Register it with
-// [http.Server.RegisterOnShutdown]: a shutdown waits for event streams, and does not close Socket.IO connections.
+// EndStreams ends Socket.IO connections and event streams; their clients then reconnect elsewhere.
+// Register it with [http.Server.RegisterOnShutdown]: a shutdown waits for event streams, and does
+// not close Socket.IO connections.
 func (m *Mounted) EndStreams() { m.endStreams() }
 
-// Close ends the streams and Run, waits for Run, closes connections, and unregisters metrics. Call it after the
-// http.Server has shut down: requests in progress fail. A second call does nothing.
+// Close ends the streams and Run, waits for Run, closes connections, and unregisters metrics. Call
+// it after the http.Server has shut down: requests in progress fail. A second call does nothing.
 func (m *Mounted) Close() error { return m.close() }
 
 func (m *Mounted) shut() error {

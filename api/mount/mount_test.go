@@ -22,7 +22,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// insightsPath is the first analytics endpoint with a range that contains the reading at any time of day.
+// insightsPath is the first analytics endpoint with a range that contains the reading at any time
+// of day.
 func insightsPath() string {
 	now := time.Now().UTC()
 	return "/getAccountInsights/" + now.AddDate(0, 0, -7).Format(time.DateOnly) + "/" + now.AddDate(0, 0, 1).Format(time.DateOnly) + "/all"
@@ -58,7 +59,8 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-// A process can mount, close and mount again with the same metrics registry. Run ends with Close and with its context.
+// A process can mount, close and mount again with the same metrics registry. Run ends with Close
+// and with its context.
 func testMountAgain(t *testing.T, r running) {
 	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.AnalyticsAtRoot = true
@@ -127,7 +129,8 @@ func TestOpenReportsAllErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-// The console is under the prefix with every router. People who are not signed in are redirected to the application's page.
+// The console is under the prefix with every router. People who are not signed in are redirected to
+// the application's page.
 func testConsole(t *testing.T, r running) {
 	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.Prefix, config.ConsoleSignIn = "/boards", "/login"
@@ -164,7 +167,8 @@ func testConsole(t *testing.T, r running) {
 	}
 }
 
-// A mounted service uses the configured checkpoint keys for proofs, and returns an error without keys.
+// A mounted service uses the configured checkpoint keys for proofs, and returns an error without
+// keys.
 func testProofs(t *testing.T, r running) {
 	_, public, err := proof.GenerateKey()
 	require.NoError(t, err)

@@ -32,7 +32,8 @@ func refused(handler http.Handler, session string) bool {
 	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
-// A session whose user has lost access is refused. TestEndedAccessIsRefusedEverywhere (api) tests all entry points.
+// A session whose user has lost access is refused. TestEndedAccessIsRefusedEverywhere (api) tests
+// all entry points.
 func TestMountedEndedAccessIsRefused(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// asyncDoc is the AsyncAPI 3 document of the topics of the log and the streams. It uses the schemas of
-// OpenAPI 3.1.
+// asyncDoc is the AsyncAPI 3 document of the topics of the log and the streams. It uses the schemas
+// of OpenAPI 3.1.
 type asyncDoc struct {
 	AsyncAPI   string                    `json:"asyncapi"`
 	Info       asyncInfo                 `json:"info"`
@@ -142,7 +142,8 @@ func (doc *asyncDoc) message(channel string, m asyncMessage) {
 	doc.Channels[channel].Messages[m.Name] = &openapi3.Ref{Ref: "#/components/messages/" + m.Name}
 }
 
-// addEvents adds every event type of the registry with its frozen samples, which it decodes with the registry.
+// addEvents adds every event type of the registry with its frozen samples, which it decodes with
+// the registry.
 func (doc *asyncDoc) addEvents(root string, made *schemas) error {
 	registry := domain.NewRegistry()
 	for _, eventType := range registry.Types() {

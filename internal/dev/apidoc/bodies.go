@@ -24,8 +24,9 @@ const (
 	addressChar = `([A-Za-z0-9._~!$&'()*+,;=:@?#-]|%[0-9A-Fa-f]{2})`
 )
 
-// bodyForms are the forms of texts in bodies, and of those in lists: of what operators say beside the address, of whose pages
-// are connected, of who is added, of what is linked and of what tokens are handed over.
+// bodyForms are the forms of texts in bodies, and of those in lists: of what operators say beside
+// the address, of whose pages are connected, of who is added, of what is linked and of what tokens
+// are handed over.
 func bodyForms() map[string]string {
 	var codes []string
 	for _, code := range domain.ReasonCodes() {

@@ -14,7 +14,8 @@ import (
 	"strings"
 )
 
-// source reads what the module's own source says about its types. It reads a package when it is first asked.
+// source reads what the module's own source says about its types. It reads a package when it is
+// first asked.
 type source struct {
 	root  string
 	read  map[string]bool     // folders of packages
@@ -124,8 +125,8 @@ func (s source) readType(dir string, group *ast.GenDecl, spec *ast.TypeSpec) {
 	s.types[dir+"."+spec.Name.Name] = d
 }
 
-// typeName is the folder of the package that declares a type, and the type's name. Of a type of another module the name
-// is empty.
+// typeName is the folder of the package that declares a type, and the type's name. Of a type of
+// another module the name is empty.
 func typeName(dir string, file *ast.File, e ast.Expr) (pkg, name string) {
 	switch t := e.(type) {
 	case *ast.Ident:
@@ -141,8 +142,8 @@ func typeName(dir string, file *ast.File, e ast.Expr) (pkg, name string) {
 	return dir, ""
 }
 
-// readConstant notes the value of a constant with a type. The comment beside it says what it means; a number is
-// known by its name.
+// readConstant notes the value of a constant with a type. The comment beside it says what it means;
+// a number is known by its name.
 func (s source) readConstant(of string, spec *ast.ValueSpec) {
 	if len(spec.Values) != 1 {
 		return
@@ -176,7 +177,8 @@ func markdown(group *ast.CommentGroup) string {
 	return placeholders.Replace(strings.TrimSpace(string(printer.Text(reader.Parse(group.Text())))))
 }
 
-// withoutName takes off the Go name that a type's comment begins with: "Total is one metric" is one metric.
+// withoutName takes off the Go name that a type's comment begins with: "Total is one metric" is one
+// metric.
 func withoutName(name, text string) string {
 	rest, ok := strings.CutPrefix(text, name+" ")
 	if !ok {

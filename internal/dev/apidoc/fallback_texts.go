@@ -1,6 +1,7 @@
 package apidoc
 
-// glossary describes members that mean the same in every schema. A field's own comment takes precedence.
+// glossary describes members that mean the same in every schema. A field's own comment takes
+// precedence.
 var glossary = map[string]string{
 	"success":                  "False: the request was refused or failed.",
 	"message":                  "A message for people that says what was wrong and what to do.",

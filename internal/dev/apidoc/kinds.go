@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Patterns of parameters that mean the same in Go and JavaScript. A value that matches its pattern is well-formed.
-// The text of the document lists the rules that patterns cannot express.
+// Patterns of parameters that mean the same in Go and JavaScript. A value that matches its pattern
+// is well-formed. The text of the document lists the rules that patterns cannot express.
 const (
 	hexForm    = "[0-9a-fA-F]{24}"
 	numberForm = "[1-9][0-9]{0,17}"
@@ -31,7 +31,8 @@ const (
 	accountForm = "(" + hexForm + "|" + numberForm + ")"
 )
 
-// kinds sets the schema of each kind of parameter. Kinds that are missing are described by their words alone.
+// kinds sets the schema of each kind of parameter. Kinds that are missing are described by their
+// words alone.
 var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	api.KindHexID:   form(hexForm),
@@ -85,7 +86,8 @@ func changesForm() string {
 	return one + "(," + one + ")*"
 }
 
-// longKinds have a long pattern. The document contains it once, as a schema that parameters refer to.
+// longKinds have a long pattern. The document contains it once, as a schema that parameters refer
+// to.
 var longKinds = map[api.Kind]struct{ name, text string }{
 	api.KindZone:   {"TimeZone", "Time zone: a name in the IANA database. Names newer than these are accepted too."},
 	api.KindTime:   {"Time", "A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds."},

@@ -16,7 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// documentVersion is the version of the documents. The major version changes when a response loses a member.
+// documentVersion is the version of the documents. The major version changes when a response loses
+// a member.
 const documentVersion = "1.0.0"
 
 const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.

@@ -14,7 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// schemas makes the schemas of Go types as encoding/json writes them. Named structs become components.
+// schemas makes the schemas of Go types as encoding/json writes them. Named structs become
+// components.
 type schemas struct {
 	source     source
 	components openapi3.Schemas
@@ -56,7 +57,8 @@ func formatted(name, format string) *openapi3.SchemaRef {
 	return s
 }
 
-// of returns the schema of a type. Only a pointer and an optional text may be null: a list without entries is [].
+// of returns the schema of a type. Only a pointer and an optional text may be null: a list without
+// entries is [].
 func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -104,8 +106,8 @@ func nullable(s *openapi3.SchemaRef) *openapi3.SchemaRef {
 	return s
 }
 
-// enumerated adds the constants of a type of this module as the only values. Of the type's comment it takes the
-// first sentence; what follows is for who writes the program.
+// enumerated adds the constants of a type of this module as the only values. Of the type's comment
+// it takes the first sentence; what follows is for who writes the program.
 func (s *schemas) enumerated(t reflect.Type, base *openapi3.SchemaRef) *openapi3.SchemaRef {
 	if t.PkgPath() == "" {
 		return base
@@ -143,7 +145,8 @@ func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
 	return ref
 }
 
-// addMembers adds the fields of a struct, and those of structs embedded in it as encoding/json does.
+// addMembers adds the fields of a struct, and those of structs embedded in it as encoding/json
+// does.
 func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 	comments := s.declared(t).fields
 	for field := range t.Fields() {
@@ -196,7 +199,8 @@ func wordsOf(words []string) (values []any) {
 	return values
 }
 
-// member adds what there is to say of a member beyond its type: the comment of its field, else what it means everywhere.
+// member adds what there is to say of a member beyond its type: the comment of its field, else what
+// it means everywhere.
 func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	if text == "" && (schema.Ref != "" || schema.Value.Description == "") {
 		text = glossary[name]
@@ -208,7 +212,8 @@ func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi
 		schema.Value.Description = text
 		return schema
 	}
-	// JSON Schema takes a description beside a reference. The library's types hold one only when they read it.
+	// JSON Schema takes a description beside a reference. The library's types hold one only when
+	// they read it.
 	beside := new(openapi3.SchemaRef)
 	raw, err := json.Marshal(map[string]string{"$ref": schema.Ref, "description": text})
 	if err == nil {

@@ -62,8 +62,8 @@ var (
 // eventsOf lists the events of each operation that returns a stream.
 var eventsOf = map[string][]streamEvent{"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents}
 
-// sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if the stream
-// can be resumed, the id.
+// sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if
+// the stream can be resumed, the id.
 func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 	one := &openapi3.Schema{}
 	for _, e := range events {

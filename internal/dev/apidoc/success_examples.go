@@ -50,7 +50,8 @@ var goldens = map[string]string{ //nolint:gosec // names of operations, no crede
 // otherExamples has answers of the demo, by operation.
 const otherExamples = "api/testdata/examples.json"
 
-// addExamples adds to operations that answer JSON one of their answers, with one entry of each list.
+// addExamples adds to operations that answer JSON one of their answers, with one entry of each
+// list.
 func addExamples(root string, operations []*openapi3.Operation) error {
 	var others map[string]any
 	if err := readJSON(filepath.Join(root, otherExamples), &others); err != nil {

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// zones are the names of the IANA database by area; "" has those without one. The document names them, so that a client
-// checks a name before it asks. A zone that is newer than this list is served all the same.
+// zones are the names of the IANA database by area; "" has those without one. The document names
+// them, so that a client checks a name before it asks. A zone that is newer than this list is
+// served all the same.
 var zones = map[string]string{
 	"": "CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong " +
 		"Iceland Iran Israel Jamaica Japan Kwajalein Libya MET MST MST7MDT NZ NZ-CHAT Navajo PRC PST8PDT " +
