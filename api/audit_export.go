@@ -136,7 +136,7 @@ func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 			return err
 		case err != nil:
 			a.logger.Error("export ended early", logError, err.Error())
-			return cut("The history could not be read completely. Export it again, with next_cursor as cursor if there is one.")
+			return cut("The history could not be read completely. Export it again; if a cursor is given, continue from it.")
 		case trailer.Entries == cmp.Or(a.maxExport, maxExport):
 			return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", trailer.Entries))
 		}

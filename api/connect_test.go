@@ -112,7 +112,7 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
 		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
 		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell the person who sent you here",
-		platforms.ClassRetry: "We retry automatically", "internal": "tried again by itself", "paused": "not read yet. An operator has paused it.",
+		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "not read yet. An operator has paused it.",
 	} {
 		reason := fmt.Sprintf(own, class)
 		if class == "paused" {

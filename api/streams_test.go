@@ -129,7 +129,7 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	for range 5 {
 		b.get("/auth/getRoiViews", b.agencyToken())
 	}
-	requireComeBack(t, b.get("/api/live", b.agencyToken()), 50, "You have made 5 requests")
+	requireComeBack(t, b.get("/api/live", b.agencyToken()), 50, "You have made more than 5 requests")
 	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
 }
 

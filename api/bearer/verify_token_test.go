@@ -178,7 +178,7 @@ func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
 	routes.Handle("/keys", keys)
 	server := httptest.NewServer(routes)
 	t.Cleanup(server.Close)
-	for path, says := range map[string]string{"/away": "the URL redirects to " + elsewhere.URL, "/round": "it redirects to", "/moved": ""} {
+	for path, says := range map[string]string{"/away": "the URL redirects to " + elsewhere.URL, "/round": "the URL redirects to", "/moved": ""} {
 		var logged bytes.Buffer
 		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) {
 			c.Keys, c.Logger = server.URL+path, slog.New(slog.NewTextHandler(&logged, nil))
