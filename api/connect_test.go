@@ -109,9 +109,9 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 	t.Parallel()
 	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`
 	for class, want := range map[platforms.Class]string{
-		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
-		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
-		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell the person who sent you here",
+		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything selected at Facebook",
+		platforms.ClassThrottled: "limits requests at the moment", platforms.ClassNotFound: "Check there whether it still exists",
+		platforms.ClassBlocked: "Check the account there", platforms.ClassInvalid: "Tell the person who sent you here",
 		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "not read yet. An operator has paused it.",
 	} {
 		reason := fmt.Sprintf(own, class)
