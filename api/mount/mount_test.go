@@ -122,7 +122,7 @@ func TestOpenReportsAllErrors(t *testing.T) {
 	config := running{brokers: []string{"127.0.0.1:1"}, databaseURL: "postgres://u:secret@127.0.0.1:1/x"}.config(api.AuthenticatorFunc(byCookie))
 	config.SASL = &mount.SASL{User: "u"}
 	_, err = mount.Open(t.Context(), config)
-	require.ErrorContains(t, err, "user and password are both needed")
+	require.ErrorContains(t, err, "user and password are both required")
 	config.SASL = nil
 	_, err = mount.Open(t.Context(), config)
 	require.Error(t, err, "no database answers")
