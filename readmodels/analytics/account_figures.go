@@ -12,10 +12,11 @@ import (
 
 // AccountInsights is the answer to /getAccountInsights.
 type AccountInsights struct {
-	Total     AccountTotals      `json:"total"`     // over the platforms asked for
-	Platforms []PlatformInsights `json:"platforms"` // each platform asked for, also without accounts
-	// AsRead are the engagement figures that only exist over a platform's own window, like
-	// lifetime statistics; they are in no total.
+	Total AccountTotals `json:"total"` // over the requested platforms
+	// every requested platform, even without accounts
+	Platforms []PlatformInsights `json:"platforms"`
+	// AsRead are engagement figures that exist only over a platform's own window, such as lifetime
+	// statistics. They are in no total.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
@@ -27,27 +28,29 @@ type PlatformInsights struct {
 
 // AccountTotals are the totals of some social accounts.
 type AccountTotals struct {
-	// SocialAccounts is the number of social accounts in scope, read or not, plus those that have left the scope
-	// and have figures in this answer.
+	// SocialAccounts is the number of social accounts in scope, whether read or not, plus accounts
+	// that have left the scope and have figures in this answer.
 	SocialAccounts int `json:"social_accounts"`
-	// Followers are people, a stock: the last reading of each account in the range: {account followers}.
+	// Followers are people (a stock), from each account's last reading in the range: {account
+	// followers}.
 	Followers Total `json:"followers"`
-	// Engagement is interactions gained in the range, as each platform counts them: {account engagement}.
+	// Engagement is interactions gained in the range, as each platform counts them: {account
+	// engagement}.
 	Engagement Total `json:"engagement"`
 }
 
-// accountFigures is a query context with the figures of accounts that an answer is made of.
+// accountFigures is a query context with the figures of accounts for an answer.
 type accountFigures struct {
 	*queryContext
 
 	buckets []bucket
 	series  []*metricSeries
 	values  map[string][]*metricValue // by metric
-	before  *accountFigures           // of the period that the series come with; nil: they come alone
+	before  *accountFigures           // of the compared period; nil if series have none
 }
 
-// answerFigures answers by figures of accounts. read, where it is not nil, reads what else the answer rests on; build comes
-// after the sources are classified.
+// answerFigures builds an answer from figures of accounts. read is optional and reads additional
+// data. build runs after the sources are classified.
 func answerFigures[D any](
 	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string, buckets []bucket,
 	read func(context.Context, *accountFigures, *D) error, build func(*accountFigures, *D),
@@ -81,25 +84,25 @@ func answerFigures[D any](
 func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSeries) *accountFigures {
 	f := &accountFigures{queryContext: qc, buckets: buckets, series: series, values: map[string][]*metricValue{}}
 	for _, metric := range qc.metrics {
-		if metric != domain.MetricReach { // it never adds up
+		if metric != domain.MetricReach { // reach is never summed
 			f.values[metric] = qc.metricValues(series, metric, buckets)
 		}
 	}
 	return f
 }
 
-// on are the values of a metric on some platforms.
+// on returns the values of a metric on some platforms.
 func (f *accountFigures) on(metric string, platforms []domain.Platform) []*metricValue {
 	return slices.DeleteFunc(slices.Clone(f.values[metric]), func(v *metricValue) bool { return !slices.Contains(platforms, v.platform) })
 }
 
-// total adds the values of a metric up over some platforms.
+// total adds up the values of a metric over some platforms.
 func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
 	f.totals = true
 	return total(f.on(metric, platforms))
 }
 
-// perPlatform makes an answer's total over the platforms, and its part of each.
+// perPlatform returns the total over the platforms and the part of each.
 func perPlatform[T, P any](platforms []domain.Platform, of func(...domain.Platform) T, part func(readmodels.PlatformRef, T) P) (T, []P) {
 	parts := make([]P, len(platforms))
 	for i, p := range platforms {
@@ -108,21 +111,23 @@ func perPlatform[T, P any](platforms []domain.Platform, of func(...domain.Platfo
 	return of(platforms...), parts
 }
 
-// ReadFigure is a figure that is shown as it was read: it is over the platform's own window, or stands
-// for something that does not add up, and is in no total.
+// ReadFigure is a figure shown as read: it covers the platform's own window or cannot be added up,
+// and is in no total.
 type ReadFigure struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64               `json:"social_account_id"`
-	Metric        string              `json:"metric"`
-	Kind          domain.Kind         `json:"kind"`   // rolling, or stock
-	Window        domain.OptionalText `json:"window"` // the platform's name for it; null when it gave none
-	Value         int64               `json:"value"`
-	SourceMetric  string              `json:"source_metric"`
-	CapturedAt    time.Time           `json:"captured_at"` // of the last reading in the range
+	SocialAccount int64       `json:"social_account_id"`
+	Metric        string      `json:"metric"`
+	Kind          domain.Kind `json:"kind"` // rolling or stock
+	// the platform's name of the window; null if it gave none
+	Window       domain.OptionalText `json:"window"`
+	Value        int64               `json:"value"`
+	SourceMetric string              `json:"source_metric"`
+	// capture time of the last reading in the range
+	CapturedAt time.Time `json:"captured_at"`
 }
 
-// asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
+// asRead returns the figures of a metric that are in no total, from the last reading in the range.
 func (f *accountFigures) asRead(metric string) []ReadFigure {
 	figures := []ReadFigure{}
 	for _, s := range f.series {

@@ -11,13 +11,13 @@ import (
 )
 
 // gauge lists the readings of a stock, cumulative or rolling figure in order of capture, one per
-// instant: the last reading of each UTC day and owner, and those that [queryContext.readUnknown]
-// adds. A reading gained the difference from the reading before it, and the gain belongs to its
+// instant: the last reading of each UTC day and owner, and the ones that [queryContext.readUnknown]
+// adds. A reading gains the difference from the reading before it, and the gain belongs to its
 // owner. If the first reading is not before [queryContext.begins], it is the first one ever.
 type gauge []*sample
 
-// sort puts the readings in order. They are tied when only the ids of their events, which were not
-// read, could tell which of two at one instant counts.
+// sort orders the readings. tied reports whether two readings have the same instant and only their
+// event ids, which were not read, can decide which one counts.
 func (g *gauge) sort() (tied bool) {
 	if !slices.IsSortedFunc(*g, (*sample).compare) {
 		slices.SortFunc(*g, (*sample).compare)
@@ -30,19 +30,19 @@ func (g *gauge) sort() (tied bool) {
 	return tied
 }
 
-// insert adds a reading unless there is one of its instant.
+// insert adds a reading unless one with the same instant exists.
 func (g *gauge) insert(p *sample) {
 	if i := g.search(p.at); i == len(*g) || !(*g)[i].at.Equal(p.at) {
 		*g = slices.Insert(*g, i, p)
 	}
 }
 
-// search is the index of the first reading that is not before an instant.
+// search returns the index of the first reading at or after an instant.
 func (g *gauge) search(at time.Time) int {
 	return sort.Search(len(*g), func(i int) bool { return !(*g)[i].at.Before(at) })
 }
 
-// last is the last reading in [from, to) of some; nil without one.
+// last returns the last reading in [from, to) that matches; nil if there is none.
 func (g *gauge) last(from, to time.Time, of func(*sample) bool) *sample {
 	for i := g.search(to) - 1; i >= 0 && !(*g)[i].at.Before(from); i-- {
 		if p := (*g)[i]; of(p) {
@@ -52,43 +52,43 @@ func (g *gauge) last(from, to time.Time, of func(*sample) bool) *sample {
 	return nil
 }
 
-// steps calls each for the readings in [from, to) that have one before them.
+// steps calls each for the readings in [from, to) that have a predecessor.
 func (g *gauge) steps(from, to time.Time, each func(before, p *sample)) {
 	for i := max(1, g.search(from)); i < len(*g) && (*g)[i].at.Before(to); i++ {
 		each((*g)[i-1], (*g)[i])
 	}
 }
 
-// longStep is the longest time between two readings whose difference is not named: what was gained
-// in more counts at the later reading, but nobody knows when it came about.
+// longStep is the longest gap between two readings that is not reported. A gain over a longer gap
+// counts at the later reading, but it is unknown when it occurred.
 const longStep = 35 * 24 * time.Hour
 
-// latest is the last reading in the range that the scope sees, also on a day that has a day flow;
-// nil without one.
+// latest returns the last reading in the range that the scope can see, even on a day with a day
+// flow; nil if there is none.
 func (qc *queryContext) latest(g *gauge) *sample {
 	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
 }
 
-// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means
-// ever.
+// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means no
+// lower bound.
 type probe struct {
 	series   *metricSeries
 	key      gaugeKey
 	from, to time.Time
 	all      bool
-	seen     bool // only readings that the scope sees count
+	seen     bool // only readings that the scope can see
 }
 
-// readUnknown adds the readings that the roll-ups do not hold and the answer needs. Roll-ups hold
-// the last reading of each UTC day and owner. Raw readings are looked up where a part of the answer
-// ends before the last reading of a day, on days with readings of several owners, and for accounts
-// that were not read in the days before a period: one index probe each, all in one statement.
+// readUnknown adds readings that the answer needs and the roll-ups lack. Roll-ups hold the last
+// reading of each UTC day and owner. Raw readings are needed where an interval ends before the last
+// reading of a day, on days with readings of several owners, and for accounts that were not read in
+// the days before a period. Each takes one index probe; all run in one statement.
 func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries, buckets []bucket) error {
 	cuts := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
 	if !qc.uncompared {
 		cuts = append(cuts, qc.compared.From, qc.compared.To)
 	}
-	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool { return dayOf(at.UTC()).utc().Equal(at) }) // days end there anyway
+	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool { return dayOf(at.UTC()).utc().Equal(at) }) // a day ends there anyway
 	loaded := qc.figureSpan()
 	var probes []probe
 	for _, s := range series {
@@ -105,7 +105,7 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 	return qc.probe(ctx, probes)
 }
 
-// inside are probes for the last readings before instants inside of days that have later ones.
+// inside returns probes for the last readings before cuts within days that have later readings.
 func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes []probe) {
 	for _, at := range cuts {
 		day := dayOf(at.UTC())
@@ -116,8 +116,8 @@ func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes
 	return probes
 }
 
-// withinDays are probes for all readings of some days: those on which the owner changes, those
-// whose first reading decides whether a step was longer than [longStep], and each day of a counter
+// withinDays returns probes for all readings of some days: days on which the owner changes, days
+// whose first reading decides whether a gap was longer than [longStep], and every day of a counter
 // that also has day flows.
 func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
 	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
@@ -131,10 +131,10 @@ func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to t
 	return probes
 }
 
-// beforePeriods are probes for the last reading before a period, however old, of accounts without
-// one in the few days before it. Then the first reading of the first day may be the baseline, and
-// is looked up too. Stocks also need the last reading that the scope sees, if the last one of all
-// is another owner's.
+// beforePeriods returns probes for the last reading before a period, however old, for accounts
+// without one in the few days before it. The first reading of the first day may then be the
+// baseline, so it is probed too. Stocks also need the last reading that the scope can see, if the
+// very last one belongs to another owner.
 func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
 	before := func(at time.Time, known day, seen bool) {
 		if g.last(known.utc(), at, func(p *sample) bool { return !seen || qc.sees(p.owner) }) != nil {
@@ -159,12 +159,11 @@ func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, l
 	return probes
 }
 
-// nearBefore is how far back a reading is looked for first. Without it every probe would open every
-// monthly partition; only for the few accounts that were not read for so long is it gone further
-// back.
+// nearBefore limits the first search for an older reading. Without it, every probe would open every
+// monthly partition; only the few accounts that were not read for that long need the second search.
 const nearBefore = 40 * 24 * time.Hour
 
-// probe adds the readings that probes find to their gauges.
+// probe adds the readings that the probes find to their gauges.
 func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 	if len(probes) == 0 {
 		return nil
@@ -216,27 +215,26 @@ type sample struct {
 
 	value   int64
 	at      time.Time // of capture
-	day     day       // the platform's, else the UTC day of capture
-	eventID string    // breaks ties; "" as long as no tie needs it
+	day     day       // the platform's day, otherwise the UTC day of capture
+	eventID string    // breaks ties; "" unless a tie needs it
 }
 
-// origin is what the samples of one month of a figure have in common: thousands are in memory at
-// once.
+// origin is what the samples of one month of a figure share; thousands are in memory at once.
 type origin struct {
-	owner  owner  // whose readings they are
-	source string // the platform's name for it
+	owner  owner  // the owner of the readings
+	source string // the platform's name of the metric
 	window string // breaks ties
 }
 
-// compare is the order of capture. At one instant the reading that counts comes first: the smaller
-// event id, then the later day, then the first source and window by name.
+// compare orders samples by capture. At the same instant, the reading that counts comes first: the
+// smaller event id, then the later day, then the first source and window by name.
 func (p *sample) compare(q *sample) int {
 	return cmp.Or(p.at.Compare(q.at), cmp.Compare(p.eventID, q.eventID), cmp.Compare(q.day, p.day),
 		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
 }
 
-// replaces reports whether a reading of the same day counts instead of the present one: the later
-// reading, or at one instant the first in order.
+// replaces reports whether a reading of the same day replaces the present one: the later reading
+// wins, and at the same instant the first one in order.
 func (p *sample) replaces(present *sample) bool {
 	if p.at.Equal(present.at) {
 		return p.compare(present) < 0
@@ -244,13 +242,13 @@ func (p *sample) replaces(present *sample) bool {
 	return p.at.After(present.at)
 }
 
-// byDay holds samples by their days, of the days of one span: nobody asks for others.
+// byDay holds samples by day, for the days of one span.
 type byDay struct {
 	first   day
-	samples []*sample // nil where there is none
+	samples []*sample // nil where a day has none
 }
 
-// or makes room for a span unless there is.
+// or returns d, or an empty byDay for the span if d has no samples yet.
 func (d byDay) or(span figureSpan) byDay {
 	if d.samples == nil {
 		return byDay{span.first, make([]*sample, span.end-span.first)}
@@ -258,7 +256,7 @@ func (d byDay) or(span figureSpan) byDay {
 	return d
 }
 
-// of is the sample of a day; nil when there is none.
+// of returns the sample of a day; nil if there is none.
 func (d byDay) of(which day) *sample {
 	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
 		return d.samples[i]
@@ -266,7 +264,7 @@ func (d byDay) of(which day) *sample {
 	return nil
 }
 
-// all are the samples of some days; none where one is missing.
+// all returns the samples of some days; nil if one is missing.
 func (d byDay) all(of days) []*sample {
 	from, to := of.first-d.first, of.end-d.first
 	if from < 0 || int(to) > len(d.samples) || from >= to || slices.Contains(d.samples[from:to], nil) {
@@ -275,8 +273,8 @@ func (d byDay) all(of days) []*sample {
 	return d.samples[from:to]
 }
 
-// put keeps a sample unless one is there that it does not replace. They are tied when only the ids
-// of their events, which were not read, could tell.
+// put stores a sample unless the present one wins. tied reports whether only their event ids, which
+// were not read, can decide.
 func (d byDay) put(of day, p *sample) (tied bool) {
 	i := of - d.first
 	if i < 0 || int(i) >= len(d.samples) {

@@ -14,39 +14,44 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// seriesKey tells series apart.
+// seriesKey identifies a series.
 type seriesKey struct {
 	social   int64
 	platform domain.Platform
 	metric   string
 }
 
-// owner is the client and the member of an agency whose a reading is.
+// owner is the client and the member that a reading belongs to.
 type owner struct {
 	account string // sub-account
 	member  int64
 }
 
-// metricSeries is everything found of one metric of one social account, from all its owners in the
-// agency.
+// metricSeries is everything found about one metric of one social account, from all its owners in
+// the agency.
 type metricSeries struct {
 	seriesKey
 
-	owners    []owner             // who have figures of it here
-	flows     byDay               // day flows by the platform's day, of the range and of the period before
-	dayOwners []ownerSince        // who had the account when a day ended; nil: the answer does not tell its owners apart
-	windows   map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
-	gauges    map[gaugeKey]*gauge // what else is read and not summed
-	tied      bool                // only the ids of events tell which of two readings of one instant counts
+	owners []owner // owners with figures in this series
+	// day flows by the platform's day, of the range and the previous period
+	flows byDay
+	// owners at the end of each day; nil if the answer does not depend on owners
+	dayOwners []ownerSince
+	// rolling figures over whole days, by window and last day; only those in scope
+	windows map[string]byDay
+	gauges  map[gaugeKey]*gauge // other figures; they are read but not summed
+	// two readings have the same instant, and only their event ids decide which one counts
+	tied bool
 }
 
-// gaugeKey tells the readings of a metric apart that must never be mixed.
+// gaugeKey separates readings of a metric that must never be mixed.
 type gaugeKey struct {
-	kind   domain.Kind
-	window string // rolling figures only: a window that is not of days, like a lifetime
+	kind domain.Kind
+	// rolling figures only: a window that does not consist of days, such as a lifetime
+	window string
 }
 
-// figureKey is what the samples of one figure have in common.
+// figureKey is what the samples of one figure share.
 type figureKey struct {
 	seriesKey
 	owner
@@ -55,8 +60,8 @@ type figureKey struct {
 	source, window string
 }
 
-// figures reads the figures of accounts in the range and in the period before it. Buckets are the
-// parts of both that the answer shows. The series are ordered by platform, social account and
+// figures reads the figures of accounts in the range and in the previous period. buckets are the
+// intervals of both that the answer shows. The series are ordered by platform, social account and
 // metric.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
 	series, err := qc.readSeries(ctx, nil)
@@ -80,12 +85,12 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 	return series, qc.readUnknown(ctx, series, buckets)
 }
 
-// readSeries reads account_months: day flows by the platform's days of the range and of the period
-// before, everything else by the UTC days of both, and a few days before them; of what lies between
-// them see [figureSpan]. Of a social account it reads all owners in the agency: a step counts from
-// the last reading before it, by any owner. Any reading of an account makes its reader an owner.
-// Only the social accounts withIDs get the ids of their events: they take more space than
-// everything else, and only order readings of one instant.
+// readSeries reads account_months: day flows by the platform's days of the range and of the
+// previous period, everything else by the UTC days of both and a few days before. For the time
+// between them, see [figureSpan]. It reads all owners of a social account in the agency, because a
+// gain counts from the previous reading of any owner. Event ids are read only for the social
+// accounts in withIDs: they take more space than everything else and only order readings of the
+// same instant.
 func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series []*metricSeries, err error) {
 	span := qc.figureSpan()
 	args := arguments{
@@ -163,7 +168,8 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	return series, nil
 }
 
-// seriesAccounts is the condition of the social accounts that [queryContext.readSeries] reads.
+// seriesAccounts returns the condition for the social accounts that [queryContext.readSeries]
+// reads.
 func (qc *queryContext) seriesAccounts() string {
 	if !qc.narrowed() {
 		return "$2::text[] is null and $4::bigint = 0"
@@ -173,7 +179,8 @@ func (qc *queryContext) seriesAccounts() string {
 		where parent_account = $1 and ` + qc.within("account_id") + ` and ` + qc.ofMember("member_id") + `))`
 }
 
-// sameLength is the length of the arrays of a row of account_months.
+// sameLength returns the length of the arrays in a row of account_months, and an error if they
+// differ.
 func sameLength(days, values, captured sentArray) (int, error) {
 	n, err := lengthOf(days, 2)
 	nValues, errValues := lengthOf(values, 8)
@@ -187,7 +194,7 @@ func sameLength(days, values, captured sentArray) (int, error) {
 	return n, nil
 }
 
-// add takes samples of one figure, and may keep them.
+// add stores samples of one figure. It may keep references to them.
 func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	if !slices.Contains(s.owners, f.owner) {
 		s.owners = append(s.owners, f.owner)
@@ -218,27 +225,27 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	}
 }
 
-// lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly
-// every account has its last reading before.
+// lookBack is how many days before a period its gauges are read from the roll-up. Nearly every
+// account has a reading in these days.
 const lookBack = 3
 
-// days is a span of days, its end left out.
+// days is a half-open span of days.
 type days struct{ first, end day }
 
 func (s days) has(d day) bool { return d >= s.first && d < s.end }
 
-// figureSpan are the days whose figures are read: the platforms' days and the UTC days that the
-// range and the period before touch, and a few days before them.
+// figureSpan is the days for which figures are read: the platforms' days and the UTC days of the
+// range and of the previous period, and a few days before them.
 type figureSpan struct {
 	days
-	// between are the months between the period before and what is read of the range. They are read
-	// for stocks only, whose change counts over them.
+	// between are the months between the previous period and the range. They are read only for
+	// stocks, whose change spans them.
 	between days
 }
 
 func (qc *queryContext) figureSpan() figureSpan {
 	r, from := qc.query.Range, qc.begins()
-	first, flowEnd := r.flowDays() // first of windows of days
+	first, flowEnd := r.flowDays() // the first day of windows of days
 	var s figureSpan
 	if !qc.uncompared {
 		last := qc.compared.To.Add(-time.Nanosecond)
@@ -251,7 +258,7 @@ func (qc *queryContext) figureSpan() figureSpan {
 	return s
 }
 
-// begins is where the range begins, or the period that it is compared with.
+// begins returns the start of the range or of the compared period, whichever is earlier.
 func (qc *queryContext) begins() time.Time {
 	if qc.uncompared {
 		return qc.query.Range.From
@@ -259,19 +266,21 @@ func (qc *queryContext) begins() time.Time {
 	return earlier(qc.query.Range.From, qc.compared.From)
 }
 
-// sentArray is an array as PostgreSQL sends it: single elements are read where they stand. An answer about a hundred
-// accounts reads tens of thousands of them, and pgx decodes each through several interfaces. It is gone with the row.
+// sentArray is an array in PostgreSQL's wire format, from which single elements are read in place.
+// An answer for a hundred accounts reads tens of thousands of elements, and pgx decodes each
+// through several interfaces. It is valid until the next row.
 type sentArray []byte
 
-// Before the elements stands how many dimensions there are, whether there are nulls, and the type; then the length and the
-// lower bound of the one dimension. Before each element stands its own length.
+// The wire format begins with the number of dimensions, a flag for nulls and the element type, then
+// the length and lower bound of the one dimension. Each element is preceded by its length.
 const (
 	noElements    = 3 * 4
 	beforeAll     = 5 * 4
 	beforeElement = 4
 )
 
-// lengthOf checks that an array has one dimension, no nulls, and elements of as many bytes; it returns how many.
+// lengthOf returns the number of elements. It checks that the array has one dimension, no nulls and
+// elements of the given width in bytes.
 func lengthOf(a sentArray, width int) (int, error) {
 	if len(a) == noElements && binary.BigEndian.Uint32(a) == 0 {
 		return 0, nil
@@ -292,7 +301,7 @@ func int64At(a sentArray, i int) int64 {
 	return int64(binary.BigEndian.Uint64(a[beforeAll+i*(beforeElement+8)+beforeElement:]))
 }
 
-// timeAt reads an instant, which is sent in microseconds since 2000.
+// timeAt reads an instant, sent as microseconds since 2000.
 func timeAt(a sentArray, i int) time.Time {
 	return time.UnixMicro(microsecondsIn2000 + int64At(a, i)).UTC()
 }

@@ -10,18 +10,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// The definition of the activity meter.
+// Definition of the activity meter.
 const (
-	// fullFrequency is how many posts a week give an account the full frequency.
+	// fullFrequency is the number of posts per week that gives an account the full frequency.
 	fullFrequency = 3
-	// regularityDays is the length of the spans of which each should have a post.
+	// regularityDays is the length of the spans that should each have a post.
 	regularityDays = 7
 )
 
 // ActivityMeter is the answer to /reach/activityMeter.
 type ActivityMeter struct {
-	Total     Activity           `json:"total"`     // over the platforms asked for
-	Platforms []PlatformActivity `json:"platforms"` // each platform asked for, also without accounts
+	Total Activity `json:"total"` // over the requested platforms
+	// every requested platform, even without accounts
+	Platforms []PlatformActivity `json:"platforms"`
 }
 
 // PlatformActivity is the activity on one platform.
@@ -30,39 +31,42 @@ type PlatformActivity struct {
 	Activity
 }
 
-// Activity says how often and how regularly some social accounts posted in the range, as far as its days
-// have begun: days to come are neither idle nor counted, today and days that the range cuts count whole. Each account is
-// measured by itself and the means are given, so that one busy account does not hide idle ones. An
-// account of which no published post is known at all is not measured: null is "not known", 0 is "did
-// not post".
+// Activity says how often and how regularly some social accounts posted in the range. Only days
+// that have begun count; today and days that the range cuts count as whole days. Each account is
+// measured separately and the results are averaged, so that one busy account does not hide idle
+// ones. An account without any known published post is not measured: null means unknown, 0 means no
+// posts.
 type Activity struct {
-	SocialAccounts   int `json:"social_accounts"`   // in scope
-	AccountsMeasured int `json:"accounts_measured"` // with at least one published post known, whenever
-	// Score is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no
-	// account is measured or no day has begun.
+	SocialAccounts int `json:"social_accounts"` // in scope
+	// with at least one known published post, at any time
+	AccountsMeasured int `json:"accounts_measured"`
+	// Score is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three
+	// are null if no account is measured or no day has begun.
 	Score *float64 `json:"score"`
-	// Frequency is from 0 to 100: posts a week in per cent of 3, at most 100.
+	// Frequency is from 0 to 100: posts per week as a percentage of 3, capped at 100.
 	Frequency *float64 `json:"frequency"`
-	// Regularity is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the
-	// per cent with a post. Days left over belong to the oldest span.
+	// Regularity is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted
+	// back from the end of the range or today; remaining days belong to the oldest span.
 	Regularity *float64 `json:"regularity"`
-	// Posts published in the range, of the measured accounts, by the time the platform (or the main
-	// application) gives; posts without a time are not counted, and those that were deleted since are. A page that moved to another
-	// sub-account brings its posts with it: those from before the move count for both.
+	// Posts is the number of posts of the measured accounts published in the range, by the time
+	// that the platform or the main application reports. Posts without a time are not counted;
+	// posts that were deleted later are. If a page moved to another sub-account, its posts from
+	// before the move count for both.
 	Posts *int64 `json:"posts"`
-	// PostsPerWeek is the mean of the measured accounts.
+	// PostsPerWeek is the mean over the measured accounts.
 	PostsPerWeek *float64      `json:"posts_per_week"`
-	Series       []ActivityDay `json:"series"` // every part of the range
+	Series       []ActivityDay `json:"series"` // one entry per interval of the range
 }
 
-// ActivityDay is one part of [Activity]: a day, week or month.
+// ActivityDay is one interval of [Activity]: a day, week or month.
 type ActivityDay struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
 	Day   string `json:"day"`
-	Posts *int64 `json:"posts"` // null when no account is measured, and while the part is still to come
+	Posts *int64 `json:"posts"` // null if no account is measured, and in future intervals
 }
 
-// accountActivity is the posts of one social account by day.
+// accountActivity is the number of posts of one social account by day.
 type accountActivity struct {
 	social   int64
 	platform domain.Platform
@@ -88,7 +92,7 @@ func measuredAccounts(ctx context.Context, qc *queryContext, days []bucket) ([]*
 	return slices.SortedFunc(maps.Values(byID), func(x, y *accountActivity) int { return int(x.social - y.social) }), nil
 }
 
-// knownPosters finds the accounts of the scope of which any published post is known.
+// knownPosters finds the accounts in scope with known published posts.
 func knownPosters(ctx context.Context, qc *queryContext, measured func(int64, domain.Platform) *accountActivity) error {
 	rows, _ := qc.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
@@ -126,7 +130,7 @@ func countPosts(ctx context.Context, qc *queryContext, days []bucket, measured f
 	})
 }
 
-// measure gives the means of the accounts' scores.
+// measure returns the means of the accounts' scores.
 func measure(socialAccounts int, accounts []*accountActivity, days, parts []bucket) Activity {
 	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
 	for i, d := range parts {

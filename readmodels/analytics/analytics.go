@@ -9,69 +9,76 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Analytics answers the analytics endpoints, a method for each kind.
+// Analytics serves the analytics endpoints, with one method for each kind.
 type Analytics struct {
-	// Pool reads; a read-only one will do.
+	// Pool can be read-only.
 	Pool *pgxpool.Pool
 }
 
-// RangeQuery is what the endpoints ask; most ask a part of it.
+// RangeQuery is the query of the endpoints. Most use only some of its fields.
 type RangeQuery struct {
 	Range       Range
 	Platforms   []domain.Platform // never empty; answers keep their order
-	Granularity Granularity       // of series; "" is [ByDay]
-	Member      int64             // whose figures alone; 0: everybody's
-	Social      int64             // of [Analytics.Stats]: the one social account; 0: all
-	Category    int64             // of posts; 0: all
-	By          RankBy            // of rankings; "" is [RankByGained]
-	Compare     Compare           // what totals and series are compared with
-	Page        readmodels.Page
+	Granularity Granularity       // of series; "" means [ByDay]
+	Member      int64             // limits figures to one member; 0 for all
+	// [Analytics.Stats] only: limits figures to one social account; 0 for all
+	Social   int64
+	Category int64   // limits posts to one category; 0 for all
+	By       RankBy  // of rankings; "" means [RankByGained]
+	Compare  Compare // comparison of totals and series
+	Page     readmodels.Page
 }
 
 // Errors of the queries.
 var (
-	// ErrMemberNotFound is the one answer for a member that does not exist, one of another agency and one
-	// of an account outside of the scope.
+	// ErrMemberNotFound is returned for a member that does not exist, belongs to another agency, or
+	// belongs to an account outside the scope.
 	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
-	// ErrCategoryNotFound answers a category that neither the directory nor any post of the scope knows.
+	// ErrCategoryNotFound is returned for a category that is neither in the directory nor used by a
+	// post in scope.
 	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all of them.")
 )
 
-// Meta stands beside the data of an analytics answer.
+// Meta describes the data of an analytics answer.
 type Meta struct {
 	From     time.Time `json:"from"`      // first instant of the range, UTC
-	To       time.Time `json:"to"`        // first instant after it, UTC
-	TimeZone string    `json:"time_zone"` // IANA name in which days begin
-	// Granularity is the length of the parts of the answer's series: day, week (from Monday on) or month. A part that
-	// the range cuts has what lies in the range, and the name of its first day, which may lie before the range.
+	To       time.Time `json:"to"`        // end of the range, exclusive, UTC
+	TimeZone string    `json:"time_zone"` // IANA name of the zone in which days begin
+	// Granularity is the length of the intervals in series: day, week (from Monday) or month. If
+	// the range cuts an interval, its entry covers only the part in the range, and is labeled with
+	// the interval's first day, which can be before the range.
 	Granularity Granularity `json:"granularity"`
-	// Complete is false while the range has not ended: its figures may still grow, its parts to come are null,
-	// and it is compared with as many days before it as have begun of it, today included.
+	// Complete is false while the range has not ended. Its figures can still grow, future intervals
+	// are null, and the comparison covers as many days as have begun in the range, including today.
 	Complete bool `json:"complete"`
-	// ComparedFrom is the first instant of the period that the answer is compared with, UTC; absent if it compares nothing.
+	// ComparedFrom is the first instant of the compared period, UTC; absent if nothing is compared.
 	ComparedFrom *time.Time `json:"compared_from,omitempty"`
-	ComparedTo   *time.Time `json:"compared_to,omitempty"` // first instant after that period, UTC; absent with `compared_from`
-	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
+	// end of the compared period, exclusive, UTC; absent if `compared_from` is absent
+	ComparedTo *time.Time `json:"compared_to,omitempty"`
+	// AsOf is the newest capture time in the answer; null if the answer uses no readings.
 	AsOf *time.Time `json:"as_of"`
-	// NextDue is when newer figures are to be expected: when the first of these accounts is due next; in the past when
-	// it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be
-	// connected again, nothing was read yet, or no fetcher reads them.
+	// NextDue is when newer figures are expected: the next scheduled reading of any of these
+	// accounts. It is in the past if that reading is late. Null if none is expected: the accounts
+	// were read after the end of the range, all of them are paused or must be connected again,
+	// nothing was read yet, or no fetcher reads them.
 	NextDue *time.Time `json:"next_due"`
-	// Sources says for every social account in scope what its figures are worth, so that no blank is
-	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this
-	// member, of this account. Absent with meta=brief.
+	// Sources says for every social account in scope how complete its figures are, so that every
+	// missing figure has a reason. Ordered by platform and id. Empty if no account is connected on
+	// the requested platforms, by the member or in the account. Absent with meta=brief.
 	Sources []Source `json:"sources,omitzero"`
-	// ClientsSee, where dashboard asked for the accounts of a dashboard, says whether its clients see these figures.
+	// ClientsSee says whether the clients of a dashboard can see these figures. Present if the
+	// parameter dashboard was used.
 	ClientsSee *bool `json:"clients_see,omitempty"`
-	// ClientsSeeNot says why they do not: a sentence. Absent when they do.
+	// ClientsSeeNot is a sentence that says why clients cannot see the figures. Absent if they can.
 	ClientsSeeNot string `json:"clients_see_not,omitempty"`
-	// Ignored are the names of query parameters that have no effect here, because this endpoint does not take them. Absent
-	// if all have one.
+	// Ignored are the names of query parameters that this endpoint does not support and ignored.
+	// Absent if there are none.
 	Ignored []string `json:"ignored,omitempty"`
-	// RankedBy says what the answer's rankings go by; absent where it has none.
+	// RankedBy is the measure of the answer's rankings; absent if it has none.
 	RankedBy RankBy `json:"ranked_by,omitempty"`
-	// Instead offers the other ranking where that may say more; absent where nothing speaks for it.
+	// Instead suggests the other ranking if it may say more; absent otherwise.
 	Instead *rankingOffer `json:"instead,omitempty"`
-	// NextCursor asks for the next page; absent on the last one and on answers without pages.
+	// NextCursor is the cursor of the next page; absent on the last page and on answers without
+	// pages.
 	NextCursor string `json:"next_cursor,omitempty"`
 }

@@ -8,21 +8,21 @@ import (
 // Compare says what the range of an answer is compared with.
 type Compare string
 
-// What a range is compared with. "" is as previous, for totals alone: series come without the other period.
+// Values of Compare. "" means previous, but only for totals: series have no comparison.
 const (
-	ComparePrevious Compare = "previous" // as long as what has elapsed of it, right before it
+	ComparePrevious Compare = "previous" // the period that ends where the range begins and is as long as its elapsed part
 	CompareYear     Compare = "year"     // the same dates one year before, in the range's zone
 	CompareNone     Compare = "none"     // nothing
 )
 
-// Compared is the period that a range is compared with: what has elapsed of it, so much earlier.
+// Compared returns the period that the elapsed part of a range is compared with.
 func (r Range) Compared(with Compare) Range {
 	back := r.back(with)
 	from := back(r.From)
 	return Range{From: from, To: later(from, back(r.Elapsed().To)), Zone: r.Zone}
 }
 
-// back returns what moves an instant of the range into the period that it is compared with.
+// back returns a function that moves an instant of the range into the compared period.
 func (r Range) back(with Compare) func(time.Time) time.Time {
 	if with == CompareYear {
 		return func(at time.Time) time.Time { return yearBefore(at, r.Zone) }
@@ -34,9 +34,9 @@ func (r Range) back(with Compare) func(time.Time) time.Time {
 	return func(at time.Time) time.Time { return at.Add(-e.To.Sub(r.From)) }
 }
 
-// yearBefore is when a clock in the zone showed the same a year before. The 29th of February has no counterpart: it counts as
-// the instant in which March begins, so that months are compared with whole months, and adjoining ranges with
-// adjoining ones.
+// yearBefore returns the instant one year earlier with the same local time. February 29 has no
+// counterpart and maps to the start of March 1, so that whole months are compared with whole months
+// and adjoining ranges with adjoining ones.
 func yearBefore(at time.Time, zone *time.Location) time.Time {
 	local := at.In(zone)
 	d, then := dayOf(local), dayOf(local).yearBefore()
@@ -45,22 +45,24 @@ func yearBefore(at time.Time, zone *time.Location) time.Time {
 	}
 	year, month, date := then.utc().Date()
 	same := time.Date(year, month, date, local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), zone).UTC()
-	return earlier(later(same, then.start(zone)), (then + 1).start(zone)) // a clock that jumps does not leave the day
+	// a clock change does not move it to another day
+	return earlier(later(same, then.start(zone)), (then + 1).start(zone))
 }
 
-// yearBefore is the same date one year before; the 1st of March where there is none.
+// yearBefore returns the same date one year earlier; March 1 if that date does not exist.
 func (d day) yearBefore() day {
 	year, month, date := d.utc().Date()
 	return civil(year-1, month, date)
 }
 
-// seriesCompared says that series come with the period that they are compared with.
+// seriesCompared reports whether series include the compared period.
 func (q RangeQuery) seriesCompared() bool {
 	return q.Compare == ComparePrevious || q.Compare == CompareYear
 }
 
-// comparedParts are what parts of the range are compared with, in their order; those to come are compared with nothing. A part
-// is called by its own first day. nil where series come alone.
+// comparedParts returns the buckets that parts of the range are compared with, in order, without
+// those for future parts. Each has its own first day as its label. It returns nil if series have no
+// comparison.
 func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 	if !q.seriesCompared() {
 		return nil
@@ -76,8 +78,8 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 	return before
 }
 
-// comparedDays returns which days of the compared period a day of the range is compared with: one; a year before, none for the
-// 29th of February, and both for the 28th.
+// comparedDays returns a function from a day of the range to its days in the compared period: one
+// day; with compare=year, none for February 29 and both February 28 and 29 for February 28.
 func (qc *queryContext) comparedDays() func(day) days {
 	begins, _ := qc.query.Range.flowDays()
 	first, end := qc.compared.flowDays()
@@ -90,7 +92,8 @@ func (qc *queryContext) comparedDays() func(day) days {
 	}
 }
 
-// comparison is what an answer about the compared period is made with. What it notes says nothing of the range.
+// comparison returns a query context for the compared period. What it records does not affect the
+// range.
 func (qc *queryContext) comparison() *queryContext {
 	before := *qc
 	before.query.Range, before.uncompared = qc.compared, true
@@ -98,12 +101,13 @@ func (qc *queryContext) comparison() *queryContext {
 	return &before
 }
 
-// comparedGains reads what posts gained in the range and in the period that it is compared with; before are the gains in the
-// parts of that period, nil where series come alone.
+// comparedGains reads the gains of posts in the range and in the compared period. before contains
+// the gains by part of that period; nil if series have no comparison.
 func comparedGains(ctx context.Context, qc *queryContext, metrics []string, parts []bucket) (now, before *postGains, err error) {
 	qc.totals = true
 	from := qc.compared.From
-	if qc.query.Compare != "" { // the other period, which need not lie right before, is read by itself
+	// the compared period may not adjoin the range and is read separately
+	if qc.query.Compare != "" {
 		from = qc.query.Range.From
 	}
 	now, err = readGains(ctx, qc, gainQuery{metrics: metrics, from: from, buckets: parts})

@@ -11,37 +11,47 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Demographics are followers by what the platform tells of them, added up over the accounts that have such
-// a split. The parts are less than the followers: platforms leave people out whom they know nothing of.
+// Demographics are followers by the attributes that the platform reports, added up over the
+// accounts that have demographics. The parts add up to less than the followers, because platforms
+// omit people whose attributes they do not know.
 type Demographics struct {
-	CapturedAt     time.Time       `json:"captured_at"`     // of the newest split
-	SocialAccounts int             `json:"social_accounts"` // with a split
-	AgeGroups      []AudienceShare `json:"age_groups"`      // by name, for example 25-34; empty: not given
-	Gender         []AudienceShare `json:"gender"`          // F, M, U (not known); empty: not given
-	Countries      []AudienceShare `json:"countries"`       // ISO code, or the name where the platform gives none; the 25 largest, the largest first
-	Cities         []AudienceShare `json:"cities"`          // the platform's name; the 25 largest, the largest first
+	// capture time of the newest demographics
+	CapturedAt     time.Time `json:"captured_at"`
+	SocialAccounts int       `json:"social_accounts"` // accounts with demographics
+	// by name, for example 25-34; empty if not reported
+	AgeGroups []AudienceShare `json:"age_groups"`
+	// F, M, U (unknown); empty if not reported
+	Gender []AudienceShare `json:"gender"`
+	// ISO code, or a name if the platform gives no code; the 25 largest, in descending order
+	Countries []AudienceShare `json:"countries"`
+	// the platform's name; the 25 largest, in descending order
+	Cities []AudienceShare `json:"cities"`
 }
 
-// AudienceShare is one part of a split.
+// AudienceShare is one group of the audience.
 type AudienceShare struct {
-	Name      string  `json:"name"`  // as the platform gives it; a place that it gives by URN in English, and by the URN until the name is known
-	Place     *string `json:"place"` // the platform's URN of a place: two places of one name are two parts; null elsewhere
+	// the platform's name; places identified by URN have their English name, or the URN until the
+	// name is known
+	Name string `json:"name"`
+	// the platform's URN of a place: two places with the same name are separate groups; null
+	// otherwise
+	Place     *string `json:"place"`
 	Followers int64   `json:"followers"`
 }
 
-// splitsOf are the splits of one social account's audience.
+// splitsOf are the demographics of one social account.
 type splitsOf struct {
 	at     time.Time
 	facets []domain.DemographicFacet
 }
 
-// maxPlaces bounds the lists of places: three years of days with every town of every account would be
-// tens of megabytes.
+// maxPlaces limits the lists of places: three years of days with every town of every account would
+// be tens of megabytes.
 const maxPlaces = 25
 
-// readDemographics adds up the last splits of each social account in each period. They are read once a
-// day, so an index of the readings that have any holds few rows; a period is added up as soon as it has
-// passed, so that the splits of one alone are held.
+// readDemographics adds up the last demographics of each social account in each period. They are
+// read once a day, so the index of readings that have any holds few rows. Each period is added up
+// before the next one is read, so that only one is in memory.
 func (s *platformStats) readDemographics(ctx context.Context) error {
 	r := s.query.Range
 	rows, _ := s.tx.Query(ctx, `
@@ -77,7 +87,8 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 	out := Demographics{SocialAccounts: len(accounts)}
 	sums, names := map[string]map[string]int64{}, map[string]string{}
-	oldestFirst := slices.SortedFunc(maps.Keys(accounts), func(a, b int64) int { // of two names for a place the newer one
+	// the newer of two names of a place wins
+	oldestFirst := slices.SortedFunc(maps.Keys(accounts), func(a, b int64) int {
 		return cmp.Or(accounts[a].at.Compare(accounts[b].at), cmp.Compare(a, b))
 	})
 	for _, social := range oldestFirst {
@@ -98,7 +109,8 @@ func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 	return &out
 }
 
-// shares are the parts of a split by name; names are those of the parts that go by their platform's id.
+// shares returns the groups by name. names has the names of groups that are identified by an id of
+// the platform.
 func shares(sums map[string]int64, names map[string]string) []AudienceShare {
 	out := make([]AudienceShare, 0, len(sums))
 	for _, key := range slices.Sorted(maps.Keys(sums)) {
@@ -111,7 +123,7 @@ func shares(sums map[string]int64, names map[string]string) []AudienceShare {
 	return out
 }
 
-// largest orders places by size and cuts them off with the memory of the rest.
+// largest sorts places by size and returns a copy of the largest, which releases the rest.
 func largest(places []AudienceShare) []AudienceShare {
 	slices.SortStableFunc(places, func(a, b AudienceShare) int { return cmp.Compare(b.Followers, a.Followers) })
 	return slices.Clone(places[:min(len(places), maxPlaces)])

@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AccountInsights is endpoint 1: follower and engagement totals per platform and over all, with the
-// change against the previous period.
+// AccountInsights is endpoint 1: follower and engagement totals per platform and overall, with the
+// change from the previous period.
 func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
 	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()},
@@ -26,7 +26,8 @@ func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope,
 		})
 }
 
-// AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
+// AccountFollowers serves endpoints 2, 14 and 18: followers by day, week or month, per platform and
+// overall.
 func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
 	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountFollowers) {
@@ -43,7 +44,7 @@ func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope
 		})
 }
 
-// RoiViews is endpoint 3: page views per platform and month against what the subscriptions cost.
+// RoiViews is endpoint 3: page views and the cost of subscriptions, per platform and month.
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
 	metrics := []string{domain.MetricViews}
 	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
@@ -84,7 +85,7 @@ func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, qu
 		})
 }
 
-// AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
+// AccountNetGrowth is endpoint 5: net follower growth per platform and overall.
 func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
 	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountNetGrowth) {
@@ -114,8 +115,8 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 	})
 }
 
-// Leaderboard is endpoint 7: the best members and the best posts, ranked by engagement. It has no further
-// pages; limit is how many of each are shown.
+// Leaderboard is endpoint 7: the best members and posts, ranked by engagement. It has one page; the
+// limit applies to both lists.
 func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
 	query.Page.Cursor = ""
 	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
@@ -133,7 +134,7 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 		})
 }
 
-// TopPosts answers the endpoints 8 and 22: the posts that gained most engagement in the range, or have most of it.
+// TopPosts serves endpoints 8 and 22: posts ranked by engagement, gained in the range or in total.
 func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (TopPosts, Meta, error) {
 	return answer(ctx, a, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *TopPosts) error {
 		qc.rankedBy = cmp.Or(query.By, RankByGained)
@@ -148,8 +149,8 @@ func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query 
 	})
 }
 
-// PostInsights answers the endpoints 9 and 17: every post with its latest metrics, and what it gained in
-// the range.
+// PostInsights serves endpoints 9 and 17: every post with its latest metrics and its gains in the
+// range.
 func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
 	metrics := append(engagementMetrics(), domain.MetricViews)
 	return answer(ctx, a, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *PostInsights) error {
@@ -165,7 +166,7 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 	})
 }
 
-// PostsLikes answers the endpoints 10 and 19: likes per post and over time.
+// PostsLikes serves endpoints 10 and 19: likes per post and over time.
 func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
 	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes},
 		func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
@@ -188,7 +189,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 		})
 }
 
-// PostsViews answers the endpoints 11 and 20: the video views that posts gained over time.
+// PostsViews serves endpoints 11 and 20: the video views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
 	views := []string{domain.MetricViews}
 	return answer(ctx, a, "views of posts", scope, query, views, func(ctx context.Context, qc *queryContext, data *PostsViews) error {
@@ -203,7 +204,7 @@ func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, quer
 	})
 }
 
-// PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
+// PostsEngagements serves endpoints 12 and 21: likes + comments + shares per post.
 func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
 	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(),
 		func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
@@ -223,8 +224,8 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 		})
 }
 
-// PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
-// time.
+// PostsTotalEngagements is endpoint 13: likes, comments and shares gained by all posts, in total
+// and over time.
 func (a *Analytics) PostsTotalEngagements(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (PostsTotalEngagements, Meta, error) {
@@ -243,12 +244,12 @@ func (a *Analytics) PostsTotalEngagements(
 		})
 }
 
-// ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
-// connected, as the directory has them now. Meta's range says nothing here.
+// ActiveMembers is endpoint 15: the active members of an account and the platforms they have
+// connected, from the current directory. The range in Meta does not apply.
 func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
 	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
 		var err error
-		qc.blank = "" // it shows no readings, so that none is missing
+		qc.blank = "" // it shows no readings, so none are missing
 		if data.Members, err = activeMembers(ctx, qc); err != nil {
 			return err
 		}
@@ -269,7 +270,7 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 			if gains, _, err = comparedGains(ctx, f.queryContext, []string{domain.MetricEngagement, domain.MetricViews}, nil); err != nil {
 				return err
 			}
-			f.ofPosts = false // the status of the sources goes by the readings of accounts
+			f.ofPosts = false // the status of sources depends on readings of accounts
 			if published, err = publishedPosts(ctx, f.queryContext, query.Range.From, f.buckets); err != nil || f.uncompared {
 				return err
 			}
@@ -293,7 +294,7 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 		})
 }
 
-// Stats are the figures of each platform, by day, week or month.
+// Stats returns the figures of each platform, by day, week or month.
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	var now, before *platformStats

@@ -9,8 +9,9 @@ import (
 
 // AccountFollowers is the answer to /getAccountFollowers.
 type AccountFollowers struct {
-	Total     FollowerSeries           `json:"total"`     // over the platforms asked for
-	Platforms []platformFollowerSeries `json:"platforms"` // each platform asked for, also without accounts
+	Total FollowerSeries `json:"total"` // over the requested platforms
+	// every requested platform, even without accounts
+	Platforms []platformFollowerSeries `json:"platforms"`
 }
 
 // platformFollowerSeries is the series of one platform.
@@ -19,55 +20,61 @@ type platformFollowerSeries struct {
 	FollowerSeries
 }
 
-// FollowerSeries is how the followers of some social accounts went.
+// FollowerSeries is the development of the followers of some social accounts.
 type FollowerSeries struct {
-	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
-	Followers      Total         `json:"followers"`       // as `followers` of [AccountTotals]
-	Series         []FollowerDay `json:"series"`          // every part of the range
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	SocialAccounts int           `json:"social_accounts"` // in scope, whether read or not
+	Followers      Total         `json:"followers"`       // see `followers` of [AccountTotals]
+	Series         []FollowerDay `json:"series"`          // one entry per interval of the range
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []FollowerDay `json:"previous_series,omitzero"`
-	// SameAccounts compares the accounts that were read for the same clients and member at both moments: at the end of the
-	// range and where the comparison begins. The others in `followers` were connected in between, or moved here from another
-	// client or member. Absent: there are none, or with compare=none.
+	// SameAccounts compares only accounts that were read for the same clients and member at both
+	// moments: at the start of the comparison and at the end of the range. The other accounts in
+	// `followers` were connected in between, or moved here from another client or member. Absent if
+	// there are no others, and with compare=none.
 	SameAccounts *SameAccounts `json:"same_accounts,omitzero"`
-	// MovedAway are accounts in `followers` that another client or member has at their newest reading in the range. They
-	// count here with their last reading before, and there with theirs. Absent: none did.
+	// MovedAway are accounts in `followers` whose newest reading in the range belongs to another
+	// client or member. They count here with their last reading before the move, and there with the
+	// readings after it. Absent if there are none.
 	MovedAway MovedAway `json:"moved_away,omitzero"`
 }
 
-// SameAccounts is a [Total] of stocks without the accounts that came in between.
+// SameAccounts is a [Total] of stocks without the accounts that joined in between.
 type SameAccounts struct {
-	Accounts  int      `json:"accounts"`   // in `previous` and `change`
-	Previous  *int64   `json:"previous"`   // as in [Total]; null when there are no such accounts
-	Change    *int64   `json:"change"`     // null with `previous`
-	ChangePct *float64 `json:"change_pct"` // `change` in per cent of `previous`; null where [Total] has none
+	Accounts int    `json:"accounts"` // in `previous` and `change`
+	Previous *int64 `json:"previous"` // see [Total]; null if there are no such accounts
+	Change   *int64 `json:"change"`   // null if `previous` is null
+	// `change` as a percentage of `previous`; null under the conditions of [Total]
+	ChangePct *float64 `json:"change_pct"`
 }
 
 // MovedAway are accounts that moved to another client or member in the range.
 type MovedAway struct {
-	Accounts  int   `json:"accounts"`  // how many
-	Followers int64 `json:"followers"` // their last readings here
+	Accounts  int   `json:"accounts"`  // number of accounts
+	Followers int64 `json:"followers"` // sum of their last readings here
 }
 
-// FollowerDay is one part of a [FollowerSeries]: a day, week or month.
+// FollowerDay is one interval of a [FollowerSeries]: a day, week or month.
 type FollowerDay struct {
-	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
-	// Followers are people at the end of the part: the last reading of each account, from an earlier part
-	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
-	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,
-	// and what it brings is in no `change`. Null when no account was read in this part.
+	// first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+	Day string `json:"day"`
+	// Followers are people at the end of the interval: the last reading of each account. If an
+	// account was not read in this interval, its reading from an earlier interval is used, so that
+	// a missing reading does not look like a drop. Accounts without a reading in the range are
+	// excluded. An account that was connected in the range counts from its first reading, and its
+	// initial followers are in no `change`. Null if no account was read in this interval.
 	Followers *int64 `json:"followers"`
-	// Change is what the accounts read in this part gained since their reading before, however old; null when there is none.
+	// Change is what the accounts read in this interval gained since their previous readings,
+	// however old. Null if there are no previous readings.
 	Change       *int64 `json:"change"`
-	AccountsRead int    `json:"accounts_read"` // in this part
-	// AccountsJoined is how many accounts were first read in this part, and neither before the range nor
-	// in an earlier part: what they bring is in `followers` from here on, and in no `change`.
-	// Absent: none did; in CSV 0.
+	AccountsRead int    `json:"accounts_read"` // in this interval
+	// AccountsJoined is the number of accounts first read in this interval. Their initial followers
+	// are in `followers` from here on and in no `change`. Absent if there are none; 0 in CSV.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
-// followerDays adds the followers on some platforms up by part of the range; nil of no figures.
+// followerDays adds up the followers on some platforms by interval; nil for a nil receiver.
 func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
 	if f == nil {
 		return nil
@@ -102,49 +109,59 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 
 // AccountNetGrowth is the answer to /reach/getAccountNetGrowth.
 type AccountNetGrowth struct {
-	Total     NetGrowth           `json:"total"`     // over the platforms asked for
-	Platforms []platformNetGrowth `json:"platforms"` // each platform asked for, also without accounts
+	Total NetGrowth `json:"total"` // over the requested platforms
+	// every requested platform, even without accounts
+	Platforms []platformNetGrowth `json:"platforms"`
 }
 
-// platformNetGrowth is the growth of one platform.
+// platformNetGrowth is the growth on one platform.
 type platformNetGrowth struct {
 	readmodels.PlatformRef
 	NetGrowth
 }
 
-// NetGrowth is followers won less followers lost, over the social accounts that were read in the range and before, or twice
-// in it. Followers are a stock (see `followers` of [AccountTotals]); platforms do not say how many came and how many left.
+// NetGrowth is followers gained minus followers lost. It covers the social accounts that were read
+// in the range and before it, or at least twice in the range. Followers are a stock (see
+// `followers` of [AccountTotals]); platforms do not report gains and losses separately.
 type NetGrowth struct {
-	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Start are the followers at the last readings before the range, of an account that was first read in it at that
-	// reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
+	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
+	// Start is the number of followers at the last readings before the range. An account that was
+	// first read in the range counts with that reading. Null if there are no such accounts.
 	Start *int64 `json:"start"`
-	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
-	// Net is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
+	// followers at the last readings in the range, of the accounts in `start`; null if `start` is
+	// null
+	End *int64 `json:"end"`
+	// Net is `end` minus `start`, regardless of compare. It is negative if more people left than
+	// came.
 	Net *int64 `json:"net"`
-	// NetPct is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null
-	// with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
+	// NetPct is `net` as a percentage of `start`, with two decimals. Both exclude accounts that
+	// were not read before the range. Null if `net` is null, if `no_baseline` is true, if those
+	// accounts had no followers, or if `gained_since` is set.
 	NetPct *float64 `json:"net_pct"`
-	// NoBaseline says that followers were read in the range and never before.
+	// NoBaseline is true if followers were read in the range but never before.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts were first read in the range: they count from that reading, and
-	// are left out if they were read once.
+	// ComparedInPart is true if some accounts were first read in the range. They count from that
+	// reading, and are excluded if they were read only once.
 	ComparedInPart bool `json:"compared_in_part"`
 	// GainedSince is as in [Total].
-	GainedSince *time.Time  `json:"gained_since"`
-	Series      []GrowthDay `json:"series"` // every part of the range; their sum is `net`
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	GainedSince *time.Time `json:"gained_since"`
+	// one entry per interval of the range; they add up to `net`
+	Series []GrowthDay `json:"series"`
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []GrowthDay `json:"previous_series,omitzero"`
 }
 
-// GrowthDay is one part of [NetGrowth]: a day, week or month.
+// GrowthDay is one interval of [NetGrowth]: a day, week or month.
 type GrowthDay struct {
-	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
-	// Net is what the accounts read in this part gained since their reading before, which may be some
-	// days old; null when no account was read, or none of them before.
+	// first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+	Day string `json:"day"`
+	// Net is what the accounts read in this interval gained since their previous readings, which
+	// can be several days old. Null if no account was read, or if no account has a previous
+	// reading.
 	Net          *int64 `json:"net"`
-	AccountsRead int    `json:"accounts_read"` // in this part
+	AccountsRead int    `json:"accounts_read"` // in this interval
 }
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
@@ -175,7 +192,8 @@ func growthDays(days []FollowerDay) []GrowthDay {
 	return growth
 }
 
-// growth is the stock compared with itself at the start of the range, whatever the answer is compared with.
+// growth compares the stock with its value at the start of the range, regardless of what the answer
+// is compared with.
 func (v *metricValue) growth() *metricValue {
 	g := *v
 	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.since != nil, v.before == nil
@@ -189,7 +207,8 @@ func (v *metricValue) growth() *metricValue {
 	return &g
 }
 
-// compareSame compares the accounts that were read at both moments, and notes those that moved away.
+// compareSame compares the accounts that were read at both moments, and counts those that moved
+// away.
 func (s *FollowerSeries) compareSame(f *accountFigures, platforms []domain.Platform) {
 	all := f.on(domain.MetricFollowers, platforms)
 	var same []*metricValue

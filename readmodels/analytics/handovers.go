@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// narrowed reports whether the answer is about some owners only.
+// narrowed reports whether the answer is limited to some owners.
 func (qc *queryContext) narrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
 
 // tellsOwners reports whether the answer depends on the owners of readings.
@@ -18,15 +18,15 @@ func (qc *queryContext) sees(o owner) bool {
 	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) && (qc.query.Member == 0 || o.member == qc.query.Member)
 }
 
-// ownerSince is an owner of a social account, and the first reading since when.
+// ownerSince is an owner of a social account and the time of its first reading.
 type ownerSince struct {
 	owner
 	from time.Time
 }
 
-// readDayOwners finds out who had an account at the end of each day, for accounts that had several
-// owners and have day flows: the owner of the last reading before, else of the first one.
-// Back-fills are ignored, unless there is nothing else: they bring days of earlier owners.
+// readDayOwners finds the owner of an account at the end of each day, for accounts with several
+// owners and day flows: the owner of the last reading before it, otherwise of the first one.
+// Backfills are ignored unless there is nothing else, because they contain days of earlier owners.
 func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSeries) error {
 	var of []int64
 	for _, s := range series {
@@ -65,15 +65,15 @@ func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSerie
 	return err
 }
 
-// ownerBefore is who had an account that moved before an instant, else the first owner.
+// ownerBefore returns the owner of an account before an instant, otherwise the first owner.
 func (s *metricSeries) ownerBefore(at time.Time) owner {
 	i := sort.Search(len(s.dayOwners), func(i int) bool { return !s.dayOwners[i].from.Before(at) })
 	return s.dayOwners[max(0, i-1)].owner
 }
 
-// flowDays are the day flows of those days that are some owners'.
+// flowDays returns the day flows of the days that belong to matching owners.
 func (qc *queryContext) flowDays(s *metricSeries, of func(owner) bool) byDay {
-	if len(s.dayOwners) == 0 { // the answer does not tell its owners apart
+	if len(s.dayOwners) == 0 { // the answer does not depend on owners
 		return s.flows
 	}
 	theirs := byDay{s.flows.first, make([]*sample, len(s.flows.samples))}

@@ -12,7 +12,8 @@ import (
 
 // PostInsights is the answer to /getPostInsights and /getMembersPostInsights.
 type PostInsights struct {
-	// Posts are all that were published before the end of the range or read in it, newest first.
+	// Posts are all posts that were published before the end of the range or read in it, newest
+	// first.
 	Posts []PostInsight `json:"posts"`
 }
 
@@ -26,7 +27,8 @@ type PostInsight struct {
 
 // PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.
 type PostsEngagements struct {
-	// Posts are all that were published before the end of the range or read in it, newest first.
+	// Posts are all posts that were published before the end of the range or read in it, newest
+	// first.
 	Posts []PostEngagement `json:"posts"`
 }
 
@@ -34,89 +36,104 @@ type PostsEngagements struct {
 type PostEngagement struct {
 	Post
 
-	// Likes, `comments`, `shares` and their sum `engagement` are at the end of the range, since publication; as in
-	// [PostCounts].
-	Likes             *int64 `json:"likes"`
-	Comments          *int64 `json:"comments"`           // at the end of the range, as `likes`
-	Shares            *int64 `json:"shares"`             // at the end of the range, as `likes`
-	Engagement        *int64 `json:"engagement"`         // the sum of `likes`, `comments` and `shares` that are known
+	// Likes, `comments`, `shares` and their sum `engagement` are totals since publication, at the
+	// end of the range; see [PostCounts].
+	Likes    *int64 `json:"likes"`
+	Comments *int64 `json:"comments"` // at the end of the range, like `likes`
+	Shares   *int64 `json:"shares"`   // at the end of the range, like `likes`
+	// the sum of those of `likes`, `comments` and `shares` that are known
+	Engagement        *int64 `json:"engagement"`
 	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
-	// Gained is what `engagement` gained in the range, as `engagement` of [PostGrowth].
+	// Gained is the engagement gained in the range, see `engagement` of [PostGrowth].
 	Gained        *int64 `json:"gained"`
-	GainedPartial bool   `json:"gained_partial"` // as `engagement_partial` of [PostGrowth]
-	NoBaseline    bool   `json:"no_baseline"`    // as `no_baseline` of [PostGrowth]
+	GainedPartial bool   `json:"gained_partial"` // see `engagement_partial` of [PostGrowth]
+	NoBaseline    bool   `json:"no_baseline"`    // see `no_baseline` of [PostGrowth]
 }
 
-// Post is a post as the platform and the main application know it; what the main application says
-// stands before what the platform's listing says.
+// Post is a post as known from the platform and the main application. The main application takes
+// precedence over the platform's listing.
 type Post struct {
 	readmodels.PlatformRef
 
 	ID            string `json:"id"` // <social account>:<the platform's id>
 	SocialAccount int64  `json:"social_account_id"`
 	ExternalID    string `json:"external_id"` // the platform's id
-	// the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that
-	// the caller sees, who had it when it was read last in the range
+	// AccountID is the sub-account that owns the post: the last one that registered it. If the post
+	// is registered under no account that the caller can see, it is the owner at its last reading
+	// in the range.
 	AccountID string `json:"account_id"`
-	// who owned the connection when the post was last registered: a connection that is handed on takes its posts along
+	// MemberID is the owner of the connection when the post was last registered. If a connection is
+	// transferred, its posts are transferred with it.
 	MemberID    int64      `json:"member_id"`
-	PublishedAt *time.Time `json:"published_at"` // null: not known
-	Category    *int64     `json:"c_id"`         // of the main application's categories; null: none
-	Type        *string    `json:"post_type"`    // as the platform or the main application names it; null: not known
-	Content     *string    `json:"content"`      // its text; null: not known
-	MediaURL    *string    `json:"media_url"`    // null: not known
-	Permalink   *string    `json:"permalink"`    // its address at the platform; null: not known
+	PublishedAt *time.Time `json:"published_at"` // null if unknown
+	// a category of the main application; null if the post has none
+	Category *int64 `json:"c_id"`
+	// the type as named by the platform or the main application; null if unknown
+	Type      *string `json:"post_type"`
+	Content   *string `json:"content"`   // the text; null if unknown
+	MediaURL  *string `json:"media_url"` // null if unknown
+	Permalink *string `json:"permalink"` // the URL on the platform; null if unknown
 }
 
-// PostCounts is the last reading of a post before the end of the range: what the post had gathered since
-// its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
+// PostCounts is the last reading of a post before the end of the range: its totals since
+// publication (cumulative). A figure that the platform did not report is null, never 0.
 //
 // Platform metrics: {post metrics}.
 type PostCounts struct {
-	CapturedAt  *time.Time `json:"captured_at"` // of the reading; null: not read by then, and so is everything else
-	Likes       *int64     `json:"likes"`       // likes or reactions
-	Comments    *int64     `json:"comments"`
-	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`       // video views; null also for platforms that count impressions only
-	Impressions *int64     `json:"impressions"` // where a platform counts views only, the same number
-	Reach       *int64     `json:"reach"`       // people; never summed over posts
-	Clicks      *int64     `json:"clicks"`
-	Saves       *int64     `json:"saves"`        // how often people kept it; not counted by all platforms
-	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read: not cumulative, never summed
-	Engagement  *int64     `json:"engagement"`   // likes + comments + shares, of the parts that are there; null without any
-	// EngagementPartial says that a part of `engagement` is missing.
+	// time of the reading; null if not read by then, like all other figures
+	CapturedAt *time.Time `json:"captured_at"`
+	Likes      *int64     `json:"likes"` // likes or reactions
+	Comments   *int64     `json:"comments"`
+	Shares     *int64     `json:"shares"`
+	// video views; null also for platforms that count only impressions
+	Views       *int64 `json:"views"`
+	Impressions *int64 `json:"impressions"` // if a platform counts only views, the same number
+	Reach       *int64 `json:"reach"`       // people; never summed over posts
+	Clicks      *int64 `json:"clicks"`
+	// number of times it was saved; not counted by all platforms
+	Saves *int64 `json:"saves"`
+	// average watch time per view in milliseconds, as read; not cumulative, never summed
+	AvgWatch *int64 `json:"avg_watch_ms"`
+	// likes + comments + shares, of the parts that are known; null if none is known
+	Engagement *int64 `json:"engagement"`
+	// EngagementPartial is true if a part of `engagement` is missing.
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
-// PostGrowth is what a post gained in the range: the sum of what its readings in the range gained, each since the last
-// one before it that had the figure, however long ago that was. A figure that a reading is the first to have was
-// gained whole if the post was published since the agency reads the account, or at most a day before; else it is a
-// baseline, and gained nothing. A gain is the client's and member's who had the page at the reading: of one client or
-// member only theirs are summed. Null is a figure of which no gain is known.
+// PostGrowth is what a post gained in the range: the sum of the gains of its readings in the range.
+// A reading gains the difference from the last reading before it that had the figure, however old.
+// The first reading with a figure gains the whole figure if the post was published after the agency
+// began to read the account, or at most one day before; otherwise it is a baseline and gains
+// nothing. A gain belongs to the client and member that owned the page at the reading; with a
+// filter, only their gains are summed. A figure without a known gain is null.
 type PostGrowth struct {
-	// Since is when the reading was captured from which on the gains count: the last one before the range, or else a
-	// baseline in it; null when they count from the publication on, or there are none.
-	Since       *time.Time `json:"since"`
-	Likes       *int64     `json:"likes"`       // likes or reactions gained
-	Comments    *int64     `json:"comments"`    // comments gained
-	Shares      *int64     `json:"shares"`      // shares gained, reposts included
-	Views       *int64     `json:"views"`       // video views gained
-	Impressions *int64     `json:"impressions"` // how often it was shown, gained; where a platform counts views only, the same number
-	Clicks      *int64     `json:"clicks"`      // clicks gained
-	Saves       *int64     `json:"saves"`       // saves gained
-	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
+	// Since is the capture time of the reading that the gains count from: the last one before the
+	// range, otherwise a baseline in the range. Null if gains count from publication, or if there
+	// are none.
+	Since    *time.Time `json:"since"`
+	Likes    *int64     `json:"likes"`    // likes or reactions gained
+	Comments *int64     `json:"comments"` // comments gained
+	Shares   *int64     `json:"shares"`   // shares gained, including reposts
+	Views    *int64     `json:"views"`    // video views gained
+	// impressions gained; if a platform counts only views, the same number
+	Impressions *int64 `json:"impressions"`
+	Clicks      *int64 `json:"clicks"` // clicks gained
+	Saves       *int64 `json:"saves"`  // saves gained
+	// Engagement is likes + comments + shares gained, of the parts that are known; null if none is
+	// known.
 	Engagement *int64 `json:"engagement"`
-	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
+	// EngagementPartial is true if some readings lack the gain of a part of the engagement.
 	EngagementPartial bool `json:"engagement_partial"`
-	// NoBaseline says that the post was read in the range for the first time, and only once, and did not begin at 0:
-	// what it gained is not known.
+	// NoBaseline is true if the post was first read in the range, was read only once, and does not
+	// count from 0. Its gain is unknown.
 	NoBaseline bool `json:"no_baseline"`
 }
 
-// listedPost is a post with its last reading before the end of the range, and what it gained in it.
+// listedPost is a post with its last reading before the end of the range and its gains in the
+// range.
 type listedPost struct {
 	Post
-	registered string // under which sub-account
+	registered string // the sub-account that registered it
 
 	counts PostCounts
 	growth PostGrowth
@@ -148,7 +165,8 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 		g.NoBaseline = true
 	}
 	p.registered = p.AccountID
-	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
+	// another client's data
+	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) {
 		p.AccountID, p.MemberID = at.account, at.member
 		p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
 	}
@@ -156,8 +174,9 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	return p, err
 }
 
-// gainsOfPost sums what post p gained in the range: whole UTC days from its months, a sum less a sum of each, and of a day
-// that an end of the range cuts the readings. It adds its parameters to the args.
+// gainsOfPost returns SQL that sums the gains of post p in the range: whole UTC days from its
+// months, as differences of running sums, and single readings for days that an end of the range
+// cuts. It appends its parameters to args.
 func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 	from, to := qc.query.Range.From, qc.query.Range.To
 	months, days := monthsOf(from, to)
@@ -185,10 +204,11 @@ func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 	return sql + `) x)`
 }
 
-// listedParts are the figures that a list shows of a post: all those of post_months, in their order there.
+// listedParts are the figures that a list shows for a post: all figures of post_months, in the same
+// order.
 var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
 
-// cutSpans are the parts of a range that are no whole UTC days.
+// cutSpans returns the parts of a range that are not whole UTC days.
 func cutSpans(from, to time.Time) (begins, ends []time.Time) {
 	days, cuts := cutDays(from, to)
 	for i, day := range days {

@@ -13,20 +13,21 @@ import (
 
 // ActiveMembers is the answer to /accountActiveMembersPlatforms.
 type ActiveMembers struct {
-	// Members are those of the account that are active in the main application, by their ids.
+	// Members are the members of the account that are active in the main application, by id.
 	Members []ActiveMember `json:"members"`
 }
 
-// ActiveMember is a person of an account and what that person has connected.
+// ActiveMember is a person in an account and that person's connections.
 type ActiveMember struct {
 	MemberID  int64  `json:"member_id"`
 	Name      string `json:"name"`
 	AccountID string `json:"account_id"` // the sub-account
-	// DefaultSocialAccount is what the member opens first in the main application; null: none, or one that the
-	// caller does not see.
-	DefaultSocialAccount *int64           `json:"default_social_account_id"`
-	Platforms            []MemberPlatform `json:"platforms"` // on which the member has a social account, by their numbers
-	// that the member has connected, by platform and id; no others of the account
+	// DefaultSocialAccount is the account that the member opens first in the main application. Null
+	// if there is none, or if the caller cannot see it.
+	DefaultSocialAccount *int64 `json:"default_social_account_id"`
+	// platforms on which the member has a social account, by number
+	Platforms []MemberPlatform `json:"platforms"`
+	// SocialAccounts are the accounts that the member has connected, by platform and id.
 	SocialAccounts []ConnectedSocial `json:"social_accounts"`
 }
 
@@ -34,8 +35,9 @@ type ActiveMember struct {
 type MemberPlatform struct {
 	readmodels.PlatformRef
 
-	SocialAccounts int `json:"social_accounts"` // how many the member has there
-	Connected      int `json:"connected"`       // of these, how many are connected and need no new authorisation
+	SocialAccounts int `json:"social_accounts"` // number of the member's accounts on the platform
+	// number of these that are connected and need no new authorization
+	Connected int `json:"connected"`
 }
 
 // ConnectedSocial is a social account of a member. Tokens are never shown.
@@ -46,10 +48,12 @@ type ConnectedSocial struct {
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // in the main application
-	// NeedsReconnect says that the platform refuses its authorisation: the member must give it again.
+	// NeedsReconnect is true if the platform rejects the authorization. The member must authorize
+	// it again.
 	NeedsReconnect bool                `json:"needs_reconnect"`
-	Reason         domain.OptionalText `json:"reason"`     // why; null without a reason
-	ExpiresAt      *time.Time          `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
+	Reason         domain.OptionalText `json:"reason"` // why; null without a reason
+	// when the current token expires, after any renewals; null if unknown or never
+	ExpiresAt *time.Time `json:"expires_at"`
 }
 
 func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error) {
@@ -81,7 +85,7 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 	return members, err
 }
 
-// socialsOf reads the members' social accounts that the scope has, by platform.
+// socialsOf reads the members' social accounts in scope, by platform.
 func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) error {
 	place := map[int64]int{}
 	ids := make([]int64, len(members))
@@ -110,7 +114,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 	})
 }
 
-// add adds a social account, and counts it on its platform, which is that of the one before or a new one.
+// add adds a social account and counts it on its platform. Accounts come in order of platform.
 func (m *ActiveMember) add(s ConnectedSocial) {
 	m.SocialAccounts = append(m.SocialAccounts, s)
 	if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
@@ -126,7 +130,7 @@ func (m *ActiveMember) add(s ConnectedSocial) {
 // MemberGrowth is the answer to /membersSocialGrowth.
 type MemberGrowth struct {
 	Total     GrowthTotals           `json:"total"`     // over all platforms
-	Platforms []platformGrowthTotals `json:"platforms"` // each platform, also without accounts
+	Platforms []platformGrowthTotals `json:"platforms"` // every platform, even without accounts
 }
 
 // platformGrowthTotals is the growth on one platform.
@@ -135,18 +139,23 @@ type platformGrowthTotals struct {
 	GrowthTotals
 }
 
-// GrowthTotals is how the social accounts of a member grew, against the previous period (see [Total]).
+// GrowthTotals is the growth of a member's social accounts, compared with the previous period (see
+// [Total]).
 type GrowthTotals struct {
-	SocialAccounts int   `json:"social_accounts"` // that the member has now, or had with figures in the answer
-	Followers      Total `json:"followers"`       // as `followers` of [AccountTotals]
-	Engagement     Total `json:"engagement"`      // as `engagement` of [AccountTotals]: as the platforms count it of an account
-	Impressions    Total `json:"impressions"`     // as `impressions` of [ReachStats]
-	// PostsPublished are those of the member that were published in the range, also when they were deleted since, and
-	// the number of the previous period (see [Total]); 0 is none. They are the member's who has the connection now; what
-	// follows is what posts gained while it was this member's.
-	PostsPublished         int64  `json:"posts_published"`
-	PostsPublishedPrevious *int64 `json:"posts_published_previous"` // null with compare=none
-	// PostEngagement is what likes + comments + shares of the posts gained, as `engagement` of [EngagementTotals].
+	// accounts that the member has now, or had with figures in the answer
+	SocialAccounts int   `json:"social_accounts"`
+	Followers      Total `json:"followers"` // see `followers` of [AccountTotals]
+	// see `engagement` of [AccountTotals]: counted by the platforms per account
+	Engagement  Total `json:"engagement"`
+	Impressions Total `json:"impressions"` // see `impressions` of [ReachStats]
+	// PostsPublished is the number of posts published in the range on connections that the member
+	// owns now, including posts that were deleted later. The following figures instead count gains
+	// while the member owned the connection.
+	PostsPublished int64 `json:"posts_published"`
+	// the same number for the previous period (see [Total]); null with compare=none
+	PostsPublishedPrevious *int64 `json:"posts_published_previous"`
+	// PostEngagement is the likes + comments + shares that posts gained, see `engagement` of
+	// [EngagementTotals].
 	PostEngagement Gain `json:"post_engagement"`
-	PostViews      Gain `json:"post_views"` // video views: as `views` of [ViewsSeries]
+	PostViews      Gain `json:"post_views"` // video views, see `views` of [ViewsSeries]
 }

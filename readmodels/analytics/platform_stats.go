@@ -11,82 +11,96 @@ import (
 
 // PlatformStats is the answer to /api/stats.
 type PlatformStats struct {
-	Platforms []StatsOfPlatform `json:"platforms"` // each platform asked for, also without accounts
+	// every requested platform, even without accounts
+	Platforms []StatsOfPlatform `json:"platforms"`
 }
 
 // StatsOfPlatform are the figures of one platform.
 type StatsOfPlatform struct {
 	readmodels.PlatformRef
 
-	SocialAccounts   int      `json:"social_accounts"`    // in scope, read or not
-	SocialAccountIDs []int64  `json:"social_account_ids"` // of the connected profiles and pages that are the scope's now, by number
-	UserIDs          []string `json:"user_ids"`           // of the users who their owners are, 24 hex digits each; an owner may be no user
+	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
+	// the connected profiles and pages in scope now, in ascending order
+	SocialAccountIDs []int64 `json:"social_account_ids"`
+	// the users who own them, 24 hex digits each; an owner without a user is not listed
+	UserIDs []string `json:"user_ids"`
 	StatsPeriods
 }
 
 // StatsPeriods are figures over time.
 type StatsPeriods struct {
-	Periods []StatsPeriod `json:"periods"` // every day, week (from Monday on) or month of the range, cut at its ends
-	// PreviousPeriods, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same
-	// order; `period` is its first day.
+	// one entry per day, week (from Monday) or month of the range, cut at both ends
+	Periods []StatsPeriod `json:"periods"`
+	// PreviousPeriods is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `periods`; periods that have not begun have no entry. `period` is the entry's own
+	// first day.
 	PreviousPeriods []StatsPeriod `json:"previous_periods,omitzero"`
 }
 
-// StatsOfAccount are the figures of one connected platform.
+// StatsOfAccount are the figures of one connected account.
 type StatsOfAccount struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64   `json:"social_account_id"`
-	AccountID     string  `json:"account_id"` // the sub-account it belongs to
-	MemberID      int64   `json:"member_id"`  // the owner
-	UserID        *string `json:"user_id"`    // the user who the owner is, 24 hex digits; null: none
+	SocialAccount int64  `json:"social_account_id"`
+	AccountID     string `json:"account_id"` // the sub-account it belongs to
+	MemberID      int64  `json:"member_id"`  // the owner
+	// the owner's user, 24 hex digits; null if the owner is not a user
+	UserID *string `json:"user_id"`
 	StatsPeriods
 }
 
 // StatsPeriod are the figures of one period.
 type StatsPeriod struct {
-	Period string    `json:"period"` // its first day, YYYY-MM-DD in the answer's time zone
-	From   time.Time `json:"from"`   // first instant that counts, UTC: the range may begin within the period
-	To     time.Time `json:"to"`     // first instant that does not count any more, UTC
-	// Followers are people at the end of the period, a stock: the last reading of each account, from an earlier
-	// period of the range where the account was not read in this one. Null when no account was read in it.
+	// first day of the period, YYYY-MM-DD in the answer's time zone
+	Period string `json:"period"`
+	// first instant included, UTC; the range can begin within the period
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"` // end of the included time, exclusive, UTC
+	// Followers are people at the end of the period (a stock): the last reading of each account. If
+	// an account was not read in this period, its last reading from an earlier period of the range
+	// is used. Null if no account was read in the period.
 	Followers *int64 `json:"followers"`
-	// FollowersChange is what the accounts read in this period gained since their reading before it; null when
-	// there is none before.
+	// FollowersChange is what the accounts read in this period gained since their previous
+	// readings. Null if there are no previous readings.
 	FollowersChange *int64 `json:"followers_change"`
-	// Posts is how many posts were published in the period, by the time that the platform or the main
-	// application gives. Null when of no account on the platform any published post is known.
+	// Posts is the number of posts published in the period, by the time that the platform or the
+	// main application reports. Null if no published posts are known for the platform.
 	Posts *int64 `json:"posts"`
-	// Engagement is interactions gained: {account engagement}. Null when none was read.
+	// Engagement is interactions gained: {account engagement}. Null if none were read.
 	Engagement *int64 `json:"engagement"`
-	// Impressions are {account impressions}. Null when none was read.
+	// Impressions are {account impressions}. Null if none were read.
 	Impressions *int64 `json:"impressions"`
-	// Reach is how many people saw contents in exactly this period, as the platform counted them. Null when it has
-	// no window of exactly this length, and whenever there is more than one social account: people are never summed.
+	// Reach is how many people saw content in exactly this period, as counted by the platform. Null
+	// if the platform has no window of exactly this length, and if there is more than one social
+	// account: people are never summed.
 	Reach *int64 `json:"reach"`
-	// EngagementRatePct is `engagement` in per cent of `reach` where that is positive, else of the followers, with two decimals;
-	// `engagement_rate_of` says which. Of followers, it is of the accounts that have both figures in the period, above and below:
-	// `followers` may be of more. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are
-	// never added.
-	EngagementRatePct *float64  `json:"engagement_rate_pct"`
-	EngagementRateOf  *RateBase `json:"engagement_rate_of"` // reach or followers; null without a rate
-	// RecordedAt is the oldest capture behind `followers`, `engagement` and `impressions` of this period: of each account its last
-	// reading in the period, of day flows the last reading of each day, which may come after the period. Readings before the
-	// period, which a figure carries on or counts from, are left out. Null when nothing was read.
+	// EngagementRatePct is `engagement` as a percentage of `reach` if `reach` is positive,
+	// otherwise of followers, with two decimals. `engagement_rate_of` says which one. With
+	// followers, the rate uses only accounts that have both figures in the period; `followers` can
+	// include more accounts. Null if neither base is positive, and if `engagement` is null. Do not
+	// add rates of periods or platforms.
+	EngagementRatePct *float64 `json:"engagement_rate_pct"`
+	// reach or followers; null without a rate
+	EngagementRateOf *RateBase `json:"engagement_rate_of"`
+	// RecordedAt is the oldest capture time of `followers`, `engagement` and `impressions` in this
+	// period. It considers each account's last reading in the period, and for day flows the last
+	// reading of each day, which can be after the period. Readings before the period that a figure
+	// carries forward or counts from are ignored. Null if nothing was read.
 	RecordedAt *time.Time `json:"recorded_at"`
-	UpdatedAt  *time.Time `json:"updated_at"` // the newest capture behind the same figures; null with `recorded_at`
-	// Demographics are the last splits of the audience that were read in the period: {account demographics}. Null when
-	// none was: platforms withhold them of small accounts.
+	// the newest capture time of the same figures; null with `recorded_at`
+	UpdatedAt *time.Time `json:"updated_at"`
+	// Demographics are the last demographics of the audience read in the period: {account
+	// demographics}. Null if none were read; platforms withhold them for small accounts.
 	Demographics *Demographics `json:"demographics"`
 }
 
-// platformStats reads what else the stats rest on.
+// platformStats reads the other data that stats need.
 func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, error) {
 	s := &platformStats{
 		accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{},
 	}
 	var err error
-	// What was published before the range tells only that the platform's posts are known.
+	// Posts published before the range only show that the platform's posts are known.
 	if s.posts, err = publishedPosts(ctx, f.queryContext, time.Time{}, f.buckets); err != nil {
 		return nil, err
 	}
@@ -96,8 +110,8 @@ func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, err
 	return s, s.readDemographics(ctx)
 }
 
-// connected are the platforms that are asked for, each with the profiles and pages that are connected there and the users
-// who own them; no figures yet.
+// connected returns the requested platforms with their connected profiles and pages and the users
+// who own them, without figures.
 func (f *accountFigures) connected(ctx context.Context) ([]StatsOfPlatform, error) {
 	platforms := make([]StatsOfPlatform, len(f.query.Platforms))
 	for i, p := range f.query.Platforms {
@@ -124,23 +138,22 @@ func (f *accountFigures) connected(ctx context.Context) ([]StatsOfPlatform, erro
 	return platforms, err
 }
 
-// platformPeriod is one period of one platform.
 type platformPeriod struct {
 	platform domain.Platform
 	period   int
 }
 
-// platformStats is what the platforms of /api/stats are made of.
+// platformStats is the data for the platforms of /api/stats.
 type platformStats struct {
 	*accountFigures
 
 	reach      []AccountReach
-	postsKnown map[domain.Platform]bool // any published post, whenever
+	postsKnown map[domain.Platform]bool // whether any published post is known, at any time
 	posts      map[platformPeriod]int64 // published
 	splits     map[platformPeriod]*Demographics
 }
 
-// periods are the figures of a platform; nil of no stats.
+// periods returns the figures of a platform; nil for a nil receiver.
 func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 	if s == nil {
 		return nil
@@ -174,7 +187,8 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 	return periods
 }
 
-// rated are the engagement in a bucket and the followers at its end, of the accounts that have both.
+// rated returns the engagement in a bucket and the followers at its end, of accounts that have
+// both.
 func rated(bucket int, engagement []*metricValue, stocks map[int64]*metricValue) (engaged, followers tally) {
 	for _, v := range engagement {
 		stock := stocks[v.social]
@@ -189,7 +203,8 @@ func rated(bucket int, engagement []*metricValue, stocks map[int64]*metricValue)
 	return engaged, followers
 }
 
-// standingAt is a stock at the end of a bucket: its last reading in it or before; nil without one.
+// standingAt returns a stock at the end of a bucket: the last reading in it or before; nil if there
+// is none.
 func (v *metricValue) standingAt(bucket int) *int64 {
 	for _, standing := range slices.Backward(v.standing[:bucket+1]) {
 		if standing != nil {
@@ -199,7 +214,7 @@ func (v *metricValue) standingAt(bucket int) *int64 {
 	return v.before
 }
 
-// captures are the oldest and the newest capture of some figures; nil without any.
+// captures are the oldest and newest capture times of some figures; nil if there are none.
 type captures struct{ oldest, newest *time.Time }
 
 func (c *captures) note(p *sample) {
@@ -215,7 +230,7 @@ func (c *captures) note(p *sample) {
 	}
 }
 
-// recorded are the captures of what each part of the range is made of.
+// recorded returns the capture times of the figures in each bucket.
 func (f *accountFigures) recorded(values []*metricValue) []captures {
 	out := make([]captures, len(f.buckets))
 	for _, v := range values {
@@ -236,7 +251,8 @@ func (f *accountFigures) recorded(values []*metricValue) []captures {
 	return out
 }
 
-// gainedIn is what was gained in a bucket, and by how many accounts; nil when it was read of none.
+// gainedIn returns the gain in a bucket and the number of accounts it comes from; nil if none were
+// read.
 func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 	var sum tally
 	for _, v := range values {
@@ -245,8 +261,8 @@ func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 	return sum.value(), int(sum.n)
 }
 
-// publishedPosts counts the posts that were published from an instant on, by platform and bucket: those before the first
-// bucket stand at -1.
+// publishedPosts counts the posts published since an instant, by platform and bucket. Posts before
+// the first bucket have index -1.
 func publishedPosts(ctx context.Context, qc *queryContext, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
 	rows, _ := qc.tx.Query(ctx, `
 		select p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*)

@@ -12,78 +12,97 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ActivitiesQuery asks for activities, which are posts.
+// ActivitiesQuery selects activities: published or planned posts.
 type ActivitiesQuery struct {
 	Page      readmodels.Page
 	Platforms []domain.Platform // never empty
-	Member    int64             // owner of the connection; 0: any
-	Social    int64             // social account; 0: any
-	Category  int64             // 0: any
-	Type      string            // "": any
-	State     ActivityState     // "" is [ActivityPublished]
-	// From and To bound the time of publication, half-open; nil: no bound. With a bound, posts without a time
-	// of publication are left out. Of planned posts they bound the time that they are scheduled for.
+	Member    int64             // owner of the connection; 0 for any
+	Social    int64             // social account; 0 for any
+	Category  int64             // 0 for any
+	Type      string            // "" for any
+	State     ActivityState     // "" means [ActivityPublished]
+	// From and To bound the publication time, half-open; nil means no bound. With a bound, posts
+	// without a publication time are excluded. For planned posts they bound the scheduled time.
 	From, To *time.Time
 }
 
-// ActivityState says whether a post is out. A plan whose time has passed stays scheduled until the planner says where it was
-// published, by the platform's id; from then on it is no plan, and shows as published once that post is registered.
+// ActivityState says whether a post is published. A plan stays scheduled after its time until the
+// planner reports the platform's id of the published post. Then the plan is no longer listed; the
+// post appears as published once it is registered.
 type ActivityState string
 
-// The states of activities.
+// Activity states.
 const (
-	ActivityPublished ActivityState = "published" // the platform, or the main application, has told of it
-	ActivityScheduled ActivityState = "scheduled" // the content planner holds it, with a time and without the platform's id
+	ActivityPublished ActivityState = "published" // the platform or the main application has reported it
+	ActivityScheduled ActivityState = "scheduled" // the content planner has it, with a time and without a platform id
 )
 
-// ActivityStates are all states.
+// ActivityStates returns all states.
 func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished, ActivityScheduled} }
 
-// PostActivity is a post with its latest figures. The same post read under two sub-accounts of an agency, one
-// after the other, is an activity of each.
+// PostActivity is a post with its latest figures. If a post was read under two sub-accounts of an
+// agency, it is a separate activity of each.
 //
-// Figures are what the post gathered since its publication, but for the average watch time, which is as read. Platform
-// metrics: {post metrics}.
+// Figures are totals since publication, except the average watch time, which is shown as read.
+// Platform metrics: {post metrics}.
 type PostActivity struct {
 	readmodels.PlatformRef
 
-	ID string `json:"id"` // <social account>:<external id>; of a planned post <social account>:planned:<the plan's number>
-	// State is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was
-	// published; with the platform's id it is listed no longer, and shows as published once that post is registered.
+	// <social account>:<external id>; for a planned post <social account>:planned:<plan number>
+	ID string `json:"id"`
+	// State is published or scheduled. A plan stays scheduled after its time until the planner
+	// reports the platform's id of the published post. Then the plan is no longer listed; the post
+	// appears as published once it is registered.
 	State         ActivityState `json:"state"`
 	SocialAccount int64         `json:"social_account_id"`
-	AccountID     string        `json:"account_id"` // the sub-account whose post it is
-	// MemberID is who owned the connection when the post was last registered; of a planned post, who owns it now.
-	MemberID     int64               `json:"member_id"`
-	UserID       *string             `json:"user_id"`     // the user who that member is, 24 hex digits; null: none
-	ExternalID   domain.OptionalText `json:"external_id"` // the platform's id; null until it is published
-	Type         *string             `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
-	Content      *string             `json:"content"`     // its text; null: not known
-	MediaURL     *string             `json:"media_url"`   // may expire at the platform; null: not known
-	Permalink    *string             `json:"permalink"`   // its address at the platform; null: not known
-	Category     *int64              `json:"c_id"`        // of the main application's categories; null: none
-	CategoryName *string             `json:"category"`    // null: none, or not known by this number
-	// Likes are likes or reactions; null, here and below: the platform did not give it, or it was not read yet.
-	Likes       *int64     `json:"likes"`
-	Comments    *int64     `json:"comments"`
-	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`        // video views; null: the platform did not give them
-	Impressions *int64     `json:"impressions"`  // where a platform counts views only, the same number
-	Reach       *int64     `json:"reach"`        // people
-	Saves       *int64     `json:"saves"`        // how often people kept it; not counted by all platforms
-	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
-	CapturedAt  *time.Time `json:"captured_at"`  // capture of these figures; null: not read yet
-	PublishedAt *time.Time `json:"published_at"` // null: not known, or not yet
-	ScheduledAt *time.Time `json:"scheduled_at"` // when the content planner will have it published; null: it is out
-	CreatedAt   *time.Time `json:"created_at"`   // when it was first registered here; null: only planned
-	UpdatedAt   *time.Time `json:"updated_at"`   // when it was last registered or read; null: only planned
+	AccountID     string        `json:"account_id"` // the sub-account that owns the post
+	// MemberID is the owner of the connection when the post was last registered; for a planned
+	// post, the current owner.
+	MemberID int64 `json:"member_id"`
+	// that member's user, 24 hex digits; null if the member is not a user
+	UserID     *string             `json:"user_id"`
+	ExternalID domain.OptionalText `json:"external_id"` // the platform's id; null until published
+	// post, photo, video, reel, story, carousel, ad, or a type from the main application; null if
+	// unknown
+	Type    *string `json:"type"`
+	Content *string `json:"content"` // the text; null if unknown
+	// the URL can expire at the platform; null if unknown
+	MediaURL *string `json:"media_url"`
+	// the URL on the platform; null if unknown
+	Permalink *string `json:"permalink"`
+	// a category of the main application; null if the post has none
+	Category *int64 `json:"c_id"`
+	// name of the category; null if the post has none or its number is unknown
+	CategoryName *string `json:"category"`
+	// Likes are likes or reactions. This and the following figures are null if the platform did not
+	// report them or the post was not read yet.
+	Likes    *int64 `json:"likes"`
+	Comments *int64 `json:"comments"`
+	Shares   *int64 `json:"shares"`
+	// video views; null if the platform did not report them
+	Views       *int64 `json:"views"`
+	Impressions *int64 `json:"impressions"` // if a platform counts only views, the same number
+	Reach       *int64 `json:"reach"`       // people
+	// number of times it was saved; not counted by all platforms
+	Saves *int64 `json:"saves"`
+	// average watch time per view in milliseconds, as read
+	AvgWatch *int64 `json:"avg_watch_ms"`
+	// capture time of these figures; null if not read yet
+	CapturedAt  *time.Time `json:"captured_at"`
+	PublishedAt *time.Time `json:"published_at"` // null if unknown or not published yet
+	// when the content planner will publish it; null if published
+	ScheduledAt *time.Time `json:"scheduled_at"`
+	// when it was first registered here; null if only planned
+	CreatedAt *time.Time `json:"created_at"`
+	// when it was last registered or read; null if only planned
+	UpdatedAt *time.Time `json:"updated_at"`
 }
 
-// ErrActivityNotFound answers a post that the caller does not see.
+// ErrActivityNotFound is returned for a post that does not exist or is outside the caller's scope.
 var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
 
-// Activities lists the posts of the scope, newest first; those without a time of publication stand last. Planned posts are listed
-// by themselves, the next one first.
+// Activities lists the posts in scope, newest first; posts without a publication time come last.
+// Planned posts are a separate list, the next one first.
 func (a *Analytics) Activities(
 	ctx context.Context, scope readmodels.Scope, q ActivitiesQuery,
 ) ([]PostActivity, readmodels.ListMeta, error) {
@@ -152,10 +171,10 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 	}
 }
 
-// plannedID stands in the id of a planned post where a published one has the platform's id.
+// plannedID replaces the platform's id in the id of a planned post.
 const plannedID = "planned:"
 
-// planOf is the number of the plan that an activity's id names.
+// planOf returns the number of the plan in an activity's id.
 func planOf(external string) (plan int64, ok bool) {
 	number, planned := strings.CutPrefix(external, plannedID)
 	plan, err := strconv.ParseInt(number, 10, 64)
@@ -167,8 +186,8 @@ type plannedKey struct {
 	ID int64      `json:"i"`
 }
 
-// plannedSQL selects what the planner holds of pages that the plan's client has now. A plan of another agency's page, or of
-// another client's, is a claim that nobody has to believe.
+// plannedSQL selects plans for pages that the plan's client owns now. A plan for a page of another
+// agency or client is not trusted.
 const plannedSQL = `
 	select s.p_id, s.id, p.account_id, s.member_id, m.user_id, nullif(p.c_id, 0), c.name, p.scheduled_at, p.id
 	from tSAccounts s
@@ -182,8 +201,8 @@ const plannedSQL = `
 	  and ($11::timestamptz is null or (p.scheduled_at, p.id) > ($11, $12::bigint))
 	order by p.scheduled_at, p.id limit $13`
 
-// planned lists the posts that the content planner holds as scheduled, the next one first; plan picks one. A plan has no type,
-// so that asking for one finds none.
+// planned lists the scheduled posts of the content planner, the next one first; a plan number
+// selects one. Plans have no type, so a filter by type matches none.
 func (*Analytics) planned(scope readmodels.Scope, q ActivitiesQuery, plan int64) readmodels.PageQuery[PostActivity, plannedKey] {
 	page := q.Page
 	q.Page = readmodels.Page{}
@@ -210,33 +229,35 @@ func (*Analytics) planned(scope readmodels.Scope, q ActivitiesQuery, plan int64)
 	}
 }
 
-// ReadingsQuery asks for the readings of one activity.
+// ReadingsQuery selects the readings of one activity.
 type ReadingsQuery struct {
 	Page readmodels.Page
-	ID   string // of the activity
-	// From and To bound the time of capture, half-open; nil: no bound.
+	ID   string // the activity
+	// From and To bound the capture time, half-open; nil means no bound.
 	From, To *time.Time
 }
 
-// PostReading is one reading of an activity: what it had gathered by then (cumulative figures).
+// PostReading is one reading of an activity: its totals at that time (cumulative figures).
 type PostReading struct {
 	CapturedAt    time.Time `json:"captured_at"`
 	SocialAccount int64     `json:"social_account_id"`
-	MemberID      int64     `json:"member_id"` // who owned the connection at the capture
-	UserID        *string   `json:"user_id"`   // the user who that member is, 24 hex digits; null: none
-	// Likes are likes or reactions; null, here and below: the platform did not give it with this reading.
+	MemberID      int64     `json:"member_id"` // owner of the connection at the capture
+	// that member's user, 24 hex digits; null if the member is not a user
+	UserID *string `json:"user_id"`
+	// Likes are likes or reactions. This and the following figures are null if the platform did not
+	// report them with this reading.
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
 	Shares      *int64 `json:"shares"`
-	Views       *int64 `json:"views"` // video views; null: the platform did not give them
+	Views       *int64 `json:"views"` // video views; null if the platform did not report them
 	Impressions *int64 `json:"impressions"`
 	Reach       *int64 `json:"reach"` // people
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves"`
-	AvgWatch    *int64 `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
+	AvgWatch    *int64 `json:"avg_watch_ms"` // average watch time per view in milliseconds, as read
 	Engagement  *int64 `json:"engagement"`
 
-	event string // id; tells readings of one instant apart
+	event string // id; distinguishes readings of the same instant
 }
 
 type readingKey struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// tally is a sum of figures and how many there are: without any it is null and not 0.
+// tally is a sum of figures and their number. Without figures, its value is null and not 0.
 type tally struct{ sum, n int64 }
 
 func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
@@ -31,11 +31,12 @@ func (t *tally) value() *int64 {
 	return new(t.sum)
 }
 
-// gainSums are what some readings of posts gained: sums of the steps that are stored with them.
+// gainSums are the gains of some readings of posts: sums of the steps that are stored with the
+// readings.
 type gainSums struct {
-	readings                                   int64 // how many there are, with a gain or without
+	readings                                   int64 // number of readings, with or without a gain
 	likes, comments, shares, views, engagement tally
-	partial                                    int64 // of the engagements, those that lack a part
+	partial                                    int64 // number of engagements that lack a part
 }
 
 func (g *gainSums) add(o gainSums) {
@@ -48,7 +49,7 @@ func (g *gainSums) add(o gainSums) {
 	g.engagement.add(o.engagement)
 }
 
-// of is the sum of a metric.
+// of returns the sum of a metric.
 func (g *gainSums) of(metric string) *tally {
 	switch metric {
 	case domain.MetricLikes:
@@ -64,18 +65,18 @@ func (g *gainSums) of(metric string) *tally {
 	}
 }
 
-// accountGains are those of one social account in the range and in the period before it.
+// accountGains are the gains of one social account in the range and in the previous period.
 type accountGains struct {
 	platform    domain.Platform
 	now, before gainSums
 
-	nowCut, beforeCut bool // it was not read over days at the start or the end of the period
+	nowCut, beforeCut bool // not read for days at the start or end of the period
 }
 
-// postGains are what the posts of a query gained.
+// postGains are the gains of the posts of a query.
 type postGains struct {
 	accounts map[int64]*accountGains
-	buckets  []bucket                       // of the range; none where no series was asked for
+	buckets  []bucket                       // of the range; empty if no series was requested
 	series   map[domain.Platform][]gainSums // by bucket
 }
 
@@ -93,14 +94,15 @@ func (g *postGains) bucket(p domain.Platform, i int) *gainSums {
 	return &g.series[p][i]
 }
 
-// gainQuery says which gains of posts are wanted: every sum costs time in every row.
+// gainQuery says which gains of posts to read. Every sum costs time in every row.
 type gainQuery struct {
-	metrics []string  // engagement with its partial ones; of metrics that are not here, nothing is known
-	from    time.Time // the start of the range, or of the period before it
-	buckets []bucket  // of the series; without any there is none
+	metrics []string  // engagement includes its partial count; other metrics stay unknown
+	from    time.Time // start of the range or of the previous period
+	buckets []bucket  // of the series; empty for no series
 }
 
-// readGains reads what posts gained in the range and, when the query begins before it, in the period before.
+// readGains reads the gains of posts in the range and, if q.from is before the range, in the
+// previous period.
 func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, error) {
 	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, buckets: q.buckets, series: map[domain.Platform][]gainSums{}}
@@ -135,10 +137,12 @@ func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, 
 	return g, nil
 }
 
-// unreadDays is how long no post of an account need be read before days of a period count as not read.
+// unreadDays is how long an account may have no readings of posts at the start or end of a period
+// before those days count as not read.
 const unreadDays = 48 * time.Hour
 
-// readInPart reports whether the first or the last days of a period, as far as it has elapsed, have no reading.
+// readInPart reports whether the first or last days of the elapsed part of a period have no
+// reading.
 func (r gainRow) readInPart(period Range) bool {
 	end := period.To
 	if !period.Complete() {
@@ -147,27 +151,29 @@ func (r gainRow) readInPart(period Range) bool {
 	return r.first.Sub(period.From) > unreadDays || end.Sub(*r.last) > unreadDays
 }
 
-// bucketOf is the index of the bucket that an instant lies in; -1 before the first.
+// bucketOf returns the index of the bucket that contains an instant; -1 before the first.
 func bucketOf(at time.Time, buckets []bucket) int {
 	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].From) }) - 1
 }
 
-// gainRow is what a group of readings gained; what it is not grouped by is nil.
+// gainRow is the gain of a group of readings. Columns that are not in the grouping are nil.
 type gainRow struct {
 	social   *int64
 	account  *string
 	platform domain.Platform
-	current  *bool // in the range; else in the period before it
-	bucket   *int  // from 1 on; 0 is the period before
-	// first is the quarter of an hour of the first reading, or when it was; last when the last one was.
+	current  *bool // in the range; otherwise in the previous period
+	bucket   *int  // starts at 1; 0 is the previous period
+	// first is the time of the first reading or the start of its quarter of an hour; last is the
+	// time of the last one.
 	first, last *time.Time
 	gainSums
 }
 
-// gainParts selects what readings gained from an instant to the end of the range, where at says when: in sums of a quarter
-// of an hour or, of the quarters inside of which the range, the period before it or a bucket begins or ends, one by one. In
-// which accounts these have any the sums say. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from,
-// $6 to, $7 the quarters that are cut.
+// gainParts selects gains from an instant to the end of the range; the column "at" is their time.
+// Quarters of an hour are sums. Readings are selected one by one in quarters within which the
+// range, the previous period or a bucket begins or ends; the sums show which accounts have any.
+// Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from, $6 to, $7 the cut
+// quarters.
 func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args []any) {
 	cut := []time.Time{}
 	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
@@ -195,10 +201,11 @@ func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, ar
 	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
 }
 
-// gainSets are grouping sets over social_account_id, account_id, p_id, current and bucket, and which readings they are of.
+// gainSets are grouping sets over social_account_id, account_id, p_id, current and bucket, and a
+// condition for readings.
 type gainSets struct{ where, by string }
 
-// gainRows sums what readings gained, by grouping sets.
+// gainRows sums gains by grouping sets.
 func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
 	parts, args := gainParts(qc, platforms, q)
 	var sums []string
@@ -235,7 +242,7 @@ func groupedBy(sets string) string {
 		if slices.Contains(grouping, c.name) {
 			cols = append(cols, c.name)
 		} else {
-			cols = append(cols, "null::"+c.kind) // an untyped one would be tried as every type, in every row
+			cols = append(cols, "null::"+c.kind) // an untyped null would be tried as every type, in every row
 		}
 	}
 	return strings.Join(cols, ", ")
@@ -260,33 +267,39 @@ func sumsOf(metrics []string) string {
 	return strings.Join(cols, ", ")
 }
 
-// Gain is what the posts of some social accounts gained of one figure in the range: the sum of what each
-// reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The
-// first reading that has a figure adds all of it if the post was published since the agency reads the account, or at
-// most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one
-// with it has it all. All that was gained between two readings stands at the later one, however far apart they are:
-// posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it
-// was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the
-// client's and member's who had the page at its capture. [PostCounts] names the platform metrics.
+// Gain is what the posts of some social accounts gained of one figure in the range. The figures are
+// cumulative: each reading adds the difference from the previous reading of the same post that had
+// the figure. The first reading with a figure adds the whole figure if the post was published after
+// the agency began to read the account, or at most one day before; otherwise it is a baseline and
+// adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole
+// difference.
+//
+// A gain counts at the later of two readings, however far apart they are. Posts older than 90 days
+// are read every 30 days, and gains of a page that was disconnected count when it is read again. If
+// a page moves between two clients of an agency, its readings continue, and a gain belongs to the
+// client and member that owned the page at the capture. [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
-// figure in both.
+// figure in both periods.
 type Gain struct {
-	Value *int64 `json:"value"` // null when of no reading a gain is known
-	// Previous is the gain of the period before, of the accounts that have both; null without any.
+	Value *int64 `json:"value"` // null if no gain is known
+	// Previous is the gain of the previous period, of accounts with a gain in both; null if there
+	// are none.
 	Previous *int64 `json:"previous"`
-	// Change is the gain of the same accounts less `previous`; null with `previous`.
+	// Change is the gain of the same accounts minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not
-	// positive, and where no post of an account was read in more than the first or the last two days of a period.
+	// ChangePct is `change` as a percentage of `previous`, with two decimals. Null if `previous` is
+	// null or not positive, and if none of an account's posts were read in more than the first or
+	// last two days of a period.
 	ChangePct *float64 `json:"change_pct"`
-	// NoBaseline says that there is a `value` and nothing to compare it with.
+	// NoBaseline is true if there is a `value` but nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts have a gain in one period alone: they are in neither `change` nor `previous`, which
-	// compare `previous` plus `change` with `previous`. So does an account of which no post was read in more than the first
-	// or the last two days of a period: what its posts gained in them is not in that period's gain.
+	// ComparedInPart is true if some accounts have a gain in only one period. They are excluded
+	// from `change` and `previous`, so the comparison is `previous` plus `change` against
+	// `previous`. It is also true if none of an account's posts were read in more than the first or
+	// last two days of a period: gains in those days are missing from that period.
 	ComparedInPart bool `json:"compared_in_part"`
-	Accounts       int  `json:"accounts"` // how many social accounts `value` is made of
+	Accounts       int  `json:"accounts"` // number of social accounts in `value`
 }
 
 // gain adds up a metric over the social accounts of some platforms.

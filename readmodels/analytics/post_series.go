@@ -9,8 +9,9 @@ import (
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
-	Total     EngagementTotals           `json:"total"`     // over the platforms asked for
-	Platforms []platformEngagementTotals `json:"platforms"` // each platform asked for, also without posts
+	Total EngagementTotals `json:"total"` // over the requested platforms
+	// every requested platform, even without posts
+	Platforms []platformEngagementTotals `json:"platforms"`
 }
 
 // platformEngagementTotals are the totals of one platform.
@@ -21,32 +22,35 @@ type platformEngagementTotals struct {
 
 // EngagementTotals are the interactions that all posts together gained in the range.
 type EngagementTotals struct {
-	// Engagement is likes + comments + shares gained: the sum of the three beside it, of those that are known.
+	// Engagement is likes + comments + shares gained: the sum of those of the three that are known.
 	Engagement Gain `json:"engagement"`
-	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
+	// EngagementPartial is true if some readings lack the gain of a part of the engagement.
 	EngagementPartial bool            `json:"engagement_partial"`
 	Likes             Gain            `json:"likes"`    // likes or reactions gained
 	Comments          Gain            `json:"comments"` // comments gained
-	Shares            Gain            `json:"shares"`   // shares gained, reposts included
-	Series            []EngagementDay `json:"series"`   // every part of the range
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	Shares            Gain            `json:"shares"`   // shares gained, including reposts
+	Series            []EngagementDay `json:"series"`   // one entry per interval of the range
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []EngagementDay `json:"previous_series,omitzero"`
 }
 
-// EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
-// some days old. Null when nothing was read.
+// EngagementDay is one interval of [EngagementTotals]: gains since the previous readings, which can
+// be several days old. Null if nothing was read.
 type EngagementDay struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
-	Day        string `json:"day"`
-	Engagement *int64 `json:"engagement"` // likes + comments + shares gained, of the parts that are there
-	Likes      *int64 `json:"likes"`      // likes or reactions gained
-	Comments   *int64 `json:"comments"`   // comments gained
-	Shares     *int64 `json:"shares"`     // shares gained, reposts included
-	Readings   int64  `json:"readings"`   // of posts, captured in this part
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
+	Day string `json:"day"`
+	// likes + comments + shares gained, of the parts that are known
+	Engagement *int64 `json:"engagement"`
+	Likes      *int64 `json:"likes"`    // likes or reactions gained
+	Comments   *int64 `json:"comments"` // comments gained
+	Shares     *int64 `json:"shares"`   // shares gained, including reposts
+	Readings   int64  `json:"readings"` // readings of posts captured in this interval
 }
 
-// engagementMetrics are what answers about engagement show.
+// engagementMetrics returns the metrics that answers about engagement show.
 func engagementMetrics() []string {
 	return []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 }
@@ -72,15 +76,17 @@ func engagementDay(day string, sums *gainSums) EngagementDay {
 
 // PostsLikes is the answer to /getPostsLikes and /getMembersPostLikes.
 type PostsLikes struct {
-	Total     LikesSeries           `json:"total"`     // over the platforms asked for
-	Platforms []platformLikesSeries `json:"platforms"` // each platform asked for, also without posts
-	// Posts are all that were published before the end of the range or read in it, newest first. The pages of one answer
-	// differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in
-	// `total`, what they gained while it was.
+	Total LikesSeries `json:"total"` // over the requested platforms
+	// every requested platform, even without posts
+	Platforms []platformLikesSeries `json:"platforms"`
+	// Posts are all posts that were published before the end of the range or read in it, newest
+	// first. Pages of one answer differ only in this list. With a member filter, the list contains
+	// the posts whose connection the member owns now; their gains, like `total`, count only
+	// readings while the member owned the connection.
 	Posts []PostLikes `json:"posts"`
 }
 
-// platformLikesSeries are the likes of one platform.
+// platformLikesSeries are the likes on one platform.
 type platformLikesSeries struct {
 	readmodels.PlatformRef
 	LikesSeries
@@ -90,27 +96,31 @@ type platformLikesSeries struct {
 type LikesSeries struct {
 	// Likes are likes or reactions gained: {post likes}.
 	Likes  Gain       `json:"likes"`
-	Series []LikesDay `json:"series"` // every part of the range
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	Series []LikesDay `json:"series"` // one entry per interval of the range
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []LikesDay `json:"previous_series,omitzero"`
 }
 
-// LikesDay is one part of a [LikesSeries].
+// LikesDay is one interval of a [LikesSeries].
 type LikesDay struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
-	Day      string `json:"day"`
-	Likes    *int64 `json:"likes"`    // gained since the readings before, which may be some days old; null when nothing was read
-	Readings int64  `json:"readings"` // of posts, captured in this part
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
+	Day string `json:"day"`
+	// gained since the previous readings, which can be several days old; null if nothing was read
+	Likes    *int64 `json:"likes"`
+	Readings int64  `json:"readings"` // readings of posts captured in this interval
 }
 
 // PostLikes is the likes of one post.
 type PostLikes struct {
 	Post
 
-	Likes      *int64 `json:"likes"`       // at the end of the range, since publication; null: not read, or not given
-	Gained     *int64 `json:"gained"`      // in the range, as `likes` of [PostGrowth]
-	NoBaseline bool   `json:"no_baseline"` // as `no_baseline` of [PostGrowth]
+	// at the end of the range, since publication; null if not read or not reported
+	Likes      *int64 `json:"likes"`
+	Gained     *int64 `json:"gained"`      // in the range, see `likes` of [PostGrowth]
+	NoBaseline bool   `json:"no_baseline"` // see `no_baseline` of [PostGrowth]
 }
 
 func likesDay(day string, sums *gainSums) LikesDay {
@@ -119,40 +129,47 @@ func likesDay(day string, sums *gainSums) LikesDay {
 
 // PostsViews is the answer to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
-	Total     ViewsSeries           `json:"total"`     // over the platforms asked for
-	Platforms []platformViewsSeries `json:"platforms"` // each platform asked for, also without posts
+	Total ViewsSeries `json:"total"` // over the requested platforms
+	// every requested platform, even without posts
+	Platforms []platformViewsSeries `json:"platforms"`
 }
 
-// platformViewsSeries are the video views of one platform.
+// platformViewsSeries are the video views on one platform.
 type platformViewsSeries struct {
 	readmodels.PlatformRef
 	ViewsSeries
 }
 
-// ViewsSeries is how often posts were seen: video views. Page views, which platforms count of accounts, stand in [Roi].
+// ViewsSeries is the video views of posts. Page views, which platforms count per account, are in
+// [Roi].
 type ViewsSeries struct {
 	// Views are the video views that posts gained in the range: {post views}. A platform without
-	// them may count `impressions` of PostCounts.
+	// views can have `impressions` in PostCounts.
 	Views  Gain       `json:"views"`
-	Series []ViewsDay `json:"series"` // every part of the range
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	Series []ViewsDay `json:"series"` // one entry per interval of the range
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []ViewsDay `json:"previous_series,omitzero"`
 }
 
-// ViewsDay is one part of a [ViewsSeries].
+// ViewsDay is one interval of a [ViewsSeries].
 type ViewsDay struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
-	Day      string `json:"day"`
-	Views    *int64 `json:"views"`    // video views gained since the readings before, which may be some days old; null when nothing was read
-	Readings int64  `json:"readings"` // of posts, captured in this part
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
+	Day string `json:"day"`
+	// video views gained since the previous readings, which can be several days old; null if
+	// nothing was read
+	Views    *int64 `json:"views"`
+	Readings int64  `json:"readings"` // readings of posts captured in this interval
 }
 
 func viewsDay(day string, sums *gainSums) ViewsDay {
 	return ViewsDay{day, sums.views.value(), sums.readings}
 }
 
-// seriesOf makes a series of what posts on some platforms gained in each bucket; nil of no gains.
+// seriesOf returns a series of the gains of posts on some platforms, one entry per bucket; nil for
+// nil gains.
 func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, platforms []domain.Platform) []D {
 	if g == nil {
 		return nil
@@ -164,8 +181,8 @@ func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, plat
 	return series
 }
 
-// gainSeries reads what posts gained over time, and notes which social accounts' posts have the answer's figures. before
-// is of the period that the series come with; nil: they come alone.
+// gainSeries reads the gains of posts over time, and records which social accounts have the
+// answer's figures in their posts. before covers the compared period; nil if the series have none.
 func gainSeries(ctx context.Context, qc *queryContext, metrics []string) (now, before *postGains, err error) {
 	now, before, err = comparedGains(ctx, qc, metrics, qc.query.buckets())
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// postQuery asks for posts one by one: lists of them, and rankings.
+// postQuery reads single posts: lists and rankings.
 type postQuery struct{ *queryContext }
 
-// postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
-// time of publication stands last.
+// postKey is the position of a post in a list: newest first, then by descending ids. Posts without
+// a publication time come last.
 type postKey struct {
 	Published *time.Time `json:"p"`
 	Social    int64      `json:"s"`
@@ -29,29 +29,32 @@ const newestFirst = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
 		         p.external_id collate "C" desc, p.account_id collate "C" desc`
 
-// newestInScope selects each post of tSPosts once, as it was registered last under one of the sub-accounts
-// $2: a page that moves between two clients of an agency registers its posts under both.
+// newestInScope selects each post of tSPosts once: its last registration under one of the
+// sub-accounts $2. A page that moves between two clients of an agency registers its posts under
+// both.
 const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
 
-// postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
-// platforms $3 and the category $5.
+// postsOfScope selects the posts of tSPosts p that a query covers: posts in scope, on the platforms
+// $3 and in the category $5.
 func (qc postQuery) postsOfScope() string {
 	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
 		and ` + qc.ofCategory()
 }
 
-// publishedAt is when a post p was published, as the index of posts has it: of an unknown time at the very beginning.
+// publishedAt is the publication time of a post p as indexed: an unknown time is -infinity.
 const publishedAt = `coalesce(p.published_at, '-infinity')`
 
-// publishedByThen selects the posts p published before $6 or at an unknown time: one stretch of the index.
+// publishedByThen selects the posts p published before $6 or at an unknown time: one range of the
+// index.
 const publishedByThen = publishedAt + ` < $6`
 
-// readInRange selects the posts p that were read from $12 to $6 while the scope's accounts, or the member $4, had them.
+// readInRange selects the posts p that were read from $12 to $6 while they belonged to the scope's
+// accounts and to the member $4.
 const readInRange = `exists (
 					select from tSPostInsights i
 					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
 
-// ofCategory selects the posts p of the category $5. It emits a predicate only when there is something to filter.
+// ofCategory selects the posts p of the category $5. Without a category it emits no predicate.
 func (qc postQuery) ofCategory() string {
 	if qc.query.Category == 0 {
 		return "$5::bigint = 0"
@@ -59,8 +62,8 @@ func (qc postQuery) ofCategory() string {
 	return categoryOfPost + " = $5::bigint"
 }
 
-// ofCategoryHere selects the posts p of the category $5 among those whose registration may be outside of the scope: there
-// the category is another client's, and nobody else finds a post by it.
+// ofCategoryHere selects the posts p of the category $5 if their registration may be outside the
+// scope. The category of such a registration belongs to another client and must not match.
 func (qc postQuery) ofCategoryHere() string {
 	if qc.query.Category == 0 {
 		return qc.ofCategory()
@@ -68,14 +71,15 @@ func (qc postQuery) ofCategoryHere() string {
 	return "(" + qc.within("p.account_id") + " and " + qc.ofCategory() + ")"
 }
 
-// categoryOfPost is what the registrations say, else what the content planner says.
+// categoryOfPost is the category of the registration, otherwise that of the content planner.
 const categoryOfPost = `coalesce(p.c_id, (
 	select c.c_id from tContentPlanner c
 	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
 	order by c.id limit 1))`
 
-// textsOfPost joins to post p what it says: what the main application says stands before the listing, field by field. Both are one
-// probe of one index. What was said under a client outside the scope $2, who had the page before or has it since, is not shown.
+// textsOfPost joins the texts of post p. Texts from the main application take precedence over the
+// listing, field by field. Both need one probe of one index. Texts that were recorded under a
+// client outside the scope $2, before or after a move of the page, are not shown.
 const textsOfPost = `
 		cross join lateral (
 			select ` + pg.PostTexts + `
@@ -83,16 +87,16 @@ const textsOfPost = `
 			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
 			  and ($2::text[] is null or c.account_id = any($2))) t`
 
-// readingColumns are what the answers need of a reading, in both tables.
+// readingColumns are the columns of a reading that answers need. Both tables have them.
 const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms`
 
-// inScope selects the readings i of post p, whichever client of the scope $2 had the page then: a page that moves
-// between them goes on where it was.
+// inScope selects the readings i of post p under any client in the scope $2. If a page moves
+// between such clients, its readings continue.
 const inScope = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1
 			and ($2::text[] is null or i.account_id = any($2))`
 
-// readingAt finds the last reading of post p before the instant at, whose UTC day begins at day: among
-// raw readings of that day, else in the roll-up of the days before.
+// readingAt returns SQL for the last reading of post p before the instant at, whose UTC day begins
+// at day: from the raw readings of that day, otherwise from the roll-up of earlier days.
 func readingAt(at, day string) string {
 	return fmt.Sprintf(`(
 		select * from (
@@ -104,8 +108,9 @@ func readingAt(at, day string) string {
 		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope, lastDaily("("+day+" at time zone 'UTC')::date"))
 }
 
-// lastDaily finds the last reading of post p in the roll-up of the days before a day: the last of its day, which is
-// found first. Ordered by more than the index holds, all days of a post would be read.
+// lastDaily returns SQL for the last reading of post p in the roll-up before a day. It finds the
+// last day first: with an order by columns that are not in the index, it would read all days of a
+// post.
 func lastDaily(before string) string {
 	return fmt.Sprintf(`(select * from (
 				select %[1]s from post_daily i where %[3]s and i.day < %[2]s
@@ -113,14 +118,15 @@ func lastDaily(before string) string {
 			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
 }
 
-// startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
+// startOfUTCDay returns the start of the UTC day of at.
 func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 const aDay = secondsPerDay * time.Second
 
-// readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
-// notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
-// few posts of the agency are the member's. What is not chosen by the index comes from the months of the readings.
+// readPosts reads a page of posts, newest first, with their readings at both ends of the range, and
+// sets the cursor of the next page. The page is chosen from the index alone, so only its posts are
+// read, even if the member has few of the agency's posts. Posts that the index cannot choose come
+// from the months of the readings.
 func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -158,24 +164,25 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	return posts, err
 }
 
-// beyondCursor selects the posts p after the one at which the last page ended.
+// beyondCursor selects the posts p after the last one of the previous page.
 const beyondCursor = `($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
 
-// keyOfPost is what a page is chosen by.
+// keyOfPost is the columns by which a page is chosen.
 const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
 
-// publishedEarlier selects the posts published before the range's end, or at an unknown time.
+// publishedEarlier selects the posts published before the end of the range, or at an unknown time.
 func (qc postQuery) publishedEarlier() string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
 				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor
 }
 
-// publishedLater selects the posts whose publication is told for the range's end or later (clocks differ, plans change), and
-// that were read in the range all the same. An agency may have published most of its posts since: only those in the months k
-// are probed, and none where nothing was published since.
+// publishedLater selects the posts with a publication time at or after the end of the range that
+// were nevertheless read in the range: clocks differ and plans change. Most posts of an agency may
+// be newer than the range, so only posts in the months k are probed, and none if nothing was
+// published since.
 func (qc postQuery) publishedLater() string {
 	return `
 				select p.* from k
@@ -188,8 +195,8 @@ func (qc postQuery) publishedLater() string {
 				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
 }
 
-// readInMonths selects the posts that were read in the months of the range while the scope's accounts, or the member, had
-// them: few of them outside of the range itself.
+// readInMonths selects the posts that were read in the months of the range while they belonged to
+// the scope's accounts and to the member. Few of them were read only outside the range.
 func (qc postQuery) readInMonths() string {
 	return `
 				select distinct m.social_account_id, m.external_id from post_months m
@@ -197,9 +204,10 @@ func (qc postQuery) readInMonths() string {
 				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
 }
 
-// readElsewhere selects the posts that were read in the range while the scope's accounts, or the member, had them, and are
-// registered under somebody else: what they gained then is in the totals. They come from the months k; of each the
-// registration is looked up, one probe each, and the readings of those few that are left.
+// readElsewhere selects the posts that were read in the range while they belonged to the scope's
+// accounts and to the member, but are registered under another account or member: the totals
+// include their gains. They come from the months k. Each needs one probe for its registration, and
+// the few that remain one for their readings.
 func (qc postQuery) readElsewhere() string {
 	return `
 				select ` + keyOfPost + ` from k
@@ -212,8 +220,8 @@ func (qc postQuery) readElsewhere() string {
 				  and ` + readInRange
 }
 
-// queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
-// column, in that query's order. Its parameters are the scope and the platforms, then args.
+// queryPosts reads the posts that a query from tSPosts p selects, in that query's order. The
+// category is the query's last column. Its parameters are the scope, the platforms and then args.
 func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
 	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")

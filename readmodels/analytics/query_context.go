@@ -15,41 +15,46 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// queryContext is what one answer is made with: its snapshot, its query, and what it collects for meta.
+// queryContext is the state of one answer: its snapshot, its query and the data collected for meta.
 type queryContext struct {
 	tx    pgx.Tx
 	scope readmodels.Scope
 	query RangeQuery
-	// metrics are those that the answer shows: the status of a source goes by them. blank says why a source that is
-	// otherwise well shows nothing; "" when there was nothing to show.
+	// metrics are the metrics that the answer shows; they determine the status of a source. blank
+	// is the reason if a source without problems has no figures; "" if the answer shows no
+	// readings.
 	metrics []string
 	blank   string
-	// compared is the period that the answer is compared with; uncompared says that it shows none, and rests on none of its
-	// readings.
+	// compared is the period that the answer is compared with. uncompared is true if the answer
+	// compares nothing and so does not use readings of that period.
 	compared   Range
 	uncompared bool
-	// totals says that the answer has totals, which are compared whether or not the query says with what.
+	// totals is true if the answer has totals, which are compared even if the query does not set
+	// compare.
 	totals bool
-	// byAccount says that the answer tells apart whose of the sub-accounts a figure is.
+	// byAccount is true if the answer separates figures by sub-account.
 	byAccount bool
-	// ofPosts says that the answer rests on readings of posts, not of accounts.
+	// ofPosts is true if the answer uses readings of posts instead of accounts.
 	ofPosts bool
 	cursor  string // of the next page
-	// rankedBy and instead are what meta says of rankings.
+	// rankedBy and instead are the fields of meta about rankings.
 	rankedBy RankBy
 	instead  *rankingOffer
 
-	asOf        *time.Time
-	metricsRead map[int64]map[string]*metricRead // social account → metrics that have a figure in the range
-	accounts    map[int64]knownAccount           // social accounts with rows; some may have left the scope since
-	// classifySources sets sources, and lastRead: the newest reading of those that can be read.
+	asOf *time.Time
+	// by social account: metrics that have a figure in the range
+	metricsRead map[int64]map[string]*metricRead
+	// social accounts with rows; some may have left the scope
+	accounts map[int64]knownAccount
+	// classifySources sets sources and lastRead, the newest reading of sources that can be read.
 	sources  []Source
 	lastRead time.Time
-	// nextDue is when the first of those is read next.
+	// nextDue is when the first of those sources is read next.
 	nextDue *time.Time
 }
 
-// answer runs build in one snapshot, which fills the data in, and completes meta. what names the answer in errors.
+// answer runs build, which fills in the data, in one snapshot and completes meta. what names the
+// answer in errors.
 func answer[D any](
 	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
 	build func(context.Context, *queryContext, *D) error,
@@ -87,7 +92,7 @@ func answer[D any](
 	return data, meta, nil
 }
 
-// checkFilters refuses a member or a category that the caller does not see.
+// checkFilters returns an error for a member or category that the caller cannot see.
 func (qc *queryContext) checkFilters(ctx context.Context) error {
 	if qc.query.Member == 0 && qc.query.Category == 0 {
 		return nil
@@ -114,9 +119,9 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 	}
 }
 
-// queryGrouped runs a statement that groups the rows of many accounts. A plan for any parameters expects a single row,
-// which it would sort for nothing: it sorts thousands. So the statement is planned anew each time, unless it is
-// about one member, whose rows are read faster than planned for.
+// queryGrouped runs a statement that groups the rows of many accounts. A generic plan expects a
+// single row and sorts thousands of rows needlessly. So the statement is planned for each run,
+// except for a single member, whose rows are read faster than the statement is planned.
 func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if qc.query.Member == 0 {
 		args = slices.Insert(args, 0, any(pgx.QueryExecModeCacheDescribe))
@@ -124,18 +129,18 @@ func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...an
 	return qc.tx.Query(ctx, sql, args...)
 }
 
-// arguments are those of a statement that is put together from parts.
+// arguments are the arguments of a statement that is assembled from parts.
 type arguments []any
 
-// add adds one, and returns how the statement names it.
+// add appends an argument and returns its placeholder.
 func (a *arguments) add(v any, kind string) string {
 	*a = append(*a, v)
 	return fmt.Sprintf("$%d::%s", len(*a), kind)
 }
 
-// within selects the rows whose column is a sub-account of the scope $2. It emits a predicate only when there is something
-// to filter, and compares a single sub-account as one value. So the plan that PostgreSQL keeps for any parameters
-// expects as many rows as there are, and PostgreSQL plans nothing again.
+// within selects the rows whose column is a sub-account in the scope $2. It emits a predicate only
+// if there is something to filter, and compares a single sub-account as a value. So the generic
+// plan expects the right number of rows, and PostgreSQL keeps it.
 func (qc *queryContext) within(column string) string {
 	switch {
 	case qc.scope.Accounts == nil:
@@ -147,7 +152,8 @@ func (qc *queryContext) within(column string) string {
 	}
 }
 
-// expected is when newer figures are to be expected: when a source is read next, if its newest reading came within the range.
+// expected returns when newer figures are expected: the time of the next reading, if the newest
+// reading is within the range.
 func (qc *queryContext) expected() *time.Time {
 	if qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
 		return nil
@@ -155,24 +161,25 @@ func (qc *queryContext) expected() *time.Time {
 	return qc.nextDue
 }
 
-// buckets are the parts of the range that the query asks for.
+// buckets returns the intervals of the range in the query's granularity.
 func (q RangeQuery) buckets() []bucket { return q.Range.cut(q.Granularity) }
 
-// noteCapture notes that the answer rests on a capture, if there is one.
+// noteCapture records that the answer uses a capture; nil is ignored.
 func (qc *queryContext) noteCapture(at *time.Time) {
 	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
 		qc.asOf = new(*at)
 	}
 }
 
-// metricRead is what was read of a metric of a social account in the range.
+// metricRead is what was read in the range of a metric of a social account.
 type metricRead struct {
-	days []byDay    // the day flows: several where sub-accounts are kept apart
-	gap  string     // what else it lacks
-	last *time.Time // its newest reading in the range; nil: it is read from days that were read later
+	days []byDay // the day flows; several if figures are separated by sub-account
+	gap  string  // other missing data
+	// newest reading in the range; nil if the figure comes from days that were read later
+	last *time.Time
 }
 
-// noteRead notes that something of a social account, or its posts, was read in the range.
+// noteRead records that a social account or its posts were read in the range.
 func (qc *queryContext) noteRead(account int64) map[string]*metricRead {
 	if qc.metricsRead[account] == nil {
 		qc.metricsRead[account] = map[string]*metricRead{}
@@ -180,7 +187,7 @@ func (qc *queryContext) noteRead(account int64) map[string]*metricRead {
 	return qc.metricsRead[account]
 }
 
-// noteMetric notes that a metric of a social account has a figure in the range.
+// noteMetric records that a metric of a social account has a figure in the range.
 func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
 	metrics := qc.noteRead(account)
 	if metrics[metric] == nil {
@@ -189,14 +196,14 @@ func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
 	return metrics[metric]
 }
 
-// noteAccount notes a social account that has rows.
+// noteAccount records a social account that has rows.
 func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
 	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
 		qc.accounts[social] = knownAccount{account, platform, at}
 	}
 }
 
-// ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
+// ofMember selects the rows whose column is the member $4. Without a member it emits no predicate.
 func (qc *queryContext) ofMember(column string) string {
 	if qc.query.Member == 0 {
 		return "$4::bigint = 0"
@@ -204,7 +211,7 @@ func (qc *queryContext) ofMember(column string) string {
 	return column + " = $4::bigint"
 }
 
-// accountsOn counts the social accounts on some platforms.
+// accountsOn returns the number of social accounts on some platforms.
 func (qc *queryContext) accountsOn(platforms ...domain.Platform) int {
 	n := 0
 	for _, s := range qc.sources {
@@ -215,7 +222,7 @@ func (qc *queryContext) accountsOn(platforms ...domain.Platform) int {
 	return n
 }
 
-// forEach scans every row into dest and calls each. what says in errors what the query does.
+// forEach scans every row into dest and calls each. what names the query in errors.
 func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 	_, err := pgx.ForEachRow(rows, dest, func() error {
 		each()
@@ -227,10 +234,10 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 	return nil
 }
 
-// platformIDs are the platforms of the query as parameters.
+// platformIDs returns the platforms of the query as a parameter.
 func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
 
-// cursorScope is what the cursors of one list of this answer belong to.
+// cursorScope returns the scope of the cursors of a list in this answer.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
 	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}

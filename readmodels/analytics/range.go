@@ -5,17 +5,18 @@ import "time"
 // Range is a half-open span of time and the zone in which its days begin.
 type Range struct {
 	From time.Time // first instant
-	To   time.Time // first instant after it
+	To   time.Time // end, exclusive
 	Zone *time.Location
-	// Now is when it is asked about: what lies after it has not happened yet. Zero: the range is over.
+	// Now is the time of the request. Everything after it is in the future. Zero means that the
+	// range is over.
 	Now time.Time
 }
 
 // Complete reports whether the range has ended.
 func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
 
-// Elapsed is the part of the range that has happened: up to the end of today, which counts whole, as it does
-// in a range that ends with it. Empty while the range is still to come.
+// Elapsed returns the part of the range up to the end of today, which counts as a whole day. It is
+// empty if the range has not begun.
 func (r Range) Elapsed() Range {
 	if !r.Now.IsZero() {
 		tomorrow := (dayOf(r.Now.In(r.Zone)) + 1).start(r.Zone)
@@ -24,20 +25,22 @@ func (r Range) Elapsed() Range {
 	return r
 }
 
-// Previous is the period that the range is compared with: right before it, and as long as what has elapsed
-// of it. On the 20th, this month is compared with the 20 days before it: all of last month would make it look
-// like a decline. Whole days give whole days, also across a change of the clocks.
+// Previous returns the period that the range is compared with: it ends where the range begins and
+// is as long as the elapsed part of the range. On the 20th, the current month is compared with the
+// 20 days before it; compared with all of last month, it would look like a decline. Whole days are
+// compared with whole days, even across clock changes.
 func (r Range) Previous() Range { return r.Compared(ComparePrevious) }
 
-// over reports whether a day has ended wherever on earth it may be counted: platforms' days are of their own
-// zones, and what is not over yet is not missed.
+// over reports whether a day has ended everywhere on earth: platforms count days in their own
+// zones, and a day that is not over cannot be missing.
 func (r Range) over(d day) bool {
 	const everywhere = 12 * time.Hour // UTC-12 is the last zone
 	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
 }
 
-// flowDays are the days whose first instant lies in the range: first to end-1. A platform's day flow counts when its
-// label is among them, whatever hours the platform means by that day: so each day lies in one of two adjoining ranges.
+// flowDays returns the days whose first instant is in the range: first to end-1. A platform's day
+// flow counts if its label is one of them, whatever hours the platform means by that day. So each
+// day is in exactly one of two adjoining ranges.
 func (r Range) flowDays() (first, end day) {
 	first, end = r.labels()
 	if last := dayOf(r.To.In(r.Zone)); r.To.After(last.start(r.Zone)) && !last.start(r.Zone).Before(r.From) {
@@ -46,7 +49,7 @@ func (r Range) flowDays() (first, end day) {
 	return first, end
 }
 
-// labels are the days that lie wholly inside the range: first to end-1.
+// labels returns the days that are wholly inside the range: first to end-1.
 func (r Range) labels() (first, end day) {
 	first = dayOf(r.From.In(r.Zone))
 	if r.From.After(first.start(r.Zone)) {
@@ -55,28 +58,28 @@ func (r Range) labels() (first, end day) {
 	return first, max(first, dayOf(r.To.In(r.Zone)))
 }
 
-// wholeDays are the labels, and whether the range consists of nothing else.
+// wholeDays returns the labels, and whether the range consists of whole days.
 func (r Range) wholeDays() (first, end day, whole bool) {
 	first, end = r.labels()
 	return first, end, r.From.Equal(first.start(r.Zone)) && r.To.Equal(end.start(r.Zone))
 }
 
-// bucket is a part of a range that gets a figure of its own.
+// bucket is a part of a range that has its own figure.
 type bucket struct {
 	Range // clipped
 
-	first, end day // the days that begin inside
-	day        day // the day, or the first day of the week or month, that it is
+	first, end day // the days that begin in it
+	day        day // the day, or the first day of the week or month
 }
 
-// whole is the range as one bucket.
+// whole returns the range as one bucket.
 func (r Range) whole() bucket {
 	b := bucket{Range: r, day: dayOf(r.From.In(r.Zone))}
 	b.first, b.end = r.flowDays()
 	return b
 }
 
-// starts are the first instants of buckets.
+// starts returns the first instants of buckets.
 func starts(buckets []bucket) []time.Time {
 	at := make([]time.Time, len(buckets))
 	for i, b := range buckets {
@@ -85,11 +88,11 @@ func starts(buckets []bucket) []time.Time {
 	return at
 }
 
-// day is a calendar day without a zone, counted from 1970-01-01: what platforms label their figures
-// with, and what the days of a range are.
+// day is a calendar day without a zone, counted from 1970-01-01. Platforms label figures with such
+// days, and ranges consist of them.
 type day int32
 
-// dayOf is the day that a clock in at's zone shows.
+// dayOf returns the calendar day of at in its zone.
 func dayOf(at time.Time) day {
 	_, offset := at.Zone()
 	seconds := at.Unix() + int64(offset)
@@ -102,22 +105,20 @@ func civil(year int, month time.Month, date int) day {
 
 const secondsPerDay = 24 * 60 * 60
 
-// utc is the day's start in UTC; as a parameter it is PostgreSQL's date.
+// utc returns the start of the day in UTC; as a parameter it is PostgreSQL's date.
 func (d day) utc() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC() }
 
-// String returns the day as YYYY-MM-DD.
 func (d day) String() string { return d.utc().Format(time.DateOnly) }
 
-// StartOfDay is the first instant of date's day in a zone, whatever zone date is in: ranges of whole
-// days begin and end there.
+// StartOfDay returns the first instant of date's calendar day in zone, whatever zone date is in.
 func StartOfDay(date time.Time, zone *time.Location) time.Time { return dayOf(date).start(zone) }
 
-// start is the first instant of the day in a zone. Where the clocks change at midnight, [time.Date]
-// may give an hour of the day before (Havana, each March) or the second of two midnights.
+// start returns the first instant of the day in a zone. If clocks change at midnight, [time.Date]
+// can return an hour of the previous day (Havana, each March) or the second of two midnights.
 func (d day) start(zone *time.Location) time.Time {
 	year, month, date := d.utc().Date()
 	at := time.Date(year, month, date, 0, 0, 0, 0, zone)
-	if dayOf(at) < d { // there is no midnight: the day begins when the clocks have jumped
+	if dayOf(at) < d { // there is no midnight: the day begins after the clock change
 		_, at = at.ZoneBounds()
 	}
 	changed, _ := at.ZoneBounds()
@@ -129,19 +130,19 @@ func (d day) start(zone *time.Location) time.Time {
 	return at.UTC()
 }
 
-// The granularities.
+// Granularities.
 const (
 	ByDay   Granularity = "day"
-	ByWeek  Granularity = "week"  // from Monday on
+	ByWeek  Granularity = "week"  // from Monday
 	ByMonth Granularity = "month" // calendar months
 )
 
 const daysOfWeek = 7
 
-// Granularity is the length of the parts of a series.
+// Granularity is the length of the intervals of a series.
 type Granularity string
 
-// cut cuts the range into the parts of a series: all of them, whether anything was read or not.
+// cut divides the range into the intervals of a series, whether anything was read in them or not.
 func (r Range) cut(by Granularity) []bucket {
 	first := dayOf(r.From.In(r.Zone))
 	next := func(d day) day { return d + 1 }
@@ -157,7 +158,7 @@ func (r Range) cut(by Granularity) []bucket {
 	var buckets []bucket
 	for d := first; d.start(r.Zone).Before(r.To); d = next(d) {
 		from, to := d.start(r.Zone), next(d).start(r.Zone)
-		if from.Before(to) { // a zone that jumps the date line has a day less
+		if from.Before(to) { // a zone that crosses the date line skips a day
 			b := Range{From: later(r.From, from), To: earlier(r.To, to), Zone: r.Zone, Now: r.Now}.whole()
 			b.day = d
 			buckets = append(buckets, b)
@@ -180,7 +181,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// monday is the last Monday up to the day; 1970-01-01 was a Thursday.
+// monday returns the last Monday up to the day; 1970-01-01 was a Thursday.
 func (d day) monday() day { return d - ((d+3)%daysOfWeek+daysOfWeek)%daysOfWeek }
 
 func (d day) month() day {

@@ -2,8 +2,8 @@ package analytics
 
 import "context"
 
-// stepped is the CTE "stepped": what posts gained in a range, or have gathered by its end, each post of a member once, where
-// the engagement is known.
+// stepped returns the CTE "stepped": the gains of posts in a range or their totals at its end, one
+// row per post and member, if the engagement is known.
 func (qc postQuery) stepped(of Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
 		return qc.counted(of)
@@ -21,10 +21,11 @@ func (qc postQuery) stepped(of Range) (sql string, args arguments) {
 		)`, args
 }
 
-// rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
-// or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
-// [postQuery.rankPosts]. The rank of a member in the period before is what this ranking would say of that. The members
-// have no names yet; they are never nil, so that JSON shows a list.
+// rankBoard reads the best members and the best posts. A member is ranked by the engagement that
+// posts gained while it owned them, or by the total engagement of its posts. Equal members share a
+// rank and are ordered by id; posts are ordered as in [postQuery.rankPosts]. PreviousRank is the
+// rank in the same ranking of the previous period. The members have no names yet; the list is never
+// nil, so that JSON shows a list.
 func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, posts []ranked, err error) {
 	members = []RankedMember{}
 	with, args := qc.stepped(qc.query.Range)
@@ -68,8 +69,9 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	return members, posts, err
 }
 
-// ranksBefore are the ranks of members in the period before. What their posts gained then is summed by quarters of an hour,
-// unless those of a category are asked for: that is a few rows of each account, where there are some of each post.
+// ranksBefore returns the ranks of members in the previous period. Gains are summed by quarters of
+// an hour, unless there is a category filter: this reads a few rows per account instead of some per
+// post.
 func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	earlier := *qc.queryContext
 	earlier.query.Range = qc.query.Range.Previous()

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ranked is a post in the order of what its engagement gained in the range.
+// ranked is a post in a ranking.
 type ranked struct {
 	postKey
 
@@ -19,10 +19,11 @@ type ranked struct {
 	Rank   int64 `json:"-"`
 }
 
-// steps are the CTEs "step", what posts gained in a range, several rows of each post and member, and "p", the posts of the
-// query, each once. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts the readings are
-// looked for, unless its last one says enough. What is selected of a month and of a reading i it is told. Parameters: $1 parent
-// account, $2 accounts, $3 platforms, $4 member, $5 category.
+// steps returns the CTEs "step", the gains of posts in a range (several rows per post and member),
+// and "p", each post of the query once. Whole UTC days come from the months, as differences of
+// running sums. For a day that an end of the range cuts, single readings are read unless the day's
+// last reading suffices. ofMonth and ofReading are the expressions to select from a month and from
+// a reading i. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category.
 func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
 	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	of := func(table string) string {
@@ -66,13 +67,14 @@ func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql st
 		)` + qc.rankable(), args
 }
 
-// monthDays are, for some months, the days of each that count: those after first up to last, and the same as bits.
+// monthDays are the days to count in some months: the days after first up to last, and the same as
+// a bit mask.
 type monthDays struct {
 	first, last []int16
 	mask        []int32
 }
 
-// monthsOf are the months of the UTC days that lie wholly in a range.
+// monthsOf returns the months of the whole UTC days in a range.
 func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
 	begin, end := dayOf(from.Add(aDay-1).UTC()), dayOf(to.UTC())
 	for month := dayOf(from.UTC()).month(); month.utc().Before(to); month = month.nextMonth() {
@@ -85,7 +87,8 @@ func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
 	return months, days
 }
 
-// cutDays are the UTC days inside of which instants in order lie, and the first of them in each.
+// cutDays returns the UTC days within which the instants lie, and the first instant in each.
+// Instants are in order.
 func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	for _, at := range instants {
 		if day := startOfUTCDay(at); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
@@ -95,12 +98,12 @@ func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	return days, cuts
 }
 
-// rankedKey is what a ranking knows of the registration p of a post.
+// rankedKey is the columns of a post's registration p that a ranking uses.
 const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
 
-// rankable are the CTEs that end in "p". Posts that gained for the scope and are registered outside of it are those of
-// steps that lack a registration in it: an "except" hashes them, where PostgreSQL would nest an anti-join of thousands.
-// The category of those is not the caller's to know: of a category there are none.
+// rankable returns CTEs that end in "p". Posts that gained for the scope but are registered outside
+// it are found with "except", which hashes; PostgreSQL would nest an anti-join of thousands of
+// rows. Their category must not be visible to the caller, so a category filter excludes them.
 func (qc postQuery) rankable() string {
 	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
 	if qc.scope.Accounts == nil || qc.query.Category != 0 {
@@ -125,8 +128,9 @@ func (qc postQuery) rankable() string {
 		)`
 }
 
-// gainedInMonth selects what a month gained in the range of figures, the first ones in the order of post_months: the sum at
-// the last day in it less the one before the first, null where of no day in it a gain is known.
+// gainedInMonth selects the gain of figures in the days of a month: the running sum at the last day
+// minus the one before the first day; null if no gain is known on these days. The figures are the
+// first ones in the order of post_months.
 func gainedInMonth(figures []string) string {
 	parts := make([]string, len(figures))
 	for i, f := range figures {
@@ -135,34 +139,37 @@ func gainedInMonth(figures []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// engagementInMonth is that of what likes, comments and shares gained.
+// engagementInMonth is the same for engagement: likes, comments and shares.
 const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0 then gained[last + 1] + gained[last + 2] + gained[last + 3]
 			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end as engagement`
 
-// placesInMonth selects behind which place the sums of the last day before the days k, and of the last one of them, stand in a
-// month of post_months: null where nothing is known of figures before, and a place there has no number. Only where something
-// is known of them on days of both sides are the places looked for: on other days the sums stay as they are.
+// placesInMonth selects the array positions in a row of post_months after which the sums of the
+// last day before the days k, and of the last of these days, are stored. The first is null if
+// nothing is known before. Positions are searched only if gains are known on both sides; otherwise
+// they follow from the length of the array.
 func placesInMonth(month string, figures []string) string {
 	return strings.NewReplacer("@", month, "KNOWN", daysKnown(month, figures), "N", strconv.Itoa(len(listedParts))).
 		Replace(`case when KNOWN & ~(-1 << k.first) <> 0 then N * width_bucket(k.first, @.days) - N end as first,
 				       case when KNOWN >> k.last = 0 then cardinality(@.gained) - N else N * width_bucket(k.last, @.days) - N end as last`)
 }
 
-// daysKnown are the days on which a gain of one of some figures is known in a month of post_months.
+// daysKnown returns the bit mask of days in a month of post_months on which a gain of any of the
+// figures is known.
 func daysKnown(month string, figures []string) string {
 	return "(" + strings.ReplaceAll(eachOf(figures, month+".%s_days"), ", ", " | ") + ")"
 }
 
-// engagementOf selects the engagement of what a format makes of its parts; null where none is known.
+// engagementOf selects engagement from its parts, each formatted with format; null if none is
+// known.
 func engagementOf(format string) string {
 	return fmt.Sprintf("case when num_nonnulls(%[1]s, %[2]s, %[3]s) > 0 then coalesce(%[1]s, 0) + coalesce(%[2]s, 0) + coalesce(%[3]s, 0) end as engagement",
 		fmt.Sprintf(format, "likes"), fmt.Sprintf(format, "comments"), fmt.Sprintf(format, "shares"))
 }
 
-// shownParts are the figures that a ranking shows of a member.
+// shownParts are the figures that a ranking shows for a member.
 var shownParts = []string{"likes", "comments", "shares", "views"}
 
-// eachOf selects what a format makes of each figure.
+// eachOf formats each figure and joins the results with commas.
 func eachOf(figures []string, format string) string {
 	parts := make([]string, len(figures))
 	for i, f := range figures {
@@ -171,9 +178,9 @@ func eachOf(figures []string, format string) string {
 	return strings.Join(parts, ", ")
 }
 
-// rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
-// the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
-// stand before it, so that only the page is sorted.
+// rankPosts reads a page of the ranking of posts. Equal posts share a rank and are ordered by
+// [postKey]. Posts without a known gain have no rank. Ranks are computed from the page and the
+// number of posts before it, so that only the page is sorted.
 func (qc postQuery) rankPosts(ctx context.Context) ([]ranked, error) {
 	scope := qc.cursorScope("top by " + string(qc.rankedBy))
 	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
@@ -219,9 +226,9 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]ranked, error) {
 	return posts, err
 }
 
-// counted is the CTE "stepped": the last reading before the end of a range, of each post that was published in it, under the
-// accounts and the member of the query. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category,
-// $6 to, $7 from, $8 the UTC day of to.
+// counted returns the CTE "stepped": the last reading before the end of a range, for each post
+// published in it, under the accounts and the member of the query. Parameters: $1 parent account,
+// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 the UTC day of to.
 func (qc postQuery) counted(of Range) (sql string, args arguments) {
 	sql = `
 		with stepped as materialized (

@@ -9,61 +9,79 @@ import (
 
 // Leaderboard is the answer to /leaderboard.
 type Leaderboard struct {
-	// Members are ranked by what the engagement of posts gained in the range while they had them, the most first. A
-	// member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts.
-	// With by=total they are ranked by what the posts that were
-	// published in the range have gathered, of the connections that are theirs now.
+	// Members are ranked by the engagement that posts gained in the range while the member owned
+	// them, highest first. A member is ranked if at least one gain is known, even if the post is
+	// not registered and so in no list of posts. With by=total, members are ranked by the total
+	// engagement of the posts that were published in the range on connections that they own now.
 	Members []RankedMember `json:"members"`
-	// Posts are ranked alike; of equal ones the newest first.
+	// Posts are ranked in the same way; posts with equal engagement are ordered newest first.
 	Posts []RankedPost `json:"posts"`
 }
 
-// RankedMember is a member in a ranking. Its figures are what posts gained in the range at readings at which the
-// connection was the member's, of the posts that are compared; with by=total what these have gathered by its end.
+// RankedMember is a member in a ranking. Its figures are the gains in the range of the ranked
+// posts, counting only readings while the member owned the connection. With by=total, they are the
+// posts' totals at the end of the range.
 type RankedMember struct {
-	Rank int64 `json:"rank"` // from 1; equals share one and stand by their ids, and the next rank counts them all
-	// PreviousRank is the member's rank in the previous period, by the same measure; null where it had none.
-	PreviousRank *int64              `json:"previous_rank"`
-	MemberID     int64               `json:"member_id"`
-	Name         domain.OptionalText `json:"name"`         // null when the directory does not know the member any more
-	Image        domain.OptionalText `json:"image"`        // address of the picture of its user; null without one
-	AccountName  domain.OptionalText `json:"account_name"` // of the account that the member is of; null when the directory does not know the member any more
-	Posts        int64               `json:"posts"`        // how many are compared
-	// Engagement is likes + comments + shares, of the parts that a platform gives.
-	Engagement int64  `json:"engagement"`
-	Likes      *int64 `json:"likes"` // likes or reactions; null when no platform gave any, as the others
-	Comments   *int64 `json:"comments"`
-	Shares     *int64 `json:"shares"`
-	Views      *int64 `json:"views"` // video views; null: no platform gave any
+	// starts at 1; equal members share a rank and are ordered by id, and the next rank skips as
+	// many
+	Rank int64 `json:"rank"`
+	// PreviousRank is the member's rank in the previous period by the same measure; null if it had
+	// none.
+	PreviousRank *int64 `json:"previous_rank"`
+	MemberID     int64  `json:"member_id"`
+	// null if the member is no longer in the directory
+	Name domain.OptionalText `json:"name"`
+	// URL of the picture of the member's user; null if there is none
+	Image domain.OptionalText `json:"image"`
+	// name of the member's account; null if the member is no longer in the directory
+	AccountName domain.OptionalText `json:"account_name"`
+	Posts       int64               `json:"posts"` // number of ranked posts
+	// Engagement is likes + comments + shares, of the parts that a platform reports.
+	Engagement int64 `json:"engagement"`
+	// likes or reactions; this and the following figures are null if no platform reported them
+	Likes    *int64 `json:"likes"`
+	Comments *int64 `json:"comments"`
+	Shares   *int64 `json:"shares"`
+	Views    *int64 `json:"views"` // video views; null if no platform reported them
 }
 
 // TopPosts is the answer to /getTopPostsInsights and /getMembersTopPosts.
 type TopPosts struct {
-	// Posts are ranked by what their engagement (likes + comments + shares) gained in the range, the most
-	// first; of equal ones the newest first. Posts of which that is not known are left out: they were not read in
-	// the range, or for the first time in a life that began before. Of one member they are those that gained while it had them.
+	// Posts are ranked by the engagement (likes + comments + shares) that they gained in the range,
+	// highest first; equal posts are ordered newest first. Posts without a known gain are excluded:
+	// they were not read in the range, or their first reading in the range is a baseline. With a
+	// member filter, only gains while the member owned the post count.
 	//
-	// With by=total they are the posts that were published in the range, ranked by `engagement` of `latest`; posts that were
-	// not read by the end of the range are left out. Of one member they are those whose connection is the member's now.
+	// With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts
+	// that were not read before the end of the range are excluded. With a member filter, the list
+	// contains the posts whose connection the member owns now.
 	Posts []RankedPost `json:"posts"`
 }
 
-// RankedPost is a post in a ranking. Names are those of today, null where the directory does not know one any more.
+// RankedPost is a post in a ranking. Names are current; null if the entity is no longer in the
+// directory.
 type RankedPost struct {
-	Rank int64 `json:"rank"` // from 1; equals share one, and the next rank counts them all
+	// starts at 1; equal posts share a rank, and the next rank skips as many
+	Rank int64 `json:"rank"`
 	Post
 
-	PageName     domain.OptionalText `json:"page_name"`     // of the social account; null also where it has left what the caller may see
-	AccountName  domain.OptionalText `json:"account_name"`  // of `account_id`
-	MemberName   domain.OptionalText `json:"member_name"`   // of `member_id`
-	MemberImage  domain.OptionalText `json:"member_image"`  // address of the picture of the member's user; null without one
-	CategoryName domain.OptionalText `json:"category_name"` // of `c_id`; null also without a category
+	// name of the social account; null also if it has left the caller's scope
+	PageName    domain.OptionalText `json:"page_name"`
+	AccountName domain.OptionalText `json:"account_name"` // name of `account_id`
+	MemberName  domain.OptionalText `json:"member_name"`  // name of `member_id`
+	// URL of the picture of the member's user; null if there is none
+	MemberImage domain.OptionalText `json:"member_image"`
+	// name of `c_id`; null also without a category
+	CategoryName domain.OptionalText `json:"category_name"`
 
-	Latest PostCounts `json:"latest"` // at the end of the range; with by=total `engagement` of PostCounts ranks
-	Growth PostGrowth `json:"growth"` // in the range; `engagement` of PostGrowth ranks
+	// at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts
+	Latest PostCounts `json:"latest"`
+	// in the range; posts are ranked by `engagement` of PostGrowth
+	Growth PostGrowth `json:"growth"`
 }
 
-// rankedPosts reads all that is known of the posts of a ranking, and names everything that it shows, the members beside them too.
+// rankedPosts reads the posts of a ranking, and sets the names of everything that the ranking
+// shows, including members.
 func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
@@ -101,24 +119,24 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members [
 	return top, err
 }
 
-// RankBy says what a ranking goes by.
+// RankBy is the measure of a ranking.
 type RankBy string
 
-// What rankings go by.
+// Measures of rankings.
 const (
-	// RankByGained ranks by what likes, comments and shares gained in the range, whenever the posts were published.
+	// RankByGained ranks by the engagement gained in the range, whenever the posts were published.
 	RankByGained RankBy = "gained"
-	// RankByTotal ranks the posts that were published in the range by all that they had gathered at its end.
+	// RankByTotal ranks the posts published in the range by their total engagement at its end.
 	RankByTotal RankBy = "total"
 )
 
-// rankingOffer is the ranking that may say more than the answer's.
+// rankingOffer suggests the other ranking.
 type rankingOffer struct {
-	By     RankBy `json:"by"`     // what to ask for
+	By     RankBy `json:"by"`     // value of the parameter by
 	Reason string `json:"reason"` // a sentence
 }
 
-// offerTotal offers the other ranking where pages were first read here within the range.
+// offerTotal suggests the other ranking if pages were first read within the range.
 func (qc postQuery) offerTotal(pages int) {
 	if qc.rankedBy != RankByGained || pages == 0 {
 		return
@@ -130,16 +148,18 @@ func (qc postQuery) offerTotal(pages int) {
 	qc.instead = &rankingOffer{RankByTotal, reason + " by=total ranks the posts that were published in the range by all that they have gathered."}
 }
 
-// ofPosts joins posts p with sums s of their steps. The join is a full one, and its condition not strict, because a full
-// join is never nested: where PostgreSQL expects few posts, it would compare each of thousands with each.
+// ofPosts joins posts p with sums s of their steps. It is a full join with a condition that is not
+// strict, because a full join is never nested: if PostgreSQL expects few posts, a nested join would
+// compare thousands with thousands.
 const ofPosts = `
 			full join (%s) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
 			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 
-// gainedOfPosts selects what posts are ranked by. That is what their engagement gained, from a CTE of their steps and "p"; with by=total it
-// is what they have gathered, from the CTE "stepped". For the first page of everything
-// that an agency has it selects those that gained most alone, which are on the page: the registrations of these few are looked up
-// one by one, in the order of what they gained, where a join would take as long as all else.
+// gainedOfPosts selects what posts are ranked by: the engagement they gained, from a CTE of their
+// steps and "p", or with by=total their total engagement, from the CTE "stepped". For the first
+// page of a whole agency, it selects only the posts with the highest gains, which are on the page.
+// Their registrations are looked up one by one, in order of the gain; a join would take as long as
+// the rest of the query.
 func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
 	if qc.rankedBy == RankByTotal {
 		return "select social_account_id, external_id, account_id, published, engagement from stepped"
@@ -159,10 +179,11 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
 
-// bestFirst is the order of a ranking: equals stand as in lists of posts.
+// bestFirst is the order of a ranking. Equal posts are ordered as in lists of posts.
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
 
-// names are what rankings show beside ids; "" where the directory does not know one any more.
+// names are the names that rankings show next to ids; "" if the entity is no longer in the
+// directory.
 type names struct {
 	accounts   map[string]domain.OptionalText
 	members    map[int64]named
@@ -170,11 +191,12 @@ type names struct {
 	categories map[int64]domain.OptionalText
 }
 
-// named is what a member is called, its picture, and whose it is.
+// named is the name, picture and account of a member.
 type named struct{ name, image, account domain.OptionalText }
 
-// readNames reads the names of everything that a ranking shows, and how many of the scope's pages were first read here
-// within the range. A page or a member that has left the scope has no name: who has it now is not this tenant's business.
+// readNames reads the names of everything that a ranking shows, and counts the pages in scope that
+// were first read within the range. A page or member that has left the scope has no name, because
+// its current owner is not this tenant's business.
 func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, young int, err error) {
 	n = names{
 		map[string]domain.OptionalText{}, map[int64]named{}, map[int64]domain.OptionalText{}, map[int64]domain.OptionalText{},

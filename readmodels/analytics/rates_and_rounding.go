@@ -2,17 +2,17 @@ package analytics
 
 import "math"
 
-// RateBase is what a rate is of.
+// RateBase is the base of a rate.
 type RateBase string
 
-// The bases of rates.
+// Bases of rates.
 const (
-	RateOfReach     RateBase = "reach"     // of the people reached in the platform's own window
-	RateOfFollowers RateBase = "followers" // of the followers at the end
+	RateOfReach     RateBase = "reach"     // people reached in the platform's own window
+	RateOfFollowers RateBase = "followers" // followers at the end of the period
 )
 
-// engagementRate is a period's engagement in per cent of people, and of whom. engaged and followers are of the accounts of
-// which both are known.
+// engagementRate returns a period's engagement as a percentage of people, and the base. engaged and
+// followers come from the accounts that have both.
 func engagementRate(of StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
 	switch {
 	case of.Engagement == nil:
@@ -26,11 +26,11 @@ func engagementRate(of StatsPeriod, engaged, followers tally) (*float64, *RateBa
 	}
 }
 
-// Percent is part in per cent of whole with some decimals, rounded once, half away from zero; nil if
-// whole is not positive.
+// Percent returns part as a percentage of whole, rounded once, half away from zero; nil if whole is
+// not positive.
 func Percent(part, whole int64, decimals int) *float64 { return ratio(part, whole, 100, decimals) }
 
-// ratio is part / whole × times, rounded as [Percent] says.
+// ratio returns part / whole × times, rounded like [Percent].
 func ratio(part, whole int64, times float64, decimals int) *float64 {
 	if whole <= 0 {
 		return nil
@@ -39,5 +39,5 @@ func ratio(part, whole int64, times float64, decimals int) *float64 {
 	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
 }
 
-// rounded keeps two decimals.
+// rounded rounds to two decimals.
 func rounded(v float64) float64 { return math.Round(v*100) / 100 }

@@ -14,12 +14,14 @@ import (
 
 // AccountStats is the answer to /reach/getAccountStats.
 type AccountStats struct {
-	Total     ReachStats           `json:"total"`     // over the platforms asked for
-	Platforms []platformReachStats `json:"platforms"` // each platform asked for, also without accounts
-	// Reach is each social account's own: reach counts people, and those of two accounts may be the
-	// same ones. Accounts without any reach in the range are left out; `meta.sources` says why.
+	Total ReachStats `json:"total"` // over the requested platforms
+	// every requested platform, even without accounts
+	Platforms []platformReachStats `json:"platforms"`
+	// Reach is the reach of each social account. Reach counts people, and two accounts can reach
+	// the same people, so it is never summed. Accounts without reach in the range are excluded;
+	// `meta.sources` gives the reason.
 	Reach []AccountReach `json:"reach"`
-	// AsRead are the impressions that only exist over a platform's own window; they are in no total.
+	// AsRead are impressions that exist only over a platform's own window. They are in no total.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
@@ -31,29 +33,32 @@ type platformReachStats struct {
 
 // ReachStats are impressions and reach of some social accounts.
 type ReachStats struct {
-	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Impressions are how often contents were shown, gained in the range: {account impressions}.
+	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
+	// Impressions are how often content was shown, gained in the range: {account impressions}.
 	Impressions Total `json:"impressions"`
-	// Reach is how many people saw contents in exactly this range, as the platform counted them. Null
-	// when the platform has no window of exactly this range, and whenever there is more than one social
+	// Reach is how many people saw content in exactly this range, as counted by the platform. Null
+	// if the platform has no window for exactly this range, and if there is more than one social
 	// account: people are never summed.
 	Reach  *int64     `json:"reach"`
-	Series []ReachDay `json:"series"` // every part of the range
-	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
-	// same order; `day` is its first day.
+	Series []ReachDay `json:"series"` // one entry per interval of the range
+	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
+	// first day.
 	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
 }
 
-// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own, some in
-// Pacific time; a figure stands at the day that bears its label.
+// ReachDay is one interval of [ReachStats]: a day, week or month. Platforms label figures with
+// their own days, some in Pacific time; a figure appears on the day of its label.
 type ReachDay struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
 	Day string `json:"day"`
-	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
-	// some days old, or since its first reading (see [Total]). Null when none was read.
+	// Impressions are the impressions gained in this interval. A cumulative figure counts from the
+	// previous reading, which can be several days old, or from its first reading (see [Total]).
+	// Null if none were read.
 	Impressions *int64 `json:"impressions"`
-	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without
-	// one, and whenever there is more than one social account.
+	// Reach is the platform's figure for exactly this interval (its window of a day, a week or 28
+	// days). Null if there is none, and if there is more than one social account.
 	Reach        *int64 `json:"reach"`
 	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
 }
@@ -69,7 +74,7 @@ func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms
 	return stats
 }
 
-// reachDays are impressions and reach by part of the range; nil of no figures.
+// reachDays returns impressions and reach by interval; nil for a nil receiver.
 func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Platform) []ReachDay {
 	if f == nil {
 		return nil
@@ -86,37 +91,42 @@ func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Plat
 	return series
 }
 
-// AccountReach is the reach of one social account: people, rolling figures of the platform's own
-// windows: {account reach}. They are shown as read, never summed and never subtracted.
+// AccountReach is the reach of one social account: people, as rolling figures over the platform's
+// own windows: {account reach}. Figures are shown as read, never summed or subtracted.
 type AccountReach struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64 `json:"social_account_id"`
-	// Value is the figure of the window that is exactly the range; null when the platform has none.
+	// Value is the figure for the window that equals the range; null if the platform has none.
 	Value *int64 `json:"value"`
-	// Windows are, of each window, the one that ends last in the range.
+	// Windows contains, for each window, the figure whose window ends last in the range.
 	Windows []ReachWindow `json:"windows"`
-	// Series are, for every part of the range, the platform's figures of exactly that part.
+	// Series contains, for each interval of the range, the platform's figure for exactly that
+	// interval.
 	Series []ReachPoint `json:"series"`
 }
 
-// ReachWindow is one figure of reach.
+// ReachWindow is one reach figure.
 type ReachWindow struct {
-	Window       string    `json:"window"`  // the platform's name for it: day, week, days_28, …
-	EndsOn       *string   `json:"ends_on"` // its last day, the platform's label; null: the platform gave none
+	// the platform's name of the window: day, week, days_28, …
+	Window string `json:"window"`
+	// last day of the window, as labeled by the platform; null if the platform gave none
+	EndsOn       *string   `json:"ends_on"`
 	Value        int64     `json:"value"`
 	SourceMetric string    `json:"source_metric"`
 	CapturedAt   time.Time `json:"captured_at"`
 }
 
-// ReachPoint is the reach of one part of the range: a day, week or month.
+// ReachPoint is the reach in one interval of the range: a day, week or month.
 type ReachPoint struct {
-	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
+	// the range.
 	Day   string `json:"day"`
-	Value *int64 `json:"value"` // null: not read
+	Value *int64 `json:"value"` // null if not read
 }
 
-// windowDays is the length of a platform's window in days; 0 when it is not of days.
+// windowDays returns the length of a platform's window in days; 0 if the window does not consist of
+// days.
 func windowDays(window string) int {
 	switch window {
 	case "day":
@@ -132,7 +142,7 @@ func windowDays(window string) int {
 	return 0
 }
 
-// reach returns the reach of every account that has some in the range; nil of no figures.
+// reach returns the reach of every account that has any in the range; nil for a nil receiver.
 func (f *accountFigures) reach() []AccountReach {
 	if f == nil {
 		return nil
@@ -161,11 +171,11 @@ func (f *accountFigures) reach() []AccountReach {
 	return accounts
 }
 
-// reachPart is a part of a range as windows are compared with it, the same for every account.
+// reachPart is an interval in the form that windows are compared with, the same for every account.
 type reachPart struct {
 	label string
 	last  day
-	days  int // -1: it cuts a day, of which a figure of the whole day says nothing
+	days  int // -1 if it cuts a day: a figure for the whole day does not apply
 }
 
 func reachPartOf(r Range) reachPart {
@@ -176,7 +186,7 @@ func reachPartOf(r Range) reachPart {
 	return reachPart{last: end - 1, days: int(end - first)}
 }
 
-// reachWindows are, by name, the last figure of each window.
+// reachWindows returns the last figure of each window, by name.
 func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *sample) {
@@ -202,7 +212,7 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	return windows
 }
 
-// reachOf is the figure of the platform's window, the first one of names, that is exactly the part.
+// reachOf returns the figure of the first window in names that equals the interval.
 func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
 	for _, name := range names {
 		if windowDays(name) != part.days {
@@ -216,7 +226,8 @@ func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart
 	return nil
 }
 
-// onlyReach is the reach of the only social account on some platforms; nil when there are several: people are never summed.
+// onlyReach returns the reach of the only social account on some platforms; nil if there are
+// several, because people are never summed.
 func (f *accountFigures) onlyReach(reach []AccountReach, platforms []domain.Platform) *AccountReach {
 	of := slices.DeleteFunc(slices.Clone(reach), func(r AccountReach) bool { return !slices.Contains(platforms, r.Platform) })
 	if f.accountsOn(platforms...) != 1 || len(of) != 1 {

@@ -11,73 +11,80 @@ import (
 // RoiViews is the answer to /getRoiViews.
 type RoiViews struct {
 	Total     Roi           `json:"total"`     // over the platforms and months
-	Platforms []platformRoi `json:"platforms"` // each platform asked for, over the months
-	Months    []roiMonth    `json:"months"`    // every calendar month that the range touches, oldest first
+	Platforms []platformRoi `json:"platforms"` // every requested platform, over the months
+	// every calendar month that the range touches, oldest first
+	Months []roiMonth `json:"months"`
 }
 
-// roiMonth is one calendar month, or the part of it that lies in the range.
+// roiMonth is one calendar month, or the part of it in the range.
 type roiMonth struct {
 	Roi
 
 	Month string `json:"month"` // YYYY-MM in the answer's time zone
-	// Days are those of the month that the range touches and that have begun, today included: the share of the
-	// price that stands against the views to date. Less than `days_in_month` while the month has not ended; 0
-	// while it is still to come.
+	// Days is the number of days of the month that are in the range and have begun, including
+	// today. It is the share of the monthly price that is compared with the views so far: less than
+	// `days_in_month` while the month has not ended, and 0 before it begins.
 	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []platformRoi `json:"platforms"` // each platform asked for, in this month
+	Platforms   []platformRoi `json:"platforms"` // every requested platform, in this month
 }
 
-// platformRoi is one platform's page views against the price. A subscription has one price for all
-// platforms: here it stands in full against this platform's page views alone, so the costs of two
-// platforms must not be added.
+// platformRoi is one platform's page views and their cost. A subscription has one price for all
+// platforms. Here the full price is set against this platform's page views alone, so do not add the
+// costs of platforms.
 type platformRoi struct {
 	readmodels.PlatformRef
 	Roi
 
-	// SourceMetrics are the platform's names of what `views` of Roi is made of: {account views}. Where a
-	// platform gives none of accounts, those of posts: {post views}.
+	// SourceMetrics are the platform's names of the metrics in `views`: {account views}. If a
+	// platform reports no views of accounts, those of posts are used: {post views}.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// Roi sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts,
-// which they count apart, stand in [ViewsSeries].
+// Roi compares page views with the cost of subscriptions. Platforms count page views per account.
+// Video views of posts are counted separately, see [ViewsSeries].
 type Roi struct {
-	// Views are page views gained; null when none were read. Days count by the platform's label, each once, for the client who
-	// had the page when the day ended; counters by what each reading added, at its capture, for the client who had the
-	// page then; so do the views of posts that stand in where a platform counts no page views (see [Gain]).
+	// Views are page views gained; null if none were read. Day flows count each day once, by the
+	// platform's label, for the client that owned the page at the end of the day. Counters count
+	// what each reading added, at its capture time, for the client that owned the page then. The
+	// same applies to views of posts, which are used if a platform does not count page views (see
+	// [Gain]).
 	Views *int64 `json:"views"`
-	// PricedViews are the page views that accounts gained while their price was known: what the cost stands against;
-	// null when of no views it was. Like `views` they add up over time.
+	// PricedViews are the page views that accounts gained while their price was known. The cost is
+	// for these views. Null if there are none. Like `views`, they add up over time.
 	PricedViews *int64 `json:"priced_views"`
-	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
-	// `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month
-	// that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs,
-	// the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole.
-	// The price is what the main application says of the subscription now: a price that it changes without ending the
-	// subscription changes all its months. The agency's own subscription covers all its clients, and counts when
-	// all of them are asked for. Months in which those accounts have no such views, and times in which their price is not
-	// known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with
-	// `priced_views`, and when prices are in several currencies.
+	// Cost is the cost of those accounts' subscriptions in this time, in minor units (cents) of
+	// `currency`. It is the monthly price, prorated by whole days if only a part of the month
+	// counts or has begun; for the current month, it is the cost accrued through today.
+	//
+	// The day on which a subscription begins is charged and the day on which it ends is not, so
+	// that a change of plans charges no day twice. A day that the range cuts is charged in full.
+	// The price is the subscription's current price in the main application: if the price changes
+	// without ending the subscription, it changes for all months. The agency's own subscription
+	// covers all its clients and counts only if all of them are requested. Months in which the
+	// accounts have no priced views, and times in which their price is unknown, add no cost.
+	//
+	// The cost is rounded once, so monthly costs do not always add up to the total. Null if
+	// `priced_views` is null, and if prices are in several currencies.
 	Cost     *int64              `json:"cost_minor"`
 	Currency domain.OptionalText `json:"currency"` // ISO 4217; null without a cost
-	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null
-	// without a cost, and where `priced_views` is not positive.
+	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two
+	// decimals. Null without a cost, and if `priced_views` is not positive.
 	CostPerThousandViews *float64    `json:"cost_per_thousand_views_minor"`
 	Price                PriceStatus `json:"price"`
 }
 
-// PriceStatus says whether there is a price, and if not, why.
+// PriceStatus says whether a price is known, and if not, why.
 type PriceStatus string
 
-// The price statuses.
+// Price statuses.
 const (
-	PriceKnown             PriceStatus = "known"              // whenever views were gained
-	PriceKnownInPart       PriceStatus = "known_in_part"      // of some views only
-	PriceUnknown           PriceStatus = "unknown"            // a subscription ran when views were gained, its price is not known
-	PriceNoSubscription    PriceStatus = "no_subscription"    // none ran when views were gained
-	PriceSeveralCurrencies PriceStatus = "several_currencies" // costs that cannot be added
-	PriceNoViews           PriceStatus = "no_views"           // nothing to set a price against
+	PriceKnown             PriceStatus = "known"              // the price was known for all views
+	PriceKnownInPart       PriceStatus = "known_in_part"      // the price was known for some views only
+	PriceUnknown           PriceStatus = "unknown"            // a subscription was active when views were gained, but its price is unknown
+	PriceNoSubscription    PriceStatus = "no_subscription"    // no subscription was active when views were gained
+	PriceSeveralCurrencies PriceStatus = "several_currencies" // costs in several currencies cannot be added
+	PriceNoViews           PriceStatus = "no_views"           // there are no views to compare a price with
 )
 
 // viewsKey is a sub-account on a platform.
@@ -86,13 +93,13 @@ type viewsKey struct {
 	account  string
 }
 
-// viewsGained are the views that were gained, and the platforms' names of what they are made of.
+// viewsGained are the views gained, and the platforms' names of the metrics.
 type viewsGained struct {
 	views   []map[viewsKey]int64 // by part of the range
 	sources map[domain.Platform][]string
 }
 
-// of are the views in a part of the range on some platforms, by sub-account.
+// of returns the views in a part of the range on some platforms, by sub-account.
 func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64 {
 	sums := map[string]int64{}
 	for key, views := range v.views[part] {
@@ -103,7 +110,8 @@ func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64
 	return sums
 }
 
-// accountViews adds the views that platforms count of accounts. It returns the accounts that have some.
+// accountViews adds the views that platforms count per account. It returns the accounts that have
+// any.
 func accountViews(qc *queryContext, series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
 	counted = map[int64]bool{}
 	for _, s := range series {
@@ -124,13 +132,14 @@ func accountViews(qc *queryContext, series []*metricSeries, parts []bucket, gain
 	return counted
 }
 
-// accounts are the sub-accounts of the scope whose figures of a series may be.
+// accounts returns the sub-accounts in scope that may own figures of the series.
 func (s *metricSeries) accounts(qc *queryContext) []string {
 	var accounts []string
 	for _, o := range s.owners {
 		accounts = append(accounts, o.account)
 	}
-	for _, o := range s.dayOwners { // one may have had days that only another one has read
+	// an owner can have days that only another owner's readings cover
+	for _, o := range s.dayOwners {
 		accounts = append(accounts, o.account)
 	}
 	return slices.DeleteFunc(sorted(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
@@ -165,8 +174,8 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	return data
 }
 
-// postViews adds, for platforms that count no views of an account, what the views of its posts gained; should one be counted
-// all the same, its posts are left out.
+// postViews adds the views of posts for platforms that do not count views of accounts. If an
+// account has views anyway, its posts are skipped.
 func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
 	of := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
 		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil || p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// subscription is what a row of the query below says, with its times put to the beginning of their days: the day on which it
-// begins counts, the day on which it ends does not, so a change of plans costs no day twice.
+// subscription is a row of the query below. Its times are moved to the start of their days: the
+// first day counts and the last day does not, so that a change of plans charges no day twice.
 type subscription struct {
 	Account    string
 	PriceMinor *int64
@@ -26,19 +26,21 @@ func (s subscription) runs(at time.Time) bool {
 	return !at.Before(s.Starts) && (s.Ends == nil || at.Before(*s.Ends))
 }
 
-// prices are what the accounts of a scope pay.
+// prices are what the accounts in scope pay.
 type prices struct {
-	own     map[string][]subscription // by paying account
-	agency  []subscription            // the agency's own cover all its clients; none in a narrower scope
-	months  []bucket
-	parts   []bucket // of the months, in order: within each the price of every account stays known, or missing for one reason
-	partsOf [][]int  // the indexes of the parts of each month
+	own map[string][]subscription // by paying account
+	// the agency's own subscriptions cover all its clients; empty in a narrower scope
+	agency []subscription
+	months []bucket
+	// of the months, in order; within a part, every account's price status is constant
+	parts   []bucket
+	partsOf [][]int // the indexes of the parts of each month
 }
 
-// twoDays reach over the day that the end of a range cuts, whose price is that of the whole day.
+// twoDays covers the day that the end of a range cuts, which is charged in full.
 const twoDays = 48 * time.Hour
 
-// readPrices reads the subscriptions that ran in the range.
+// readPrices reads the subscriptions that were active in the range.
 func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices, error) {
 	p := prices{own: map[string][]subscription{}, months: months}
 	rows, _ := qc.tx.Query(ctx, `
@@ -67,7 +69,8 @@ func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices,
 	return p, nil
 }
 
-// status says whether the price of an account is known at an instant: of all the subscriptions that run for it.
+// status reports whether an account's price is known at an instant, considering all subscriptions
+// that cover it.
 func (p *prices) status(account string, at time.Time) PriceStatus {
 	found := PriceNoSubscription
 	currency := ""
@@ -87,7 +90,7 @@ func (p *prices) status(account string, at time.Time) PriceStatus {
 	return found
 }
 
-// cut cuts the months where the price of an account becomes known, is not any more, or is missing for another reason.
+// cut splits the months wherever the price status of an account changes.
 func (p *prices) cut(list []subscription) {
 	var cuts []time.Time
 	for _, s := range list {
@@ -96,7 +99,8 @@ func (p *prices) cut(list []subscription) {
 			cuts = append(cuts, *s.Ends)
 		}
 	}
-	accounts := append(slices.Collect(maps.Keys(p.own)), "") // "": without subscriptions of its own
+	// "": accounts without their own subscription
+	accounts := append(slices.Collect(maps.Keys(p.own)), "")
 	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool {
 		return !slices.ContainsFunc(accounts, func(account string) bool {
 			return p.status(account, at) != p.status(account, at.Add(-time.Nanosecond))
@@ -116,17 +120,19 @@ func (p *prices) cut(list []subscription) {
 	}
 }
 
-// partsOfUnit divides by the days of any month without a remainder: the least common multiple of 28, 29, 30 and 31.
+// partsOfUnit is divisible by the number of days of any month: the least common multiple of 28, 29,
+// 30 and 31.
 const partsOfUnit = 377_580
 
-// roiSum sets views against prices. Sums of several times are added; costs are rounded where they are shown.
+// roiSum is views and their costs. Sums over time are added; costs are rounded when shown.
 type roiSum struct {
 	views, priced tally
-	costs         map[string]int64     // by currency, in parts of a minor unit: [partsOfUnit]
-	unpriced      map[PriceStatus]bool // why of some views no price is known
+	costs         map[string]int64     // by currency, in 1/[partsOfUnit] of a minor unit
+	unpriced      map[PriceStatus]bool // reasons why the price of some views is unknown
 }
 
-// against sets the views of a month on some platforms against the prices of the accounts that have them.
+// against compares the views of a month on some platforms with the prices of the accounts that have
+// them.
 func (p *prices) against(month int, gained viewsGained, platforms ...domain.Platform) roiSum {
 	s := roiSum{costs: map[string]int64{}, unpriced: map[PriceStatus]bool{}}
 	paying := map[string]bool{}
@@ -150,7 +156,7 @@ func (p *prices) against(month int, gained viewsGained, platforms ...domain.Plat
 	return s
 }
 
-// addCosts adds what an account's subscriptions cost in a month while its price is known.
+// addCosts adds the cost of an account's subscriptions in a month while its price is known.
 func (p *prices) addCosts(costs map[string]int64, month int, account string, list []subscription) {
 	if len(list) == 0 {
 		return
@@ -170,7 +176,7 @@ func (p *prices) addCosts(costs map[string]int64, month int, account string, lis
 
 func daysInMonth(month bucket) int64 { return int64(month.day.nextMonth() - month.day) }
 
-// daysIn is on how many of the days the subscription ran in a part of them.
+// daysIn returns on how many of the days in a part the subscription was active.
 func (s subscription) daysIn(part Range, days []bucket) (n int64) {
 	for _, d := range days {
 		if !d.From.Before(part.From) && d.From.Before(part.To) && s.runs(d.From) {

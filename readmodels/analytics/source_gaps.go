@@ -9,14 +9,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// NothingRead is how the reason begins if an account is well and an answer shows nothing of it.
+// NothingRead is the beginning of the reason if an account has no problem but the answer has no
+// figures of it.
 const NothingRead = "Nothing of it was read"
 
-// nothingRead is why an answer shows nothing of an account that is well.
+// nothingRead is the reason if an account has no problem but no figures in the range.
 const nothingRead = NothingRead + " in this range."
 
-// whyBlank is that, and what is to be known of a range in which no day begins, of which nothing can be read that
-// platforms count by days.
+// whyBlank returns the reason if a source has no figures. If no day begins in the range, metrics
+// that platforms count by day cannot be read in it; the reason then says so.
 func (qc sourceQuery) whyBlank() string {
 	first, end := qc.query.Range.flowDays()
 	if qc.blank != nothingRead || first < end || qc.ofPosts || slices.Contains(qc.metrics, domain.MetricFollowers) {
@@ -25,8 +26,9 @@ func (qc sourceQuery) whyBlank() string {
 	return NothingRead + " in this range, in which no day begins."
 }
 
-// gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
-// read, days that the range cuts, counters without a baseline, and metrics that others were read without.
+// gapsOf returns sentences about the gaps in the account's figures: days that are over and were not
+// read, days that the range cuts, counters without a baseline, and metrics that are missing while
+// others were read.
 func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	var sentences []string
 	read := qc.metricsRead[f.SocialAccount]
@@ -46,7 +48,7 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	return sentences
 }
 
-// daysOver are the days that begin in the range and are over: first to over-1.
+// daysOver returns the days that begin in the range and are over: first to over-1.
 func (r Range) daysOver() (first, over day) {
 	first, over = r.flowDays()
 	for over > first && !r.over(over-1) {
@@ -55,7 +57,7 @@ func (r Range) daysOver() (first, over day) {
 	return first, over
 }
 
-// lacking says what a figure by days lacks that was read; "" when it lacks nothing, and for other figures.
+// lacking describes the missing days of a day flow; "" if none are missing, and for other figures.
 func (r Range) lacking(read []byDay) string {
 	if len(read) == 0 {
 		return ""
@@ -73,12 +75,12 @@ func (r Range) lacking(read []byDay) string {
 	return ""
 }
 
-// whyNone says why a range has nothing of a metric that the newest reading has.
+// whyNone returns why a range has no figure of a metric that the newest reading has.
 func (r Range) whyNone() string {
 	first, end := r.flowDays()
 	_, over := r.daysOver()
 	switch {
-	case first == end: // what platforms count by days has no parts of days
+	case first == end: // metrics that platforms count by day have no parts of days
 		return "nothing was read in this range, in which no day begins"
 	case over == first:
 		return "nothing was read yet of the days of this range, which are not over"
@@ -87,8 +89,9 @@ func (r Range) whyNone() string {
 	}
 }
 
-// classifyPostSources completes the sources of an answer that lists posts: which figures the posts of each social
-// account have in the range, whatever the page shows. Whether there are any is found in less time than how many.
+// classifyPostSources completes the sources of an answer that lists posts: which figures the posts
+// of each social account have in the range, regardless of the page. Testing whether there are any
+// is faster than counting them.
 func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	qc.ofPosts = true
 	parts, args := gainParts(qc.queryContext, qc.platformIDs(), gainQuery{from: qc.query.Range.From})
@@ -111,7 +114,7 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	return qc.classifySources(ctx)
 }
 
-// notePostMetrics notes which of the answer's figures the posts of a social account have.
+// notePostMetrics records which of the answer's figures the posts of a social account have.
 func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
 	for _, metric := range qc.metrics {
 		if now.of(metric).n > 0 {

@@ -14,22 +14,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// SourceStatus says what the figures of a social account are worth.
+// SourceStatus says how complete the figures of a social account are.
 type SourceStatus string
 
-// The statuses, the gravest first: an account has the first one that fits.
+// Source statuses, most severe first. An account has the first one that applies.
 const (
-	SourceDisconnected SourceStatus = "disconnected" // it was disconnected; nothing new comes until it is connected again
-	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; nothing new comes until then
-	SourceNeverRead    SourceStatus = "never_read"   // nothing was ever read
-	SourceUnsupported  SourceStatus = "unsupported"  // its platform gives none of the answer's metrics
-	SourcePartial      SourceStatus = "partial"      // a metric, the whole range or days of it were not read, or a counter has no baseline
-	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings come
+	SourceDisconnected SourceStatus = "disconnected" // it was disconnected; no new readings until it is connected again
+	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; no new readings until then
+	SourceNeverRead    SourceStatus = "never_read"   // it was never read
+	SourceUnsupported  SourceStatus = "unsupported"  // its platform reports none of the answer's metrics
+	SourcePartial      SourceStatus = "partial"      // a metric, the whole range or some of its days were not read, or a counter has no baseline
+	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings are expected
 )
 
 var sourceStatuses = []SourceStatus{SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
 
-// Gravest returns the first source of each platform with its gravest status. Sources are ordered by platform, as in [Meta].
+// Gravest returns, for each platform, the first source with the most severe status. Sources are
+// ordered by platform, as in [Meta].
 func Gravest(sources []Source) (gravest []Source) {
 	rank := func(s Source) int { return slices.Index(sourceStatuses, s.Status) }
 	for _, s := range sources {
@@ -43,52 +44,58 @@ func Gravest(sources []Source) (gravest []Source) {
 	return gravest
 }
 
-// Source is one social account behind an answer.
+// Source is one social account that an answer uses.
 type Source struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64               `json:"social_account_id"`
-	AccountID     string              `json:"account_id"`       // the sub-account it belongs to
-	AccountType   domain.AccountType  `json:"a_type,omitempty"` // {account types}
-	Name          domain.OptionalText `json:"name"`             // null when the directory does not know it any more
-	Status        SourceStatus        `json:"status"`
-	Reason        domain.OptionalText `json:"reason"` // a sentence; null when the status is ok
-	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
-	// unsupported, permission, throttled, empty or error.
+	SocialAccount int64              `json:"social_account_id"`
+	AccountID     string             `json:"account_id"`       // the sub-account it belongs to
+	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
+	// null if it is no longer in the directory
+	Name   domain.OptionalText `json:"name"`
+	Status SourceStatus        `json:"status"`
+	Reason domain.OptionalText `json:"reason"` // a sentence; null if the status is ok
+	// Missing are the answer's metrics that the newest reading lacks. The reason is unsupported,
+	// permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
-	// LastRead is the capture time of the newest reading; if the range was over by then, or the account has left the scope, of
-	// the newest one in the range that the figures of accounts rest on. Null without one.
+	// LastRead is the capture time of the newest reading. If that reading is after the range, or
+	// the account has left the scope, it is the newest reading in the range that the figures of
+	// accounts use. Null if there is none.
 	LastRead *time.Time `json:"last_read_at"`
-	// Paused says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform,
-	// or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come
-	// anyway: it was read after the range.
+	// Paused is a sentence that says why no new readings are expected for now, even if the status
+	// is ok: an operator has paused the connection or its platform, or no subscription is active.
+	// Absent while the account is being read, if it must be connected again, and if a new reading
+	// would not change the answer because the account was read after the range.
 	Paused string `json:"paused,omitempty"`
 }
 
-// EndedAtPlatform tells whether the source is disconnected because its person removed our app at the platform or had what we know deleted
-// there: nobody here meant it.
+// EndedAtPlatform reports whether the source is disconnected because its person removed our app at
+// the platform or requested deletion of our data there. The disconnection was then not requested
+// here.
 func (s Source) EndedAtPlatform() bool {
 	reason := string(s.Reason)
 	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&
 		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
 }
 
-// sourceFacts are what the status of a source is derived from.
+// sourceFacts are the facts that the status of a source is derived from.
 type sourceFacts struct {
 	Source
 
-	dueAt        *time.Time // when it is read next, unless it is paused; nil: not known, or not at all
+	// time of the next reading unless paused; nil if unknown or not scheduled
+	dueAt        *time.Time
 	ungranted    []domain.UngrantedFigure
 	connected    bool
-	state        string // of its connection; "" unknown
+	state        string // state of its connection; "" if unknown
 	stateReason  string
-	notConnected string   // why, if it is not
-	subscribed   bool     // a subscription ran in the range, or none is needed; else nothing is read
+	notConnected string // why it is not connected
+	// a subscription was active in the range, or none is required; otherwise nothing is read
+	subscribed   bool
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
-	erased       bool      // the directory holds it no more, and what was read is erased
-	erasedAt     time.Time // up to when
+	erased       bool      // no longer in the directory, and its readings are erased
+	erasedAt     time.Time // readings before this time are erased
 }
 
 // knownAccount is a social account that has rows in the range.
@@ -98,11 +105,11 @@ type knownAccount struct {
 	at       time.Time
 }
 
-// sourceQuery asks what the figures of an answer are worth.
+// sourceQuery determines how complete the figures of an answer are.
 type sourceQuery struct{ *queryContext }
 
-// classifySources completes the sources: the social accounts that the scope has now, and those that have left it
-// and still have figures in the answer. It comes after everything that calls noteMetric.
+// classifySources sets the sources: the social accounts in scope now, and those that have left it
+// and still have figures in the answer. Call it after everything that calls noteMetric.
 func (qc sourceQuery) classifySources(ctx context.Context) error {
 	facts, erased, err := qc.sourceFacts(ctx)
 	if err != nil {
@@ -149,9 +156,9 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	return nil
 }
 
-// The newest reading of social account s, as far as the scope sees it: of itself, or of any of its posts,
-// which does not say what it has figures of. The quarter of an hour is found first: ordered by more than the index holds,
-// all quarters of the account would be read.
+// SQL for the newest reading of social account s that the scope can see: of the account, or of any
+// of its posts, which does not say which figures it has. The quarter of an hour is found first:
+// with an order by columns that are not in the index, all quarters of the account would be read.
 const (
 	newestOfAccount = `
 		select n.captured_at, n.metrics, n.missing from account_newest n
@@ -164,14 +171,14 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// sourceFacts reads the social accounts of the scope, with what their newest readings say, and those of which something is erased that
-// lies in the range.
+// sourceFacts reads the social accounts in scope with facts from their newest readings, and the
+// erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
 	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
 	if qc.ofPosts {
 		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
 	}
-	var asked *time.Time // when the answer is asked for; nil: now
+	var asked *time.Time // the time of the request; nil means now
 	if now := qc.query.Range.Now; !now.IsZero() {
 		asked = &now
 	}
@@ -231,8 +238,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 	return facts, erased, nil
 }
 
-// noteTimes notes when the source was read last and is due next; a reading after the range is not shown. Whether it is paused is told
-// where something new is to be expected otherwise.
+// noteTimes sets when the source was last read and is due next. A reading after the range is not
+// shown. Paused is kept only if new readings would otherwise be expected.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	over := s.Status == SourceDisconnected || s.Status == SourceReconnect
 	if over {
@@ -253,7 +260,8 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	}
 }
 
-// lastReadOf is when an account was last read in the range for the figures of the answer; nil if it was not.
+// lastReadOf returns when an account was last read in the range for the answer's figures; nil if it
+// was not.
 func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 	for _, read := range qc.metricsRead[account] {
 		if read.last != nil && (last == nil || read.last.After(*last)) {
@@ -263,7 +271,7 @@ func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 	return last
 }
 
-// withErasure returns the source with what of it is erased in its status and reason.
+// withErasure adds an erasure to the status and reason of a source.
 func withErasure(s Source, erased []sourceFacts) Source {
 	at := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
 	if at < 0 {
@@ -277,7 +285,7 @@ func withErasure(s Source, erased []sourceFacts) Source {
 	return s
 }
 
-// findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
+// findFormerAccounts finds the owners of posts of social accounts that have left the scope.
 func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
 	var gone []int64
 	for id, figures := range qc.metricsRead {
@@ -301,7 +309,8 @@ func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]
 	})
 }
 
-// pageNames are what the agency's directory calls social accounts, whichever client has them now.
+// pageNames returns the names of social accounts in the agency's directory, whichever client owns
+// them now.
 func (qc sourceQuery) pageNames(ctx context.Context, of []int64) (map[int64]domain.OptionalText, error) {
 	names := map[int64]domain.OptionalText{}
 	if len(of) == 0 {
@@ -313,8 +322,8 @@ func (qc sourceQuery) pageNames(ctx context.Context, of []int64) (map[int64]doma
 	return names, forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
 }
 
-// classify gives the status. A metric that has a figure in the range is not missing, whatever the newest
-// reading says: some are not read every time.
+// classify determines the status. A metric with a figure in the range is not missing, even if the
+// newest reading lacks it: some metrics are not read every time.
 func (qc sourceQuery) classify(f sourceFacts) Source {
 	s := f.Source
 	s.Missing = []domain.MissingFigure{}
@@ -362,7 +371,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	return s
 }
 
-// NoSubscriptionRan is the reason where no subscription ran in the whole range.
+// NoSubscriptionRan is the reason if no subscription was active in the whole range.
 const NoSubscriptionRan = "No subscription ran in this range, and without one nothing is read."
 
 func (f sourceFacts) unsubscribedOr(reason string) string {
@@ -374,12 +383,12 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 
 const reasonUnsupported = "unsupported"
 
-// givesNone tells whether a platform has no such figure of any post.
+// givesNone reports whether a platform has none of the metrics for posts.
 func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
 	return qc.ofPosts && !slices.ContainsFunc(metrics, func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
 }
 
-// subject is what the metrics of the answer are of.
+// subject is the subject of the answer's metrics.
 func (qc sourceQuery) subject() string {
 	if qc.ofPosts {
 		return "a post"
@@ -387,8 +396,9 @@ func (qc sourceQuery) subject() string {
 	return "an account"
 }
 
-// missingFigure is why a metric has no figure: because whoever signed in did not grant what it needs, or as the newest reading
-// says. When that says nothing the metric was not asked for, because the platform has none.
+// missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
+// reason in the newest reading. Without such a reason, the platform does not have the metric and it
+// was not requested.
 func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
 	of := domain.FiguresOfAccount
 	if qc.ofPosts {
@@ -422,7 +432,8 @@ func listed(missing []domain.MissingFigure) string {
 	return strings.Join(parts, ", ")
 }
 
-// ReasonOfCounted is the reason without the figures that the platform does not count; "" where it says nothing else.
+// ReasonOfCounted returns the reason without metrics that the platform does not count; "" if
+// nothing else remains.
 func (s Source) ReasonOfCounted() string {
 	reason, all := string(s.Reason), listed(s.Missing)
 	counted := slices.DeleteFunc(slices.Clone(s.Missing), func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })

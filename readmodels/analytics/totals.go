@@ -8,76 +8,85 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Total is one metric over a range, for one social account or for several.
+// Total is one metric over a range, for one or more social accounts.
 //
-// Stock (followers, posts): `value` is the sum of each account's last reading in the range, `change` what they gained in it.
-// Cumulative and day flow (engagement, impressions, views): `value` is the sum of what each account gained in the range, by
-// its readings or by the platform's days that begin in it. An account without such a figure is left out, never taken as 0;
-// `meta.sources` says why it has none.
+// For stocks (followers, posts), `value` is the sum of each account's last reading in the range and
+// `change` is the gain over the range. For cumulative metrics and day flows (engagement,
+// impressions, views), `value` is the sum of what each account gained in the range: by its
+// readings, or by the platform's days that begin in the range. An account without the figure is
+// excluded and never counted as 0; `meta.sources` gives the reason.
 //
-// A gain belongs to a reading: the difference to the last one before it of the account, however old. So the parts of a range
-// add up to it. The first reading of all is a baseline and gains nothing. Of an account that moved between clients or
-// members of the agency a step is his who had it at the later reading, a day his who had it when the day ended.
+// A gain belongs to a reading. It is the difference from the account's previous reading, however
+// old. So the intervals of a range add up to the whole. The very first reading is a baseline and
+// gains nothing. If an account moves between clients or members of the agency, a gain belongs to
+// the owner at the later reading, and a day to the owner at the end of the day.
 //
-// `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows
-// day by day with the days that both have. That period lies right before the range and is as long; while the range has not
-// ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it.
-// With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end, unless the
-// account was first read after it; with compare=none there is none.
+// For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the
+// same accounts gained in the previous period; day flows are compared day by day, over the days
+// that both periods have. The previous period ends where the range begins and has the same length.
+// While the range has not ended, the previous period is as long as the elapsed part of the range,
+// including today: on the 20th, the current month is compared with the 20 days before it. With
+// compare=year, the comparison uses the same dates one year earlier; stocks are compared with their
+// value at the end of those dates, unless the account was first read later. With compare=none,
+// nothing is compared.
 type Total struct {
-	// Value is null when no account has the figure in the range.
+	// Value is null if no account has the figure in the range.
 	Value *int64 `json:"value"`
-	// Previous is the comparison's other side, over the accounts and days that both sides have; null
-	// when there is none.
+	// Previous is the value compared with, over the accounts and days that both periods have. Null
+	// if there are none.
 	Previous *int64 `json:"previous"`
-	// Change is the compared part of `value` less `previous`; null with `previous`.
+	// Change is the compared part of `value` minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` in per cent of `previous`, with two decimals, both without the accounts whose stock was first read
-	// in the range; null with `no_baseline`, where that is not positive, with `gained_since`, and where a gain of the previous
-	// period took as long.
+	// ChangePct is `change` as a percentage of `previous`, rounded to two decimals. Both exclude
+	// accounts whose stock was first read in the range. Null if `no_baseline` is true, if that base
+	// is not positive, if `gained_since` is set, or if a gain in the previous period spans more
+	// than 35 days.
 	ChangePct *float64 `json:"change_pct"`
-	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
-	// with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range.
+	// NoBaseline is true if the figure was read in the range but there is nothing to compare it
+	// with. `change` is then null, never 0% or 100%. Exception: for a stock with several readings
+	// in the range, `change` is the gain since the first one.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts or days of one period have no counterpart in the other: they are in neither `change`
-	// nor `previous`, which compare `previous` plus `change` with `previous`. So does a stock of an account that was first
-	// read in the range: its `change` counts from that reading.
+	// ComparedInPart is true if some accounts or days of one period have no counterpart in the
+	// other. They are excluded from `change` and `previous`, so the comparison is `previous` plus
+	// `change` against `previous`. It is also true if a stock was first read in the range; its
+	// `change` then counts from that reading.
 	ComparedInPart bool `json:"compared_in_part"`
-	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
-	// after it: nobody knows when that gain came about. Null: there is none.
+	// GainedSince is the oldest reading in a gap of more than 35 days that ends in the range. The
+	// gain is counted, but it is unknown when it occurred. Null if there is no such gap.
 	GainedSince *time.Time `json:"gained_since"`
-	// Accounts is how many social accounts `value` is made of.
+	// Accounts is the number of social accounts in `value`.
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
 	Kinds []domain.Kind `json:"kinds"`
-	// SourceMetrics are the platforms' names of what `value`, and what it is compared with, are made of.
+	// SourceMetrics are the platforms' names of the metrics in `value` and in the comparison.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// metricValue is what one series adds to a [Total] and to a series.
+// metricValue is what one series contributes to a [Total] and to a series.
 type metricValue struct {
 	*metricSeries
 
-	of    func(owner) bool // whose
+	of    func(owner) bool // selects the owners
 	zone  *time.Location
 	kinds []domain.Kind
-	// value, and of it the part that has a counterpart; nil when there is none.
+	// value, the part of it that has a counterpart, and the counterpart; nil if missing.
 	value, compared, previous *int64
 	comparedInPart            bool
-	joined                    bool    // of a stock: nobody had read it before the range
-	movedAway                 bool    // of a stock: the newest reading in the range is another owner's
-	since                     *sample // as [Total] has it
-	noPct                     bool    // a step in it, or in what it is compared with, took too long
+	joined                    bool // stocks: no one read it before the range
+	// stocks: the newest reading in the range belongs to another owner
+	movedAway bool
+	since     *sample // start of the first long gap, see [Total].GainedSince
+	noPct     bool    // a gap in it, or in the comparison, is too long
 
 	gained   []*int64 // in each bucket
 	standing []*int64 // stocks: the last reading in each bucket
-	before   *int64   // stocks: where they stood before the range
-	sources  []string // each once
+	before   *int64   // stocks: the last value before the range
+	sources  []string // without duplicates
 	read     *metricRead
 }
 
-// stockValue is the value of a metric of which the last reading counts; nil when it was not read in
-// the range.
+// stockValue returns the value of a stock: its last reading. It returns nil if the stock was not
+// read in the range.
 func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
 	if g == nil {
@@ -101,7 +110,7 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	}
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
 	v.movedAway = !v.of(newest.owner)
-	v.joined = g.search(r.From) == 0 // of any owner: a step from another owner's reading is compared
+	v.joined = g.search(r.From) == 0 // by any owner: a step from another owner's reading is compared
 	if qc.comparesStock(v, g) {
 		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
@@ -114,15 +123,16 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	return v
 }
 
-// comparesStock reports whether a stock that has a value is compared: with the year before only where it stood somewhere then.
-// The period right before ends where the range begins, so that the first reading in the range can stand for it.
+// comparesStock reports whether a stock with a value is compared. With compare=year, it needs a
+// reading up to the end of that period. The previous period ends where the range begins, so the
+// first reading in the range can replace a missing one.
 func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
 	return !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil)
 }
 
-// gainedValue is what a metric gained that counts what was added: the platform's days where there are any, else steps
-// of a counter; nil when nothing of it was read. If the period before has more of it than is compared, it says so, also
-// where the range has nothing.
+// gainedValue returns what a metric gained: the platform's days where they exist, otherwise the
+// steps of a counter. It returns nil if nothing was read. It sets comparedInPart if the previous
+// period has more than what is compared, even if the range has nothing.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, of: of, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
@@ -142,7 +152,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 	return v
 }
 
-// gainedOf is what the owners' days and readings in a bucket gained; nil when of none it is known.
+// gainedOf returns what the owners' days and readings in a bucket gained; nil if no gain is known.
 func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 	var sum tally
 	for d := b.first; d < b.end; d++ {
@@ -156,7 +166,8 @@ func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 	return sum.value()
 }
 
-// dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns all of the owners' days.
+// dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns
+// all days of the owners.
 func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	if len(v.flows.samples) == 0 {
 		return byDay{}
@@ -223,12 +234,12 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 }
 
-// counts reports whether a reading belongs to the owners, on a day without a day flow.
+// counts reports whether a reading belongs to the owners and its day has no day flow.
 func (v *metricValue) counts(p *sample) bool {
 	return v.of(p.owner) && (len(v.flows.samples) == 0 || v.flows.of(dayOf(p.at.In(v.zone))) == nil)
 }
 
-// gainedIn is what the owners' readings in [from, to) gained; nil when of none it is known.
+// gainedIn returns what the owners' readings in [from, to) gained; nil if no gain is known.
 func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
 	g.steps(from, to, func(before, p *sample) {
@@ -251,7 +262,7 @@ func (*metricValue) bucketed(buckets []bucket, of func(bucket) *int64) []*int64 
 	return out
 }
 
-// noteSince notes the steps in the range that took so long that nobody knows when they came about.
+// noteSince records the gaps in the range that are too long to say when the gain occurred.
 func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 	r := qc.query.Range
 	v.late(g, r.From, r.To, func(before, last *sample) {
@@ -263,7 +274,7 @@ func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 	})
 }
 
-// late calls each for the steps of the owners' readings in [from, to) that took longer than [longStep].
+// late calls each for the owners' readings in [from, to) that follow a gap longer than [longStep].
 func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, p *sample)) {
 	g.steps(from, to, func(before, p *sample) {
 		if p.at.Sub(before.at) > longStep && v.counts(p) {
@@ -274,7 +285,7 @@ func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, p *sa
 
 func (qc *queryContext) date(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
 
-// noteSample notes that a value rests on a reading.
+// noteSample records that a value uses a reading.
 func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	qc.noteCapture(&p.at)
 	if v.read == nil {
@@ -292,12 +303,12 @@ func (v *metricValue) noteSource(p *sample) {
 	}
 }
 
-// isGained reports whether a metric counts what was added: followers and posts count what there is.
+// isGained reports whether a metric accumulates. Followers and posts are stocks.
 func isGained(metric string) bool {
 	return metric != domain.MetricFollowers && metric != domain.MetricPosts
 }
 
-// metricValues turns the series of one metric into what they add. It leaves out those without a figure.
+// metricValues returns the values of one metric. Series without a figure are excluded.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
 	var out []*metricValue
 	for _, s := range series {
@@ -317,7 +328,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 	return out
 }
 
-// total adds values up.
+// total adds up values.
 func total(values []*metricValue) Total {
 	var t Total
 	var value, compared, previous, grown, base tally
