@@ -281,7 +281,7 @@ func TestPlatforms(t *testing.T) {
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
 	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was noted by account")
-	require.EqualValues(t, "No subscription runs, and without one nothing is read.", platform(10).Reason)
+	require.EqualValues(t, "No subscription is active, so nothing is read.", platform(10).Reason)
 	require.Equal(t, &entityDay, platform(10).LastReadAt)
 
 	require.Equal(t, readmodels.ConnectedPlatform{

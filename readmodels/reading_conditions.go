@@ -35,7 +35,7 @@ const (
 	// ReadUnlessPaused is whether nothing but its due time, or an operator's pause, does.
 	ReadUnlessPaused = `not ` + awaitsSignIn + ` and ` + subscribed
 	// NoSubscriptionRuns is what it says then.
-	NoSubscriptionRuns = "No subscription runs, and without one nothing is read."
+	NoSubscriptionRuns = "No subscription is active, so nothing is read."
 	// EndedAtPlatform says of an account that is not connected that its person removed our app at
 	// the platform, or asked it to have them erased, and was erased with the connection; null:
 	// neither. A sentence.

@@ -354,16 +354,16 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 		of(domain.Facebook, 10, ok, ""))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
 		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", uncounted),
-		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). Of impressions, 3 of 24 days were read.", uncounted),
+		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). For impressions, 3 of 24 days were read.", uncounted),
 		of(domain.TikTok, 6, partial, "Its newest reading lacks impressions (permission), reach (unsupported).",
 			domain.MissingFigure{Name: "impressions", Reason: "permission"}, uncounted),
-		of(domain.Instagram, 8, partial, "Of impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
+		of(domain.Instagram, 8, partial, "For impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
-		of(domain.Instagram, 8, partial, "Of views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
-		of(domain.Facebook, 10, partial, "Nothing of it was read in this range."))
+		of(domain.Instagram, 8, partial, "For views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
+		of(domain.Facebook, 10, partial, "It was not read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">Of impressions, 20 of 24 days were read. Of views, 22 of 24 days were read.<", ">It was late.<",
-		">Of impressions, 3 of 24 days were read.<", ">Of views, nothing was read in this range.<", ">Its newest reading lacks impressions (permission).<")
+	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
+		">For impressions, 3 of 24 days were read.<", ">For views, nothing was read in this range.<", ">Its newest reading lacks impressions (permission).<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
@@ -469,7 +469,7 @@ func TestFiguresSayWhatIsNotRead(t *testing.T) {
 	}
 	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}})
 	ended := b.get("/console/clients/" + bakery + "/figures").Body.String()
-	require.Equal(t, 1, strings.Count(ended, "without one nothing is read."), "once is enough")
+	require.Equal(t, 1, strings.Count(ended, "so nothing is read."), "once is enough")
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "Newer figures appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")

@@ -160,7 +160,7 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for i := range sources {
-		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "Of "+figure+", nothing was read", 1)
+		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "For "+figure+", nothing was read", 1)
 		sources[i].Reason = domain.OptionalText(reason)
 	}
 	return sources

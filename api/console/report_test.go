@@ -39,7 +39,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour", Reason: "Of views, 4 of 30 days were read.",
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour", Reason: "For views, 4 of 30 days were read.",
 	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reason: "It gives none."},
 		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
 	s.answer("GET /auth/getRoiViews", costs, over)
@@ -80,7 +80,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. Nothing to compare it with yet.", "Pages connected in this range count from their first reading.",
-		"Facebook, Harbour: Of views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
+		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "Each row shows the full price of every client with an account on that platform", "No page views are read from LinkedIn, so it has no row.",
 		"LinkedIn, The page: LinkedIn does not let us in any more. Someone must sign in there again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")

@@ -2195,20 +2195,20 @@ export interface components {
         };
         /** @description The answer to /getAccountFollowers. */
         AccountFollowers: {
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["FollowerSeries"];
         };
-        /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
+        /** @description `account_id` is the sub-account that owns the post: the last one that registered it. If the post is registered under no account that the caller can see, it is the owner at its last reading in the range. */
         AccountId: string;
         /** @description The answer to /getAccountInsights. */
         AccountInsights: {
-            /** @description `as_read` are the engagement figures that only exist over a platform's own window, like lifetime statistics; they are in no total. */
+            /** @description `as_read` are engagement figures that exist only over a platform's own window, such as lifetime statistics. They are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformInsights"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["AccountTotals"];
         };
         /** @description An account with its name. */
@@ -2220,12 +2220,12 @@ export interface components {
         };
         /** @description The answer to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformNetGrowth"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["NetGrowth"];
         };
-        /** @description The reach of one social account: people, rolling figures of the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. They are shown as read, never summed and never subtracted. */
+        /** @description The reach of one social account: people, as rolling figures over the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. Figures are shown as read, never summed or subtracted. */
         AccountReach: {
             p_id: components["schemas"]["Platform"];
             /**
@@ -2233,7 +2233,7 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description `series` are, for every part of the range, the platform's figures of exactly that part. */
+            /** @description `series` contains, for each interval of the range, the platform's figure for exactly that interval. */
             series: components["schemas"]["ReachPoint"][];
             /**
              * Format: int64
@@ -2242,21 +2242,21 @@ export interface components {
             social_account_id: number;
             /**
              * Format: int64
-             * @description `value` is the figure of the window that is exactly the range; null when the platform has none.
+             * @description `value` is the figure for the window that equals the range; null if the platform has none.
              */
             value: number | null;
-            /** @description `windows` are, of each window, the one that ends last in the range. */
+            /** @description `windows` contains, for each window, the figure whose window ends last in the range. */
             windows: components["schemas"]["ReachWindow"][];
         };
         /** @description The answer to /reach/getAccountStats. */
         AccountStats: {
-            /** @description `as_read` are the impressions that only exist over a platform's own window; they are in no total. */
+            /** @description `as_read` are impressions that exist only over a platform's own window. They are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformReachStats"][];
-            /** @description `reach` is each social account's own: reach counts people, and those of two accounts may be the same ones. Accounts without any reach in the range are left out; `meta.sources` says why. */
+            /** @description `reach` is the reach of each social account. Reach counts people, and two accounts can reach the same people, so it is never summed. Accounts without reach in the range are excluded; `meta.sources` gives the reason. */
             reach: components["schemas"]["AccountReach"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["ReachStats"];
         };
         /** @description The totals of some social accounts. */
@@ -2326,13 +2326,13 @@ export interface components {
             /** @description `reason` is CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
             reason: string;
         };
-        /** @description A person of an account and what that person has connected. */
+        /** @description A person in an account and that person's connections. */
         ActiveMember: {
             /** @description the sub-account */
             account_id: string;
             /**
              * Format: int64
-             * @description `default_social_account_id` is what the member opens first in the main application; null: none, or one that the caller does not see.
+             * @description `default_social_account_id` is the account that the member opens first in the main application. Null if there is none, or if the caller cannot see it.
              */
             default_social_account_id: number | null;
             /**
@@ -2342,37 +2342,33 @@ export interface components {
             member_id: number;
             /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description on which the member has a social account, by their numbers */
+            /** @description platforms on which the member has a social account, by number */
             platforms: components["schemas"]["MemberPlatform"][];
-            /** @description that the member has connected, by platform and id; no others of the account */
+            /** @description `social_accounts` are the accounts that the member has connected, by platform and id. */
             social_accounts: components["schemas"]["ConnectedSocial"][];
         };
         /** @description The answer to /accountActiveMembersPlatforms. */
         ActiveMembers: {
-            /** @description `members` are those of the account that are active in the main application, by their ids. */
+            /** @description `members` are the members of the account that are active in the main application, by id. */
             members: components["schemas"]["ActiveMember"][];
         };
-        /** @description Says how often and how regularly some social accounts posted in the range, as far as its days have begun: days to come are neither idle nor counted, today and days that the range cuts count whole. Each account is measured by itself and the means are given, so that one busy account does not hide idle ones. An account of which no published post is known at all is not measured: null is "not known", 0 is "did not post". */
+        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count; today and days that the range cuts count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account without any known published post is not measured: null means unknown, 0 means no posts. */
         Activity: {
             /**
              * Format: int64
-             * @description with at least one published post known, whenever
+             * @description with at least one known published post, at any time
              */
             accounts_measured: number;
-            /**
-             * Format: double
-             * @description `frequency` is from 0 to 100: posts a week in per cent of 3, at most 100.
-             */
-            frequency: number | null;
+            frequency: components["schemas"]["Frequency"];
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean of the measured accounts.
+             * @description `posts_per_week` is the mean over the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
             score: components["schemas"]["Score"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
@@ -2380,40 +2376,40 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description One part of Activity: a day, week or month. */
+        /** @description One interval of Activity: a day, week or month. */
         ActivityDay: {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description null when no account is measured, and while the part is still to come
+             * @description null if no account is measured, and in future intervals
              */
             posts: number | null;
         };
         /** @description The answer to /reach/activityMeter. */
         ActivityMeter: {
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformActivity"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["Activity"];
         };
         /**
-         * @description Says whether a post is out.
+         * @description Says whether a post is published.
          *
-         *     - `published`: the platform, or the main application, has told of it
-         *     - `scheduled`: the content planner holds it, with a time and without the platform's id
+         *     - `published`: the platform or the main application has reported it
+         *     - `scheduled`: the content planner has it, with a time and without a platform id
          * @enum {string}
          */
         ActivityState: "published" | "scheduled";
-        /** @description One part of a split. */
+        /** @description One group of the audience. */
         AudienceShare: {
             /**
              * Format: int64
              * @description Number of followers (a stock).
              */
             followers: number;
-            /** @description as the platform gives it; a place that it gives by URN in English, and by the URN until the name is known */
+            /** @description the platform's name; places identified by URN have their English name, or the URN until the name is known */
             name: string;
-            /** @description the platform's URN of a place: two places of one name are two parts; null elsewhere */
+            /** @description the platform's URN of a place: two places with the same name are separate groups; null otherwise */
             place: string | null;
         };
         /** @description One reading or export. */
@@ -2594,7 +2590,7 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
-        /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
+        /** @description `compared_in_part` is true if some accounts were first read in the range. They count from that reading, and are excluded if they were read only once. */
         ComparedInPart: boolean;
         /** @description The body of a request to start a sign-in. */
         ConnectBody: {
@@ -2801,12 +2797,12 @@ export interface components {
             connected: boolean;
             /**
              * Format: date-time
-             * @description when the token in use ends, also after renewals; null: not known, or never
+             * @description when the current token expires, after any renewals; null if unknown or never
              */
             expires_at: string | null;
             /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description `needs_reconnect` says that the platform refuses its authorisation: the member must give it again. */
+            /** @description `needs_reconnect` is true if the platform rejects the authorization. The member must authorize it again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
@@ -2909,12 +2905,16 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `cost_minor` is what the subscriptions of those accounts cost in this time, in minor units (cents) of `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs, the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole. The price is what the main application says of the subscription now: a price that it changes without ending the subscription changes all its months. The agency's own subscription covers all its clients, and counts when all of them are asked for. Months in which those accounts have no such views, and times in which their price is not known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with `priced_views`, and when prices are in several currencies.
+         * @description `cost_minor` is the cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month counts or has begun; for the current month, it is the cost accrued through today.
+         *
+         *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and counts only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
+         *
+         *     The cost is rounded once, so monthly costs do not always add up to the total. Null if `priced_views` is null, and if prices are in several currencies.
          */
         CostMinor: number | null;
         /**
          * Format: double
-         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
+         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals. Null without a cost, and if `priced_views` is not positive.
          */
         CostPerThousandViewsMinor: number | null;
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
@@ -3094,7 +3094,7 @@ export interface components {
         };
         /**
          * Format: date
-         * @description the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+         * @description `day` is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before the range.
          */
         Day: string;
         /** @description A fact and the record that made it so. */
@@ -3118,24 +3118,24 @@ export interface components {
             /** @description the page that tells how far it came */
             url: string;
         };
-        /** @description Followers by what the platform tells of them, added up over the accounts that have such a split. The parts are less than the followers: platforms leave people out whom they know nothing of. */
+        /** @description Followers by the attributes that the platform reports, added up over the accounts that have demographics. The parts add up to less than the followers, because platforms omit people whose attributes they do not know. */
         Demographics: {
-            /** @description by name, for example 25-34; empty: not given */
+            /** @description by name, for example 25-34; empty if not reported */
             age_groups: components["schemas"]["AudienceShare"][];
             /**
              * Format: date-time
-             * @description of the newest split
+             * @description capture time of the newest demographics
              */
             captured_at: string;
-            /** @description the platform's name; the 25 largest, the largest first */
+            /** @description the platform's name; the 25 largest, in descending order */
             cities: components["schemas"]["AudienceShare"][];
-            /** @description ISO code, or the name where the platform gives none; the 25 largest, the largest first */
+            /** @description ISO code, or a name if the platform gives no code; the 25 largest, in descending order */
             countries: components["schemas"]["AudienceShare"][];
-            /** @description F, M, U (not known); empty: not given */
+            /** @description F, M, U (unknown); empty if not reported */
             gender: components["schemas"]["AudienceShare"][];
             /**
              * Format: int64
-             * @description with a split
+             * @description accounts with demographics
              */
             social_accounts: number;
         };
@@ -3208,7 +3208,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
+         * @description followers at the last readings in the range, of the accounts in `start`; null if `start` is null
          */
         End: number | null;
         /** @description Names a connection that will be read no more unless a person signs in before an instant. */
@@ -3235,7 +3235,7 @@ export interface components {
         };
         /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
         Engagement: components["schemas"]["Total"];
-        /** @description One part of EngagementTotals: what was gained since the readings before, which may be some days old. Null when nothing was read. */
+        /** @description One interval of EngagementTotals: gains since the previous readings, which can be several days old. Null if nothing was read. */
         EngagementDay: {
             /**
              * Format: int64
@@ -3245,7 +3245,7 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description likes + comments + shares gained, of the parts that are there
+             * @description likes + comments + shares gained, of the parts that are known
              */
             engagement: number | null;
             /**
@@ -3255,31 +3255,30 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description of posts, captured in this part
+             * @description readings of posts captured in this interval
              */
             readings: number;
             /**
              * Format: int64
-             * @description shares gained, reposts included
+             * @description shares gained, including reposts
              */
             shares: number | null;
         };
-        /** @description `engagement` is likes + comments + shares gained: the sum of the three beside it, of those that are known. */
+        /** @description `engagement` is likes + comments + shares gained: the sum of those of the three that are known. */
         EngagementOfEngagementTotals: components["schemas"]["Gain"];
-        /** @description `engagement_partial` says that it is not known of some readings what a part of the engagement gained. */
-        EngagementPartial: boolean;
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
             engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            engagement_partial: components["schemas"]["EngagementPartial"];
+            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            engagement_partial: boolean;
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
             previous_series?: components["schemas"]["PreviousSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["EngagementDay"][];
-            /** @description shares gained, reposts included */
+            /** @description shares gained, including reposts */
             shares: components["schemas"]["Gain"];
         };
         /** @description Stands beside a page of entries. */
@@ -3402,80 +3401,91 @@ export interface components {
             /** @description The value before the change. */
             before: boolean;
         };
-        /** @description One part of a FollowerSeries: a day, week or month. */
+        /** @description One interval of a FollowerSeries: a day, week or month. */
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is how many accounts were first read in this part, and neither before the range nor in an earlier part: what they bring is in `followers` from here on, and in no `change`. Absent: none did; in CSV 0.
+             * @description `accounts_joined` is the number of accounts first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent if there are none; 0 in CSV.
              */
             accounts_joined?: number;
             /**
              * Format: int64
-             * @description in this part
+             * @description in this interval
              */
             accounts_read: number;
             /**
              * Format: int64
-             * @description `change` is what the accounts read in this part gained since their reading before, however old; null when there is none.
+             * @description `change` is what the accounts read in this interval gained since their previous readings, however old. Null if there are no previous readings.
              */
             change: number | null;
-            day: components["schemas"]["Day"];
+            /**
+             * Format: date
+             * @description first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+             */
+            day: string;
             /**
              * Format: int64
-             * @description `followers` are people at the end of the part: the last reading of each account, from an earlier part where the account was not read in this one, so that a missing reading makes no dip. Accounts that were not read in the whole range are left out; one that was connected in the range joins with its first reading, and what it brings is in no `change`. Null when no account was read in this part.
+             * @description `followers` are people at the end of the interval: the last reading of each account. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range counts from its first reading, and its initial followers are in no `change`. Null if no account was read in this interval.
              */
             followers: number | null;
         };
-        /** @description How the followers of some social accounts went. */
+        /** @description The development of the followers of some social accounts. */
         FollowerSeries: {
-            /** @description as `followers` of AccountTotals */
+            /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
             moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
         };
-        /** @description `followers` are people, a stock: the last reading of each account in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
+        /** @description `followers` are people (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
         /**
-         * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
+         * Format: double
+         * @description `frequency` is from 0 to 100: posts per week as a percentage of 3, capped at 100.
+         */
+        Frequency: number | null;
+        /**
+         * @description What the posts of some social accounts gained of one figure in the range. The figures are cumulative: each reading adds the difference from the previous reading of the same post that had the figure. The first reading with a figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole difference.
          *
-         *     The comparison is with the previous period (see Total), over the social accounts that have the figure in both.
+         *     A gain counts at the later of two readings, however far apart they are. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected count when it is read again. If a page moves between two clients of an agency, its readings continue, and a gain belongs to the client and member that owned the page at the capture. PostCounts names the platform metrics.
+         *
+         *     The comparison is with the previous period (see Total), over the social accounts that have the figure in both periods.
          */
         Gain: {
             /**
              * Format: int64
-             * @description how many social accounts `value` is made of
+             * @description number of social accounts in `value`
              */
             accounts: number;
             /**
              * Format: int64
-             * @description `change` is the gain of the same accounts less `previous`; null with `previous`.
+             * @description `change` is the gain of the same accounts minus `previous`; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not positive, and where no post of an account was read in more than the first or the last two days of a period.
+             * @description `change_pct` is `change` as a percentage of `previous`, with two decimals. Null if `previous` is null or not positive, and if none of an account's posts were read in more than the first or last two days of a period.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts have a gain in one period alone: they are in neither `change` nor `previous`, which compare `previous` plus `change` with `previous`. So does an account of which no post was read in more than the first or the last two days of a period: what its posts gained in them is not in that period's gain. */
+            /** @description `compared_in_part` is true if some accounts have a gain in only one period. They are excluded from `change` and `previous`, so the comparison is `previous` plus `change` against `previous`. It is also true if none of an account's posts were read in more than the first or last two days of a period: gains in those days are missing from that period. */
             compared_in_part: boolean;
-            /** @description `no_baseline` says that there is a `value` and nothing to compare it with. */
+            /** @description `no_baseline` is true if there is a `value` but nothing to compare it with. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the gain of the period before, of the accounts that have both; null without any.
+             * @description `previous` is the gain of the previous period, of accounts with a gain in both; null if there are none.
              */
             previous: number | null;
             /**
              * Format: int64
-             * @description null when of no reading a gain is known
+             * @description null if no gain is known
              */
             value: number | null;
         };
@@ -3521,47 +3531,47 @@ export interface components {
         /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
         GrantedScopes: string[] | null;
         /**
-         * @description The length of the parts of a series.
+         * @description The length of the intervals of a series.
          *
-         *     - `week`: from Monday on
+         *     - `week`: from Monday
          *     - `month`: calendar months
          * @enum {string}
          */
         Granularity: "day" | "week" | "month";
-        /** @description One part of NetGrowth: a day, week or month. */
+        /** @description One interval of NetGrowth: a day, week or month. */
         GrowthDay: {
             /**
              * Format: int64
-             * @description in this part
+             * @description in this interval
              */
             accounts_read: number;
-            day: components["schemas"]["Day"];
+            /**
+             * Format: date
+             * @description first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+             */
+            day: string;
             /**
              * Format: int64
-             * @description `net` is what the accounts read in this part gained since their reading before, which may be some days old; null when no account was read, or none of them before.
+             * @description `net` is what the accounts read in this interval gained since their previous readings, which can be several days old. Null if no account was read, or if no account has a previous reading.
              */
             net: number | null;
         };
-        /** @description How the social accounts of a member grew, against the previous period (see Total). */
+        /** @description The growth of a member's social accounts, compared with the previous period (see Total). */
         GrowthTotals: {
-            /** @description as `engagement` of AccountTotals: as the platforms count it of an account */
+            /** @description see `engagement` of AccountTotals: counted by the platforms per account */
             engagement: components["schemas"]["Total"];
-            /** @description as `followers` of AccountTotals */
+            /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
-            /** @description as `impressions` of ReachStats */
+            /** @description see `impressions` of ReachStats */
             impressions: components["schemas"]["Total"];
             post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
-            /** @description video views: as `views` of ViewsSeries */
+            /** @description video views, see `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
+            posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
             /**
              * Format: int64
-             * @description null with compare=none
-             */
-            posts_published_previous: number | null;
-            /**
-             * Format: int64
-             * @description that the member has now, or had with figures in the answer
+             * @description accounts that the member has now, or had with figures in the answer
              */
             social_accounts: number;
         };
@@ -3656,7 +3666,7 @@ export interface components {
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
         };
-        /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
+        /** @description `impressions` are how often content was shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
         Impressions: components["schemas"]["Total"];
         /**
          * @description Says how a figure may be combined over time.
@@ -3670,9 +3680,9 @@ export interface components {
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
         /** @description The answer to /leaderboard. */
         Leaderboard: {
-            /** @description `members` are ranked by what the engagement of posts gained in the range while they had them, the most first. A member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts. With by=total they are ranked by what the posts that were published in the range have gathered, of the connections that are theirs now. */
+            /** @description `members` are ranked by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and so in no list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
             members: components["schemas"]["RankedMember"][];
-            /** @description `posts` are ranked alike; of equal ones the newest first. */
+            /** @description `posts` are ranked in the same way; posts with equal engagement are ordered newest first. */
             posts: components["schemas"]["RankedPost"][];
         };
         /**
@@ -3682,17 +3692,17 @@ export interface components {
         LeftOut: number;
         /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
         Likes: components["schemas"]["Gain"];
-        /** @description One part of a LikesSeries. */
+        /** @description One interval of a LikesSeries. */
         LikesDay: {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description gained since the readings before, which may be some days old; null when nothing was read
+             * @description gained since the previous readings, which can be several days old; null if nothing was read
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description of posts, captured in this part
+             * @description readings of posts captured in this interval
              */
             readings: number;
         };
@@ -3700,7 +3710,7 @@ export interface components {
         LikesSeries: {
             likes: components["schemas"]["Likes"];
             previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["LikesDay"][];
         };
         /** @description One account of the linked set. */
@@ -3896,21 +3906,21 @@ export interface components {
         };
         /** @description The answer to /membersSocialGrowth. */
         MemberGrowth: {
-            /** @description each platform, also without accounts */
+            /** @description every platform, even without accounts */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
             /** @description over all platforms */
             total: components["schemas"]["GrowthTotals"];
         };
         /**
          * Format: int64
-         * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
+         * @description `member_id` is the owner of the connection when the post was last registered. If a connection is transferred, its posts are transferred with it.
          */
         MemberId: number;
         /** @description A platform of a member. */
         MemberPlatform: {
             /**
              * Format: int64
-             * @description of these, how many are connected and need no new authorisation
+             * @description number of these that are connected and need no new authorization
              */
             connected: number;
             p_id: components["schemas"]["Platform"];
@@ -3921,60 +3931,60 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
-             * @description how many the member has there
+             * @description number of the member's accounts on the platform
              */
             social_accounts: number;
         };
-        /** @description Stands beside the data of an analytics answer. */
+        /** @description Describes the data of an analytics answer. */
         Meta: {
             /**
              * Format: date-time
-             * @description `as_of` is the newest capture time that the answer rests on; null when it rests on none.
+             * @description `as_of` is the newest capture time in the answer; null if the answer uses no readings.
              */
             as_of: string | null;
-            /** @description `clients_see`, where dashboard asked for the accounts of a dashboard, says whether its clients see these figures. */
+            /** @description `clients_see` says whether the clients of a dashboard can see these figures. Present if the parameter dashboard was used. */
             clients_see?: boolean;
-            /** @description `clients_see_not` says why they do not: a sentence. Absent when they do. */
+            /** @description `clients_see_not` is a sentence that says why clients cannot see the figures. Absent if they can. */
             clients_see_not?: string;
             /**
              * Format: date-time
-             * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent if it compares nothing.
+             * @description `compared_from` is the first instant of the compared period, UTC; absent if nothing is compared.
              */
             compared_from?: string;
             /**
              * Format: date-time
-             * @description first instant after that period, UTC; absent with `compared_from`
+             * @description end of the compared period, exclusive, UTC; absent if `compared_from` is absent
              */
             compared_to?: string;
-            /** @description `complete` is false while the range has not ended: its figures may still grow, its parts to come are null, and it is compared with as many days before it as have begun of it, today included. */
+            /** @description `complete` is false while the range has not ended. Its figures can still grow, future intervals are null, and the comparison covers as many days as have begun in the range, including today. */
             complete: boolean;
             /**
              * Format: date-time
              * @description first instant of the range, UTC
              */
             from: string;
-            /** @description `granularity` is the length of the parts of the answer's series: day, week (from Monday on) or month. A part that the range cuts has what lies in the range, and the name of its first day, which may lie before the range. */
+            /** @description `granularity` is the length of the intervals in series: day, week (from Monday) or month. If the range cuts an interval, its entry covers only the part in the range, and is labeled with the interval's first day, which can be before the range. */
             granularity: components["schemas"]["Granularity"];
-            /** @description `ignored` are the names of query parameters that have no effect here, because this endpoint does not take them. Absent if all have one. */
+            /** @description `ignored` are the names of query parameters that this endpoint does not support and ignored. Absent if there are none. */
             ignored?: string[];
-            /** @description `instead` offers the other ranking where that may say more; absent where nothing speaks for it. */
+            /** @description `instead` suggests the other ranking if it may say more; absent otherwise. */
             instead?: components["schemas"]["RankingOffer"];
-            /** @description `next_cursor` asks for the next page; absent on the last one and on answers without pages. */
+            /** @description `next_cursor` is the cursor of the next page; absent on the last page and on answers without pages. */
             next_cursor?: string;
             /**
              * Format: date-time
-             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
+             * @description `next_due` is when newer figures are expected: the next scheduled reading of any of these accounts. It is in the past if that reading is late. Null if none is expected: the accounts were read after the end of the range, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
-            /** @description `ranked_by` says what the answer's rankings go by; absent where it has none. */
+            /** @description `ranked_by` is the measure of the answer's rankings; absent if it has none. */
             ranked_by?: components["schemas"]["RankBy"];
-            /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=brief. */
+            /** @description `sources` says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if no account is connected on the requested platforms, by the member or in the account. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
-            /** @description IANA name in which days begin */
+            /** @description IANA name of the zone in which days begin */
             time_zone: string;
             /**
              * Format: date-time
-             * @description first instant after it, UTC
+             * @description end of the range, exclusive, UTC
              */
             to: string;
         };
@@ -3993,16 +4003,16 @@ export interface components {
         MovedAway: {
             /**
              * Format: int64
-             * @description how many
+             * @description number of accounts
              */
             accounts: number;
             /**
              * Format: int64
-             * @description their last readings here
+             * @description sum of their last readings here
              */
             followers: number;
         };
-        /** @description `moved_away` are accounts in `followers` that another client or member has at their newest reading in the range. They count here with their last reading before, and there with theirs. Absent: none did. */
+        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and there with the readings after it. Absent if there are none. */
         MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
         /** @description A person or an account: its id, and the name that the agency's directory holds today. */
         Named: {
@@ -4015,10 +4025,10 @@ export interface components {
         NamesProven: boolean;
         /**
          * Format: int64
-         * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
+         * @description `net` is `end` minus `start`, regardless of compare. It is negative if more people left than came.
          */
         Net: number | null;
-        /** @description Followers won less followers lost, over the social accounts that were read in the range and before, or twice in it. Followers are a stock (see `followers` of AccountTotals); platforms do not say how many came and how many left. */
+        /** @description Followers gained minus followers lost. It covers the social accounts that were read in the range and before it, or at least twice in the range. Followers are a stock (see `followers` of AccountTotals); platforms do not report gains and losses separately. */
         NetGrowth: {
             compared_in_part: components["schemas"]["ComparedInPart"];
             end: components["schemas"]["End"];
@@ -4029,21 +4039,20 @@ export interface components {
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description `no_baseline` says that followers were read in the range and never before. */
+            /** @description `no_baseline` is true if followers were read in the range but never before. */
             no_baseline: boolean;
             previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
-            /** @description every part of the range; their sum is `net` */
-            series: components["schemas"]["GrowthDay"][];
+            series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
         /**
          * Format: double
-         * @description `net_pct` is `net` in per cent of `start`, with two decimals, both of the accounts that were read before the range; null with `net`, with `no_baseline`, where they had no followers, and with `gained_since`.
+         * @description `net_pct` is `net` as a percentage of `start`, with two decimals. Both exclude accounts that were not read before the range. Null if `net` is null, if `no_baseline` is true, if those accounts had no followers, or if `gained_since` is set.
          */
         NetPct: number | null;
         /** @description A client to add. */
@@ -4359,7 +4368,7 @@ export interface components {
          * @enum {string}
          */
         PauseKind: "projection" | "platform" | "connection";
-        /** @description every day, week (from Monday on) or month of the range, cut at its ends */
+        /** @description one entry per day, week (from Monday) or month of the range, cut at both ends */
         Periods: components["schemas"]["StatsPeriod"][];
         /**
          * Format: int64
@@ -4376,14 +4385,10 @@ export interface components {
         PlatformActivity: {
             /**
              * Format: int64
-             * @description with at least one published post known, whenever
+             * @description with at least one known published post, at any time
              */
             accounts_measured: number;
-            /**
-             * Format: double
-             * @description `frequency` is from 0 to 100: posts a week in per cent of 3, at most 100.
-             */
-            frequency: number | null;
+            frequency: components["schemas"]["Frequency"];
             p_id: components["schemas"]["Platform"];
             /**
              * @description its name
@@ -4393,12 +4398,12 @@ export interface components {
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean of the measured accounts.
+             * @description `posts_per_week` is the mean over the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
             score: components["schemas"]["Score"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
@@ -4411,7 +4416,8 @@ export interface components {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
             engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            engagement_partial: components["schemas"]["EngagementPartial"];
+            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            engagement_partial: boolean;
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
             p_id: components["schemas"]["Platform"];
@@ -4421,14 +4427,14 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["EngagementDay"][];
-            /** @description shares gained, reposts included */
+            /** @description shares gained, including reposts */
             shares: components["schemas"]["Gain"];
         };
         /** @description The series of one platform. */
         PlatformFollowerSeries: {
-            /** @description as `followers` of AccountTotals */
+            /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
             moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             p_id: components["schemas"]["Platform"];
@@ -4439,21 +4445,21 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
         };
         /** @description The growth on one platform. */
         PlatformGrowthTotals: {
-            /** @description as `engagement` of AccountTotals: as the platforms count it of an account */
+            /** @description see `engagement` of AccountTotals: counted by the platforms per account */
             engagement: components["schemas"]["Total"];
-            /** @description as `followers` of AccountTotals */
+            /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
-            /** @description as `impressions` of ReachStats */
+            /** @description see `impressions` of ReachStats */
             impressions: components["schemas"]["Total"];
             p_id: components["schemas"]["Platform"];
             /**
@@ -4462,17 +4468,13 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
-            /** @description video views: as `views` of ViewsSeries */
+            /** @description video views, see `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
+            posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
             /**
              * Format: int64
-             * @description null with compare=none
-             */
-            posts_published_previous: number | null;
-            /**
-             * Format: int64
-             * @description that the member has now, or had with figures in the answer
+             * @description accounts that the member has now, or had with figures in the answer
              */
             social_accounts: number;
         };
@@ -4488,7 +4490,7 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             social_accounts: components["schemas"]["SocialAccounts"];
         };
-        /** @description The likes of one platform. */
+        /** @description The likes on one platform. */
         PlatformLikesSeries: {
             likes: components["schemas"]["Likes"];
             p_id: components["schemas"]["Platform"];
@@ -4498,10 +4500,10 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["LikesDay"][];
         };
-        /** @description The growth of one platform. */
+        /** @description The growth on one platform. */
         PlatformNetGrowth: {
             compared_in_part: components["schemas"]["ComparedInPart"];
             end: components["schemas"]["End"];
@@ -4512,7 +4514,7 @@ export interface components {
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description `no_baseline` says that followers were read in the range and never before. */
+            /** @description `no_baseline` is true if followers were read in the range but never before. */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
             /**
@@ -4521,11 +4523,10 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
-            /** @description every part of the range; their sum is `net` */
-            series: components["schemas"]["GrowthDay"][];
+            series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
@@ -4555,11 +4556,11 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
             reach: components["schemas"]["Reach"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
         };
@@ -4574,7 +4575,7 @@ export interface components {
             /** @description Whether the quota makes readings less frequent than configured. */
             slowed: boolean;
         };
-        /** @description One platform's page views against the price. A subscription has one price for all platforms: here it stands in full against this platform's page views alone, so the costs of two platforms must not be added. */
+        /** @description One platform's page views and their cost. A subscription has one price for all platforms. Here the full price is set against this platform's page views alone, so do not add the costs of platforms. */
         PlatformRoi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
@@ -4588,7 +4589,7 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
-            /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. Where a platform gives none of accounts, those of posts: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
+            /** @description `source_metrics` are the platform's names of the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. If a platform reports no views of accounts, those of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
             source_metrics: string[];
             views: components["schemas"]["Views"];
         };
@@ -4610,10 +4611,10 @@ export interface components {
         PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description The answer to /api/stats. */
         PlatformStats: {
-            /** @description each platform asked for, also without accounts */
+            /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
-        /** @description The video views of one platform. */
+        /** @description The video views on one platform. */
         PlatformViewsSeries: {
             p_id: components["schemas"]["Platform"];
             /**
@@ -4622,7 +4623,7 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
@@ -4644,65 +4645,65 @@ export interface components {
             topic: string;
         };
         /**
-         * @description A post with its latest figures. The same post read under two sub-accounts of an agency, one after the other, is an activity of each.
+         * @description A post with its latest figures. If a post was read under two sub-accounts of an agency, it is a separate activity of each.
          *
-         *     Figures are what the post gathered since its publication, but for the average watch time, which is as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
+         *     Figures are totals since publication, except the average watch time, which is shown as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostActivity: {
-            /** @description the sub-account whose post it is */
+            /** @description the sub-account that owns the post */
             account_id: string;
             /**
              * Format: int64
-             * @description milliseconds that a view lasts on average, as read
+             * @description average watch time per view in milliseconds, as read
              */
             avg_watch_ms: number | null;
             /**
              * Format: int64
-             * @description of the main application's categories; null: none
+             * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
             /**
              * Format: date-time
-             * @description capture of these figures; null: not read yet
+             * @description capture time of these figures; null if not read yet
              */
             captured_at: string | null;
-            /** @description null: none, or not known by this number */
+            /** @description name of the category; null if the post has none or its number is unknown */
             category: string | null;
             /**
              * Format: int64
              * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
-            /** @description its text; null: not known */
+            /** @description the text; null if unknown */
             content: string | null;
             /**
              * Format: date-time
-             * @description when it was first registered here; null: only planned
+             * @description when it was first registered here; null if only planned
              */
             created_at: string | null;
-            /** @description the platform's id; null until it is published */
+            /** @description the platform's id; null until published */
             external_id: string | null;
-            /** @description <social account>:<external id>; of a planned post <social account>:planned:<the plan's number> */
+            /** @description <social account>:<external id>; for a planned post <social account>:planned:<plan number> */
             id: string;
             /**
              * Format: int64
-             * @description where a platform counts views only, the same number
+             * @description if a platform counts only views, the same number
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `likes` are likes or reactions; null, here and below: the platform did not give it, or it was not read yet.
+             * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them or the post was not read yet.
              */
             likes: number | null;
-            /** @description may expire at the platform; null: not known */
+            /** @description the URL can expire at the platform; null if unknown */
             media_url: string | null;
             /**
              * Format: int64
-             * @description `member_id` is who owned the connection when the post was last registered; of a planned post, who owns it now.
+             * @description `member_id` is the owner of the connection when the post was last registered; for a planned post, the current owner.
              */
             member_id: number;
             p_id: components["schemas"]["Platform"];
-            /** @description its address at the platform; null: not known */
+            /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
              * @description its name
@@ -4711,7 +4712,7 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: date-time
-             * @description null: not known, or not yet
+             * @description null if unknown or not published yet
              */
             published_at: string | null;
             /**
@@ -4721,12 +4722,12 @@ export interface components {
             reach: number | null;
             /**
              * Format: int64
-             * @description how often people kept it; not counted by all platforms
+             * @description number of times it was saved; not counted by all platforms
              */
             saves: number | null;
             /**
              * Format: date-time
-             * @description when the content planner will have it published; null: it is out
+             * @description when the content planner will publish it; null if published
              */
             scheduled_at: string | null;
             /**
@@ -4739,37 +4740,37 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description `state` is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was published; with the platform's id it is listed no longer, and shows as published once that post is registered. */
+            /** @description `state` is published or scheduled. A plan stays scheduled after its time until the planner reports the platform's id of the published post. Then the plan is no longer listed; the post appears as published once it is registered. */
             state: components["schemas"]["ActivityState"];
-            /** @description post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known */
+            /** @description post, photo, video, reel, story, carousel, ad, or a type from the main application; null if unknown */
             type: string | null;
             /**
              * Format: date-time
-             * @description when it was last registered or read; null: only planned
+             * @description when it was last registered or read; null if only planned
              */
             updated_at: string | null;
-            /** @description the user who that member is, 24 hex digits; null: none */
+            /** @description that member's user, 24 hex digits; null if the member is not a user */
             user_id: string | null;
             /**
              * Format: int64
-             * @description video views; null: the platform did not give them
+             * @description video views; null if the platform did not report them
              */
             views: number | null;
         };
         /**
-         * @description The last reading of a post before the end of the range: what the post had gathered since its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
+         * @description The last reading of a post before the end of the range: its totals since publication (cumulative). A figure that the platform did not report is null, never 0.
          *
          *     Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostCounts: {
             /**
              * Format: int64
-             * @description milliseconds that a view lasts on average, as read: not cumulative, never summed
+             * @description average watch time per view in milliseconds, as read; not cumulative, never summed
              */
             avg_watch_ms: number | null;
             /**
              * Format: date-time
-             * @description of the reading; null: not read by then, and so is everything else
+             * @description time of the reading; null if not read by then, like all other figures
              */
             captured_at: string | null;
             /**
@@ -4784,14 +4785,14 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description likes + comments + shares, of the parts that are there; null without any
+             * @description likes + comments + shares, of the parts that are known; null if none is known
              */
             engagement: number | null;
-            /** @description `engagement_partial` says that a part of `engagement` is missing. */
+            /** @description `engagement_partial` is true if a part of `engagement` is missing. */
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description where a platform counts views only, the same number
+             * @description if a platform counts only views, the same number
              */
             impressions: number | null;
             /**
@@ -4806,7 +4807,7 @@ export interface components {
             reach: number | null;
             /**
              * Format: int64
-             * @description how often people kept it; not counted by all platforms
+             * @description number of times it was saved; not counted by all platforms
              */
             saves: number | null;
             /**
@@ -4816,7 +4817,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null also for platforms that count impressions only
+             * @description video views; null also for platforms that count only impressions
              */
             views: number | null;
         };
@@ -4825,19 +4826,19 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description of the main application's categories; null: none
+             * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
             /**
              * Format: int64
-             * @description at the end of the range, as `likes`
+             * @description at the end of the range, like `likes`
              */
             comments: number | null;
-            /** @description its text; null: not known */
+            /** @description the text; null if unknown */
             content: string | null;
             /**
              * Format: int64
-             * @description the sum of `likes`, `comments` and `shares` that are known
+             * @description the sum of those of `likes`, `comments` and `shares` that are known
              */
             engagement: number | null;
             /** @description a part of `engagement` is missing */
@@ -4846,41 +4847,41 @@ export interface components {
             external_id: string;
             /**
              * Format: int64
-             * @description `gained` is what `engagement` gained in the range, as `engagement` of PostGrowth.
+             * @description `gained` is the engagement gained in the range, see `engagement` of PostGrowth.
              */
             gained: number | null;
-            /** @description as `engagement_partial` of PostGrowth */
+            /** @description see `engagement_partial` of PostGrowth */
             gained_partial: boolean;
             /** @description <social account>:<the platform's id> */
             id: string;
             /**
              * Format: int64
-             * @description `likes`, `comments`, `shares` and their sum `engagement` are at the end of the range, since publication; as in PostCounts.
+             * @description `likes`, `comments`, `shares` and their sum `engagement` are totals since publication, at the end of the range; see PostCounts.
              */
             likes: number | null;
-            /** @description null: not known */
+            /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description as `no_baseline` of PostGrowth */
+            /** @description see `no_baseline` of PostGrowth */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
-            /** @description its address at the platform; null: not known */
+            /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
              * @description its name
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description as the platform or the main application names it; null: not known */
+            /** @description the type as named by the platform or the main application; null if unknown */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             published_at: string | null;
             /**
              * Format: int64
-             * @description at the end of the range, as `likes`
+             * @description at the end of the range, like `likes`
              */
             shares: number | null;
             /**
@@ -4889,9 +4890,9 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
+        /** @description `post_engagement` is the likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
         PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
-        /** @description What a post gained in the range: the sum of what its readings in the range gained, each since the last one before it that had the figure, however long ago that was. A figure that a reading is the first to have was gained whole if the post was published since the agency reads the account, or at most a day before; else it is a baseline, and gained nothing. A gain is the client's and member's who had the page at the reading: of one client or member only theirs are summed. Null is a figure of which no gain is known. */
+        /** @description What a post gained in the range: the sum of the gains of its readings in the range. A reading gains the difference from the last reading before it that had the figure, however old. The first reading with a figure gains the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and gains nothing. A gain belongs to the client and member that owned the page at the reading; with a filter, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
              * Format: int64
@@ -4905,13 +4906,14 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
+             * @description `engagement` is likes + comments + shares gained, of the parts that are known; null if none is known.
              */
             engagement: number | null;
-            engagement_partial: components["schemas"]["EngagementPartial"];
+            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            engagement_partial: boolean;
             /**
              * Format: int64
-             * @description how often it was shown, gained; where a platform counts views only, the same number
+             * @description impressions gained; if a platform counts only views, the same number
              */
             impressions: number | null;
             /**
@@ -4919,7 +4921,7 @@ export interface components {
              * @description likes or reactions gained
              */
             likes: number | null;
-            /** @description `no_baseline` says that the post was read in the range for the first time, and only once, and did not begin at 0: what it gained is not known. */
+            /** @description `no_baseline` is true if the post was first read in the range, was read only once, and does not count from 0. Its gain is unknown. */
             no_baseline: boolean;
             /**
              * Format: int64
@@ -4928,12 +4930,12 @@ export interface components {
             saves: number | null;
             /**
              * Format: int64
-             * @description shares gained, reposts included
+             * @description shares gained, including reposts
              */
             shares: number | null;
             /**
              * Format: date-time
-             * @description `since` is when the reading was captured from which on the gains count: the last one before the range, or else a baseline in it; null when they count from the publication on, or there are none.
+             * @description `since` is the capture time of the reading that the gains count from: the last one before the range, otherwise a baseline in the range. Null if gains count from publication, or if there are none.
              */
             since: string | null;
             /**
@@ -4947,10 +4949,10 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description of the main application's categories; null: none
+             * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
-            /** @description its text; null: not known */
+            /** @description the text; null if unknown */
             content: string | null;
             /** @description the platform's id */
             external_id: string;
@@ -4960,22 +4962,22 @@ export interface components {
             id: string;
             /** @description at the end of the range */
             latest: components["schemas"]["PostCounts"];
-            /** @description null: not known */
+            /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
             p_id: components["schemas"]["Platform"];
-            /** @description its address at the platform; null: not known */
+            /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
              * @description its name
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description as the platform or the main application names it; null: not known */
+            /** @description the type as named by the platform or the main application; null if unknown */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             published_at: string | null;
             /**
@@ -4986,7 +4988,7 @@ export interface components {
         };
         /** @description The answer to /getPostInsights and /getMembersPostInsights. */
         PostInsights: {
-            /** @description `posts` are all that were published before the end of the range or read in it, newest first. */
+            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostInsight"][];
         };
         /** @description The likes of one post. */
@@ -4994,43 +4996,43 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description of the main application's categories; null: none
+             * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
-            /** @description its text; null: not known */
+            /** @description the text; null if unknown */
             content: string | null;
             /** @description the platform's id */
             external_id: string;
             /**
              * Format: int64
-             * @description in the range, as `likes` of PostGrowth
+             * @description in the range, see `likes` of PostGrowth
              */
             gained: number | null;
             /** @description <social account>:<the platform's id> */
             id: string;
             /**
              * Format: int64
-             * @description at the end of the range, since publication; null: not read, or not given
+             * @description at the end of the range, since publication; null if not read or not reported
              */
             likes: number | null;
-            /** @description null: not known */
+            /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description as `no_baseline` of PostGrowth */
+            /** @description see `no_baseline` of PostGrowth */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
-            /** @description its address at the platform; null: not known */
+            /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
              * @description its name
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description as the platform or the main application names it; null: not known */
+            /** @description the type as named by the platform or the main application; null if unknown */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             published_at: string | null;
             /**
@@ -5039,11 +5041,11 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description One reading of an activity: what it had gathered by then (cumulative figures). */
+        /** @description One reading of an activity: its totals at that time (cumulative figures). */
         PostReading: {
             /**
              * Format: int64
-             * @description milliseconds that a view lasts on average, as read
+             * @description average watch time per view in milliseconds, as read
              */
             avg_watch_ms: number | null;
             /**
@@ -5073,12 +5075,12 @@ export interface components {
             impressions: number | null;
             /**
              * Format: int64
-             * @description `likes` are likes or reactions; null, here and below: the platform did not give it with this reading.
+             * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them with this reading.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description who owned the connection at the capture
+             * @description owner of the connection at the capture
              */
             member_id: number;
             /**
@@ -5101,50 +5103,55 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description the user who that member is, 24 hex digits; null: none */
+            /** @description that member's user, 24 hex digits; null if the member is not a user */
             user_id: string | null;
             /**
              * Format: int64
-             * @description video views; null: the platform did not give them
+             * @description video views; null if the platform did not report them
              */
             views: number | null;
         };
         /**
          * Format: int64
-         * @description `posts` published in the range, of the measured accounts, by the time the platform (or the main application) gives; posts without a time are not counted, and those that were deleted since are. A page that moved to another sub-account brings its posts with it: those from before the move count for both.
+         * @description `posts` is the number of posts of the measured accounts published in the range, by the time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are. If a page moved to another sub-account, its posts from before the move count for both.
          */
         Posts: number | null;
         /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
-            /** @description `posts` are all that were published before the end of the range or read in it, newest first. */
+            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostEngagement"][];
         };
         /** @description The answer to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
-            /** @description each platform asked for, also without posts */
+            /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformLikesSeries"][];
-            /** @description `posts` are all that were published before the end of the range or read in it, newest first. The pages of one answer differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in `total`, what they gained while it was. */
+            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. Pages of one answer differ only in this list. With a member filter, the list contains the posts whose connection the member owns now; their gains, like `total`, count only readings while the member owned the connection. */
             posts: components["schemas"]["PostLikes"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["LikesSeries"];
         };
         /**
          * Format: int64
-         * @description `posts_published` are those of the member that were published in the range, also when they were deleted since, and the number of the previous period (see Total); 0 is none. They are the member's who has the connection now; what follows is what posts gained while it was this member's.
+         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures instead count gains while the member owned the connection.
          */
         PostsPublished: number;
+        /**
+         * Format: int64
+         * @description the same number for the previous period (see Total); null with compare=none
+         */
+        PostsPublishedPrevious: number | null;
         /** @description The answer to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
-            /** @description each platform asked for, also without posts */
+            /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["EngagementTotals"];
         };
         /** @description The answer to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
-            /** @description each platform asked for, also without posts */
+            /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformViewsSeries"][];
-            /** @description over the platforms asked for */
+            /** @description over the requested platforms */
             total: components["schemas"]["ViewsSeries"];
         };
         /** @description What came of the wish for a generation of this program's version. */
@@ -5203,35 +5210,35 @@ export interface components {
             /** @description The scope. */
             scope: string;
         };
-        /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
+        /** @description `previous_periods` is present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the entry's own first day. */
         PreviousPeriods: components["schemas"]["StatsPeriod"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeries: components["schemas"]["EngagementDay"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeriesOfFollowerSeries: components["schemas"]["FollowerDay"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeriesOfLikesSeries: components["schemas"]["LikesDay"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeriesOfNetGrowth: components["schemas"]["GrowthDay"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeriesOfPlatformReachStats: components["schemas"]["ReachDay"][];
-        /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
         PreviousSeriesOfPlatformViewsSeries: components["schemas"]["ViewsDay"][];
         /**
-         * @description Says whether there is a price, and if not, why.
+         * @description Says whether a price is known, and if not, why.
          *
-         *     - `known`: whenever views were gained
-         *     - `known_in_part`: of some views only
-         *     - `unknown`: a subscription ran when views were gained, its price is not known
-         *     - `no_subscription`: none ran when views were gained
-         *     - `several_currencies`: costs that cannot be added
-         *     - `no_views`: nothing to set a price against
+         *     - `known`: the price was known for all views
+         *     - `known_in_part`: the price was known for some views only
+         *     - `unknown`: a subscription was active when views were gained, but its price is unknown
+         *     - `no_subscription`: no subscription was active when views were gained
+         *     - `several_currencies`: costs in several currencies cannot be added
+         *     - `no_views`: there are no views to compare a price with
          * @enum {string}
          */
         PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
         /**
          * Format: int64
-         * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
+         * @description `priced_views` are the page views that accounts gained while their price was known. The cost is for these views. Null if there are none. Like `views`, they add up over time.
          */
         PricedViews: number | null;
         /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
@@ -5335,13 +5342,13 @@ export interface components {
             state: string;
         };
         /**
-         * @description Says what a ranking goes by.
+         * @description The measure of a ranking.
          * @enum {string}
          */
         RankBy: "gained" | "total";
-        /** @description A member in a ranking. Its figures are what posts gained in the range at readings at which the connection was the member's, of the posts that are compared; with by=total what these have gathered by its end. */
+        /** @description A member in a ranking. Its figures are the gains in the range of the ranked posts, counting only readings while the member owned the connection. With by=total, they are the posts' totals at the end of the range. */
         RankedMember: {
-            /** @description of the account that the member is of; null when the directory does not know the member any more */
+            /** @description name of the member's account; null if the member is no longer in the directory */
             account_name: string | null;
             /**
              * Format: int64
@@ -5350,14 +5357,14 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is likes + comments + shares, of the parts that a platform gives.
+             * @description `engagement` is likes + comments + shares, of the parts that a platform reports.
              */
             engagement: number;
-            /** @description address of the picture of its user; null without one */
+            /** @description URL of the picture of the member's user; null if there is none */
             image: string | null;
             /**
              * Format: int64
-             * @description likes or reactions; null when no platform gave any, as the others
+             * @description likes or reactions; this and the following figures are null if no platform reported them
              */
             likes: number | null;
             /**
@@ -5365,21 +5372,21 @@ export interface components {
              * @description The member who owns the connection, by the main application's id.
              */
             member_id: number;
-            /** @description null when the directory does not know the member any more */
+            /** @description null if the member is no longer in the directory */
             name: string | null;
             /**
              * Format: int64
-             * @description how many are compared
+             * @description number of ranked posts
              */
             posts: number;
             /**
              * Format: int64
-             * @description `previous_rank` is the member's rank in the previous period, by the same measure; null where it had none.
+             * @description `previous_rank` is the member's rank in the previous period by the same measure; null if it had none.
              */
             previous_rank: number | null;
             /**
              * Format: int64
-             * @description from 1; equals share one and stand by their ids, and the next rank counts them all
+             * @description starts at 1; equal members share a rank and are ordered by id, and the next rank skips as many
              */
             rank: number;
             /**
@@ -5389,59 +5396,59 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null: no platform gave any
+             * @description video views; null if no platform reported them
              */
             views: number | null;
         };
-        /** @description A post in a ranking. Names are those of today, null where the directory does not know one any more. */
+        /** @description A post in a ranking. Names are current; null if the entity is no longer in the directory. */
         RankedPost: {
             account_id: components["schemas"]["AccountId"];
-            /** @description of `account_id` */
+            /** @description name of `account_id` */
             account_name: string | null;
             /**
              * Format: int64
-             * @description of the main application's categories; null: none
+             * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
-            /** @description of `c_id`; null also without a category */
+            /** @description name of `c_id`; null also without a category */
             category_name: string | null;
-            /** @description its text; null: not known */
+            /** @description the text; null if unknown */
             content: string | null;
             /** @description the platform's id */
             external_id: string;
-            /** @description in the range; `engagement` of PostGrowth ranks */
+            /** @description in the range; posts are ranked by `engagement` of PostGrowth */
             growth: components["schemas"]["PostGrowth"];
             /** @description <social account>:<the platform's id> */
             id: string;
-            /** @description at the end of the range; with by=total `engagement` of PostCounts ranks */
+            /** @description at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts */
             latest: components["schemas"]["PostCounts"];
-            /** @description null: not known */
+            /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description address of the picture of the member's user; null without one */
+            /** @description URL of the picture of the member's user; null if there is none */
             member_image: string | null;
-            /** @description of `member_id` */
+            /** @description name of `member_id` */
             member_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description of the social account; null also where it has left what the caller may see */
+            /** @description name of the social account; null also if it has left the caller's scope */
             page_name: string | null;
-            /** @description its address at the platform; null: not known */
+            /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
              * @description its name
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description as the platform or the main application names it; null: not known */
+            /** @description the type as named by the platform or the main application; null if unknown */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             published_at: string | null;
             /**
              * Format: int64
-             * @description from 1; equals share one, and the next rank counts them all
+             * @description starts at 1; equal posts share a rank, and the next rank skips as many
              */
             rank: number;
             /**
@@ -5450,27 +5457,27 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description The ranking that may say more than the answer's. */
+        /** @description Suggests the other ranking. */
         RankingOffer: {
-            /** @description what to ask for */
+            /** @description value of the parameter by */
             by: components["schemas"]["RankBy"];
             /** @description a sentence */
             reason: string;
         };
         /**
-         * @description What a rate is of.
+         * @description The base of a rate.
          *
-         *     - `reach`: of the people reached in the platform's own window
-         *     - `followers`: of the followers at the end
+         *     - `reach`: people reached in the platform's own window
+         *     - `followers`: followers at the end of the period
          * @enum {string}
          */
         RateBase: "reach" | "followers";
         /**
          * Format: int64
-         * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
+         * @description `reach` is how many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, and if there is more than one social account: people are never summed.
          */
         Reach: number | null;
-        /** @description One part of ReachStats: a day, week or month. Platforms label their figures with days of their own, some in Pacific time; a figure stands at the day that bears its label. */
+        /** @description One interval of ReachStats: a day, week or month. Platforms label figures with their own days, some in Pacific time; a figure appears on the day of its label. */
         ReachDay: {
             /**
              * Format: int64
@@ -5480,21 +5487,21 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description `impressions` gained in this part; of a cumulative figure: since the reading before, which may be some days old, or since its first reading (see Total). Null when none was read.
+             * @description `impressions` are the impressions gained in this interval. A cumulative figure counts from the previous reading, which can be several days old, or from its first reading (see Total). Null if none were read.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `reach` is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than one social account.
+             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null if there is none, and if there is more than one social account.
              */
             reach: number | null;
         };
-        /** @description The reach of one part of the range: a day, week or month. */
+        /** @description The reach in one interval of the range: a day, week or month. */
         ReachPoint: {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description null: not read
+             * @description null if not read
              */
             value: number | null;
         };
@@ -5503,22 +5510,22 @@ export interface components {
             impressions: components["schemas"]["Impressions"];
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
             reach: components["schemas"]["Reach"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
         };
-        /** @description One figure of reach. */
+        /** @description One reach figure. */
         ReachWindow: {
             /**
              * Format: date-time
              * @description When it was read from the platform, UTC.
              */
             captured_at: string;
-            /** @description its last day, the platform's label; null: the platform gave none */
+            /** @description last day of the window, as labeled by the platform; null if the platform gave none */
             ends_on: string | null;
             /** @description The platform's name of the metric. */
             source_metric: string;
@@ -5527,17 +5534,17 @@ export interface components {
              * @description The value.
              */
             value: number;
-            /** @description the platform's name for it: day, week, days_28, … */
+            /** @description the platform's name of the window: day, week, days_28, … */
             window: string;
         };
-        /** @description A figure that is shown as it was read: it is over the platform's own window, or stands for something that does not add up, and is in no total. */
+        /** @description A figure shown as read: it covers the platform's own window or cannot be added up, and is in no total. */
         ReadFigure: {
             /**
              * Format: date-time
-             * @description of the last reading in the range
+             * @description capture time of the last reading in the range
              */
             captured_at: string;
-            /** @description rolling, or stock */
+            /** @description rolling or stock */
             kind: components["schemas"]["Kind"];
             /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
             metric: string;
@@ -5559,7 +5566,7 @@ export interface components {
              * @description The value.
              */
             value: number;
-            /** @description the platform's name for it; null when it gave none */
+            /** @description the platform's name of the window; null if it gave none */
             window: string | null;
         };
         /** @description Why an operator acts: a code of a fixed list, and where more of it is written. */
@@ -5728,7 +5735,7 @@ export interface components {
         };
         /**
          * Format: double
-         * @description `regularity` is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the per cent with a post. Days left over belong to the oldest span.
+         * @description `regularity` is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the end of the range or today; remaining days belong to the oldest span.
          */
         Regularity: number | null;
         /** @description What became of events that were folded again. One that is folded in one generation and not in another is parked still. */
@@ -5741,7 +5748,7 @@ export interface components {
             /** @description tried in vain; those behind them were not tried */
             parked: components["schemas"]["StillParked"][];
         };
-        /** @description Sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts, which they count apart, stand in ViewsSeries. */
+        /** @description Compares page views with the cost of subscriptions. Platforms count page views per account. Video views of posts are counted separately, see ViewsSeries. */
         Roi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
@@ -5751,7 +5758,7 @@ export interface components {
             priced_views: components["schemas"]["PricedViews"];
             views: components["schemas"]["Views"];
         };
-        /** @description One calendar month, or the part of it that lies in the range. */
+        /** @description One calendar month, or the part of it in the range. */
         RoiMonth: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
@@ -5759,7 +5766,7 @@ export interface components {
             currency: string | null;
             /**
              * Format: int64
-             * @description `days` are those of the month that the range touches and that have begun, today included: the share of the price that stands against the views to date. Less than `days_in_month` while the month has not ended; 0 while it is still to come.
+             * @description `days` is the number of days of the month that are in the range and have begun, including today. It is the share of the monthly price that is compared with the views so far: less than `days_in_month` while the month has not ended, and 0 before it begins.
              */
             days: number;
             /**
@@ -5769,7 +5776,7 @@ export interface components {
             days_in_month: number;
             /** @description YYYY-MM in the answer's time zone */
             month: string;
-            /** @description each platform asked for, in this month */
+            /** @description every requested platform, in this month */
             platforms: components["schemas"]["PlatformRoi"][];
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
@@ -5779,12 +5786,12 @@ export interface components {
         RoiViews: {
             /** @description every calendar month that the range touches, oldest first */
             months: components["schemas"]["RoiMonth"][];
-            /** @description each platform asked for, over the months */
+            /** @description every requested platform, over the months */
             platforms: components["schemas"]["PlatformRoi"][];
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
         };
-        /** @description A Total of stocks without the accounts that came in between. */
+        /** @description A Total of stocks without the accounts that joined in between. */
         SameAccounts: {
             /**
              * Format: int64
@@ -5793,21 +5800,21 @@ export interface components {
             accounts: number;
             /**
              * Format: int64
-             * @description null with `previous`
+             * @description null if `previous` is null
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change` in per cent of `previous`; null where Total has none
+             * @description `change` as a percentage of `previous`; null under the conditions of Total
              */
             change_pct: number | null;
             /**
              * Format: int64
-             * @description as in Total; null when there are no such accounts
+             * @description see Total; null if there are no such accounts
              */
             previous: number | null;
         };
-        /** @description `same_accounts` compares the accounts that were read for the same clients and member at both moments: at the end of the range and where the comparison begins. The others in `followers` were connected in between, or moved here from another client or member. Absent: there are none, or with compare=none. */
+        /** @description `same_accounts` compares only accounts that were read for the same clients and member at both moments: at the start of the comparison and at the end of the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no others, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
         /** @description A time without a gap in which a dashboard had a scope. */
         ScopeSpan: {
@@ -5820,9 +5827,11 @@ export interface components {
         };
         /**
          * Format: double
-         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no account is measured or no day has begun.
+         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three are null if no account is measured or no day has begun.
          */
         Score: number | null;
+        /** @description one entry per interval of the range; they add up to `net` */
+        Series: components["schemas"]["GrowthDay"][];
         /** @description A dashboard to which nobody had access, and why. */
         ShutDashboard: {
             /** @description `allow_client_dashboard` is false where it was closed to its clients; true: it was open, with nobody on its list. */
@@ -5906,10 +5915,10 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `social_accounts` is the number of social accounts in scope, read or not, plus those that have left the scope and have figures in this answer.
+         * @description `social_accounts` is the number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this answer.
          */
         SocialAccounts: number;
-        /** @description One social account behind an answer. */
+        /** @description One social account that an answer uses. */
         Source: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
@@ -5917,22 +5926,22 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description `last_read_at` is the capture time of the newest reading; if the range was over by then, or the account has left the scope, of the newest one in the range that the figures of accounts rest on. Null without one.
+             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is none.
              */
             last_read_at: string | null;
-            /** @description `missing` are those of the answer's metrics that the newest reading has no figure of; reason is unsupported, permission, throttled, empty or error. */
+            /** @description `missing` are the answer's metrics that the newest reading lacks. The reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
-            /** @description null when the directory does not know it any more */
+            /** @description null if it is no longer in the directory */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `paused` says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform, or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come anyway: it was read after the range. */
+            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, and if a new reading would not change the answer because the account was read after the range. */
             paused?: string;
             /**
              * @description its name
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description a sentence; null when the status is ok */
+            /** @description a sentence; null if the status is ok */
             reason: string | null;
             /**
              * Format: int64
@@ -5943,14 +5952,14 @@ export interface components {
             status: components["schemas"]["SourceStatus"];
         };
         /**
-         * @description Says what the figures of a social account are worth.
+         * @description Says how complete the figures of a social account are.
          *
-         *     - `disconnected`: it was disconnected; nothing new comes until it is connected again
-         *     - `reconnect`: a person must connect it again; nothing new comes until then
-         *     - `never_read`: nothing was ever read
-         *     - `unsupported`: its platform gives none of the answer's metrics
-         *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
-         *     - `ok`: nothing is missing; paused says whether new readings come
+         *     - `disconnected`: it was disconnected; no new readings until it is connected again
+         *     - `reconnect`: a person must connect it again; no new readings until then
+         *     - `never_read`: it was never read
+         *     - `unsupported`: its platform reports none of the answer's metrics
+         *     - `partial`: a metric, the whole range or some of its days were not read, or a counter has no baseline
+         *     - `ok`: nothing is missing; paused says whether new readings are expected
          * @enum {string}
          */
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
@@ -5976,7 +5985,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
+         * @description `start` is the number of followers at the last readings before the range. An account that was first read in the range counts with that reading. Null if there are no such accounts.
          */
         Start: number | null;
         /**
@@ -6001,7 +6010,7 @@ export interface components {
             /** @description The state at that time. */
             state: components["schemas"]["DashboardState"];
         };
-        /** @description The figures of one connected platform. */
+        /** @description The figures of one connected account. */
         StatsOfAccount: {
             /** @description the sub-account it belongs to */
             account_id: string;
@@ -6023,7 +6032,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description the user who the owner is, 24 hex digits; null: none */
+            /** @description the owner's user, 24 hex digits; null if the owner is not a user */
             user_id: string | null;
         };
         /** @description The figures of one platform. */
@@ -6036,80 +6045,80 @@ export interface components {
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_periods?: components["schemas"]["PreviousPeriods"];
-            /** @description of the connected profiles and pages that are the scope's now, by number */
+            /** @description the connected profiles and pages in scope now, in ascending order */
             social_account_ids: number[];
             /**
              * Format: int64
-             * @description in scope, read or not
+             * @description in scope, whether read or not
              */
             social_accounts: number;
-            /** @description of the users who their owners are, 24 hex digits each; an owner may be no user */
+            /** @description the users who own them, 24 hex digits each; an owner without a user is not listed */
             user_ids: string[];
         };
         /** @description The figures of one period. */
         StatsPeriod: {
-            /** @description `demographics` are the last splits of the audience that were read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); none at TikTok. Null when none was: platforms withhold them of small accounts. */
+            /** @description `demographics` are the last demographics of the audience read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); none at TikTok. Null if none were read; platforms withhold them for small accounts. */
             demographics: components["schemas"]["Demographics"] | null;
             /**
              * Format: int64
-             * @description `engagement` is interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null when none was read.
+             * @description `engagement` is interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
              */
             engagement: number | null;
             /** @description reach or followers; null without a rate */
             engagement_rate_of: components["schemas"]["RateBase"] | null;
             /**
              * Format: double
-             * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of the followers, with two decimals; `engagement_rate_of` says which. Of followers, it is of the accounts that have both figures in the period, above and below: `followers` may be of more. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
+             * @description `engagement_rate_pct` is `engagement` as a percentage of `reach` if `reach` is positive, otherwise of followers, with two decimals. `engagement_rate_of` says which one. With followers, the rate uses only accounts that have both figures in the period; `followers` can include more accounts. Null if neither base is positive, and if `engagement` is null. Do not add rates of periods or platforms.
              */
             engagement_rate_pct: number | null;
             /**
              * Format: int64
-             * @description `followers` are people at the end of the period, a stock: the last reading of each account, from an earlier period of the range where the account was not read in this one. Null when no account was read in it.
+             * @description `followers` are people at the end of the period (a stock): the last reading of each account. If an account was not read in this period, its last reading from an earlier period of the range is used. Null if no account was read in the period.
              */
             followers: number | null;
             /**
              * Format: int64
-             * @description `followers_change` is what the accounts read in this period gained since their reading before it; null when there is none before.
+             * @description `followers_change` is what the accounts read in this period gained since their previous readings. Null if there are no previous readings.
              */
             followers_change: number | null;
             /**
              * Format: date-time
-             * @description first instant that counts, UTC: the range may begin within the period
+             * @description first instant included, UTC; the range can begin within the period
              */
             from: string;
             /**
              * Format: int64
-             * @description `impressions` are Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null when none was read.
+             * @description `impressions` are Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null if none were read.
              */
             impressions: number | null;
             /**
              * Format: date
-             * @description its first day, YYYY-MM-DD in the answer's time zone
+             * @description first day of the period, YYYY-MM-DD in the answer's time zone
              */
             period: string;
             /**
              * Format: int64
-             * @description `posts` is how many posts were published in the period, by the time that the platform or the main application gives. Null when of no account on the platform any published post is known.
+             * @description `posts` is the number of posts published in the period, by the time that the platform or the main application reports. Null if no published posts are known for the platform.
              */
             posts: number | null;
             /**
              * Format: int64
-             * @description `reach` is how many people saw contents in exactly this period, as the platform counted them. Null when it has no window of exactly this length, and whenever there is more than one social account: people are never summed.
+             * @description `reach` is how many people saw content in exactly this period, as counted by the platform. Null if the platform has no window of exactly this length, and if there is more than one social account: people are never summed.
              */
             reach: number | null;
             /**
              * Format: date-time
-             * @description `recorded_at` is the oldest capture behind `followers`, `engagement` and `impressions` of this period: of each account its last reading in the period, of day flows the last reading of each day, which may come after the period. Readings before the period, which a figure carries on or counts from, are left out. Null when nothing was read.
+             * @description `recorded_at` is the oldest capture time of `followers`, `engagement` and `impressions` in this period. It considers each account's last reading in the period, and for day flows the last reading of each day, which can be after the period. Readings before the period that a figure carries forward or counts from are ignored. Null if nothing was read.
              */
             recorded_at: string | null;
             /**
              * Format: date-time
-             * @description first instant that does not count any more, UTC
+             * @description end of the included time, exclusive, UTC
              */
             to: string;
             /**
              * Format: date-time
-             * @description the newest capture behind the same figures; null with `recorded_at`
+             * @description the newest capture time of the same figures; null with `recorded_at`
              */
             updated_at: string | null;
         };
@@ -6221,9 +6230,9 @@ export interface components {
         /** @description The answer to /getTopPostsInsights and /getMembersTopPosts. */
         TopPosts: {
             /**
-             * @description `posts` are ranked by what their engagement (likes + comments + shares) gained in the range, the most first; of equal ones the newest first. Posts of which that is not known are left out: they were not read in the range, or for the first time in a life that began before. Of one member they are those that gained while it had them.
+             * @description `posts` are ranked by the engagement (likes + comments + shares) that they gained in the range, highest first; equal posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. With a member filter, only gains while the member owned the post count.
              *
-             *     With by=total they are the posts that were published in the range, ranked by `engagement` of `latest`; posts that were not read by the end of the range are left out. Of one member they are those whose connection is the member's now.
+             *     With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts that were not read before the end of the range are excluded. With a member filter, the list contains the posts whose connection the member owns now.
              */
             posts: components["schemas"]["RankedPost"][];
         };
@@ -6274,51 +6283,51 @@ export interface components {
             start_offset: number;
         };
         /**
-         * @description One metric over a range, for one social account or for several.
+         * @description One metric over a range, for one or more social accounts.
          *
-         *     Stock (followers, posts): `value` is the sum of each account's last reading in the range, `change` what they gained in it. Cumulative and day flow (engagement, impressions, views): `value` is the sum of what each account gained in the range, by its readings or by the platform's days that begin in it. An account without such a figure is left out, never taken as 0; `meta.sources` says why it has none.
+         *     For stocks (followers, posts), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of what each account gained in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded and never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain belongs to a reading: the difference to the last one before it of the account, however old. So the parts of a range add up to it. The first reading of all is a baseline and gains nothing. Of an account that moved between clients or members of the agency a step is his who had it at the later reading, a day his who had it when the day ended.
+         *     A gain belongs to a reading. It is the difference from the account's previous reading, however old. So the intervals of a range add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at the end of the day.
          *
-         *     `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows day by day with the days that both have. That period lies right before the range and is as long; while the range has not ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it. With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end, unless the account was first read after it; with compare=none there is none.
+         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the same accounts gained in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and has the same length. While the range has not ended, the previous period is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, the comparison uses the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
          */
         Total: {
             /**
              * Format: int64
-             * @description `accounts` is how many social accounts `value` is made of.
+             * @description `accounts` is the number of social accounts in `value`.
              */
             accounts: number;
             /**
              * Format: int64
-             * @description `change` is the compared part of `value` less `previous`; null with `previous`.
+             * @description `change` is the compared part of `value` minus `previous`; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` in per cent of `previous`, with two decimals, both without the accounts whose stock was first read in the range; null with `no_baseline`, where that is not positive, with `gained_since`, and where a gain of the previous period took as long.
+             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimals. Both exclude accounts whose stock was first read in the range. Null if `no_baseline` is true, if that base is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts or days of one period have no counterpart in the other: they are in neither `change` nor `previous`, which compare `previous` plus `change` with `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading. */
+            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other. They are excluded from `change` and `previous`, so the comparison is `previous` plus `change` against `previous`. It is also true if a stock was first read in the range; its `change` then counts from that reading. */
             compared_in_part: boolean;
             /**
              * Format: date-time
-             * @description `gained_since` is the oldest reading that a gain in the range counts from although the next one came more than 35 days after it: nobody knows when that gain came about. Null: there is none.
+             * @description `gained_since` is the oldest reading in a gap of more than 35 days that ends in the range. The gain is counted, but it is unknown when it occurred. Null if there is no such gap.
              */
             gained_since: string | null;
             /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %, or what a stock gained since its first reading, in the range. */
+            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, never 0% or 100%. Exception: for a stock with several readings in the range, `change` is the gain since the first one. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the comparison's other side, over the accounts and days that both sides have; null when there is none.
+             * @description `previous` is the value compared with, over the accounts and days that both periods have. Null if there are none.
              */
             previous: number | null;
-            /** @description `source_metrics` are the platforms' names of what `value`, and what it is compared with, are made of. */
+            /** @description `source_metrics` are the platforms' names of the metrics in `value` and in the comparison. */
             source_metrics: string[];
             /**
              * Format: int64
-             * @description `value` is null when no account has the figure in the range.
+             * @description `value` is null if no account has the figure in the range.
              */
             value: number | null;
         };
@@ -6395,29 +6404,29 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do the views of posts that stand in where a platform counts no page views (see Gain).
+         * @description `views` are page views gained; null if none were read. Day flows count each day once, by the platform's label, for the client that owned the page at the end of the day. Counters count what each reading added, at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
          */
         Views: number | null;
-        /** @description One part of a ViewsSeries. */
+        /** @description One interval of a ViewsSeries. */
         ViewsDay: {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description of posts, captured in this part
+             * @description readings of posts captured in this interval
              */
             readings: number;
             /**
              * Format: int64
-             * @description video views gained since the readings before, which may be some days old; null when nothing was read
+             * @description video views gained since the previous readings, which can be several days old; null if nothing was read
              */
             views: number | null;
         };
-        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. A platform without them may count `impressions` of PostCounts. */
+        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. A platform without views can have `impressions` in PostCounts. */
         ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
-        /** @description How often posts were seen: video views. Page views, which platforms count of accounts, stand in Roi. */
+        /** @description The video views of posts. Page views, which platforms count per account, are in Roi. */
         ViewsSeries: {
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
-            /** @description every part of the range */
+            /** @description one entry per interval of the range */
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };

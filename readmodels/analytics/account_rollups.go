@@ -189,7 +189,7 @@ func sameLength(days, values, captured sentArray) (int, error) {
 		return 0, err
 	}
 	if nValues != n || nCaptured != n {
-		return 0, fmt.Errorf("%d days, %d values and %d captures", n, nValues, nCaptured)
+		return 0, fmt.Errorf("arrays differ in length: %d days, %d values, %d captures", n, nValues, nCaptured)
 	}
 	return n, nil
 }
@@ -290,7 +290,7 @@ func lengthOf(a sentArray, width int) (int, error) {
 		binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
 		return n, nil
 	}
-	return 0, fmt.Errorf("an array of %d bytes does not hold elements of %d bytes in one dimension without nulls", len(a), width)
+	return 0, fmt.Errorf("array of %d bytes: not one dimension of %d-byte elements without nulls", len(a), width)
 }
 
 func int16At(a sentArray, i int) int16 {

@@ -36,7 +36,7 @@ var (
 	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
 	// ErrCategoryNotFound is returned for a category that is neither in the directory nor used by a
 	// post in scope.
-	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all of them.")
+	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all categories.")
 )
 
 // Meta describes the data of an analytics answer.

@@ -98,7 +98,7 @@ func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
 	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
-		qc.blank = "No published post of it is known."
+		qc.blank = "It has no known published posts."
 		days := query.Range.Elapsed().cut(ByDay)
 		accounts, err := measuredAccounts(ctx, qc, days)
 		if err != nil {

@@ -54,7 +54,7 @@ func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSerie
 	owners := map[int64][]ownerSince{}
 	var social int64
 	var o ownerSince
-	err := forEach(rows, "read whose readings the accounts have", []any{&social, &o.from, &o.account, &o.member}, func() {
+	err := forEach(rows, "read owners of accounts", []any{&social, &o.from, &o.account, &o.member}, func() {
 		if list := owners[social]; len(list) == 0 || list[len(list)-1].owner != o.owner {
 			owners[social] = append(list, o)
 		}

@@ -36,7 +36,7 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	w.Fold(t, db)
 	for member, want := range map[int64]analytics.Source{
 		0:     {Status: analytics.SourceOK},
-		alice: {Status: analytics.SourcePartial, Reason: "It does not belong to this member any more; what was read before stays."},
+		alice: {Status: analytics.SourcePartial, Reason: "It no longer belongs to this member. Earlier readings are kept."},
 		bob:   {Status: analytics.SourceOK},
 	} {
 		query := onFacebook(june)

@@ -109,7 +109,7 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Member, qc.query.Category).Scan(&member, &category)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look for member and category: %w", err)
+		return fmt.Errorf("look up member and category: %w", err)
 	case !member:
 		return ErrMemberNotFound
 	case !category:

@@ -141,11 +141,11 @@ func (qc postQuery) offerTotal(pages int) {
 	if qc.rankedBy != RankByGained || pages == 0 {
 		return
 	}
-	reason := "One page was first read here in this range: what its posts had gathered before was not gained in it."
+	reason := "One page was first read in this range, so earlier engagement of its posts does not count as gained."
 	if pages > 1 {
-		reason = fmt.Sprintf("%d pages were first read here in this range: what their posts had gathered before was not gained in it.", pages)
+		reason = fmt.Sprintf("%d pages were first read in this range, so earlier engagement of their posts does not count as gained.", pages)
 	}
-	qc.instead = &rankingOffer{RankByTotal, reason + " by=total ranks the posts that were published in the range by all that they have gathered."}
+	qc.instead = &rankingOffer{RankByTotal, reason + " by=total ranks the posts published in the range by their total engagement."}
 }
 
 // ofPosts joins posts p with sums s of their steps. It is a full join with a condition that is not

@@ -154,7 +154,7 @@ func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	}, total)
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
-	require.EqualValues(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
+	require.EqualValues(t, "Of engagement, the first reading was on 2026-06-10; earlier gains are unknown.", meta.Sources[1].Reason)
 }
 
 // Page 12 was read in May alone: what page 11 gained is compared, and not with all of May.
@@ -240,7 +240,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	r.Now = r.To
 	_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.True(t, meta.Complete)
-	require.EqualValues(t, "Of engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
+	require.EqualValues(t, "For engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
 
 // Reach is the platform's own figure of exactly the range, and never a sum.

@@ -11,7 +11,7 @@ import (
 
 // NothingRead is the beginning of the reason if an account has no problem but the answer has no
 // figures of it.
-const NothingRead = "Nothing of it was read"
+const NothingRead = "It was not read"
 
 // nothingRead is the reason if an account has no problem but no figures in the range.
 const nothingRead = NothingRead + " in this range."
@@ -41,7 +41,7 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 		}
 		for _, what := range gaps {
 			if what != "" {
-				sentences = append(sentences, "Of "+metric+", "+what+".")
+				sentences = append(sentences, "For "+metric+", "+what+".")
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (r Range) whyNone() string {
 	case first == end: // metrics that platforms count by day have no parts of days
 		return "nothing was read in this range, in which no day begins"
 	case over == first:
-		return "nothing was read yet of the days of this range, which are not over"
+		return "nothing was read yet, because no day of this range is over"
 	default:
 		return "nothing was read in this range"
 	}

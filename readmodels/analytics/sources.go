@@ -280,7 +280,7 @@ func withErasure(s Source, erased []sourceFacts) Source {
 	if s.Status == SourceOK {
 		s.Status = SourcePartial
 	}
-	erasure := fmt.Sprintf("What was read of it before %s was erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason)
+	erasure := fmt.Sprintf("Its readings before %s were erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason)
 	s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
 	return s
 }
@@ -345,21 +345,21 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case f.erased:
 		s.Status, s.Missing = SourcePartial, []domain.MissingFigure{}
 	case f.leftTheScope && qc.query.Member > 0:
-		s.Status, why = SourcePartial, "It does not belong to this member any more; what was read before stays."
+		s.Status, why = SourcePartial, "It no longer belongs to this member. Earlier readings are kept."
 	case f.leftTheScope:
-		s.Status, why = SourcePartial, "It does not belong to this account any more; what was read before stays."
+		s.Status, why = SourcePartial, "It no longer belongs to this account. Earlier readings are kept."
 	case !f.connected:
 		s.Status, why = SourceDisconnected, f.notConnected
 	case f.state == domain.ConnectionReconnect:
 		s.Status, why = SourceReconnect, sentence("Its connection must be authorized again", f.stateReason)
 	case f.LastRead == nil && len(read) == 0:
-		s.Status, why = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
+		s.Status, why = SourceNeverRead, f.unsubscribedOr("It has not been read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
-		s.Status, why = SourceUnsupported, "Its platform does not give "+strings.Join(qc.metrics, " and ")+" of "+qc.subject()+"."
+		s.Status, why = SourceUnsupported, "Its platform does not report "+strings.Join(qc.metrics, " and ")+" for "+qc.subject()+"."
 	case len(s.Missing) > 0:
 		s.Status, why = SourcePartial, strings.Join(append([]string{qc.reasonOf(s.Missing)}, gaps...), " ")
 	case len(read) == 0 && postsRead:
-		s.Status, why = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
+		s.Status, why = SourcePartial, "Its posts were read, but no post has two readings that show a gain in this range."
 	case len(read) == 0 && blank != "":
 		s.Status, why = SourcePartial, f.unsubscribedOr(blank)
 	case len(gaps) > 0:
@@ -372,7 +372,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 }
 
 // NoSubscriptionRan is the reason if no subscription was active in the whole range.
-const NoSubscriptionRan = "No subscription ran in this range, and without one nothing is read."
+const NoSubscriptionRan = "No subscription was active in this range, so nothing was read."
 
 func (f sourceFacts) unsubscribedOr(reason string) string {
 	if !f.subscribed {
@@ -391,9 +391,9 @@ func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
 // subject is the subject of the answer's metrics.
 func (qc sourceQuery) subject() string {
 	if qc.ofPosts {
-		return "a post"
+		return "posts"
 	}
-	return "an account"
+	return "accounts"
 }
 
 // missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
@@ -412,9 +412,9 @@ func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.Missing
 		return f.missing[i]
 	}
 	if qc.ofPosts && !qc.givesNone(f.Platform, metric) {
-		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}
+		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no post has two readings with it in the range"}
 	}
-	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of " + qc.subject()}
+	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not report it for " + qc.subject()}
 }
 
 func (qc sourceQuery) reasonOf(missing []domain.MissingFigure) string {

@@ -74,46 +74,46 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		},
 		"three days of thirty": {
 			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
-			reason: "Of engagement, 3 of 30 days were read.",
+			reason: "For engagement, 3 of 30 days were read.",
 		},
 		"a metric of another time": {
-			reads: ofDay("2026-05-31"), status: partial, reason: "Of engagement, nothing was read in this range.",
+			reads: ofDay("2026-05-31"), status: partial, reason: "For engagement, nothing was read in this range.",
 		},
 		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
 		"a counter that was not read for long": {
 			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
-			reason: "Of followers, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter. " +
-				"Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter.",
+			reason: "Of followers, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date. " +
+				"Of engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date.",
 		},
 		"what is counted by days, in a day and a half": {
 			of: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
-			reason: "Of engagement, 1 of 2 days were read.",
+			reason: "For engagement, 1 of 2 days were read.",
 		},
 		"what is counted by days, in two hours": {
 			of: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
-			reason: "Of engagement, nothing was read in this range, in which no day begins.",
+			reason: "For engagement, nothing was read in this range, in which no day begins.",
 		},
 		"what is counted by days, today": {
 			of: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,
-			reason: "Of engagement, nothing was read yet of the days of this range, which are not over.",
+			reason: "For engagement, nothing was read yet, because no day of this range is over.",
 		},
 		"a range to come": {
 			of: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reason: "This range has not begun.",
 		},
 		"unsupported": {
 			reads: readings{nothing}, status: analytics.SourceUnsupported, lacks: 2,
-			reason: "Its platform does not give followers and engagement of an account.",
+			reason: "Its platform does not report followers and engagement for accounts.",
 		},
 		"a metric that the platform was not asked for": {
 			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial, lacks: 1,
 			reason: "Its newest reading lacks engagement (unsupported).",
 		},
 		"read, but not in the range": {
-			reads: readings{counted(june.To, 5)}, status: partial, reason: "Nothing of it was read in this range.",
+			reads: readings{counted(june.To, 5)}, status: partial, reason: "It was not read in this range.",
 		},
-		"never read": {status: analytics.SourceNeverRead, reason: "It was not read yet."},
+		"never read": {status: analytics.SourceNeverRead, reason: "It has not been read yet."},
 		"never read without a subscription": {
-			unpaid: true, status: analytics.SourceNeverRead, reason: "No subscription ran in this range, and without one nothing is read.",
+			unpaid: true, status: analytics.SourceNeverRead, reason: "No subscription was active in this range, so nothing was read.",
 		},
 		"disconnected": {
 			page: disconnected, reads: whole, status: analytics.SourceDisconnected, reason: "It is not connected in the main application.",
@@ -132,7 +132,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
 		}, status: ok},
 		"moved to another agency": {
-			page: moved, reads: whole, status: partial, reason: "It does not belong to this account any more; what was read before stays.",
+			page: moved, reads: whole, status: partial, reason: "It no longer belongs to this account. Earlier readings are kept.",
 		},
 		"disconnected because a person removed our app at the platform": {
 			page: disconnectedHere, reads: whole, removed: true,
@@ -218,7 +218,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
 	})
 	w.Fold(t, db)
-	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not give it of a post"}}
+	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not report it for posts"}}
 	source := func(endpoint string, r analytics.Range) (analytics.SourceStatus, domain.OptionalText) {
 		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, everywhere(r))
 		if r == june {
@@ -228,12 +228,12 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	}
 	status, reason := source("PostsViews", june)
 	require.Equal(t, analytics.SourceUnsupported, status)
-	require.EqualValues(t, "Its platform does not give views of a post.", reason)
+	require.EqualValues(t, "Its platform does not report views for posts.", reason)
 	status, reason = source("PostInsights", june)
 	require.Equal(t, analytics.SourcePartial, status, "its likes are there")
 	require.EqualValues(t, "The readings of its posts lack views (unsupported).", reason)
 	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
-	require.EqualValues(t, "Nothing of it was read in this range.", reason, "which is the graver lack")
+	require.EqualValues(t, "It was not read in this range.", reason, "which is the graver lack")
 }
 
 // What is erased in the range is named, to the client who had it and the agency alone.
@@ -257,7 +257,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 		}
 		return ofAccounts.Sources
 	}
-	const erased = "What was read of it before 2026-06-05T12:00:00Z was erased."
+	const erased = "Its readings before 2026-06-05T12:00:00Z were erased."
 	got := sources(wholeAgency, june)
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
@@ -331,7 +331,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
 		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
-		require.Equal(t, "No subscription runs, and without one nothing is read.", meta.Sources[0].Paused)
+		require.Equal(t, "No subscription is active, so nothing is read.", meta.Sources[0].Paused)
 	}
 }
 

@@ -215,7 +215,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	qc.noteSample(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
 	if first := (*g)[0]; !first.at.Before(r.From) && v.of(first.owner) {
-		v.read.gap = fmt.Sprintf("it was first read on %s; what it gained before is not known", qc.date(first))
+		v.read.gap = fmt.Sprintf("the first reading was on %s; earlier gains are unknown", qc.date(first))
 	}
 	qc.noteSince(v, g)
 	gained := v.gainedIn(g, r.From, r.To)
@@ -270,7 +270,7 @@ func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 		if v.since == nil {
 			v.since = before
 		}
-		v.read.gap = fmt.Sprintf("it was not read from %s to %s; what it gained between counts on the latter", qc.date(before), qc.date(last))
+		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date", qc.date(before), qc.date(last))
 	})
 }
 
