@@ -261,13 +261,13 @@ func TestFiguresOfADashboard(t *testing.T) {
 	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"posts"}})
 	closed := metaOf(t, ask(client1, staff))
 	require.Equal(t, false, closed["clients_see"])
-	require.Contains(t, closed["clients_see_not"], "lacks the scope analytics")
+	require.Contains(t, closed["clients_see_not"], "does not have the scope analytics")
 	require.Equal(t, http.StatusNotFound, ask(client1, client).status)
 	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"analytics"}, AllowClientDashboard: &no})
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "not open")
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client1, staff)))
 	b.update(domain.UpdateDashboard{Primary: client1, Users: &[]string{}, AllowClientDashboard: &yes})
-	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "Nobody is on the list")
+	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "The list of the dashboard is empty")
 }
 
 // keptPictures are pictures by their posts.

@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// ErrUserNotFound is the one answer for a user whom neither the agency's directory holds nor any
-// record of the dashboard names, whatever other agency the user may belong to.
+// ErrUserNotFound is returned for a user that is neither in the agency's directory nor in any
+// record of the dashboard, even if the user belongs to another agency.
 var ErrUserNotFound = domain.NewError(domain.CodeNotFound,
-	"There is no such user in your agency, and none was ever on the list of this dashboard. Check the user id.")
+	"No such user is in your agency or was ever on the list of this dashboard. Check the user id.")
 
 // AccessQuery asks whether a user had access to a dashboard at a moment.
 type AccessQuery struct {
@@ -23,44 +23,47 @@ type AccessQuery struct {
 	At            Moment
 }
 
-// AccessAnswer says who had access to what by which decisions: from the records of
-// `dashboards` alone. Whether the user or its account was active is no part of it.
+// AccessAnswer says whether a user had access to a dashboard, and which records decided it. It uses
+// only the records of `dashboards`; it ignores whether the user or the account was active.
 type AccessAnswer struct {
 	Dashboard Named          `json:"dashboard"`
 	User      Named          `json:"user"`
 	AsOf      StreamPosition `json:"as_of"`
-	// Access is `listed` and `allowed`: what a client user needs. Each of `scopes` was then open to the user.
+	// Access is true if `listed` and `allowed` are true, as client users need both. The user then
+	// had each of `scopes`.
 	Access  bool            `json:"access"`
 	Listed  decidedFlag     `json:"listed"`  // the user was on the list
 	Allowed decidedFlag     `json:"allowed"` // the dashboard was open to its clients
 	Scopes  []decidedScope  `json:"scopes"`  // of the dashboard
-	Role    *DirectoryStaff `json:"role"`    // null: no staff of the agency
+	Role    *DirectoryStaff `json:"role"`    // null if the user is not staff of the agency
 }
 
-// decidedFlag is a fact and the record that made it so.
+// decidedFlag is a flag and the record that last changed it.
 type decidedFlag struct {
 	Value     bool   `json:"value"`
 	DecidedBy Record `json:"decided_by"`
 }
 
-// decidedScope is a scope of the dashboard and the record that gave it.
+// decidedScope is a scope of the dashboard and the record that added it.
 type decidedScope struct {
 	Scope     string `json:"scope"`
 	DecidedBy Record `json:"decided_by"`
 }
 
-// DirectoryStaff says that the user is staff of the agency: such users open every dashboard by their
-// role, whatever lists say. The log does not know staff, so this is the directory's word of today.
+// DirectoryStaff says that the user is staff of the agency. Staff can open every dashboard because
+// of their role, regardless of lists. The log does not contain staff, so this is the current state
+// of the directory.
 type DirectoryStaff struct {
-	Role  string `json:"role"`  // agency
-	Today bool   `json:"today"` // always true: as the directory holds it today, not as of the moment
+	Role string `json:"role"` // agency
+	// always true: the current state of the directory, not the state at the moment
+	Today bool `json:"today"`
 }
 
-// agencyStaff is of all staff.
+// agencyStaff is the value for all staff.
 var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 
-// Access returns what decided a user's access as of a moment. Errors are those of [History.State], and
-// [ErrUserNotFound].
+// Access returns what decided a user's access as of a moment. It returns the errors of
+// [History.State], and [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At},
 		func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (AccessAnswer, error) {
@@ -73,7 +76,7 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	if err != nil {
 		return a, err
 	}
-	decided, err := pg.List(ctx, tx, "find what decided access", pgx.RowTo[int64], `
+	decided, err := pg.List(ctx, tx, "find versions that decided access", pgx.RowTo[int64], `
 		with h as (
 			select version, before, after from dashboard_history where parent_account = $1 and sub_account_id = $2 and version <= $3)
 		select version from (

@@ -15,79 +15,92 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ErrAgencyUserNotFound is the one answer for a user whom neither the agency's directory holds nor any list of its
-// dashboards ever named, whatever other agency the user may belong to.
+// ErrAgencyUserNotFound is returned for a user that is neither in the agency's directory nor was
+// ever on a list of its dashboards, even if the user belongs to another agency.
 var ErrAgencyUserNotFound = domain.NewError(domain.CodeNotFound,
-	"There is no such user in your agency, and none was ever on the list of a dashboard. Check the user id.")
+	"No such user is in your agency or was ever on the list of one of its dashboards. Check the user id.")
 
-// SpansQuery asks who had access to which dashboards of an agency: at a moment, or at any time of a range.
+// SpansQuery asks who had access to which dashboards of an agency, at a moment or at any time in a
+// range.
 type SpansQuery struct {
 	ParentAccount string
-	Dashboard     string // sub-account; "": all
-	User          string // "": everybody
-	At            Moment // the zero one is now; not used where there is a range
-	// From and To are a range: spans that last at some time in [From, To). Nil: open at that end.
+	Dashboard     string // sub-account; "" for all
+	User          string // "" for all
+	At            Moment // the zero value means now; ignored if there is a range
+	// From and To are a range. It selects spans that overlap [From, To); nil means no bound.
 	From, To *time.Time
-	ByUser   bool // ordered by user and then dashboard, else by dashboard and then user
+	ByUser   bool // order by user and then dashboard; otherwise by dashboard and then user
 	Limit    int
 	Cursor   string // from [HistoryMeta].NextCursor
 }
 
-// AccessSpan is a time in which a user had the same access to a dashboard: was on its list while it was open to its clients
-// and had the same scopes. A change of the scopes ends one span and begins the next. It comes from the records of
-// `dashboards` alone: whether the user or its account was active is no part of it.
+// AccessSpan is a time during which a user had the same access to a dashboard: the user was on its
+// list, the dashboard was open to its clients, and its scopes did not change. A change of scopes
+// ends one span and begins the next. Spans use only the records of `dashboards`; they ignore
+// whether the user or the account was active.
 type AccessSpan struct {
-	Dashboard Named           `json:"dashboard"` // the sub-account
-	User      Named           `json:"user"`
-	From      time.Time       `json:"from"`       // the time of `began_by`; this access began with it
-	To        *time.Time      `json:"to"`         // the time of `ended_by`, from which on there was none or another; null: it lasts
-	BeganBy   Record          `json:"began_by"`   // the later one of `listed_by` and `allowed_by`, or a later change of the scopes
-	EndedBy   *Record         `json:"ended_by"`   // took the user off the list, closed the dashboard or changed its scopes; null: none has up to `as_of`
-	ListedBy  Record          `json:"listed_by"`  // put the user on the list
-	AllowedBy Record          `json:"allowed_by"` // opened the dashboard to its clients
-	Scopes    []ScopeSpan     `json:"scopes"`     // of the dashboard, the same from `from` to `to`
-	Role      *DirectoryStaff `json:"role"`       // null: no staff of the agency
-	// ActiveToday tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today,
-	// whatever lists say.
+	Dashboard Named     `json:"dashboard"` // the sub-account
+	User      Named     `json:"user"`
+	From      time.Time `json:"from"` // the time of `began_by`, when this access began
+	// the time of `ended_by`, when the access ended or changed; null if it lasts
+	To *time.Time `json:"to"`
+	// the later one of `listed_by` and `allowed_by`, or a later change of scopes
+	BeganBy Record `json:"began_by"`
+	// the record that removed the user from the list, closed the dashboard or changed its scopes;
+	// null if there was no such record up to `as_of`
+	EndedBy  *Record `json:"ended_by"`
+	ListedBy Record  `json:"listed_by"` // the record that added the user to the list
+	// the record that opened the dashboard to its clients
+	AllowedBy Record          `json:"allowed_by"`
+	Scopes    []ScopeSpan     `json:"scopes"` // of the dashboard, unchanged from `from` to `to`
+	Role      *DirectoryStaff `json:"role"`   // null if the user is not staff of the agency
+	// ActiveToday is true if the directory currently has the user as active, in an active account.
+	// Other users cannot open anything, regardless of lists.
 	ActiveToday bool `json:"active_today"`
 
 	key spanKey
 }
 
-// ScopeSpan is a time without a gap in which a dashboard had a scope.
+// ScopeSpan is an uninterrupted time during which a dashboard had a scope.
 type ScopeSpan struct {
-	Scope   string  `json:"scope"`
-	GivenBy Record  `json:"given_by"` // gave it to the dashboard
-	TakenBy *Record `json:"taken_by"` // took it away; null: none has up to `as_of`
+	Scope   string `json:"scope"`
+	GivenBy Record `json:"given_by"` // the record that added it to the dashboard
+	// the record that removed it; null if there was no such record up to `as_of`
+	TakenBy *Record `json:"taken_by"`
 }
 
-// SpansMeta stands beside spans.
+// SpansMeta describes a page of spans.
 type SpansMeta struct {
 	HistoryMeta
 
-	From StreamPosition `json:"from"` // the last change before the range or at the moment: what stood then is shown
-	To   StreamPosition `json:"to"`   // the last change within the range; the same as `from` for a moment
-	User *Named         `json:"user"` // who was asked for; null: the question is of everybody
-	// Staff are the agency's own active people, or the one who was asked for: such users open every dashboard by their role,
-	// whatever lists say.
+	// the last change before the range or up to the moment; spans that existed then are included
+	From StreamPosition `json:"from"`
+	// the last change in the range; for a moment, the same as `from`
+	To   StreamPosition `json:"to"`
+	User *Named         `json:"user"` // the user in the query; null for all users
+	// Staff are the agency's active staff, or only the user in the query. Staff can open every
+	// dashboard because of their role, regardless of lists.
 	Staff AccessStaff `json:"staff"`
-	// WithoutAccess are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the
-	// next page. Null: the question is of a range, of one user, or ordered by user.
+	// WithoutAccess are dashboards that no client user had access to at the moment. A page contains
+	// those that precede the next page in the order of dashboards. Null if the query has a range or
+	// a user, or is ordered by user.
 	WithoutAccess *WithoutAccess `json:"without_access"`
 }
 
-// AccessStaff is the staff of an agency. The log does not know staff, so this is the directory's word of today.
+// AccessStaff is the staff of an agency. The log does not contain staff, so this is the current
+// state of the directory.
 type AccessStaff struct {
 	DirectoryStaff
 
-	Users      []Named `json:"users"`       // by id, 500 at most
-	UsersCount int64   `json:"users_count"` // how many there are
+	Users      []Named `json:"users"`       // by id, at most 500
+	UsersCount int64   `json:"users_count"` // total number
 }
 
-// maxStaff bounds the staff that an answer names.
+// maxStaff limits the staff in an answer.
 const maxStaff = 500
 
-// spanKey is the place of a span in its list, within the prefix of the stream that the first page stood for.
+// spanKey is the position of a span in its list, within the prefix of the stream that the first
+// page used.
 type spanKey struct {
 	Until     int64  `json:"u"` // version
 	Dashboard string `json:"d"`
@@ -95,7 +108,7 @@ type spanKey struct {
 	Began     int64  `json:"b"` // version
 }
 
-// compare orders keys by dashboard and user, or the other way round, and then by time.
+// compare orders keys by dashboard and user or by user and dashboard, and then by time.
 func (k spanKey) compare(other spanKey, byUser bool) int {
 	dashboards, users := strings.Compare(k.Dashboard, other.Dashboard), strings.Compare(k.User, other.User)
 	if byUser {
@@ -110,12 +123,12 @@ func (q SpansQuery) cursors() CursorScope {
 	}
 }
 
-// Cursor asks for what follows the span in the answer to a query, as [HistoryMeta].NextCursor does for a page.
+// Cursor returns the cursor for the spans after this one, like [HistoryMeta].NextCursor for a page.
 func (s AccessSpan) Cursor(q SpansQuery) (string, error) { return EncodeCursor(q.cursors(), s.key) }
 
-// Spans returns a page of who had access. Errors are not_found: [domain.ErrDashboardNotFound] for a dashboard without any
-// history in this agency, [ErrAgencyUserNotFound], one that names the last version for a version to come; and invalid for
-// a cursor of another question.
+// Spans returns a page of access spans. Errors: not_found ([domain.ErrDashboardNotFound] for a
+// dashboard without history in this agency, [ErrAgencyUserNotFound], or an error that names the
+// last version for a version in the future) and invalid for a cursor of another query.
 func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansMeta, error) {
 	var meta SpansMeta
 	read := func(tx pgx.Tx, now *HistoryMeta) (page []AccessSpan, err error) {
@@ -138,7 +151,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if len(folded) > q.Limit {
 			folded = folded[:q.Limit]
 			last := folded[q.Limit-1].key
-			shut = slices.DeleteFunc(shut, func(d foldedShut) bool { return d.dashboard > last.Dashboard }) // the next page has them
+			shut = slices.DeleteFunc(shut, func(d foldedShut) bool { return d.dashboard > last.Dashboard }) // they are on the next page
 			if now.NextCursor, err = EncodeCursor(q.cursors(), last); err != nil {
 				return nil, err
 			}
@@ -158,9 +171,9 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 	return spans, meta, err
 }
 
-// ExportSpans finds what an export of access stands for, and returns all spans in their order, batch by batch and all of
-// one prefix of the stream. Limit of the query is not used. An error of the sequence ends it. Errors before it are those of
-// [History.Spans].
+// ExportSpans returns the meta data of an export of access and all its spans in order, read in
+// batches from one prefix of the stream. The query's limit is ignored. An error ends the sequence.
+// Errors before it are those of [History.Spans].
 func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
 	q.Limit = spansBatch
 	first, meta, err := h.Spans(ctx, q)
@@ -187,11 +200,12 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 	}, nil
 }
 
-// spansBatch is the number of spans of an export that are read at a time. Ordered by user, each batch folds the whole
-// history anew: what it takes grows with the history times the batches.
+// spansBatch is the number of spans of an export that are read at once. If ordered by user, each
+// batch folds the whole history again, so the time grows with the history times the number of
+// batches.
 const spansBatch = 2_000
 
-// window returns the positions that the query asks for, within a prefix of the stream.
+// window returns the positions that the query covers, within a prefix of the stream.
 func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
 	within := func(p StreamPosition) StreamPosition {
 		if p.Version > now.Version {
@@ -222,7 +236,7 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 	return within(from), within(to), nil
 }
 
-// staffOf is the agency's active staff, or the one user of it who was asked for.
+// staffOf returns the agency's active staff, or only the user in the query.
 func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
 	rows, _ := tx.Query(ctx, `
@@ -235,7 +249,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	return staff, wrapped("read staff", err)
 }
 
-// readSpans puts records and names to spans, and the name of who was asked for to meta.
+// readSpans adds records and names to spans, and the name of the user in the query to meta.
 func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta) ([]AccessSpan, error) {
 	var keys []entryKey
 	for _, f := range folded {
@@ -263,7 +277,8 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	return spans, err
 }
 
-// wasListed tells a user who was erased, or has left the agency, from one who never was on the list of the dashboard; "": of any.
+// wasListed returns never if the user was never on the list of the dashboard ("" for any
+// dashboard). Users who were erased or have left the agency give nil.
 func wasListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
 	listed, err := found(tx.QueryRow(ctx, `select from dashboard_history
 		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
@@ -274,7 +289,7 @@ func wasListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, n
 	return err
 }
 
-// span puts records and names to a span.
+// span adds records and names to a span.
 func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
 	by := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
 	maybe := func(version int64) *Record {
@@ -300,7 +315,7 @@ func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
 	return s
 }
 
-// recordsOf reads the records with the keys, each once.
+// recordsOf reads the records with the keys, without duplicates.
 func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (map[entryKey]Record, error) {
 	records := map[entryKey]Record{}
 	for _, key := range keys {

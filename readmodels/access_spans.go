@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// foldedSpan is a span by the versions of the records that decided it; 0: none did.
+// foldedSpan is a span with the versions of the records that decided it; 0 if there is no such
+// record.
 type foldedSpan struct {
 	key             spanKey
 	ended           int64
@@ -17,7 +18,7 @@ type foldedSpan struct {
 	scopes          []foldedScope
 }
 
-// foldedScope is a time without a gap in which a dashboard had a scope.
+// foldedScope is an uninterrupted time during which a dashboard had a scope.
 type foldedScope struct {
 	scope        string
 	given, taken int64
@@ -36,7 +37,8 @@ func (f foldedSpan) versions() []int64 {
 	return versions
 }
 
-// accessRow is what an entry made of a dashboard's access; lists are nil where the entry did not change them.
+// accessRow is the access to a dashboard after an entry. Lists are nil if the entry did not change
+// them.
 type accessRow struct {
 	Dashboard string
 	Version   int64
@@ -45,13 +47,15 @@ type accessRow struct {
 	Scopes    []string
 }
 
-// foldSpans folds the history of the dashboards up to the version after.Until, in their order: of the one in the query, or of all from
-// after.Dashboard on. It returns the spans that follow a key and last at some version from up to the version to: the first ones
-// in the order of the query, one more than fit on the page. Beside them are the dashboards on the way to which nobody had access
-// at the version to. It keeps one dashboard's history of access and the page, whatever the agency has.
+// foldSpans folds the history of dashboards up to version after.Until, in order: of the dashboard
+// in the query, or of all dashboards starting with after.Dashboard. It returns the spans that
+// follow a key and overlap the versions from and to, in the order of the query and one more than
+// fit on the page. It also returns the dashboards passed that no one had access to at version to.
+// Its memory is limited to one dashboard's history of access and the page, regardless of the
+// agency's size.
 func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedShut, error) {
 	only := "after->'users'"
-	if q.User != "" { // the list that matters has one user, or none
+	if q.User != "" { // only the user's presence on the list matters
 		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
 	}
 	where := "parent_account = @parent and version <= @until"
@@ -59,7 +63,7 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 	case q.Dashboard != "":
 		where += " and sub_account_id = @dashboard"
 	case !q.ByUser:
-		where += ` and sub_account_id >= @after` // those before it were on earlier pages
+		where += ` and sub_account_id >= @after` // earlier ones were on earlier pages
 	}
 	rows, _ := tx.Query(ctx, `
 		select sub_account_id, version, after->'allow_client_dashboard' = 'true'::jsonb,
@@ -108,10 +112,11 @@ type spansPage struct {
 	shut  []foldedShut
 }
 
-// full says that no further dashboard can have a span of the page: they come in their order.
+// full reports whether no further dashboard can have a span of the page, because dashboards come in
+// order.
 func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
 
-// add takes in the spans of the next dashboard, and that nobody had access to it.
+// add adds the spans of the next dashboard, and records if no one had access to it.
 func (p *spansPage) add(spans []foldedSpan, shut foldedShut) {
 	if shut.decided > 0 {
 		p.shut = append(p.shut, shut)
@@ -121,7 +126,7 @@ func (p *spansPage) add(spans []foldedSpan, shut foldedShut) {
 			p.list = append(p.list, s)
 		}
 	}
-	if len(p.list) > 2*p.room { // the first ones by user are known at the end only
+	if len(p.list) > 2*p.room { // ordered by user, the first spans are known only at the end
 		p.cut()
 	}
 }
@@ -132,21 +137,25 @@ func (p *spansPage) cut() []foldedSpan {
 	return p.list
 }
 
-// dashboardAccess is the history of one dashboard's access so far.
+// dashboardAccess is the access history of one dashboard so far.
 type dashboardAccess struct {
 	id      string
-	allowed int64            // version that opened it to its clients; 0: it is closed
-	listed  map[string]int64 // users on the list, with the versions that put them there
-	open    map[string]int64 // users who have access, with the versions that their spans began with
+	allowed int64            // version that opened it to its clients; 0 if it is closed
+	listed  map[string]int64 // users on the list, with the versions that added them
+	open    map[string]int64 // users with access, with the versions that began their spans
 	ended   []foldedSpan
-	scopes  []foldedScope // those that it has have not been taken
-	closed  int64         // version that closed it to its clients, or made it closed; 0: it is open
-	emptied int64         // version that took the last one off its list, or made it without one; 0: somebody is on it
-	moment  int64         // version
-	shut    foldedShut    // at the moment
+	scopes  []foldedScope // current ones have no taken version
+	// version that closed it to its clients or created it closed; 0 if it is open
+	closed int64
+	// version that removed the last user from its list or created it without users; 0 if the list
+	// has users
+	emptied int64
+	moment  int64      // version
+	shut    foldedShut // at the moment
 }
 
-// fold takes in the next entry. Scopes are noted only where they changed, and that ends a span: it has the same scopes throughout.
+// fold adds the next entry. A change of scopes ends a span, because a span has the same scopes
+// throughout.
 func (d *dashboardAccess) fold(row accessRow) {
 	was, listedWas := d.allowed, d.listed
 	if row.Users != nil {
@@ -204,7 +213,7 @@ func (d *dashboardAccess) foldScopes(row accessRow) {
 	}
 }
 
-// spans are those that last at some version from up to the version to, each with its scopes.
+// spans returns the spans that overlap the versions from and to, each with its scopes.
 func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	all := d.ended
 	for user, began := range d.open {
@@ -227,10 +236,10 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	return kept
 }
 
-// unlimited lies behind all versions.
+// unlimited is greater than all versions.
 const unlimited = 1 << 62
 
-// ends is a version as the end of a time; 0, which has none, lies behind all.
+// ends returns a version as the end of a span; 0, which means no end, becomes unlimited.
 func ends(version int64) int64 {
 	if version == 0 {
 		return unlimited
@@ -238,31 +247,35 @@ func ends(version int64) int64 {
 	return version
 }
 
-// WithoutAccess are dashboards to which nobody had access.
+// WithoutAccess are dashboards that no client user had access to.
 type WithoutAccess struct {
-	Dashboards []ShutDashboard `json:"dashboards"`       // by id, 500 at most
-	Count      int64           `json:"dashboards_count"` // how many there are
+	Dashboards []ShutDashboard `json:"dashboards"`       // by id, at most 500
+	Count      int64           `json:"dashboards_count"` // total number
 }
 
-// ShutDashboard is a dashboard to which nobody had access, and why.
+// ShutDashboard is a dashboard that no client user had access to, and the reason.
 type ShutDashboard struct {
 	Dashboard Named `json:"dashboard"` // the sub-account
-	// AllowClientDashboard is false where it was closed to its clients; true: it was open, with nobody on its list.
-	AllowClientDashboard bool   `json:"allow_client_dashboard"`
-	DecidedBy            Record `json:"decided_by"` // closed the dashboard; where it was open, left nobody on its list or opened it so
+	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open
+	// with an empty list.
+	AllowClientDashboard bool `json:"allow_client_dashboard"`
+	// the record that closed the dashboard; if it was open, the record that emptied its list or
+	// opened it with an empty list
+	DecidedBy Record `json:"decided_by"`
 }
 
-// maxShut bounds the dashboards without access that a page names.
+// maxShut limits the dashboards without access on a page.
 const maxShut = 500
 
-// foldedShut is a dashboard to which nobody has access, and the version that decided it; 0: somebody has, or it is not there.
+// foldedShut is a dashboard without access and the version that decided it; 0 if someone has access
+// or the dashboard does not exist.
 type foldedShut struct {
 	dashboard string
-	open      bool // to its clients, and nobody is on its list
+	open      bool // to its clients, with an empty list
 	decided   int64
 }
 
-// foldShut notes after an entry whether nobody has access, unless the entry lies behind the moment.
+// foldShut records after an entry whether no one has access, unless the entry is after the moment.
 func (d *dashboardAccess) foldShut(version int64) {
 	d.closed = since(d.closed, d.allowed == 0, version)
 	d.emptied = since(d.emptied, len(d.listed) == 0, version)
@@ -275,7 +288,7 @@ func (d *dashboardAccess) foldShut(version int64) {
 	}
 }
 
-// since is the version from which on something holds, 0 while it does not.
+// since returns the version since which a condition holds; 0 while it does not hold.
 func since(version int64, holds bool, now int64) int64 {
 	switch {
 	case !holds:
@@ -286,7 +299,7 @@ func since(version int64, holds bool, now int64) int64 {
 	return version
 }
 
-// readShut puts records and names to dashboards to which nobody had access.
+// readShut adds records and names to dashboards without access.
 func readShut(ctx context.Context, tx pgx.Tx, parent string, folded []foldedShut) (*WithoutAccess, error) {
 	count := int64(len(folded))
 	folded = folded[:min(len(folded), maxShut)]

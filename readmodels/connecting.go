@@ -13,16 +13,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Connecting reads what must be known before something is connected.
+// Connecting reads what the connect flow needs.
 type Connecting struct{ Pool *pgxpool.Pool }
 
-// errPageNotFound is the one answer for a connected page that does not exist and for another agency's.
+// errPageNotFound is returned for a connected page that does not exist or belongs to another
+// agency.
 var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
-// ActiveNames returns the names of an active agency and of one of its active accounts, or of itself, and whether a subscription runs at a time.
-// Nothing is connected for others. Errors: [ErrAccountNotFound]: the account is not known, not active, or another agency's.
+// ActiveNames returns the names of an active agency and of one of its active accounts or of the
+// agency itself, and whether a subscription is active at a time. Only these can connect pages. It
+// returns [ErrAccountNotFound] if the account is unknown, not active or belongs to another agency.
 func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
-	const doing = "look up for whom something is connected"
+	const doing = "look up account to connect"
 	known, err := found(c.Pool.QueryRow(ctx, `
 		select p.name, s.name, `+subscribed+`
 		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account from accounts a where a.id = $2 and a.active) s
@@ -35,7 +37,8 @@ func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now
 	return names, err
 }
 
-// pageColumns are those of a [domain.DirectorySocialAccount] of s, by their names; a time that is not known is Go's zero time.
+// pageColumns are the columns of a [domain.DirectorySocialAccount] of s, by name. An unknown time
+// is Go's zero time.
 const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id as platform, s.a_type as account_type,
 	s.external_id, s.name, s.connected, coalesce(s.created_at, '0001-01-01 00:00+00') as created_at,
 	coalesce(s.updated_at, '0001-01-01 00:00+00') as updated_at`
@@ -46,8 +49,8 @@ func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]dom
 		from tSAccounts s left join accounts a on a.id = s.account_id`+query, args...)
 }
 
-// PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first. The refs have plain ids; the
-// directory may have been told URNs, see [domain.Platform.PlainID].
+// PagesNamed returns the given pages that are in an agency's directory, connected ones first. The
+// refs have plain ids; the directory can also contain URNs, see [domain.Platform.PlainID].
 func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error) {
 	platforms, kinds, external := make([]int, len(refs)), make([]int, len(refs)), make([]string, len(refs))
 	withURNs := PlatformIDs(slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return !p.Facts().WritesURNs }))
@@ -60,12 +63,12 @@ func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain
 		order by s.connected desc, s.id`, parent, platforms, kinds, external, withURNs)
 }
 
-// PagesOf returns the pages that are read by some connections, of whatever agency, by id.
+// PagesOf returns the pages that some connections read, of any agency, by id.
 func (c Connecting) PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error) {
 	return c.pages(ctx, ` where s.connection_id = any($1) and s.connected order by s.id`, connections)
 }
 
-// Page returns a social account of an agency. Errors: not_found.
+// Page returns a social account of an agency, or a not_found error.
 func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error) {
 	pages, err := c.pages(ctx, ` where s.parent_account = $1 and s.id = $2`, parent, id)
 	if err == nil && len(pages) == 0 {
@@ -77,16 +80,17 @@ func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.C
 	return pages[0], nil
 }
 
-// MemberUser returns the user that a member is; "": it is none, or not known.
+// MemberUser returns the user of a member; "" if the member is unknown or not a user.
 func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, err error) {
 	_, err = found(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
 	return user, err
 }
 
-// MembersOf returns the members that sign-ins of a person at a platform have made, for whichever account of whichever agency: their ids are
-// computed of these. What a main application calls its members is not known here.
+// MembersOf returns the members that sign-ins of a person at a platform created, for any account of
+// any agency: their ids are computed from these. The ids of members from a main application are
+// unknown here.
 func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, person string) (members []int64, err error) {
-	const doing = "look for the members of a person"
+	const doing = "find members of a person"
 	rows, _ := c.Pool.Query(ctx, `select coalesce(parent_account, id), id from accounts`)
 	var agency, account string
 	var ids []int64
@@ -99,10 +103,11 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
-// FirstReadings tells how far the first readings of an agency's pages came since they were connected last: what was read before, and why that
-// failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
+// FirstReadings returns the progress of the first readings of an agency's pages since they were
+// last connected. Earlier readings and failures belong to an earlier sign-in and are ignored. Pages
+// that are not in the tables yet are omitted.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
-	return pg.List(ctx, c.Pool, "read how far first readings came", pgx.RowToStructByPos[domain.FirstReading], `
+	return pg.List(ctx, c.Pool, "read progress of first readings", pgx.RowToStructByPos[domain.FirstReading], `
 		select s.id, r.read_at, coalesce(w.paused, case when w.failed then f.reason else '' end),
 		       case when w.paused is not null then '`+string(PlatformPaused)+`' when w.failed then f.class else '' end
 		from tSAccounts s
@@ -117,11 +122,11 @@ func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int6
 // connectScope is the dashboard scope that lets client users connect their own account's pages.
 const connectScope = "connect"
 
-// ClientMayConnect tells whether a client user may connect pages for its account: that account's dashboard is open, has the scope connect, and
-// lists the user.
+// ClientMayConnect reports whether a client user may connect pages for its account: the account's
+// dashboard is open, has the scope connect, and lists the user.
 func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error) {
 	return found(c.Pool.QueryRow(ctx, `
 		select from dashboard_preferences d
 		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
-		parent, account, user, connectScope), "look whether a client may connect")
+		parent, account, user, connectScope), "check whether a client may connect")
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Connections reads what the fetchers need to know: the connections are the log's, what became of
-// earlier reads is in schema kept.
+// Connections reads what the fetchers need: connections from the log, and the results of earlier
+// reads from the schema kept.
 type Connections struct{ Pool *pgxpool.Pool }
 
-// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind, $3 now. Left out are
-// accounts whose subscription has lapsed, connections that wait for a person to sign in again, and those that an operator has
-// paused. That a whole platform is paused, the scheduler knows.
+// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the
+// kind, $3 now. They exclude accounts without an active subscription, connections that wait for a
+// new sign-in, and connections paused by an operator. The scheduler handles paused platforms.
 const worthReading = connectionJoins + `
 	where s.p_id = $1 and s.connected and ` + toBeRead
 
@@ -27,8 +27,9 @@ const connectionJoins = `
 	cross join (select $3::timestamptz as now) t` + SignInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
-// Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is
-// known of them or their token was replaced. The most overdue come first.
+// Due returns the social accounts that are due and not claimed. Accounts are due at their due time,
+// or immediately if nothing is known about them or their token was replaced. The most overdue come
+// first.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
 	return pg.List(ctx, c.Pool, fmt.Sprintf("read due accounts of %s", queue.Platform), pgx.RowToStructByPos[domain.DueAccount],
 		`select s.id, f.due_at`+worthReading+`
@@ -43,13 +44,14 @@ func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
 	return mapped[int64, bool](rows, "list paused connections")
 }
 
-// Counts returns how many social accounts of a platform are read, by type.
+// Counts returns the number of social accounts of a platform that are read, by type.
 func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error) {
 	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`, int(queue.Platform), queue.Kind, now)
 	return mapped[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
 }
 
-// ReadTogether returns how many social accounts of a platform each stored token reads, by its reference and their type.
+// ReadTogether returns the number of social accounts of a platform that each stored token reads, by
+// token reference and account type.
 func (c Connections) ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error) {
 	rows, _ := c.Pool.Query(ctx, `select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> '' group by 1, 2`,
 		int(queue.Platform), queue.Kind, now)
@@ -77,15 +79,15 @@ const taskColumns = `
 	       st.at, k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
-// Tasks returns what of a claim is still to be read, the most overdue first, each with its tenant as it is now. What has a
-// result, or was claimed by somebody else after this claim's end, is left out.
+// Tasks returns the remaining tasks of a claim, the most overdue first, each with its current
+// tenant. Tasks that have a result, or were claimed again after this claim ended, are excluded.
 func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
 		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()
 		order by f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
 }
 
-// Task returns one social account of a platform whatever its state is.
+// Task returns one social account of a platform, regardless of its state.
 func (c Connections) Task(ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time) (domain.FetchTask, error) {
 	tasks, err := c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
 		int(queue.Platform), queue.Kind, now, socialAccount)
@@ -110,22 +112,24 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 	}, query, args...)
 }
 
-// SignInsDue counts the accounts that are read now, and those of them whose tokens end, or cannot be renewed any more,
-// before a time. Those that a person must sign in for already are told by their state.
+// SignInsDue counts the accounts that are currently read, and those with tokens that expire or can
+// no longer be renewed before a time. Accounts that already need a sign-in are not counted; their
+// state reports it.
 func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
 		where s.p_id = $1 and s.connected and not `+awaitsSignIn+` and `+subscribed,
 		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
-	return accounts, due, wrapped(fmt.Sprintf("count the sign-ins that %s needs soon", platform), err)
+	return accounts, due, wrapped(fmt.Sprintf("count upcoming sign-ins for %s", platform), err)
 }
 
-// ErrConnectionNotFound (not_found): the directory has no such connection, or not yet.
+// ErrConnectionNotFound (not_found) is returned if the connection is not in the directory, or not
+// yet.
 var ErrConnectionNotFound = domain.NewError(domain.CodeNotFound,
-	"The directory does not know this connection. Send or import it first (directory.connection.v1, the row of tMemberAuth), "+
-		"and wait until the tables show it.")
+	"This connection is not in the directory. Send or import it first (directory.connection.v1, the row of tMemberAuth), "+
+		"and wait until it is in the tables.")
 
-// TokenPlace returns where the tokens of a connection are stored and whether it waits for new ones.
-// Errors: [ErrConnectionNotFound].
+// TokenPlace returns where the tokens of a connection are stored and whether it waits for new ones,
+// or [ErrConnectionNotFound].
 func (c Connections) TokenPlace(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place.ConnectionID = connection
 	doing := fmt.Sprintf("look up connection %d", connection)
@@ -141,11 +145,12 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	return place, err
 }
 
-// maxKnownPosts bounds the posts of one social account that are looked at in one round; platforms list
-// about half as many.
+// maxKnownPosts limits the posts of one social account that are checked in one round. Platforms
+// list about half as many.
 const maxKnownPosts = 20_000
 
-// KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
+// KnownPosts returns the posts of a tenant's social account, newest first, each with its last
+// reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
 	return pg.List(ctx, c.Pool, fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), pgx.RowToStructByPos[domain.KnownPost], `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
@@ -160,8 +165,9 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
 }
 
-// ListedTexts returns what the listing last said of posts of a tenant's social account, by their ids. What it never said, said under
-// another client, or was erased, is not there.
+// ListedTexts returns the latest texts of posts from the listing of a tenant's social account, by
+// post id. Texts that were never listed, were listed under another client, or were erased are
+// absent.
 func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select external_id, coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '') from post_contents
@@ -177,60 +183,72 @@ func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, post
 	return said, wrapped(fmt.Sprintf("read texts of social account %d", tenant.SocialAccount), err)
 }
 
-// maxConnections bounds a list of the connections of all agencies.
+// maxConnections limits a list of the connections of all agencies.
 const maxConnections = 100_000
 
-// ConnectionReading is how one connected account is read, for operators.
+// ConnectionReading is the reading status of one connected account, for operators.
 type ConnectionReading struct {
-	PlatformName  string             `json:"platform_name" words:"{platform names}"` // {platform names}
-	SocialAccount int64              `json:"social_account_id"`                      // that is read
-	AccountType   domain.AccountType `json:"a_type,omitempty"`                       // {account types}
-	// Name is that of the page or profile at the platform; null over HTTP for a person's own profile, and if it is not known.
-	Name         domain.OptionalText `json:"name"`
-	Agency       string              `json:"agency"`        // 24 hex digits
-	AgencyName   domain.OptionalText `json:"agency_name"`   // null: not known
-	AccountID    string              `json:"account_id"`    // the client, 24 hex digits
-	AccountName  domain.OptionalText `json:"account_name"`  // null: not known
-	ConnectionID int64               `json:"connection_id"` // the authorisation; several accounts may share one
-	// State is the first that applies: reconnect when a person must sign in again, paused while an operator has paused the
-	// connection, unsubscribed when no subscription runs, paused while an operator has paused the platform; else ok, or the
-	// class of what failed at the last reading.
+	// {platform names}
+	PlatformName string `json:"platform_name" words:"{platform names}"`
+	// the account that is read
+	SocialAccount int64 `json:"social_account_id"`
+	// {account types}
+	AccountType domain.AccountType `json:"a_type,omitempty"`
+	// Name is the name of the page or profile on the platform. Null if unknown and, over HTTP, for
+	// a person's own profile.
+	Name        domain.OptionalText `json:"name"`
+	Agency      string              `json:"agency"`       // 24 hex digits
+	AgencyName  domain.OptionalText `json:"agency_name"`  // null if unknown
+	AccountID   string              `json:"account_id"`   // the client, 24 hex digits
+	AccountName domain.OptionalText `json:"account_name"` // null if unknown
+	// the authorization; several accounts can share one
+	ConnectionID int64 `json:"connection_id"`
+	// State is the first that applies: reconnect if a person must sign in again, paused if an
+	// operator has paused the connection, unsubscribed if no subscription is active, paused if an
+	// operator has paused the platform; otherwise ok, or the error class of the last reading.
 	State string `json:"state"`
-	// Reason is null when nothing was wrong. It also says that an operator has paused what waits for a sign-in.
+	// Reason is null if there was no problem. It also says if an operator has paused an account
+	// that waits for a sign-in.
 	Reason domain.OptionalText `json:"reason"`
-	// ExpiresAt is when the token in use ends; null: never, or not known.
+	// ExpiresAt is when the current token expires; null if never or unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is when a person must have signed in again; null: never, or not known.
+	// SignInBefore is the deadline for the next sign-in; null if there is no deadline or it is
+	// unknown.
 	SignInBefore *time.Time `json:"sign_in_before"`
-	// DataAccessExpiresAt is when Meta gives no data any more without a new sign-in; null: other platforms, or not known.
+	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
+	// for other platforms, or if unknown.
 	DataAccessExpiresAt *time.Time `json:"data_access_expires_at"`
 
 	domain.Permissions
 
-	// LastReadAt is when its totals were read last; null: never.
+	// LastReadAt is when its totals were last read; null if never.
 	LastReadAt *time.Time `json:"last_read_at"`
-	// NextDue is when its totals are read next; null: at once, or, by its state, not at all.
-	NextDue   *time.Time          `json:"next_due"`
-	Pace      domain.OptionalText `json:"pace"`        // how often its totals are read; null before the first reading, and while it is not read
-	CallsADay int                 `json:"calls_a_day"` // that reading its totals and its posts takes; 0 while it is not read
+	// NextDue is when its totals are due next. Null means immediately or, depending on the state,
+	// not at all.
+	NextDue *time.Time `json:"next_due"`
+	// how often its totals are read; null before the first reading and while it is not read
+	Pace domain.OptionalText `json:"pace"`
+	// API calls to read its totals and posts; 0 while it is not read
+	CallsADay int `json:"calls_a_day"`
 }
 
-// HidePerson takes out the name of a profile that is a person's own.
+// HidePerson removes the name if the profile belongs to a person.
 func (r *ConnectionReading) HidePerson() {
 	if domain.PlatformNamed(r.PlatformName).Personal(r.AccountType) {
 		r.Name = ""
 	}
 }
 
-// ReadingsQuery asks how connected accounts are read.
+// ReadingsQuery selects the reading status of connected accounts.
 type ReadingsQuery struct {
-	Account     string  // a sub-account; "": of all
-	Connections []int64 // nil: all
+	Account     string  // sub-account; "" for all
+	Connections []int64 // nil for all
 }
 
-// Readings lists how the connected accounts of all agencies are read at a time, by platform and id.
+// Readings lists the reading status of the connected accounts of all agencies at a time, by
+// platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
-	return pg.List(ctx, c.Pool, "list how connections are read", scanReading, `
+	return pg.List(ctx, c.Pool, "list reading status of connections", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
 		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,

@@ -12,28 +12,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Dashboards answers reads of dashboards and loads the facts that decisions about them need.
+// Dashboards reads dashboards and loads the facts for decisions about them.
 type Dashboards struct {
-	// Pool reads; a read-only one will do.
+	// Pool can be read-only.
 	Pool *pgxpool.Pool
-	// Progress tells of moves of the projection.
+	// Progress reports progress of the projection.
 	Progress *pg.Progress
 	Defaults domain.DashboardDefaults
-	// ManagedSubscriptions are the product types whose orders make points of contact
+	// ManagedSubscriptions are the product types of orders that create points of contact
 	// ([domain.PointOfContactProducts] of MANAGED_SUBSCRIPTIONS).
 	ManagedSubscriptions []string
 }
 
-// dashboardsProjection is the name under which the tables are projected.
+// dashboardsProjection is the name of the projection.
 const dashboardsProjection = "dashboards"
 
-// Moved returns a channel that is closed when the tables of the agency's dashboards may have moved.
+// Moved returns a channel that is closed when the tables of the agency's dashboards may have
+// changed.
 func (d *Dashboards) Moved(parent string) <-chan struct{} {
 	return d.Progress.Moved(dashboardsProjection, parent)
 }
 
-// Load reads, in one transaction and one round trip within it, all that a decision about need.Primary
-// may look at: commands of one agency queue, so that every trip is waited for by all behind it.
+// Load reads everything that a decision about need.Primary may use, in one transaction with one
+// round trip for all queries: commands of one agency queue, so every command waits for the round
+// trips of the commands before it.
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
 	f := factsLoad{
 		need: need, named: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
@@ -56,16 +58,16 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	return f.view, nil
 }
 
-// factsLoad is one look at an agency.
+// factsLoad is one load of an agency's facts.
 type factsLoad struct {
 	need     domain.FactsNeed
 	named    []string // the primary and the accounts in the body
-	products []string // whose orders make points of contact
+	products []string // products with orders that create points of contact
 	view     domain.FactsView
 }
 
-// queueRefusal asks why the stream takes no commands. What is parked in another generation than that of these tables, as by
-// another version of the program, holds nobody up here.
+// queueRefusal reads why the stream accepts no commands. Records that are parked in another
+// generation, for example by another version of the program, do not block it.
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
 		select not exists (select from dashboards_checkpoints where state <> 'live'),
@@ -81,14 +83,14 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
 			f.view.Refusal = "an operator has paused them"
-		case parked && f.need.Skip == nil: // a skip is what lifts it
+		case parked && f.need.Skip == nil: // a skip resolves it
 			f.view.Refusal = "a record of its stream is parked and waits for an operator"
 		}
 		return nil
 	})
 }
 
-// queueParked asks how the record stands that a skip names.
+// queueParked reads the state of the record in a skip.
 func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	at := f.need.Skip
 	if at == nil {
@@ -117,11 +119,11 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	})
 }
 
-// queueFolded asks how far these tables are.
+// queueFolded reads the progress of these tables.
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
 		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
-		_, err := found(row, "read how far the tables are", &f.view.Folded)
+		_, err := found(row, "read progress of the tables", &f.view.Folded)
 		return err
 	})
 }
@@ -156,15 +158,15 @@ func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
 	})
 }
 
-// dashboardColumns are those of a [domain.Dashboard], by their names.
+// dashboardColumns are the columns of a [domain.Dashboard], by name.
 const dashboardColumns = `document_id, document_id as id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
 	allow_client_dashboard, scopes, created_at, updated_at, version`
 
-// accountsOfSets are the accounts named in $2 and all accounts in their sets, of agency $1.
+// accountsOfSets selects the accounts in $2 and all accounts in their sets, for agency $1.
 const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preferences
 	where parent_account = $1 and sub_account_id = any($2) union all select unnest($2::text[])`
 
-// queueDashboards asks for the dashboards of the named accounts and of all accounts in their sets.
+// queueDashboards reads the dashboards of the named accounts and of all accounts in their sets.
 func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	batch.Queue(`
 		select `+dashboardColumns+` from dashboard_preferences
@@ -178,9 +180,10 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	})
 }
 
-// queueDirectory asks which of the named accounts are the agency's; which of the users who are named, or on the list of a
-// linked dashboard, belong to the agency or to one of its accounts, and to which; and, by buyer, for the distinct users
-// assigned to managed-subscription orders at the agency.
+// queueDirectory reads which of the named accounts belong to the agency; the accounts of named
+// users and of users on the list of a linked dashboard, if they belong to the agency or to one of
+// its accounts; and, by buyer, the distinct users assigned to managed-subscription orders at the
+// agency.
 func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 	queueMap(batch, &f.view.Facts.Accounts, "read accounts",
 		`select id, true from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.named)
@@ -204,7 +207,8 @@ func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, ar
 	})
 }
 
-// Settle looks whether the head of the agency's stream has passed a version, and whose record it was.
+// Settle reports whether the head of the agency's stream has passed a version, and which command
+// wrote that version.
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement
 	_, err := found(d.Pool.QueryRow(ctx, `
@@ -215,8 +219,8 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 	return s, err
 }
 
-// Document returns a dashboard as of a version of the agency's stream; [domain.ErrDashboardNotFound]
-// when it did not exist yet.
+// Document returns a dashboard as of a version of the agency's stream, or
+// [domain.ErrDashboardNotFound] if it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
 	var document domain.Dashboard
 	known, err := found(d.Pool.QueryRow(ctx, `

@@ -14,31 +14,34 @@ import (
 
 // DashboardView is the answer to GET.
 type DashboardView struct {
-	ID             string          `json:"id"`
-	SubAccountID   string          `json:"sub_account_id"`
-	SubAccountName string          `json:"sub_account_name"` // of the primary among the linked accounts
+	ID           string `json:"id"`
+	SubAccountID string `json:"sub_account_id"`
+	// of the primary among the linked accounts
+	SubAccountName string          `json:"sub_account_name"`
 	MainAccount    MainAccount     `json:"main_account"`
 	SubAccountIDs  []LinkedAccount `json:"sub_account_ids"`
-	Users          []DashboardUser `json:"users"` // on the list, of a linked account and active
-	// UsersNotShown are on the list, too, and not among users. A PUT with the shown users alone takes them off the list: send
-	// their ids as well. Absent for client users, who change no list.
+	// active users on the list who belong to a linked account
+	Users []DashboardUser `json:"users"`
+	// UsersNotShown are the other users on the list. A PUT that sends only `users` removes them
+	// from the list: send their ids as well. Absent for client users, who cannot change lists.
 	UsersNotShown        []UserNotShown `json:"users_not_shown,omitzero"`
-	MainPOC              []POC          `json:"main_poc"` // the agency's people to turn to
+	MainPOC              []POC          `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool           `json:"allow_client_dashboard"`
 	Scopes               []string       `json:"scopes"`
 	CreatedAt            time.Time      `json:"created_at"`
 	UpdatedAt            time.Time      `json:"updated_at"`
 
 	Version int64 `json:"-"` // of the last record that changed this dashboard: the ETag
-	// Listed is the document's list of users as it stands in the log. Users above shows only the
-	// active ones of the linked accounts, and access goes by the list.
+	// Listed is the list of users in the log. Users contains only the active ones of the linked
+	// accounts, but access depends on the list.
 	Listed []string `json:"-"`
 }
 
 // MainAccount is the agency as its clients see it.
 type MainAccount struct {
-	Name     string `json:"name"`
-	LoginURL string `json:"login_url"` // custom domain, else white-label address; "" without either
+	Name string `json:"name"`
+	// custom domain, otherwise the white-label address; "" if there is neither
+	LoginURL string `json:"login_url"`
 }
 
 // LinkedAccount is one account of the linked set.
@@ -50,7 +53,7 @@ type LinkedAccount struct {
 	Address string `json:"address"`
 }
 
-// DashboardUser is a user on the list who belongs to a linked account and is active.
+// DashboardUser is an active user on the list who belongs to a linked account.
 type DashboardUser struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
@@ -58,15 +61,15 @@ type DashboardUser struct {
 	Image     string     `json:"image"`
 	Account   string     `json:"account"`
 	IsOwner   bool       `json:"is_owner"`
-	Active    bool       `json:"active"`     // false while a reset token is pending
-	LastLogin *time.Time `json:"last_login"` // null: never
+	Active    bool       `json:"active"`     // false while a password reset is pending
+	LastLogin *time.Time `json:"last_login"` // null if never
 }
 
 // UserNotShown is a user on the list whom the dashboard does not show.
 type UserNotShown struct {
 	ID string `json:"id"`
-	// Reason is inactive, agency_staff, other_account (the user's account is not linked here any more), or unknown (the
-	// agency's directory does not hold the user).
+	// Reason is inactive, agency_staff, other_account (the user's account is no longer linked) or
+	// unknown (the user is not in the agency's directory).
 	Reason string `json:"reason"`
 }
 
@@ -83,15 +86,15 @@ type POC struct {
 // DashboardRequest asks for the dashboard of a sub-account.
 type DashboardRequest struct {
 	ParentAccount, SubAccount string
-	// ClientAccount and ClientUser are set for a client user. Another account's dashboard than its own is
-	// there for it only if the two are linked and it may open that one: what it may not see is not even
-	// looked at, because an answer that takes longer says that there is something.
+	// ClientAccount and ClientUser are set for a client user. Another account's dashboard exists
+	// for a client user only if the two are linked and the user may open it. A dashboard that the
+	// user may not see is not read, because a longer response time would reveal that it exists.
 	ClientAccount, ClientUser string
 }
 
-// Dashboard returns the dashboard of a sub-account with the names that the directory holds today. An
-// unknown account, one of another agency, one without a dashboard and one that is not there for the client
-// user who asks all give [domain.ErrDashboardNotFound].
+// Dashboard returns the dashboard of a sub-account with current names from the directory. It
+// returns [domain.ErrDashboardNotFound] for an unknown account, an account of another agency, an
+// account without a dashboard, and a dashboard that does not exist for the requesting client user.
 func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (DashboardView, error) {
 	var view DashboardView
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
@@ -146,7 +149,8 @@ func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (dom
 	return document, err
 }
 
-// mainAccount is empty for an agency that was erased: its clients' dashboards still open.
+// mainAccount returns an empty account for an agency that was erased: its clients' dashboards can
+// still be opened.
 func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, err error) {
 	_, err = found(tx.QueryRow(ctx, `
 		select name, coalesce('https://' || nullif(custom_domain, ''), white_label_url) from accounts where id = $1`,
@@ -154,8 +158,8 @@ func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, 
 	return m, err
 }
 
-// linkedAccounts returns the accounts of the set in its order; one that the directory does not hold
-// any more, or holds as another agency's, is shown by its id alone.
+// linkedAccounts returns the accounts of the set in order. An account that is no longer in the
+// agency's directory has only an id.
 func linkedAccounts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]LinkedAccount, error) {
 	return pg.List(ctx, tx, "read linked accounts", pgx.RowToStructByPos[LinkedAccount], `
 		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
@@ -172,7 +176,7 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 }
 
-// usersNotShown are those of the list whom listedUsers leaves out.
+// usersNotShown returns the users on the list that listedUsers excludes.
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
 	return pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
@@ -185,8 +189,8 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 		order by l.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 }
 
-// contacts returns the points of contact in their order; one that is not of the agency, or not any more,
-// is shown by its id alone.
+// contacts returns the points of contact in order. A person who does not belong to the agency has
+// only an id.
 func contacts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]POC, error) {
 	return pg.List(ctx, tx, "read points of contact", pgx.RowToStructByPos[POC], `
 		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),

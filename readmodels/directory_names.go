@@ -11,15 +11,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// names are those of the directory, by id; nil where it holds none.
+// names are the names in the directory, by id; nil if the directory has no name.
 type names struct {
 	users, accounts map[string]*string
-	// staff and active are the users who are the agency's own, and those who are active, in an active account, today.
+	// staff and active are the agency's own users, and the currently active users in active
+	// accounts.
 	staff, active map[string]bool
 }
 
-// withNames makes an answer twice: without names, to see which ids it mentions, and with those that the directory holds.
-// Only the agency's own people and accounts have one: whoever belongs to another agency today shows as an id, as if erased.
+// withNames runs answer twice: without names, to collect the ids in it, and with their names from
+// the directory. Only people and accounts of the agency have names. A user who now belongs to
+// another agency has only an id, like one who was erased.
 func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func(names) A) (a A, err error) {
 	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
 	answer(n)
@@ -49,7 +51,7 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	return wrapped("read names", err)
 }
 
-// named is an id with its name, and notes that the answer mentions it.
+// named returns an id with its name, and records that the answer contains it.
 func named(known map[string]*string, id string) Named {
 	name, noted := known[id]
 	if !noted {
@@ -66,7 +68,7 @@ func namedAll(known map[string]*string, ids []string) []Named {
 	return all
 }
 
-// record puts names to the ids of a record.
+// record adds names to the ids of a record.
 func (n names) record(r Record) Record {
 	r.Actor = named(n.users, r.Actor.ID)
 	if r.OnBehalfOf != nil {
@@ -75,7 +77,7 @@ func (n names) record(r Record) Record {
 	return r
 }
 
-// state puts names to a document; nil stays nil.
+// state adds names to a document; nil stays nil.
 func (n names) state(d *domain.Dashboard) *DashboardState {
 	if d == nil {
 		return nil
@@ -88,7 +90,7 @@ func (n names) state(d *domain.Dashboard) *DashboardState {
 	}
 }
 
-// differences puts names to what [domain.DifferenceBetween] finds.
+// differences adds names to the result of [domain.DifferenceBetween].
 func (n names) differences(before *domain.Dashboard, after domain.Dashboard) Differences {
 	d := domain.DifferenceBetween(before, after)
 	named := Differences{
@@ -106,23 +108,28 @@ func (n names) differences(before *domain.Dashboard, after domain.Dashboard) Dif
 
 // DashboardPreview is what a PUT would do.
 type DashboardPreview struct {
-	// Type is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; null: nothing would change.
-	Type    domain.OptionalText `json:"type"`
-	AsOf    int64               `json:"as_of_version"` // of the agency's stream: the decision rests on everything up to it
-	Version int64               `json:"version"`       // of this dashboard, as its ETag has it; 0: there is none yet
-	// Preview names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); null: nothing would change.
+	// Type is the type of the record that the PUT would append, for example
+	// dashboard.accounts_linked.v1; null if nothing would change.
+	Type domain.OptionalText `json:"type"`
+	// version of the agency's stream up to which the decision includes all changes
+	AsOf int64 `json:"as_of_version"`
+	// version of this dashboard, as in its ETag; 0 if it does not exist yet
+	Version int64 `json:"version"`
+	// Preview identifies the decision. A PUT that sends it as If-Preview does exactly this or fails
+	// (412). Null if nothing would change.
 	Preview domain.OptionalText `json:"preview"`
-	// Dashboards are those that would change, by the ids of their sub-accounts.
+	// Dashboards are the dashboards that would change, by sub-account id.
 	Dashboards []PreviewedDashboard `json:"dashboards"`
-	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who
-	// are not active, or whose account is not, can open nothing and are left out.
+	// Access is the access of client users before and after: every user who can open one of the
+	// linked or unlinked dashboards before or after the change. Inactive users, and users of
+	// inactive accounts, cannot open anything and are excluded.
 	Access []PreviewedAccess `json:"access"`
-	// LostAccess are the users who would leave a list, and get a client_access_removed notice. Those
-	// who are left out of `access` are left out here.
+	// LostAccess are the users who would be removed from a list and get a client_access_removed
+	// notice. Users excluded from `access` are excluded here too.
 	LostAccess []Named `json:"lost_access"`
 }
 
-// PreviewedDashboard is a dashboard as it would be.
+// PreviewedDashboard is a dashboard after the change.
 type PreviewedDashboard struct {
 	Dashboard            Named       `json:"dashboard"` // the sub-account
 	SubAccountIDs        []Named     `json:"sub_account_ids"`
@@ -133,29 +140,32 @@ type PreviewedDashboard struct {
 	Changes              Differences `json:"changes"`
 }
 
-// PreviewedAccess is what a user would see. Without gains and losses the user keeps what it sees.
+// PreviewedAccess is the change of a user's access. Without gains and losses, access does not
+// change.
 type PreviewedAccess struct {
-	User        Named            `json:"user"`
-	Gains       []Named          `json:"gains"`        // accounts
-	Loses       []Named          `json:"loses"`        // accounts
-	GainsScopes []PreviewedScope `json:"gains_scopes"` // of accounts that the user sees before and after
-	LosesScopes []PreviewedScope `json:"loses_scopes"` // of accounts that the user sees before and after
+	User  Named   `json:"user"`
+	Gains []Named `json:"gains"` // accounts
+	Loses []Named `json:"loses"` // accounts
+	// on accounts that the user can see before and after
+	GainsScopes []PreviewedScope `json:"gains_scopes"`
+	// on accounts that the user can see before and after
+	LosesScopes []PreviewedScope `json:"loses_scopes"`
 }
 
 // PreviewedScope is a scope that a user would gain or lose.
 type PreviewedScope struct {
 	Scope    string  `json:"scope"`
-	Accounts []Named `json:"accounts"` // on which
+	Accounts []Named `json:"accounts"` // accounts with the change
 }
 
-// Named puts the names that the directory holds today to a preview.
+// Named adds current names from the directory to a preview.
 func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
 	var shown DashboardPreview
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) (err error) {
 		shown, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
 		return err
 	})
-	return shown, wrapped("name a preview", err)
+	return shown, wrapped("add names to preview", err)
 }
 
 func (n names) preview(p domain.DashboardPreview) DashboardPreview {

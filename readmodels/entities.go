@@ -11,47 +11,47 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Entities answers two of the data model's four entities: users and platforms. The other two, activities
-// and stats, are figures.
+// Entities reads two of the data model's four entities: users and platforms. The other two,
+// activities and stats, are in analytics.
 type Entities struct {
-	// Pool reads schemas lb and kept; a read-only one will do.
+	// Pool reads the schemas lb and kept; it can be read-only.
 	Pool *pgxpool.Pool
 }
 
-// What is asked for by id and does not exist, or is not the caller's to see.
+// Errors for an id that does not exist or that the caller cannot see.
 var (
-	// ErrNoUser answers a user that the caller does not see.
+	// ErrNoUser is returned for a user that the caller cannot see.
 	ErrNoUser = domain.NewError(domain.CodeNotFound, "There is no such user. Check the id.")
-	// ErrPlatformNotFound answers a connected account that the caller does not see.
+	// ErrPlatformNotFound is returned for a connected account that the caller cannot see.
 	ErrPlatformNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected account. Check the id.")
 )
 
-// AccountsQuery asks for accounts.
+// AccountsQuery selects accounts.
 type AccountsQuery struct {
-	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
-	Search string // part of the name or e-mail address, whatever its case; "": all
-	Active *bool  // nil: both
+	Page   Page   `json:"-"` // not part of a cursor's filters
+	Search string // part of the name or email address, case-insensitive; "" for all
+	Active *bool  // nil for both
 }
 
-// Account is an agency or one of its clients, as the directory holds it.
+// Account is an agency or one of its clients, as in the directory.
 type Account struct {
 	ID       string `json:"id"`
-	RowID    int64  `json:"row_id"` // what accountId means in the paths of the analytics
+	RowID    int64  `json:"row_id"` // the accountId in the paths of the analytics
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	Phone    string `json:"phone"`
 	Address  string `json:"address"`
-	IsAgency bool   `json:"is_agency"` // false: a client of it
+	IsAgency bool   `json:"is_agency"` // false for a client of the agency
 	Active   bool   `json:"active"`
 }
 
-// nameKey is where a list by name goes on.
+// nameKey is the position in a list ordered by name.
 type nameKey[I any] struct {
 	Name string `json:"n"`
 	ID   I      `json:"i"`
 }
 
-// Accounts lists the accounts of the scope, by name: for agency staff the agency itself, too.
+// Accounts lists the accounts in scope, by name. For agency staff, this includes the agency itself.
 func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([]Account, ListMeta, error) {
 	return PageQuery[Account, nameKey[string]]{
 		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
@@ -69,15 +69,16 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 	}.Read(ctx, e.Pool)
 }
 
-// CategoriesQuery asks for categories of posts.
+// CategoriesQuery selects categories of posts.
 type CategoriesQuery struct {
-	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
-	Search string // part of the name, whatever its case; "": all
+	Page   Page   `json:"-"` // not part of a cursor's filters
+	Search string // part of the name, case-insensitive; "" for all
 }
 
-// Category is what a post is about. Categories are the main application's own and the same for all agencies.
+// Category is the subject of a post. Categories come from the main application and are the same for
+// all agencies.
 type Category struct {
-	ID   int64  `json:"id"` // its number: cId elsewhere
+	ID   int64  `json:"id"` // its number, cId elsewhere
 	Name string `json:"name"`
 }
 
@@ -96,38 +97,40 @@ func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery
 	}.Read(ctx, e.Pool)
 }
 
-// UsersQuery asks for users.
+// UsersQuery selects users.
 type UsersQuery struct {
-	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
-	Search string // part of the name or e-mail address, whatever its case; "": all
-	Role   string // "": any
-	Active *bool  // nil: both
-	// OfDashboards narrows to active users on the lists of dashboards that show figures: a client user
-	// sees nobody else.
+	Page   Page   `json:"-"` // not part of a cursor's filters
+	Search string // part of the name or email address, case-insensitive; "" for all
+	Role   string // "" for any
+	Active *bool  // nil for both
+	// OfDashboards limits the result to active users on the lists of dashboards that show figures.
+	// Client users see only these.
 	OfDashboards bool
 }
 
-// User is a person who can sign in at the main application.
+// User is a person who can sign in to the main application.
 type User struct {
-	ID          string              `json:"id"` // 24 hex digits
-	Name        string              `json:"name"`
-	Email       string              `json:"email"`
-	Image       domain.OptionalText `json:"image"`   // address of a picture; null: none
-	Role        domain.OptionalText `json:"role"`    // as the main application names it; null: not known
-	Company     domain.OptionalText `json:"company"` // null: not known
+	ID    string              `json:"id"` // 24 hex digits
+	Name  string              `json:"name"`
+	Email string              `json:"email"`
+	Image domain.OptionalText `json:"image"` // URL of a picture; null without one
+	// as named by the main application; null if unknown
+	Role        domain.OptionalText `json:"role"`
+	Company     domain.OptionalText `json:"company"` // null if unknown
 	AccountID   string              `json:"account_id"`
 	AccountName string              `json:"account_name"`
 	IsOwner     bool                `json:"is_owner"`
-	// Active is false for a user with a pending reset of the password, too.
-	Active       bool       `json:"active"`
-	ResetPending bool       `json:"reset_pending"` // not active for this alone: the password must be set again; a link signs in all the same
-	CreatedAt    *time.Time `json:"created_at"`    // null: not known
-	UpdatedAt    *time.Time `json:"updated_at"`    // null: not known
-	LastLogin    *time.Time `json:"last_login"`    // null: never
+	// Active is also false for a user with a pending password reset.
+	Active bool `json:"active"`
+	// true if a pending password reset is the only reason for being inactive; sign-in links still
+	// work
+	ResetPending bool       `json:"reset_pending"`
+	CreatedAt    *time.Time `json:"created_at"` // null if unknown
+	UpdatedAt    *time.Time `json:"updated_at"` // null if unknown
+	LastLogin    *time.Time `json:"last_login"` // null if never
 }
 
-// Users lists the users of the scope's accounts, by name. The directory
-// does not hold one.
+// Users lists the users of the accounts in scope, by name.
 func (e Entities) Users(ctx context.Context, scope Scope, q UsersQuery) ([]User, ListMeta, error) {
 	return e.users(scope, q, "").Read(ctx, e.Pool)
 }
@@ -161,14 +164,14 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 	}
 }
 
-// ofOpenDashboard says of user u that client users see it: active, and on the list of a dashboard of agency $1 and of one of
-// accounts $2 that shows them figures.
+// ofOpenDashboard is the condition that client users can see user u: active, and on the list of a
+// dashboard of agency $1 and of one of the accounts $2 that shows them figures.
 const ofOpenDashboard = `u.active and exists (
 	select from dashboard_preferences d
 	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
 	  and d.allow_client_dashboard and '` + figuresScope + `' = any(d.scopes))`
 
-// containing is the pattern of a text anywhere in another; "" for none.
+// containing returns the pattern that matches a text anywhere; "" for "".
 func containing(text string) string {
 	if text == "" {
 		return ""
@@ -176,32 +179,34 @@ func containing(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// MembersQuery asks for members.
+// MembersQuery selects members.
 type MembersQuery struct {
-	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
-	Search string // part of the name or e-mail address, whatever its case; "": all
-	Active *bool  // nil: both
-	User   string // whose members alone; "": everybody's
-	// OfDashboards narrows the users, not the members, to those of [UsersQuery.OfDashboards]: of nobody else a client user
-	// sees, or finds a member by, the e-mail address and the picture.
+	Page   Page   `json:"-"` // not part of a cursor's filters
+	Search string // part of the name or email address, case-insensitive; "" for all
+	Active *bool  // nil for both
+	User   string // only members of this user; "" for all
+	// OfDashboards limits the users, not the members, to those of [UsersQuery.OfDashboards]. Client
+	// users do not see email addresses and pictures of other users, and cannot find members by
+	// them.
 	OfDashboards bool
 }
 
 // Member is a person in an account who owns connections.
 type Member struct {
-	ID             int64   `json:"id"` // the main application's number
-	Name           string  `json:"name"`
-	UserID         *string `json:"user_id"` // the user who this member is, 24 hex digits; null: none
-	Email          string  `json:"email"`   // of that user; empty when none is known
-	Image          string  `json:"image"`   // of that user; empty without one
+	ID   int64  `json:"id"` // the main application's number
+	Name string `json:"name"`
+	// the member's user, 24 hex digits; null if the member is not a user
+	UserID         *string `json:"user_id"`
+	Email          string  `json:"email"` // of that user; empty if unknown
+	Image          string  `json:"image"` // of that user; empty without one
 	AccountID      string  `json:"account_id"`
 	AccountName    string  `json:"account_name"`
 	Active         bool    `json:"active"`
-	SocialAccounts int     `json:"social_accounts"` // how many profiles and pages it has connected
+	SocialAccounts int     `json:"social_accounts"` // number of profiles and pages it has connected
 }
 
-// Members lists the members of the scope's accounts, by name. A user who has another account than the member by now is
-// that account's to show.
+// Members lists the members of the accounts in scope, by name. The user's data is included only if
+// the user still belongs to the member's account.
 func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]Member, ListMeta, error) {
 	return PageQuery[Member, nameKey[int64]]{
 		List: "members", Scope: scope, Page: q.Page, Filters: q,
@@ -225,38 +230,46 @@ func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]M
 	}.Read(ctx, e.Pool)
 }
 
-// DashboardsQuery asks for the dashboards of an agency's clients.
+// DashboardsQuery selects the dashboards of an agency's clients.
 type DashboardsQuery struct {
-	Page   Page   `json:"-"` // no part of the filters that a cursor goes with
-	Search string // part of the client's name or e-mail address, whatever its case; "": all
-	Exists *bool  // nil: both
-	// ClientAccount and ClientUser are set for a client user, for whom only the dashboards exist that it may open (rule 11).
+	Page   Page   `json:"-"` // not part of a cursor's filters
+	Search string // part of the client's name or email address, case-insensitive; "" for all
+	Exists *bool  // nil for both
+	// ClientAccount and ClientUser are set for a client user, for whom only the dashboards exist
+	// that the user may open (rule 11).
 	ClientAccount, ClientUser string
 }
 
-// DashboardSummary is a client with what its dashboard is.
+// DashboardSummary is a client and the state of its dashboard.
 type DashboardSummary struct {
-	SubAccountID   string  `json:"sub_account_id"`
-	RowID          int64   `json:"row_id"`           // what accountId means in the paths of the analytics; 0: the directory does not hold it
-	SubAccountName string  `json:"sub_account_name"` // empty when the directory does not hold the client
-	Exists         bool    `json:"exists"`           // false: there is no dashboard yet; an agency's first look makes it
-	ID             *string `json:"id"`               // of the dashboard, 24 hex digits; null: there is none yet
-	// Linked are the accounts that share the view, this one included; empty: there is no dashboard yet.
-	Linked               []AccountName `json:"linked"`
-	ListedUsers          int           `json:"listed_users"` // how many are on the list
-	CanOpen              int           `json:"can_open"`     // how many of these may open it while it is open: active users of active clients
-	AllowClientDashboard bool          `json:"allow_client_dashboard"`
-	Scopes               []string      `json:"scopes"`
-	UpdatedAt            *time.Time    `json:"updated_at"` // null: there is none yet
+	SubAccountID string `json:"sub_account_id"`
+	// the accountId in the paths of the analytics; 0 if the account is not in the directory
+	RowID          int64  `json:"row_id"`
+	SubAccountName string `json:"sub_account_name"` // empty if the client is not in the directory
+	// false if the dashboard does not exist yet; it is created when the agency first opens it
+	Exists bool `json:"exists"`
+	// of the dashboard, 24 hex digits; null if it does not exist yet
+	ID *string `json:"id"`
+	// Linked are the accounts that share the view, including this one; empty if the dashboard does
+	// not exist yet.
+	Linked      []AccountName `json:"linked"`
+	ListedUsers int           `json:"listed_users"` // number of users on the list
+	// number of listed users who can open it while it is open: active users of active clients
+	CanOpen              int      `json:"can_open"`
+	AllowClientDashboard bool     `json:"allow_client_dashboard"`
+	Scopes               []string `json:"scopes"`
+	// null if the dashboard does not exist yet
+	UpdatedAt *time.Time `json:"updated_at"`
 }
 
 // AccountName is an account with its name.
 type AccountName struct {
 	ID   string `json:"id"`
-	Name string `json:"name"` // empty when the directory does not hold it
+	Name string `json:"name"` // empty if the account is not in the directory
 }
 
-// Dashboards lists every client of the agency, by name, with what its dashboard is; for a client user those that it may open.
+// Dashboards lists every client of the agency, by name, with its dashboard. For a client user, it
+// lists the dashboards that the user may open.
 func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery) ([]DashboardSummary, ListMeta, error) {
 	return PageQuery[DashboardSummary, nameKey[string]]{
 		List: "dashboards", Scope: scope, Page: q.Page, Filters: q,

@@ -11,61 +11,67 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// MeRequest asks who a caller is.
+// MeRequest identifies a caller.
 type MeRequest struct {
 	User    string // of the token; "" for a program
 	Account string // of the token; "" for an operator
 	Parent  string // the agency; "" for an operator
-	Client  bool   // a client user: no staff of the agency
+	Client  bool   // a client user, not staff of the agency
 }
 
-// Me is who the caller is, and what is open to it.
+// Me is the caller's identity and permissions.
 type Me struct {
 	UserID string   `json:"user_id"` // the token's subject
-	User   *MeUser  `json:"user"`    // null: the directory does not hold the user
+	User   *MeUser  `json:"user"`    // null if the user is not in the directory
 	Roles  []string `json:"roles"`
-	// Account is the account that the token names; null: it names none, as an operator's.
-	Account   *AccountName `json:"account"`
-	Agency    *MeAgency    `json:"agency"`     // null: the caller acts for none
-	Scopes    []string     `json:"scopes"`     // of the dashboards that a client user may open, all together; empty for the agency and for auditors alone: they go by role
-	ExpiresAt *time.Time   `json:"expires_at"` // when the token ends; null: never
-	Opens     meOpens      `json:"opens"`
+	// Account is the account in the token; null if the token has no account, like an operator's.
+	Account *AccountName `json:"account"`
+	Agency  *MeAgency    `json:"agency"` // null if the caller does not act for an agency
+	// all scopes of the dashboards that a client user may open; empty for users who are only agency
+	// staff or auditors, because their role decides
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at"` // when the token expires; null if never
+	Opens     meOpens    `json:"opens"`
 }
 
 // MeAgency is the agency that the caller acts for.
 type MeAgency struct {
 	AccountName
-	Colour string `json:"colour"` // #rrggbb; empty when the directory knows none
+	Colour string `json:"colour"` // #rrggbb; empty if not in the directory
 }
 
-// MeUser is the caller as the directory holds it.
+// MeUser is the caller in the directory.
 type MeUser struct {
 	Name    string `json:"name"`
 	Email   string `json:"email"`
 	Image   string `json:"image"`
 	IsOwner bool   `json:"is_owner"`
-	Active  bool   `json:"active"` // false while a password reset is pending, too
+	Active  bool   `json:"active"` // also false while a password reset is pending
 }
 
 // meOpens is what the caller may do.
 type meOpens struct {
-	AllDashboards bool `json:"all_dashboards"` // every dashboard of the agency; /api/dashboards lists them
-	// Dashboards are those that a client user may open; empty for the agency and for auditors alone.
+	// every dashboard of the agency; /api/dashboards lists them
+	AllDashboards bool `json:"all_dashboards"`
+	// Dashboards are the dashboards that a client user may open; empty for users who are only
+	// agency staff or auditors.
 	Dashboards        []MeDashboard `json:"dashboards"`
 	ChangesDashboards bool          `json:"changes_dashboards"` // PUT of a dashboard
-	Figures           bool          `json:"figures"`            // the analytics, users, platforms, activities and stats
-	Audit             bool          `json:"audit"`              // history and exports
-	Operators         bool          `json:"operators"`          // /api/ops
+	// analytics, users, platforms, activities and stats
+	Figures   bool `json:"figures"`
+	Audit     bool `json:"audit"`     // history and exports
+	Operators bool `json:"operators"` // /api/ops
 }
 
 // MeDashboard is a dashboard that a client user may open.
 type MeDashboard struct {
 	SubAccountID   string   `json:"sub_account_id"`
-	SubAccountName string   `json:"sub_account_name"` // empty when the directory does not hold the client
+	SubAccountName string   `json:"sub_account_name"` // empty if the client is not in the directory
 	Scopes         []string `json:"scopes"`
 }
 
-// Me returns who a caller is: what the directory and the dashboards say. Roles are the caller's to fill in.
+// Me returns a caller's identity from the directory and the dashboards. The caller of Me sets the
+// roles.
 func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 	me := Me{UserID: r.User, Scopes: []string{}, Opens: meOpens{Dashboards: []MeDashboard{}}}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {

@@ -9,33 +9,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// PlatformsQuery asks for connected accounts.
+// PlatformsQuery selects connected accounts.
 type PlatformsQuery struct {
-	Page      Page              `json:"-"` // no part of the filters that a cursor goes with
+	Page      Page              `json:"-"` // not part of a cursor's filters
 	Platforms []domain.Platform // never empty
-	Member    int64             // owner; 0: any
-	State     PlatformState     // "": any
-	User      string            // owner, as a user; "": any
+	Member    int64             // owner; 0 for any
+	State     PlatformState     // "" for any
+	User      string            // the owner's user; "" for any
 }
 
-// PlatformState says how a connected account is.
+// PlatformState is the state of a connected account.
 type PlatformState string
 
-// The states, the gravest first: an account has the first one that fits.
+// Platform states, most severe first. An account has the first one that applies.
 const (
-	PlatformDisconnected PlatformState = "disconnected" // it is no longer connected and is not read; its figures stay
+	PlatformDisconnected PlatformState = "disconnected" // it is no longer connected and is not read; its figures are kept
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
-	PlatformPaused       PlatformState = "paused"       // an operator has it left alone, or all of its platform
-	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
-	PlatformBlocked      PlatformState = "blocked"      // the platform refuses it for its policy
+	PlatformPaused       PlatformState = "paused"       // an operator has paused the account or its platform
+	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency is active: it is not read
+	PlatformBlocked      PlatformState = "blocked"      // the platform rejects it because of a policy
 	PlatformPermission   PlatformState = "permission"   // a permission is missing
-	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; it is read again by itself
-	PlatformFailing      PlatformState = "failing"      // it could not be read the last time; it is tried again by itself
-	PlatformWaiting      PlatformState = "waiting"      // it was never read yet
-	PlatformOK           PlatformState = "ok"           // nothing is wrong
+	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; reading resumes automatically
+	PlatformFailing      PlatformState = "failing"      // the last reading failed; it is retried automatically
+	PlatformWaiting      PlatformState = "waiting"      // it has not been read yet
+	PlatformOK           PlatformState = "ok"           // no problem
 )
 
-// PlatformStates are all states.
+// PlatformStates returns all states.
 func PlatformStates() []PlatformState {
 	return []PlatformState{
 		PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed, PlatformBlocked, PlatformPermission,
@@ -43,56 +43,72 @@ func PlatformStates() []PlatformState {
 	}
 }
 
-// ConnectedPlatform is one profile or page that a member has connected. Its tokens are nowhere in it.
+// ConnectedPlatform is one profile or page that a member has connected. It contains no tokens.
 type ConnectedPlatform struct {
 	PlatformRef
 
-	ID          int64               `json:"id"`                                                           // the social account
-	Type        string              `json:"type" words:"page business_account profile company_page user"` // what it is at the platform
-	AccountType domain.AccountType  `json:"a_type,omitempty"`                                             // {account types}
-	AccountID   string              `json:"account_id"`                                                   // the sub-account it belongs to
-	AccountName string              `json:"account_name"`
-	MemberID    int64               `json:"member_id"`    // the owner
-	OwnerName   domain.OptionalText `json:"owner_name"`   // null when the directory does not know the member any more
-	UserID      *string             `json:"user_id"`      // the user who the owner is, 24 hex digits; null: none
-	ProfileID   string              `json:"profile_id"`   // the platform's id of the page or profile
-	ProfileName string              `json:"profile_name"` // its name there
-	// ConnectionID is the authorisation behind it; several accounts may share one.
+	// the social account
+	ID int64 `json:"id"`
+	// its type on the platform
+	Type string `json:"type" words:"page business_account profile company_page user"`
+	// {account types}
+	AccountType domain.AccountType `json:"a_type,omitempty"`
+	// the sub-account it belongs to
+	AccountID   string `json:"account_id"`
+	AccountName string `json:"account_name"`
+	MemberID    int64  `json:"member_id"` // the owner
+	// null if the member is no longer in the directory
+	OwnerName domain.OptionalText `json:"owner_name"`
+	// the owner's user, 24 hex digits; null if the owner is not a user
+	UserID *string `json:"user_id"`
+	// the platform's id of the page or profile
+	ProfileID   string `json:"profile_id"`
+	ProfileName string `json:"profile_name"` // its name on the platform
+	// ConnectionID is the authorization that it uses; several accounts can share one.
 	ConnectionID int64         `json:"connection_id"`
 	State        PlatformState `json:"state"`
-	// ReasonClass is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled,
-	// retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success.
+	// ReasonClass is the error class of the last attempt to read it or a part of it: reconnect,
+	// permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or
+	// internal. Null after a success.
 	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid internal"`
-	// Reason is a sentence: what was wrong and what to do; null when nothing was.
+	// Reason is a sentence that says what was wrong and what to do. Null if there was no problem.
 	Reason domain.OptionalText `json:"reason"`
-	// RetryAt is when it is tried again at the earliest; null: by its schedule.
+	// RetryAt is the earliest time of the next attempt; null if it follows the schedule.
 	RetryAt  *time.Time `json:"retry_at"`
-	Failures int        `json:"failures"` // in a row
-	// NextDue is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or,
-	// by its state, not at all.
+	Failures int        `json:"failures"` // consecutive failures
+	// NextDue is when its totals are due next. It is in the past while the account waits for its
+	// turn or for quota. Null means immediately or, depending on the state, not at all.
 	NextDue *time.Time `json:"next_due"`
-	// Pace is a sentence: how often its totals are read, and why not more often; null before the first reading.
+	// Pace is a sentence that says how often its totals are read, and why not more often. Null
+	// before the first reading.
 	Pace domain.OptionalText `json:"pace"`
-	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
-	// token is stored here, what the main application said. Null: never, or not known.
+	// ExpiresAt is when the current access token expires, after any renewals, as reported by the
+	// platform. If no token is stored here, it is the expiry that the main application reported.
+	// Null if never or unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any
-	// more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
+	// SignInBefore is the deadline for the next sign-in at the platform: when the current token can
+	// no longer be renewed, when it expires without renewal, or when it stops providing data,
+	// whichever is first. After it, the account is not read. Null if there is no deadline or it is
+	// unknown.
 	SignInBefore *time.Time `json:"sign_in_before"`
-	// DataAccessExpiresAt is when Meta gives no data any more unless a person signs in again; null: other platforms, or not known.
+	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
+	// for other platforms, or if unknown.
 	DataAccessExpiresAt *time.Time `json:"data_access_expires_at"`
 
 	domain.Permissions
 
-	// TokenStoredAt is when the sign-in was stored that the token in use is of: renewals leave it. Null: there is no token.
+	// TokenStoredAt is when the sign-in of the current token was stored; renewals do not change it.
+	// Null without a token.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
-	LastReadAt    *time.Time `json:"last_read_at"`  // newest reading of the account; null: none under this owner
-	LastPostsAt   *time.Time `json:"last_posts_at"` // last complete reading of its posts; null: none
-	CreatedAt     *time.Time `json:"created_at"`    // null: not known
-	UpdatedAt     *time.Time `json:"updated_at"`    // null: not known
+	// newest reading of the account; null if not read under this owner
+	LastReadAt *time.Time `json:"last_read_at"`
+	// last complete reading of its posts; null if never
+	LastPostsAt *time.Time `json:"last_posts_at"`
+	CreatedAt   *time.Time `json:"created_at"` // null if unknown
+	UpdatedAt   *time.Time `json:"updated_at"` // null if unknown
 }
 
-// Platforms lists the connected accounts of the scope, by platform and id.
+// Platforms lists the connected accounts in scope, by platform and id.
 func (e Entities) Platforms(ctx context.Context, scope Scope, q PlatformsQuery) ([]ConnectedPlatform, ListMeta, error) {
 	return e.platforms(scope, q, 0).Read(ctx, e.Pool)
 }
@@ -107,12 +123,12 @@ type platformKey struct {
 	ID       int64 `json:"i"`
 }
 
-// TokenEnds is when the token of connection c ends whose stored secret is k: the main application's word is
-// of a token that may have been renewed here many times.
+// TokenEnds is SQL for the expiry of the token of connection c with the stored secret k. The expiry
+// from the main application is used only without a stored secret, because tokens are renewed here.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// platformsSQL reads when an account was read last from account_newest, as the sources of figures do. Of a
-// connection that was signed in again since, the old state and failures do not count.
+// platformsSQL takes the last reading of an account from account_newest, like the sources of
+// figures. If a connection was signed in again, its earlier state and failures are ignored.
 var platformsSQL = `
 	select * from (
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
@@ -181,18 +197,18 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 	}
 }
 
-// PlatformRef names a platform.
+// PlatformRef identifies a platform.
 type PlatformRef struct {
 	Platform     domain.Platform `json:"p_id"`
 	PlatformName string          `json:"platform" words:"{platform names}"` // its name
 }
 
-// PlatformRefOf returns the number and the name of a platform.
+// PlatformRefOf returns the number and name of a platform.
 func PlatformRefOf(p domain.Platform) PlatformRef {
 	return PlatformRef{Platform: p, PlatformName: p.String()}
 }
 
-// PlatformIDs are platforms as a parameter of a statement.
+// PlatformIDs returns platforms as a parameter of a statement.
 func PlatformIDs(platforms []domain.Platform) []int16 {
 	ids := make([]int16, len(platforms))
 	for i, p := range platforms {

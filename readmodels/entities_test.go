@@ -165,7 +165,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	const told, here = "It is not connected in the main application.", "It is not connected here any more. Connect it again to have it read."
+	const told, here = "It is not connected in the main application.", "It is no longer connected. Connect it again to resume reading."
 	registered := domain.RegisteredConnection(agencyA, domain.Facebook, 0, "ext")
 	for connection, want := range map[domain.DirectoryConnection]string{
 		{ID: 105, SecretRef: "connection/105"}:                                     told,

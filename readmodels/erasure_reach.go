@@ -12,10 +12,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Going fills in what is known of the social accounts that go with a person: who had them, and what their posts say.
+// Going adds the owners and the stored post contents of the social accounts that are erased with a
+// person.
 func (p People) Going(ctx context.Context, person *domain.Person) error {
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return goingOf(ctx, tx, person) })
-	return wrapped("find social accounts that go", err)
+	return wrapped("find social accounts to erase", err)
 }
 
 func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
@@ -38,8 +39,8 @@ func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) 
 	return err
 }
 
-// Name adds social accounts of the person's agency that go with the person, and what their posts say. An id that nobody of the agency has
-// or had is invalid.
+// Name adds social accounts of the person's agency that are erased with the person, and their post
+// contents. It returns an invalid error for an id that no member of the agency has or had.
 func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts []int64) error {
 	for _, id := range socialAccounts {
 		if !slices.Contains(person.Going(), id) {
@@ -53,14 +54,14 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 	for _, id := range person.Named {
 		if !slices.ContainsFunc(person.Had, func(had domain.AccountOwner) bool { return had.SocialAccount == id }) {
 			return domain.NewError(domain.CodeInvalid,
-				"No member of agency %s has or had the social account %d, so it cannot go with this person. Check the id.", person.ParentAccount, id)
+				"No member of agency %s has or had the social account %d, so it cannot be erased with this person. Check the id.", person.ParentAccount, id)
 		}
 	}
 	return nil
 }
 
-// ContentsOf returns what is stored of the posts of the social accounts that go with a person: of its own for every agency, of named ones
-// for the person's.
+// ContentsOf returns the stored contents of posts of the social accounts that are erased with a
+// person: in all agencies for the person's own accounts, and in the person's agency for named ones.
 func (p People) ContentsOf(ctx context.Context, person domain.Person) ([]domain.StoredContent, error) {
 	return contentsGoing(ctx, p.Pool, person)
 }
@@ -81,10 +82,10 @@ func contentsWhere(ctx context.Context, tables pg.Querier, condition string, arg
 		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
 		return nil
 	})
-	return stored, wrapped("read what posts say", err)
+	return stored, wrapped("read contents of posts", err)
 }
 
-// connectionsOf adds what the person's members have connected.
+// connectionsOf adds the connections of the person's members.
 func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
 	person.Defaults, err = pg.List(ctx, tx, "read default accounts", pgx.RowTo[int64],
 		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
@@ -108,8 +109,8 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 	return err
 }
 
-// FiguresErased are the erasures that the tables of accounts and of posts both know, by agency and social account, with the
-// earlier of their instants.
+// FiguresErased returns the erasures that are in the tables of both accounts and posts, by agency
+// and social account, with the earlier of the two instants.
 func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]time.Time, error) {
 	known := map[domain.PostRef]time.Time{}
 	rows, _ := pool.Query(ctx, `

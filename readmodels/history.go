@@ -12,74 +12,79 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// History answers auditors: who changed which dashboard when, what a dashboard was at
-// an instant, who had access. The log keeps ids only; names are as the directory of the agency holds
-// them today, and null for who was erased or has left the agency.
+// History answers queries of auditors: who changed which dashboard and when, the state of a
+// dashboard at an instant, and who had access. The log contains only ids. Names come from the
+// agency's current directory, and are null for those who were erased or have left the agency.
 type History struct {
-	// Pool reads; a read-only one will do.
+	// Pool can be read-only.
 	Pool *pgxpool.Pool
-	// PageBytes bounds the documents of a page, as they are stored; 0: 8 MiB. Lists of users may be long,
-	// every entry holds two documents, and a page of many such would take gigabytes.
+	// PageBytes limits the stored size of the documents on a page; 0 means 8 MiB. Lists of users
+	// can be long and every entry has two documents, so without a limit a page could take
+	// gigabytes.
 	PageBytes int64
 }
 
-// Named is a person or an account: its id, and the name that the agency's directory holds today.
+// Named is a person or an account: its id, and its current name in the agency's directory.
 type Named struct {
 	ID   string  `json:"id"`
-	Name *string `json:"name"` // null: erased, or not (any more) of this agency
+	Name *string `json:"name"` // null if erased or not, or no longer, in this agency
 }
 
-// Record says who decided a change, when, and by which record of the log.
+// Record says who decided a change, when, and in which record of the log.
 type Record struct {
-	Version    int64     `json:"version"` // of the agency's stream
-	Time       time.Time `json:"time"`    // UTC; grows strictly with `version`
+	Version    int64     `json:"version"` // version of the agency's stream
+	Time       time.Time `json:"time"`    // UTC; strictly increases with `version`
 	Type       string    `json:"type"`    // for example dashboard.accounts_linked.v1
 	Actor      Named     `json:"actor"`
-	Role       string    `json:"role"`         // under which it was allowed
-	OnBehalfOf *Named    `json:"on_behalf_of"` // null: the actor acted for itself
+	Role       string    `json:"role"`         // the role that permitted it
+	OnBehalfOf *Named    `json:"on_behalf_of"` // null if the actor acted for itself
 	CommandID  string    `json:"command_id"`
 	RequestID  string    `json:"request_id"`
 	EventID    string    `json:"event_id"`
-	Hash       string    `json:"hash"` // of the record, SHA-256 in hex
+	Hash       string    `json:"hash"` // hash of the record, SHA-256 in hex
 }
 
-// HistoryEntry is what one record did to one dashboard.
+// HistoryEntry is the effect of one record on one dashboard.
 type HistoryEntry struct {
 	Record
 
 	Dashboard Named           `json:"dashboard"` // the sub-account
-	Before    *DashboardState `json:"before"`    // null: the record created the dashboard
+	Before    *DashboardState `json:"before"`    // null if the record created the dashboard
 	After     DashboardState  `json:"after"`
 	Changes   Differences     `json:"changes"`
-	Access    AccessEffect    `json:"access"` // who gained and who lost access to the dashboard, or scopes of it, by the record
+	// users who gained or lost access to the dashboard, or scopes of it, through the record
+	Access AccessEffect `json:"access"`
 }
 
-// AccessEffect is whose access to a dashboard a record changed. It comes from the records of `dashboards` alone, which do not say whether
-// a user was active. Staff of the agency today are left out: such users open every dashboard by their role.
+// AccessEffect says which users' access to a dashboard a record changed. It uses only the records
+// of `dashboards`, which do not say whether a user was active. Current staff of the agency are
+// excluded: they can open every dashboard because of their role.
 type AccessEffect struct {
-	Gained []Named `json:"gained"` // on the list of the open dashboard, and not before
-	Lost   []Named `json:"lost"`   // taken off the list, or the dashboard was closed
-	// ScopesChanged are who has access before and after, and gains and loses the scopes that `changes` names; empty where it names none.
+	Gained []Named `json:"gained"` // now on the list of the open dashboard, but not before
+	Lost   []Named `json:"lost"`   // removed from the list, or the dashboard was closed
+	// ScopesChanged are users with access before and after who gain or lose the scopes in
+	// `changes`. Empty if `changes` has no scopes.
 	ScopesChanged []Named `json:"scopes_changed"`
-	// InactiveToday are those of the three lists who, by the directory of today, are not active or in an account that is not.
+	// InactiveToday are users of the three lists who are currently inactive, or in an inactive
+	// account, in the directory.
 	InactiveToday []Named `json:"inactive_today"`
 }
 
-// DashboardState is the document as the log has it, with names beside the ids.
+// DashboardState is the document in the log, with names next to the ids.
 type DashboardState struct {
 	ID                   string    `json:"id"`
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`
 	SubAccountIDs        []Named   `json:"sub_account_ids"`
 	Users                []Named   `json:"users"`    // on the list
-	MainPOC              []Named   `json:"main_poc"` // the agency's people to turn to
+	MainPOC              []Named   `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool      `json:"allow_client_dashboard"`
 	Scopes               []string  `json:"scopes"`
 	CreatedAt            time.Time `json:"created_at"`
 	UpdatedAt            time.Time `json:"updated_at"`
 }
 
-// Differences is what lies between two states of one dashboard.
+// Differences are the changes between two states of one dashboard.
 type Differences struct {
 	Created              bool     `json:"created"` // there was no dashboard before
 	AccountsLinked       []Named  `json:"accounts_linked"`
@@ -90,7 +95,7 @@ type Differences struct {
 	ScopesRemoved        []string `json:"scopes_removed"`
 	MainPOCAdded         []Named  `json:"main_poc_added"`
 	MainPOCRemoved       []Named  `json:"main_poc_removed"`
-	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null: not changed
+	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null if unchanged
 }
 
 // Flip is a flag before and after.
@@ -99,58 +104,65 @@ type Flip struct {
 	After  bool `json:"after"`
 }
 
-// StreamPosition is what an answer stands for: everything in the agency's stream up to a version.
+// StreamPosition is the position of an answer: it includes everything in the agency's stream up to
+// a version.
 type StreamPosition struct {
 	Version int64      `json:"version"`
-	Time    *time.Time `json:"time"` // of the last change up to there; null: there is none
+	Time    *time.Time `json:"time"` // of the last change up to the version; null without a change
 }
 
-// HistoryMeta stands beside the data of an auditor's answer.
+// HistoryMeta describes the data of an answer to an auditor.
 type HistoryMeta struct {
 	AsOf StreamPosition `json:"as_of"`
-	// Incomplete says why newer records of the stream are not shown; absent when all are.
+	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
-	// LeftOut is how many records of the stream cannot be read and were left out by an operator: they have versions and no entries, as the
-	// records by which that was done. Absent: none.
+	// LeftOut is the number of records of the stream that are unreadable and were skipped by an
+	// operator. They have versions but no entries, like the records that skipped them. Absent
+	// instead of 0.
 	LeftOut int64 `json:"left_out,omitempty"`
-	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
+	// NamesProven is always false: the log contains only ids, and their names come from the current
+	// directory.
 	NamesProven bool `json:"names_proven"`
-	// NextCursor asks for the next page; absent on the last one. A page of a filtered history may be
-	// shorter than its limit and yet have a next one.
+	// NextCursor is the cursor of the next page; absent on the last page. A page of a filtered
+	// history can have fewer entries than the limit and still have a next page.
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// EntriesMeta stands beside a page of entries.
+// EntriesMeta describes a page of entries.
 type EntriesMeta struct {
 	HistoryMeta
 
-	// BeganAt is when the first change of the agency was recorded, whatever is searched for; null: there is none.
+	// BeganAt is when the agency's first change was recorded, regardless of filters; null without
+	// changes.
 	BeganAt *time.Time `json:"began_at"`
-	// NextAt is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first;
-	// absent when there is none (of a filtered history, among the 20,000 entries that follow).
+	// NextAt is when the first matching entry at or after `to` was recorded. Only on the first page
+	// of a history in descending order. Absent if no entry matches (with filters, among the next
+	// 20,000 entries).
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// StandsFor is the version of the stream that the answer stands for.
+// StandsFor returns the version of the stream that the answer includes.
 func (m HistoryMeta) StandsFor() int64 { return m.AsOf.Version }
 
-// HistoryQuery asks for entries of one dashboard or of all of an agency; empty filters match all.
+// HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
+// match everything.
 type HistoryQuery struct {
 	ParentAccount string
 	Dashboard     string   // sub-account
 	Types         []string // event types
 	Actor         string   // id, or part of the name
-	User          string   // was added or removed by the entry; id, or part of the name
-	Account       string   // was linked or unlinked by the entry
-	Named         string   // part of the name of the actor, of who was added or removed, or of the sub-account
-	From, To      *time.Time
-	Ascending     bool // else newest first
-	Limit         int
-	Cursor        string // from [HistoryMeta].NextCursor
+	User          string   // user that the entry added or removed; id, or part of the name
+	Account       string   // account that the entry linked or unlinked
+	// part of the name of the actor, of an added or removed user, or of the sub-account
+	Named     string
+	From, To  *time.Time
+	Ascending bool // otherwise newest first
+	Limit     int
+	Cursor    string // from [HistoryMeta].NextCursor
 }
 
-// answerHistory reads an answer about one dashboard, or all of an agency, in one moment of the tables. what names the
-// answer in errors.
+// answerHistory reads an answer about one dashboard or all dashboards of an agency in one snapshot.
+// what names the answer in errors.
 func answerHistory[A any](
 	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
 ) (answer A, meta HistoryMeta, err error) {
@@ -171,7 +183,8 @@ func answerHistory[A any](
 	return answer, meta, nil
 }
 
-// readStream reads the end of the agency's stream as the history shows it, why it shows no more, and what it leaves out.
+// readStream reads the visible end of the agency's stream, why newer records are not shown, and how
+// many are left out.
 func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, err error) {
 	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
 		return m, err
@@ -182,15 +195,15 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, e
 		parent).Scan(&parked, &m.LeftOut)
 	switch {
 	case parked == 1:
-		m.Incomplete = "1 record of this stream is parked and waits for an operator; it is in the log and not shown here"
+		m.Incomplete = "1 record of this stream is parked and waits for an operator; it is in the log but not shown here"
 	case parked > 1:
-		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked)
+		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log but not shown here", parked)
 	}
 	return m, wrapped("read parked records", err)
 }
 
-// checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:
-// what was erased there keeps its history.
+// checkDashboard returns [domain.ErrDashboardNotFound] for a dashboard without history in the
+// agency. It does not use the directory, because erased accounts keep their history.
 func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) error {
 	if dashboard == "" {
 		return nil

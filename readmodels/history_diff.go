@@ -9,26 +9,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DiffQuery asks what changed on a dashboard after From up to To.
+// DiffQuery asks for the changes of a dashboard after From and up to To.
 type DiffQuery struct {
 	ParentAccount string
 	Dashboard     string // sub-account
 	From, To      Moment
 }
 
-// DiffAnswer is what lies between two moments of one dashboard.
+// DiffAnswer is the difference between two moments of one dashboard.
 type DiffAnswer struct {
 	Dashboard Named           `json:"dashboard"`
 	From      StreamPosition  `json:"from"`
 	To        StreamPosition  `json:"to"`
-	Before    *DashboardState `json:"before"` // null: it was not there yet
+	Before    *DashboardState `json:"before"` // null if it did not exist yet
 	After     DashboardState  `json:"after"`
 	Changes   Differences     `json:"changes"`
-	Records   int64           `json:"records"` // that changed this dashboard in between
+	// records between the moments that changed this dashboard
+	Records int64 `json:"records"`
 }
 
-// Diff returns the difference between two moments. Errors are those of [History.State], for the later
-// moment; and invalid when the moments stand the wrong way round.
+// Diff returns the difference between two moments. It returns the errors of [History.State] for the
+// later moment, and invalid if the moments are in the wrong order.
 func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
 	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (DiffAnswer, error) {
 		answer, err := diff(ctx, tx, q)
@@ -52,19 +53,19 @@ func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (DiffAnswer, error) {
 	return answers[0], nil
 }
 
-// diffEnds are the positions of two moments, which must not stand the wrong way round.
+// diffEnds returns the positions of two moments, or an error if they are in the wrong order.
 func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment) (from, to StreamPosition, err error) {
 	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
 		return from, to, err
 	}
 	if to, err = positionAt(ctx, tx, parent, later); err == nil && from.Version > to.Version {
-		err = domain.NewError(domain.CodeInvalid, "from (%s) lies after to (%s). Exchange them.", earlier, later).
+		err = domain.NewError(domain.CodeInvalid, "from (%s) is after to (%s). Swap them.", earlier, later).
 			WithField("from", "lies after to")
 	}
 	return from, to, err
 }
 
-// DiffsQuery asks what changed on the dashboards of an agency after From up to To.
+// DiffsQuery asks for the changes of an agency's dashboards after From and up to To.
 type DiffsQuery struct {
 	ParentAccount string
 	From, To      Moment
@@ -72,10 +73,11 @@ type DiffsQuery struct {
 	Cursor        string // from [HistoryMeta].NextCursor
 }
 
-// diffKey is the place of a dashboard in its list, within the prefix of the stream that the first page stood for.
+// diffKey is the position of a dashboard in its list, within the prefix of the stream that the
+// first page used.
 type diffKey struct {
 	Until     int64  `json:"u"` // version
-	Version   int64  `json:"v"` // of the dashboard's last change up to there
+	Version   int64  `json:"v"` // of the dashboard's last change in the prefix
 	Dashboard string `json:"d"`
 }
 
@@ -83,9 +85,9 @@ func (q DiffsQuery) cursors() CursorScope {
 	return CursorScope{List: "differences", Scope: Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To}}
 }
 
-// Diffs returns a page of the dashboards that were changed between two moments, with the difference of each. The one that was changed last comes
-// first. All pages stand for the same two moments. Errors are not_found for a version to come, and invalid when the moments stand the wrong way
-// round, or for a cursor of another question.
+// Diffs returns a page of the dashboards that changed between two moments, with their differences,
+// the last changed first. All pages use the same two moments. Errors: not_found for a version in
+// the future, and invalid if the moments are in the wrong order or for a cursor of another query.
 func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
 	return answerHistory(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
 		after, err := DecodeCursor[diffKey](q.Cursor, q.cursors())
@@ -117,7 +119,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 	})
 }
 
-// changedBetween are the last changes of the dashboards of a page, and whether more follow.
+// changedBetween returns the last changes of the dashboards of a page, and whether more follow.
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
 ) (page []entryKey, more bool, err error) {
@@ -135,7 +137,7 @@ func (h *History) changedBetween(
 	return page[:fit], fit < len(page), err
 }
 
-// readDiffs reads what the dashboards of a page were at two positions, and the names of all that they mention.
+// readDiffs reads the dashboards of a page at two positions, and the names of all ids in them.
 func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
 	_, subs := splitKeys(page)
 	type states struct {

@@ -10,11 +10,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// recordColumns are what scanRecord scans.
+// recordColumns are the columns for scanRecord.
 const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id, h.request_id, h.event_id,
 	encode(h.hash, 'hex')`
 
-// scanRecord scans a record, without names beside its ids, and the columns that follow.
+// scanRecord scans a record without names, and the columns after it.
 func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
 	var onBehalfOf *string
 	err = row.Scan(append([]any{
@@ -26,7 +26,7 @@ func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
 	return r, err
 }
 
-// entryRow is an entry as the table has it, before names are put to its ids.
+// entryRow is an entry in the table, without names.
 type entryRow struct {
 	Record
 
@@ -40,7 +40,7 @@ func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
 	return e, err
 }
 
-// readEntries reads the entries of a page in its order, and the names of all that they mention.
+// readEntries reads the entries of a page in order, and the names of all ids in them.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
 	list, err := pg.List(ctx, tx, "read entries", scanEntry, `
@@ -64,7 +64,7 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	})
 }
 
-// effect puts names to whose access an entry changed.
+// effect returns whose access an entry changed, with names.
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	gained, lost, kept := domain.AccessBetween(e.before, e.after)
 	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {

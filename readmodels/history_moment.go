@@ -11,14 +11,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Moment names a prefix of an agency's stream: up to a version, or up to an instant, that instant
-// included. Times grow strictly with versions, so both are the same cut. The zero Moment is now.
+// Moment identifies a prefix of an agency's stream: up to a version, or up to and including an
+// instant. Times strictly increase with versions, so both give the same prefix. The zero Moment is
+// now.
 type Moment struct {
 	Version int64
 	Time    time.Time
 }
 
-// String returns the moment as records of the audit trail have it: "v12", RFC 3339, or "" for now.
+// String returns the moment as in records of the audit trail: "v12", RFC 3339, or "" for now.
 func (m Moment) String() string {
 	switch {
 	case m.Version > 0:
@@ -30,8 +31,8 @@ func (m Moment) String() string {
 	}
 }
 
-// positionAt finds the last change of a stream up to a moment. A version that the stream has not
-// reached is not_found; an instant to come stands for all that there is now, as the position tells.
+// positionAt returns the last change of a stream up to a moment. A version after the end of the
+// stream is not_found; an instant in the future means the whole stream.
 func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (StreamPosition, error) {
 	var p StreamPosition
 	upTo, last := "", "version desc, sub_account_id desc"
@@ -47,7 +48,8 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	if err != nil || m.Version <= p.Version {
 		return p, err
 	}
-	// Some records change no dashboard (an operator's word on a parked one): the head knows them.
+	// Some records change no dashboard (an operator's decision on a parked record). Only the head
+	// includes them.
 	var head int64
 	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
 	if _, err = found(row, "read head", &head); err != nil {
@@ -61,21 +63,22 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	return p, nil
 }
 
-// versionBefore is the version of the last change before an instant; 0: there is none.
+// versionBefore returns the version of the last change before an instant; 0 without one.
 func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
 	_, err = found(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
 		order by time desc limit 1`, parent, at), "find version before an instant", &version)
 	return version, err
 }
 
-// stateRow is a dashboard as a record left it, and that record.
+// stateRow is a dashboard after a record, and that record.
 type stateRow struct {
 	Record
 
 	document domain.Dashboard
 }
 
-// existingAt returns a dashboard as of a position in the stream. If it was not there yet, a not_found says since when it is.
+// existingAt returns a dashboard as of a position in the stream. If it did not exist yet, the
+// not_found error says since when it exists.
 func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition) (*stateRow, error) {
 	var s stateRow
 	var err error
@@ -96,11 +99,11 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 	if !known {
 		return nil, domain.ErrDashboardNotFound
 	}
-	return nil, domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It exists since %s (version %d).",
+	return nil, domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It has existed since %s (version %d).",
 		at, since.UTC().Format(time.RFC3339Nano), version)
 }
 
-// StateQuery asks what a dashboard was at a moment.
+// StateQuery asks for a dashboard at a moment.
 type StateQuery struct {
 	ParentAccount string
 	Dashboard     string // sub-account
@@ -110,14 +113,15 @@ type StateQuery struct {
 // StateAnswer is a dashboard at a moment.
 type StateAnswer struct {
 	Dashboard Named          `json:"dashboard"`
-	AsOf      StreamPosition `json:"as_of"` // the prefix of the stream that this is the state after
+	AsOf      StreamPosition `json:"as_of"` // the state after this prefix of the stream
 	State     DashboardState `json:"state"`
-	ChangedBy Record         `json:"changed_by"` // the last record up to there that changed this dashboard
+	// the last record in the prefix that changed this dashboard
+	ChangedBy Record `json:"changed_by"`
 }
 
-// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for a
-// dashboard without any history in this agency, one that says since when it exists for a moment before
-// that, one that names the last version for a version to come.
+// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for
+// a dashboard without history in this agency, an error that says since when the dashboard exists if
+// the moment is before that, and an error that names the last version for a version in the future.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
 		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
@@ -126,7 +130,7 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 	})
 }
 
-// answerAt reads an answer about a dashboard that was there at a moment.
+// answerAt reads an answer about a dashboard that existed at a moment.
 func answerAt[A any](
 	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
 ) (A, HistoryMeta, error) {

@@ -12,26 +12,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// maxScanned bounds the entries that one page of a filtered history looks at: a filter that matches
-// nothing must not read a year of an agency in one go. The page then ends early, with a cursor.
+// maxScanned limits the entries that one page of a filtered history examines: a filter without
+// matches must not read a year of an agency at once. The page then ends early, with a cursor.
 const maxScanned = 20_000
 
-// entryKey names an entry within its agency. Its order is that of the stream.
+// entryKey identifies an entry within its agency. Keys are ordered like the stream.
 type entryKey struct {
 	Version   int64  `json:"v"`
 	Dashboard string `json:"d"` // sub-account
 }
 
-// historyCursors is what the cursors of histories belong to: a page may go on with another filter or as an export.
+// historyCursors returns the scope of history cursors: a cursor can be used with other filters or
+// for an export.
 func historyCursors() CursorScope { return CursorScope{List: "history"} }
 
-// Cursor asks for what follows the entry, as [HistoryMeta].NextCursor does for a page.
+// Cursor returns the cursor for the entries after this one, like [HistoryMeta].NextCursor for a
+// page.
 func (e HistoryEntry) Cursor() (string, error) {
 	return EncodeCursor(historyCursors(), entryKey{e.Version, e.Dashboard.ID})
 }
 
-// Entries returns a page of entries. A dashboard without any history in this agency, of whatever
-// agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
+// Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
+// without history in this agency, even if it belongs to another agency, and an invalid error for a
+// malformed cursor.
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
 	var around EntriesMeta
 	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
@@ -56,8 +59,9 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 	return entries, around, nil
 }
 
-// readPage reads the entries that follow a key (nil: from the beginning), and returns the last key when more follow.
-// Entries above the version until are left out, so that all pages of one answer stand for the same prefix of the stream.
+// readPage reads the entries after a key (nil: from the beginning), and returns the last key if
+// more follow. Entries with versions above until are excluded, so that all pages of one answer use
+// the same prefix of the stream.
 func (h *History) readPage(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) ([]HistoryEntry, *entryKey, error) {
@@ -76,7 +80,7 @@ func (h *History) readPage(
 	return entries, next, err
 }
 
-// findEntries returns the keys of a page, and the last key that was looked at when more may follow.
+// findEntries returns the keys of a page, and the last examined key if more may follow.
 func findEntries(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) (page []entryKey, next *entryKey, err error) {
@@ -104,14 +108,15 @@ func findEntries(
 	return page, next, nil
 }
 
-// scannedEntry is the key of an entry that was looked at, and whether it matches the filters.
+// scannedEntry is the key of an examined entry, and whether it matches the filters.
 type scannedEntry struct {
 	Version   int64
 	Dashboard string
 	Matches   bool
 }
 
-// readAround reads where the history begins, and when it goes on behind the range of a first page that is newest first.
+// readAround reads when the history begins and, for the first page in descending order, the first
+// match after the range.
 func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, meta *EntriesMeta) error {
 	next, args := "null::timestamptz", pgx.NamedArgs{"parent": q.ParentAccount}
 	if q.To != nil && !q.Ascending && q.Cursor == "" {
@@ -127,14 +132,14 @@ func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, met
 		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
 			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, found
 	}
-	return wrapped("read what lies around a page", tx.QueryRow(ctx, `
+	return wrapped("read entries around a page", tx.QueryRow(ctx, `
 		select (select time from dashboard_history where parent_account = @parent order by version limit 1), `+next, args).
 		Scan(&meta.BeganAt, &meta.NextAt))
 }
 
 const defaultPageBytes = 8 << 20
 
-// affordable is how many entries of a page may be read at once: at least the first one.
+// affordable returns how many entries of a page fit into PageBytes, at least one.
 func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) (fit int, err error) {
 	versions, subs := splitKeys(page)
 	err = tx.QueryRow(ctx, `
@@ -154,9 +159,9 @@ func splitKeys(page []entryKey) (versions []int64, subs []string) {
 	return versions, subs
 }
 
-// findStatement walks an index in the order asked for and says of each entry whether it matches. Only constants become
-// part of the text. The range of times, from included, to excluded, is one of versions: they grow together, and the
-// indexes are by version.
+// findStatement returns a statement that reads an index in the requested order and reports whether
+// each entry matches. Its text contains only constants. A range of times (from inclusive, to
+// exclusive) becomes a range of versions: both increase together, and the indexes are by version.
 func findStatement(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) (sql string, args pgx.NamedArgs, scan int, err error) {
@@ -201,7 +206,7 @@ func findStatement(
 	return sql + " order by " + order + " limit @limit", args, scan, nil
 }
 
-// matching is whether an entry matches the filters, "true" without any.
+// matching returns the condition that an entry matches the filters; "true" without filters.
 func matching(q HistoryQuery) string {
 	sql := "true"
 	if len(q.Types) > 0 {
@@ -219,7 +224,7 @@ func matching(q HistoryQuery) string {
 		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(moved, "@named") + ")"
 	}
 	if q.Account != "" {
-		// On its own dashboard the account was linked or unlinked when the set changed at all.
+		// On its own dashboard, an account is linked or unlinked if the set changes at all.
 		sql += ` and case when sub_account_id = @account
 			then after->'sub_account_ids' <> coalesce(before->'sub_account_ids', jsonb_build_array(sub_account_id))
 			else (after->'sub_account_ids' ? @account) <> coalesce(before->'sub_account_ids' ? @account, false) end`
@@ -227,7 +232,8 @@ func matching(q HistoryQuery) string {
 	return sql
 }
 
-// people notes the ids that the names of the filters stand for. An id stands for itself, as does what the program calls itself.
+// people sets the ids that match the names in filters. An id matches itself, and so do the
+// program's own names.
 func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
@@ -246,14 +252,14 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	return nil
 }
 
-// exportBatch is the number of entries read at a time. Each batch is a transaction of its own: one that
-// lasts as long as a slow reader takes would keep the server from cleaning up.
+// exportBatch is the number of entries read at once. Each batch is a separate transaction: with a
+// slow reader, a single long transaction would block vacuuming.
 const exportBatch = 200
 
-// Export finds what an export stands for, and returns its entries in the order of the stream, batch by
-// batch in constant memory. Limit and order of the query are not used. Later records are left out, so that the whole
-// is one prefix of the stream. An error of the sequence ends it. Errors before it are those of
-// [History.Entries].
+// Export returns the meta data of an export and its entries in the order of the stream, read in
+// batches with constant memory. The query's limit and order are ignored. Later records are
+// excluded, so that the export is one prefix of the stream. An error ends the sequence. Errors
+// before it are those of [History.Entries].
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
 	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, func(pgx.Tx, *HistoryMeta) (*entryKey, error) {

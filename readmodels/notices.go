@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Notices reads access notices: the part of stream.Store that the log can rebuild.
+// Notices reads access notices: the part of stream.Store that can be rebuilt from the log.
 type Notices struct{ Pool *pgxpool.Pool }
 
 // Head returns the version of the agency's newest record; 0 without one.
@@ -46,11 +46,11 @@ func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.
 		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
 }
 
-// ConnectionNews implements stream.Store: connections that platforms refuse since an instant, and those that end in
-// [stream.EndsSoonDays].
-// What lies before the last sign-in is no news.
+// ConnectionNews implements stream.Store: connections that platforms have rejected since an
+// instant, and those that expire in [stream.EndsSoonDays]. Events before the last sign-in are
+// excluded.
 func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
-	return pg.List(ctx, n.Pool, "read what befell connections", pgx.RowToStructByPos[stream.ConnectionNews], `
+	return pg.List(ctx, n.Pool, "read connection news", pgx.RowToStructByPos[stream.ConnectionNews], `
 		select s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, x.at, x.sign_in_before
 		from (select distinct parent_account, account_id, member_id, connection_id, p_id
 		      from tSAccounts where parent_account = any($1) and connected) s

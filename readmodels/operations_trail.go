@@ -16,42 +16,44 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// AuditReadEntry is one reading or export.
+// AuditReadEntry is one read or export.
 type AuditReadEntry struct {
-	Time      time.Time       `json:"time"`
-	Type      string          `json:"type" words:"audit.read.v1 audit.exported.v1"` // of the record
+	Time time.Time `json:"time"`
+	// type of the record
+	Type      string          `json:"type" words:"audit.read.v1 audit.exported.v1"`
 	Actor     Named           `json:"actor"`
 	Role      string          `json:"role"`
 	RequestID string          `json:"request_id"`
 	EventID   string          `json:"event_id"`
-	Read      json.RawMessage `json:"read"`  // what was asked for: the event's payload
-	Names     []Named         `json:"names"` // of the people and accounts whose ids `read` holds
+	Read      json.RawMessage `json:"read"`  // what was requested: the event's payload
+	Names     []Named         `json:"names"` // names of the people and accounts with ids in `read`
 }
 
-// AuditReadsMeta stands beside readings.
+// AuditReadsMeta describes a page of reads.
 type AuditReadsMeta struct {
 	ListMeta
 
-	NamesProven bool `json:"names_proven"` // always false: names are the directory's word of today, beside ids of the log
+	// always false: names come from the current directory, ids from the log
+	NamesProven bool `json:"names_proven"`
 }
 
-// auditReadKey is the place of a reading in its list.
+// auditReadKey is the position of an entry in its list.
 type auditReadKey struct {
 	Time    time.Time `json:"t"`
 	EventID string    `json:"i"`
 }
 
-// AuditReadsQuery asks for a page, newest first.
+// AuditReadsQuery selects a page, newest first.
 type AuditReadsQuery struct {
 	ParentAccount string
-	Actor         string // "": everybody
+	Actor         string // "" for all
 	From, To      *time.Time
 	Limit         int
 	Cursor        string
 }
 
-// Reads answers who read or exported the audit trail, from the trail of operations: a page, and the cursor of the next
-// one, "" on the last. A malformed cursor gives an error with the code invalid.
+// Reads returns a page of reads and exports of the audit trail from the trail of operations, and
+// the cursor of the next page, "" on the last. It returns an invalid error for a malformed cursor.
 func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, next string, err error) {
 	entries, meta, err := PageQuery[AuditReadEntry, auditReadKey]{
 		List: "reads of the audit trail", Scope: Scope{ParentAccount: q.ParentAccount}, Page: Page{q.Limit, q.Cursor},
@@ -81,9 +83,9 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 	return entries, meta.NextCursor, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
 }
 
-// nameWhatWasRead puts names to the ids in what was asked for.
+// nameWhatWasRead sets the names of the ids in the requests.
 func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
-	asked := make([]domain.AuditRead, len(entries)) // an export has the same members and a format
+	asked := make([]domain.AuditRead, len(entries)) // an export has the same fields and a format
 	for i, e := range entries {
 		if err := json.Unmarshal(e.Read, &asked[i]); err != nil {
 			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
@@ -102,12 +104,13 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 	})
 }
 
-// OperatorActions answers what operators did and what came of it, from the trail of operations: a page, newest first, and
-// the cursor of the next one, "" on the last. A malformed cursor gives an error with the code invalid.
+// OperatorActions returns a page of operators' actions and their outcomes from the trail of
+// operations, newest first, and the cursor of the next page, "" on the last. It returns an invalid
+// error for a malformed cursor.
 func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
 	actions, meta, err := PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
-		// The types stand in the statement itself: the indexes are of them alone.
+		// The types are constants in the statement because of partial indexes.
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
 				select t.time, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
@@ -147,7 +150,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 	}
 	var f domain.OperatorFinished
 	if err := json.Unmarshal(finished, &f); err != nil {
-		return a, fmt.Errorf("read what came of action %s: %w", a.ID, err)
+		return a, fmt.Errorf("read outcome of action %s: %w", a.ID, err)
 	}
 	a.FinishedAt = new(finishedAt.UTC())
 	a.Outcome, a.Code, a.Why, a.Count, a.Left = f.Outcome, f.Code, f.Why, f.Count, f.Left

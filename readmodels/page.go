@@ -16,16 +16,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Page says which part of a list is asked for.
+// Page selects a part of a list.
 type Page struct {
-	Limit  int    // entries at most; 0: [DefaultPageLimit]
-	Cursor string // the next_cursor of the page before, or "" for the first page
+	Limit  int    // maximum number of entries; 0 means [DefaultPageLimit]
+	Cursor string // next_cursor of the previous page; "" for the first page
 }
 
-// DefaultPageLimit is how long a page is when nobody says.
+// DefaultPageLimit is the default number of entries on a page.
 const DefaultPageLimit = 50
 
-// Size is the number of entries on a full page.
+// Size returns the number of entries on a full page.
 func (p Page) Size() int {
 	if p.Limit <= 0 {
 		return DefaultPageLimit
@@ -33,20 +33,20 @@ func (p Page) Size() int {
 	return p.Limit
 }
 
-// ListMeta stands beside the entries of a page.
+// ListMeta describes a page of entries.
 type ListMeta struct {
-	// NextCursor asks for the next page; absent on the last one.
+	// NextCursor is the cursor of the next page; absent on the last page.
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
 // PageQuery reads a list page by page.
 type PageQuery[E, K any] struct {
-	List    string // its name, for errors and cursors
+	List    string // name of the list, for errors and cursors
 	Scope   Scope
 	Page    Page
-	Filters any // a cursor goes on only under the same filters
-	// Select returns the statement of the entries that follow the key in their order, at most limit of them. The zero key
-	// begins the list.
+	Filters any // a cursor is valid only with the same filters
+	// Select returns the statement for at most limit entries after the key, in order. The zero key
+	// is the start of the list.
 	Select func(after K, limit int) (sql string, args []any)
 	Scan   func(pgx.CollectableRow) (E, error)
 	Key    func(E) K
@@ -75,7 +75,7 @@ func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries 
 	return entries, meta, err
 }
 
-// ReadOne reads the one entry that the filters leave, or returns the error notFound.
+// ReadOne reads the only entry that matches the filters, or returns the error notFound.
 func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFound error) (entry E, err error) {
 	entries, _, err := q.Read(ctx, pool)
 	if err != nil {
@@ -87,8 +87,8 @@ func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFou
 	return entries[0], nil
 }
 
-// CutPage cuts entries to the size of a page. Where more were read than fit, it also returns the cursor of the next page.
-// The page is never nil, so that JSON shows a list.
+// CutPage cuts entries to the size of a page. If there are more entries than fit, it also returns
+// the cursor of the next page. The page is never nil, so that JSON shows a list.
 func CutPage[E, K any](entries []E, size int, scope CursorScope, key func(E) K) (page []E, next string, err error) {
 	if entries == nil {
 		return []E{}, "", nil
@@ -100,30 +100,30 @@ func CutPage[E, K any](entries []E, size int, scope CursorScope, key func(E) K) 
 	return entries[:size], next, err
 }
 
-// CursorScope is what a cursor belongs to. A cursor of another list, filter or scope would seem to go on in this list,
-// so it is refused.
+// CursorScope is the context in which a cursor is valid. A cursor of another list, filter or scope
+// would give wrong results, so it is rejected.
 type CursorScope struct {
 	List    string
 	Scope   Scope
 	Filters any `json:"Query"` // without the page
 }
 
-// cursor is the key of a page's last entry, with a digest of it and of its scope. The digest is no
-// secret: what a caller makes up itself pages through what the caller may see.
+// cursor is the key of a page's last entry, with a digest of the key and its scope. The digest is
+// not a secret: a caller with a forged cursor still sees only data in scope.
 type cursor[K any] struct {
 	Key    K      `json:"k"`
 	Digest string `json:"d"`
 }
 
-// errCursor answers a cursor that no page of the list gave.
+// errCursor is returned for a cursor that does not come from a page of the list.
 var errCursor = &domain.Error{
-	Code: domain.CodeInvalid, Message: "The cursor is not one of this list.",
+	Code: domain.CodeInvalid, Message: "The cursor does not belong to this list.",
 	Fields: []domain.FieldError{{
-		Field: "cursor", Detail: "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one",
+		Field: "cursor", Detail: "does not belong to this list: use the next_cursor of the previous page with the same parameters, or omit the cursor",
 	}},
 }
 
-// EncodeCursor makes a cursor of the key of a page's last entry.
+// EncodeCursor returns a cursor for the key of a page's last entry.
 func EncodeCursor[K any](scope CursorScope, key K) (string, error) {
 	digest, err := digestOf(scope, key)
 	if err != nil {
@@ -136,14 +136,14 @@ func EncodeCursor[K any](scope CursorScope, key K) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// DecodeCursor returns the key of a cursor; nil for "", the first page. A cursor of another scope gives a
-// [domain.Error] that is invalid.
+// DecodeCursor returns the key of a cursor; nil for "", the first page. For a cursor of another
+// scope it returns an invalid [domain.Error].
 func DecodeCursor[K any](text string, scope CursorScope) (*K, error) {
 	if text == "" {
 		return nil, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) { // PostgreSQL has no text with NUL in it
+	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) { // PostgreSQL text cannot contain NUL
 		return nil, errCursor
 	}
 	var c cursor[K]
@@ -165,7 +165,7 @@ func digestOf(scope CursorScope, key any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:12]), nil
 }
 
-// found scans a row that may be missing, and tells whether it is there. Errors begin with what was being done.
+// found scans a row that may be missing, and reports whether it exists. Errors begin with doing.
 func found(row pgx.Row, doing string, targets ...any) (bool, error) {
 	err := row.Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -174,7 +174,7 @@ func found(row pgx.Row, doing string, targets ...any) (bool, error) {
 	return err == nil, wrapped(doing, err)
 }
 
-// wrapped says what was being done, if there is an error.
+// wrapped adds doing to an error, if there is one.
 func wrapped(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -182,7 +182,7 @@ func wrapped(doing string, err error) error {
 	return nil
 }
 
-// mapped reads a map: two columns, of the key and of its value.
+// mapped reads a map from two columns, the key and the value.
 func mapped[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 	values := map[K]V{}
 	var key K

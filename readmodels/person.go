@@ -12,28 +12,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// People finds what the directory holds of one person: all of it for an erasure, and what rights are judged by. It looks at
-// all agencies.
+// People finds everything that the directory has about one person, for an erasure and for
+// authorization. It searches all agencies.
 type People struct{ Pool *pgxpool.Pool }
 
-// ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.
+// ErrPersonNotFound is returned if the directory has neither the user or member nor any related
+// data.
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
-	"The directory holds nobody with this id: there is nothing to export or to erase. Check the id.")
+	"The directory has no one with this id, so there is nothing to export or erase. Check the id.")
 
-// OfUser returns the person who is the user: its sessions, and the members that are this user. What an
-// interrupted erasure left of a user is found too. Error: [ErrPersonNotFound].
+// OfUser returns the person who is the user: its sessions, and the members that are this user. It
+// also finds what an interrupted erasure left of a user. It returns [ErrPersonNotFound] if nothing
+// is found.
 func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
 	return p.find(ctx, user, 0, false)
 }
 
-// OfMember returns the person who is the member: when that is a user, the whole user with all of its
-// members. Error: [ErrPersonNotFound].
+// OfMember returns the person who is the member. If the member is a user, this includes the user
+// and all of its members. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMember(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, false)
 }
 
-// OfMemberAlone returns the person who is the member and nothing else: not the user that it is, if it is one, nor that one's sessions and other
-// members. Error: [ErrPersonNotFound].
+// OfMemberAlone returns only the member as a person, without its user and that user's sessions and
+// other members. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMemberAlone(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, true)
 }
@@ -97,19 +99,21 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	return person, goingOf(ctx, tx, &person)
 }
 
-// Standing is what the tables hold of a user and of the account that it claims: what rights are judged by.
+// Standing is what the tables have about a user and the account that it claims. Authorization uses
+// it.
 type Standing struct {
-	Known   bool   // the directory holds the user
-	Active  bool   // the user is; a pending reset of the password is no matter
-	Account string // of the user, in the directory
-	Erased  bool   // the directory does not hold the user, because an operator erased the person
+	Known   bool   // the user is in the directory
+	Active  bool   // the user is active; a pending password reset does not matter
+	Account string // the user's account in the directory
+	Erased  bool   // the user is not in the directory, because an operator erased the person
 
-	AccountKnown  bool // the directory holds the claimed account
-	AccountActive bool // it is
-	SubAccount    bool // it is a client's, not an agency's
+	AccountKnown  bool // the claimed account is in the directory
+	AccountActive bool // the claimed account is active
+	SubAccount    bool // the claimed account belongs to a client, not to an agency
 }
 
-// Standing returns what is known of a user and of an account that it claims. It reads by keys alone: every request asks.
+// Standing returns what is known about a user and the account that it claims. It reads only by
+// keys, because every request calls it.
 func (p People) Standing(ctx context.Context, user, account string) (s Standing, err error) {
 	err = p.Pool.QueryRow(ctx, `
 		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''),
@@ -118,18 +122,20 @@ func (p People) Standing(ctx context.Context, user, account string) (s Standing,
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
 		Scan(&s.Known, &s.Active, &s.Account, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
 	if err != nil {
-		return Standing{}, fmt.Errorf("read standing of user %s: %w", user, err)
+		return Standing{}, fmt.Errorf("read status of user %s: %w", user, err)
 	}
 	return s, nil
 }
 
-// HasSignedIn tells whether the directory holds a sign-in of a user, here or at the main application.
+// HasSignedIn reports whether the directory has a sign-in of a user, here or at the main
+// application.
 func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 	return found(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
 }
 
-// ActiveByEmail returns the active users of all agencies that have an e-mail address, whatever the case of its ASCII letters, at most two: more
-// than one is nobody. The address is given in lower case.
+// ActiveByEmail returns the active users of all agencies with an email address, at most two; the
+// caller must treat two as ambiguous. The address must be in lower case; only ASCII letters are
+// compared case-insensitively.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	return pg.List(ctx, p.Pool, "look for the user of an e-mail address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)

@@ -14,30 +14,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// PersonExportFormat names the shape of the file that [People.Export] writes; docs/privacy.md describes it.
+// PersonExportFormat identifies the format of the file that [People.Export] writes, see
+// docs/privacy.md.
 const PersonExportFormat = "ledgerboard-person-export-v1"
 
-// PersonExportHead is the member "export" of such a file. The lists of its sections follow as further members, each a list of
-// objects; an empty one says that nothing of its kind is known.
+// PersonExportHead is the member "export" of the file. The sections follow as further members, each
+// a list of objects; an empty list means that there is no such data.
 type PersonExportHead struct {
 	Format        string    `json:"format"` // [PersonExportFormat]
 	MadeAt        time.Time `json:"made_at"`
 	ParentAccount string    `json:"parent_account"` // the agency
-	User          string    `json:"user"`           // "": a member who is no user
+	User          string    `json:"user"`           // "" for a member who is not a user
 	Members       []int64   `json:"members"`
-	// Behind says how many events of the log each table does not hold yet; only projections that lag are named.
+	// Behind says how many events of the log each table does not include yet. Only projections that
+	// lag are listed.
 	Behind map[string]int64 `json:"events_not_folded_yet"`
 }
 
-// PersonSectionCount says how many rows a section of an export has.
+// PersonSectionCount is the number of rows in a section of an export.
 type PersonSectionCount struct {
-	Section string `json:"section"` // its name
+	Section string `json:"section"` // name of the section
 	Rows    int    `json:"rows"`
 }
 
-// Export writes everything that is known of a person as one JSON object (GDPR article 15): its head, then the sections, all
-// of one moment. Row by row, because the readings of a profile are many. What belongs to other people is left out; who
-// decided something about this person stands by id.
+// Export writes everything that is known about a person as one JSON object (GDPR article 15): its
+// head, then the sections, from one snapshot. Rows are streamed, because a profile can have many
+// readings. Data of other people is excluded; people who decided something about this person appear
+// only by id.
 func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead, person domain.Person) (counts []PersonSectionCount, err error) {
 	head.Format, head.ParentAccount, head.User = PersonExportFormat, person.ParentAccount, person.User
 	head.Members = append([]int64{}, person.Members...)
@@ -47,7 +50,7 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "{\"export\":%s", raw) // errors of a bufio.Writer stay until Flush
+		fmt.Fprintf(w, "{\"export\":%s", raw) // a bufio.Writer keeps errors until Flush
 		args := personArgs(person)
 		for _, section := range personSections {
 			n, err := writeSection(ctx, tx, w, section, args)
@@ -62,17 +65,18 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 	return counts, err
 }
 
-// personArgs are what the statements of the sections ask for.
+// personArgs returns the arguments for the statements of the sections.
 func personArgs(p domain.Person) pgx.NamedArgs {
 	connections := make([]int64, len(p.Connections))
 	for i, c := range p.Connections {
 		connections[i] = c.ID
 	}
-	own := func(ids []int64) []int64 { return append([]int64{}, ids...) } // null would be no empty list
+	// null is not an empty list
+	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
 	return pgx.NamedArgs{"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "connections": connections}
 }
 
-// writeSection writes one list, a row of its statement as an object on a line each.
+// writeSection writes one list, with each row of its statement as an object on its own line.
 func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSection, args pgx.NamedArgs) (n int, err error) {
 	fmt.Fprintf(w, ",\n%q:[", s.name)
 	rows, _ := tx.Query(ctx, "select row_to_json(section)::text from ("+s.sql+") section", args)
@@ -88,12 +92,14 @@ func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSecti
 	return n, err
 }
 
-// personSection is one list of an export: a row of its statement is an object of the file, a column is a member of it. The
-// arguments are @user ("" for a member who is no user), @members, @profiles (its own social accounts) and @connections.
+// personSection is one list of an export. Each row of its statement becomes an object, and each
+// column a member. The arguments are @user ("" for a member who is not a user), @members, @profiles
+// (the person's own social accounts) and @connections.
 type personSection struct{ name, sql string }
 
-// personSections are all that is known of a person, and nothing that is another's: no secrets and no ids of sessions (whoever
-// has one may be let in by it), no names beside the ids of who decided, no names of pages, which are the client's.
+// personSections are all data about a person and nothing that belongs to others: no secrets and no
+// session ids (they can grant access), no names next to the ids of people who decided something,
+// and no names of pages, which belong to the client.
 var personSections = []personSection{
 	{"user", `
 		select u.id, u.account_id, a.name as account_name, u.name, u.email, u.phone, u.image, u.meeting_link, u.role, u.company, u.is_owner,
@@ -188,8 +194,9 @@ var personSections = []personSection{
 	{"trail", personTrail},
 }
 
-// personTrail is what the trail of operations holds about or by the person. Of each kind of entry only members are shown that
-// cannot name another person; of a kind that is not known here only that there is one.
+// personTrail is what the trail of operations has about the person or by the person. For each type
+// of entry, it selects only members that cannot identify another person; for unknown types, only
+// the fact that there is an entry.
 const personTrail = `
 	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
 	         when 'audit.read.v1' then data - 'filter'

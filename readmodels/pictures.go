@@ -14,16 +14,18 @@ import (
 // Contents reads which pictures of posts to fetch and to delete.
 type Contents struct{ Pool *pgxpool.Pool }
 
-// PicturesQuery asks for posts whose pictures are wanted.
+// PicturesQuery selects posts with pictures to fetch.
 type PicturesQuery struct {
-	Since     time.Time         // the earliest publication
-	Now       time.Time         // what was tried is wanted again at its time
-	Platforms []domain.Platform // of which they are
-	Keys      []string          // ids of the keys that open pictures: one under another key is wanted again
-	Limit     int
+	Since time.Time // earliest publication time
+	// current time; pictures that were tried are due again at their own time
+	Now       time.Time
+	Platforms []domain.Platform // platforms of the posts
+	// ids of the keys that can decrypt pictures; a picture under another key is fetched again
+	Keys  []string
+	Limit int
 }
 
-// PictureWanted is a post with the address of its picture, of which no copy is kept.
+// PictureWanted is a post with the URL of its picture, which is not stored yet.
 type PictureWanted struct {
 	domain.PostRef
 
@@ -31,10 +33,10 @@ type PictureWanted struct {
 	MediaURL string
 }
 
-// PicturesWanted returns the newest posts whose pictures are not kept and may be tried now. What the listing says of a picture stands first:
-// its address is the platform's.
+// PicturesWanted returns the newest posts with pictures that are not stored and may be tried now.
+// The picture URL from the listing takes precedence, because it is the platform's URL.
 func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]PictureWanted, error) {
-	return pg.List(ctx, c.Pool, "look for pictures that are wanted", pgx.RowToStructByPos[PictureWanted], `
+	return pg.List(ctx, c.Pool, "find pictures to fetch", pgx.RowToStructByPos[PictureWanted], `
 		select p.parent_account, p.social_account_id, p.external_id, min(p.p_id),
 		       coalesce(max(c.media_url) filter (where c.origin = '`+string(domain.OriginListing)+`'), max(c.media_url))
 		from tSPosts p
@@ -48,13 +50,13 @@ func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]Pictur
 		q.Since, PlatformIDs(q.Platforms), q.Keys, q.Now, q.Limit)
 }
 
-// maxErasedPictures is how many pictures are deleted at a time.
+// maxErasedPictures is the number of pictures deleted at once.
 const maxErasedPictures = 1000
 
-// ErasedPictures returns posts whose picture is kept and whose media address is not known any more, at most 1,000: it was
-// erased.
+// ErasedPictures returns posts with a stored picture but without a media URL, at most 1,000: the
+// URL was erased.
 func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) {
-	return pg.List(ctx, c.Pool, "look for pictures of erased posts", pgx.RowToStructByPos[domain.PostRef], `
+	return pg.List(ctx, c.Pool, "find pictures of erased posts", pgx.RowToStructByPos[domain.PostRef], `
 		select k.parent_account, k.social_account_id, k.external_id
 		from kept.pictures k
 		where not exists (

@@ -11,68 +11,70 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// figuresScope is the dashboard scope that opens the figures to client users.
+// figuresScope is the dashboard scope that shows figures to client users.
 const figuresScope = "analytics"
 
-// Scope is whose figures a query may see. It is part of every query, and rows outside it do not exist.
+// Scope is the data that a query may see. It is part of every query; rows outside it do not exist.
 type Scope struct {
 	ParentAccount string
-	// Accounts are the sub-accounts, by id and sorted; nil means every one of the agency and the agency
-	// itself, and an empty list none.
+	// Accounts are the sub-accounts, by id and sorted. nil means all accounts of the agency and the
+	// agency itself; an empty list means no accounts.
 	Accounts []string
-	// Board is the dashboard that the request named; nil: none. It is no part of whose figures these are.
+	// Board is the dashboard in the request; nil without one. It does not affect which figures are
+	// visible.
 	Board *Board `json:"-"`
 }
 
-// Board is whether the clients of a dashboard see its figures.
+// Board says whether the clients of a dashboard can see its figures.
 type Board struct {
 	ClientsSee bool
-	Why        string // they do not: a sentence; "" when they do
+	Why        string // a sentence that says why not; "" if they can
 }
 
-// AccountRef names a sub-account as a request does; the zero value names none.
+// AccountRef identifies a sub-account in a request; the zero value identifies none.
 type AccountRef struct {
 	ID    string // 24 hex digits in lower case
-	RowID int64  // what `accountId` means in the analytics paths
+	RowID int64  // the `accountId` in the analytics paths
 }
 
-// ScopeRequest asks whose figures a caller may see.
+// ScopeRequest asks which data a caller may see.
 type ScopeRequest struct {
 	ParentAccount string
-	// ClientAccount and ClientUser are set for a client user: it sees the linked accounts of the
-	// dashboards that it may open with the scope figuresScope.
+	// ClientAccount and ClientUser are set for a client user, who sees the linked accounts of the
+	// dashboards that the user may open and that have the scope figuresScope.
 	ClientAccount string
 	ClientUser    string
 	Narrow        Narrowing
 }
 
-// Narrowing is what a request asks for of all that the caller may see; the zero value is all of it.
+// Narrowing limits a request to a part of what the caller may see. The zero value is no limit.
 type Narrowing struct {
-	Accounts  []AccountRef // of ?account=; every one must be there
-	Dashboard string       // of ?dashboard=: the accounts linked in the dashboard of this sub-account
+	Accounts []AccountRef // from ?account=; every one must exist
+	// from ?dashboard=: the accounts linked in the dashboard of this sub-account
+	Dashboard string
 }
 
 // Errors of [Scopes.Scope].
 var (
-	// ErrAccountNotFound is the one answer for an account that does not exist, one of another agency
-	// and one that a client user may not see.
+	// ErrAccountNotFound is returned for an account that does not exist, belongs to another agency,
+	// or is not visible to the client user.
 	ErrAccountNotFound = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
-	// ErrNoOpenDashboard answers a client user without any dashboard that shows figures.
+	// ErrNoOpenDashboard is returned for a client user without a dashboard that shows figures.
 	ErrNoOpenDashboard = domain.NewError(domain.CodeForbidden,
 		"None of the dashboards that you may open shows figures. Ask your agency to open one for you.")
 )
 
-// Scopes finds out whose figures a caller may see.
+// Scopes determines which data a caller may see.
 type Scopes struct{ Pool *pgxpool.Pool }
 
-// Scope answers a request. Agency staff see all clients, or those that they narrow to. A client user sees
-// the accounts of its open dashboards, or those of them that it narrows to. It returns
-// [ErrAccountNotFound], [ErrNoOpenDashboard] or [domain.ErrDashboardNotFound].
+// Scope returns the scope of a request. Agency staff see all clients, or those in the request. A
+// client user sees the accounts of its open dashboards, or those of them in the request. Errors:
+// [ErrAccountNotFound], [ErrNoOpenDashboard] and [domain.ErrDashboardNotFound].
 func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) {
 	scope := Scope{ParentAccount: request.ParentAccount}
 	client := request.ClientAccount != "" || request.ClientUser != ""
 	if !client && len(request.Narrow.Accounts) == 0 && request.Narrow.Dashboard == "" {
-		return scope, nil // nothing need be read
+		return scope, nil // no query needed
 	}
 	err := pg.Snapshot(ctx, s.Pool, func(tx pgx.Tx) error {
 		var err error
@@ -93,15 +95,16 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	return scope, nil
 }
 
-// opensDashboard is rule 11, of dashboard d and the client user ($2 account, $3 user): it is open, the user is on its list,
-// and it is that of the user's account or linked with it.
+// opensDashboard is rule 11 for dashboard d and a client user ($2 account, $3 user): the dashboard
+// is open, the user is on its list, and it belongs to the user's account or is linked with it.
 const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text] and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
 
-// notAClient tells that no client user asks. Either id says that one does, so that one that is missing opens nothing.
+// notAClient is true if the caller is not a client user. Either id marks a client user, so a
+// missing one grants nothing.
 const notAClient = `($2 = '' and $3 = '')`
 
-// openAccounts returns the linked accounts of the dashboards that a client user may open with the
-// scope for figures.
+// openAccounts returns the linked accounts of the dashboards that a client user may open and that
+// show figures.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	accounts, err := pg.List(ctx, tx, "read open dashboards", pgx.RowTo[string], `
 		select distinct linked
@@ -114,8 +117,9 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 	return accounts, err
 }
 
-// accountsOfBoard returns the accounts that are linked in a dashboard, and whether its clients see their figures. To a client
-// user who may not open it, or whom it shows no figures, it does not exist.
+// accountsOfBoard returns the accounts linked in a dashboard, and whether its clients can see their
+// figures. For a client user who may not open the dashboard or see figures in it, the dashboard
+// does not exist.
 func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
 	exists, err := found(tx.QueryRow(ctx, `
@@ -133,17 +137,18 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 	case !open:
 		board = &Board{Why: "The dashboard is not open to its clients."}
 	case !shows:
-		board = &Board{Why: "The dashboard lacks the scope " + figuresScope + ", which shows figures."}
+		board = &Board{Why: "The dashboard does not have the scope " + figuresScope + ", which is required for figures."}
 	case !listed:
-		board = &Board{Why: "Nobody is on the list of the dashboard."}
+		board = &Board{Why: "The list of the dashboard is empty."}
 	default:
 		board = &Board{ClientsSee: true}
 	}
 	return accounts, board, nil
 }
 
-// narrowed returns the accounts of the scope that a request names, if every one is there. Row ids are the main
-// application's; should two accounts of one agency carry the same, both are meant.
+// narrowed returns the accounts in scope that a request names, or an error if any is missing. Row
+// ids come from the main application; if two accounts of one agency have the same row id, both are
+// selected.
 func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to []AccountRef) ([]string, error) {
 	wanted := map[AccountRef]bool{}
 	var ids []string
@@ -173,19 +178,19 @@ func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to []AccountRef) ([]s
 	if err == nil && len(wanted) > 0 {
 		return nil, ErrAccountNotFound
 	}
-	return accounts, wrapped("read narrowing accounts", err)
+	return accounts, wrapped("read requested accounts", err)
 }
 
-// Accounts answers who belongs to whom, from the directory.
+// Accounts reads the agency of accounts from the directory.
 type Accounts struct{ Pool *pgxpool.Pool }
 
-// ParentAccount returns the agency of a sub-account; an unknown account is not_found.
+// ParentAccount returns the agency of a sub-account, or a not_found error for an unknown account.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
 	known, err := found(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
 		"read agency of account "+subAccount, &parent)
 	if err == nil && !known {
-		err = domain.NewError(domain.CodeNotFound, "The account of your token is not known here.")
+		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")
 	}
 	return parent, err
 }

@@ -13,22 +13,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// ToldEntities reads the directory as it was told, whole entities by their keys, of all agencies.
+// ToldEntities reads whole directory entities by key, from all agencies, as they were received.
 type ToldEntities struct {
 	Pool     *pgxpool.Pool
 	Registry *domain.Registry
-	Progress *pg.Progress // tells of moves of the directory; nil where nobody waits for one
+	Progress *pg.Progress // reports progress of the directory; nil if no one waits for it
 }
 
-// entityTable is where entities of a kind are, and how $1 names them.
+// entityTable is the table for entities of a kind, its key column, and the expression that converts
+// $1 to keys.
 type entityTable struct{ name, key, ids string }
 
 const (
 	textIDs   = `$1::text[]`
-	numberIDs = `array(select i::bigint from unnest($1::text[]) i where i ~ '^[0-9]{1,18}$')` // of no other was anything told
+	numberIDs = `array(select i::bigint from unnest($1::text[]) i where i ~ '^[0-9]{1,18}$')` // no other ids are stored
 )
 
-// entityTables are the tables of projection directory, by kind. Their columns are named as the members of the entities are.
+// entityTables are the tables of projection directory, by kind. Their columns have the names of the
+// entities' members.
 var entityTables = map[string]entityTable{
 	domain.KindAccount: {"accounts", "id", textIDs}, domain.KindUser: {"users", "id", textIDs},
 	domain.KindOrder: {"orders", "id", textIDs}, domain.KindSession: {"sessions", "id", textIDs},
@@ -38,7 +40,7 @@ var entityTables = map[string]entityTable{
 	domain.KindCategory: {"tDefaultCategories", "id", numberIDs},
 }
 
-// Told returns the entities of keys of topic `directory`; a key without one is absent.
+// Told returns the entities for keys of topic `directory`. Keys without an entity are absent.
 func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error) {
 	byKind := map[string][]string{}
 	for _, key := range keys {
@@ -65,7 +67,7 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 		}
 		return nil
 	})
-	return told, wrapped("read what was told of entities", err)
+	return told, wrapped("read received entities", err)
 }
 
 func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.ToldEntity) error {
@@ -88,30 +90,32 @@ func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.To
 	return rows.Err()
 }
 
-// ContentsOf returns what the posts say of social accounts, and of all of agencies.
+// ContentsOf returns the stored post contents of social accounts, and all of the given agencies.
 func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
 	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`, socialAccounts, agencies)
 }
 
-// Moved returns a channel that is closed when the directory's tables have moved. Take it before looking at them.
+// Moved returns a channel that is closed when the directory's tables have changed. Call it before
+// reading them.
 func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", pg.AnyKey) }
 
-// HasAccount tells whether the account is the agency, or one of its clients.
+// HasAccount reports whether the account is the agency or one of its clients.
 func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
 	return found(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
 		"look for an account of the agency")
 }
 
-// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
+// HasEmail reports whether an active user of the agency or of one of its clients has the address,
+// case-insensitively.
 func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return found(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
 }
 
-// Erasures are the recorded erasures of people, of all agencies.
+// Erasures returns the recorded erasures of people, from all agencies.
 func (e ToldEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
-	// The type is no argument: a plan for any type could not use the index of erasures.
+	// The type is a constant, because a generic plan could not use the partial index of erasures.
 	rows, _ := e.Pool.Query(ctx, `select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
 	var lines []domain.ErasedID
 	var agency string
@@ -122,5 +126,5 @@ func (e ToldEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
 		erased = domain.PersonErased{}
 		return nil
 	})
-	return domain.NewErasures(lines), wrapped("read which people were erased", err)
+	return domain.NewErasures(lines), wrapped("read erasures of people", err)
 }

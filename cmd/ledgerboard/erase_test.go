@@ -127,7 +127,7 @@ func TestErasePerson(t *testing.T) {
 		require.WithinRange(t, day, began.AddDate(0, 0, 8).Truncate(24*time.Hour), time.Now().UTC().AddDate(0, 0, 8))
 		command.User = "d90000000000000000000000"
 		_, err = runCommand(t, command)
-		require.ErrorContains(t, err, "holds nobody with this id")
+		require.ErrorContains(t, err, "has no one with this id")
 	})
 }
 

@@ -42,7 +42,7 @@ func (g *gauge) search(at time.Time) int {
 	return sort.Search(len(*g), func(i int) bool { return !(*g)[i].at.Before(at) })
 }
 
-// last returns the last reading in [from, to) that matches; nil if there is none.
+// last returns the last reading in [from, to) that matches; nil without one.
 func (g *gauge) last(from, to time.Time, of func(*sample) bool) *sample {
 	for i := g.search(to) - 1; i >= 0 && !(*g)[i].at.Before(from); i-- {
 		if p := (*g)[i]; of(p) {
@@ -64,7 +64,7 @@ func (g *gauge) steps(from, to time.Time, each func(before, p *sample)) {
 const longStep = 35 * 24 * time.Hour
 
 // latest returns the last reading in the range that the scope can see, even on a day with a day
-// flow; nil if there is none.
+// flow; nil without one.
 func (qc *queryContext) latest(g *gauge) *sample {
 	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
 }
@@ -256,7 +256,7 @@ func (d byDay) or(span figureSpan) byDay {
 	return d
 }
 
-// of returns the sample of a day; nil if there is none.
+// of returns the sample of a day; nil without one.
 func (d byDay) of(which day) *sample {
 	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
 		return d.samples[i]

@@ -290,7 +290,7 @@ func lengthOf(a sentArray, width int) (int, error) {
 		binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
 		return n, nil
 	}
-	return 0, fmt.Errorf("array of %d bytes: not one dimension of %d-byte elements without nulls", len(a), width)
+	return 0, fmt.Errorf("array of %d bytes is not a one-dimensional array of elements of %d bytes without nulls", len(a), width)
 }
 
 func int16At(a sentArray, i int) int16 {

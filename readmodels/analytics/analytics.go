@@ -72,7 +72,7 @@ type Meta struct {
 	// ClientsSeeNot is a sentence that says why clients cannot see the figures. Absent if they can.
 	ClientsSeeNot string `json:"clients_see_not,omitempty"`
 	// Ignored are the names of query parameters that this endpoint does not support and ignored.
-	// Absent if there are none.
+	// Absent if none was ignored.
 	Ignored []string `json:"ignored,omitempty"`
 	// RankedBy is the measure of the answer's rankings; absent if it has none.
 	RankedBy RankBy `json:"ranked_by,omitempty"`

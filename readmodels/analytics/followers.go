@@ -36,7 +36,7 @@ type FollowerSeries struct {
 	SameAccounts *SameAccounts `json:"same_accounts,omitzero"`
 	// MovedAway are accounts in `followers` whose newest reading in the range belongs to another
 	// client or member. They count here with their last reading before the move, and there with the
-	// readings after it. Absent if there are none.
+	// readings after it. Absent if no account moved.
 	MovedAway MovedAway `json:"moved_away,omitzero"`
 }
 
@@ -70,7 +70,7 @@ type FollowerDay struct {
 	Change       *int64 `json:"change"`
 	AccountsRead int    `json:"accounts_read"` // in this interval
 	// AccountsJoined is the number of accounts first read in this interval. Their initial followers
-	// are in `followers` from here on and in no `change`. Absent if there are none; 0 in CSV.
+	// are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 

@@ -108,8 +108,8 @@ type PostCounts struct {
 // filter, only their gains are summed. A figure without a known gain is null.
 type PostGrowth struct {
 	// Since is the capture time of the reading that the gains count from: the last one before the
-	// range, otherwise a baseline in the range. Null if gains count from publication, or if there
-	// are none.
+	// range, otherwise a baseline in the range. Null if gains count from publication, or if no gain
+	// is known.
 	Since    *time.Time `json:"since"`
 	Likes    *int64     `json:"likes"`    // likes or reactions gained
 	Comments *int64     `json:"comments"` // comments gained

@@ -23,7 +23,7 @@ type ActiveMember struct {
 	Name      string `json:"name"`
 	AccountID string `json:"account_id"` // the sub-account
 	// DefaultSocialAccount is the account that the member opens first in the main application. Null
-	// if there is none, or if the caller cannot see it.
+	// if not set, or if the caller cannot see it.
 	DefaultSocialAccount *int64 `json:"default_social_account_id"`
 	// platforms on which the member has a social account, by number
 	Platforms []MemberPlatform `json:"platforms"`

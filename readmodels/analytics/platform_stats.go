@@ -203,8 +203,8 @@ func rated(bucket int, engagement []*metricValue, stocks map[int64]*metricValue)
 	return engaged, followers
 }
 
-// standingAt returns a stock at the end of a bucket: the last reading in it or before; nil if there
-// is none.
+// standingAt returns a stock at the end of a bucket: the last reading in it or before; nil without
+// one.
 func (v *metricValue) standingAt(bucket int) *int64 {
 	for _, standing := range slices.Backward(v.standing[:bucket+1]) {
 		if standing != nil {
@@ -214,7 +214,7 @@ func (v *metricValue) standingAt(bucket int) *int64 {
 	return v.before
 }
 
-// captures are the oldest and newest capture times of some figures; nil if there are none.
+// captures are the oldest and newest capture times of some figures; nil without figures.
 type captures struct{ oldest, newest *time.Time }
 
 func (c *captures) note(p *sample) {

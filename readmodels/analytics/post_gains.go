@@ -283,8 +283,8 @@ func sumsOf(metrics []string) string {
 // figure in both periods.
 type Gain struct {
 	Value *int64 `json:"value"` // null if no gain is known
-	// Previous is the gain of the previous period, of accounts with a gain in both; null if there
-	// are none.
+	// Previous is the gain of the previous period, of accounts with a gain in both; null without
+	// such accounts.
 	Previous *int64 `json:"previous"`
 	// Change is the gain of the same accounts minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`

@@ -31,7 +31,7 @@ type RankedMember struct {
 	MemberID     int64  `json:"member_id"`
 	// null if the member is no longer in the directory
 	Name domain.OptionalText `json:"name"`
-	// URL of the picture of the member's user; null if there is none
+	// URL of the picture of the member's user; null without one
 	Image domain.OptionalText `json:"image"`
 	// name of the member's account; null if the member is no longer in the directory
 	AccountName domain.OptionalText `json:"account_name"`
@@ -69,7 +69,7 @@ type RankedPost struct {
 	PageName    domain.OptionalText `json:"page_name"`
 	AccountName domain.OptionalText `json:"account_name"` // name of `account_id`
 	MemberName  domain.OptionalText `json:"member_name"`  // name of `member_id`
-	// URL of the picture of the member's user; null if there is none
+	// URL of the picture of the member's user; null without one
 	MemberImage domain.OptionalText `json:"member_image"`
 	// name of `c_id`; null also without a category
 	CategoryName domain.OptionalText `json:"category_name"`

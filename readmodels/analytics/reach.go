@@ -58,7 +58,7 @@ type ReachDay struct {
 	// Null if none were read.
 	Impressions *int64 `json:"impressions"`
 	// Reach is the platform's figure for exactly this interval (its window of a day, a week or 28
-	// days). Null if there is none, and if there is more than one social account.
+	// days). Null without such a figure, and if there is more than one social account.
 	Reach        *int64 `json:"reach"`
 	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
 }

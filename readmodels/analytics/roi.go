@@ -51,7 +51,7 @@ type Roi struct {
 	// [Gain]).
 	Views *int64 `json:"views"`
 	// PricedViews are the page views that accounts gained while their price was known. The cost is
-	// for these views. Null if there are none. Like `views`, they add up over time.
+	// for these views. Null without such views. Like `views`, they add up over time.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is the cost of those accounts' subscriptions in this time, in minor units (cents) of
 	// `currency`. It is the monthly price, prorated by whole days if only a part of the month

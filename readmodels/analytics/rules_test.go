@@ -154,7 +154,7 @@ func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	}, total)
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
-	require.EqualValues(t, "Of engagement, the first reading was on 2026-06-10; earlier gains are unknown.", meta.Sources[1].Reason)
+	require.EqualValues(t, "For engagement, the first reading was on 2026-06-10; earlier gains are unknown.", meta.Sources[1].Reason)
 }
 
 // Page 12 was read in May alone: what page 11 gained is compared, and not with all of May.

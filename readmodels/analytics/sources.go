@@ -60,7 +60,7 @@ type Source struct {
 	Missing []domain.MissingFigure `json:"missing"`
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
-	// accounts use. Null if there is none.
+	// accounts use. Null without such a reading.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
 	// is ok: an operator has paused the connection or its platform, or no subscription is active.

@@ -82,8 +82,8 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
 		"a counter that was not read for long": {
 			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
-			reason: "Of followers, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date. " +
-				"Of engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date.",
+			reason: "For followers, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date. " +
+				"For engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date.",
 		},
 		"what is counted by days, in a day and a half": {
 			of: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
@@ -121,7 +121,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
-			status: analytics.SourceDisconnected, reason: "It is not connected here any more. Connect it again to have it read.",
+			status: analytics.SourceDisconnected, reason: "It is no longer connected. Connect it again to resume reading.",
 		},
 		"token refused": {
 			reads:  whole,

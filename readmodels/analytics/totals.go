@@ -33,7 +33,7 @@ type Total struct {
 	// Value is null if no account has the figure in the range.
 	Value *int64 `json:"value"`
 	// Previous is the value compared with, over the accounts and days that both periods have. Null
-	// if there are none.
+	// without a comparison.
 	Previous *int64 `json:"previous"`
 	// Change is the compared part of `value` minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`
