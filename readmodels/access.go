@@ -72,7 +72,7 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 }
 
 func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (a AccessAnswer, err error) {
-	staff, err := found(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
+	staff, err := scanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
 	if err != nil {
 		return a, err
 	}
@@ -100,15 +100,15 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 		return a, err
 	}
 	a, err = withNames(ctx, tx, q.ParentAccount, func(n names) AccessAnswer {
-		by := func(i int) Record { return n.record(records[keys[i]]) }
+		record := func(i int) Record { return n.record(records[keys[i]]) }
 		a := AccessAnswer{
-			Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []decidedScope{},
-			Listed:  decidedFlag{slices.Contains(d.Users, q.User), by(0)},
-			Allowed: decidedFlag{d.AllowClientDashboard, by(1)},
+			Dashboard: toNamed(n.accounts, q.Dashboard), User: toNamed(n.users, q.User), AsOf: position, Scopes: []decidedScope{},
+			Listed:  decidedFlag{slices.Contains(d.Users, q.User), record(0)},
+			Allowed: decidedFlag{d.AllowClientDashboard, record(1)},
 		}
 		a.Access = a.Listed.Value && a.Allowed.Value
 		for i, scope := range d.Scopes {
-			a.Scopes = append(a.Scopes, decidedScope{scope, by(2 + i)})
+			a.Scopes = append(a.Scopes, decidedScope{scope, record(2 + i)})
 		}
 		if staff {
 			a.Role = new(agencyStaff)
@@ -116,7 +116,7 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 		return a
 	})
 	if err == nil && a.User.Name == nil {
-		err = wasListed(ctx, tx, q.ParentAccount, q.Dashboard, q.User, ErrUserNotFound)
+		err = checkListed(ctx, tx, q.ParentAccount, q.Dashboard, q.User, ErrUserNotFound)
 	}
 	return a, err
 }

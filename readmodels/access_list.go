@@ -144,20 +144,20 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if meta.From, meta.To, err = q.window(ctx, tx, now.AsOf); err != nil {
 			return nil, err
 		}
-		folded, shut, err := foldSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
+		folded, noAccess, err := foldSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
 		if err != nil {
 			return nil, err
 		}
 		if len(folded) > q.Limit {
 			folded = folded[:q.Limit]
 			last := folded[q.Limit-1].key
-			shut = slices.DeleteFunc(shut, func(d foldedShut) bool { return d.dashboard > last.Dashboard }) // they are on the next page
+			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { return d.dashboard > last.Dashboard }) // they are on the next page
 			if now.NextCursor, err = EncodeCursor(q.cursors(), last); err != nil {
 				return nil, err
 			}
 		}
 		if q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
-			if meta.WithoutAccess, err = readShut(ctx, tx, q.ParentAccount, shut); err != nil {
+			if meta.WithoutAccess, err = readWithoutAccess(ctx, tx, q.ParentAccount, noAccess); err != nil {
 				return nil, err
 			}
 		}
@@ -246,7 +246,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	staff.Users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Named, err error) {
 		return n, row.Scan(&n.ID, &n.Name, &staff.UsersCount)
 	})
-	return staff, wrapped("read staff", err)
+	return staff, wrapError("read staff", err)
 }
 
 // readSpans adds records and names to spans, and the name of the user in the query to meta.
@@ -263,7 +263,7 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	}
 	spans, err := withNames(ctx, tx, q.ParentAccount, func(n names) []AccessSpan {
 		if q.User != "" {
-			meta.User = new(named(n.users, q.User))
+			meta.User = new(toNamed(n.users, q.User))
 		}
 		spans := make([]AccessSpan, len(folded))
 		for i, f := range folded {
@@ -272,15 +272,15 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 		return spans
 	})
 	if err == nil && len(folded) == 0 && meta.User != nil && meta.User.Name == nil {
-		err = wasListed(ctx, tx, q.ParentAccount, "", q.User, ErrAgencyUserNotFound)
+		err = checkListed(ctx, tx, q.ParentAccount, "", q.User, ErrAgencyUserNotFound)
 	}
 	return spans, err
 }
 
-// wasListed returns never if the user was never on the list of the dashboard ("" for any
+// checkListed returns never if the user was never on the list of the dashboard ("" for any
 // dashboard). Users who were erased or have left the agency give nil.
-func wasListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
-	listed, err := found(tx.QueryRow(ctx, `select from dashboard_history
+func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
+	listed, err := scanOptional(tx.QueryRow(ctx, `select from dashboard_history
 		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
 		"look for user in history")
 	if err == nil && !listed {
@@ -291,23 +291,23 @@ func wasListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, n
 
 // span adds records and names to a span.
 func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
-	by := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
+	record := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
 	maybe := func(version int64) *Record {
 		if version == 0 {
 			return nil
 		}
-		return new(by(version))
+		return new(record(version))
 	}
 	s := AccessSpan{
-		Dashboard: named(n.accounts, f.key.Dashboard), User: named(n.users, f.key.User),
-		BeganBy: by(f.key.Began), EndedBy: maybe(f.ended), ListedBy: by(f.listed), AllowedBy: by(f.allowed),
+		Dashboard: toNamed(n.accounts, f.key.Dashboard), User: toNamed(n.users, f.key.User),
+		BeganBy: record(f.key.Began), EndedBy: maybe(f.ended), ListedBy: record(f.listed), AllowedBy: record(f.allowed),
 		Scopes: make([]ScopeSpan, len(f.scopes)), ActiveToday: n.active[f.key.User], key: f.key,
 	}
 	if s.From = s.BeganBy.Time; s.EndedBy != nil {
 		s.To = &s.EndedBy.Time
 	}
-	for at, scope := range f.scopes {
-		s.Scopes[at] = ScopeSpan{scope.scope, by(scope.given), maybe(scope.taken)}
+	for i, scope := range f.scopes {
+		s.Scopes[i] = ScopeSpan{scope.scope, record(scope.addedIn), maybe(scope.removedIn)}
 	}
 	if n.staff[f.key.User] {
 		s.Role = new(agencyStaff)

@@ -20,8 +20,8 @@ type foldedSpan struct {
 
 // foldedScope is an uninterrupted time during which a dashboard had a scope.
 type foldedScope struct {
-	scope        string
-	given, taken int64
+	scope              string
+	addedIn, removedIn int64
 }
 
 func (f foldedSpan) versions() []int64 {
@@ -30,8 +30,8 @@ func (f foldedSpan) versions() []int64 {
 		versions = append(versions, f.ended)
 	}
 	for _, s := range f.scopes {
-		if versions = append(versions, s.given); s.taken > 0 {
-			versions = append(versions, s.taken)
+		if versions = append(versions, s.addedIn); s.removedIn > 0 {
+			versions = append(versions, s.removedIn)
 		}
 	}
 	return versions
@@ -53,7 +53,7 @@ type accessRow struct {
 // fit on the page. It also returns the dashboards passed that no one had access to at version to.
 // Its memory is limited to one dashboard's history of access and the page, regardless of the
 // agency's size.
-func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedShut, error) {
+func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedNoAccess, error) {
 	only := "after->'users'"
 	if q.User != "" { // only the user's presence on the list matters
 		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
@@ -83,7 +83,7 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 	var d *dashboardAccess
 	add := func() {
 		if d != nil {
-			page.add(d.spans(after.Until, from, to), d.shut)
+			page.add(d.spans(after.Until, from, to), d.noAccess)
 		}
 	}
 	for rows.Next() {
@@ -93,23 +93,23 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 		}
 		if d == nil || d.id != row.Dashboard {
 			if add(); page.full() {
-				return page.cut(), page.shut, nil
+				return page.cut(), page.noAccess, nil
 			}
 			d = &dashboardAccess{id: row.Dashboard, moment: to, listed: map[string]int64{}, open: map[string]int64{}}
 		}
 		d.fold(row)
 	}
 	add()
-	return page.cut(), page.shut, wrapped("fold access", rows.Err())
+	return page.cut(), page.noAccess, wrapError("fold access", rows.Err())
 }
 
 // spansPage keeps the first spans that follow a key.
 type spansPage struct {
-	query SpansQuery
-	after spanKey
-	room  int
-	list  []foldedSpan
-	shut  []foldedShut
+	query    SpansQuery
+	after    spanKey
+	room     int
+	list     []foldedSpan
+	noAccess []foldedNoAccess
 }
 
 // full reports whether no further dashboard can have a span of the page, because dashboards come in
@@ -117,9 +117,9 @@ type spansPage struct {
 func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
 
 // add adds the spans of the next dashboard, and records if no one had access to it.
-func (p *spansPage) add(spans []foldedSpan, shut foldedShut) {
-	if shut.decided > 0 {
-		p.shut = append(p.shut, shut)
+func (p *spansPage) add(spans []foldedSpan, noAccess foldedNoAccess) {
+	if noAccess.decided > 0 {
+		p.noAccess = append(p.noAccess, noAccess)
 	}
 	for _, s := range spans {
 		if p.after.User == "" || s.key.compare(p.after, p.query.ByUser) > 0 {
@@ -149,27 +149,27 @@ type dashboardAccess struct {
 	closed int64
 	// version that removed the last user from its list or created it without users; 0 if the list
 	// has users
-	emptied int64
-	moment  int64      // version
-	shut    foldedShut // at the moment
+	emptied  int64
+	moment   int64          // version
+	noAccess foldedNoAccess // at the moment
 }
 
 // fold adds the next entry. A change of scopes ends a span, because a span has the same scopes
 // throughout.
 func (d *dashboardAccess) fold(row accessRow) {
-	was, listedWas := d.allowed, d.listed
+	allowedBefore, listedBefore := d.allowed, d.listed
 	if row.Users != nil {
 		d.listed = make(map[string]int64, len(row.Users))
 		for _, user := range row.Users {
-			if d.listed[user] = row.Version; listedWas[user] > 0 {
-				d.listed[user] = listedWas[user]
+			if d.listed[user] = row.Version; listedBefore[user] > 0 {
+				d.listed[user] = listedBefore[user]
 			}
 		}
 	}
 	switch {
 	case !row.Allowed:
 		d.allowed = 0
-	case was == 0:
+	case allowedBefore == 0:
 		d.allowed = row.Version
 	}
 	for user, began := range d.open {
@@ -177,11 +177,11 @@ func (d *dashboardAccess) fold(row accessRow) {
 			continue
 		}
 		d.ended = append(d.ended, foldedSpan{
-			key: spanKey{Dashboard: d.id, User: user, Began: began}, ended: row.Version, listed: listedWas[user], allowed: was,
+			key: spanKey{Dashboard: d.id, User: user, Began: began}, ended: row.Version, listed: listedBefore[user], allowed: allowedBefore,
 		})
 		delete(d.open, user)
 	}
-	if d.allowed > 0 && (row.Users != nil || row.Scopes != nil || was == 0) {
+	if d.allowed > 0 && (row.Users != nil || row.Scopes != nil || allowedBefore == 0) {
 		for user := range d.listed {
 			if d.open[user] == 0 {
 				d.open[user] = row.Version
@@ -191,24 +191,24 @@ func (d *dashboardAccess) fold(row accessRow) {
 	if row.Scopes != nil {
 		d.foldScopes(row)
 	}
-	d.foldShut(row.Version)
+	d.foldNoAccess(row.Version)
 }
 
 func (d *dashboardAccess) foldScopes(row accessRow) {
-	has := map[string]bool{}
-	for at := range d.scopes {
-		s := &d.scopes[at]
+	present := map[string]bool{}
+	for i := range d.scopes {
+		s := &d.scopes[i]
 		switch {
-		case s.taken > 0:
+		case s.removedIn > 0:
 		case slices.Contains(row.Scopes, s.scope):
-			has[s.scope] = true
+			present[s.scope] = true
 		default:
-			s.taken = row.Version
+			s.removedIn = row.Version
 		}
 	}
 	for _, scope := range row.Scopes {
-		if !has[scope] {
-			d.scopes = append(d.scopes, foldedScope{scope: scope, given: row.Version})
+		if !present[scope] {
+			d.scopes = append(d.scopes, foldedScope{scope: scope, addedIn: row.Version})
 		}
 	}
 }
@@ -219,21 +219,21 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	for user, began := range d.open {
 		all = append(all, foldedSpan{key: spanKey{Dashboard: d.id, User: user, Began: began}, listed: d.listed[user], allowed: d.allowed})
 	}
-	kept := all[:0]
+	selected := all[:0]
 	for _, s := range all {
 		if s.key.Began > to || ends(s.ended) <= from {
 			continue
 		}
 		s.key.Until = until
 		for _, scope := range d.scopes {
-			if scope.given <= s.key.Began && ends(scope.taken) > s.key.Began {
+			if scope.addedIn <= s.key.Began && ends(scope.removedIn) > s.key.Began {
 				s.scopes = append(s.scopes, scope)
 			}
 		}
 		slices.SortFunc(s.scopes, func(a, b foldedScope) int { return strings.Compare(a.scope, b.scope) })
-		kept = append(kept, s)
+		selected = append(selected, s)
 	}
-	return kept
+	return selected
 }
 
 // unlimited is greater than all versions.
@@ -264,32 +264,33 @@ type ShutDashboard struct {
 	DecidedBy Record `json:"decided_by"`
 }
 
-// maxShut limits the dashboards without access on a page.
-const maxShut = 500
+// maxWithoutAccess limits the dashboards without access on a page.
+const maxWithoutAccess = 500
 
-// foldedShut is a dashboard without access and the version that decided it; 0 if someone has access
-// or the dashboard does not exist.
-type foldedShut struct {
+// foldedNoAccess is a dashboard without access and the version that decided it; 0 if someone has
+// access or the dashboard does not exist.
+type foldedNoAccess struct {
 	dashboard string
 	open      bool // to its clients, with an empty list
 	decided   int64
 }
 
-// foldShut records after an entry whether no one has access, unless the entry is after the moment.
-func (d *dashboardAccess) foldShut(version int64) {
-	d.closed = since(d.closed, d.allowed == 0, version)
-	d.emptied = since(d.emptied, len(d.listed) == 0, version)
+// foldNoAccess records after an entry whether no one has access, unless the entry is after the
+// moment.
+func (d *dashboardAccess) foldNoAccess(version int64) {
+	d.closed = holdsSince(d.closed, d.allowed == 0, version)
+	d.emptied = holdsSince(d.emptied, len(d.listed) == 0, version)
 	if version > d.moment {
 		return
 	}
-	d.shut = foldedShut{dashboard: d.id, open: d.closed == 0, decided: d.closed}
-	if d.shut.open && d.emptied > 0 {
-		d.shut.decided = max(d.emptied, d.allowed)
+	d.noAccess = foldedNoAccess{dashboard: d.id, open: d.closed == 0, decided: d.closed}
+	if d.noAccess.open && d.emptied > 0 {
+		d.noAccess.decided = max(d.emptied, d.allowed)
 	}
 }
 
-// since returns the version since which a condition holds; 0 while it does not hold.
-func since(version int64, holds bool, now int64) int64 {
+// holdsSince returns the version since which a condition holds; 0 while it does not hold.
+func holdsSince(version int64, holds bool, now int64) int64 {
 	switch {
 	case !holds:
 		return 0
@@ -299,10 +300,10 @@ func since(version int64, holds bool, now int64) int64 {
 	return version
 }
 
-// readShut adds records and names to dashboards without access.
-func readShut(ctx context.Context, tx pgx.Tx, parent string, folded []foldedShut) (*WithoutAccess, error) {
+// readWithoutAccess adds records and names to dashboards without access.
+func readWithoutAccess(ctx context.Context, tx pgx.Tx, parent string, folded []foldedNoAccess) (*WithoutAccess, error) {
 	count := int64(len(folded))
-	folded = folded[:min(len(folded), maxShut)]
+	folded = folded[:min(len(folded), maxWithoutAccess)]
 	keys := make([]entryKey, len(folded))
 	for i, f := range folded {
 		keys[i] = entryKey{f.decided, f.dashboard}
@@ -314,7 +315,7 @@ func readShut(ctx context.Context, tx pgx.Tx, parent string, folded []foldedShut
 	return withNames(ctx, tx, parent, func(n names) *WithoutAccess {
 		without := &WithoutAccess{Dashboards: make([]ShutDashboard, len(folded)), Count: count}
 		for i, f := range folded {
-			without.Dashboards[i] = ShutDashboard{named(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
+			without.Dashboards[i] = ShutDashboard{toNamed(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
 		}
 		return without
 	})

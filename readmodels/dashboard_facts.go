@@ -38,7 +38,7 @@ func (d *Dashboards) Moved(parent string) <-chan struct{} {
 // trips of the commands before it.
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
 	f := factsLoad{
-		need: need, named: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
+		need: need, accounts: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
 		view: domain.FactsView{Facts: domain.DashboardFacts{ParentAccount: need.ParentAccount, Defaults: d.Defaults}},
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
@@ -61,7 +61,7 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 // factsLoad is one load of an agency's facts.
 type factsLoad struct {
 	need     domain.FactsNeed
-	named    []string // the primary and the accounts in the body
+	accounts []string // the primary and the accounts in the body
 	products []string // products with orders that create points of contact
 	view     domain.FactsView
 }
@@ -92,8 +92,8 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 
 // queueParked reads the state of the record in a skip.
 func (f *factsLoad) queueParked(batch *pgx.Batch) {
-	at := f.need.Skip
-	if at == nil {
+	skip := f.need.Skip
+	if skip == nil {
 		return
 	}
 	f.view.Parked = &domain.ParkedFacts{}
@@ -102,16 +102,16 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 		from generations g join checkpoints c using (projection, generation)
 		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition and p.log_offset = $3
 		where g.projection = $1 and g.state in ('building', 'live') and c.partition = $2 and c.next_offset > $3
-		order by g.generation`, dashboardsProjection, at.Partition, at.Offset).Query(func(rows pgx.Rows) (err error) {
+		order by g.generation`, dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
 		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
-		return wrapped("read parked record", err)
+		return wrapError("read parked record", err)
 	})
 	batch.Queue(`
 		select partition, log_offset from parked join generations g using (projection, generation)
 		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked' and reason = 'chain_broken'
 		order by partition, log_offset limit 1`, dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		broken := domain.Position{Topic: domain.TopicDashboards}
-		known, err := found(row, "read broken chain", &broken.Partition, &broken.Offset)
+		known, err := scanOptional(row, "read broken chain", &broken.Partition, &broken.Offset)
 		if known {
 			f.view.Parked.Broken = &broken
 		}
@@ -123,7 +123,7 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
 		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
-		_, err := found(row, "read progress of the tables", &f.view.Folded)
+		_, err := scanOptional(row, "read progress of the tables", &f.view.Folded)
 		return err
 	})
 }
@@ -133,7 +133,7 @@ func (f *factsLoad) queueHead(batch *pgx.Batch) {
 	head.QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
-		known, err := found(row, "read head", &h.Version, &hash, &h.Time)
+		known, err := scanOptional(row, "read head", &h.Version, &hash, &h.Time)
 		if copy(h.Hash[:], hash); !known {
 			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
 		}
@@ -150,7 +150,7 @@ func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
 		where parent_account = $1 and subject = $2 and idempotency_key = $3`,
 		f.need.ParentAccount, f.need.Subject, f.need.IdempotencyKey).QueryRow(func(row pgx.Row) error {
 		var c domain.EarlierCommand
-		known, err := found(row, "read earlier command", &c.RequestDigest, &c.SubAccount, &c.Version)
+		known, err := scanOptional(row, "read earlier command", &c.RequestDigest, &c.SubAccount, &c.Version)
 		if known {
 			f.view.Earlier = &c
 		}
@@ -170,13 +170,13 @@ const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preference
 func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	batch.Queue(`
 		select `+dashboardColumns+` from dashboard_preferences
-		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.named).Query(func(rows pgx.Rows) error {
+		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.accounts).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.Dashboard])
 		f.view.Facts.Dashboards = make(map[string]domain.Dashboard, len(list))
 		for _, dashboard := range list {
 			f.view.Facts.Dashboards[dashboard.SubAccountID] = dashboard
 		}
-		return wrapped("read dashboards", err)
+		return wrapError("read dashboards", err)
 	})
 }
 
@@ -186,23 +186,23 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 // agency.
 func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 	queueMap(batch, &f.view.Facts.Accounts, "read accounts",
-		`select id, true from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.named)
+		`select id, true from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.accounts)
 	queueMap(batch, &f.view.Facts.UserAccounts, "read users", `
 		select u.id, u.account_id from users u join accounts a on a.id = u.account_id
 		where (a.id = $1 or a.parent_account = $1) and u.id in (
 			select unnest($3::text[])
 			union select unnest(users) from dashboard_preferences
-			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`, f.need.ParentAccount, f.named, f.need.Users)
+			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`, f.need.ParentAccount, f.accounts, f.need.Users)
 	queueMap(batch, &f.view.Facts.OrderPOC, "read orders", `
 		select buyer, array_agg(distinct assigned order by assigned)
 		from orders, unnest(assigned_users) as assigned
 		where seller = $1 and buyer in (`+accountsOfSets+`) and product_type = any($3)
-		group by buyer`, f.need.ParentAccount, f.named, f.products)
+		group by buyer`, f.need.ParentAccount, f.accounts, f.products)
 }
 
 func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, args ...any) {
 	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		*into, err = mapped[string, V](rows, doing)
+		*into, err = scanMap[string, V](rows, doing)
 		return err
 	})
 }
@@ -211,7 +211,7 @@ func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, ar
 // wrote that version.
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement
-	_, err := found(d.Pool.QueryRow(ctx, `
+	_, err := scanOptional(d.Pool.QueryRow(ctx, `
 		select h.version >= $2, coalesce(c.command_id, '')
 		from dashboard_heads h
 		left join dashboard_commands c on c.parent_account = h.parent_account and c.version = $2
@@ -223,7 +223,7 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 // [domain.ErrDashboardNotFound] if it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
 	var document domain.Dashboard
-	known, err := found(d.Pool.QueryRow(ctx, `
+	known, err := scanOptional(d.Pool.QueryRow(ctx, `
 		select after, version from dashboard_history
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
 		order by version desc limit 1`, parent, subAccount, version),

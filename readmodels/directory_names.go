@@ -48,31 +48,31 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 		}
 		return nil
 	})
-	return wrapped("read names", err)
+	return wrapError("read names", err)
 }
 
-// named returns an id with its name, and records that the answer contains it.
-func named(known map[string]*string, id string) Named {
-	name, noted := known[id]
-	if !noted {
+// toNamed returns an id with its name, and records that the answer contains it.
+func toNamed(known map[string]*string, id string) Named {
+	name, mentioned := known[id]
+	if !mentioned {
 		known[id] = nil
 	}
 	return Named{ID: id, Name: name}
 }
 
-func namedAll(known map[string]*string, ids []string) []Named {
+func toNamedAll(known map[string]*string, ids []string) []Named {
 	all := make([]Named, len(ids))
 	for i, id := range ids {
-		all[i] = named(known, id)
+		all[i] = toNamed(known, id)
 	}
 	return all
 }
 
 // record adds names to the ids of a record.
 func (n names) record(r Record) Record {
-	r.Actor = named(n.users, r.Actor.ID)
+	r.Actor = toNamed(n.users, r.Actor.ID)
 	if r.OnBehalfOf != nil {
-		r.OnBehalfOf = new(named(n.users, r.OnBehalfOf.ID))
+		r.OnBehalfOf = new(toNamed(n.users, r.OnBehalfOf.ID))
 	}
 	return r
 }
@@ -84,8 +84,8 @@ func (n names) state(d *domain.Dashboard) *DashboardState {
 	}
 	return &DashboardState{
 		ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: d.ParentAccount,
-		SubAccountIDs: namedAll(n.accounts, d.SubAccountIDs), Users: namedAll(n.users, d.Users),
-		MainPOC: namedAll(n.users, d.MainPOC), AllowClientDashboard: d.AllowClientDashboard, Scopes: d.Scopes,
+		SubAccountIDs: toNamedAll(n.accounts, d.SubAccountIDs), Users: toNamedAll(n.users, d.Users),
+		MainPOC: toNamedAll(n.users, d.MainPOC), AllowClientDashboard: d.AllowClientDashboard, Scopes: d.Scopes,
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 	}
 }
@@ -93,17 +93,17 @@ func (n names) state(d *domain.Dashboard) *DashboardState {
 // differences adds names to the result of [domain.DifferenceBetween].
 func (n names) differences(before *domain.Dashboard, after domain.Dashboard) Differences {
 	d := domain.DifferenceBetween(before, after)
-	named := Differences{
+	result := Differences{
 		Created:        d.Created,
-		AccountsLinked: namedAll(n.accounts, d.Linked), AccountsUnlinked: namedAll(n.accounts, d.Unlinked),
-		UsersAdded: namedAll(n.users, d.UsersAdded), UsersRemoved: namedAll(n.users, d.UsersRemoved),
+		AccountsLinked: toNamedAll(n.accounts, d.Linked), AccountsUnlinked: toNamedAll(n.accounts, d.Unlinked),
+		UsersAdded: toNamedAll(n.users, d.UsersAdded), UsersRemoved: toNamedAll(n.users, d.UsersRemoved),
 		ScopesAdded: d.ScopesAdded, ScopesRemoved: d.ScopesRemoved,
-		MainPOCAdded: namedAll(n.users, d.MainPOCAdded), MainPOCRemoved: namedAll(n.users, d.MainPOCRemoved),
+		MainPOCAdded: toNamedAll(n.users, d.MainPOCAdded), MainPOCRemoved: toNamedAll(n.users, d.MainPOCRemoved),
 	}
 	if d.AllowClientChanged {
-		named.AllowClientDashboard = &Flip{Before: !after.AllowClientDashboard, After: after.AllowClientDashboard}
+		result.AllowClientDashboard = &Flip{Before: !after.AllowClientDashboard, After: after.AllowClientDashboard}
 	}
-	return named
+	return result
 }
 
 // DashboardPreview is what a PUT would do.
@@ -160,43 +160,43 @@ type PreviewedScope struct {
 
 // Named adds current names from the directory to a preview.
 func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
-	var shown DashboardPreview
+	var preview DashboardPreview
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) (err error) {
-		shown, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
+		preview, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
 		return err
 	})
-	return shown, wrapped("add names to preview", err)
+	return preview, wrapError("add names to preview", err)
 }
 
 func (n names) preview(p domain.DashboardPreview) DashboardPreview {
-	shown := DashboardPreview{
+	preview := DashboardPreview{
 		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version, Preview: domain.OptionalText(p.Decision),
-		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: namedAll(n.users, p.LostAccess),
+		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: toNamedAll(n.users, p.LostAccess),
 	}
-	shown.LostAccess = slices.DeleteFunc(shown.LostAccess, func(u Named) bool { return !n.active[u.ID] })
+	preview.LostAccess = slices.DeleteFunc(preview.LostAccess, func(u Named) bool { return !n.active[u.ID] })
 	for _, r := range p.Revisions {
 		state := n.state(&r.After)
-		shown.Dashboards = append(shown.Dashboards, PreviewedDashboard{
-			Dashboard: named(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs, Users: state.Users, MainPOC: state.MainPOC,
+		preview.Dashboards = append(preview.Dashboards, PreviewedDashboard{
+			Dashboard: toNamed(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs, Users: state.Users, MainPOC: state.MainPOC,
 			AllowClientDashboard: state.AllowClientDashboard, Scopes: state.Scopes, Changes: n.differences(r.Before, r.After),
 		})
 	}
 	for _, a := range p.Access {
 		access := PreviewedAccess{
-			User: named(n.users, a.User), Gains: namedAll(n.accounts, a.Gains), Loses: namedAll(n.accounts, a.Loses),
+			User: toNamed(n.users, a.User), Gains: toNamedAll(n.accounts, a.Gains), Loses: toNamedAll(n.accounts, a.Loses),
 			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
 		}
 		if n.active[a.User] {
-			shown.Access = append(shown.Access, access)
+			preview.Access = append(preview.Access, access)
 		}
 	}
-	return shown
+	return preview
 }
 
 func (n names) scopes(changes []domain.ScopeChange) []PreviewedScope {
 	all := make([]PreviewedScope, len(changes))
 	for i, c := range changes {
-		all[i] = PreviewedScope{c.Scope, namedAll(n.accounts, c.Accounts)}
+		all[i] = PreviewedScope{c.Scope, toNamedAll(n.accounts, c.Accounts)}
 	}
 	return all
 }

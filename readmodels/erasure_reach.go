@@ -15,11 +15,11 @@ import (
 // Going adds the owners and the stored post contents of the social accounts that are erased with a
 // person.
 func (p People) Going(ctx context.Context, person *domain.Person) error {
-	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return goingOf(ctx, tx, person) })
-	return wrapped("find social accounts to erase", err)
+	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return addErasedAccounts(ctx, tx, person) })
+	return wrapError("find social accounts to erase", err)
 }
 
-func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
 	person.Had, err = pg.List(ctx, tx, "find owners of social accounts", pgx.RowToStructByPos[domain.AccountOwner], `
 		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
 			select account_id, p_id from (
@@ -35,7 +35,7 @@ func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) 
 	if err != nil {
 		return err
 	}
-	person.Contents, err = contentsGoing(ctx, tx, *person)
+	person.Contents, err = contentsToErase(ctx, tx, *person)
 	return err
 }
 
@@ -52,7 +52,7 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 		return err
 	}
 	for _, id := range person.Named {
-		if !slices.ContainsFunc(person.Had, func(had domain.AccountOwner) bool { return had.SocialAccount == id }) {
+		if !slices.ContainsFunc(person.Had, func(owner domain.AccountOwner) bool { return owner.SocialAccount == id }) {
 			return domain.NewError(domain.CodeInvalid,
 				"No member of agency %s has or had the social account %d, so it cannot be erased with this person. Check the id.", person.ParentAccount, id)
 		}
@@ -63,10 +63,10 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 // ContentsOf returns the stored contents of posts of the social accounts that are erased with a
 // person: in all agencies for the person's own accounts, and in the person's agency for named ones.
 func (p People) ContentsOf(ctx context.Context, person domain.Person) ([]domain.StoredContent, error) {
-	return contentsGoing(ctx, p.Pool, person)
+	return contentsToErase(ctx, p.Pool, person)
 }
 
-func contentsGoing(ctx context.Context, tables pg.Querier, person domain.Person) ([]domain.StoredContent, error) {
+func contentsToErase(ctx context.Context, tables pg.Querier, person domain.Person) ([]domain.StoredContent, error) {
 	return contentsWhere(ctx, tables, `social_account_id = any($1) or social_account_id = any($2) and parent_account = $3`,
 		person.Profiles, person.Named, person.ParentAccount)
 }
@@ -82,7 +82,7 @@ func contentsWhere(ctx context.Context, tables pg.Querier, condition string, arg
 		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
 		return nil
 	})
-	return stored, wrapped("read contents of posts", err)
+	return stored, wrapError("read contents of posts", err)
 }
 
 // connectionsOf adds the connections of the person's members.
@@ -116,11 +116,11 @@ func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]
 	rows, _ := pool.Query(ctx, `
 		select parent_account, social_account_id, least(a.erased_at, p.erased_at)
 		from account_erasures a join post_erasures p using (parent_account, social_account_id)`)
-	var of domain.PostRef
+	var ref domain.PostRef
 	var at time.Time
-	_, err := pgx.ForEachRow(rows, []any{&of.ParentAccount, &of.SocialAccount, &at}, func() error {
-		known[of] = at
+	_, err := pgx.ForEachRow(rows, []any{&ref.ParentAccount, &ref.SocialAccount, &at}, func() error {
+		known[ref] = at
 		return nil
 	})
-	return known, wrapped("read erasures of figures", err)
+	return known, wrapError("read erasures of figures", err)
 }

@@ -177,8 +177,8 @@ func answerHistory[A any](
 		return err
 	})
 	if err != nil {
-		var none A
-		return none, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
+		var zero A
+		return zero, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
 	}
 	return answer, meta, nil
 }
@@ -199,7 +199,7 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, e
 	case parked > 1:
 		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log but not shown here", parked)
 	}
-	return m, wrapped("read parked records", err)
+	return m, wrapError("read parked records", err)
 }
 
 // checkDashboard returns [domain.ErrDashboardNotFound] for a dashboard without history in the
@@ -208,7 +208,7 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 	if dashboard == "" {
 		return nil
 	}
-	known, err := found(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
+	known, err := scanOptional(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
 		parent, dashboard), "look for dashboard")
 	if err == nil && !known {
 		return domain.ErrDashboardNotFound

@@ -141,8 +141,8 @@ func (h *History) changedBetween(
 func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
 	_, subs := splitKeys(page)
 	type states struct {
-		Was     *domain.Dashboard
-		Is      domain.Dashboard
+		Before  *domain.Dashboard
+		After   domain.Dashboard
 		Records int64
 	}
 	all, err := pg.List(ctx, tx, "read dashboards at two moments", pgx.RowToStructByPos[states], `
@@ -161,8 +161,8 @@ func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, f
 		answers := make([]DiffAnswer, len(all))
 		for i, d := range all {
 			answers[i] = DiffAnswer{
-				Dashboard: named(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Was), After: *n.state(&d.Is),
-				Changes: n.differences(d.Was, d.Is), Records: d.Records,
+				Dashboard: toNamed(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Before), After: *n.state(&d.After),
+				Changes: n.differences(d.Before, d.After), Records: d.Records,
 			}
 		}
 		return answers

@@ -55,7 +55,7 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 		entries := make([]HistoryEntry, len(list))
 		for i, e := range list {
 			entries[i] = HistoryEntry{
-				Record: n.record(e.Record), Dashboard: named(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
+				Record: n.record(e.Record), Dashboard: toNamed(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
 				Changes: n.differences(e.before, e.after),
 			}
 			entries[i].Access = n.effect(e, entries[i].Changes)
@@ -66,13 +66,13 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 
 // effect returns whose access an entry changed, with names.
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
-	gained, lost, kept := domain.AccessBetween(e.before, e.after)
+	gained, lost, unchanged := domain.AccessBetween(e.before, e.after)
 	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {
-		kept = nil
+		unchanged = nil
 	}
 	clients := func(users []string) []Named {
-		return namedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
+		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
 	}
-	inactive := slices.DeleteFunc(slices.Concat(gained, lost, kept), func(id string) bool { return n.active[id] })
-	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(inactive)}
+	inactive := slices.DeleteFunc(slices.Concat(gained, lost, unchanged), func(id string) bool { return n.active[id] })
+	return AccessEffect{clients(gained), clients(lost), clients(unchanged), clients(inactive)}
 }

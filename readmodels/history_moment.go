@@ -42,7 +42,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	case !m.Time.IsZero():
 		upTo, last = " and time <= @time", "time desc"
 	}
-	_, err := found(tx.QueryRow(ctx, `
+	_, err := scanOptional(tx.QueryRow(ctx, `
 		select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
 		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}), "find position in stream", &p.Version, &p.Time)
 	if err != nil || m.Version <= p.Version {
@@ -52,7 +52,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	// includes them.
 	var head int64
 	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
-	if _, err = found(row, "read head", &head); err != nil {
+	if _, err = scanOptional(row, "read head", &head); err != nil {
 		return p, err
 	}
 	if m.Version > head {
@@ -65,7 +65,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 
 // versionBefore returns the version of the last change before an instant; 0 without one.
 func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
-	_, err = found(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
+	_, err = scanOptional(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
 		order by time desc limit 1`, parent, at), "find version before an instant", &version)
 	return version, err
 }
@@ -87,11 +87,11 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
 		order by version desc limit 1`, parent, dashboard, position.Version), &s.document)
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return &s, wrapped("read state of dashboard "+dashboard, err)
+		return &s, wrapError("read state of dashboard "+dashboard, err)
 	}
 	var version int64
 	var since time.Time
-	known, err := found(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
+	known, err := scanOptional(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
 		order by version limit 1`, parent, dashboard), "read beginning of dashboard "+dashboard, &version, &since)
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ type StateAnswer struct {
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
 		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
-			return StateAnswer{named(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
+			return StateAnswer{toNamed(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
 		})
 	})
 }

@@ -36,13 +36,13 @@ func (e HistoryEntry) Cursor() (string, error) {
 // without history in this agency, even if it belongs to another agency, and an invalid error for a
 // malformed cursor.
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
-	var around EntriesMeta
+	var entriesMeta EntriesMeta
 	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
 		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
 			return nil, err
 		}
-		if err := readAround(ctx, tx, q, meta.AsOf.Version, &around); err != nil {
+		if err := readAround(ctx, tx, q, meta.AsOf.Version, &entriesMeta); err != nil {
 			return nil, err
 		}
 		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
@@ -55,8 +55,8 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 	if err != nil {
 		return nil, EntriesMeta{}, err
 	}
-	around.HistoryMeta = meta
-	return entries, around, nil
+	entriesMeta.HistoryMeta = meta
+	return entries, entriesMeta, nil
 }
 
 // readPage reads the entries after a key (nil: from the beginning), and returns the last key if
@@ -125,14 +125,14 @@ func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, met
 			q.From = q.To
 		}
 		q.To = nil
-		sql, found, _, err := findStatement(ctx, tx, q, nil, until)
+		sql, filterArgs, _, err := findStatement(ctx, tx, q, nil, until)
 		if err != nil {
 			return err
 		}
 		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
-			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, found
+			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, filterArgs
 	}
-	return wrapped("read entries around a page", tx.QueryRow(ctx, `
+	return wrapError("read entries around a page", tx.QueryRow(ctx, `
 		select (select time from dashboard_history where parent_account = @parent order by version limit 1), `+next, args).
 		Scan(&meta.BeganAt, &meta.NextAt))
 }
@@ -148,7 +148,7 @@ func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
-	return max(fit, 1), wrapped("measure page", err)
+	return max(fit, 1), wrapError("measure page", err)
 }
 
 func splitKeys(page []entryKey) (versions []int64, subs []string) {
@@ -190,9 +190,9 @@ func findStatement(
 		}
 		sql += " and version <= @to"
 	}
-	direction, beyond := " desc", " < "
+	direction, comparison := " desc", " < "
 	if q.Ascending {
-		direction, beyond = "", " > "
+		direction, comparison = "", " > "
 	}
 	key, place, order := "(version, sub_account_id)", "(@version, @sub)", "version"+direction+", sub_account_id"+direction
 	if q.Dashboard != "" {
@@ -200,7 +200,7 @@ func findStatement(
 		key, place, order = "version", "@version", "version"+direction
 	}
 	if after != nil {
-		sql += " and " + key + beyond + place
+		sql += " and " + key + comparison + place
 		args["version"], args["sub"] = after.Version, after.Dashboard
 	}
 	return sql + " order by " + order + " limit @limit", args, scan, nil
@@ -212,16 +212,16 @@ func matching(q HistoryQuery) string {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
 	}
-	const moved = ` exists (select from unnest(%s::text[]) as moved(id)
+	const membershipChanged = ` exists (select from unnest(%s::text[]) as moved(id)
 		where (after->'users' ? moved.id) <> coalesce(before->'users' ? moved.id, false))`
 	if q.Actor != "" {
 		sql += " and actor = any(@actors)"
 	}
 	if q.User != "" {
-		sql += " and" + fmt.Sprintf(moved, "@users")
+		sql += " and" + fmt.Sprintf(membershipChanged, "@users")
 	}
 	if q.Named != "" {
-		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(moved, "@named") + ")"
+		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(membershipChanged, "@named") + ")"
 	}
 	if q.Account != "" {
 		// On its own dashboard, an account is linked or unlinked if the set changes at all.
@@ -238,14 +238,14 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
 		if _, isID := domain.HexID(text); !isID && text != "" {
-			found, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
+			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
 				q.ParentAccount, containing(text), name == "named")
 			if err != nil {
 				return err
 			}
-			ids = append(ids, found...)
+			ids = append(ids, matches...)
 		}
 		args[name] = ids
 	}

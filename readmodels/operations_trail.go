@@ -85,18 +85,18 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 
 // nameWhatWasRead sets the names of the ids in the requests.
 func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
-	asked := make([]domain.AuditRead, len(entries)) // an export has the same fields and a format
+	requests := make([]domain.AuditRead, len(entries)) // an export has the same fields and a format
 	for i, e := range entries {
-		if err := json.Unmarshal(e.Read, &asked[i]); err != nil {
+		if err := json.Unmarshal(e.Read, &requests[i]); err != nil {
 			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
 		}
 	}
-	given := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
+	nonEmpty := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
 	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
 		_, err := withNames(ctx, tx, parent, func(n names) []AuditReadEntry {
-			for i, of := range asked {
-				entries[i].Names = append(namedAll(n.accounts, given(of.Dashboard, of.Filter.Account)),
-					namedAll(n.users, given(of.Filter.Actor, of.Filter.User))...)
+			for i, request := range requests {
+				entries[i].Names = append(toNamedAll(n.accounts, nonEmpty(request.Dashboard, request.Filter.Account)),
+					toNamedAll(n.users, nonEmpty(request.Filter.Actor, request.Filter.User))...)
 			}
 			return entries
 		})

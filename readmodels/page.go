@@ -165,25 +165,26 @@ func digestOf(scope CursorScope, key any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:12]), nil
 }
 
-// found scans a row that may be missing, and reports whether it exists. Errors begin with doing.
-func found(row pgx.Row, doing string, targets ...any) (bool, error) {
+// scanOptional scans a row that may be missing, and reports whether it exists. Errors begin with
+// doing.
+func scanOptional(row pgx.Row, doing string, targets ...any) (bool, error) {
 	err := row.Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil, wrapped(doing, err)
+	return err == nil, wrapError(doing, err)
 }
 
-// wrapped adds doing to an error, if there is one.
-func wrapped(doing string, err error) error {
+// wrapError adds doing to an error, if there is one.
+func wrapError(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
 
-// mapped reads a map from two columns, the key and the value.
-func mapped[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
+// scanMap reads a map from two columns, the key and the value.
+func scanMap[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 	values := map[K]V{}
 	var key K
 	var value V
@@ -191,5 +192,5 @@ func mapped[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 		values[key] = value
 		return nil
 	})
-	return values, wrapped(doing, err)
+	return values, wrapError(doing, err)
 }

@@ -85,7 +85,7 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 			scope.Accounts, err = openAccounts(ctx, tx, request)
 		}
 		if err == nil && len(request.Narrow.Accounts) > 0 {
-			scope.Accounts, err = narrowed(ctx, tx, scope, request.Narrow.Accounts)
+			scope.Accounts, err = narrowAccounts(ctx, tx, scope, request.Narrow.Accounts)
 		}
 		return err
 	})
@@ -122,7 +122,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 // does not exist.
 func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
-	exists, err := found(tx.QueryRow(ctx, `
+	exists, err := scanOptional(tx.QueryRow(ctx, `
 		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
 		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
@@ -146,14 +146,14 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 	return accounts, board, nil
 }
 
-// narrowed returns the accounts in scope that a request names, or an error if any is missing. Row
-// ids come from the main application; if two accounts of one agency have the same row id, both are
-// selected.
-func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to []AccountRef) ([]string, error) {
+// narrowAccounts returns the accounts in scope that a request names, or an error if any is missing.
+// Row ids come from the main application; if two accounts of one agency have the same row id, both
+// are selected.
+func narrowAccounts(ctx context.Context, tx pgx.Tx, scope Scope, refs []AccountRef) ([]string, error) {
 	wanted := map[AccountRef]bool{}
 	var ids []string
 	var numbers []int64
-	for _, ref := range to {
+	for _, ref := range refs {
 		wanted[ref] = true
 		if ref.ID != "" {
 			ids = append(ids, ref.ID)
@@ -178,7 +178,7 @@ func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to []AccountRef) ([]s
 	if err == nil && len(wanted) > 0 {
 		return nil, ErrAccountNotFound
 	}
-	return accounts, wrapped("read requested accounts", err)
+	return accounts, wrapError("read requested accounts", err)
 }
 
 // Accounts reads the agency of accounts from the directory.
@@ -187,7 +187,7 @@ type Accounts struct{ Pool *pgxpool.Pool }
 // ParentAccount returns the agency of a sub-account, or a not_found error for an unknown account.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
-	known, err := found(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
+	known, err := scanOptional(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
 		"read agency of account "+subAccount, &parent)
 	if err == nil && !known {
 		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")

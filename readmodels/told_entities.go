@@ -50,9 +50,9 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 		}
 		byKind[kind] = append(byKind[kind], id)
 	}
-	told := map[string]domain.ToldEntity{}
+	entities := map[string]domain.ToldEntity{}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
-		clear(told)
+		clear(entities)
 		for kind, ids := range byKind {
 			table, known := entityTables[kind]
 			if !known {
@@ -61,31 +61,31 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 			rows, _ := tx.Query(ctx, fmt.Sprintf(`
 				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' from %[1]s t where %[2]s = any(%[3]s)`,
 				table.name, table.key, table.ids), ids)
-			if err := e.scan(kind, rows, told); err != nil {
+			if err := e.scan(kind, rows, entities); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return told, wrapped("read received entities", err)
+	return entities, wrapError("read received entities", err)
 }
 
-func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.ToldEntity) error {
+func (e ToldEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.ToldEntity) error {
 	defer rows.Close()
 	for rows.Next() {
 		var id string
-		var of domain.ToldEntity
+		var entity domain.ToldEntity
 		var raw json.RawMessage
-		if err := rows.Scan(&id, &of.At, &raw); err != nil {
+		if err := rows.Scan(&id, &entity.At, &raw); err != nil {
 			return err
 		}
 		data, err := e.Registry.Decode("directory."+kind+".v1", raw)
 		if err != nil {
 			return fmt.Errorf("decode row of %s %s: %w", kind, id, err)
 		}
-		of.Entity, _ = data.(domain.DirectoryEntity)
-		of.At = of.At.UTC()
-		told[domain.DirectoryKey(kind, id)] = of
+		entity.Entity, _ = data.(domain.DirectoryEntity)
+		entity.At = entity.At.UTC()
+		entities[domain.DirectoryKey(kind, id)] = entity
 	}
 	return rows.Err()
 }
@@ -101,14 +101,14 @@ func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directo
 
 // HasAccount reports whether the account is the agency or one of its clients.
 func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
-	return found(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
+	return scanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
 		"look for an account of the agency")
 }
 
 // HasEmail reports whether an active user of the agency or of one of its clients has the address,
 // case-insensitively.
 func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
-	return found(e.Pool.QueryRow(ctx, `
+	return scanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
 }
@@ -126,5 +126,5 @@ func (e ToldEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
 		erased = domain.PersonErased{}
 		return nil
 	})
-	return domain.NewErasures(lines), wrapped("read erasures of people", err)
+	return domain.NewErasures(lines), wrapError("read erasures of people", err)
 }

@@ -91,24 +91,24 @@ func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSerie
 	return f
 }
 
-// on returns the values of a metric on some platforms.
-func (f *accountFigures) on(metric string, platforms []domain.Platform) []*metricValue {
+// onPlatforms returns the values of a metric on some platforms.
+func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform) []*metricValue {
 	return slices.DeleteFunc(slices.Clone(f.values[metric]), func(v *metricValue) bool { return !slices.Contains(platforms, v.platform) })
 }
 
 // total adds up the values of a metric over some platforms.
 func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
 	f.totals = true
-	return total(f.on(metric, platforms))
+	return total(f.onPlatforms(metric, platforms))
 }
 
 // perPlatform returns the total over the platforms and the part of each.
-func perPlatform[T, P any](platforms []domain.Platform, of func(...domain.Platform) T, part func(readmodels.PlatformRef, T) P) (T, []P) {
+func perPlatform[T, P any](platforms []domain.Platform, totalOf func(...domain.Platform) T, part func(readmodels.PlatformRef, T) P) (T, []P) {
 	parts := make([]P, len(platforms))
 	for i, p := range platforms {
-		parts[i] = part(readmodels.PlatformRefOf(p), of(p))
+		parts[i] = part(readmodels.PlatformRefOf(p), totalOf(p))
 	}
-	return of(platforms...), parts
+	return totalOf(platforms...), parts
 }
 
 // ReadFigure is a figure shown as read: it covers the platform's own window or cannot be added up,

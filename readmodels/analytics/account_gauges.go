@@ -43,9 +43,9 @@ func (g *gauge) search(at time.Time) int {
 }
 
 // last returns the last reading in [from, to) that matches; nil without one.
-func (g *gauge) last(from, to time.Time, of func(*sample) bool) *sample {
+func (g *gauge) last(from, to time.Time, match func(*sample) bool) *sample {
 	for i := g.search(to) - 1; i >= 0 && !(*g)[i].at.Before(from); i-- {
-		if p := (*g)[i]; of(p) {
+		if p := (*g)[i]; match(p) {
 			return p
 		}
 	}
@@ -72,11 +72,11 @@ func (qc *queryContext) latest(g *gauge) *sample {
 // probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means no
 // lower bound.
 type probe struct {
-	series   *metricSeries
-	key      gaugeKey
-	from, to time.Time
-	all      bool
-	seen     bool // only readings that the scope can see
+	series    *metricSeries
+	key       gaugeKey
+	from, to  time.Time
+	all       bool
+	scopeOnly bool // only readings that the scope can see
 }
 
 // readUnknown adds readings that the answer needs and the roll-ups lack. Roll-ups hold the last
@@ -94,19 +94,20 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 	for _, s := range series {
 		for key, g := range s.gauges {
 			if key.kind == domain.Rolling { // only the last one in the range is shown
-				probes = append(probes, s.inside(key, g, qc.query.Range.To)...)
+				probes = append(probes, s.probesInsideDays(key, g, qc.query.Range.To)...)
 				continue
 			}
-			probes = append(probes, s.inside(key, g, cuts...)...)
-			probes = append(probes, qc.withinDays(s, key, g, loaded.end.utc())...)
-			probes = append(probes, qc.beforePeriods(s, key, g, loaded)...)
+			probes = append(probes, s.probesInsideDays(key, g, cuts...)...)
+			probes = append(probes, qc.probesOfDays(s, key, g, loaded.end.utc())...)
+			probes = append(probes, qc.probesBeforePeriods(s, key, g, loaded)...)
 		}
 	}
 	return qc.probe(ctx, probes)
 }
 
-// inside returns probes for the last readings before cuts within days that have later readings.
-func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes []probe) {
+// probesInsideDays returns probes for the last readings before cuts within days that have later
+// readings.
+func (s *metricSeries) probesInsideDays(key gaugeKey, g *gauge, cuts ...time.Time) (probes []probe) {
 	for _, at := range cuts {
 		day := dayOf(at.UTC())
 		if i := g.search(at); i < len(*g) && dayOf((*g)[i].at) == day && day.utc().Before(at) {
@@ -116,14 +117,14 @@ func (s *metricSeries) inside(key gaugeKey, g *gauge, cuts ...time.Time) (probes
 	return probes
 }
 
-// withinDays returns probes for all readings of some days: days on which the owner changes, days
+// probesOfDays returns probes for all readings of some days: days on which the owner changes, days
 // whose first reading decides whether a gap was longer than [longStep], and every day of a counter
 // that also has day flows.
-func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
+func (qc *queryContext) probesOfDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
 	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
 	g.steps(time.Time{}, to, func(before, p *sample) {
 		begins := dayOf(p.at).utc()
-		changed := qc.tellsOwners() && before.owner != p.owner && !before.at.Before(begins)
+		changed := qc.dependsOnOwners() && before.owner != p.owner && !before.at.Before(begins)
 		if mixed || changed || p.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
 			probes = append(probes, probe{s, key, begins, p.at, true, false})
 		}
@@ -131,29 +132,29 @@ func (qc *queryContext) withinDays(s *metricSeries, key gaugeKey, g *gauge, to t
 	return probes
 }
 
-// beforePeriods returns probes for the last reading before a period, however old, for accounts
-// without one in the few days before it. The first reading of the first day may then be the
-// baseline, so it is probed too. Stocks also need the last reading that the scope can see, if the
-// very last one belongs to another owner.
-func (qc *queryContext) beforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
-	before := func(at time.Time, known day, seen bool) {
-		if g.last(known.utc(), at, func(p *sample) bool { return !seen || qc.sees(p.owner) }) != nil {
+// probesBeforePeriods returns probes for the last reading before a period, however old, for
+// accounts without one in the few days before it. The first reading of the first day may then be
+// the baseline, so it is probed too. Stocks also need the last reading that the scope can see, if
+// the very last one belongs to another owner.
+func (qc *queryContext) probesBeforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
+	probeBefore := func(at time.Time, known day, scopeOnly bool) {
+		if g.last(known.utc(), at, func(p *sample) bool { return !scopeOnly || qc.sees(p.owner) }) != nil {
 			return
 		}
-		probes = append(probes, probe{s, key, time.Time{}, at, false, seen})
-		if i := g.search(at); i < len(*g) && !seen {
+		probes = append(probes, probe{s, key, time.Time{}, at, false, scopeOnly})
+		if i := g.search(at); i < len(*g) && !scopeOnly {
 			probes = append(probes, probe{s, key, later(at, dayOf((*g)[i].at).utc()), (*g)[i].at, true, false})
 		}
 	}
-	before(qc.begins(), loaded.first, false)
+	probeBefore(qc.begins(), loaded.first, false)
 	if isGained(s.metric) && loaded.between.first < loaded.between.end {
-		before(qc.query.Range.From, loaded.between.end, false)
+		probeBefore(qc.query.Range.From, loaded.between.end, false)
 	}
-	if key.kind == domain.Stock && qc.narrowed() {
-		before(qc.query.Range.From, loaded.first, true)
+	if key.kind == domain.Stock && qc.isNarrowed() {
+		probeBefore(qc.query.Range.From, loaded.first, true)
 		if qc.query.seriesCompared() {
-			before(qc.compared.From, loaded.first, true)
-			before(qc.compared.To, loaded.first, true)
+			probeBefore(qc.compared.From, loaded.first, true)
+			probeBefore(qc.compared.To, loaded.first, true)
 		}
 	}
 	return probes
@@ -170,10 +171,10 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 	}
 	n := len(probes)
 	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
-	metric, kind, window, all, seen := make([]string, n), make([]string, n), make([]string, n), make([]bool, n), make([]bool, n)
+	metric, kind, window, all, scopeOnly := make([]string, n), make([]string, n), make([]string, n), make([]bool, n), make([]bool, n)
 	for i, p := range probes {
 		social[i], metric[i], kind[i], window[i] = p.series.social, p.series.metric, string(p.key.kind), p.key.window
-		from[i], near[i], to[i], all[i], seen[i] = p.from, later(p.from, p.to.Add(-nearBefore)), p.to, p.all, p.seen
+		from[i], near[i], to[i], all[i], scopeOnly[i] = p.from, later(p.from, p.to.Add(-nearBefore)), p.to, p.all, p.scopeOnly
 	}
 	readings := func(lower, upper string) string {
 		return `(
@@ -196,15 +197,15 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 			from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
 				$11::boolean[], $12::boolean[]) with ordinality as p(social, metric, kind, win, lower, near, upper, whole, seen, n)) p
 		cross join lateral (`+readings("p.near", "p.upper")+" union all "+readings("p.lower", "p.near")+` limit p.most) r`,
-		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, all, seen)
+		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, all, scopeOnly)
 	var at int
-	var found sample
-	var of origin
+	var reading sample
+	var readingOrigin origin
 	return forEach(rows, "read last readings", []any{
-		&at, &found.value, &found.at, &of.source, &of.owner.account, &of.owner.member,
+		&at, &reading.value, &reading.at, &readingOrigin.source, &readingOrigin.owner.account, &readingOrigin.owner.member,
 	}, func() {
-		p := found
-		p.origin, p.at = new(of), found.at.UTC()
+		p := reading
+		p.origin, p.at = new(readingOrigin), reading.at.UTC()
 		probes[at-1].series.gauges[probes[at-1].key].insert(&p)
 	})
 }
@@ -248,16 +249,16 @@ type byDay struct {
 	samples []*sample // nil where a day has none
 }
 
-// or returns d, or an empty byDay for the span if d has no samples yet.
-func (d byDay) or(span figureSpan) byDay {
+// orEmpty returns d, or an empty byDay for the span if d has no samples yet.
+func (d byDay) orEmpty(span figureSpan) byDay {
 	if d.samples == nil {
 		return byDay{span.first, make([]*sample, span.end-span.first)}
 	}
 	return d
 }
 
-// of returns the sample of a day; nil without one.
-func (d byDay) of(which day) *sample {
+// get returns the sample of a day; nil without one.
+func (d byDay) get(which day) *sample {
 	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
 		return d.samples[i]
 	}
@@ -265,8 +266,8 @@ func (d byDay) of(which day) *sample {
 }
 
 // all returns the samples of some days; nil if one is missing.
-func (d byDay) all(of days) []*sample {
-	from, to := of.first-d.first, of.end-d.first
+func (d byDay) all(span days) []*sample {
+	from, to := span.first-d.first, span.end-d.first
 	if from < 0 || int(to) > len(d.samples) || from >= to || slices.Contains(d.samples[from:to], nil) {
 		return nil
 	}
@@ -275,8 +276,8 @@ func (d byDay) all(of days) []*sample {
 
 // put stores a sample unless the present one wins. tied reports whether only their event ids, which
 // were not read, can decide.
-func (d byDay) put(of day, p *sample) (tied bool) {
-	i := of - d.first
+func (d byDay) put(which day, p *sample) (tied bool) {
+	i := which - d.first
 	if i < 0 || int(i) >= len(d.samples) {
 		return false
 	}

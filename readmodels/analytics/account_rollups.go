@@ -127,11 +127,11 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
-		points, from, first := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}, dayOf(month)
+		points, shared, first := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}, dayOf(month)
 		var newest time.Time
 		for i := range n {
-			p := sample{origin: from, value: int64At(values, i), at: timeAt(captured, i), day: first + day(int16At(days, i)) - 1}
-			if !span.has(p.day) {
+			p := sample{origin: shared, value: int64At(values, i), at: timeAt(captured, i), day: first + day(int16At(days, i)) - 1}
+			if !span.contains(p.day) {
 				continue
 			}
 			if len(events) > 0 {
@@ -171,12 +171,12 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 // seriesAccounts returns the condition for the social accounts that [queryContext.readSeries]
 // reads.
 func (qc *queryContext) seriesAccounts() string {
-	if !qc.narrowed() {
+	if !qc.isNarrowed() {
 		return "$2::text[] is null and $4::bigint = 0"
 	}
 	return `social_account_id = any(array(
 		select social_account_id from account_newest
-		where parent_account = $1 and ` + qc.within("account_id") + ` and ` + qc.ofMember("member_id") + `))`
+		where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
 }
 
 // sameLength returns the length of the arrays in a row of account_months, and an error if they
@@ -203,10 +203,10 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	key := gaugeKey{kind: f.kind}
 	switch {
 	case f.kind == domain.DayFlow:
-		s.flows = s.flows.or(span)
+		s.flows = s.flows.orEmpty(span)
 		days = s.flows
 	case f.kind == domain.Rolling && windowDays(f.window) > 0:
-		s.windows[f.window] = s.windows[f.window].or(span)
+		s.windows[f.window] = s.windows[f.window].orEmpty(span)
 		days = s.windows[f.window]
 	default:
 		if f.kind == domain.Rolling {
@@ -232,7 +232,7 @@ const lookBack = 3
 // days is a half-open span of days.
 type days struct{ first, end day }
 
-func (s days) has(d day) bool { return d >= s.first && d < s.end }
+func (s days) contains(d day) bool { return d >= s.first && d < s.end }
 
 // figureSpan is the days for which figures are read: the platforms' days and the UTC days of the
 // range and of the previous period, and a few days before them.

@@ -150,8 +150,8 @@ func measure(socialAccounts int, accounts []*accountActivity, days, parts []buck
 		}
 	}
 	n := float64(len(accounts))
-	m.Frequency, m.Regularity, m.PostsPerWeek = new(rounded(frequency/n)), new(rounded(regularity/n)), new(rounded(perWeek/n))
-	m.Score = new(rounded((frequency + regularity) / (2 * n)))
+	m.Frequency, m.Regularity, m.PostsPerWeek = new(roundToTwoDecimals(frequency/n)), new(roundToTwoDecimals(regularity/n)), new(roundToTwoDecimals(perWeek/n))
+	m.Score = new(roundToTwoDecimals((frequency + regularity) / (2 * n)))
 	return m
 }
 

@@ -16,15 +16,15 @@ const (
 )
 
 // Compared returns the period that the elapsed part of a range is compared with.
-func (r Range) Compared(with Compare) Range {
-	back := r.back(with)
+func (r Range) Compared(compare Compare) Range {
+	back := r.back(compare)
 	from := back(r.From)
 	return Range{From: from, To: later(from, back(r.Elapsed().To)), Zone: r.Zone}
 }
 
 // back returns a function that moves an instant of the range into the compared period.
-func (r Range) back(with Compare) func(time.Time) time.Time {
-	if with == CompareYear {
+func (r Range) back(compare Compare) func(time.Time) time.Time {
+	if compare == CompareYear {
 		return func(at time.Time) time.Time { return yearBefore(at, r.Zone) }
 	}
 	e := r.Elapsed()
@@ -39,14 +39,14 @@ func (r Range) back(with Compare) func(time.Time) time.Time {
 // and adjoining ranges with adjoining ones.
 func yearBefore(at time.Time, zone *time.Location) time.Time {
 	local := at.In(zone)
-	d, then := dayOf(local), dayOf(local).yearBefore()
-	if at.Equal(d.start(zone)) || then == (d+1).yearBefore() {
-		return then.start(zone)
+	d, target := dayOf(local), dayOf(local).yearBefore()
+	if at.Equal(d.start(zone)) || target == (d+1).yearBefore() {
+		return target.start(zone)
 	}
-	year, month, date := then.utc().Date()
-	same := time.Date(year, month, date, local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), zone).UTC()
+	year, month, date := target.utc().Date()
+	sameClock := time.Date(year, month, date, local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), zone).UTC()
 	// a clock change does not move it to another day
-	return earlier(later(same, then.start(zone)), (then + 1).start(zone))
+	return earlier(later(sameClock, target.start(zone)), (target + 1).start(zone))
 }
 
 // yearBefore returns the same date one year earlier; March 1 if that date does not exist.
@@ -84,11 +84,11 @@ func (qc *queryContext) comparedDays() func(day) days {
 	begins, _ := qc.query.Range.flowDays()
 	first, end := qc.compared.flowDays()
 	return func(d day) days {
-		of := days{first + d - begins, first + d - begins + 1}
+		matching := days{first + d - begins, first + d - begins + 1}
 		if qc.query.Compare == CompareYear {
-			of = days{d.yearBefore(), (d + 1).yearBefore()}
+			matching = days{d.yearBefore(), (d + 1).yearBefore()}
 		}
-		return days{max(of.first, first), min(of.end, end)}
+		return days{max(matching.first, first), min(matching.end, end)}
 	}
 }
 
@@ -119,8 +119,8 @@ func comparedGains(ctx context.Context, qc *queryContext, metrics []string, part
 		return nil, nil, err
 	}
 	for social, account := range before.accounts {
-		its := now.account(social, account.platform)
-		its.before, its.beforeCut = account.now, account.nowCut
+		gains := now.account(social, account.platform)
+		gains.before, gains.beforeCut = account.now, account.nowCut
 	}
 	return now, before, nil
 }

@@ -39,8 +39,8 @@ type AudienceShare struct {
 	Followers int64   `json:"followers"`
 }
 
-// splitsOf are the demographics of one social account.
-type splitsOf struct {
+// accountSplits are the demographics of one social account.
+type accountSplits struct {
 	at     time.Time
 	facets []domain.DemographicFacet
 }
@@ -60,31 +60,31 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
 		  and ($7::bigint = 0 or social_account_id = $7)
 		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member, s.query.Social)
-	var at platformPeriod
-	accounts := map[int64]splitsOf{}
+	var period platformPeriod
+	accounts := map[int64]accountSplits{}
 	finish := func() {
 		if len(accounts) > 0 {
-			s.splits[at] = demographicsOf(accounts)
+			s.splits[period] = demographicsOf(accounts)
 			clear(accounts)
 		}
 	}
 	var p domain.Platform
 	var social int64
-	var of splitsOf
-	err := forEach(rows, "read demographics", []any{&p, &social, &of.at, &of.facets}, func() {
-		if here := (platformPeriod{p, bucketOf(of.at, s.buckets)}); here != at {
+	var splits accountSplits
+	err := forEach(rows, "read demographics", []any{&p, &social, &splits.at, &splits.facets}, func() {
+		if current := (platformPeriod{p, bucketOf(splits.at, s.buckets)}); current != period {
 			finish()
-			at = here
+			period = current
 		}
-		accounts[social] = of
-		s.noteCapture(&of.at)
-		of = splitsOf{}
+		accounts[social] = splits
+		s.noteCapture(&splits.at)
+		splits = accountSplits{}
 	})
 	finish()
 	return err
 }
 
-func demographicsOf(accounts map[int64]splitsOf) *Demographics {
+func demographicsOf(accounts map[int64]accountSplits) *Demographics {
 	out := Demographics{SocialAccounts: len(accounts)}
 	sums, names := map[string]map[string]int64{}, map[string]string{}
 	// the newer of two names of a place wins
@@ -92,9 +92,9 @@ func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 		return cmp.Or(accounts[a].at.Compare(accounts[b].at), cmp.Compare(a, b))
 	})
 	for _, social := range oldestFirst {
-		of := accounts[social]
-		out.CapturedAt = later(out.CapturedAt, of.at.UTC())
-		for _, facet := range of.facets {
+		splits := accounts[social]
+		out.CapturedAt = later(out.CapturedAt, splits.at.UTC())
+		for _, facet := range splits.facets {
 			if sums[facet.Facet] == nil {
 				sums[facet.Facet] = map[string]int64{}
 			}

@@ -44,8 +44,8 @@
 //     whole UTC days from post_months and sum the readings of days that the range cuts.
 //   - After a few runs, a prepared statement gets a generic plan that expects one row. Statements
 //     that group thousands of rows are planned for each run (queryGrouped) and have no predicate if
-//     there is nothing to filter (within): for "$2 is null or column = any($2)", a generic plan
-//     expects almost no rows.
+//     there is nothing to filter (withinAccounts): for "$2 is null or column = any($2)", a generic
+//     plan expects almost no rows.
 //   - sum_bigint adds gains: sum returns numeric, and the conversion took a sixth of a ranking's
 //     time.
 //   - An account that has left the scope is a source only while it has figures in the answer, and

@@ -18,9 +18,9 @@ func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope,
 			data.AsRead = f.asRead(domain.MetricEngagement)
 			return nil
 		}, func(f *accountFigures, data *AccountInsights) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) AccountTotals {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) AccountTotals {
 				return AccountTotals{
-					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on), Engagement: f.total(domain.MetricEngagement, on),
+					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms), Engagement: f.total(domain.MetricEngagement, platforms),
 				}
 			}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
 		})
@@ -31,12 +31,12 @@ func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope,
 func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
 	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountFollowers) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) FollowerSeries {
 				s := FollowerSeries{
-					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
-					Series: f.followerDays(on...), PreviousSeries: f.before.followerDays(on...),
+					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
+					Series: f.followerDays(platforms...), PreviousSeries: f.before.followerDays(platforms...),
 				}
-				s.compareSame(f, on)
+				s.compareSame(f, platforms)
 				return s
 			}, func(p readmodels.PlatformRef, s FollowerSeries) platformFollowerSeries {
 				return platformFollowerSeries{p, s}
@@ -79,8 +79,8 @@ func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, qu
 			data.AsRead, data.Reach, before = f.asRead(domain.MetricImpressions), f.reach(), f.before.reach()
 			return nil
 		}, func(f *accountFigures, data *AccountStats) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
-				return f.reachStats(data.Reach, before, on...)
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) ReachStats {
+				return f.reachStats(data.Reach, before, platforms...)
 			}, func(p readmodels.PlatformRef, s ReachStats) platformReachStats { return platformReachStats{p, s} })
 		})
 }
@@ -107,9 +107,9 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
-			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
-			return measure(qc.accountsOn(on...), of, days, query.buckets())
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) Activity {
+			selected := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(platforms, x.platform) })
+			return measure(qc.accountsOn(platforms...), selected, days, query.buckets())
 		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
 		return nil
 	})
@@ -182,8 +182,8 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 			if err != nil {
 				return err
 			}
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) LikesSeries {
-				return LikesSeries{g.gain(domain.MetricLikes, on...), seriesOf(g, likesDay, on), seriesOf(before, likesDay, on)}
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) LikesSeries {
+				return LikesSeries{g.gain(domain.MetricLikes, platforms...), seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)}
 			}, func(p readmodels.PlatformRef, s LikesSeries) platformLikesSeries { return platformLikesSeries{p, s} })
 			return sourceQuery{qc}.classifySources(ctx)
 		})
@@ -197,8 +197,8 @@ func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, quer
 		if err != nil {
 			return err
 		}
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
-			return ViewsSeries{g.gain(domain.MetricViews, on...), seriesOf(g, viewsDay, on), seriesOf(before, viewsDay, on)}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) ViewsSeries {
+			return ViewsSeries{g.gain(domain.MetricViews, platforms...), seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)}
 		}, func(p readmodels.PlatformRef, s ViewsSeries) platformViewsSeries { return platformViewsSeries{p, s} })
 		return sourceQuery{qc}.classifySources(ctx)
 	})
@@ -235,8 +235,8 @@ func (a *Analytics) PostsTotalEngagements(
 			if err != nil {
 				return err
 			}
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
-				return g.engagementTotals(before, on...)
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) EngagementTotals {
+				return g.engagementTotals(before, platforms...)
 			}, func(p readmodels.PlatformRef, t EngagementTotals) platformEngagementTotals {
 				return platformEngagementTotals{p, t}
 			})
@@ -277,13 +277,13 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 			publishedBefore, err = publishedPosts(ctx, f.comparison(), f.compared.From, []bucket{f.compared.whole()})
 			return err
 		}, func(f *accountFigures, data *MemberGrowth) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) GrowthTotals {
 				t := GrowthTotals{
-					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
-					Engagement: f.total(domain.MetricEngagement, on), Impressions: f.total(domain.MetricImpressions, on),
-					PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
+					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
+					Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
+					PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
 				}
-				for _, p := range on {
+				for _, p := range platforms {
 					t.PostsPublished += published[platformPeriod{p, 0}]
 					if publishedBefore != nil {
 						t.PostsPublishedPrevious = plus(t.PostsPublishedPrevious, publishedBefore[platformPeriod{p, 0}])
@@ -308,7 +308,7 @@ func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query Ran
 					return err
 				}
 			}
-			data.Platforms, err = f.connected(ctx)
+			data.Platforms, err = f.connectedPlatforms(ctx)
 			return err
 		}, func(f *accountFigures, data *PlatformStats) {
 			for i := range data.Platforms {

@@ -79,25 +79,25 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 	if f == nil {
 		return nil
 	}
-	stocks := f.on(domain.MetricFollowers, platforms)
+	stocks := f.onPlatforms(domain.MetricFollowers, platforms)
 	series := make([]FollowerDay, len(f.buckets))
-	standing := make([]*int64, len(stocks))
+	latest := make([]*int64, len(stocks))
 	for i, v := range stocks {
-		standing[i] = v.before
+		latest[i] = v.before
 	}
 	for d, part := range f.buckets {
 		series[d].Day = part.day.String()
 		var sum, change tally
 		for i, v := range stocks {
 			change.addKnown(v.gained[d])
-			if now := v.standing[d]; now != nil {
+			if last := v.stocks[d]; last != nil {
 				series[d].AccountsRead++
-				if standing[i] == nil {
+				if latest[i] == nil {
 					series[d].AccountsJoined++
 				}
-				standing[i] = now
+				latest[i] = last
 			}
-			sum.addKnown(standing[i])
+			sum.addKnown(latest[i])
 		}
 		series[d].Change = change.value()
 		if series[d].AccountsRead > 0 {
@@ -166,7 +166,7 @@ type GrowthDay struct {
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
 	var growths []*metricValue
-	for _, v := range f.on(domain.MetricFollowers, platforms) {
+	for _, v := range f.onPlatforms(domain.MetricFollowers, platforms) {
 		growths = append(growths, v.growth())
 	}
 	t := total(growths)
@@ -196,7 +196,7 @@ func growthDays(days []FollowerDay) []GrowthDay {
 // is compared with.
 func (v *metricValue) growth() *metricValue {
 	g := *v
-	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.since != nil, v.before == nil
+	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.longGap != nil, v.before == nil
 	var net tally
 	for _, gained := range v.gained {
 		net.addKnown(gained)
@@ -210,19 +210,19 @@ func (v *metricValue) growth() *metricValue {
 // compareSame compares the accounts that were read at both moments, and counts those that moved
 // away.
 func (s *FollowerSeries) compareSame(f *accountFigures, platforms []domain.Platform) {
-	all := f.on(domain.MetricFollowers, platforms)
-	var same []*metricValue
+	all := f.onPlatforms(domain.MetricFollowers, platforms)
+	var comparable []*metricValue
 	for _, v := range all {
 		if v.before != nil && v.previous != nil {
-			same = append(same, v)
+			comparable = append(comparable, v)
 		}
 		if v.movedAway {
 			s.MovedAway.Accounts++
 			s.MovedAway.Followers += *v.value
 		}
 	}
-	if !f.uncompared && len(same) < len(all) {
-		t := total(same)
+	if !f.uncompared && len(comparable) < len(all) {
+		t := total(comparable)
 		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
 	}
 }

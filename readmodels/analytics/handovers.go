@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// narrowed reports whether the answer is limited to some owners.
-func (qc *queryContext) narrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
+// isNarrowed reports whether the answer is limited to some owners.
+func (qc *queryContext) isNarrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
 
-// tellsOwners reports whether the answer depends on the owners of readings.
-func (qc *queryContext) tellsOwners() bool { return qc.narrowed() || qc.byAccount }
+// dependsOnOwners reports whether the answer depends on the owners of readings.
+func (qc *queryContext) dependsOnOwners() bool { return qc.isNarrowed() || qc.byAccount }
 
 // sees reports whether an owner's readings are in the answer.
 func (qc *queryContext) sees(o owner) bool {
@@ -28,13 +28,13 @@ type ownerSince struct {
 // owners and day flows: the owner of the last reading before it, otherwise of the first one.
 // Backfills are ignored unless there is nothing else, because they contain days of earlier owners.
 func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSeries) error {
-	var of []int64
+	var socials []int64
 	for _, s := range series {
-		if len(s.flows.samples) > 0 && qc.tellsOwners() {
-			of = append(of, s.social)
+		if len(s.flows.samples) > 0 && qc.dependsOnOwners() {
+			socials = append(socials, s.social)
 		}
 	}
-	if len(of) == 0 {
+	if len(socials) == 0 {
 		return nil
 	}
 	reading := func(where string) string {
@@ -50,7 +50,7 @@ func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSerie
 		cross join lateral (`+reading("captured_at >= $3 and captured_at < $4")+`
 			union all `+reading("captured_at < $3 order by captured_at desc limit 1")+`
 			union all `+reading("captured_at >= $4 order by captured_at limit 1")+`) r
-		order by 1, 2`, of, qc.scope.ParentAccount, span.first.utc(), span.end.utc())
+		order by 1, 2`, socials, qc.scope.ParentAccount, span.first.utc(), span.end.utc())
 	owners := map[int64][]ownerSince{}
 	var social int64
 	var o ownerSince
@@ -72,19 +72,19 @@ func (s *metricSeries) ownerBefore(at time.Time) owner {
 }
 
 // flowDays returns the day flows of the days that belong to matching owners.
-func (qc *queryContext) flowDays(s *metricSeries, of func(owner) bool) byDay {
+func (qc *queryContext) flowDays(s *metricSeries, match func(owner) bool) byDay {
 	if len(s.dayOwners) == 0 { // the answer does not depend on owners
 		return s.flows
 	}
-	theirs := byDay{s.flows.first, make([]*sample, len(s.flows.samples))}
+	owned := byDay{s.flows.first, make([]*sample, len(s.flows.samples))}
 	for i, p := range s.flows.samples {
 		if p == nil {
 			continue
 		}
-		if whose := s.ownerBefore((p.day + 1).utc()); of(whose) {
-			theirs.samples[i] = p
-			qc.noteAccount(s.social, whose.account, s.platform, p.at)
+		if dayOwner := s.ownerBefore((p.day + 1).utc()); match(dayOwner) {
+			owned.samples[i] = p
+			qc.noteAccount(s.social, dayOwner.account, s.platform, p.at)
 		}
 	}
-	return theirs
+	return owned
 }

@@ -133,7 +133,7 @@ type PostGrowth struct {
 // range.
 type listedPost struct {
 	Post
-	registered string // the sub-account that registered it
+	registeredUnder string // the sub-account that registered it
 
 	counts PostCounts
 	growth PostGrowth
@@ -142,12 +142,12 @@ type listedPost struct {
 // scanPost reads a row of [postQuery.queryPosts].
 func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	c, g := &p.counts, &p.growth
-	var at owner // at the reading
+	var readingOwner owner // at the reading
 	var several, began, fromZero bool
 	var first, previous *time.Time
 	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 		&p.Content, &p.MediaURL, &p.Permalink,
-		&c.CapturedAt, &at.account, &at.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach,
+		&c.CapturedAt, &readingOwner.account, &readingOwner.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach,
 		&c.Clicks, &c.Saves, &c.AvgWatch,
 		&several, &first, &previous, &began, &fromZero,
 		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
@@ -164,10 +164,10 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	default:
 		g.NoBaseline = true
 	}
-	p.registered = p.AccountID
+	p.registeredUnder = p.AccountID
 	// another client's data
 	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) {
-		p.AccountID, p.MemberID = at.account, at.member
+		p.AccountID, p.MemberID = readingOwner.account, readingOwner.member
 		p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
 	}
 	p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)

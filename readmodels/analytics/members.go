@@ -70,8 +70,8 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
 		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
-			on d.member_id = m.id and s.parent_account = $1 and `+qc.within("s.account_id")+`
-		where (o.parent_account = $1 or o.id = $1) and `+qc.within("m.account_id")+` and m.active and m.id > $3
+			on d.member_id = m.id and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
+		where (o.parent_account = $1 or o.id = $1) and `+qc.withinAccounts("m.account_id")+` and m.active and m.id > $3
 		order by m.id limit $4`, qc.scope.ParentAccount, qc.scope.Accounts, *last, limit+1)
 	members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m ActiveMember, err error) {
 		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
@@ -98,7 +98,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
 		left join kept.secrets k on k.ref = c.secret_ref
-		where s.member_id = any($4) and s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
+		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial

@@ -104,22 +104,22 @@ func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, err
 	if s.posts, err = publishedPosts(ctx, f.queryContext, time.Time{}, f.buckets); err != nil {
 		return nil, err
 	}
-	for at := range s.posts {
-		s.postsKnown[at.platform] = true
+	for key := range s.posts {
+		s.postsKnown[key.platform] = true
 	}
 	return s, s.readDemographics(ctx)
 }
 
-// connected returns the requested platforms with their connected profiles and pages and the users
-// who own them, without figures.
-func (f *accountFigures) connected(ctx context.Context) ([]StatsOfPlatform, error) {
+// connectedPlatforms returns the requested platforms with their connected profiles and pages and
+// the users who own them, without figures.
+func (f *accountFigures) connectedPlatforms(ctx context.Context) ([]StatsOfPlatform, error) {
 	platforms := make([]StatsOfPlatform, len(f.query.Platforms))
 	for i, p := range f.query.Platforms {
 		platforms[i] = StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccountIDs: []int64{}}
 	}
 	rows, _ := f.tx.Query(ctx, `
 		select s.p_id, s.id, m.user_id from tSAccounts s left join members m on m.id = s.member_id
-		where s.parent_account = $1 and `+f.within("s.account_id")+` and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
+		where s.parent_account = $1 and `+f.withinAccounts("s.account_id")+` and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
 		  and ($5::bigint = 0 or s.id = $5)
 		order by s.id`, f.scope.ParentAccount, f.scope.Accounts, f.platformIDs(), f.query.Member, f.query.Social)
 	var p domain.Platform
@@ -133,7 +133,7 @@ func (f *accountFigures) connected(ctx context.Context) ([]StatsOfPlatform, erro
 		}
 	})
 	for i := range platforms {
-		platforms[i].UserIDs = sorted(platforms[i].UserIDs)
+		platforms[i].UserIDs = sortedUnique(platforms[i].UserIDs)
 	}
 	return platforms, err
 }
@@ -158,57 +158,57 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 	if s == nil {
 		return nil
 	}
-	periods, on := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
-	engagement, impressions, reach := s.on(domain.MetricEngagement, on), s.on(domain.MetricImpressions, on), s.onlyReach(s.reach, on)
-	recorded := s.recorded(slices.Concat(s.on(domain.MetricFollowers, on), engagement, impressions))
+	periods, platforms := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
+	engagement, impressions, reach := s.onPlatforms(domain.MetricEngagement, platforms), s.onPlatforms(domain.MetricImpressions, platforms), s.onlyReach(s.reach, platforms)
+	captured := s.captureTimes(slices.Concat(s.onPlatforms(domain.MetricFollowers, platforms), engagement, impressions))
 	stocks := map[int64]*metricValue{}
-	for _, v := range s.on(domain.MetricFollowers, on) {
+	for _, v := range s.onPlatforms(domain.MetricFollowers, platforms) {
 		stocks[v.social] = v
 	}
 	for i, followers := range s.followerDays(p) {
-		b, at := s.buckets[i], platformPeriod{p, i}
+		b, key := s.buckets[i], platformPeriod{p, i}
 		period := StatsPeriod{
 			Period: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
-			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[at],
-			RecordedAt: recorded[i].oldest, UpdatedAt: recorded[i].newest,
+			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[key],
+			RecordedAt: captured[i].oldest, UpdatedAt: captured[i].newest,
 		}
 		period.Engagement, _ = gainedIn(i, engagement)
 		period.Impressions, _ = gainedIn(i, impressions)
 		if reach != nil {
 			period.Reach = reach.Series[i].Value
 		}
-		engaged, people := rated(i, engagement, stocks)
+		engaged, people := ratedEngagement(i, engagement, stocks)
 		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period, engaged, people)
 		if s.postsKnown[p] {
-			period.Posts = new(s.posts[at])
+			period.Posts = new(s.posts[key])
 		}
 		periods[i] = period
 	}
 	return periods
 }
 
-// rated returns the engagement in a bucket and the followers at its end, of accounts that have
-// both.
-func rated(bucket int, engagement []*metricValue, stocks map[int64]*metricValue) (engaged, followers tally) {
+// ratedEngagement returns the engagement in a bucket and the followers at its end, of accounts that
+// have both.
+func ratedEngagement(bucket int, engagement []*metricValue, stocks map[int64]*metricValue) (engaged, followers tally) {
 	for _, v := range engagement {
 		stock := stocks[v.social]
 		if stock == nil || v.gained[bucket] == nil {
 			continue
 		}
-		if standing := stock.standingAt(bucket); standing != nil {
+		if value := stock.stockAtEnd(bucket); value != nil {
 			engaged.addKnown(v.gained[bucket])
-			followers.addKnown(standing)
+			followers.addKnown(value)
 		}
 	}
 	return engaged, followers
 }
 
-// standingAt returns a stock at the end of a bucket: the last reading in it or before; nil without
+// stockAtEnd returns a stock at the end of a bucket: the last reading in it or before; nil without
 // one.
-func (v *metricValue) standingAt(bucket int) *int64 {
-	for _, standing := range slices.Backward(v.standing[:bucket+1]) {
-		if standing != nil {
-			return standing
+func (v *metricValue) stockAtEnd(bucket int) *int64 {
+	for _, value := range slices.Backward(v.stocks[:bucket+1]) {
+		if value != nil {
+			return value
 		}
 	}
 	return v.before
@@ -230,18 +230,18 @@ func (c *captures) note(p *sample) {
 	}
 }
 
-// recorded returns the capture times of the figures in each bucket.
-func (f *accountFigures) recorded(values []*metricValue) []captures {
+// captureTimes returns the capture times of the figures in each bucket.
+func (f *accountFigures) captureTimes(values []*metricValue) []captures {
 	out := make([]captures, len(f.buckets))
 	for _, v := range values {
 		kind, days := domain.Stock, byDay{}
 		if v.metric != domain.MetricFollowers {
-			kind, days = domain.Cumulative, f.flowDays(v.metricSeries, v.of)
+			kind, days = domain.Cumulative, f.flowDays(v.metricSeries, v.owns)
 		}
 		g := v.gauges[gaugeKey{kind: kind}]
 		for i, b := range f.buckets {
 			for d := b.first; d < b.end; d++ {
-				out[i].note(days.of(d))
+				out[i].note(days.get(d))
 			}
 			if g != nil {
 				out[i].note(g.last(b.From, b.To, v.counts))
@@ -273,8 +273,8 @@ func publishedPosts(ctx context.Context, qc *queryContext, from time.Time, bucke
 		group by 1, 2`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To, qc.query.Social)
 	counts := map[platformPeriod]int64{}
-	var at platformPeriod
+	var key platformPeriod
 	var n int64
-	err := forEach(rows, "count posts", []any{&at.platform, &at.period, &n}, func() { counts[at] = n })
+	err := forEach(rows, "count posts", []any{&key.platform, &key.period, &n}, func() { counts[key] = n })
 	return counts, err
 }

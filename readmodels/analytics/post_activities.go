@@ -118,11 +118,11 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 	if !ok {
 		return PostActivity{}, ErrActivityNotFound
 	}
-	one := ActivitiesQuery{Platforms: domain.Platforms(), Social: social}
+	single := ActivitiesQuery{Platforms: domain.Platforms(), Social: social}
 	if plan, ok := planOf(external); ok {
-		return a.planned(scope, one, plan).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+		return a.planned(scope, single, plan).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 	}
-	return a.activities(scope, one, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+	return a.activities(scope, single, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 }
 
 func activitiesSQL() string {

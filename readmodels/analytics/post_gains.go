@@ -49,8 +49,8 @@ func (g *gainSums) add(o gainSums) {
 	g.engagement.add(o.engagement)
 }
 
-// of returns the sum of a metric.
-func (g *gainSums) of(metric string) *tally {
+// sumOf returns the sum of a metric.
+func (g *gainSums) sumOf(metric string) *tally {
 	switch metric {
 	case domain.MetricLikes:
 		return &g.likes
@@ -109,7 +109,7 @@ func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, 
 	const byAccount = `(social_account_id, p_id, current)`
 	sets := []gainSets{{"at >= $8", byAccount}}
 	if len(q.buckets) > 0 {
-		sets[0].by += `, (p_id, bucket)`
+		sets[0].groupBy += `, (p_id, bucket)`
 	}
 	if q.from.Before(qc.query.Range.From) {
 		sets = append(sets, gainSets{"at < $8", byAccount})
@@ -175,35 +175,35 @@ type gainRow struct {
 // Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from, $6 to, $7 the cut
 // quarters.
 func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args []any) {
-	cut := []time.Time{}
+	cutQuarters := []time.Time{}
 	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
 		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
-			cut = append(cut, quarter)
+			cutQuarters = append(cutQuarters, quarter)
 		}
 	}
-	of := "parent_account = $1 and " + qc.within("account_id") + " and p_id = any($3) and " + qc.ofMember("member_id")
+	filter := "parent_account = $1 and " + qc.withinAccounts("account_id") + " and p_id = any($3) and " + qc.ofMember("member_id")
 	sql = `
 			select social_account_id, account_id, member_id, p_id, quarter as at, last_at, readings, likes, likes_n, comments, comments_n,
 			       shares, shares_n, views, views_n, engagement, engagement_n, partial_n
-			from post_gains where ` + of + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
-	if len(cut) > 0 {
+			from post_gains where ` + filter + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
+	if len(cutQuarters) > 0 {
 		sql += `
 			union all
 			select i.social_account_id, account_id, member_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
 			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
 			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1), (known in (1, 2))::integer
-			from (select distinct social_account_id, quarter from post_gains where ` + of + ` and quarter = any($7)) g
+			from (select distinct social_account_id, quarter from post_gains where ` + filter + ` and quarter = any($7)) g
 			join tSPostInsights i on i.social_account_id = g.social_account_id
-				and captured_at >= g.quarter and captured_at < g.quarter + interval '15 minutes' and ` + of + `
+				and captured_at >= g.quarter and captured_at < g.quarter + interval '15 minutes' and ` + filter + `
 			cross join lateral (select num_nonnulls(glikes, gcomments, gshares) as known) k
 			where captured_at >= $5 and captured_at < $6`
 	}
-	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
+	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cutQuarters}
 }
 
 // gainSets are grouping sets over social_account_id, account_id, p_id, current and bucket, and a
 // condition for readings.
-type gainSets struct{ where, by string }
+type gainSets struct{ where, groupBy string }
 
 // gainRows sums gains by grouping sets.
 func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
@@ -211,9 +211,9 @@ func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQu
 	var sums []string
 	for _, s := range sets {
 		sums = append(sums, `
-		select `+groupedBy(s.by)+`, min(at), max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
+		select `+groupedBy(s.groupBy)+`, min(at), max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
 		from part where `+s.where+`
-		group by grouping sets (`+s.by+`)`)
+		group by grouping sets (`+s.groupBy+`)`)
 	}
 	rows, _ := qc.queryGrouped(ctx, `
 		with part as not materialized (
@@ -309,11 +309,11 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 		if !slices.Contains(platforms, account.platform) {
 			continue
 		}
-		cut := account.nowCut || account.beforeCut
-		switch now, before := account.now.of(metric).value(), account.before.of(metric).value(); {
+		incomplete := account.nowCut || account.beforeCut
+		switch now, before := account.now.sumOf(metric).value(), account.before.sumOf(metric).value(); {
 		case now != nil:
 			values = append(values, &metricValue{
-				value: now, compared: now, previous: before, comparedInPart: cut, noPct: cut,
+				value: now, compared: now, previous: before, comparedInPart: incomplete, noPct: incomplete,
 			})
 		case before != nil:
 			values = append(values, &metricValue{comparedInPart: true})

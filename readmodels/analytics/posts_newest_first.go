@@ -37,7 +37,7 @@ const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce
 // postsOfScope selects the posts of tSPosts p that a query covers: posts in scope, on the platforms
 // $3 and in the category $5.
 func (qc postQuery) postsOfScope() string {
-	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
+	return "p.parent_account = $1 and " + qc.withinAccounts("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
 		and ` + qc.ofCategory()
 }
 
@@ -68,7 +68,7 @@ func (qc postQuery) ofCategoryHere() string {
 	if qc.query.Category == 0 {
 		return qc.ofCategory()
 	}
-	return "(" + qc.within("p.account_id") + " and " + qc.ofCategory() + ")"
+	return "(" + qc.withinAccounts("p.account_id") + " and " + qc.ofCategory() + ")"
 }
 
 // categoryOfPost is the category of the registration, otherwise that of the content planner.
@@ -142,7 +142,7 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 		dayOf(qc.query.Range.From.UTC()).month().utc(),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
-	if qc.narrowed() {
+	if qc.isNarrowed() {
 		arms = append(arms, qc.readElsewhere())
 	}
 	const page = newestFirst + `
@@ -160,7 +160,9 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey { return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.registered} })
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey {
+		return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.registeredUnder}
+	})
 	return posts, err
 }
 
@@ -200,7 +202,7 @@ func (qc postQuery) publishedLater() string {
 func (qc postQuery) readInMonths() string {
 	return `
 				select distinct m.social_account_id, m.external_id from post_months m
-				where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
+				where m.parent_account = $1 and ` + qc.withinAccounts("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
 				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
 }
 
@@ -214,8 +216,8 @@ func (qc postQuery) readElsewhere() string {
 				cross join lateral (
 					select * from tSPosts p
 					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
-					order by ` + qc.within("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
-				where not (` + qc.within("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
+					order by ` + qc.withinAccounts("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
+				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
 				  and ` + beyondCursor + `
 				  and ` + readInRange
 }

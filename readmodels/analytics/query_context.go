@@ -59,20 +59,20 @@ func answer[D any](
 	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
 	build func(context.Context, *queryContext, *D) error,
 ) (data D, meta Meta, err error) {
-	var made *queryContext
+	var qc *queryContext
 	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
-		made = &queryContext{
+		qc = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
 			compared: query.Range.Compared(query.Compare), uncompared: query.Compare == CompareNone,
 		}
 		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
-			made.blank = "This range has not begun."
+			qc.blank = "This range has not begun."
 		}
-		if err := made.checkFilters(ctx); err != nil {
+		if err := qc.checkFilters(ctx); err != nil {
 			return err
 		}
-		return build(ctx, made, &data)
+		return build(ctx, qc, &data)
 	})
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
 		return data, Meta{}, refused
@@ -83,11 +83,11 @@ func answer[D any](
 	r := query.Range
 	meta = Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: made.asOf, NextDue: made.expected(), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
-		NextCursor: made.cursor,
+		AsOf: qc.asOf, NextDue: qc.expectedAt(), Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead,
+		NextCursor: qc.cursor,
 	}
-	if query.seriesCompared() || made.totals && !made.uncompared {
-		meta.ComparedFrom, meta.ComparedTo = new(made.compared.From.UTC()), new(made.compared.To.UTC())
+	if query.seriesCompared() || qc.totals && !qc.uncompared {
+		meta.ComparedFrom, meta.ComparedTo = new(qc.compared.From.UTC()), new(qc.compared.To.UTC())
 	}
 	return data, meta, nil
 }
@@ -138,10 +138,10 @@ func (a *arguments) add(v any, kind string) string {
 	return fmt.Sprintf("$%d::%s", len(*a), kind)
 }
 
-// within selects the rows whose column is a sub-account in the scope $2. It emits a predicate only
-// if there is something to filter, and compares a single sub-account as a value. So the generic
-// plan expects the right number of rows, and PostgreSQL keeps it.
-func (qc *queryContext) within(column string) string {
+// withinAccounts selects the rows whose column is a sub-account in the scope $2. It emits a
+// predicate only if there is something to filter, and compares a single sub-account as a value. So
+// the generic plan expects the right number of rows, and PostgreSQL keeps it.
+func (qc *queryContext) withinAccounts(column string) string {
 	switch {
 	case qc.scope.Accounts == nil:
 		return "$2::text[] is null"
@@ -152,9 +152,9 @@ func (qc *queryContext) within(column string) string {
 	}
 }
 
-// expected returns when newer figures are expected: the time of the next reading, if the newest
+// expectedAt returns when newer figures are expected: the time of the next reading, if the newest
 // reading is within the range.
-func (qc *queryContext) expected() *time.Time {
+func (qc *queryContext) expectedAt() *time.Time {
 	if qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
 		return nil
 	}
@@ -244,8 +244,8 @@ func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: filters}
 }
 
-// sorted returns the distinct values in order; never nil, so that JSON shows a list.
-func sorted[T ~string](values []T) []T {
+// sortedUnique returns the distinct values in order; never nil, so that JSON shows a list.
+func sortedUnique[T ~string](values []T) []T {
 	out := append([]T{}, values...)
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -31,9 +31,9 @@ func (r Range) Elapsed() Range {
 // compared with whole days, even across clock changes.
 func (r Range) Previous() Range { return r.Compared(ComparePrevious) }
 
-// over reports whether a day has ended everywhere on earth: platforms count days in their own
+// isOver reports whether a day has ended everywhere on earth: platforms count days in their own
 // zones, and a day that is not over cannot be missing.
-func (r Range) over(d day) bool {
+func (r Range) isOver(d day) bool {
 	const everywhere = 12 * time.Hour // UTC-12 is the last zone
 	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
 }
@@ -81,11 +81,11 @@ func (r Range) whole() bucket {
 
 // starts returns the first instants of buckets.
 func starts(buckets []bucket) []time.Time {
-	at := make([]time.Time, len(buckets))
+	instants := make([]time.Time, len(buckets))
 	for i, b := range buckets {
-		at[i] = b.From
+		instants[i] = b.From
 	}
-	return at
+	return instants
 }
 
 // day is a calendar day without a zone, counted from 1970-01-01. Platforms label figures with such
@@ -123,9 +123,9 @@ func (d day) start(zone *time.Location) time.Time {
 	}
 	changed, _ := at.ZoneBounds()
 	if before := changed.Add(-time.Nanosecond); !changed.IsZero() && dayOf(before) >= d {
-		_, now := at.Zone()
-		_, then := before.Zone()
-		at = at.Add(time.Duration(now-then) * time.Second) // the first of two midnights
+		_, offsetAfter := at.Zone()
+		_, offsetBefore := before.Zone()
+		at = at.Add(time.Duration(offsetAfter-offsetBefore) * time.Second) // the first of two midnights
 	}
 	return at.UTC()
 }
@@ -143,10 +143,10 @@ const daysOfWeek = 7
 type Granularity string
 
 // cut divides the range into the intervals of a series, whether anything was read in them or not.
-func (r Range) cut(by Granularity) []bucket {
+func (r Range) cut(granularity Granularity) []bucket {
 	first := dayOf(r.From.In(r.Zone))
 	next := func(d day) day { return d + 1 }
-	switch by {
+	switch granularity {
 	case ByWeek:
 		first, next = first.monday(), func(d day) day { return d + daysOfWeek }
 	case ByMonth:

@@ -2,13 +2,13 @@ package analytics
 
 import "context"
 
-// stepped returns the CTE "stepped": the gains of posts in a range or their totals at its end, one
-// row per post and member, if the engagement is known.
-func (qc postQuery) stepped(of Range) (sql string, args arguments) {
+// memberSteps returns the CTE "stepped": the gains of posts in a range or their totals at its end,
+// one row per post and member, if the engagement is known.
+func (qc postQuery) memberSteps(r Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
-		return qc.counted(of)
+		return qc.postTotals(r)
 	}
-	sql, args = qc.steps(of.From, of.To, gainedInMonth(shownParts), eachOf(shownParts, "i.g%s"))
+	sql, args = qc.steps(r.From, r.To, gainedInMonth(shownParts), eachOf(shownParts, "i.g%s"))
 	sql += `,
 		stepped as materialized (
 			select social_account_id, external_id, member_id, ` + eachOf(shownParts, "sum_bigint(%[1]s) as %[1]s") + `,
@@ -26,14 +26,14 @@ func (qc postQuery) stepped(of Range) (sql string, args arguments) {
 // rank and are ordered by id; posts are ordered as in [postQuery.rankPosts]. PreviousRank is the
 // rank in the same ranking of the previous period. The members have no names yet; the list is never
 // nil, so that JSON shows a list.
-func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, posts []ranked, err error) {
+func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, posts []postRank, err error) {
 	members = []RankedMember{}
-	with, args := qc.stepped(qc.query.Range)
+	ctes, args := qc.memberSteps(qc.query.Range)
 	limit := args.add(qc.query.Page.Size(), "bigint")
 	var list, nth int64
 	var m RankedMember
-	var p ranked
-	rows, _ := qc.tx.Query(ctx, with+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
+	var p postRank
+	rows, _ := qc.tx.Query(ctx, ctes+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
 		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth, rank() over (order by engagement desc) as place, members.*,
 		        null::timestamptz, 0::bigint, '', ''
 		 from (
@@ -79,7 +79,7 @@ func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	gains, args := gainParts(&earlier, qc.platformIDs(), gainQuery{from: before.query.Range.From})
 	gains = "select member_id, engagement from (" + gains + ") g where engagement_n > 0"
 	if qc.rankedBy == RankByTotal || qc.query.Category != 0 {
-		gains, args = before.stepped(before.query.Range)
+		gains, args = before.memberSteps(before.query.Range)
 		gains += " select member_id, engagement from stepped"
 	}
 	rows, _ := qc.queryGrouped(ctx, `

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ranked is a post in a ranking.
-type ranked struct {
+// postRank is a post in a ranking.
+type postRank struct {
 	postKey
 
 	Gained int64 `json:"g"`
@@ -26,8 +26,8 @@ type ranked struct {
 // a reading i. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category.
 func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
 	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
-	of := func(table string) string {
-		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
+	filter := func(table string) string {
+		return table + ".parent_account = $1 and " + qc.withinAccounts(table+".account_id") + " and " + table + ".p_id = any($3) and " +
 			qc.ofMember(table+".member_id")
 	}
 	months, k := monthsOf(from, to)
@@ -40,7 +40,7 @@ func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql st
 						` + args.add(k.first, "smallint[]") + ", " + args.add(k.last, "smallint[]") + ", " + args.add(k.mask, "integer[]") + `)
 					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask)
 				join post_months m on m.month = k.month
-				where ` + of("m") + " and " + daysKnown("m", shownParts) + ` & k.mask <> 0
+				where ` + filter("m") + " and " + daysKnown("m", shownParts) + ` & k.mask <> 0
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(from, to); len(days) > 0 {
@@ -61,10 +61,10 @@ func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql st
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + args.add(from, "timestamptz") + " and i.captured_at < " + args.add(to, "timestamptz")
+			where ` + filter("d") + " and d.day = any(" + list + ") and i.captured_at >= " + args.add(from, "timestamptz") + " and i.captured_at < " + args.add(to, "timestamptz")
 	}
 	return sql + `
-		)` + qc.rankable(), args
+		)` + qc.rankablePosts(), args
 }
 
 // monthDays are the days to count in some months: the days after first up to last, and the same as
@@ -101,10 +101,10 @@ func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 // rankedKey is the columns of a post's registration p that a ranking uses.
 const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
 
-// rankable returns CTEs that end in "p". Posts that gained for the scope but are registered outside
-// it are found with "except", which hashes; PostgreSQL would nest an anti-join of thousands of
-// rows. Their category must not be visible to the caller, so a category filter excludes them.
-func (qc postQuery) rankable() string {
+// rankablePosts returns CTEs that end in "p". Posts that gained for the scope but are registered
+// outside it are found with "except", which hashes; PostgreSQL would nest an anti-join of thousands
+// of rows. Their category must not be visible to the caller, so a category filter excludes them.
+func (qc postQuery) rankablePosts() string {
 	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
 	if qc.scope.Accounts == nil || qc.query.Category != 0 {
 		return ", p as (" + registered + ")"
@@ -123,7 +123,7 @@ func (qc postQuery) rankable() string {
 				  and not exists (
 					select from tSPosts o
 					where o.social_account_id = k.social_account_id and o.external_id = k.external_id and o.parent_account = $1
-					  and ` + qc.within("o.account_id") + `)
+					  and ` + qc.withinAccounts("o.account_id") + `)
 				offset 0) p
 		)`
 }
@@ -181,40 +181,40 @@ func eachOf(figures []string, format string) string {
 // rankPosts reads a page of the ranking of posts. Equal posts share a rank and are ordered by
 // [postKey]. Posts without a known gain have no rank. Ranks are computed from the page and the
 // number of posts before it, so that only the page is sorted.
-func (qc postQuery) rankPosts(ctx context.Context) ([]ranked, error) {
+func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 	scope := qc.cursorScope("top by " + string(qc.rankedBy))
-	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
+	last, err := readmodels.DecodeCursor[postRank](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
 	limit := qc.query.Page.Size()
-	of := qc.query.Range
-	var with string
+	r := qc.query.Range
+	var ctes string
 	var args arguments
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(of)
+		ctes, args = qc.postTotals(r)
 	} else {
-		with, args = qc.steps(of.From, of.To, engagementInMonth, engagementOf("i.g%s"))
+		ctes, args = qc.steps(r.From, r.To, engagementInMonth, engagementOf("i.g%s"))
 	}
 	args = append(args, limit+1)
 	atMost := fmt.Sprintf("$%d", len(args))
-	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, atMost) + ")"
+	ctes += ", gained as (" + qc.gainedOfPosts("step", last == nil, atMost) + ")"
 	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
 		better := args.add(last.Gained, "bigint")
-		beyond := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+		afterCursor := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
 				< (%s, coalesce(%s, '-infinity'), %s, %s collate "C", %s collate "C")`, better, args.add(last.Published, "timestamptz"),
 			args.add(last.Social, "bigint"), args.add(last.External, "text"), args.add(last.Account, "text"))
-		with += `,
+		ctes += `,
 		passed as materialized (
-			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + beyond + `
+			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + afterCursor + `
 		)`
 		place = "case when engagement = " + better + " then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
-		onPage = beyond
+		onPage = afterCursor
 	}
-	var posts []ranked
-	var p ranked
-	rows, _ := qc.tx.Query(ctx, with+`
+	var posts []postRank
+	var p postRank
+	rows, _ := qc.tx.Query(ctx, ctes+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+" limit "+atMost+`) page
 		order by `+bestFirst, args...)
@@ -222,14 +222,14 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]ranked, error) {
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p postRank) postRank { return p })
 	return posts, err
 }
 
-// counted returns the CTE "stepped": the last reading before the end of a range, for each post
+// postTotals returns the CTE "stepped": the last reading before the end of a range, for each post
 // published in it, under the accounts and the member of the query. Parameters: $1 parent account,
 // $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 the UTC day of to.
-func (qc postQuery) counted(of Range) (sql string, args arguments) {
+func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 	sql = `
 		with stepped as materialized (
 			select p.social_account_id, p.external_id, p.account_id, p.published_at as published, p.member_id,
@@ -242,6 +242,6 @@ func (qc postQuery) counted(of Range) (sql string, args arguments) {
 			where num_nonnulls(e.likes, e.comments, e.shares) > 0
 		)`
 	return sql, arguments{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, of.To, of.From, startOfUTCDay(of.To),
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, r.To, r.From, startOfUTCDay(r.To),
 	}
 }

@@ -82,7 +82,7 @@ type RankedPost struct {
 
 // rankedPosts reads the posts of a ranking, and sets the names of everything that the ranking
 // shows, including members.
-func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members []RankedMember) ([]RankedPost, error) {
+func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
 	for i, r := range ranking {
@@ -101,8 +101,8 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members [
 	for i, p := range posts {
 		top[i] = RankedPost{Rank: ranking[i].Rank, Post: p.Post, Latest: p.counts, Growth: p.growth}
 	}
-	names, young, err := qc.readNames(ctx, top, members)
-	qc.offerTotal(young)
+	names, newPages, err := qc.readNames(ctx, top, members)
+	qc.offerTotal(newPages)
 	for i := range top {
 		p := &top[i]
 		p.PageName, p.AccountName = names.pages[p.SocialAccount], names.accounts[p.AccountID]
@@ -113,8 +113,8 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []ranked, members [
 	}
 	for i := range members {
 		m := &members[i]
-		of := names.members[m.MemberID]
-		m.Name, m.Image, m.AccountName = of.name, of.image, of.account
+		member := names.members[m.MemberID]
+		m.Name, m.Image, m.AccountName = member.name, member.image, member.account
 	}
 	return top, err
 }
@@ -186,20 +186,20 @@ const bestFirst = `engagement desc, published desc, social_account_id desc, exte
 // directory.
 type names struct {
 	accounts   map[string]domain.OptionalText
-	members    map[int64]named
+	members    map[int64]memberNames
 	pages      map[int64]domain.OptionalText
 	categories map[int64]domain.OptionalText
 }
 
-// named is the name, picture and account of a member.
-type named struct{ name, image, account domain.OptionalText }
+// memberNames is the name, picture and account of a member.
+type memberNames struct{ name, image, account domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and counts the pages in scope that
 // were first read within the range. A page or member that has left the scope has no name, because
 // its current owner is not this tenant's business.
-func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, young int, err error) {
+func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, newPages int, err error) {
 	n = names{
-		map[string]domain.OptionalText{}, map[int64]named{}, map[int64]domain.OptionalText{}, map[int64]domain.OptionalText{},
+		map[string]domain.OptionalText{}, map[int64]memberNames{}, map[int64]domain.OptionalText{}, map[int64]domain.OptionalText{},
 	}
 	var accounts []string
 	var memberIDs, pages, categories []int64
@@ -218,38 +218,38 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		union all
 		select 2, m.id, o.name, m.name, coalesce(u.image, ''), false
 		from members m join accounts o on o.id = m.account_id left join users u on u.id = m.user_id and u.account_id = m.account_id
-		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+qc.within("m.account_id")+`
+		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+qc.withinAccounts("m.account_id")+`
 		union all
 		select 3, s.id, '', s.name, '', coalesce(f.first > $3 and f.first < $10, false)
 		from tSAccounts s cross join lateral (
 			select min(n.tracked_since) as first from account_newest n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account) f
-		where s.parent_account = $1 and `+qc.within("s.account_id")+`
+		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3 and f.first < $10)
 		union all
 		select 4, c.id, '', c.name, '', false from tDefaultCategories c where c.id = any($7)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, sorted(accounts), memberIDs, pages, categories,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, sortedUnique(accounts), memberIDs, pages, categories,
 		qc.platformIDs(), qc.query.Member, qc.query.Range.To)
 	var kind int
 	var id int64
 	var account string
-	var of named
-	var isYoung bool
-	err = forEach(rows, "read names", []any{&kind, &id, &account, &of.name, &of.image, &isYoung}, func() {
+	var row memberNames
+	var isNewPage bool
+	err = forEach(rows, "read names", []any{&kind, &id, &account, &row.name, &row.image, &isNewPage}, func() {
 		switch kind {
 		case 1:
-			n.accounts[account] = of.name
+			n.accounts[account] = row.name
 		case 2:
-			of.account = domain.OptionalText(account)
-			n.members[id] = of
+			row.account = domain.OptionalText(account)
+			n.members[id] = row
 		case 3:
-			n.pages[id] = of.name
+			n.pages[id] = row.name
 		default:
-			n.categories[id] = of.name
+			n.categories[id] = row.name
 		}
-		if isYoung {
-			young++
+		if isNewPage {
+			newPages++
 		}
 	})
-	return n, young, err
+	return n, newPages, err
 }

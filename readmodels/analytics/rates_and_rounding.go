@@ -13,13 +13,13 @@ const (
 
 // engagementRate returns a period's engagement as a percentage of people, and the base. engaged and
 // followers come from the accounts that have both.
-func engagementRate(of StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
+func engagementRate(period StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
 	switch {
-	case of.Engagement == nil:
+	case period.Engagement == nil:
 		return nil, nil
-	case of.Reach != nil && *of.Reach > 0: // of one account
-		return Percent(*of.Engagement, *of.Reach, 2), new(RateOfReach)
-	case of.Followers != nil && followers.sum > 0:
+	case period.Reach != nil && *period.Reach > 0: // of one account
+		return Percent(*period.Engagement, *period.Reach, 2), new(RateOfReach)
+	case period.Followers != nil && followers.sum > 0:
 		return Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
 	default:
 		return nil, nil
@@ -39,5 +39,5 @@ func ratio(part, whole int64, times float64, decimals int) *float64 {
 	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
 }
 
-// rounded rounds to two decimals.
-func rounded(v float64) float64 { return math.Round(v*100) / 100 }
+// roundToTwoDecimals rounds to two decimals.
+func roundToTwoDecimals(v float64) float64 { return math.Round(v*100) / 100 }

@@ -79,7 +79,7 @@ func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Plat
 	if f == nil {
 		return nil
 	}
-	impressions, alone := f.on(domain.MetricImpressions, platforms), f.onlyReach(reach, platforms)
+	impressions, alone := f.onPlatforms(domain.MetricImpressions, platforms), f.onlyReach(reach, platforms)
 	series := make([]ReachDay, len(f.buckets))
 	for i, part := range f.buckets {
 		series[i].Day = part.day.String()
@@ -197,7 +197,7 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	first, end := f.query.Range.labels()
 	for name, days := range s.windows {
 		for d := end - 1; d >= first; d-- {
-			if p := days.of(d); p != nil {
+			if p := days.get(d); p != nil {
 				show(name, new(d.String()), p)
 				break
 			}
@@ -218,7 +218,7 @@ func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart
 		if windowDays(name) != part.days {
 			continue
 		}
-		if p := s.windows[name].of(part.last); p != nil {
+		if p := s.windows[name].get(part.last); p != nil {
 			f.noteCapture(&p.at)
 			return &p.value
 		}
@@ -229,9 +229,9 @@ func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart
 // onlyReach returns the reach of the only social account on some platforms; nil if there are
 // several, because people are never summed.
 func (f *accountFigures) onlyReach(reach []AccountReach, platforms []domain.Platform) *AccountReach {
-	of := slices.DeleteFunc(slices.Clone(reach), func(r AccountReach) bool { return !slices.Contains(platforms, r.Platform) })
-	if f.accountsOn(platforms...) != 1 || len(of) != 1 {
+	selected := slices.DeleteFunc(slices.Clone(reach), func(r AccountReach) bool { return !slices.Contains(platforms, r.Platform) })
+	if f.accountsOn(platforms...) != 1 || len(selected) != 1 {
 		return nil
 	}
-	return &of[0]
+	return &selected[0]
 }

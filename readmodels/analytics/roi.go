@@ -99,8 +99,8 @@ type viewsGained struct {
 	sources map[domain.Platform][]string
 }
 
-// of returns the views in a part of the range on some platforms, by sub-account.
-func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64 {
+// byAccount returns the views in a part of the range on some platforms, by sub-account.
+func (v viewsGained) byAccount(part int, platforms ...domain.Platform) map[string]int64 {
 	sums := map[string]int64{}
 	for key, views := range v.views[part] {
 		if slices.Contains(platforms, key.platform) {
@@ -142,7 +142,7 @@ func (s *metricSeries) accounts(qc *queryContext) []string {
 	for _, o := range s.dayOwners {
 		accounts = append(accounts, o.account)
 	}
-	return slices.DeleteFunc(sorted(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
+	return slices.DeleteFunc(sortedUnique(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
 }
 
 func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
@@ -161,7 +161,7 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 			sums[j].add(part)
 			names := []string{}
 			if part.views.n > 0 {
-				names = sorted(gained.sources[p])
+				names = sortedUnique(gained.sources[p])
 			}
 			m.Platforms = append(m.Platforms, platformRoi{readmodels.PlatformRefOf(p), part.roi(), names})
 		}
@@ -169,7 +169,7 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	}
 	data.Total = sum.roi()
 	for j, p := range query.Platforms {
-		data.Platforms = append(data.Platforms, platformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sorted(gained.sources[p])})
+		data.Platforms = append(data.Platforms, platformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sortedUnique(gained.sources[p])})
 	}
 	return data
 }
@@ -177,14 +177,14 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 // postViews adds the views of posts for platforms that do not count views of accounts. If an
 // account has views anyway, its posts are skipped.
 func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
-	of := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
+	platforms := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
 		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil || p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil
 	})
-	if len(of) == 0 {
+	if len(platforms) == 0 {
 		return nil
 	}
 	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
-	rows, err := gainRows(ctx, qc, readmodels.PlatformIDs(of), query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
+	rows, err := gainRows(ctx, qc, readmodels.PlatformIDs(platforms), query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
 	if err != nil {
 		return err
 	}

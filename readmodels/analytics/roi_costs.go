@@ -72,22 +72,22 @@ func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices,
 // status reports whether an account's price is known at an instant, considering all subscriptions
 // that cover it.
 func (p *prices) status(account string, at time.Time) PriceStatus {
-	found := PriceNoSubscription
+	status := PriceNoSubscription
 	currency := ""
 	for _, list := range [][]subscription{p.own[account], p.agency} {
 		for _, s := range list {
 			switch {
-			case !s.runs(at) || found == PriceUnknown:
+			case !s.runs(at) || status == PriceUnknown:
 			case s.PriceMinor == nil:
-				found = PriceUnknown
-			case found != PriceNoSubscription && currency != s.Currency:
-				found = PriceSeveralCurrencies
-			case found == PriceNoSubscription:
-				found, currency = PriceKnown, s.Currency
+				status = PriceUnknown
+			case status != PriceNoSubscription && currency != s.Currency:
+				status = PriceSeveralCurrencies
+			case status == PriceNoSubscription:
+				status, currency = PriceKnown, s.Currency
 			}
 		}
 	}
-	return found
+	return status
 }
 
 // cut splits the months wherever the price status of an account changes.
@@ -137,7 +137,7 @@ func (p *prices) against(month int, gained viewsGained, platforms ...domain.Plat
 	s := roiSum{costs: map[string]int64{}, unpriced: map[PriceStatus]bool{}}
 	paying := map[string]bool{}
 	for _, i := range p.partsOf[month] {
-		for account, views := range gained.of(i, platforms...) {
+		for account, views := range gained.byAccount(i, platforms...) {
 			s.views.add(tally{views, 1})
 			if status := p.status(account, p.parts[i].From); status != PriceKnown {
 				s.unpriced[status] = true

@@ -48,13 +48,13 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	return sentences
 }
 
-// daysOver returns the days that begin in the range and are over: first to over-1.
-func (r Range) daysOver() (first, over day) {
-	first, over = r.flowDays()
-	for over > first && !r.over(over-1) {
-		over--
+// daysOver returns the days that begin in the range and are over: first to overEnd-1.
+func (r Range) daysOver() (first, overEnd day) {
+	first, overEnd = r.flowDays()
+	for overEnd > first && !r.isOver(overEnd-1) {
+		overEnd--
 	}
-	return first, over
+	return first, overEnd
 }
 
 // lacking describes the missing days of a day flow; "" if none are missing, and for other figures.
@@ -62,15 +62,15 @@ func (r Range) lacking(read []byDay) string {
 	if len(read) == 0 {
 		return ""
 	}
-	first, over := r.daysOver()
+	first, overEnd := r.daysOver()
 	n := 0
-	for d := first; d < over; d++ {
-		if slices.ContainsFunc(read, func(days byDay) bool { return days.of(d) != nil }) {
+	for d := first; d < overEnd; d++ {
+		if slices.ContainsFunc(read, func(days byDay) bool { return days.get(d) != nil }) {
 			n++
 		}
 	}
-	if n < int(over-first) {
-		return fmt.Sprintf("%d of %d days were read", n, over-first)
+	if n < int(overEnd-first) {
+		return fmt.Sprintf("%d of %d days were read", n, overEnd-first)
 	}
 	return ""
 }
@@ -78,11 +78,11 @@ func (r Range) lacking(read []byDay) string {
 // whyNone returns why a range has no figure of a metric that the newest reading has.
 func (r Range) whyNone() string {
 	first, end := r.flowDays()
-	_, over := r.daysOver()
+	_, overEnd := r.daysOver()
 	switch {
 	case first == end: // metrics that platforms count by day have no parts of days
 		return "nothing was read in this range, in which no day begins"
-	case over == first:
+	case overEnd == first:
 		return "nothing was read yet, because no day of this range is over"
 	default:
 		return "nothing was read in this range"
@@ -117,7 +117,7 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 // notePostMetrics records which of the answer's figures the posts of a social account have.
 func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
 	for _, metric := range qc.metrics {
-		if now.of(metric).n > 0 {
+		if now.sumOf(metric).n > 0 {
 			qc.noteMetric(social, metric)
 		}
 	}

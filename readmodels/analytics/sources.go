@@ -133,9 +133,9 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		return err
 	}
 	for _, id := range former {
-		met := qc.accounts[id]
+		known := qc.accounts[id]
 		facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
-			SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform), Name: names[id],
+			SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform), Name: names[id],
 		}})
 	}
 	for _, e := range erased {
@@ -178,16 +178,16 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 	if qc.ofPosts {
 		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
 	}
-	var asked *time.Time // the time of the request; nil means now
+	var requestedAt *time.Time // the time of the request; nil means now
 	if now := qc.query.Range.Now; !now.IsZero() {
-		asked = &now
+		requestedAt = &now
 	}
 	var batch pgx.Batch
 	batch.Queue(`
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
 			where b.account_id = any(array(
-				select distinct account_id from tSAccounts where parent_account = $1 and `+qc.within("account_id")+`) || $1::text)
+				select distinct account_id from tSAccounts where parent_account = $1 and `+qc.withinAccounts("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
@@ -200,10 +200,10 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (`+newest+`) n on true
-		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
+		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, asked).
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, requestedAt).
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
@@ -221,7 +221,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		})
 	batch.Queue(`
 		select e.social_account_id, e.account_id, e.p_id, e.erased_at from `+erasures+` e
-		where e.parent_account = $1 and `+qc.within("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
+		where e.parent_account = $1 and `+qc.withinAccounts("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
 		  and ($5::bigint = 0 or e.social_account_id = $5)`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).Query(func(rows pgx.Rows) (err error) {
 		erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
@@ -241,15 +241,15 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 // noteTimes sets when the source was last read and is due next. A reading after the range is not
 // shown. Paused is kept only if new readings would otherwise be expected.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
-	over := s.Status == SourceDisconnected || s.Status == SourceReconnect
-	if over {
+	unreadable := s.Status == SourceDisconnected || s.Status == SourceReconnect
+	if unreadable {
 		s.Paused = ""
 	}
 	if s.LastRead == nil {
 		s.LastRead = qc.lastReadOf(s.SocialAccount)
 		return
 	}
-	if !over {
+	if !unreadable {
 		qc.lastRead = later(qc.lastRead, *s.LastRead)
 		if f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 			qc.nextDue = new(f.dueAt.UTC())
@@ -273,27 +273,27 @@ func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 
 // withErasure adds an erasure to the status and reason of a source.
 func withErasure(s Source, erased []sourceFacts) Source {
-	at := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
-	if at < 0 {
+	i := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
+	if i < 0 {
 		return s
 	}
 	if s.Status == SourceOK {
 		s.Status = SourcePartial
 	}
-	erasure := fmt.Sprintf("Its readings before %s were erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason)
+	erasure := fmt.Sprintf("Its readings before %s were erased. %s", erased[i].erasedAt.UTC().Format(time.RFC3339), s.Reason)
 	s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
 	return s
 }
 
 // findFormerAccounts finds the owners of posts of social accounts that have left the scope.
 func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
-	var gone []int64
+	var unknown []int64
 	for id, figures := range qc.metricsRead {
 		if _, known := qc.accounts[id]; !known && !present[id] && len(figures) > 0 {
-			gone = append(gone, id)
+			unknown = append(unknown, id)
 		}
 	}
-	if len(gone) == 0 {
+	if len(unknown) == 0 {
 		return nil
 	}
 	rows, _ := qc.tx.Query(ctx, `
@@ -301,22 +301,22 @@ func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]
 		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and ($5::bigint = 0 or member_id = $5) and quarter < $6
 		order by social_account_id, last_at desc`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
 	var id int64
-	var met knownAccount
-	return forEach(rows, "read former sources", []any{&id, &met.account, &met.platform, &met.at}, func() {
-		qc.noteAccount(id, met.account, met.platform, met.at)
+	var known knownAccount
+	return forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at}, func() {
+		qc.noteAccount(id, known.account, known.platform, known.at)
 	})
 }
 
 // pageNames returns the names of social accounts in the agency's directory, whichever client owns
 // them now.
-func (qc sourceQuery) pageNames(ctx context.Context, of []int64) (map[int64]domain.OptionalText, error) {
+func (qc sourceQuery) pageNames(ctx context.Context, ids []int64) (map[int64]domain.OptionalText, error) {
 	names := map[int64]domain.OptionalText{}
-	if len(of) == 0 {
+	if len(ids) == 0 {
 		return names, nil
 	}
-	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, of, qc.scope.ParentAccount)
+	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids, qc.scope.ParentAccount)
 	var id int64
 	var name domain.OptionalText
 	return names, forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
@@ -400,11 +400,11 @@ func (qc sourceQuery) subject() string {
 // reason in the newest reading. Without such a reason, the platform does not have the metric and it
 // was not requested.
 func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
-	of := domain.FiguresOfAccount
+	figures := domain.FiguresOfAccount
 	if qc.ofPosts {
-		of = domain.FiguresOfPosts
+		figures = domain.FiguresOfPosts
 	}
-	lacks := func(u domain.UngrantedFigure) bool { return u.Of == of && u.Figure == metric }
+	lacks := func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric }
 	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
 		return f.ungranted[i].Reason()
 	}
@@ -419,12 +419,12 @@ func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.Missing
 
 func (qc sourceQuery) reasonOf(missing []domain.MissingFigure) string {
 	if qc.ofPosts {
-		return "The readings of its posts lack " + listed(missing) + "."
+		return "The readings of its posts lack " + listMissing(missing) + "."
 	}
-	return "Its newest reading lacks " + listed(missing) + "."
+	return "Its newest reading lacks " + listMissing(missing) + "."
 }
 
-func listed(missing []domain.MissingFigure) string {
+func listMissing(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
 		parts[i] = m.Name + " (" + m.Reason + ")"
@@ -435,14 +435,14 @@ func listed(missing []domain.MissingFigure) string {
 // ReasonOfCounted returns the reason without metrics that the platform does not count; "" if
 // nothing else remains.
 func (s Source) ReasonOfCounted() string {
-	reason, all := string(s.Reason), listed(s.Missing)
+	reason, all := string(s.Reason), listMissing(s.Missing)
 	counted := slices.DeleteFunc(slices.Clone(s.Missing), func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })
 	switch len(counted) {
 	case len(s.Missing):
 	case 0:
 		_, reason, _ = strings.Cut(reason, all+".")
 	default:
-		reason = strings.Replace(reason, all, listed(counted), 1)
+		reason = strings.Replace(reason, all, listMissing(counted), 1)
 	}
 	return strings.TrimSpace(reason)
 }

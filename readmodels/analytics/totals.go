@@ -66,23 +66,23 @@ type Total struct {
 type metricValue struct {
 	*metricSeries
 
-	of    func(owner) bool // selects the owners
+	owns  func(owner) bool // selects the owners
 	zone  *time.Location
 	kinds []domain.Kind
 	// value, the part of it that has a counterpart, and the counterpart; nil if missing.
 	value, compared, previous *int64
 	comparedInPart            bool
-	joined                    bool // stocks: no one read it before the range
+	firstReadInRange          bool // stocks: no one read it before the range
 	// stocks: the newest reading in the range belongs to another owner
 	movedAway bool
-	since     *sample // start of the first long gap, see [Total].GainedSince
+	longGap   *sample // start of the first long gap, see [Total].GainedSince
 	noPct     bool    // a gap in it, or in the comparison, is too long
 
-	gained   []*int64 // in each bucket
-	standing []*int64 // stocks: the last reading in each bucket
-	before   *int64   // stocks: the last value before the range
-	sources  []string // without duplicates
-	read     *metricRead
+	gained  []*int64 // in each bucket
+	stocks  []*int64 // stocks: the last reading in each bucket
+	before  *int64   // stocks: the last value before the range
+	sources []string // without duplicates
+	read    *metricRead
 }
 
 // stockValue returns the value of a stock: its last reading. It returns nil if the stock was not
@@ -93,7 +93,7 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 		return nil
 	}
 	r := qc.query.Range
-	v := &metricValue{metricSeries: s, of: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
+	v := &metricValue{metricSeries: s, owns: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, stocks: make([]*int64, len(buckets))}
 	last := g.last(r.From, r.To, v.counts)
 	if last == nil {
 		return nil
@@ -102,21 +102,21 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	v.value = &last.value
 	for i, b := range buckets {
 		if p := g.last(b.From, b.To, v.counts); p != nil {
-			v.standing[i] = &p.value
+			v.stocks[i] = &p.value
 		}
 	}
 	if before := g.last(time.Time{}, r.From, v.counts); before != nil {
 		v.before = &before.value
 	}
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
-	v.movedAway = !v.of(newest.owner)
-	v.joined = g.search(r.From) == 0 // by any owner: a step from another owner's reading is compared
+	v.movedAway = !v.owns(newest.owner)
+	v.firstReadInRange = g.search(r.From) == 0 // by any owner: a step from another owner's reading is compared
 	if qc.comparesStock(v, g) {
 		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
-		v.comparedInPart = v.previous != nil && v.joined
+		v.comparedInPart = v.previous != nil && v.firstReadInRange
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedIn(g, b.From, b.To) })
 	qc.noteSince(v, g)
@@ -133,8 +133,8 @@ func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
 // gainedValue returns what a metric gained: the platform's days where they exist, otherwise the
 // steps of a counter. It returns nil if nothing was read. It sets comparedInPart if the previous
 // period has more than what is compared, even if the range has nothing.
-func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
-	v := &metricValue{metricSeries: s, of: of, zone: qc.query.Range.Zone}
+func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
+	v := &metricValue{metricSeries: s, owns: owns, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
 	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
 	if g != nil {
@@ -156,7 +156,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 	var sum tally
 	for d := b.first; d < b.end; d++ {
-		if p := days.of(d); p != nil {
+		if p := days.get(d); p != nil {
 			sum.addKnown(&p.value)
 		}
 	}
@@ -172,12 +172,12 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	if len(v.flows.samples) == 0 {
 		return byDay{}
 	}
-	days := qc.flowDays(v.metricSeries, v.of)
+	days := qc.flowDays(v.metricSeries, v.owns)
 	first, end := qc.query.Range.flowDays()
 	comparedDays := qc.comparedDays()
 	var value, compared, previous tally
 	for d := first; d < end; d++ {
-		now := days.of(d)
+		now := days.get(d)
 		if now == nil {
 			continue
 		}
@@ -186,13 +186,13 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 		if qc.uncompared {
 			continue
 		}
-		then := days.all(comparedDays(d))
-		if len(then) == 0 {
+		counterparts := days.all(comparedDays(d))
+		if len(counterparts) == 0 {
 			v.comparedInPart = true
 			continue
 		}
 		compared.addKnown(&now.value)
-		for _, p := range then {
+		for _, p := range counterparts {
 			qc.noteSample(v, p)
 			previous.addKnown(&p.value)
 		}
@@ -214,7 +214,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 	qc.noteSample(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
-	if first := (*g)[0]; !first.at.Before(r.From) && v.of(first.owner) {
+	if first := (*g)[0]; !first.at.Before(r.From) && v.owns(first.owner) {
 		v.read.gap = fmt.Sprintf("the first reading was on %s; earlier gains are unknown", qc.date(first))
 	}
 	qc.noteSince(v, g)
@@ -236,7 +236,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 
 // counts reports whether a reading belongs to the owners and its day has no day flow.
 func (v *metricValue) counts(p *sample) bool {
-	return v.of(p.owner) && (len(v.flows.samples) == 0 || v.flows.of(dayOf(p.at.In(v.zone))) == nil)
+	return v.owns(p.owner) && (len(v.flows.samples) == 0 || v.flows.get(dayOf(p.at.In(v.zone))) == nil)
 }
 
 // gainedIn returns what the owners' readings in [from, to) gained; nil if no gain is known.
@@ -246,7 +246,7 @@ func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 		if !v.counts(p) {
 			return
 		}
-		if sum.n == 0 && v.of(before.owner) {
+		if sum.n == 0 && v.owns(before.owner) {
 			v.noteSource(before)
 		}
 		sum.add(tally{p.value - before.value, 1})
@@ -254,10 +254,10 @@ func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	return sum.value()
 }
 
-func (*metricValue) bucketed(buckets []bucket, of func(bucket) *int64) []*int64 {
+func (*metricValue) bucketed(buckets []bucket, gain func(bucket) *int64) []*int64 {
 	out := make([]*int64, len(buckets))
 	for i, b := range buckets {
-		out[i] = of(b)
+		out[i] = gain(b)
 	}
 	return out
 }
@@ -267,8 +267,8 @@ func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 	r := qc.query.Range
 	v.late(g, r.From, r.To, func(before, last *sample) {
 		v.noPct = true
-		if v.since == nil {
-			v.since = before
+		if v.longGap == nil {
+			v.longGap = before
 		}
 		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date", qc.date(before), qc.date(last))
 	})
@@ -336,14 +336,14 @@ func total(values []*metricValue) Total {
 	var sources []string
 	for _, v := range values {
 		kinds, sources = append(kinds, v.kinds...), append(sources, v.sources...)
-		if v.since != nil && (t.GainedSince == nil || v.since.at.Before(*t.GainedSince)) {
-			t.GainedSince = new(v.since.at.UTC())
+		if v.longGap != nil && (t.GainedSince == nil || v.longGap.at.Before(*t.GainedSince)) {
+			t.GainedSince = new(v.longGap.at.UTC())
 		}
 		value.addKnown(v.value)
 		if v.previous != nil {
 			compared.addKnown(v.compared)
 			previous.addKnown(v.previous)
-			if !v.joined {
+			if !v.firstReadInRange {
 				grown.addKnown(new(*v.compared - *v.previous))
 				base.addKnown(v.previous)
 			}
@@ -353,7 +353,7 @@ func total(values []*metricValue) Total {
 		}
 	}
 	t.Value, t.Accounts, t.Previous = value.value(), int(value.n), previous.value()
-	t.Kinds, t.SourceMetrics = sorted(kinds), sorted(sources)
+	t.Kinds, t.SourceMetrics = sortedUnique(kinds), sortedUnique(sources)
 	if t.Previous != nil {
 		t.Change = new(compared.sum - previous.sum)
 	}
