@@ -2091,9 +2091,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Says who had access to what by which decisions: from the records of `dashboards` alone. Whether the user or its account was active is no part of it. */
+        /** @description Says whether a user had access to a dashboard, and which records decided it. It uses only the records of `dashboards`; it ignores whether the user or the account was active. */
         AccessAnswer: {
-            /** @description `access` is `listed` and `allowed`: what a client user needs. Each of `scopes` was then open to the user. */
+            /** @description `access` is true if `listed` and `allowed` are true, as client users need both. The user then had each of `scopes`. */
             access: boolean;
             /** @description the dashboard was open to its clients */
             allowed: components["schemas"]["DecidedFlag"];
@@ -2103,22 +2103,22 @@ export interface components {
             dashboard: components["schemas"]["Named"];
             /** @description the user was on the list */
             listed: components["schemas"]["DecidedFlag"];
-            /** @description null: no staff of the agency */
+            /** @description null if the user is not staff of the agency */
             role: components["schemas"]["DirectoryStaff"] | null;
             /** @description of the dashboard */
             scopes: components["schemas"]["DecidedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description Whose access to a dashboard a record changed. It comes from the records of `dashboards` alone, which do not say whether a user was active. Staff of the agency today are left out: such users open every dashboard by their role. */
+        /** @description Says which users' access to a dashboard a record changed. It uses only the records of `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
-            /** @description on the list of the open dashboard, and not before */
+            /** @description now on the list of the open dashboard, but not before */
             gained: components["schemas"]["Named"][];
-            /** @description `inactive_today` are those of the three lists who, by the directory of today, are not active or in an account that is not. */
+            /** @description `inactive_today` are users of the three lists who are currently inactive, or in an inactive account, in the directory. */
             inactive_today: components["schemas"]["Named"][];
-            /** @description taken off the list, or the dashboard was closed */
+            /** @description removed from the list, or the dashboard was closed */
             lost: components["schemas"]["Named"][];
-            /** @description `scopes_changed` are who has access before and after, and gains and loses the scopes that `changes` names; empty where it names none. */
+            /** @description `scopes_changed` are users with access before and after who gain or lose the scopes in `changes`. Empty if `changes` has no scopes. */
             scopes_changed: components["schemas"]["Named"][];
         };
         /** @description Tells a user that it has lost access to a dashboard. */
@@ -2126,52 +2126,52 @@ export interface components {
             /** @description who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
-        /** @description A time in which a user had the same access to a dashboard: was on its list while it was open to its clients and had the same scopes. A change of the scopes ends one span and begins the next. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it. */
+        /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change of scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
         AccessSpan: {
-            /** @description `active_today` tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today, whatever lists say. */
+            /** @description `active_today` is true if the directory currently has the user as active, in an active account. Other users cannot open anything, regardless of lists. */
             active_today: boolean;
-            /** @description opened the dashboard to its clients */
+            /** @description the record that opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];
-            /** @description the later one of `listed_by` and `allowed_by`, or a later change of the scopes */
+            /** @description the later one of `listed_by` and `allowed_by`, or a later change of scopes */
             began_by: components["schemas"]["Record"];
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
-            /** @description took the user off the list, closed the dashboard or changed its scopes; null: none has up to `as_of` */
+            /** @description the record that removed the user from the list, closed the dashboard or changed its scopes; null if there was no such record up to `as_of` */
             ended_by: components["schemas"]["Record"] | null;
             /**
              * Format: date-time
-             * @description the time of `began_by`; this access began with it
+             * @description the time of `began_by`, when this access began
              */
             from: string;
-            /** @description put the user on the list */
+            /** @description the record that added the user to the list */
             listed_by: components["schemas"]["Record"];
-            /** @description null: no staff of the agency */
+            /** @description null if the user is not staff of the agency */
             role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description of the dashboard, the same from `from` to `to` */
+            /** @description of the dashboard, unchanged from `from` to `to` */
             scopes: components["schemas"]["ScopeSpan"][];
             /**
              * Format: date-time
-             * @description the time of `ended_by`, from which on there was none or another; null: it lasts
+             * @description the time of `ended_by`, when the access ended or changed; null if it lasts
              */
             to: string | null;
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description The staff of an agency. The log does not know staff, so this is the directory's word of today. */
+        /** @description The staff of an agency. The log does not contain staff, so this is the current state of the directory. */
         AccessStaff: {
             /** @description agency */
             role: string;
-            /** @description always true: as the directory holds it today, not as of the moment */
+            /** @description always true: the current state of the directory, not the state at the moment */
             today: boolean;
-            /** @description by id, 500 at most */
+            /** @description by id, at most 500 */
             users: components["schemas"]["Named"][];
             /**
              * Format: int64
-             * @description how many there are
+             * @description total number
              */
             users_count: number;
         };
-        /** @description An agency or one of its clients, as the directory holds it. */
+        /** @description An agency or one of its clients, as in the directory. */
         Account: {
             /** @description Whether it is active. */
             active: boolean;
@@ -2181,7 +2181,7 @@ export interface components {
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description false: a client of it */
+            /** @description false for a client of the agency */
             is_agency: boolean;
             /** @description Name, from the main application or the platform. */
             name: string;
@@ -2189,7 +2189,7 @@ export interface components {
             phone: string;
             /**
              * Format: int64
-             * @description what accountId means in the paths of the analytics
+             * @description the accountId in the paths of the analytics
              */
             row_id: number;
         };
@@ -2215,7 +2215,7 @@ export interface components {
         AccountName: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description empty when the directory does not hold it */
+            /** @description empty if the account is not in the directory */
             name: string;
         };
         /** @description The answer to /reach/getAccountNetGrowth. */
@@ -2332,7 +2332,7 @@ export interface components {
             account_id: string;
             /**
              * Format: int64
-             * @description `default_social_account_id` is the account that the member opens first in the main application. Null if there is none, or if the caller cannot see it.
+             * @description `default_social_account_id` is the account that the member opens first in the main application. Null if not set, or if the caller cannot see it.
              */
             default_social_account_id: number | null;
             /**
@@ -2412,15 +2412,15 @@ export interface components {
             /** @description the platform's URN of a place: two places with the same name are separate groups; null otherwise */
             place: string | null;
         };
-        /** @description One reading or export. */
+        /** @description One read or export. */
         AuditReadEntry: {
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description of the people and accounts whose ids `read` holds */
+            /** @description names of the people and accounts with ids in `read` */
             names: components["schemas"]["Named"][];
-            /** @description what was asked for: the event's payload */
+            /** @description what was requested: the event's payload */
             read: unknown;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
@@ -2432,16 +2432,16 @@ export interface components {
              */
             time: string;
             /**
-             * @description of the record
+             * @description type of the record
              * @enum {string}
              */
             type: "audit.read.v1" | "audit.exported.v1";
         };
-        /** @description Stands beside readings. */
+        /** @description Describes a page of reads. */
         AuditReadsMeta: {
-            /** @description always false: names are the directory's word of today, beside ids of the log */
+            /** @description always false: names come from the current directory, ids from the log */
             names_proven: boolean;
-            /** @description `next_cursor` asks for the next page; absent on the last one. */
+            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
         /** @description A sign-in that can be opened. */
@@ -2515,11 +2515,11 @@ export interface components {
             /** @description What the rebuild waits for; absent if it is making progress. */
             waits?: string;
         };
-        /** @description What a post is about. Categories are the main application's own and the same for all agencies. */
+        /** @description The subject of a post. Categories come from the main application and are the same for all agencies. */
         Category: {
             /**
              * Format: int64
-             * @description its number: cId elsewhere
+             * @description its number, cId elsewhere
              */
             id: number;
             /** @description Name, from the main application or the platform. */
@@ -2678,7 +2678,7 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description One profile or page that a member has connected. Its tokens are nowhere in it. */
+        /** @description One profile or page that a member has connected. It contains no tokens. */
         ConnectedPlatform: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
@@ -2688,27 +2688,23 @@ export interface components {
             account_name: string;
             /**
              * Format: int64
-             * @description `connection_id` is the authorisation behind it; several accounts may share one.
+             * @description `connection_id` is the authorization that it uses; several accounts can share one.
              */
             connection_id: number;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             created_at: string | null;
+            data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `data_access_expires_at` is when Meta gives no data any more unless a person signs in again; null: other platforms, or not known.
-             */
-            data_access_expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description `expires_at` is when the access token in use ends, also after renewals, as the platform said with it; while no token is stored here, what the main application said. Null: never, or not known.
+             * @description `expires_at` is when the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if never or unknown.
              */
             expires_at: string | null;
             /**
              * Format: int64
-             * @description in a row
+             * @description consecutive failures
              */
             failures: number;
             granted_scopes: components["schemas"]["GrantedScopes"];
@@ -2719,12 +2715,12 @@ export interface components {
             id: number;
             /**
              * Format: date-time
-             * @description last complete reading of its posts; null: none
+             * @description last complete reading of its posts; null if never
              */
             last_posts_at: string | null;
             /**
              * Format: date-time
-             * @description newest reading of the account; null: none under this owner
+             * @description newest reading of the account; null if not read under this owner
              */
             last_read_at: string | null;
             /**
@@ -2734,13 +2730,13 @@ export interface components {
             member_id: number;
             /**
              * Format: date-time
-             * @description `next_due` is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or, by its state, not at all.
+             * @description `next_due` is when its totals are due next. It is in the past while the account waits for its turn or for quota. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
-            /** @description null when the directory does not know the member any more */
+            /** @description null if the member is no longer in the directory */
             owner_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `pace` is a sentence: how often its totals are read, and why not more often; null before the first reading. */
+            /** @description `pace` is a sentence that says how often its totals are read, and why not more often. Null before the first reading. */
             pace: string | null;
             /**
              * @description its name
@@ -2749,44 +2745,44 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description the platform's id of the page or profile */
             profile_id: string;
-            /** @description its name there */
+            /** @description its name on the platform */
             profile_name: string;
-            /** @description `reason` is a sentence: what was wrong and what to do; null when nothing was. */
+            /** @description `reason` is a sentence that says what was wrong and what to do. Null if there was no problem. */
             reason: string | null;
             /**
-             * @description `reason_class` is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success.
+             * @description `reason_class` is the error class of the last attempt to read it or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
              * @enum {string|null}
              */
             reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
             /**
              * Format: date-time
-             * @description `retry_at` is when it is tried again at the earliest; null: by its schedule.
+             * @description `retry_at` is the earliest time of the next attempt; null if it follows the schedule.
              */
             retry_at: string | null;
             /**
              * Format: date-time
-             * @description `sign_in_before` is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
+             * @description `sign_in_before` is the deadline for the next sign-in at the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After it, the account is not read. Null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
             /** @description The state at that time. */
             state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
-             * @description `token_stored_at` is when the sign-in was stored that the token in use is of: renewals leave it. Null: there is no token.
+             * @description `token_stored_at` is when the sign-in of the current token was stored; renewals do not change it. Null without a token.
              */
             token_stored_at: string | null;
             /**
-             * @description what it is at the platform
+             * @description its type on the platform
              * @enum {string}
              */
             type: "page" | "business_account" | "profile" | "company_page" | "user";
             ungranted_figures: components["schemas"]["UngrantedFigures"];
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             updated_at: string | null;
-            /** @description the user who the owner is, 24 hex digits; null: none */
+            /** @description the owner's user, 24 hex digits; null if the owner is not a user */
             user_id: string | null;
         };
         /** @description A social account of a member. Tokens are never shown. */
@@ -2835,71 +2831,67 @@ export interface components {
              */
             since: string;
         };
-        /** @description How one connected account is read, for operators. */
+        /** @description The reading status of one connected account, for operators. */
         ConnectionReading: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
             /** @description the client, 24 hex digits */
             account_id: string;
-            /** @description null: not known */
+            /** @description null if unknown */
             account_name: string | null;
             /** @description 24 hex digits */
             agency: string;
-            /** @description null: not known */
+            /** @description null if unknown */
             agency_name: string | null;
             /**
              * Format: int64
-             * @description that reading its totals and its posts takes; 0 while it is not read
+             * @description API calls to read its totals and posts; 0 while it is not read
              */
             calls_a_day: number;
             /**
              * Format: int64
-             * @description the authorisation; several accounts may share one
+             * @description the authorization; several accounts can share one
              */
             connection_id: number;
+            data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `data_access_expires_at` is when Meta gives no data any more without a new sign-in; null: other platforms, or not known.
-             */
-            data_access_expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description `expires_at` is when the token in use ends; null: never, or not known.
+             * @description `expires_at` is when the current token expires; null if never or unknown.
              */
             expires_at: string | null;
             granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: date-time
-             * @description `last_read_at` is when its totals were read last; null: never.
+             * @description `last_read_at` is when its totals were last read; null if never.
              */
             last_read_at: string | null;
-            /** @description `name` is that of the page or profile at the platform; null over HTTP for a person's own profile, and if it is not known. */
+            /** @description `name` is the name of the page or profile on the platform. Null if unknown and, over HTTP, for a person's own profile. */
             name: string | null;
             /**
              * Format: date-time
-             * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
+             * @description `next_due` is when its totals are due next. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
-            /** @description how often its totals are read; null before the first reading, and while it is not read */
+            /** @description how often its totals are read; null before the first reading and while it is not read */
             pace: string | null;
             /**
              * @description facebook, instagram, linkedin, tiktok
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description `reason` is null when nothing was wrong. It also says that an operator has paused what waits for a sign-in. */
+            /** @description `reason` is null if there was no problem. It also says if an operator has paused an account that waits for a sign-in. */
             reason: string | null;
             /**
              * Format: date-time
-             * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
+             * @description `sign_in_before` is the deadline for the next sign-in; null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
             /**
              * Format: int64
-             * @description that is read
+             * @description the account that is read
              */
             social_account_id: number;
-            /** @description `state` is the first that applies: reconnect when a person must sign in again, paused while an operator has paused the connection, unsubscribed when no subscription runs, paused while an operator has paused the platform; else ok, or the class of what failed at the last reading. */
+            /** @description `state` is the first that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
             state: string;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
@@ -2950,28 +2942,28 @@ export interface components {
         };
         /** @description What a PUT would do. */
         DashboardPreview: {
-            /** @description `access` is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who are not active, or whose account is not, can open nothing and are left out. */
+            /** @description `access` is the access of client users before and after: every user who can open one of the linked or unlinked dashboards before or after the change. Inactive users, and users of inactive accounts, cannot open anything and are excluded. */
             access: components["schemas"]["PreviewedAccess"][];
             /**
              * Format: int64
-             * @description of the agency's stream: the decision rests on everything up to it
+             * @description version of the agency's stream up to which the decision includes all changes
              */
             as_of_version: number;
-            /** @description `dashboards` are those that would change, by the ids of their sub-accounts. */
+            /** @description `dashboards` are the dashboards that would change, by sub-account id. */
             dashboards: components["schemas"]["PreviewedDashboard"][];
-            /** @description `lost_access` are the users who would leave a list, and get a client_access_removed notice. Those who are left out of `access` are left out here. */
+            /** @description `lost_access` are the users who would be removed from a list and get a client_access_removed notice. Users excluded from `access` are excluded here too. */
             lost_access: components["schemas"]["Named"][];
-            /** @description `preview` names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); null: nothing would change. */
+            /** @description `preview` identifies the decision. A PUT that sends it as If-Preview does exactly this or fails (412). Null if nothing would change. */
             preview: string | null;
-            /** @description `type` is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; null: nothing would change. */
+            /** @description `type` is the type of the record that the PUT would append, for example dashboard.accounts_linked.v1; null if nothing would change. */
             type: string | null;
             /**
              * Format: int64
-             * @description of this dashboard, as its ETag has it; 0: there is none yet
+             * @description version of this dashboard, as in its ETag; 0 if it does not exist yet
              */
             version: number;
         };
-        /** @description The document as the log has it, with names beside the ids. */
+        /** @description The document in the log, with names next to the ids. */
         DashboardState: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -2982,7 +2974,7 @@ export interface components {
             created_at: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description the agency's people to turn to */
+            /** @description points of contact at the agency */
             main_poc: components["schemas"]["Named"][];
             /** @description The agency, 24 hex digits. */
             parent_account: string;
@@ -3000,48 +2992,48 @@ export interface components {
             /** @description on the list */
             users: components["schemas"]["Named"][];
         };
-        /** @description A client with what its dashboard is. */
+        /** @description A client and the state of its dashboard. */
         DashboardSummary: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
             /**
              * Format: int64
-             * @description how many of these may open it while it is open: active users of active clients
+             * @description number of listed users who can open it while it is open: active users of active clients
              */
             can_open: number;
-            /** @description false: there is no dashboard yet; an agency's first look makes it */
+            /** @description false if the dashboard does not exist yet; it is created when the agency first opens it */
             exists: boolean;
-            /** @description of the dashboard, 24 hex digits; null: there is none yet */
+            /** @description of the dashboard, 24 hex digits; null if it does not exist yet */
             id: string | null;
-            /** @description `linked` are the accounts that share the view, this one included; empty: there is no dashboard yet. */
+            /** @description `linked` are the accounts that share the view, including this one; empty if the dashboard does not exist yet. */
             linked: components["schemas"]["AccountName"][];
             /**
              * Format: int64
-             * @description how many are on the list
+             * @description number of users on the list
              */
             listed_users: number;
             /**
              * Format: int64
-             * @description what accountId means in the paths of the analytics; 0: the directory does not hold it
+             * @description the accountId in the paths of the analytics; 0 if the account is not in the directory
              */
             row_id: number;
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description empty when the directory does not hold the client */
+            /** @description empty if the client is not in the directory */
             sub_account_name: string;
             /**
              * Format: date-time
-             * @description null: there is none yet
+             * @description null if the dashboard does not exist yet
              */
             updated_at: string | null;
         };
-        /** @description A user on the list who belongs to a linked account and is active. */
+        /** @description An active user on the list who belongs to a linked account. */
         DashboardUser: {
             /** @description The account that the user belongs to, 24 hex digits. */
             account: string;
-            /** @description false while a reset token is pending */
+            /** @description false while a password reset is pending */
             active: boolean;
             /** @description Email address; empty if unknown. */
             email: string;
@@ -3053,7 +3045,7 @@ export interface components {
             is_owner: boolean;
             /**
              * Format: date-time
-             * @description null: never
+             * @description null if never
              */
             last_login: string | null;
             /** @description Name, from the main application or the platform. */
@@ -3072,7 +3064,7 @@ export interface components {
             id: string;
             /** @description The agency. */
             main_account: components["schemas"]["MainAccount"];
-            /** @description the agency's people to turn to */
+            /** @description points of contact at the agency */
             main_poc: components["schemas"]["POC"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
@@ -3087,24 +3079,29 @@ export interface components {
              * @description When it was last changed, UTC.
              */
             updated_at: string;
-            /** @description on the list, of a linked account and active */
+            /** @description active users on the list who belong to a linked account */
             users: components["schemas"]["DashboardUser"][];
-            /** @description `users_not_shown` are on the list, too, and not among users. A PUT with the shown users alone takes them off the list: send their ids as well. Absent for client users, who change no list. */
+            /** @description `users_not_shown` are the other users on the list. A PUT that sends only `users` removes them from the list: send their ids as well. Absent for client users, who cannot change lists. */
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
+        /**
+         * Format: date-time
+         * @description `data_access_expires_at` is when Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
+         */
+        DataAccessExpiresAt: string | null;
         /**
          * Format: date
          * @description `day` is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before the range.
          */
         Day: string;
-        /** @description A fact and the record that made it so. */
+        /** @description A flag and the record that last changed it. */
         DecidedFlag: {
             /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
             /** @description The value. */
             value: boolean;
         };
-        /** @description A scope of the dashboard and the record that gave it. */
+        /** @description A scope of the dashboard and the record that added it. */
         DecidedScope: {
             /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
@@ -3139,11 +3136,11 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description What lies between two moments of one dashboard. */
+        /** @description The difference between two moments of one dashboard. */
         DiffAnswer: {
             /** @description The value after the change. */
             after: components["schemas"]["DashboardState"];
-            /** @description null: it was not there yet */
+            /** @description null if it did not exist yet */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
@@ -3153,19 +3150,19 @@ export interface components {
             from: components["schemas"]["StreamPosition"];
             /**
              * Format: int64
-             * @description that changed this dashboard in between
+             * @description records between the moments that changed this dashboard
              */
             records: number;
             /** @description The later end. */
             to: components["schemas"]["StreamPosition"];
         };
-        /** @description What lies between two states of one dashboard. */
+        /** @description The changes between two states of one dashboard. */
         Differences: {
             /** @description Accounts that were linked. */
             accounts_linked: components["schemas"]["Named"][];
             /** @description Accounts that were unlinked. */
             accounts_unlinked: components["schemas"]["Named"][];
-            /** @description null: not changed */
+            /** @description null if unchanged */
             allow_client_dashboard: components["schemas"]["Flip"] | null;
             /** @description there was no dashboard before */
             created: boolean;
@@ -3182,11 +3179,11 @@ export interface components {
             /** @description Users who were removed from the list. */
             users_removed: components["schemas"]["Named"][];
         };
-        /** @description Says that the user is staff of the agency: such users open every dashboard by their role, whatever lists say. The log does not know staff, so this is the directory's word of today. */
+        /** @description Says that the user is staff of the agency. Staff can open every dashboard because of their role, regardless of lists. The log does not contain staff, so this is the current state of the directory. */
         DirectoryStaff: {
             /** @description agency */
             role: string;
-            /** @description always true: as the directory holds it today, not as of the moment */
+            /** @description always true: the current state of the directory, not the state at the moment */
             today: boolean;
         };
         /** @description Says what became of a page that is read no more. */
@@ -3281,22 +3278,22 @@ export interface components {
             /** @description shares gained, including reposts */
             shares: components["schemas"]["Gain"];
         };
-        /** @description Stands beside a page of entries. */
+        /** @description Describes a page of entries. */
         EntriesMeta: {
             /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /**
              * Format: date-time
-             * @description `began_at` is when the first change of the agency was recorded, whatever is searched for; null: there is none.
+             * @description `began_at` is when the agency's first change was recorded, regardless of filters; null without changes.
              */
             began_at: string | null;
-            /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
+            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             /**
              * Format: date-time
-             * @description `next_at` is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first; absent when there is none (of a filtered history, among the 20,000 entries that follow).
+             * @description `next_at` is when the first matching entry at or after `to` was recorded. Only on the first page of a history in descending order. Absent if no entry matches (with filters, among the next 20,000 entries).
              */
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
@@ -3405,7 +3402,7 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is the number of accounts first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent if there are none; 0 in CSV.
+             * @description `accounts_joined` is the number of accounts first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
              */
             accounts_joined?: number;
             /**
@@ -3480,7 +3477,7 @@ export interface components {
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the gain of the previous period, of accounts with a gain in both; null if there are none.
+             * @description `previous` is the gain of the previous period, of accounts with a gain in both; null without such accounts.
              */
             previous: number | null;
             /**
@@ -3617,15 +3614,15 @@ export interface components {
             /** @description ok, ready, degraded, not_ready */
             status: string;
         };
-        /** @description What one record did to one dashboard. */
+        /** @description The effect of one record on one dashboard. */
         HistoryEntry: {
-            /** @description who gained and who lost access to the dashboard, or scopes of it, by the record */
+            /** @description users who gained or lost access to the dashboard, or scopes of it, through the record */
             access: components["schemas"]["AccessEffect"];
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
             /** @description The value after the change. */
             after: components["schemas"]["DashboardState"];
-            /** @description null: the record created the dashboard */
+            /** @description null if the record created the dashboard */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
@@ -3635,32 +3632,32 @@ export interface components {
             dashboard: components["schemas"]["Named"];
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description of the record, SHA-256 in hex */
+            /** @description hash of the record, SHA-256 in hex */
             hash: string;
-            /** @description null: the actor acted for itself */
+            /** @description null if the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
-            /** @description under which it was allowed */
+            /** @description the role that permitted it */
             role: string;
             /**
              * Format: date-time
-             * @description UTC; grows strictly with `version`
+             * @description UTC; strictly increases with `version`
              */
             time: string;
             /** @description for example dashboard.accounts_linked.v1 */
             type: string;
             /**
              * Format: int64
-             * @description of the agency's stream
+             * @description version of the agency's stream
              */
             version: number;
         };
-        /** @description Stands beside the data of an auditor's answer. */
+        /** @description Describes the data of an answer to an auditor. */
         HistoryMeta: {
             /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
+            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
@@ -3687,7 +3684,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `left_out` is how many records of the stream cannot be read and were left out by an operator: they have versions and no entries, as the records by which that was done. Absent: none.
+         * @description `left_out` is the number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries, like the records that skipped them. Absent instead of 0.
          */
         LeftOut: number;
         /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
@@ -3726,9 +3723,9 @@ export interface components {
             /** @description Telephone number; empty if unknown. */
             phone: string;
         };
-        /** @description Stands beside the entries of a page. */
+        /** @description Describes a page of entries. */
         ListMeta: {
-            /** @description `next_cursor` asks for the next page; absent on the last one. */
+            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
         /** @description A client that was added. */
@@ -3804,40 +3801,40 @@ export interface components {
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
-            /** @description custom domain, else white-label address; "" without either */
+            /** @description custom domain, otherwise the white-label address; "" if there is neither */
             login_url: string;
             /** @description Name, from the main application or the platform. */
             name: string;
         };
-        /** @description Who the caller is, and what is open to it. */
+        /** @description The caller's identity and permissions. */
         Me: {
-            /** @description `account` is the account that the token names; null: it names none, as an operator's. */
+            /** @description `account` is the account in the token; null if the token has no account, like an operator's. */
             account: components["schemas"]["AccountName"] | null;
-            /** @description null: the caller acts for none */
+            /** @description null if the caller does not act for an agency */
             agency: components["schemas"]["MeAgency"] | null;
             /**
              * Format: date-time
-             * @description when the token ends; null: never
+             * @description when the token expires; null if never
              */
             expires_at: string | null;
             /** @description What the caller can open. */
             opens: components["schemas"]["MeOpens"];
             /** @description The caller's roles. */
             roles: string[];
-            /** @description of the dashboards that a client user may open, all together; empty for the agency and for auditors alone: they go by role */
+            /** @description all scopes of the dashboards that a client user may open; empty for users who are only agency staff or auditors, because their role decides */
             scopes: string[];
-            /** @description null: the directory does not hold the user */
+            /** @description null if the user is not in the directory */
             user: components["schemas"]["MeUser"] | null;
             /** @description the token's subject */
             user_id: string;
         };
         /** @description The agency that the caller acts for. */
         MeAgency: {
-            /** @description #rrggbb; empty when the directory knows none */
+            /** @description #rrggbb; empty if not in the directory */
             colour: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description empty when the directory does not hold it */
+            /** @description empty if the account is not in the directory */
             name: string;
         };
         /** @description A dashboard that a client user may open. */
@@ -3846,7 +3843,7 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description empty when the directory does not hold the client */
+            /** @description empty if the client is not in the directory */
             sub_account_name: string;
         };
         /** @description What the caller may do. */
@@ -3857,16 +3854,16 @@ export interface components {
             audit: boolean;
             /** @description PUT of a dashboard */
             changes_dashboards: boolean;
-            /** @description `dashboards` are those that a client user may open; empty for the agency and for auditors alone. */
+            /** @description `dashboards` are the dashboards that a client user may open; empty for users who are only agency staff or auditors. */
             dashboards: components["schemas"]["MeDashboard"][];
-            /** @description the analytics, users, platforms, activities and stats */
+            /** @description analytics, users, platforms, activities and stats */
             figures: boolean;
             /** @description /api/ops */
             operators: boolean;
         };
-        /** @description The caller as the directory holds it. */
+        /** @description The caller in the directory. */
         MeUser: {
-            /** @description false while a password reset is pending, too */
+            /** @description also false while a password reset is pending */
             active: boolean;
             /** @description Email address; empty if unknown. */
             email: string;
@@ -3885,7 +3882,7 @@ export interface components {
             account_name: string;
             /** @description Whether it is active. */
             active: boolean;
-            /** @description of that user; empty when none is known */
+            /** @description of that user; empty if unknown */
             email: string;
             /**
              * Format: int64
@@ -3898,10 +3895,10 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description how many profiles and pages it has connected
+             * @description number of profiles and pages it has connected
              */
             social_accounts: number;
-            /** @description the user who this member is, 24 hex digits; null: none */
+            /** @description the member's user, 24 hex digits; null if the member is not a user */
             user_id: string | null;
         };
         /** @description The answer to /membersSocialGrowth. */
@@ -3965,7 +3962,7 @@ export interface components {
             from: string;
             /** @description `granularity` is the length of the intervals in series: day, week (from Monday) or month. If the range cuts an interval, its entry covers only the part in the range, and is labeled with the interval's first day, which can be before the range. */
             granularity: components["schemas"]["Granularity"];
-            /** @description `ignored` are the names of query parameters that this endpoint does not support and ignored. Absent if there are none. */
+            /** @description `ignored` are the names of query parameters that this endpoint does not support and ignored. Absent if none was ignored. */
             ignored?: string[];
             /** @description `instead` suggests the other ranking if it may say more; absent otherwise. */
             instead?: components["schemas"]["RankingOffer"];
@@ -4012,16 +4009,16 @@ export interface components {
              */
             followers: number;
         };
-        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and there with the readings after it. Absent if there are none. */
+        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and there with the readings after it. Absent if no account moved. */
         MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
-        /** @description A person or an account: its id, and the name that the agency's directory holds today. */
+        /** @description A person or an account: its id, and its current name in the agency's directory. */
         Named: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description null: erased, or not (any more) of this agency */
+            /** @description null if erased or not, or no longer, in this agency */
             name: string | null;
         };
-        /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
+        /** @description `names_proven` is always false: the log contains only ids, and their names come from the current directory. */
         NamesProven: boolean;
         /**
          * Format: int64
@@ -4083,7 +4080,7 @@ export interface components {
             /** @description Telephone number; empty if unknown. */
             phone?: string;
         };
-        /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
+        /** @description `next_cursor` is the cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
         NextCursor: string;
         /**
          * @description Names what an operator did.
@@ -4594,18 +4591,18 @@ export interface components {
             views: components["schemas"]["Views"];
         };
         /**
-         * @description Says how a connected account is.
+         * @description The state of a connected account.
          *
-         *     - `disconnected`: it is no longer connected and is not read; its figures stay
+         *     - `disconnected`: it is no longer connected and is not read; its figures are kept
          *     - `reconnect`: a person must sign in at the platform again
-         *     - `paused`: an operator has it left alone, or all of its platform
-         *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read
-         *     - `blocked`: the platform refuses it for its policy
+         *     - `paused`: an operator has paused the account or its platform
+         *     - `unsubscribed`: no subscription of the account or its agency is active: it is not read
+         *     - `blocked`: the platform rejects it because of a policy
          *     - `permission`: a permission is missing
-         *     - `throttled`: the platform's quota is used up; it is read again by itself
-         *     - `failing`: it could not be read the last time; it is tried again by itself
-         *     - `waiting`: it was never read yet
-         *     - `ok`: nothing is wrong
+         *     - `throttled`: the platform's quota is used up; reading resumes automatically
+         *     - `failing`: the last reading failed; it is retried automatically
+         *     - `waiting`: it has not been read yet
+         *     - `ok`: no problem
          * @enum {string}
          */
         PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
@@ -4935,7 +4932,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: date-time
-             * @description `since` is the capture time of the reading that the gains count from: the last one before the range, otherwise a baseline in the range. Null if gains count from publication, or if there are none.
+             * @description `since` is the capture time of the reading that the gains count from: the last one before the range, otherwise a baseline in the range. Null if gains count from publication, or if no gain is known.
              */
             since: string | null;
             /**
@@ -5173,20 +5170,20 @@ export interface components {
              */
             version: number;
         };
-        /** @description What a user would see. Without gains and losses the user keeps what it sees. */
+        /** @description The change of a user's access. Without gains and losses, access does not change. */
         PreviewedAccess: {
             /** @description accounts */
             gains: components["schemas"]["Named"][];
-            /** @description of accounts that the user sees before and after */
+            /** @description on accounts that the user can see before and after */
             gains_scopes: components["schemas"]["PreviewedScope"][];
             /** @description accounts */
             loses: components["schemas"]["Named"][];
-            /** @description of accounts that the user sees before and after */
+            /** @description on accounts that the user can see before and after */
             loses_scopes: components["schemas"]["PreviewedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description A dashboard as it would be. */
+        /** @description A dashboard after the change. */
         PreviewedDashboard: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -5205,7 +5202,7 @@ export interface components {
         };
         /** @description A scope that a user would gain or lose. */
         PreviewedScope: {
-            /** @description on which */
+            /** @description accounts with the change */
             accounts: components["schemas"]["Named"][];
             /** @description The scope. */
             scope: string;
@@ -5238,7 +5235,7 @@ export interface components {
         PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
         /**
          * Format: int64
-         * @description `priced_views` are the page views that accounts gained while their price was known. The cost is for these views. Null if there are none. Like `views`, they add up over time.
+         * @description `priced_views` are the page views that accounts gained while their price was known. The cost is for these views. Null without such views. Like `views`, they add up over time.
          */
         PricedViews: number | null;
         /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
@@ -5360,7 +5357,7 @@ export interface components {
              * @description `engagement` is likes + comments + shares, of the parts that a platform reports.
              */
             engagement: number;
-            /** @description URL of the picture of the member's user; null if there is none */
+            /** @description URL of the picture of the member's user; null without one */
             image: string | null;
             /**
              * Format: int64
@@ -5425,7 +5422,7 @@ export interface components {
             /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description URL of the picture of the member's user; null if there is none */
+            /** @description URL of the picture of the member's user; null without one */
             member_image: string | null;
             /** @description name of `member_id` */
             member_name: string | null;
@@ -5492,7 +5489,7 @@ export interface components {
             impressions: number | null;
             /**
              * Format: int64
-             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null if there is none, and if there is more than one social account.
+             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null without such a figure, and if there is more than one social account.
              */
             reach: number | null;
         };
@@ -5656,7 +5653,7 @@ export interface components {
          * @enum {string}
          */
         RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
-        /** @description Says who decided a change, when, and by which record of the log. */
+        /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
@@ -5664,24 +5661,24 @@ export interface components {
             command_id: string;
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description of the record, SHA-256 in hex */
+            /** @description hash of the record, SHA-256 in hex */
             hash: string;
-            /** @description null: the actor acted for itself */
+            /** @description null if the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
-            /** @description under which it was allowed */
+            /** @description the role that permitted it */
             role: string;
             /**
              * Format: date-time
-             * @description UTC; grows strictly with `version`
+             * @description UTC; strictly increases with `version`
              */
             time: string;
             /** @description for example dashboard.accounts_linked.v1 */
             type: string;
             /**
              * Format: int64
-             * @description of the agency's stream
+             * @description version of the agency's stream
              */
             version: number;
         };
@@ -5816,13 +5813,13 @@ export interface components {
         };
         /** @description `same_accounts` compares only accounts that were read for the same clients and member at both moments: at the start of the comparison and at the end of the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no others, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
-        /** @description A time without a gap in which a dashboard had a scope. */
+        /** @description An uninterrupted time during which a dashboard had a scope. */
         ScopeSpan: {
-            /** @description gave it to the dashboard */
+            /** @description the record that added it to the dashboard */
             given_by: components["schemas"]["Record"];
             /** @description The scope. */
             scope: string;
-            /** @description took it away; null: none has up to `as_of` */
+            /** @description the record that removed it; null if there was no such record up to `as_of` */
             taken_by: components["schemas"]["Record"] | null;
         };
         /**
@@ -5832,13 +5829,13 @@ export interface components {
         Score: number | null;
         /** @description one entry per interval of the range; they add up to `net` */
         Series: components["schemas"]["GrowthDay"][];
-        /** @description A dashboard to which nobody had access, and why. */
+        /** @description A dashboard that no client user had access to, and the reason. */
         ShutDashboard: {
-            /** @description `allow_client_dashboard` is false where it was closed to its clients; true: it was open, with nobody on its list. */
+            /** @description `allow_client_dashboard` is false if the dashboard was closed to its clients; true if it was open with an empty list. */
             allow_client_dashboard: boolean;
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
-            /** @description closed the dashboard; where it was open, left nobody on its list or opened it so */
+            /** @description the record that closed the dashboard; if it was open, the record that emptied its list or opened it with an empty list */
             decided_by: components["schemas"]["Record"];
         };
         /** @description Names a connection that the platform refuses until a person signs in again. */
@@ -5926,7 +5923,7 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is none.
+             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null without such a reading.
              */
             last_read_at: string | null;
             /** @description `missing` are the answer's metrics that the newest reading lacks. The reason is unsupported, permission, throttled, empty or error. */
@@ -5963,24 +5960,24 @@ export interface components {
          * @enum {string}
          */
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
-        /** @description Stands beside spans. */
+        /** @description Describes a page of spans. */
         SpansMeta: {
             /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description the last change before the range or at the moment: what stood then is shown */
+            /** @description the last change before the range or up to the moment; spans that existed then are included */
             from: components["schemas"]["StreamPosition"];
-            /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
+            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
-            /** @description `staff` are the agency's own active people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */
+            /** @description `staff` are the agency's active staff, or only the user in the query. Staff can open every dashboard because of their role, regardless of lists. */
             staff: components["schemas"]["AccessStaff"];
-            /** @description the last change within the range; the same as `from` for a moment */
+            /** @description the last change in the range; for a moment, the same as `from` */
             to: components["schemas"]["StreamPosition"];
-            /** @description who was asked for; null: the question is of everybody */
+            /** @description the user in the query; null for all users */
             user: components["schemas"]["Named"] | null;
-            /** @description `without_access` are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the next page. Null: the question is of a range, of one user, or ordered by user. */
+            /** @description `without_access` are dashboards that no client user had access to at the moment. A page contains those that precede the next page in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
         /**
@@ -6001,9 +5998,9 @@ export interface components {
         State: "copying" | "building" | "live" | "retired" | "dropped";
         /** @description A dashboard at a moment. */
         StateAnswer: {
-            /** @description the prefix of the stream that this is the state after */
+            /** @description the state after this prefix of the stream */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description the last record up to there that changed this dashboard */
+            /** @description the last record in the prefix that changed this dashboard */
             changed_by: components["schemas"]["Record"];
             /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
@@ -6142,11 +6139,11 @@ export interface components {
             /** @description class of what is wrong */
             reason: components["schemas"]["ParkedReason"];
         };
-        /** @description What an answer stands for: everything in the agency's stream up to a version. */
+        /** @description The position of an answer: it includes everything in the agency's stream up to a version. */
         StreamPosition: {
             /**
              * Format: date-time
-             * @description of the last change up to there; null: there is none
+             * @description of the last change up to the version; null without a change
              */
             time: string | null;
             /**
@@ -6320,7 +6317,7 @@ export interface components {
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the value compared with, over the accounts and days that both periods have. Null if there are none.
+             * @description `previous` is the value compared with, over the accounts and days that both periods have. Null without a comparison.
              */
             previous: number | null;
             /** @description `source_metrics` are the platforms' names of the metrics in `value` and in the comparison. */
@@ -6355,43 +6352,43 @@ export interface components {
             /** @description `users` replaces the list of users of every linked dashboard. 24 hex digits each. */
             users?: string[] | null;
         };
-        /** @description A person who can sign in at the main application. */
+        /** @description A person who can sign in to the main application. */
         User: {
             /** @description The account that it belongs to, 24 hex digits. */
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
-            /** @description `active` is false for a user with a pending reset of the password, too. */
+            /** @description `active` is also false for a user with a pending password reset. */
             active: boolean;
-            /** @description null: not known */
+            /** @description null if unknown */
             company: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             created_at: string | null;
             /** @description Email address; empty if unknown. */
             email: string;
             /** @description 24 hex digits */
             id: string;
-            /** @description address of a picture; null: none */
+            /** @description URL of a picture; null without one */
             image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
             /**
              * Format: date-time
-             * @description null: never
+             * @description null if never
              */
             last_login: string | null;
             /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description not active for this alone: the password must be set again; a link signs in all the same */
+            /** @description true if a pending password reset is the only reason for being inactive; sign-in links still work */
             reset_pending: boolean;
-            /** @description as the main application names it; null: not known */
+            /** @description as named by the main application; null if unknown */
             role: string | null;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null if unknown
              */
             updated_at: string | null;
         };
@@ -6399,7 +6396,7 @@ export interface components {
         UserNotShown: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description `reason` is inactive, agency_staff, other_account (the user's account is not linked here any more), or unknown (the agency's directory does not hold the user). */
+            /** @description `reason` is inactive, agency_staff, other_account (the user's account is no longer linked) or unknown (the user is not in the agency's directory). */
             reason: string;
         };
         /**
@@ -6430,13 +6427,13 @@ export interface components {
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
-        /** @description Dashboards to which nobody had access. */
+        /** @description Dashboards that no client user had access to. */
         WithoutAccess: {
-            /** @description by id, 500 at most */
+            /** @description by id, at most 500 */
             dashboards: components["schemas"]["ShutDashboard"][];
             /**
              * Format: int64
-             * @description how many there are
+             * @description total number
              */
             dashboards_count: number;
         };
