@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// everybody returns all spans of a query, page by page, each page of the same prefix of the stream.
+// allSpans returns all spans of a query, page by page; all pages use the same prefix of the stream.
 func (p *past) everybody(t require.TestingT, q readmodels.SpansQuery) (spans []readmodels.AccessSpan, meta readmodels.SpansMeta) {
 	for q.Cursor = ""; ; q.Cursor = meta.NextCursor {
 		page, next, err := p.history.Spans(context.Background(), q)
@@ -32,7 +32,7 @@ func (p *past) everybody(t require.TestingT, q readmodels.SpansQuery) (spans []r
 	}
 }
 
-// holders is who had access to what after a version, by folding the records one after the other.
+// holders returns who had access to what after a version, by folding the records one by one.
 func holders(entries []known, version int64, dashboard, user string) (pairs []string) {
 	for _, sub := range []string{north, south, east} {
 		is := last(entries, sub, version)
@@ -83,7 +83,8 @@ func scopesOf(s readmodels.AccessSpan) []string {
 	return scopes
 }
 
-// checkWhole holds all spans against the fold, and their reasons against the answer about one dashboard.
+// checkWhole compares all spans with the fold, and their reasons with the answer about one
+// dashboard.
 func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head int64) {
 	t := p.t
 	for _, s := range whole {
@@ -112,7 +113,7 @@ func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head i
 			require.Equal(t, []any{of.version, of.at, of.eventType, of.actor}, []any{r.Version, r.Time, r.Type, r.Actor.ID})
 			require.Equal(t, p.hashOf(agencyA, r.Version), r.Hash)
 		}
-		// What stands as the reason is what the endpoint of one dashboard says.
+		// The reason equals the answer of the endpoint for one dashboard.
 		one, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{
 			ParentAccount: agencyA, Dashboard: s.Dashboard.ID, User: s.User.ID, At: readmodels.Moment{Version: end - 1},
 		})
@@ -178,7 +179,7 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 	})
 }
 
-// A page goes on in what the first one stood for; who was erased stays, as an id.
+// A page continues in the prefix of the first one; erased users remain as ids.
 func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -204,7 +205,7 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	require.Nil(t, second[0].EndedBy, "the answer stands for the stream as the first page found it")
 	require.ElementsMatch(t, []string{nina, stella}, []string{first[0].User.ID, second[0].User.ID})
 
-	q.User = nina // the cursor is of another question
+	q.User = nina // the cursor belongs to another query
 	_, _, err = p.history.Spans(t.Context(), q)
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 
@@ -234,7 +235,7 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
 
-// shut are the dashboards that nobody could open after a version, with the record that decided it.
+// shut returns the dashboards that no one could open after a version, with the deciding record.
 func shut(entries []known, version int64, dashboard string) (list []string) {
 	for _, sub := range []string{north, south, east} {
 		is := last(entries, sub, version)
@@ -257,7 +258,7 @@ func shut(entries []known, version int64, dashboard string) (list []string) {
 	return list
 }
 
-// Beside those who had access are the dashboards to which nobody had, each on one page.
+// Each dashboard that no one had access to is on exactly one page.
 func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
@@ -289,7 +290,7 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	require.Nil(t, meta.WithoutAccess, "it is not told of a range")
 }
 
-// All that was changed between two moments is told as of one dashboard, the last change first.
+// The changes between two moments are listed per dashboard, the last changed first.
 func TestDifferencesOfAllDashboards(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
@@ -327,7 +328,8 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 	})
 }
 
-// A page goes on between the moments of the first one, whatever was changed since; another agency's changes are no part of it.
+// Pages continue between the moments of the first one, regardless of later changes, and exclude
+// other agencies.
 func TestDifferencesGoOnWhereTheyBegan(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// What befalls connections, as streams are told of it: each threshold and each refusal lies in exactly one of adjoining windows.
+// ConnectionNews for streams: each threshold and each rejection is in exactly one of adjoining
+// windows.
 func TestConnectionNews(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
@@ -26,17 +27,18 @@ func TestConnectionNews(t *testing.T) {
 		log.Put(t, member, connection, page)
 	}
 	_, _, another := connected(11, domain.Facebook)
-	another.MemberID, another.ConnectionID = 1, 101 // of the connection of another page, under the same member
+	another.MemberID, another.ConnectionID = 1, 101 // of the connection of another page, with the same member
 	log.Put(t, another)
 	end := entityDay.AddDate(0, 0, 60)
 	for id, times := range map[int64]domain.SecretTimes{
 		1: {Taken: entityDay, RenewableUntil: end},
-		2: {Taken: end.AddDate(0, 0, -10), RenewableUntil: end}, // signed in when less than 14 days were left
-		3: {Taken: entityDay},                                   // the platform names no end
-		4: {Taken: entityDay, RenewableUntil: end},              // refused since
-		5: {Taken: entityDay, RenewableUntil: end},              // disconnected
-		6: {Taken: entityDay.Add(2 * time.Hour)},                // signed in after the refusal
-		7: {Taken: entityDay, RenewableUntil: end},              // another agency's
+		// signed in when fewer than 14 days remained
+		2: {Taken: end.AddDate(0, 0, -10), RenewableUntil: end},
+		3: {Taken: entityDay},                      // the platform reports no expiry
+		4: {Taken: entityDay, RenewableUntil: end}, // rejected since then
+		5: {Taken: entityDay, RenewableUntil: end}, // disconnected
+		6: {Taken: entityDay.Add(2 * time.Hour)},   // signed in after the rejection
+		7: {Taken: entityDay, RenewableUntil: end}, // another agency's
 	} {
 		store(t, log, fmt.Sprint("connection/", id), times)
 	}
@@ -69,7 +71,7 @@ func TestConnectionNews(t *testing.T) {
 	require.Equal(t, []string{"104 refused", "101 14 days", "101 7 days", "102 7 days", "101 1 days", "102 1 days"}, told)
 }
 
-// Notices of who lost access are found by agency and by user; listeners begin at the newest record.
+// Notices of lost access are found by agency and by user; listeners start at the newest record.
 func TestNoticesOfAccess(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

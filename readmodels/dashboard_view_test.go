@@ -26,7 +26,7 @@ func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 	return v
 }
 
-// moveIn fills the directory: clientTwo, and with it its user, belongs to one agency or to the other.
+// moveIn fills the directory: clientTwo and its user belong to one agency or to the other.
 func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...domain.DirectoryEntity) {
 	t.Helper()
 	_, err := db.Pool.Exec(t.Context(), `truncate accounts, users, sessions`)
@@ -45,7 +45,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...
 	w.Fold(t, db)
 }
 
-// Who has moved to another agency shows as who was erased does: as an id.
+// A user who moved to another agency appears only as an id, like an erased one.
 func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -74,7 +74,7 @@ func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 	require.Equal(t, []readmodels.POC{{ID: staff}}, v.MainPOC)
 }
 
-// Who is listed and not shown is told with the reason: a list that is sent back removes nobody.
+// Listed users who are not shown have a reason, so that sending the list back removes no one.
 func TestWhoIsListedAndNotShown(t *testing.T) {
 	t.Parallel()
 	const gone, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
@@ -102,7 +102,8 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	require.Nil(t, client.UsersNotShown)
 }
 
-// Rule 7 takes scopes: preview and history name who loses one, without those who can open nothing.
+// Rule 7 removes scopes: preview and history name the users who lose one, except those who cannot
+// open anything.
 func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -163,7 +164,8 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	}, byDashboard)
 }
 
-// The history is searched by names, too: of who acted, of who was added or removed, and of clients. A name that nobody has finds nothing.
+// The history can be searched by names of actors, of added or removed users, and of clients. An
+// unknown name finds nothing.
 func TestHistoryIsSearchedByNames(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

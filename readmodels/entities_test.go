@@ -18,7 +18,7 @@ import (
 
 var entityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
-// entityStage is a log with two agencies, and the queries over its tables.
+// entityStage returns a log with two agencies, and the queries over its tables.
 func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 	t.Helper()
 	log := foldtest.TwoAgencies(t)
@@ -27,7 +27,8 @@ func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
 
-// connected are the entities of a page of client A that the member of the same number connected.
+// connected returns the entities of a page of client A that the member with the same number
+// connected.
 func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.DirectoryConnection, domain.DirectorySocialAccount) {
 	return domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
 		domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id)},
@@ -99,10 +100,9 @@ func TestUsers(t *testing.T) {
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
-// A client user sees the users of the dashboards that show it figures, and nobody else of its
-// account. A member shows the e-mail address and the picture of its user as long as both have one
-// account, to a client user only those of whom it sees among the users; nobody finds a member by
-// what it does not see.
+// A client user sees only the users of dashboards that show it figures. A member shows the email
+// address and picture of its user as long as both have the same account; to a client user, only if
+// that user is visible. Members cannot be found by hidden data.
 func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -121,7 +121,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	log.Put(t, user(3, clientB)) // who stays on the list
+	log.Put(t, user(3, clientB)) // stays on the list
 	narrowed, err := readmodels.Scopes{Pool: log.DB.ReadOnly}.Scope(t.Context(),
 		readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	for name, test := range map[string]struct {
 		scope  readmodels.Scope
 		client bool
-		shown  []int64 // of whom the e-mail address and the picture are
+		shown  []int64 // members with email address and picture
 	}{
 		"the agency":      {wholeAgency, false, []int64{1, 2, 4}},
 		"of one client":   {narrowed, false, []int64{1, 2, 4}},
@@ -161,7 +161,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	}
 }
 
-// Who disconnected a page is who can connect it again.
+// The user who disconnected a page can connect it again.
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -188,7 +188,8 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		require.NoError(t, log.Append(t.Context(), erased))
 		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
 
-		// That the person had removed our app is the reason, what a fetcher met is not. Only sign-ins here are of our app.
+		// The reason is that the person removed our app, not the fetcher's error. Only sign-ins
+		// here use our app.
 		if want == told {
 			continue
 		}
@@ -226,7 +227,8 @@ func TestPlatforms(t *testing.T) {
 			ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay,
 		}, entityDay)))
 	}
-	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)}) // signed in again since; the platform named no end
+	// signed in again since then; the platform reports no expiry
+	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)})
 	renewed := expires.AddDate(0, 2, 0)
 	signIn := expires.AddDate(1, 0, 0)
 	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed, RenewableUntil: signIn})
@@ -317,7 +319,8 @@ func TestPlatforms(t *testing.T) {
 	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
 }
 
-// Agencies see that an operator paused a page, operators also why; both what a token may read.
+// Agencies see that an operator paused a page; operators also see why. Both see what a token may
+// read.
 func TestPausedAndUngrantedPlatform(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -367,7 +370,8 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Empty(t, due)
 }
 
-// Accounts say that their platform is paused: nothing new of them comes, however well they were read.
+// Accounts report that their platform is paused, so no new readings are expected, however complete
+// their figures are.
 func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -421,7 +425,7 @@ func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) 
 	require.NoError(t, err)
 }
 
-// record stores what became of the last reads, as fetchers do.
+// record stores the results of the last reads, like the fetchers.
 func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	t.Helper()
 	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)

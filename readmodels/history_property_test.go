@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// A random history, read back by every query at random moments, says what folding its records says.
+// Every query at random moments of a random history agrees with folding its records.
 func TestHistorySaysWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
@@ -29,7 +29,7 @@ func TestHistorySaysWhatTheRecordsSay(t *testing.T) {
 
 var drawnDashboard = rapid.SampledFrom([]string{north, south, east})
 
-// drawMoment draws a version or an instant, and says up to which version it reaches.
+// drawMoment draws a version or an instant, and returns the version that it reaches.
 func drawMoment(t *rapid.T, entries []known, head int64, label string) (readmodels.Moment, int64) {
 	if rapid.Bool().Draw(t, label+" by version") {
 		version := rapid.Int64Range(1, head).Draw(t, label)
@@ -40,7 +40,7 @@ func drawMoment(t *rapid.T, entries []known, head int64, label string) (readmode
 	return readmodels.Moment{Time: at}, reached(entries, at)
 }
 
-// reached is the version of the last entry at or before an instant.
+// reached returns the version of the last entry at or before an instant.
 func reached(entries []known, at time.Time) (version int64) {
 	for _, e := range entries {
 		if !e.at.After(at) {
@@ -57,7 +57,7 @@ func checkState(t *rapid.T, p *past, entries []known, head int64) {
 	want := last(entries, sub, version)
 	if want == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-		require.ErrorContains(t, err, "exists since")
+		require.ErrorContains(t, err, "has existed since")
 		return
 	}
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
 	require.EqualValues(t, between, answer.Records)
 }
 
-// checkAccess walks the entries forwards: a fact is decided by the last one that changed it.
+// checkAccess iterates over the entries: the last change of a fact decides it.
 func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	sub := drawnDashboard.Draw(t, "dashboard")
 	user := rapid.SampledFrom([]string{nina, sam, eva, stella, stan}).Draw(t, "user")
@@ -141,7 +141,7 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	require.Equal(t, user == stella || user == stan, answer.Role != nil)
 }
 
-// drawHistoryQuery draws filters, and says which entries they let through.
+// drawHistoryQuery draws filters, and returns the entries that match.
 func drawHistoryQuery(t *rapid.T, entries []known) (readmodels.HistoryQuery, []known) {
 	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
 	maybe := func(label string, values ...string) string {
@@ -200,7 +200,7 @@ func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 		}
 	}
 	history, most := p.history, q.Limit
-	if rapid.Bool().Draw(t, "narrow") { // a page ends early where its documents would be too many bytes
+	if rapid.Bool().Draw(t, "narrow") { // a page ends early if its documents have too many bytes
 		history, most = &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: 1}, 1
 	}
 	var got []readmodels.HistoryEntry
@@ -209,7 +209,7 @@ func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 		require.NoError(t, err)
 		require.Equal(t, &entries[0].at, meta.BeganAt)
 		require.Equal(t, next, meta.NextAt)
-		next = nil // which the first page alone says
+		next = nil // only on the first page
 		require.LessOrEqual(t, len(page), most)
 		require.Equal(t, head, meta.AsOf.Version)
 		got = append(got, page...)

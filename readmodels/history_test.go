@@ -35,7 +35,7 @@ func TestEntryNamesAndHash(t *testing.T) {
 	require.Equal(t, e.Time, *meta.AsOf.Time)
 }
 
-// The log has ids, the directory names; who is erased shows as an id.
+// The log has ids and the directory has names; an erased user appears only as an id.
 func TestErasedPersonsShowAsIDs(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -52,7 +52,7 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	require.Equal(t, readmodels.Named{ID: nina}, access.User)
 }
 
-// Nothing of one agency shows in the other's: neither entries nor names.
+// Neither entries nor names of one agency appear in the other.
 func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -66,7 +66,7 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
 		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a foreign user reads like an unknown one")
 	}
-	// A user who moves to another agency takes the name along.
+	// The name of a user moves with the user to another agency.
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.Put(t, domain.DirectoryUser{ID: nina, AccountID: abroad, Name: "Nina elsewhere", Active: true})
 	state, _, err := p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
@@ -101,7 +101,7 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 		return answer, err
 	}
 	for text, at := range map[string]readmodels.Moment{
-		"exists since " + begun.Format(time.RFC3339Nano) + " (version 2)": {Time: begun.Add(-time.Microsecond)},
+		"has existed since " + begun.Format(time.RFC3339Nano) + " (version 2)": {Time: begun.Add(-time.Microsecond)},
 		"did not exist at v1": {Version: 1},
 		"ends with version 2": {Version: 3},
 	} {
@@ -109,14 +109,15 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 		require.ErrorContains(t, err, text)
 	}
-	for _, at := range []time.Time{begun, begun.AddDate(10, 0, 0)} { // an instant to come stands for what there is, and says so
+	// an instant in the future means the current state, and the answer says so
+	for _, at := range []time.Time{begun, begun.AddDate(10, 0, 0)} {
 		answer, err := state(readmodels.Moment{Time: at})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, answer.AsOf.Version)
 	}
 }
 
-// A filter that matches nothing looks at a bounded number of entries, and gives a cursor to go on with.
+// A filter without matches examines a limited number of entries, and returns a cursor.
 func TestFilteredPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -138,7 +139,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	require.Empty(t, page)
 	require.Empty(t, meta.NextCursor)
 
-	// So is the look at what follows.
+	// The search for the next match is limited too.
 	_, err = p.DB.Pool.Exec(t.Context(), "update dashboard_history set actor = $1 where version = 25001", stan)
 	require.NoError(t, err)
 	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
@@ -149,7 +150,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	}
 }
 
-// An export is one prefix of the stream, whatever is appended meanwhile, and ends when nobody reads on.
+// An export is one prefix of the stream, regardless of later records, and ends if the reader stops.
 func TestExportIsAPrefix(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -184,7 +185,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// Records that wait for an operator are in the log and not in the tables: an auditor is told.
+// Parked records are in the log but not in the tables; the auditor is informed.
 func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -216,7 +217,7 @@ func collect[E any](sequence iter.Seq2[E, error]) (all []E, err error) {
 	return all, nil
 }
 
-// Reading and exporting is itself recorded, and can be read by the agency alone.
+// Reads and exports are recorded, and visible only to the agency.
 func TestReadsOfTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

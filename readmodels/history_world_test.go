@@ -21,18 +21,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// The people and accounts of the history tests.
+// People and accounts of the history tests.
 const (
 	north, south, east = "c10000000000000000000000", "c20000000000000000000000", "c30000000000000000000000"
 	nina, sam, eva     = "d10000000000000000000000", "d20000000000000000000000", "d30000000000000000000000"
 	stella, stan       = "5a0000000000000000000000", "5b0000000000000000000000" // staff of agency A
 	abroad             = "cb0000000000000000000000"                             // client of agency B
-	bea, ben           = "db0000000000000000000000", "5c0000000000000000000000" // its user, agency B's staff
+	bea, ben           = "db0000000000000000000000", "5c0000000000000000000000" // its user, and staff of agency B
 )
 
 var historyBegin = time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// past is a log with two agencies, and what its records mean by the domain's own fold: the oracle.
+// past is a log with two agencies, with the domain's own fold as the oracle.
 type past struct {
 	*foldtest.Log
 
@@ -64,7 +64,8 @@ func newPast(t *testing.T) *past {
 	return p
 }
 
-// wanderedPast is a past of 150 random changes, beside another agency's, with what the oracle knows of them and the last version.
+// wanderedPast returns a past of 150 random changes next to another agency's, the oracle's entries,
+// and the last version.
 func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 	t.Helper()
 	p = newPast(t)
@@ -74,7 +75,7 @@ func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 	return p, entries, entries[len(entries)-1].version
 }
 
-// tick is the clock of the commands: the hours between changes are uneven.
+// tick is the clock of the commands; the time between changes varies.
 func (p *past) tick() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,7 +87,7 @@ func (p *past) caller(agency, user string) commands.Caller {
 	return commands.Caller{ParentAccount: agency, UserID: user, Role: "agency", OnBehalfOf: "", RequestID: "r-" + user[:2]}
 }
 
-// put sends a change of agency A; it reports whether it was accepted.
+// put sends a change of agency A and reports whether it was accepted.
 func (p *past) put(user string, c domain.UpdateDashboard) bool {
 	p.t.Helper()
 	_, err := p.updates.Update(context.Background(), commands.UpdateDashboard{Caller: p.caller(agencyA, user), Change: c})
@@ -133,7 +134,7 @@ func (p *past) wander(n int) {
 	}
 }
 
-// known is what the oracle knows of one entry.
+// known is what the oracle knows about one entry.
 type known struct {
 	version   int64
 	at        time.Time
@@ -144,7 +145,7 @@ type known struct {
 	after     domain.Dashboard
 }
 
-// oracle folds the records of an agency from nothing, in memory.
+// oracle folds the records of an agency in memory, from the empty state.
 func (p *past) oracle(agency string) (entries []known) {
 	p.t.Helper()
 	present := map[string]domain.Dashboard{}
@@ -165,7 +166,7 @@ func (p *past) oracle(agency string) (entries []known) {
 	return entries
 }
 
-// last is the last entry of a dashboard up to a version; nil: none.
+// last returns the last entry of a dashboard up to a version; nil if not found.
 func last(entries []known, sub string, version int64) *known {
 	var found *known
 	for i := range entries {
@@ -176,7 +177,7 @@ func last(entries []known, sub string, version int64) *known {
 	return found
 }
 
-// plain takes the names off a state, so that it can be compared with a document.
+// plain removes the names from a state, so that it can be compared with a document.
 func plain(s *readmodels.DashboardState) *domain.Dashboard {
 	if s == nil {
 		return nil
@@ -196,7 +197,7 @@ func ids(list []readmodels.Named) []string {
 	return out
 }
 
-// requireSame compares documents as they are shown: the version stands elsewhere.
+// requireSame compares documents without their versions.
 func requireSame(t require.TestingT, want, got *domain.Dashboard) {
 	wanted, err := json.Marshal(want)
 	require.NoError(t, err)
@@ -205,7 +206,7 @@ func requireSame(t require.TestingT, want, got *domain.Dashboard) {
 	require.Equal(t, string(wanted), string(shown))
 }
 
-// applied is a document with differences applied to it.
+// applied returns a document with differences applied.
 func applied(before *domain.Dashboard, sub string, d readmodels.Differences) domain.Dashboard {
 	out := domain.Dashboard{SubAccountID: sub, SubAccountIDs: []string{sub}}
 	if before != nil {
@@ -226,7 +227,7 @@ func applied(before *domain.Dashboard, sub string, d readmodels.Differences) dom
 	return out
 }
 
-// hashOf is the hash of a record by the chain's own function.
+// hashOf returns the hash of a record, computed with the chain's own function.
 func (p *past) hashOf(agency string, version int64) string {
 	p.t.Helper()
 	for _, record := range p.Records(domain.TopicDashboards) {

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// The trail says of each action what came of it, and of one whose process ended that nobody knows.
+// The trail has the outcome of each action; it is unknown if the process ended.
 func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -12,7 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Wanted are the pictures of young posts that are not kept and not tried in vain; erased are kept ones whose texts are.
+// Recent pictures are wanted unless stored or recently tried; stored pictures without texts are
+// erased.
 func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
 	t.Parallel()
 	log := foldtest.New(t)

@@ -12,7 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// LEDGERBOARD_SUBSCRIPTIONS=none: an account that has no subscription is read and may be connected; else it is neither.
+// With LEDGERBOARD_SUBSCRIPTIONS=none, an account without a subscription is read and may be
+// connected; otherwise not.
 func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)

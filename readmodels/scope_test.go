@@ -17,7 +17,7 @@ const (
 	user      = "c00000000000000000000001"
 	clientOwn = clientA
 	clientTwo = clientC
-	clientSix = "a60000000000000000000000" // linked with nobody
+	clientSix = "a60000000000000000000000" // not linked
 )
 
 // dashboard is a row of dashboard_preferences.
@@ -90,7 +90,7 @@ func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
 	}
 }
 
-// Rule 11, and whose figures a caller sees.
+// Rule 11, and which figures a caller can see.
 func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 	t.Parallel()
 	closed, unlisted, unscoped := open(clientOwn), open(clientOwn), open(clientOwn)
@@ -137,7 +137,7 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 	}
 }
 
-// A caller of whom only a part is known is still a client user: it is not shown what staff see.
+// A caller with only one of the two ids is still a client user and does not see what staff see.
 func TestHalfAClientUserSeesNothing(t *testing.T) {
 	t.Parallel()
 	db := seedScopes(t)
@@ -157,7 +157,7 @@ func TestHalfAClientUserSeesNothing(t *testing.T) {
 	}
 }
 
-// narrowTo asks for one account; of none, for all.
+// narrowTo asks for one account; the zero value asks for all.
 func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 	if ref != (readmodels.AccountRef{}) {
 		n.Accounts = []readmodels.AccountRef{ref}
@@ -165,7 +165,7 @@ func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 	return n
 }
 
-// A cursor goes on in the list, scope and filters that it was given for, and nowhere else.
+// A cursor is valid only in its own list, scope and filters.
 func TestCursorIsOfItsList(t *testing.T) {
 	t.Parallel()
 	of := func(list, parent string, accounts []string, filter string) readmodels.CursorScope {

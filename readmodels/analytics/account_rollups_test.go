@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is not an array of the kind is told, instead of numbers that are none.
+// Data that is not an array of the expected kind gives an error instead of wrong numbers.
 func TestArraysOfAnotherKindAreRefused(t *testing.T) {
 	t.Parallel()
 	types := pgtype.NewMap()

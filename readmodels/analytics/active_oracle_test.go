@@ -16,9 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// drawPeopleWorld adds people, what they connected and what became of it; some are in no directory.
+// drawPeopleWorld adds people, their connections and connection states; some are not in the
+// directory.
 func drawPeopleWorld(t *rapid.T, season time.Time) *world {
-	w := drawWorld(t, season) // with readings, so that some of the sources were read
+	w := drawWorld(t, season) // with readings, so that some sources were read
 	w.Secrets = map[string]domain.SecretTimes{}
 	owner := func(label string) domain.Tenant {
 		return rapid.SampledFrom(append(slices.Clone(tenants), domain.Tenant{ParentAccount: agencyA, AccountID: "a90000000000000000000000"})).Draw(t, label)
@@ -46,7 +47,7 @@ func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 		if rapid.Bool().Draw(t, "ends") {
 			c.ExpiresAt = new(drawInstant(t, season))
 		}
-		if rapid.Bool().Draw(t, "stored") { // some are renewed, some renewed without an end
+		if rapid.Bool().Draw(t, "stored") { // some are renewed, some renewed without an expiry
 			c.SecretRef = fmt.Sprint("ref ", c.ID)
 			times := domain.SecretTimes{Taken: season}
 			if rapid.Bool().Draw(t, "stored end") {
@@ -70,7 +71,7 @@ func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 	return w
 }
 
-// lastOf is what the main application said last of an entity.
+// lastOf returns what the main application last sent about an entity.
 func lastOf[E domain.DirectoryEntity](w *world, is func(E) bool) (last E, ok bool) {
 	for _, entity := range w.Directory {
 		if e, right := entity.(E); right && is(e) {
@@ -80,16 +81,16 @@ func lastOf[E domain.DirectoryEntity](w *world, is func(E) bool) (last E, ok boo
 	return last, ok
 }
 
-// ours tells whether an account is one of the agency's, or the agency, and of the scope.
+// ours reports whether an account is in scope and is the agency or one of its accounts.
 func (o *oracle) ours(account string) bool {
 	a, known := lastOf(o.w, func(a domain.DirectoryAccount) bool { return a.ID == account })
 	return known && (a.ParentAccount == o.scope.ParentAccount || a.ID == o.scope.ParentAccount) &&
 		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, account))
 }
 
-// refusedWhy is the reason for which the platform refuses a connection of agency A's.
+// refusedWhy returns why the platform rejects a connection of agency A.
 func (o *oracle) refusedWhy(s domain.DirectorySocialAccount) (reason string, refused bool) {
-	for _, state := range o.w.States { // in the order of their times
+	for _, state := range o.w.States { // in order of time
 		if state.ConnectionID == s.ConnectionID && s.ParentAccount == agencyA {
 			reason, refused = state.Reason, state.State == domain.ConnectionReconnect
 		}
@@ -97,7 +98,7 @@ func (o *oracle) refusedWhy(s domain.DirectorySocialAccount) (reason string, ref
 	return reason, refused
 }
 
-// connectedNow are the social accounts that the scope has on the query's platforms, by platform and id.
+// connectedNow returns the social accounts in scope on the query's platforms, by platform and id.
 func (o *oracle) connectedNow() (all []domain.DirectorySocialAccount) {
 	for id := int64(1); id < 100; id++ {
 		s, ok := lastOf(o.w, func(s domain.DirectorySocialAccount) bool { return s.ID == id })
@@ -160,7 +161,7 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 	return want
 }
 
-// connectionStatus is what a source is worth where no figure is asked for.
+// connectionStatus returns the status of a source in answers without figures.
 func (o *oracle) connectionStatus(s domain.DirectorySocialAccount) analytics.SourceStatus {
 	_, refused := o.refusedWhy(s)
 	switch {
@@ -178,7 +179,7 @@ func (o *oracle) connectionStatus(s domain.DirectorySocialAccount) analytics.Sou
 	return analytics.SourceNeverRead
 }
 
-// Each page says the same of the sources: what became of a connection is no matter of whom the page shows.
+// All pages have the same sources: the state of a connection does not depend on the page's members.
 func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -24,12 +24,12 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 			got, meta, err := a.ActivityMeter(ctx, scope, q)
 			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
 		}, func(o *oracle) part {
-			meter := o.activityMeter() // tells what is shown
+			meter := o.activityMeter() // sets shown
 			return part{meter, o.asOf, o.socialIDs(o.q.Platforms...)}
 		})
 }
 
-// posts are the published posts of an account that the scope sees.
+// posts returns the published posts of an account that the scope can see.
 func (o *oracle) posts(id int64) []domain.PostRegistered {
 	var out []domain.PostRegistered
 	for _, p := range o.registrations() {
@@ -89,7 +89,7 @@ func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...doma
 		for i, part := range parts {
 			for _, date := range part.dates {
 				if !slices.Contains(dates, date) {
-					continue // is still to come
+					continue // in the future
 				}
 				posts += counts[date]
 				sum(&a.Series[i].Posts, counts[date])
@@ -116,7 +116,7 @@ func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...doma
 	return a
 }
 
-// regular cuts sevens off the end; what is left over joins the oldest.
+// regular counts spans of seven days from the end; remaining days join the oldest.
 func regular(dates []string, counts map[string]int64) float64 {
 	spans, active := 0.0, 0.0
 	for rest := slices.Clone(dates); len(rest) > 0; {

@@ -16,7 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// comparingSeries are the answers whose series come with what they are compared with, and comparingTotals those whose totals do.
+// comparingSeries are the answers with compared series, and comparingTotals those with compared
+// totals.
 var (
 	comparingSeries = []string{
 		"AccountFollowers", "AccountNetGrowth", "AccountStats", "Stats", "PostsViews", "PostsLikes", "PostsTotalEngagements",
@@ -26,8 +27,9 @@ var (
 	}
 )
 
-// earlierBy moves an instant of the range into the period that it is compared with: as many days back as the range has, where
-// it is of whole days, else as long as it is; or to the same date and hour of the year before.
+// earlierBy returns a function that moves an instant of the range into the compared period: back by
+// the range's number of days if it has whole days, otherwise by its length; or to the same date and
+// hour one year earlier.
 func (q question) earlierBy(with analytics.Compare) func(time.Time) time.Time {
 	zone := q.Range.Zone
 	dateOf := func(at time.Time) time.Time {
@@ -51,7 +53,7 @@ func (q question) earlierBy(with analytics.Compare) func(time.Time) time.Time {
 	return func(at time.Time) time.Time { return at.Add(-q.Range.To.Sub(q.Range.From)) }
 }
 
-// before is the question about the period that this one is compared with, in the same parts.
+// before returns the question for the compared period, with the same parts.
 func (q question) before(with analytics.Compare) question {
 	then, back := q, q.earlierBy(with)
 	then.Range.From, then.Range.To, then.parts = back(q.Range.From), back(q.Range.To), []period{}
@@ -62,7 +64,7 @@ func (q question) before(with analytics.Compare) question {
 	return then
 }
 
-// aYearLater asks about the year after the world, which has what that is compared with.
+// aYearLater returns a question for the year after the world, which has data to compare with.
 func (q question) aYearLater() question {
 	zone := q.Range.Zone
 	for _, at := range []*time.Time{&q.Range.From, &q.Range.To} {
@@ -76,7 +78,8 @@ func (q question) aYearLater() question {
 	return q
 }
 
-// comparedSeries: next to a series is what the rules say of the period before; all else stays.
+// comparedSeries: series come with the results of the compared period; everything else is
+// unchanged.
 func (p probe) comparedSeries() (lines []string) {
 	for _, with := range []analytics.Compare{analytics.ComparePrevious, analytics.CompareYear} {
 		q := p.question
@@ -131,7 +134,7 @@ func (p probe) comparedSeries() (lines []string) {
 	return lines
 }
 
-// twice is a world that happens again a year later. One page is read only then.
+// twice returns a world that repeats one year later. One page is read only then.
 func twice(g *gainsWorld) world {
 	w := g.world
 	w.Events = slices.DeleteFunc(slices.Clone(g.Events), func(ev fold.Event) bool {
@@ -159,7 +162,8 @@ func twice(g *gainsWorld) world {
 	return w
 }
 
-// wantPrevious is what the same pages gained in the period before; day flows on common days alone.
+// wantPrevious returns the gain of the same pages in the compared period; day flows only on common
+// days.
 func (q question) wantPrevious(w *world, name string, then question, platforms []domain.Platform) (v *int64) {
 	zone := q.Range.Zone
 	days := q.seen(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
@@ -190,7 +194,7 @@ func (q question) wantPrevious(w *world, name string, then question, platforms [
 	return v
 }
 
-// wantPostsPrevious fills what the posts of the same pages gained in the period before.
+// wantPostsPrevious fills in the gains of posts of the same pages in the compared period.
 func (q question) wantPostsPrevious(w *world, want cells, then question) {
 	for field, name := range map[string]string{"post_engagement": domain.MetricEngagement, "post_views": domain.MetricViews} {
 		all := q.ofPosts(w, name)
@@ -207,14 +211,14 @@ func (q question) wantPostsPrevious(w *world, want cells, then question) {
 	}
 }
 
-// knew tells whether whoever asks has a reading of the followers of a page from before an instant.
+// knew reports whether the asker has a reading of a page's followers before an instant.
 func (q question) knew(w *world, page int64, before time.Time) bool {
 	return slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
 		return r.owner.SocialAccount == page && r.at.Before(before) && r.of(domain.MetricFollowers) != nil && q.sees(r.owner, r.platform)
 	})
 }
 
-// Totals of the year before agree with an oracle: stocks at its end, gains of the same pages.
+// Totals of the previous year agree with an oracle: stocks at its end, gains of the same pages.
 func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -11,7 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The 29th is compared with nothing, and stands beside the 28th a year later; months with months.
+// February 29 has no comparison and, a year later, is part of the comparison of February 28; months
+// compare with months.
 func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -52,7 +53,7 @@ func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	}, months.PreviousSeries)
 }
 
-// Parts to come are compared with nothing, and the part that today lies in with as much of the other period.
+// Future parts have no comparison, and today's part is compared with an equally long one.
 func TestPartsToComeAreComparedWithNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -67,13 +68,15 @@ func TestPartsToComeAreComparedWithNothing(t *testing.T) {
 	q.Range.Now, q.Granularity, q.Compare = at("2026-06-10 18:00"), analytics.ByWeek, analytics.ComparePrevious
 	got, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 	require.Len(t, got.Total.Series, 5)
-	require.Equal(t, []analytics.ReachDay{ // 1 to 10 June, a Monday to a Wednesday, with 22 to 31 May
+	// June 1 to 10, Monday to Wednesday, compared with May 22 to 31
+	require.Equal(t, []analytics.ReachDay{
 		{Day: "2026-05-22", Impressions: new(int64(22 + 23 + 24 + 25 + 26 + 27 + 28)), AccountsRead: 1},
 		{Day: "2026-05-29", Impressions: new(int64(29 + 30 + 31)), AccountsRead: 1},
 	}, got.Total.PreviousSeries)
 }
 
-// The 29th of February is compared with no time at all: nothing was read or gained in it, whatever stood before or after.
+// February 29 is compared with an empty period: nothing was read or gained in it, whatever came
+// before or after.
 func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

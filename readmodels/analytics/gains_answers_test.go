@@ -12,10 +12,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// cells are numbers of an answer by their path in its JSON: entries of lists are named by their day, platform, post or member.
+// cells are the numbers of an answer by JSON path; list entries are named by day, platform, post or
+// member.
 type cells map[string]*int64
 
-// eachPlatform fills the cells of a total and those of each platform.
+// eachPlatform fills in the cells of a total and of each platform.
 func (q question) eachPlatform(fill func(path string, platforms []domain.Platform)) {
 	fill("total", q.Platforms)
 	for _, p := range q.Platforms {
@@ -23,7 +24,8 @@ func (q question) eachPlatform(fill func(path string, platforms []domain.Platfor
 	}
 }
 
-// wantAccountInsights: `followers.change` is what the followers gained, as in every answer; `engagement.value` is a gain.
+// wantAccountInsights: `followers.change` is the gain of followers, as in every answer;
+// `engagement.value` is a gain.
 func wantAccountInsights(w *world, q question) cells {
 	want := cells{}
 	q.wantFollowers(w, want)
@@ -31,7 +33,7 @@ func wantAccountInsights(w *world, q question) cells {
 	return want
 }
 
-// wantFollowers fills the totals of followers, with their percentage.
+// wantFollowers fills in the totals of followers, with their percentage.
 func (q question) wantFollowers(w *world, want cells) {
 	all := q.ofAccounts(w, domain.MetricFollowers)
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
@@ -42,9 +44,10 @@ func (q question) wantFollowers(w *world, want cells) {
 	})
 }
 
-// growthInPercent is what the pages gained that were read before the range, in hundredths of a per cent of what they had then.
-// A page that was first read in the range is in neither. none is 1 if pages were read in the range and none of them before.
-// Rule 6: a step over a long gap has no percentage, see [gains.wantGap].
+// growthInPercent returns the gain of pages that were read before the range, in hundredths of a
+// percent of their value then. Pages first read in the range are excluded. none is 1 if all pages
+// that were read in the range are such pages. Rule 6: a step over a long gap has no percentage, see
+// [gains.wantGap].
 func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, none *int64) {
 	var had, grew, pages int64
 	last := q.stock(w, domain.MetricFollowers, q.Range.From, q.Range.To, platforms)
@@ -67,7 +70,7 @@ func (q question) growthInPercent(w *world, all gains, platforms []domain.Platfo
 	return pct, none
 }
 
-// wantTotal fills a gain over the range: its value, and of how many accounts it is.
+// wantTotal fills in a gain over the range: its value and its number of accounts.
 func (q question) wantTotal(want cells, name string, all gains) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+name+".value"] = all.in(q.Range.From, q.Range.To, platforms...)
@@ -75,7 +78,7 @@ func (q question) wantTotal(want cells, name string, all gains) {
 	})
 }
 
-// wantAccountTotal fills a gain of accounts, with its long gaps.
+// wantAccountTotal fills in a gain of accounts, with its long gaps.
 func (q question) wantAccountTotal(want cells, name string, all gains) {
 	q.wantTotal(want, name, all)
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
@@ -83,7 +86,7 @@ func (q question) wantAccountTotal(want cells, name string, all gains) {
 	})
 }
 
-// wantSeries fills a gain in each part of the range.
+// wantSeries fills in a gain for each part of the range.
 func (q question) wantSeries(want cells, list, name string, all gains) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		for _, in := range q.periods() {
@@ -92,7 +95,7 @@ func (q question) wantSeries(want cells, list, name string, all gains) {
 	})
 }
 
-// accountsIn is how many social accounts gained in the range.
+// accountsIn returns the number of social accounts that gained in the range.
 func (all gains) accountsIn(r analytics.Range, platforms []domain.Platform) *int64 {
 	pages := map[int64]bool{}
 	for _, g := range all {
@@ -104,7 +107,8 @@ func (all gains) accountsIn(r analytics.Range, platforms []domain.Platform) *int
 	return &n
 }
 
-// wantGap is rule 6: of the steps over long gaps the oldest reading is named, and a gain with one has no percentage.
+// wantGap is rule 6: the oldest reading of a step over a long gap is reported, and such a gain has
+// no percentage.
 func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, since, pct string) {
 	want[since] = nil
 	for _, g := range all {
@@ -118,7 +122,7 @@ func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platf
 	}
 }
 
-// lastStock: the last reading in the range that the asker sees counts of each page.
+// lastStock: for each page, the last reading in the range that the asker can see counts.
 func (q question) lastStock(w *world, name string, platforms []domain.Platform) (v *int64) {
 	for _, n := range q.stock(w, name, q.Range.From, q.Range.To, platforms) {
 		sum(&v, n)
@@ -126,7 +130,8 @@ func (q question) lastStock(w *world, name string, platforms []domain.Platform) 
 	return v
 }
 
-// stock are the last readings in [from, to) of the pages that are read in the range; nil when there are none.
+// stock returns the last readings in [from, to) of the pages that are read in the range; nil
+// without any.
 func (q question) stock(w *world, name string, from, to time.Time, platforms []domain.Platform) (last map[int64]int64) {
 	inRange := map[int64]bool{}
 	for _, r := range readingsOf(w, q.scope.ParentAccount, false) {
@@ -148,9 +153,9 @@ func (q question) stock(w *world, name string, from, to time.Time, platforms []d
 	return last
 }
 
-// wantAccountFollowers: a first reading shows in `followers` and adds nothing to `change`. A page that is
-// read somewhere in the range stands in each part with its last reading before the end of it, however old, so that the chart
-// has no steps that are none. A part in which nothing was read is null.
+// wantAccountFollowers: a first reading is in `followers` and adds nothing to `change`. A page that
+// is read in the range is in each part with its last reading before the end of the part, however
+// old, so that the chart has no false steps. A part without readings is null.
 func wantAccountFollowers(w *world, q question) cells {
 	want := cells{}
 	q.wantFollowers(w, want)
@@ -188,7 +193,7 @@ func wantAccountStats(w *world, q question) cells {
 	return want
 }
 
-// wantStats are those of /api/stats, which has no total.
+// wantStats returns the cells of /api/stats, which has no total.
 func wantStats(w *world, q question) cells {
 	want := cells{}
 	q.wantSeries(want, "periods", "followers_change", q.ofAccounts(w, domain.MetricFollowers))
@@ -204,8 +209,8 @@ func wantStats(w *world, q question) cells {
 	return want
 }
 
-// wantRates fills the engagement of each part in per cent of followers: a page is in neither unless both are known of it. No
-// page of these worlds has a reach.
+// wantRates fills in the engagement of each part as a percentage of followers, over pages that have
+// both. No page of these worlds has a reach.
 func (q question) wantRates(w *world, want cells) {
 	all := q.ofAccounts(w, domain.MetricEngagement)
 	for _, p := range q.Platforms {
@@ -227,7 +232,7 @@ func (q question) wantRates(w *world, want cells) {
 	}
 }
 
-// wantRecorded fills when what counts in each part was read: first and last.
+// wantRecorded fills in the first and last capture time of the readings that count in each part.
 func (q question) wantRecorded(w *world, want cells) {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
 	type label struct {
@@ -236,7 +241,7 @@ func (q question) wantRecorded(w *world, want cells) {
 		day  string
 	}
 	flows := map[label]gainsReading{}
-	for _, r := range readings { // in the order of capture
+	for _, r := range readings { // in order of capture
 		for _, f := range r.figures {
 			if f.Kind == domain.DayFlow {
 				flows[label{r.owner.SocialAccount, f.Name, f.Day}] = r
@@ -281,7 +286,7 @@ func (q question) wantRecorded(w *world, want cells) {
 	}
 }
 
-// wantRoiViews: TikTok counts no views of an account; what its videos gained stands in.
+// wantRoiViews: TikTok counts no views of an account; the gains of its videos are used instead.
 func wantRoiViews(w *world, q question) cells {
 	all := q.ofAccounts(w, domain.MetricViews)
 	for _, g := range q.ofPosts(w, domain.MetricViews) {
@@ -316,7 +321,7 @@ func wantMemberGrowth(w *world, q question) cells {
 	return want
 }
 
-// wantPublished fills how many posts were published in the range and in the period before.
+// wantPublished fills in the number of posts published in the range and in the previous period.
 func (q question) wantPublished(w *world, want cells) {
 	o := newOracle(w, q.scope, q.RangeQuery)
 	before, _ := o.previous()
@@ -350,7 +355,7 @@ func wantPostsLikes(w *world, q question) cells {
 	return want
 }
 
-// wantPostSeries fills the total and the parts of a figure of posts.
+// wantPostSeries fills in the total and the parts of a figure of posts.
 func (q question) wantPostSeries(w *world, want cells, name string) {
 	all := q.ofPosts(w, name)
 	q.wantTotal(want, "."+name, all)
@@ -367,7 +372,7 @@ func wantPostsTotalEngagements(w *world, q question) cells {
 	return want
 }
 
-// wantReadings fills how many readings of posts each part has.
+// wantReadings fills in the number of readings of posts in each part.
 func (q question) wantReadings(w *world, want cells) {
 	var all gains
 	for _, r := range readingsOf(w, q.scope.ParentAccount, true) {
@@ -383,7 +388,7 @@ func (q question) wantReadings(w *world, want cells) {
 	}
 }
 
-// wantPartial fills whether a reading gained some parts of the engagement and not all of them.
+// wantPartial fills in whether a reading has gains of some parts of the engagement but not all.
 func (q question) wantPartial(w *world, want cells) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		parts, partial := map[string]int{}, int64(0)
@@ -417,7 +422,8 @@ func wantPostInsights(w *world, q question) cells {
 	return want
 }
 
-// wantPosts: a list shows every post that gained for the viewer (rule 5); of all others that it shows no gain is known.
+// wantPosts: a list contains every post with a gain for the asker (rule 5); other posts in it have
+// no known gain.
 func (q question) wantPosts(want cells, name string, all gains) {
 	want["posts[]."+name] = nil
 	for _, g := range all {
@@ -428,7 +434,7 @@ func (q question) wantPosts(want cells, name string, all gains) {
 	}
 }
 
-// wantTopPosts are the posts of which it is known what their engagement gained, ranked by it.
+// wantTopPosts returns the posts with a known gain of engagement, ranked by it.
 func wantTopPosts(w *world, q question) cells {
 	want := cells{}
 	q.wantPosts(want, "growth.engagement", q.ofPosts(w, domain.MetricEngagement))
@@ -436,7 +442,7 @@ func wantTopPosts(w *world, q question) cells {
 	return want
 }
 
-// ranks adds the ranks of a list: equals share one.
+// ranks adds the ranks of a list: equal entries share a rank.
 func ranks(want cells, list, by string) {
 	for path, v := range maps.Clone(want) {
 		entry, ok := strings.CutSuffix(path, "."+by)
@@ -453,7 +459,8 @@ func ranks(want cells, list, by string) {
 	}
 }
 
-// wantLeaderboard: a member has what gained while it had the page. Views count only of posts that are compared.
+// wantLeaderboard: a member has the gains while it owned the page. Views count only for ranked
+// posts.
 func wantLeaderboard(w *world, q question) cells {
 	want := wantTopPosts(w, q)
 	engagement := q.ofPosts(w, domain.MetricEngagement)

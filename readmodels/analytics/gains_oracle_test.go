@@ -11,34 +11,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// gained is one gain: what one reading, or one day of a page, adds to one figure; whose it is; and the instant by which it
-// lies in a range. Rules 1, 2, 4 and 5 of "Gains add up" make it. It knows of no range.
+// gained is one gain: what one reading, or one day of a page, adds to one figure; its owner; and
+// the instant that decides which range it is in. It follows rules 1, 2, 4 and 5 of "Gains add up"
+// and does not depend on a range.
 type gained struct {
 	at       time.Time
 	owner    domain.Tenant
 	platform domain.Platform
-	post     string // "" of an account
+	post     string // "" for an account
 	value    int64
-	since    *time.Time // rule 6: where an account's step over more than 35 days counts from
+	since    *time.Time // rule 6: the start of an account's step over more than 35 days
 }
 
-// longGap is from where on rule 6 names a step.
+// longGap is the gap from which rule 6 reports a step.
 const longGap = 35 * 24 * time.Hour
 
-// gainsReading is a reading of an account or of a post, as the rules look at it.
+// gainsReading is a reading of an account or a post, with the fields that the rules use.
 type gainsReading struct {
 	event    string // its id
-	post     string // "" of an account
+	post     string // "" for an account
 	at       time.Time
 	owner    domain.Tenant
 	platform domain.Platform
 	fromZero bool
 	backfill bool
 	figures  []domain.Figure
-	ofPost   domain.PostRead // as it was read
+	ofPost   domain.PostRead // as read
 }
 
-// of tells what the figure counted; nil where the reading does not have it.
+// figure returns the value of a figure; nil if the reading does not have it.
 func (r gainsReading) of(name string) *int64 {
 	for _, f := range r.figures {
 		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) {
@@ -48,7 +49,7 @@ func (r gainsReading) of(name string) *int64 {
 	return nil
 }
 
-// erasedUntil is until when an agency erased what it had of an account, by account.
+// erasedUntil returns, by account, the time up to which an agency erased its readings.
 func erasedUntil(w *world, agency string) map[int64]time.Time {
 	erased := map[int64]time.Time{}
 	for _, ev := range w.Events {
@@ -59,14 +60,14 @@ func erasedUntil(w *world, agency string) map[int64]time.Time {
 	return erased
 }
 
-// same tells whether two readings are of one account, or of one post.
+// same reports whether two readings are of the same account or post.
 func (r gainsReading) same(other gainsReading) bool {
 	return r.owner.SocialAccount == other.owner.SocialAccount && r.post == other.post
 }
 
-// readingsOf are an agency's readings of accounts or of posts in the order of capture, each once: an event that arrives
-// twice is one event, and of two at one instant the one with the smaller id counts. What was captured before an erasure is
-// none, whenever it came.
+// readingsOf returns an agency's readings of accounts or posts in order of capture, without
+// duplicates: an event that arrives twice counts once, and of two at the same instant the smaller
+// id counts. Readings captured before an erasure are excluded, whenever they arrived.
 func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 	erased := erasedUntil(w, agency)
 	for _, ev := range w.Events {
@@ -93,7 +94,8 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 	return slices.CompactFunc(all, func(a, b gainsReading) bool { return a.at.Equal(b.at) && a.same(b) })
 }
 
-// postFigures are the figures of posts that gain: reach counts people, and the watch time is an average.
+// postFigures are the figures of posts that have gains: reach counts people, and the watch time is
+// an average.
 var postFigures = []string{
 	domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews, domain.MetricImpressions, domain.MetricClicks,
 	domain.MetricSaves,
@@ -108,12 +110,12 @@ func figuresOf(c domain.Counts) (figures []domain.Figure) {
 	return figures
 }
 
-// steps are the gains of a figure by rules 1 and 2.
+// steps returns the gains of a figure by rules 1 and 2.
 func steps(readings []gainsReading, name string) (gains []gained) {
 	for i, r := range readings {
 		now := r.of(name)
 		if now == nil {
-			continue // a reading without the figure gains nothing of it
+			continue // a reading without the figure gains nothing
 		}
 		before := lastWith(readings[:i], r, name)
 		step := gained{at: r.at, owner: r.owner, platform: r.platform, post: r.post, value: *now}
@@ -124,14 +126,15 @@ func steps(readings []gainsReading, name string) (gains []gained) {
 				step.since = &before.at
 			}
 		case !r.fromZero:
-			continue // rule 2: a baseline, as of accounts always
+			continue // rule 2: a baseline, always for accounts
 		}
 		gains = append(gains, step)
 	}
 	return gains
 }
 
-// lastWith is rule 1's last reading strictly before a reading, of the same account or post, that has the figure.
+// lastWith returns rule 1's last reading strictly before a reading of the same account or post that
+// has the figure.
 func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading {
 	for _, other := range slices.Backward(before) {
 		if other.same(r) && other.at.Before(r.at) && other.of(name) != nil {
@@ -141,14 +144,15 @@ func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading 
 	return nil
 }
 
-// dayFlows is rule 4: of each page and day the number of the last capture; rule 5 says whose.
+// dayFlows is rule 4: for each page and day, the number of the last capture; rule 5 determines the
+// owner.
 func dayFlows(readings []gainsReading, name string, zone *time.Location) (days []gained) {
 	type label struct {
 		page int64
 		day  string
 	}
 	last := map[label]gained{}
-	for _, r := range readings { // in the order of capture
+	for _, r := range readings { // in order of capture
 		for _, f := range r.figures {
 			if f.Name != name || f.Kind != domain.DayFlow {
 				continue
@@ -165,12 +169,12 @@ func dayFlows(readings []gainsReading, name string, zone *time.Location) (days [
 	return days
 }
 
-// ownerOfDay is the second half of rule 5: who had the page when the day ended, as its readings tell: the last one before
-// the end; where there is none before, the first one. A reading tells it whatever figures it has. A back-fill does not: it
-// brings days of before, and never takes one away.
+// ownerOfDay is the second half of rule 5: the owner of the page at the end of the day, according
+// to its readings: the last one before the end, otherwise the first one. Any reading counts,
+// whatever figures it has, except backfills, which contain earlier days and do not change owners.
 func ownerOfDay(readings []gainsReading, page int64, date time.Time) (owner domain.Tenant) {
 	end := date.AddDate(0, 0, 1)
-	for _, backfills := range []bool{false, true} { // where all are back-fills, they tell
+	for _, backfills := range []bool{false, true} { // if all are backfills, they count
 		for _, r := range readings {
 			if r.owner.SocialAccount == page && r.backfill == backfills && (owner.SocialAccount == 0 || r.at.Before(end)) {
 				owner = r.owner
@@ -183,21 +187,21 @@ func ownerOfDay(readings []gainsReading, page int64, date time.Time) (owner doma
 	return owner
 }
 
-// question is what is asked: of whom, where and when.
+// question is a query: for whom, where and when.
 type question struct {
 	scope readmodels.Scope
 	analytics.RangeQuery
 	cut   time.Time // within the range, for adjoining ranges
-	parts []period  // instead of the days, weeks or months of the range
+	parts []period  // replaces the days, weeks or months of the range
 }
 
-// sees is rule 5 for one gain: it is seen by whom its owner is visible to.
+// sees is rule 5 for one gain: it is visible to those who can see its owner.
 func (q question) sees(owner domain.Tenant, platform domain.Platform) bool {
 	return owner.ParentAccount == q.scope.ParentAccount && slices.Contains(q.Platforms, platform) &&
 		(q.scope.Accounts == nil || slices.Contains(q.scope.Accounts, owner.AccountID)) && (q.Member == 0 || owner.MemberID == q.Member)
 }
 
-// seen are the gains that the question is about, whenever they were.
+// visible returns the gains that the question can see, at any time.
 func (q question) seen(all []gained) (out []gained) {
 	for _, g := range all {
 		if q.sees(g.owner, g.platform) {
@@ -207,10 +211,10 @@ func (q question) seen(all []gained) (out []gained) {
 	return out
 }
 
-// gains are all gains of the question's agency that the question may see, of one figure.
+// gains are all gains of one figure in the question's agency that the question can see.
 type gains []gained
 
-// in is rule 3: the gain of [from, to) is the sum of the gains in it; null without any.
+// in is rule 3: the gain of [from, to) is the sum of the gains in it; nil without any.
 func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64) {
 	for _, g := range all {
 		if !g.at.Before(from) && g.at.Before(to) && slices.Contains(platforms, g.platform) {
@@ -220,7 +224,7 @@ func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64)
 	return v
 }
 
-// ofPost and ofMember are the gains of one post or member.
+// ofPost and ofMember return the gains of one post or member.
 func (all gains) ofPost(id string) gains {
 	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.post != id })
 }
@@ -229,7 +233,7 @@ func (all gains) ofMember(id int64) gains {
 	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.MemberID != id })
 }
 
-// ofAccounts are the gains of accounts: a day that has a day flow is not counted by steps (rule 4).
+// ofAccounts returns the gains of accounts: a day with a day flow is not counted by steps (rule 4).
 func (q question) ofAccounts(w *world, name string) gains {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
 	days := dayFlows(readings, name, q.Range.Zone)
@@ -244,7 +248,7 @@ func (q question) ofAccounts(w *world, name string) gains {
 	return q.seen(all)
 }
 
-// ofPosts are the gains of posts. Engagement gained is the sum of what its parts gained.
+// ofPosts returns the gains of posts. The gain of engagement is the sum of the gains of its parts.
 func (q question) ofPosts(w *world, name string) (all gains) {
 	if name == domain.MetricEngagement {
 		return slices.Concat(q.ofPosts(w, domain.MetricLikes), q.ofPosts(w, domain.MetricComments), q.ofPosts(w, domain.MetricShares))
@@ -252,7 +256,7 @@ func (q question) ofPosts(w *world, name string) (all gains) {
 	return q.seen(steps(readingsOf(w, q.scope.ParentAccount, true), name))
 }
 
-// period is a day, week or month of a range, named by its first day, and what of it lies in the range.
+// period is a day, week or month of a range, named by its first day, and its part in the range.
 type period struct {
 	name     string
 	from, to time.Time
@@ -280,7 +284,7 @@ func (q question) periods() (out []period) {
 	}
 }
 
-// periodOf is the first day of the period of a date.
+// periodOf returns the first day of the period of a date.
 func (q question) periodOf(date time.Time) string {
 	switch q.Granularity {
 	case analytics.ByMonth:

@@ -24,13 +24,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// worldsVariable is how many worlds the gains properties draw, worldSeedVariable the one world to draw again.
+// worldsVariable is the number of worlds to draw, worldSeedVariable the one world to draw again.
 const (
 	worldsVariable    = "LEDGERBOARD_WORLDS"
 	worldSeedVariable = "LEDGERBOARD_WORLD_SEED"
 )
 
-// worldSeeds are a few fixed seeds, or as many new ones as the environment asks for.
+// worldSeeds returns a few fixed seeds, or as many new ones as the environment requests.
 func worldSeeds(t *testing.T) (seeds []uint64) {
 	t.Helper()
 	if text := os.Getenv(worldSeedVariable); text != "" {
@@ -51,16 +51,17 @@ func worldSeeds(t *testing.T) (seeds []uint64) {
 		}
 		return seeds
 	}
-	// 5 has a page with day flows and a counter of one figure, 100495931579520 a question that begins inside such a day, and
-	// nothing ever happens in 131087408444421.
+	// 5 has a page with day flows and a counter of one figure; 100495931579520 has a question that
+	// begins inside such a day; in 131087408444421 nothing ever happens.
 	return []uint64{1, 2, 3, 4, 5, 6, 7, 8, 157, 100495931579520, 131087408444421}
 }
 
-// gainsAnswer is an answer with gains, what the oracle expects in it, and what adds up in it.
+// gainsAnswer is an answer with gains, the oracle's expectation, and what adds up in it.
 type gainsAnswer struct {
-	name string // of [endpoints]
+	name string // in [endpoints]
 	want func(*world, question) cells
-	// parts are the answer's parts by day, week or month and what they add up to; lists are entries that add up to it.
+	// parts maps the answer's parts by day, week or month to their totals; lists does the same for
+	// list entries.
 	parts, lists map[string]string
 }
 
@@ -81,18 +82,19 @@ var gainsAnswers = []gainsAnswer{
 	{"Leaderboard", wantLeaderboard, nil, nil},
 }
 
-// engagementLists are the lists whose entries add up to what all posts' engagement gained, which is another answer.
+// engagementLists are lists with entries that add up to the engagement gained by all posts, which
+// is another answer.
 var engagementLists = map[string]string{
 	"PostsEngagements": "posts[].gained", "PostInsights": "posts[].growth.engagement", "TopPosts": "posts[].growth.engagement",
 	"Leaderboard": "members[].engagement",
 }
 
-// over is a series in the total and in each platform.
+// over returns a series in the total and in each platform.
 func over(list, name, total string) map[string]string {
 	return map[string]string{"total." + list + "[]." + name: "total." + total, "platforms[]." + list + "[]." + name: "platforms[]." + total}
 }
 
-// jsonCells are the numbers of an answer by their paths.
+// jsonCells returns the numbers of an answer by path.
 func jsonCells(t require.TestingT, answer any) cells {
 	raw, err := json.Marshal(answer)
 	require.NoError(t, err)
@@ -121,7 +123,7 @@ func (c cells) walk(path string, node any) {
 		case strings.HasSuffix(path, "_pct"):
 			v = int64(math.Round(part * 100))
 		case err != nil:
-			v = int64(part) // a rate: what matters is whether there is one
+			v = int64(part) // a rate: only its presence matters
 		}
 		c[path] = &v
 	case bool:
@@ -140,7 +142,7 @@ func (c cells) walk(path string, node any) {
 	}
 }
 
-// nameOf names an entry of a list by what tells it from the others.
+// nameOf names an entry of a list by its distinguishing field.
 func nameOf(i int, entry any) string {
 	if object, ok := entry.(map[string]any); ok {
 		for _, key := range []string{"month", "day", "period", "id", "member_id", "social_account_id", "p_id"} {
@@ -152,8 +154,8 @@ func nameOf(i int, entry any) string {
 	return strconv.Itoa(i)
 }
 
-// differ lists where an answer has not what is wanted; what the oracle says nothing of is not looked at. A wanted
-// `list[].name` says that no entry has a name that is not wanted itself.
+// differ lists where an answer differs from the expectation. Paths without an expectation are
+// ignored. An expected `list[].name` means that no other entry may have that name.
 func (c cells) differ(got cells) (lines []string) {
 	for _, path := range slices.Sorted(maps.Keys(c)) {
 		v, there := got[path]
@@ -176,7 +178,7 @@ func (c cells) differ(got cells) (lines []string) {
 	return lines
 }
 
-// unnamed is a path without the names of entries.
+// unnamed returns a path without the names of entries.
 func unnamed(path string) string { return entryNames.ReplaceAllString(path, "[]") }
 
 var entryNames = regexp.MustCompile(`\[[^]]*]`)
@@ -188,7 +190,7 @@ func text(v *int64) string {
 	return strconv.FormatInt(*v, 10)
 }
 
-// drawQuestion asks about whole days of a zone most of the time, else about instants.
+// drawQuestion mostly draws whole days of a zone, otherwise instants.
 func (g *gainsWorld) drawQuestion() question {
 	q := question{scope: readmodels.Scope{ParentAccount: pick(g.Rand, agencyA, agencyA, agencyA, agencyB)}}
 	q.Range.Zone = zone(pick(g.Rand, gainsZones...))
@@ -224,13 +226,13 @@ func (g *gainsWorld) drawQuestion() question {
 	return q
 }
 
-// drawCut draws an instant within a range: at a reading, where a day begins, or in the middle.
+// drawCut draws an instant within a range: at a reading, at the start of a day, or in the middle.
 func (g *gainsWorld) drawCut(r analytics.Range) time.Time {
 	at := r.From.Add(r.To.Sub(r.From) / 2).Truncate(time.Microsecond)
 	if day := firstInstant(at.UTC().Truncate(24*time.Hour), r.Zone); g.IntN(3) == 0 && day.After(r.From) && day.Before(r.To) {
 		return day
 	}
-	for range min(20, len(g.Events)) { // a world may be one without any event
+	for range min(20, len(g.Events)) { // a world can have no events
 		read, ok := g.Events[g.IntN(len(g.Events))].Data.(interface{ Captured() time.Time })
 		if g.IntN(3) > 0 && ok && read.Captured().After(r.From) && read.Captured().Before(r.To) {
 			return read.Captured()
@@ -245,19 +247,20 @@ func (q question) String() string {
 		q.Range.Zone, q.Granularity, q.Compare)
 }
 
-// probe is one answer of one world, judged.
+// probe checks one answer of one world.
 type probe struct {
 	t       *testing.T
 	db      *pgtest.DB
 	queries *analytics.Analytics
 	world   *world
-	asked   map[string]cells // what the world as it is folded has answered
-	gains   map[string]bool  // paths of gains, once [probe.additive] was asked
+	asked   map[string]cells // answers of the folded world so far
+	gains   map[string]bool  // paths of gains, set by [probe.additive]
 	answer  gainsAnswer
 	question
 }
 
-// ask returns the cells of the probe's answer to a question. Properties ask the same ones.
+// ask returns the cells of the probe's answer to a question. Answers are cached, because properties
+// repeat questions.
 func (p probe) ask(q question) cells { return p.askFor(p.answer.name, q) }
 
 func (p probe) askFor(name string, q question) cells {
@@ -270,10 +273,11 @@ func (p probe) askFor(name string, q question) cells {
 	return maps.Clone(p.asked[key])
 }
 
-// notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
+// notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and
+// percentages.
 var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$|no_baseline$`)
 
-// additive are the paths of gains in an answer, without the names of entries.
+// additive returns the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {
 	if len(p.gains) > 0 {
 		return p.gains
@@ -287,7 +291,7 @@ func (p probe) additive() map[string]bool {
 	return paths
 }
 
-// together adds answers up, path by path.
+// together adds up answers by path.
 func (p probe) together(answers ...cells) cells {
 	sums, additive := cells{}, p.additive()
 	for _, answer := range answers {
@@ -300,7 +304,7 @@ func (p probe) together(answers ...cells) cells {
 	return sums
 }
 
-// add adds to a cell, which null leaves as it is.
+// add adds to a cell; nil leaves it unchanged.
 func (c cells) add(path string, v *int64) {
 	all := c[path]
 	if v != nil {
@@ -312,7 +316,7 @@ func (c cells) add(path string, v *int64) {
 	c[path] = all
 }
 
-// unlike lists where two answers differ in a gain; what one does not show is null in it.
+// unlike lists where two answers differ in a gain; a missing path is null.
 func (p probe) unlike(what string, whole, sums cells) (lines []string) {
 	additive := p.additive()
 	paths := maps.Clone(whole)
@@ -325,7 +329,7 @@ func (p probe) unlike(what string, whole, sums cells) (lines []string) {
 	return lines
 }
 
-// property is what must hold of every answer; it returns where it does not.
+// property is a condition for every answer; it returns violations.
 type property struct {
 	name  string
 	check func(probe) []string
@@ -368,7 +372,7 @@ func (p probe) periodsAddUp() (lines []string) {
 func addsUp(what string, got cells, parts map[string]string) (lines []string) {
 	for part, total := range parts {
 		sums := cells{}
-		for path := range got { // a total without parts is to be told too
+		for path := range got { // also report a total without parts
 			if unnamed(path) == total {
 				sums[path] = nil
 			}
@@ -393,7 +397,7 @@ func addsUp(what string, got cells, parts map[string]string) (lines []string) {
 	return lines
 }
 
-// platformsAddUp adds what stands under each platform to what stands at the same place under the total.
+// platformsAddUp adds up the values of the platforms and compares them with the total.
 func (p probe) platformsAddUp() []string {
 	got := p.ask(p.question)
 	sums, whole := cells{}, cells{}
@@ -410,7 +414,8 @@ func (p probe) platformsAddUp() []string {
 	return p.unlike("under the platforms", whole, sums)
 }
 
-// listsAddUp adds entries of lists up to the total beside them, or to the one of all posts' engagement.
+// listsAddUp adds up entries of lists and compares them with the total next to them, or with the
+// engagement of all posts.
 func (p probe) listsAddUp() []string {
 	got := p.ask(p.question)
 	lines := addsUp("in the list", got, p.answer.lists)
@@ -421,7 +426,8 @@ func (p probe) listsAddUp() []string {
 	return lines
 }
 
-// clientsAddUp: what each client gained is what the agency gained; the agency's own pages are the agency's client.
+// clientsAddUp: the gains of all clients add up to the agency's gain; the agency is the client of
+// its own pages.
 func (p probe) clientsAddUp() []string {
 	clients := []string{clientA, clientC, agencyA}
 	if p.scope.ParentAccount == agencyB {
@@ -438,10 +444,10 @@ func (p probe) membersAddUp() []string {
 	return addsUpTo(p, "at the members", members, func(q *question, member int64) { q.Member = member })
 }
 
-// addsUpTo compares what the agency gained with the sum over its owners.
+// addsUpTo compares the agency's gain with the sum over its owners.
 func addsUpTo[E any](p probe, what string, owners []E, narrow func(*question, E)) []string {
 	if p.answer.name == "MemberGrowth" {
-		return nil // of one member, who is of one client
+		return nil // a member belongs to one client
 	}
 	all := p.question
 	all.scope.Accounts, all.Member = nil, 0
@@ -454,9 +460,10 @@ func addsUpTo[E any](p probe, what string, owners []E, narrow func(*question, E)
 	return p.unlike(what, p.ask(all), p.together(answers...))
 }
 
-// comparisons: where nothing is left out of a comparison, the change is the value less the previous one, and of a gain that is all
-// that the earlier period has for whoever asks about that one; without a previous one there is neither change nor percentage,
-// except that followers first read in the range have a change (rule 2).
+// comparisons: if a comparison excludes nothing, the change is the value minus the previous one,
+// and the previous value of a gain is the gain in the answer for the earlier period. Without a
+// previous value there is neither change nor percentage, except that followers first read in the
+// range have a change (rule 2).
 func (p probe) comparisons() (lines []string) {
 	raw, then := p.ask(p.question), p.ask(p.before(analytics.ComparePrevious))
 	for path, previous := range raw {
@@ -480,7 +487,7 @@ func (p probe) comparisons() (lines []string) {
 	return lines
 }
 
-// otherwise lists where an answer differs from the one before.
+// otherwise lists where an answer differs from the previous one.
 func otherwise(before, after cells) (lines []string) {
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if text(before[path]) != text(after[path]) {
@@ -490,7 +497,8 @@ func otherwise(before, after cells) (lines []string) {
 	return lines
 }
 
-// askable fits a drawn question to the answer: the growth of a member needs one that the asker sees.
+// askable adapts a drawn question to the answer: the growth of a member needs a member that the
+// asker can see.
 func (a gainsAnswer) askable(q question) (question, bool) {
 	if a.name != "MemberGrowth" {
 		return q, true
@@ -507,7 +515,7 @@ func (a gainsAnswer) askable(q question) (question, bool) {
 	return q, q.scope.ParentAccount == agencyA || q.scope.Accounts == nil
 }
 
-// judge judges all answers of a world to one question by all properties.
+// judge checks all answers of a world to one question with all properties.
 func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 	t.Helper()
 	g := drawGainsWorld(seed)
@@ -527,8 +535,8 @@ func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 	}
 }
 
-// All answers of drawn worlds hold to the seven rules of "Gains add up". Each failure names its world: the environment
-// variable LEDGERBOARD_WORLD_SEED draws it again, LEDGERBOARD_WORLDS=1000 draws as many new ones.
+// All answers of drawn worlds follow the seven rules of "Gains add up". Each failure names its
+// world: LEDGERBOARD_WORLD_SEED draws it again, LEDGERBOARD_WORLDS=1000 draws as many new ones.
 func TestGainsAddUp(t *testing.T) {
 	t.Parallel()
 	const shards = 2 // databases that share the worlds

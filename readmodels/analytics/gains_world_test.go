@@ -10,15 +10,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// gainsPages are social accounts of agency A, which may have another agency beside it.
+// gainsPages are social accounts of agency A, optionally next to another agency.
 var gainsPages = []social{
 	{21, domain.Facebook}, {22, domain.Instagram}, {23, domain.LinkedIn}, {24, domain.TikTok}, {25, domain.TikTok}, {26, domain.Facebook},
 }
 
-// gainsOwners are whom a page of agency A may belong to: two members of client A, one of client C, the agency itself.
+// gainsOwners are possible owners of a page of agency A: two members of client A, one of client C,
+// and the agency.
 var gainsOwners = []domain.Tenant{tenants[0], {ParentAccount: agencyA, AccountID: clientA, MemberID: successor}, tenants[1], tenants[3]}
 
-// gainsSeasons are the first days of worlds of gainsDays: the clocks of all the zones change within each.
+// gainsSeasons are the first days of worlds of gainsDays: clocks change in all the zones within
+// each.
 var gainsSeasons = []time.Time{
 	time.Date(2026, 2, 10, 0, 0, 0, 0, time.UTC),
 	time.Date(2026, 9, 20, 0, 0, 0, 0, time.UTC),
@@ -35,9 +37,10 @@ type gainsWorld struct {
 	season time.Time
 	events int
 	mixed  bool // a page has day flows and a counter of one figure
-	// more draws what some worlds have besides; the others stay as they were, and so do the seeds that are kept for what they found.
+	// more draws additional features of some worlds; a separate source keeps the other worlds and
+	// the recorded seeds unchanged.
 	more                *rand.Rand
-	anyHour, withErased bool // pages change hands at any hour; of some, what was read is erased
+	anyHour, withErased bool // pages change owners at any hour; readings of some are erased
 }
 
 func pick[E any](r *rand.Rand, of ...E) E { return of[r.IntN(len(of))] }
@@ -55,7 +58,7 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		g.drawAccountReadings(p, tenures)
 		g.drawPosts(p, tenures)
 		g.drawErasure(p, tenures)
-		if g.IntN(4) == 0 { // a second agency reads the same page, for as long as it likes
+		if g.IntN(4) == 0 { // a second agency reads the same page for a while
 			strangers := []tenure{{g.season, tenants[2]}}
 			g.drawAccountReadings(p, strangers)
 			g.drawPosts(p, strangers)
@@ -76,7 +79,7 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 	return g
 }
 
-// drawSubscriptions gives clients subscriptions of one currency; of some the price is not known.
+// drawSubscriptions gives clients subscriptions of one currency; some prices are unknown.
 func (g *gainsWorld) drawSubscriptions() {
 	for i, account := range []string{clientA, clientC, agencyA, clientB} {
 		for n := range g.IntN(3) {
@@ -93,15 +96,16 @@ func (g *gainsWorld) drawSubscriptions() {
 	}
 }
 
-// tenure is when an owner began to have a page.
+// ownership is the time at which an owner acquired a page.
 type tenure struct {
 	from  time.Time
 	owner domain.Tenant
 }
 
-// drawTenures hands a page over now and then. Handovers are in the afternoon of UTC, so that no day of any zone ends
-// between the last reading of the one and the first of the other: who had the page when a day ended is not in doubt. In some
-// worlds they are at any hour, and it is as the last reading before the end tells.
+// drawOwnerships transfers a page now and then. Transfers are in the afternoon of UTC, so that no
+// day of any zone ends between the last reading of one owner and the first of the next: the owner
+// at the end of a day is unambiguous. In some worlds they are at any hour, and the last reading
+// before the end decides.
 func (g *gainsWorld) drawTenures() []tenure {
 	out := []tenure{{g.season, pick(g.Rand, gainsOwners...)}}
 	for range pick(g.Rand, 0, 0, 1, 2) {
@@ -127,7 +131,7 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 	return owner
 }
 
-// drawErasure erases what agency A read of a page up to an instant; its posts are listed again.
+// drawErasure erases agency A's readings of a page up to an instant; its posts are listed again.
 func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 	if !g.withErased || g.more.IntN(2) == 0 {
 		return
@@ -170,7 +174,7 @@ func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
 		}
 		slices.SortFunc(times, time.Time.Compare)
 		switch g.IntN(4) {
-		case 0: // told for after readings: clocks differ, and plans change
+		case 0: // after its readings: clocks differ, and plans change
 			published = pick(g.Rand, times...).Add(time.Duration(g.IntN(20*24)) * time.Hour)
 		case 1:
 		default:
@@ -192,7 +196,8 @@ func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, 
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
 	var counts [9]int64
 	for _, at := range times {
-		for range pick(g.Rand, 1, 1, 1, 1, 1, 1, 1, 1, 2) { // two readings of one instant: the smaller event id counts
+		// two readings at the same instant: the smaller event id counts
+		for range pick(g.Rand, 1, 1, 1, 1, 1, 1, 1, 1, 2) {
 			for i := range counts {
 				counts[i] += int64(g.IntN(20) - 2)
 			}
@@ -213,7 +218,7 @@ func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, 
 	}
 }
 
-// instant is a time of a day of the season at which ranges may end, or near one.
+// instant returns a time at or near which ranges may end, on a day of the season.
 func (g *gainsWorld) instant(day int) time.Time {
 	date := g.season.AddDate(0, 0, day)
 	at := date.Add(time.Duration(g.IntN(48)) * 30 * time.Minute)
@@ -223,7 +228,8 @@ func (g *gainsWorld) instant(day int) time.Time {
 	return at.Add(time.Duration(pick(g.Rand, 0, 0, 0, -1, 1, 700_000)) * time.Microsecond)
 }
 
-// readingTimes are when a page or a post is read: daily for a while, then not for weeks, then again.
+// readingTimes returns when a page or post is read: daily for a while, then not for weeks, then
+// again.
 func (g *gainsWorld) readingTimes(most int) (times []time.Time) {
 	for day := g.IntN(20); day < gainsDays && len(times) < most; {
 		times = append(times, g.instant(day))
@@ -232,10 +238,11 @@ func (g *gainsWorld) readingTimes(most int) (times []time.Time) {
 	return times
 }
 
-// drawAccountReadings reads a page under its owners. At a handover the one reads just before it, the other just after.
+// drawAccountReadings reads a page under its owners. At a transfer, one reads just before it and
+// the other just after.
 func (g *gainsWorld) drawAccountReadings(p social, tenures []tenure) {
 	times := g.readingTimes(9)
-	if p.platform != domain.TikTok { // it has no day flows: nothing about it is in doubt, whenever it is read
+	if p.platform != domain.TikTok { // without day flows, the owner is unambiguous at any time
 		for _, t := range tenures[1:] {
 			times = append(times, t.from.Add(-30*time.Minute), t.from)
 		}
@@ -253,13 +260,14 @@ func (g *gainsWorld) drawAccountReadings(p social, tenures []tenure) {
 func (g *gainsWorld) addAccountReading(p social, owner domain.Tenant, at time.Time, first bool, followers, likes int64) {
 	read := domain.AccountRead{Tenant: tenantOf(owner, p.id), Platform: p.platform, CapturedAt: at}
 	add := func(name string, kind domain.Kind, source, day, window string, v int64) {
-		if g.IntN(6) > 0 { // else it is absent
+		if g.IntN(6) > 0 { // otherwise absent
 			read.Figures = append(read.Figures, domain.Figure{Name: name, Kind: kind, Value: v, Source: source, Day: day, Window: window})
 		}
 	}
 	add(domain.MetricFollowers, domain.Stock, "followers_count", "", "", followers)
 	if p.platform == domain.LinkedIn {
-		add(domain.MetricEngagement, domain.Rolling, "lifetime", "", "months_12", likes) // shown as read, in no gain
+		// shown as read, in no gain
+		add(domain.MetricEngagement, domain.Rolling, "lifetime", "", "months_12", likes)
 	}
 	switch p.platform {
 	case domain.TikTok:
@@ -271,12 +279,14 @@ func (g *gainsWorld) addAccountReading(p social, owner domain.Tenant, at time.Ti
 			add(domain.MetricEngagement, domain.Cumulative, "counter", "", "", likes)
 		}
 		days := pick(g.Rand, 1, 2, 3)
-		if first || g.IntN(8) == 0 { // an owner's first reading, or one after a reconnect: the days before it follow at once
+		// an owner's first reading, or one after a reconnect: earlier days follow immediately
+		if first || g.IntN(8) == 0 {
 			g.add(read)
 			read = domain.AccountRead{Tenant: read.Tenant, Platform: p.platform, CapturedAt: at.Add(time.Second), Backfilled: true}
 			days = pick(g.Rand, 7, 20, 30)
 		}
-		for ago := 0; ago <= days; ago++ { // today's number too, which a later reading corrects
+		// includes today's number, which a later reading corrects
+		for ago := 0; ago <= days; ago++ {
 			day := at.UTC().AddDate(0, 0, -ago).Format(time.DateOnly)
 			if g.IntN(3) > 0 {
 				add(domain.MetricEngagement, domain.DayFlow, "page_post_engagements", day, "", int64(g.IntN(30)))

@@ -14,7 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Alice hands her page to Bob: the sources say to whom asks about her why nothing new comes.
+// Alice's page is transferred to Bob: for queries about Alice, the sources say why there are no new
+// readings.
 func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -49,8 +50,9 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	}
 }
 
-// Page 11 moves from one client to the other. Both count its followers in June, and each answer says so; neither compares
-// them with what the other client had. The client that lost it still reads its name.
+// Page 11 moves from one client to the other. Both count its followers in June, and each answer
+// says so; neither is compared with the other client's figures. The former client still sees its
+// name.
 func TestFollowersOfAPageThatMoves(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -93,7 +95,7 @@ func TestFollowersOfAPageThatMoves(t *testing.T) {
 	require.Zero(t, all.Total.MovedAway)
 }
 
-// A member who moved to another client has no name here; a user of another agency shows no picture.
+// A member who moved to another client has no name here; a user of another agency has no picture.
 func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -122,11 +124,12 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	}
 }
 
-// Of two clients' readings of a page at one instant the event with the smaller id counts.
+// Of two clients' readings of a page at the same instant, the event with the smaller id counts.
 func TestOfReadingsOfOneInstantTheSmallerIDCounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	for _, ids := range [][2]string{{"a", "b"}, {"b", "a"}} { // the first client's is the smaller, and the second one's
+	// the first client's id is smaller, then the second one's
+	for _, ids := range [][2]string{{"a", "b"}, {"b", "a"}} {
 		w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
 		for i, tenant := range tenants[:2] {
 			followers := map[string]int64{"a": 100, "b": 200}[ids[i]]

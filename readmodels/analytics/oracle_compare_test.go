@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// agreeOnPart compares the part of an answer that [TestGainsAddUp] does not judge.
+// agreeOnPart compares the part of an answer that [TestGainsAddUp] does not check.
 func agreeOnPart[R any](
 	t *testing.T, draw func(*rapid.T, time.Time) *world,
 	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
@@ -55,7 +55,7 @@ func TestReachAgreesWithTheOracle(t *testing.T) {
 		})
 }
 
-// agreeOnMeta compares what meta repeats of the query.
+// agreeOnMeta compares the query's fields in meta.
 func (o *oracle) agreeOnMeta(t require.TestingT, meta analytics.Meta) {
 	require.Equal(t, o.q.Range.From.UTC(), meta.From)
 	require.Equal(t, o.q.Range.To.UTC(), meta.To)
@@ -64,7 +64,7 @@ func (o *oracle) agreeOnMeta(t require.TestingT, meta analytics.Meta) {
 	require.Equal(t, o.q.Range.Now.IsZero() || !o.q.Range.To.After(o.q.Range.Now), meta.Complete)
 }
 
-// sourceIDs are the social accounts of an answer's sources, as they stand there.
+// sourceIDs returns the social accounts of an answer's sources, in order.
 func sourceIDs(meta analytics.Meta) (ids []int64) {
 	for _, s := range meta.Sources {
 		ids = append(ids, s.SocialAccount)
@@ -72,7 +72,7 @@ func sourceIDs(meta analytics.Meta) (ids []int64) {
 	return ids
 }
 
-// refuses demands the error that the query deserves, and tells whether it deserves one.
+// refuses requires the error that the query should return, and reports whether there is one.
 func (o *oracle) refuses(t require.TestingT, err error) bool {
 	if _, known := o.member(o.q.Member); o.q.Member == 0 || known {
 		require.NoError(t, err)

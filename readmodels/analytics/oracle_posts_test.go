@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// drawPostWorld adds posts to a world: gaps, absent figures, changes of owner, some unregistered.
+// drawPostWorld adds posts to a world: gaps, missing figures, changes of owner, some unregistered.
 func drawPostWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season)
 	w.Directory = append(w.Directory, domain.DirectoryCategory{ID: 1, Name: "one"}, domain.DirectoryCategory{ID: 2, Name: "two"})
@@ -64,7 +64,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		s, owner, post, published := draw("read")
 		at := drawInstant(t, season)
 		if last != nil && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
-			// Read twice at one instant: the smaller event id counts.
+			// Two readings at the same instant: the smaller event id counts.
 			s, owner, post, at = social{last.SocialAccount, last.Platform}, last.Tenant, last.ExternalID, last.CapturedAt
 			published = last.PublishedAt
 		} else if key := fmt.Sprint(s.id, post, owner.ParentAccount, at); taken[key] {
@@ -98,7 +98,7 @@ func drawCounts(t *rapid.T) domain.Counts {
 	}
 }
 
-// agencyReads are the readings of posts of all clients of the agency, in order of their capture.
+// agencyReads returns the readings of posts of all clients of the agency, in order of capture.
 func (o *oracle) agencyReads() []domain.PostRead {
 	if o.steps == nil {
 		o.steps = map[postStep]int64{}
@@ -115,19 +115,19 @@ func (o *oracle) agencyReads() []domain.PostRead {
 	return o.reads
 }
 
-// postStep names what one reading of a post gained of a figure.
+// postStep identifies the gain of one figure at one reading of a post.
 type postStep struct {
 	post string
 	at   int64
 	name string
 }
 
-// growthFigures are the figures of what a post gained: [postFigures] in order, and the engagement.
+// growthFigures are the figures with gains of a post: [postFigures] in order, and the engagement.
 func growthFigures(g *analytics.PostGrowth) []**int64 {
 	return []**int64{&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.Engagement}
 }
 
-// stepOf is what a reading gained of each figure.
+// stepOf returns a reading's gain of each figure.
 func (o *oracle) stepOf(read domain.PostRead) (g analytics.PostGrowth) {
 	post := fmt.Sprintf("%d:%s", read.SocialAccount, read.ExternalID)
 	for i, name := range postFigures {
@@ -142,7 +142,7 @@ func (o *oracle) stepOf(read domain.PostRead) (g analytics.PostGrowth) {
 	return g
 }
 
-// stepsIn are what each reading of [from, to) that the query is about gained.
+// stepsIn calls each with the gains of each reading in [from, to) that the query covers.
 func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytics.PostGrowth)) {
 	for _, read := range o.agencyReads() {
 		if o.sees(read.Tenant, read.Platform) && !read.CapturedAt.Before(from) && read.CapturedAt.Before(to) {
@@ -151,14 +151,14 @@ func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytic
 	}
 }
 
-// part is one part of the range by the granularity.
+// part is one part of the range by granularity.
 type part struct {
 	day      string
 	from, to time.Time
 	dates    []string
 }
 
-// parts cuts the range at days, Mondays or firsts of months.
+// parts cuts the range at days, Mondays or the first of each month.
 func (o *oracle) parts() (out []part) {
 	for _, p := range (question{RangeQuery: o.q}).periods() {
 		out = append(out, part{p.name, p.from, p.to, o.datesOf(p.from, p.to, false)})
@@ -166,21 +166,22 @@ func (o *oracle) parts() (out []part) {
 	return out
 }
 
-// lastPostRead is the newest reading in the range: what answers about posts rest on.
+// lastPostRead returns the newest reading in the range that answers about posts use.
 func (o *oracle) lastPostRead() *time.Time {
 	var last *time.Time
 	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, _ analytics.PostGrowth) { last = &read.CapturedAt })
 	return last
 }
 
-// registration is the last one of a post. elsewhere says that it is of nobody whom the scope sees.
+// registration is the last one of a post. elsewhere means that it belongs to no one in scope.
 type registration struct {
 	domain.PostRegistered
 	elsewhere bool
 }
 
-// registrations are the posts of the agency, each as it was registered last under an account of the scope, else under any:
-// at one instant the greater sub-account counts, of one sub-account the smaller event id.
+// registrations returns the posts of the agency, each with its last registration under an account
+// in scope, otherwise under any: at the same instant the greater sub-account counts, and within a
+// sub-account the smaller event id.
 func (o *oracle) registrations() []registration {
 	latest := map[string]registration{}
 	ids, erased := map[string]string{}, erasedUntil(o.w, o.scope.ParentAccount)
@@ -205,25 +206,26 @@ func (o *oracle) registrations() []registration {
 	return slices.Collect(maps.Values(latest))
 }
 
-// knownPost is a registered post with its readings of the scope, and what it gained in the range.
+// knownPost is a registered post with its readings in scope and its gains in the range.
 type knownPost struct {
 	analytics.Post
 
-	elsewhere bool // registered under nobody whom the scope sees
+	elsewhere bool // not registered by anyone in scope
 
 	reads  []domain.PostRead
 	growth analytics.PostGrowth
 	gained map[int64]analytics.PostGrowth // by member
 }
 
-// readInRange tells whether the post was read in the range for the scope and the member.
+// readInRange reports whether the post was read in the range for the scope and the member.
 func (o *oracle) readInRange(p knownPost) bool {
 	return slices.ContainsFunc(p.reads, func(r domain.PostRead) bool {
 		return !r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To) && (o.q.Member == 0 || r.MemberID == o.q.Member)
 	})
 }
 
-// contentOf is what was said last of a post to its agency, unless it was said under a client outside the scope.
+// contentOf returns the latest content of a post in its agency, unless it belongs to a client
+// outside the scope.
 func (o *oracle) contentOf(post domain.PostRef) (said domain.PostContent) {
 	for _, ev := range o.w.Contents {
 		if c, _ := ev.Data.(domain.PostContent); c.PostRef == post {
@@ -236,8 +238,8 @@ func (o *oracle) contentOf(post domain.PostRef) (said domain.PostContent) {
 	return said
 }
 
-// knownPosts are the registered posts of the query, newest first. Those that are registered under nobody whom the scope sees
-// are shown where they were read for it, as the one's who had them then.
+// knownPosts returns the registered posts of the query, newest first. Posts that are not registered
+// by anyone in scope are included if they were read for the scope, under their owner at that time.
 func (o *oracle) knownPosts() []knownPost {
 	var out []knownPost
 	for _, e := range o.registrations() {
@@ -269,7 +271,8 @@ func (o *oracle) knownPosts() []knownPost {
 				p.reads = append(p.reads, read)
 			}
 		}
-		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To) // planned for later, or by a clock that is wrong
+		// planned for later, or a wrong clock
+		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
 		if (later || e.elsewhere) && !o.readInRange(p) {
 			continue
 		}
@@ -284,8 +287,8 @@ func (o *oracle) knownPosts() []knownPost {
 	return out
 }
 
-// unregistered are the posts that nobody in the agency has registered, with what they gained: they are in no list and have no category,
-// and count wherever gains are added up.
+// unregistered returns the posts that are not registered in the agency, with their gains: they are
+// in no list and have no category, but sums of gains include them.
 func (o *oracle) unregistered() []knownPost {
 	if o.q.Category > 0 || o.q.By == analytics.RankByTotal {
 		return nil
@@ -310,17 +313,18 @@ func (o *oracle) unregistered() []knownPost {
 	return out
 }
 
-// memberPosts are the known posts that were registered last under the member of the query, or read while it had them.
+// memberPosts returns the known posts that were last registered under the query's member, or read
+// while it owned them.
 func (o *oracle) memberPosts() []knownPost {
 	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool {
 		return o.q.Member > 0 && p.MemberID != o.q.Member && !o.readInRange(p)
 	})
 }
 
-// gainedByPost adds up what the readings of a post in the range gained, and by member.
+// gainedByPost adds up the gains of a post's readings in the range, in total and by member.
 func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members map[int64]analytics.PostGrowth) {
 	members = map[int64]analytics.PostGrowth{}
-	var firsts []domain.PostRead // of the agency, of all time
+	var firsts []domain.PostRead // of the agency, at any time
 	for _, read := range o.agencyReads() {
 		if read.SocialAccount == p.SocialAccount && read.ExternalID == p.ExternalID {
 			firsts = append(firsts, read)
@@ -369,7 +373,7 @@ func newestFirst(a, b analytics.Post) int {
 		strings.Compare(b.ExternalID, a.ExternalID), strings.Compare(b.AccountID, a.AccountID))
 }
 
-// at is the last reading before an instant.
+// at returns the last reading before an instant.
 func (p *knownPost) at(to time.Time) *domain.PostRead {
 	var last *domain.PostRead
 	for _, read := range p.reads {
@@ -400,7 +404,7 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 	return c
 }
 
-// asOfList is the newest capture that a list of posts rests on.
+// asOfList returns the newest capture in a list of posts.
 func (o *oracle) asOfList(shown []knownPost) *time.Time {
 	last := o.lastPostRead()
 	for _, p := range shown {

@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// reach looks for each window and day by itself.
+// reach searches each window and day separately.
 func (o *oracle) reach() []analytics.AccountReach {
 	out := []analytics.AccountReach{}
 	whole := o.wholeDates(o.q.Range.From, o.q.Range.To)
@@ -32,7 +32,7 @@ func (o *oracle) reach() []analytics.AccountReach {
 	return out
 }
 
-// windowOver is the figure of the window that is exactly these days, all of them whole.
+// windowOver returns the figure of the window that covers exactly these whole days.
 func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64 {
 	if !slices.Equal(o.wholeDates(from, to), dates) {
 		return nil
@@ -49,7 +49,7 @@ func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64
 	return &h.figure.Value
 }
 
-// window is what the newest reading says of the window that ends on a day.
+// window returns the newest reading of the window that ends on a day.
 func (o *oracle) window(id int64, window, date string) *hit {
 	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
 		return f.Name == domain.MetricReach && f.Window == window && f.Day == date
@@ -60,7 +60,8 @@ func (o *oracle) window(id int64, window, date string) *hit {
 	return &hits[len(hits)-1]
 }
 
-// lastWindow is the window that ends last in the range, or the last reading of one without an end.
+// lastWindow returns the window that ends last in the range, or the last reading of one without an
+// end.
 func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.ReachWindow {
 	var found *analytics.ReachWindow
 	undated := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
@@ -84,7 +85,7 @@ func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.
 	return found
 }
 
-// asRead lists the rolling figures of metrics.
+// asRead returns the rolling figures of metrics.
 func (o *oracle) asRead(metrics ...string) []analytics.ReadFigure {
 	out := []analytics.ReadFigure{}
 	for _, p := range domain.Platforms() {

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// What views cost, day by day, over drawn subscriptions of two currencies, in zones, of any ranges.
+// The cost of views, day by day, with drawn subscriptions in two currencies, in several zones and
+// ranges.
 func TestCostsAgreeWithDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -46,7 +47,7 @@ func TestCostsAgreeWithDays(t *testing.T) {
 	})
 }
 
-// requireRoi compares to the cent, and the cost per thousand views to the half of its last decimal.
+// requireRoi compares to the cent, and the cost per thousand views to half of its last decimal.
 func requireRoi(t require.TestingT, want, got analytics.Roi, of string) {
 	if want.CostPerThousandViews != nil && got.CostPerThousandViews != nil {
 		require.LessOrEqual(t, math.Abs(*want.CostPerThousandViews-*got.CostPerThousandViews), 0.005+1e-6, of)
@@ -55,7 +56,7 @@ func requireRoi(t require.TestingT, want, got analytics.Roi, of string) {
 	require.Equal(t, want, got, of)
 }
 
-// costsWorld is what subscriptions ran, and when which account gained views.
+// costsWorld has subscriptions and the gains of views by account.
 type costsWorld struct {
 	season time.Time
 	plans  []domain.DirectorySubscription
@@ -64,15 +65,16 @@ type costsWorld struct {
 	asked  analytics.Range
 }
 
-// viewsAt are views that an account gained at an instant; on a day, at its first one.
+// viewsAt are the views that an account gained at an instant; for day flows, at the start of the
+// day.
 type viewsAt struct {
 	page  domain.DirectorySocialAccount
-	day   time.Time // of a platform that counts days; else zero
+	day   time.Time // day flows only; otherwise zero
 	at    time.Time
 	views int64
 }
 
-const costDays = 75 // three months and a change of the clocks
+const costDays = 75 // three months and a clock change
 
 // costPages are pages of two clients, of the agency itself and of another agency.
 var costPages = []domain.DirectorySocialAccount{
@@ -116,11 +118,11 @@ func drawCosts(t *rapid.T) costsWorld {
 			plan.PriceMinor = new(int64(rapid.SampledFrom([]int{0, 1, 9_900, 10_000, 123_457}).Draw(t, "price")))
 		}
 		switch rapid.IntRange(0, 3).Draw(t, "how it began") {
-		case 0: // as another ended
+		case 0: // when another one ended
 			if i > 0 && c.plans[i-1].EndsAt != nil {
 				plan.StartsAt = *c.plans[i-1].EndsAt
 			}
-		case 1: // before anybody asked
+		case 1: // before the range
 			plan.StartsAt = c.season.AddDate(-1, 0, 0)
 		}
 		if rapid.IntRange(0, 2).Draw(t, "open ended") > 0 {
@@ -140,7 +142,8 @@ func drawCosts(t *rapid.T) costsWorld {
 			gain.at = firstInstant(gain.day, zone)
 		}
 		key := fmt.Sprint(gain.page.ID, gain.at)
-		if !taken[key] && (c.asked.Now.IsZero() || !gain.at.After(c.asked.Now)) { // nothing is read before it is
+		// nothing is read before it exists
+		if !taken[key] && (c.asked.Now.IsZero() || !gain.at.After(c.asked.Now)) {
 			taken[key] = true
 			c.gains = append(c.gains, gain)
 		}
@@ -149,7 +152,8 @@ func drawCosts(t *rapid.T) costsWorld {
 	return c
 }
 
-// world is that as events: days in one reading after all of them, views of a video in readings that count up from a baseline.
+// world returns the events: days in one reading after all of them, views of a video in readings
+// that count up from a baseline.
 func (c costsWorld) world() *world {
 	w := &world{Directory: tenantPeople()}
 	for _, plan := range c.plans {
@@ -185,7 +189,7 @@ func (c costsWorld) world() *world {
 	return w
 }
 
-// costMonth is what lies of a calendar month in the range, with the days that have begun.
+// costMonth is the part of a calendar month in the range, with the days that have begun.
 type costMonth struct {
 	name     string
 	days     int
@@ -193,7 +197,7 @@ type costMonth struct {
 	begun    []string // dates
 }
 
-// costParts are the parts of a cent in which costs add up: they divide by the days of any month.
+// costParts are the parts of a cent in which costs are added: divisible by the days of any month.
 const costParts = 28 * 29 * 30 * 31
 
 func (c costsWorld) months() (months []costMonth) {
@@ -212,7 +216,8 @@ func (c costsWorld) months() (months []costMonth) {
 	return months
 }
 
-// running are the subscriptions of an account on a date, not of the day on which they end.
+// running returns the active subscriptions of an account on a date; the day on which one ends does
+// not count.
 func (c costsWorld) running(account, date string) (plans []domain.DirectorySubscription) {
 	if account == "" {
 		account = agencyA
@@ -227,7 +232,7 @@ func (c costsWorld) running(account, date string) (plans []domain.DirectorySubsc
 
 func (c costsWorld) dateOf(at time.Time) string { return at.In(c.asked.Zone).Format(time.DateOnly) }
 
-// whyUnpriced says why the price of some subscriptions together is not known; known: it is.
+// whyUnpriced returns why the price of some subscriptions together is unknown, or known.
 func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
 	price := analytics.PriceKnown
 	for _, plan := range plans {
@@ -244,8 +249,8 @@ func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
 	return price
 }
 
-// price is what is known of an account's price on a date: its own subscriptions and those of the agency, which cover all
-// clients where all are asked for.
+// price returns the status of an account's price on a date, from its own subscriptions and those of
+// the agency, which cover all clients if all are requested.
 func (c costsWorld) price(account, date string) analytics.PriceStatus {
 	var plans []domain.DirectorySubscription
 	if account != agencyA {
@@ -257,7 +262,7 @@ func (c costsWorld) price(account, date string) analytics.PriceStatus {
 	return whyUnpriced(plans)
 }
 
-// roi sets the views of some months on some platforms against what they cost.
+// roi compares the views of some months on some platforms with their cost.
 func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analytics.Roi {
 	var want analytics.Roi
 	costs, why := map[string]int64{}, map[analytics.PriceStatus]bool{}
@@ -287,7 +292,7 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 			}
 		}
 		for account := range paying {
-			if account != agencyA { // the agency's comes once for all
+			if account != agencyA { // the agency's subscription counts once for all
 				pay(month, account, func(date string) bool { return c.price(account, date) == analytics.PriceKnown })
 			}
 		}
@@ -302,7 +307,7 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		want.Price = analytics.PriceSeveralCurrencies
 	case why[analytics.PriceKnown] && len(why) > 1:
 		want.Price = analytics.PriceKnownInPart
-	default: // the gravest of what there is
+	default: // the most severe reason
 		for _, status := range []analytics.PriceStatus{
 			analytics.PriceKnown, analytics.PriceNoSubscription, analytics.PriceSeveralCurrencies, analytics.PriceUnknown,
 		} {

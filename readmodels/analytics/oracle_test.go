@@ -10,13 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// oracle looks through all events for every figure; it shares only the shape of the answers.
+// oracle searches all events for every figure; it shares only the shape of the answers.
 type oracle struct {
 	w     *world
 	scope readmodels.Scope
 	q     analytics.RangeQuery
 	asOf  *time.Time
-	reads []domain.PostRead // what [oracle.agencyReads] found
+	reads []domain.PostRead // result of [oracle.agencyReads]
 	steps map[postStep]int64
 	shown map[int64]bool // social accounts with a figure in the range
 }
@@ -25,10 +25,10 @@ func newOracle(w *world, scope readmodels.Scope, q analytics.RangeQuery) *oracle
 	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}}
 }
 
-// firstInstants remembers what [firstInstant] found: looking takes long.
+// firstInstants caches results of [firstInstant], which is slow.
 var firstInstants sync.Map
 
-// firstInstant is the first minute in which a clock in the zone shows the date of day.
+// firstInstant returns the first minute in which a clock in the zone shows the date of day.
 func firstInstant(day time.Time, zone *time.Location) time.Time {
 	key := day.Format(time.DateOnly) + zone.String()
 	if at, ok := firstInstants.Load(key); ok {
@@ -42,10 +42,10 @@ func firstInstant(day time.Time, zone *time.Location) time.Time {
 	return at
 }
 
-// dates are the days that the range touches.
+// dates returns the days that the range touches.
 func (o *oracle) dates() []string { return o.datesOf(o.q.Range.From, o.q.Range.To, false) }
 
-// wholeDates are the days that lie in [from, to) from their first to their last instant.
+// wholeDates returns the days that are wholly in [from, to).
 func (o *oracle) wholeDates(from, to time.Time) []string { return o.datesOf(from, to, true) }
 
 func (o *oracle) datesOf(from, to time.Time, whole bool) (out []string) {
@@ -58,7 +58,7 @@ func (o *oracle) datesOf(from, to time.Time, whole bool) (out []string) {
 	return out
 }
 
-// elapsed is the end of what has happened of the range, today included.
+// elapsed returns the end of the elapsed part of the range, including today.
 func (o *oracle) elapsed() time.Time {
 	r := o.q.Range
 	if r.Now.IsZero() {
@@ -75,7 +75,7 @@ func (o *oracle) elapsed() time.Time {
 	}
 }
 
-// begun are the days that the range touches and that have begun.
+// begun returns the days that the range touches and that have begun.
 func (o *oracle) begun() []string {
 	if !o.q.Range.From.Before(o.elapsed()) {
 		return nil
@@ -83,7 +83,7 @@ func (o *oracle) begun() []string {
 	return o.datesOf(o.q.Range.From, o.elapsed(), false)
 }
 
-// previous is the period before: as many days as have elapsed, else as long.
+// previous returns the previous period: as many days as have elapsed, otherwise the same length.
 func (o *oracle) previous() (from, to time.Time) {
 	elapsed := question{RangeQuery: o.q}
 	elapsed.Range.To = o.elapsed()
@@ -96,7 +96,7 @@ type hit struct {
 	figure domain.Figure
 }
 
-// find returns the figures that match, of the rows that the scope sees, the latest capture last.
+// find returns the matching figures of the rows that the scope can see, in order of capture.
 func (o *oracle) find(id int64, match func(domain.AccountRead, domain.Figure) bool) []hit {
 	var hits []hit
 	for _, ev := range o.w.Events {
@@ -118,13 +118,13 @@ func (o *oracle) sees(t domain.Tenant, p domain.Platform) bool {
 	return o.seesAll(t, p) && (o.q.Member == 0 || t.MemberID == o.q.Member)
 }
 
-// seesAll sees also what is not of the query's member.
+// seesAll also sees rows that do not belong to the query's member.
 func (o *oracle) seesAll(t domain.Tenant, p domain.Platform) bool {
 	return t.ParentAccount == o.scope.ParentAccount && slices.Contains(o.q.Platforms, p) &&
 		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, t.AccountID))
 }
 
-// last is the last reading of a figure in [from, to).
+// last returns the last reading of a figure in [from, to).
 func (o *oracle) last(id int64, metric string, kind domain.Kind, from, to time.Time) *hit {
 	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
 		return f.Name == metric && f.Kind == kind && !r.CapturedAt.Before(from) && r.CapturedAt.Before(to)
@@ -143,10 +143,11 @@ func (o *oracle) uses(h *hit) int64 {
 	return h.figure.Value
 }
 
-// socialsOn counts the social accounts that answers should list.
+// socialsOn returns the number of social accounts that answers should list.
 func (o *oracle) socialsOn(platforms ...domain.Platform) int { return len(o.socialIDs(platforms...)) }
 
-// socialIDs are the social accounts that answers should list, by platform and id: owned now, or shown.
+// socialIDs returns the social accounts that answers should list, by platform and id: currently
+// owned, or shown.
 func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
 	for _, s := range socials { // in that order
 		if slices.Contains(platforms, s.platform) && (o.ownedNow(s.id) || o.shown[s.id]) {
@@ -163,7 +164,7 @@ func sum(to **int64, v int64) {
 	**to += v
 }
 
-// ids are the social accounts on some platforms.
+// ids returns the social accounts on some platforms.
 func (o *oracle) ids(platforms []domain.Platform) []social {
 	return slices.DeleteFunc(slices.Clone(socials), func(s social) bool { return !slices.Contains(platforms, s.platform) })
 }

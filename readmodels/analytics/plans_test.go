@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// asked notes the statements of a pool.
+// statementLog records the statements of a pool.
 type asked struct {
 	pool       *pgxpool.Pool
 	mu         sync.Mutex
@@ -51,7 +51,7 @@ func (*asked) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {
 // TraceQueryEnd implements [pgx.QueryTracer].
 func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// planQuestion is about a range of 8 days of one agency; what a test asks otherwise changes it.
+// planQuestion is a query for a range of 8 days of one agency; tests change parts of it.
 type planQuestion struct {
 	scope readmodels.Scope
 	query analytics.RangeQuery
@@ -70,7 +70,7 @@ func ofOneClient(q *planQuestion)   { q.scope.Accounts = []string{planClient(0, 
 func ofOneMember(q *planQuestion)   { q.query.Member = 1 }
 func ofOneCategory(q *planQuestion) { q.query.Category = 1 }
 
-// No statement reads readings or roll-ups from end to end; sources of posts read the newest.
+// No statement scans all readings or roll-ups; sources of posts read only the newest.
 func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -107,11 +107,13 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	for _, node := range noted.planForAny(t, "PostInsights", "tSubscriptions", askedOf(planDay.AddDate(0, 0, 10), nil)) {
 		read[node.table()] += node.rows()
 	}
-	require.LessOrEqual(t, read["post_gains"], 2.0*8) // of eight pages; the row behind the newest quarter ends the search
+	// of eight pages; the row after the newest quarter ends the search
+	require.LessOrEqual(t, read["post_gains"], 2.0*8)
 	require.Positive(t, read["post_gains"])
 }
 
-// A list of a range long before most posts of the agency probes none of those: neither their readings nor their months.
+// A list of an old range does not probe posts that are newer, neither their readings nor their
+// months.
 func TestListsOfAnOldRangeLeaveLaterPostsAlone(t *testing.T) {
 	t.Parallel()
 	const later = 3000
@@ -140,10 +142,9 @@ func TestListsOfAnOldRangeLeaveLaterPostsAlone(t *testing.T) {
 	}
 }
 
-// A ranking reads of each post the months of the range, and all posts at once: it neither looks for
-// each nor compares each with each reading where PostgreSQL, which knows neither the scope nor the
-// member nor the category when it makes the plan for any parameters, expects a few posts of
-// thousands.
+// A ranking reads the months of the range of each post, and all posts at once. It neither probes
+// each post nor compares each post with each reading, although the generic plan, made without the
+// scope, member and category, expects a few posts instead of thousands.
 func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -155,7 +156,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	for name, change := range map[string]func(*planQuestion){
 		"all": nil, "one client": ofOneClient, "one member": ofOneMember, "one category": ofOneCategory,
 		"two clients":                func(q *planQuestion) { q.scope.Accounts = []string{planClient(0, 0), planClient(0, 1)} },
-		"early in a day":             until(21), // no page is read any more since the 20th day
+		"early in a day":             until(21), // no page is read after the 20th day
 		"not over":                   until(40),
 		"since before the first day": func(q *planQuestion) { q.query.Range.From = planDay.AddDate(0, 0, -10) },
 	} {
@@ -178,7 +179,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	}
 }
 
-// notedPool is a pool that notes its statements.
+// notedPool returns a pool that records its statements.
 func notedPool(t *testing.T, db *pgtest.DB) *asked {
 	t.Helper()
 	config := db.ReadOnly.Config()
@@ -191,7 +192,7 @@ func notedPool(t *testing.T, db *pgtest.DB) *asked {
 	return noted
 }
 
-// of are the statements of an endpoint.
+// ofEndpoint returns the statements of an endpoint.
 func (a *asked) of(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQueryStartData {
 	t.Helper()
 	a.statements = nil
@@ -200,7 +201,7 @@ func (a *asked) of(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQue
 	return a.statements
 }
 
-// planForAny runs a statement by the plan that PostgreSQL keeps for any parameters.
+// planForAny runs a statement with its generic plan.
 func (a *asked) planForAny(t *testing.T, endpoint, part string, q planQuestion) []planNode {
 	t.Helper()
 	all := a.of(t, endpoint, q)
@@ -234,7 +235,7 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
 	for _, node := range nodesOf(t, raw) {
 		relation, index := node.text("Relation Name"), node.text("Index Name")
 		require.False(t, node.text("Node Type") == "Seq Scan" && ofReadings(relation), "%s\nreads all of %s:\n%s", s.SQL, relation, raw)
-		// An index that is not entered by its first column is read from end to end just the same.
+		// An index without a condition on its first column is scanned completely too.
 		first := "parent_account = "
 		if strings.HasSuffix(index, "_pkey") {
 			first = "social_account_id = "
@@ -243,7 +244,8 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
 	}
 }
 
-// ofReadings reports whether a table, or the table of an index, has rows for readings or for days of them.
+// ofReadings reports whether a table, or the table of an index, has rows for readings or days of
+// readings.
 func ofReadings(relation string) bool {
 	for _, table := range []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_months", "post_gains"} {
 		if strings.HasPrefix(relation, table) {
@@ -253,7 +255,7 @@ func ofReadings(relation string) bool {
 	return false
 }
 
-// planNode is a node of a plan without those below it.
+// planNode is a node of a plan without its children.
 type planNode map[string]any
 
 func (n planNode) text(name string) string    { text, _ := n[name].(string); return text }
@@ -261,7 +263,7 @@ func (n planNode) number(name string) float64 { number, _ := n[name].(float64); 
 
 func (n planNode) rows() float64 { return n.number("Actual Rows") * n.number("Actual Loops") }
 
-// table is the table of the node, of a partition its parent.
+// table returns the table of the node; for a partition, its parent.
 func (n planNode) table() string {
 	table, _, _ := strings.Cut(n.text("Relation Name"), "_2")
 	return table
@@ -294,7 +296,8 @@ var planDay = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 func planAgency(n int) string    { return fmt.Sprintf("%024x", 0xa0000+n) }
 func planClient(n, i int) string { return fmt.Sprintf("%024x", 0xc0000+n*2+i) }
 
-// fillAgencies folds agencies of 2 clients, 8 social accounts and 40 posts, read twice a day for 20 days.
+// fillAgencies folds agencies with 2 clients, 8 social accounts and 40 posts, read twice a day for
+// 20 days.
 func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 	t.Helper()
 	w := &world{}

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// drawStatsWorld is a world with posts, and splits of audiences in some readings.
+// drawStatsWorld returns a world with posts, and demographics in some readings.
 func drawStatsWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season)
 	for _, ev := range w.Events {
@@ -32,7 +32,7 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 				}})
 			}
 		}
-		for j := range w.Events { // a duplicate stays one
+		for j := range w.Events { // a duplicate stays a duplicate
 			if w.Events[j].Envelope.ID == ev.Envelope.ID {
 				w.Events[j].Data = read
 			}
@@ -50,7 +50,7 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 	return w
 }
 
-// stats looks at each platform and period by itself.
+// stats computes each platform and period separately.
 func (o *oracle) stats() analytics.PlatformStats {
 	var want analytics.PlatformStats
 	for _, p := range o.q.Platforms {
@@ -67,7 +67,7 @@ func (o *oracle) stats() analytics.PlatformStats {
 	return want
 }
 
-// connected are the pages that the scope has now, and the users who own them.
+// connected returns the pages in scope now, and the users who own them.
 func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
 	pages, users = []int64{}, []string{}
 	for _, entity := range o.w.Directory {
@@ -87,7 +87,7 @@ func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
 	return pages, users
 }
 
-// publishedIn counts posts; nil when no published post is known on the platform.
+// publishedIn counts posts; nil if no published post is known on the platform.
 func (o *oracle) publishedIn(p domain.Platform, in part) *int64 {
 	var n *int64
 	for _, post := range o.registrations() {
@@ -176,7 +176,7 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 		}, (*oracle).stats)
 }
 
-// The stats of one page are those of its platform in a world in which there is nothing else.
+// The stats of one page equal those of its platform in a world with only that page.
 func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -214,7 +214,8 @@ func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
 	})
 }
 
-// A rate is of the people reached where the platform's own window is exactly the period, else of the followers.
+// A rate uses the people reached if the platform's own window equals the period, otherwise the
+// followers.
 func TestEngagementRate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -244,12 +245,12 @@ func TestEngagementRate(t *testing.T) {
 	reach, followers := analytics.RateOfReach, analytics.RateOfFollowers
 	require.Equal(t, []rate{
 		{new(15.5), &reach},    // 31 of 200
-		{new(7.5), &followers}, // 30 of 400: nobody was reached
+		{new(7.5), &followers}, // 30 of 400: no one was reached
 		{},                     // no engagement
-		{},                     // of 0 followers there is no rate
-		{},                     // nothing was read of the day
+		{},                     // no rate for 0 followers
+		{},                     // nothing was read on the day
 	}, rates())
-	q.Granularity = analytics.ByWeek // of which the platform has no window
+	q.Granularity = analytics.ByWeek // the platform has no window of this length
 	require.Equal(t, []rate{{}}, rates(), "at its end nobody follows")
 	w.Directory = append(w.Directory, page(12, domain.Facebook))
 	w.Fold(t, db)
@@ -267,7 +268,7 @@ func TestEngagementRate(t *testing.T) {
 	require.Equal(t, rate{new(5.0), &followers}, rates()[0], "40 of 800")
 }
 
-// Places are added up by their ids, under their newest names; answers hold the 25 largest.
+// Places are added up by id, with their newest names; answers contain the 25 largest.
 func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -25,7 +25,8 @@ func TestActivities(t *testing.T) {
 		domain.DirectoryCategory{ID: 5, Name: "Offers"}, domain.DirectoryMember{ID: 7, AccountID: clientA, UserID: userA, Active: true},
 		domain.DirectoryPlannedPost{ID: 3, AccountID: clientA, SocialAccount: 1, ExternalID: "p5", CategoryID: 7},
 		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "p2", CategoryID: 5},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 9}, // another agency's plan
+		// another agency's plan
+		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 9},
 	)
 	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
 	foreign := domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 8, SocialAccount: 2}
@@ -55,7 +56,8 @@ func TestActivities(t *testing.T) {
 	}
 	register(tenant, "p2", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.PostType = "reel" })
 	register(tenant, "p3", domain.OriginListing, 2, nil)
-	before := domain.Tenant{ParentAccount: agencyA, AccountID: clientC, MemberID: 8, SocialAccount: 1} // whose page it was
+	// the page's former owner
+	before := domain.Tenant{ParentAccount: agencyA, AccountID: clientC, MemberID: 8, SocialAccount: 1}
 	register(before, "p3", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.RegisteredAt = activityDay.Add(-time.Hour) })
 	register(tenant, "p4", domain.OriginListing, 0, nil)
 	register(tenant, "p5", domain.OriginListing, 0, nil)
@@ -114,7 +116,7 @@ func TestActivities(t *testing.T) {
 	}
 }
 
-// What the planner holds as scheduled are activities of that state: of the page's present client alone, the next one first.
+// Scheduled plans are activities: only those of the page's current client, the next one first.
 func TestPlannedPosts(t *testing.T) {
 	t.Parallel()
 	log := foldtest.TwoAgencies(t)

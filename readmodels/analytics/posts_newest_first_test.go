@@ -19,7 +19,7 @@ import (
 // postsAgree compares one answer about posts with the oracle.
 type postsAgree func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery)
 
-// Every answer about posts says what the oracle says, over one drawn world.
+// Every answer about posts agrees with the oracle, in one drawn world.
 func TestPostsAgreeWithTheOracle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -42,7 +42,7 @@ func TestPostsAgreeWithTheOracle(t *testing.T) {
 	})
 }
 
-// agreeing asks for pages of a drawn length one after the other; join puts them together.
+// agreeing requests pages of a drawn length one after the other; join combines them.
 func agreeing[R any](
 	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 	want func(*oracle) R, join func(all *R, page R),
@@ -53,7 +53,7 @@ func agreeing[R any](
 		if o.refuses(t, err) {
 			return
 		}
-		expected := want(o) // tells what is shown
+		expected := want(o) // sets shown
 		for meta.NextCursor != "" {
 			query.Page.Cursor = meta.NextCursor
 			var page R
@@ -71,7 +71,7 @@ func agreeing[R any](
 	}
 }
 
-// showing notes which social accounts gained something of the metrics, and what the answer rests on.
+// showing records which social accounts have gains of the metrics, and the newest capture.
 func (o *oracle) showing(metrics ...string) {
 	o.asOf = o.lastPostRead()
 	for _, metric := range metrics {
@@ -85,7 +85,7 @@ func (o *oracle) showing(metrics ...string) {
 
 var engagementParts = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 
-// listed fills a list with the posts of the query and a line for each.
+// listed returns a list with the posts of the query and a line for each.
 func listed[E any](o *oracle, line func(knownPost) E, metrics ...string) []E {
 	o.showing(metrics...)
 	posts, lines := o.memberPosts(), []E{}
@@ -104,7 +104,7 @@ var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *or
 	all.Posts = append(all.Posts, page.Posts...)
 })
 
-// listedLikes are likes without what [TestGainsAddUp] judges.
+// listedLikes returns likes without what [TestGainsAddUp] checks.
 func listedLikes(a *analytics.Analytics, ctx context.Context, s readmodels.Scope, q analytics.RangeQuery) ([]analytics.PostLikes, analytics.Meta, error) {
 	got, meta, err := a.PostsLikes(ctx, s, q)
 	return got.Posts, meta, err
@@ -130,7 +130,8 @@ var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, fu
 	all.Posts = append(all.Posts, page.Posts...)
 })
 
-// measure is what a post is ranked by: what its engagement gained, or all that a post of the range has gathered; nil: it is not.
+// measure returns the value that ranks a post: its gain of engagement, or its total if it was
+// published in the range; nil if it is not ranked.
 func (o *oracle) measure(p knownPost, from, to time.Time) *int64 {
 	switch {
 	case o.q.By != analytics.RankByTotal:
@@ -142,7 +143,7 @@ func (o *oracle) measure(p knownPost, from, to time.Time) *int64 {
 	}
 }
 
-// ranking orders the posts that are ranked.
+// ranking orders the ranked posts.
 func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 	ranked = []analytics.RankedPost{}
 	by := func(p knownPost) int64 { return *o.measure(p, o.q.Range.From, o.q.Range.To) }
@@ -171,7 +172,7 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 	return ranked, shown
 }
 
-// pageName is shown of pages that the scope has now.
+// pageName is shown for pages in scope now.
 func (o *oracle) pageName(id int64) domain.OptionalText {
 	s, _ := lastOf(o.w, func(s domain.DirectorySocialAccount) bool {
 		return s.ID == id && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID))
@@ -179,8 +180,9 @@ func (o *oracle) pageName(id int64) domain.OptionalText {
 	return domain.OptionalText(s.Name)
 }
 
-// previousRank is the rank of a member in the period before, by what the posts that the ranking of it would list gained in
-// it while the member had them, or by what the member's posts of that period had gathered by its end.
+// previousRank returns the rank of a member in the previous period, by the gains of the posts in
+// that period's ranking while the member owned them, or by the totals of the member's posts of that
+// period.
 func (o *oracle) previousRank(id int64) *int64 {
 	before := *o
 	before.q.Range.From, before.q.Range.To = o.previous()
@@ -271,8 +273,9 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 	return board
 }, nil)
 
-// On the day a page is connected its old posts have gained nothing here. The ranking says so and offers the other one, which
-// has what was published in the range; once the page was read before the range, there is nothing to offer.
+// On the day a page is connected, its old posts have no gains. The ranking says so and suggests the
+// other one, which contains the posts published in the range. Once the page was read before the
+// range, there is no suggestion.
 func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -308,7 +311,7 @@ func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 	require.Nil(t, meta.Instead)
 }
 
-// memberName is shown of members of the agency only.
+// memberName is shown only for members of the agency.
 func (o *oracle) memberName(id int64) domain.OptionalText {
 	m, _ := o.member(id)
 	return domain.OptionalText(m.Name)
@@ -321,7 +324,7 @@ func (o *oracle) memberAccount(id int64) domain.OptionalText {
 	return ""
 }
 
-// member is one whom the scope sees.
+// member returns a member that the scope can see.
 func (o *oracle) member(id int64) (domain.DirectoryMember, bool) {
 	return lastOf(o.w, func(m domain.DirectoryMember) bool {
 		return m.ID == id && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, m.AccountID)) &&

@@ -9,8 +9,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The period before is as many days before whole days, else as long as what has elapsed. The year
-// before is by the calendar of the zone: the same dates, however long their days were.
+// The previous period has the same number of days if the range has whole days, otherwise the same
+// length as the elapsed part. The previous year follows the calendar of the zone: the same dates,
+// however long their days are.
 func TestWhatARangeIsComparedWith(t *testing.T) {
 	t.Parallel()
 	const before, year = analytics.ComparePrevious, analytics.CompareYear

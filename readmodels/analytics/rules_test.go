@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The rules about kinds of figures in numbers: what June says of one metric of one page.
+// The rules for kinds of figures, with numbers: June of one metric of one page.
 func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -40,7 +40,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	for name, r := range map[string]struct {
 		reads readings
 		want  analytics.Total
-		to    string // where the range ends, unless with June
+		to    string // end of the range; June by default
 	}{
 		"stock: the last reading counts, against the last one before": {reads: readings{
 			stock("2026-05-30 10:00", 80), stock("2026-05-31 10:00", 100), stock("2026-06-02 10:00", 90), stock("2026-06-20 10:00", 125), stock("2026-07-01 00:00", 999),
@@ -63,7 +63,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			with("2026-06-02 10:00", flow(engagement, "2026-05-31", 7), flow(engagement, "2026-06-01", 3)),
 			with("2026-06-03 10:00", flow(engagement, "2026-06-01", 5), flow(engagement, "2026-06-02", 10)),
 			with("2026-07-02 10:00", flow(engagement, "2026-06-30", 100), flow(engagement, "2026-07-01", 1000)),
-		}, want: inPart(compared(115, 7, 93, 1328.57))}, // only 30 June has its day in the period before: 31 May
+		}, want: inPart(compared(115, 7, 93, 1328.57))}, // only June 30 has a counterpart in the previous period: May 31
 		"day flow: a day of the period before without its day in the range": {reads: readings{
 			with("2026-06-03 10:00", flow(engagement, "2026-05-02", 8), flow(engagement, "2026-05-03", 4), flow(engagement, "2026-06-01", 10)),
 		}, want: inPart(compared(10, 8, 2, 25))},
@@ -123,7 +123,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	}
 }
 
-// An account connected in June is in the total with what it gained since, and in no comparison.
+// An account connected in June is in the total with its later gains, and in no comparison.
 func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -157,7 +157,7 @@ func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	require.EqualValues(t, "For engagement, the first reading was on 2026-06-10; earlier gains are unknown.", meta.Sources[1].Reason)
 }
 
-// Page 12 was read in May alone: what page 11 gained is compared, and not with all of May.
+// Page 12 was read only in May: the gain of page 11 is compared, but not with all of May.
 func TestAnAccountOfTheEarlierPeriodAloneIsLeftOut(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -181,7 +181,8 @@ func TestAnAccountOfTheEarlierPeriodAloneIsLeftOut(t *testing.T) {
 	require.Equal(t, analytics.Total{}, total, "nothing was read in June")
 }
 
-// What posts gained in the first days of June is compared with all of May in part only, unless June was read to its end.
+// Gains of posts in the first days of June are compared with all of May only in part, unless June
+// was read to its end.
 func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -216,7 +217,7 @@ func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 	require.True(t, likes(65, 1000, -935).ComparedInPart, "page 12 gained 2 in May")
 }
 
-// Ten days of June are compared with the ten days before it, and not with all of May.
+// Ten days of June are compared with the ten days before, not with all of May.
 func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -243,7 +244,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	require.EqualValues(t, "For engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
 
-// Reach is the platform's own figure of exactly the range, and never a sum.
+// Reach is the platform's own figure for exactly the range, and never a sum.
 func TestReachIsNeverSummed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -279,14 +280,14 @@ func TestReachIsNeverSummed(t *testing.T) {
 	}
 }
 
-// Page 11 is read every day but from the 20th to the 24th, when its connection was dead, and wins
-// one follower a day. Page 12 is connected on the 10th with 1,000 followers and loses two a day.
-// The line of both rises when 12 joins, and no change says that a thousand people came.
+// Page 11 is read every day except from the 20th to the 24th, when its connection was broken, and
+// gains one follower a day. Page 12 is connected on the 10th with 1,000 followers and loses two a
+// day. The sum of both rises when 12 joins, but no change includes the thousand followers.
 func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
-	for d := range 31 { // 31 May is 0
+	for d := range 31 { // May 31 is 0
 		when := at("2026-05-31 09:00").AddDate(0, 0, d)
 		if d < 20 || d > 24 {
 			w.Add(fmt.Sprint("a", d), read(domain.Facebook, when, people(int64(100+d))))
@@ -319,7 +320,8 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.Equal(t, new(30.0), net.Total.NetPct)
 }
 
-// gainedLikes are a registered post and two readings of it in June, between which it gains likes.
+// gainedLikes returns a registered post and two readings of it in June, between which it gains
+// likes.
 func gainedLikes(w *world, member int64, id string, published time.Time, gained int64) {
 	tenant := tenantOf(tenants[0], 11)
 	tenant.MemberID = member
@@ -332,7 +334,7 @@ func gainedLikes(w *world, member int64, id string, published time.Time, gained 
 	}
 }
 
-// A page that ends amid equals goes on newest first; unregistered posts take no place.
+// A page that ends among equal posts continues newest first; unregistered posts take no place.
 func TestPagesOfARankingCutEquals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

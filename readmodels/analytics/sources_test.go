@@ -15,13 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// subscribed is what an agency needs to be read.
+// subscribed is the subscription that an agency needs to be read.
 var subscribed = domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
 
-// Nobody sees a blank without a reason: what meta says of one Facebook page in every condition.
+// Every missing figure has a reason: meta for one Facebook page in every condition.
 func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	db := pgtest.New(t) // sequential: a database for each takes longer than the tests
 	type readings []domain.AccountRead
 	all := []domain.Figure{people(5)}
 	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
@@ -59,11 +59,11 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		status  analytics.SourceStatus
 		reason  string
 		lacks   int
-		page    domain.DirectorySocialAccount // connected unless set
+		page    domain.DirectorySocialAccount // connected by default
 		states  []domain.ConnectionStateChanged
 		unpaid  bool
 		removed bool            // a person removed our app at the platform
-		of      analytics.Range // june unless set
+		of      analytics.Range // June by default
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
@@ -174,7 +174,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	}
 }
 
-// A missing figure names the scope that was not granted, whatever the newest reading says of it.
+// A missing figure names the scope that was not granted, whatever the newest reading says.
 func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -207,7 +207,8 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, lacking.Missing, missing(), "it was granted: the newest reading says why")
 }
 
-// LinkedIn counts no views of posts: it says so, instead of "no two readings of a post have them" for ever.
+// LinkedIn does not count views of posts, and the reason says so instead of pointing to missing
+// readings.
 func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -236,7 +237,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	require.EqualValues(t, "It was not read in this range.", reason, "which is the graver lack")
 }
 
-// What is erased in the range is named, to the client who had it and the agency alone.
+// Erasures in the range are reported only to the client who owned the data and to the agency.
 func TestSourcesSayWhatIsErased(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -276,7 +277,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 	require.NotContains(t, got[0].Reason, "erased")
 }
 
-// Newer figures are expected of accounts that will be read, while the range is not over.
+// Newer figures are expected for accounts that will be read, while the range is not over.
 func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -335,7 +336,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	}
 }
 
-// A pause stands beside the status; it is left out where nothing new would come anyway.
+// A pause is reported in addition to the status, unless new readings would change nothing.
 func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -369,13 +370,16 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 		kind     domain.PauseKind
 		name     string
 		from, to time.Time
-		paused   []string // what each source says
+		paused   []string // for each source
 		due      *time.Time
 	}{
-		{domain.PausePlatform, "facebook", from, to, []string{all, all, "", ""}, nil},                         // also of one that was never read
-		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []string{"", all, "", ""}, nil}, // the first was read after the range
+		// including one that was never read
+		{domain.PausePlatform, "facebook", from, to, []string{all, all, "", ""}, nil},
+		// the first was read after the range
+		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []string{"", all, "", ""}, nil},
 		{domain.PauseConnection, "11", from, to, []string{alone, "", "", ""}, nil},
-		{domain.PausePlatform, "tiktok", from, to, []string{"", "", all, ""}, &inJune}, // the one that must be connected again says so
+		// the one that must be connected again reports that instead
+		{domain.PausePlatform, "tiktok", from, to, []string{"", "", all, ""}, &inJune},
 	} {
 		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
 		require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// endpoints are all answers to a query of a range, by their methods.
+// endpoints are all methods that answer a query with a range.
 var endpoints = map[string]endpoint[any]{
 	"AccountInsights":       boxed((*analytics.Analytics).AccountInsights),
 	"AccountFollowers":      boxed((*analytics.Analytics).AccountFollowers),
@@ -40,7 +40,7 @@ func boxed[R any](of endpoint[R]) endpoint[any] {
 	}
 }
 
-// answers are those of all endpoints about June, as JSON with their meta.
+// answers returns the answers of all endpoints for June, as JSON with their meta.
 func answers(t *testing.T, db *pgtest.DB, scope readmodels.Scope) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -53,11 +53,12 @@ func answers(t *testing.T, db *pgtest.DB, scope readmodels.Scope) map[string]str
 	return out
 }
 
-// tenantFacts are what one tenant has in June; two may have the same social account in turn.
+// tenantFacts are the data of one tenant in June; two tenants can own the same social account in
+// turn.
 func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 	when := inJune
 	if tenant.ParentAccount == agencyB {
-		when = when.AddDate(0, 0, -20) // before June: agency A must not take it as a baseline
+		when = when.AddDate(0, 0, -20) // before June: agency A must not use it as a baseline
 	}
 	tenant = tenantOf(tenant, 11)
 	video := tenantOf(tenant, 15)
@@ -77,7 +78,7 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 		domain.DirectorySubscription{ID: value, AccountID: tenant.AccountID, PriceMinor: &value, Currency: "EUR", StartsAt: june.From})
 }
 
-// An agency's answers are the same whether another one has the same social accounts or not.
+// An agency's answers do not depend on whether another agency has the same social accounts.
 func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -96,15 +97,16 @@ func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 	}
 	for name, answer := range answersIn(both, wholeAgency) {
 		require.NotContains(t, answer, "31337", name)
-		if !slices.Contains([]string{"ActivityMeter", "AccountNetGrowth", "ActiveMembers"}, name) { // counts, differences, names
+		// counts, differences, names
+		if !slices.Contains([]string{"ActivityMeter", "AccountNetGrowth", "ActiveMembers"}, name) {
 			require.Contains(t, answer, "700", name)
 		}
 	}
-	// Nothing at all is found for whoever has nothing, nor by an account of another agency.
+	// Without data, and by an account of another agency, nothing is found.
 	nobody := answersIn(&world{}, wholeAgency)
 	require.Equal(t, nobody, answersIn(others, wholeAgency))
 	require.Equal(t, nobody, answersIn(others, ofClient(clientB)))
-	// Lists are lists and absent is null, also where there is nothing.
+	// Lists are lists and missing values are null, even without data.
 	for name, answer := range nobody {
 		require.Contains(t, answer, `"sources":[]`, name)
 		require.Contains(t, answer, `"as_of":null`, name)

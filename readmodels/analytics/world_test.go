@@ -26,7 +26,7 @@ var socials = []social{
 	{11, domain.Facebook}, {12, domain.Facebook}, {13, domain.Instagram}, {14, domain.LinkedIn}, {15, domain.TikTok}, {16, domain.TikTok},
 }
 
-// tenants are owners; the drawn socials move between them.
+// tenants are owners; the drawn social accounts move between them.
 var tenants = []domain.Tenant{
 	{ParentAccount: agencyA, AccountID: clientA, MemberID: 1},
 	{ParentAccount: agencyA, AccountID: clientC, MemberID: 2},
@@ -37,12 +37,12 @@ var tenants = []domain.Tenant{
 // successor is another member of client A.
 const successor = 5
 
-// tenantPeople are the accounts and members of the tenants.
+// tenantPeople returns the accounts and members of the tenants.
 func tenantPeople() []domain.DirectoryEntity {
 	entities := []domain.DirectoryEntity{domain.DirectoryMember{ID: successor, AccountID: clientA, Name: "member 5", Active: true}}
 	for _, t := range tenants {
 		member := domain.DirectoryMember{ID: t.MemberID, AccountID: t.AccountID, Name: fmt.Sprint("member ", t.MemberID), Active: true}
-		if t.MemberID%2 == 1 { // the others are no users
+		if t.MemberID%2 == 1 { // the others are not users
 			member.UserID = fmt.Sprintf("%024d", t.MemberID)
 		}
 		entities = append(entities, member)
@@ -55,7 +55,7 @@ func tenantPeople() []domain.DirectoryEntity {
 	return append(entities, domain.DirectoryAccount{ID: agencyB})
 }
 
-// june is the range that most examples ask about.
+// june is the range of most examples.
 var (
 	june        = analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-07-01 00:00"), Zone: time.UTC}
 	inJune      = at("2026-06-10 09:30")
@@ -77,7 +77,7 @@ func everywhere(r analytics.Range) analytics.RangeQuery {
 // endpoint is a method of [analytics.Analytics].
 type endpoint[R any] = func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error)
 
-// ask demands an answer.
+// ask requires an answer without error.
 func ask[R any](t *testing.T, db *pgtest.DB, of endpoint[R], scope readmodels.Scope, query analytics.RangeQuery) (R, analytics.Meta) {
 	t.Helper()
 	got, meta, err := of(&analytics.Analytics{Pool: db.ReadOnly}, t.Context(), scope, query)
@@ -93,7 +93,7 @@ func at(text string) time.Time {
 	return t.UTC()
 }
 
-// page is a connected social account of agency A's first client.
+// page returns a connected social account of agency A's first client.
 func page(id int64, p domain.Platform) domain.DirectorySocialAccount {
 	return ownedPage(tenants[0], id, p)
 }
@@ -117,12 +117,12 @@ func flow(name, day string, v int64) domain.Figure {
 	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
 }
 
-// read is a reading of the social account 11.
+// read returns a reading of the social account 11.
 func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
 	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
 }
 
-// registered is a post as it was listed.
+// registered returns a post as listed.
 func registered(of domain.Tenant, p domain.Platform, id string, at time.Time, published *time.Time) domain.PostRegistered {
 	return domain.PostRegistered{
 		Tenant: of, Platform: p, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: published,
@@ -134,12 +134,13 @@ func tenantOf(t domain.Tenant, social int64) domain.Tenant {
 	return t
 }
 
-// seasons are the first days of worlds: the clocks change a few days later somewhere.
+// seasons are the first days of worlds: clocks change somewhere a few days later.
 var seasons = []time.Time{
-	time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC),   // New York, and Havana at midnight: 8 March
-	time.Date(2026, 3, 25, 0, 0, 0, 0, time.UTC),  // Berlin, and Beirut at midnight: 29 March; a month ends
-	time.Date(2026, 10, 29, 0, 0, 0, 0, time.UTC), // New York, Havana: 1 November; a month ends
-	time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC),   // Lord Howe, by half an hour: 5 April
+	time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC), // New York, and Havana at midnight: March 8
+	// Berlin, and Beirut at midnight: March 29; a month ends
+	time.Date(2026, 3, 25, 0, 0, 0, 0, time.UTC),
+	time.Date(2026, 10, 29, 0, 0, 0, 0, time.UTC), // New York, Havana: November 1; a month ends
+	time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC),   // Lord Howe, by half an hour: April 5
 }
 
 var zoneNames = []string{
@@ -157,7 +158,7 @@ func zone(name string) *time.Location {
 	return z
 }
 
-// drawInstant draws times that fall on and around the starts of days in the zones.
+// drawInstant draws times at and around the starts of days in the zones.
 func drawInstant(t *rapid.T, season time.Time) time.Time {
 	at := season.Add(time.Duration(rapid.IntRange(0, worldDays*48).Draw(t, "half hour")) * 30 * time.Minute)
 	return at.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 0, -1, 1, 700_000_000}).Draw(t, "micros")) * time.Microsecond)
@@ -177,7 +178,8 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, analytics.RangeQ
 	if rapid.IntRange(0, 3).Draw(t, "long") == 0 {
 		q.Range.From = q.Range.From.AddDate(0, 0, -21)
 	}
-	if rapid.IntRange(0, 2).Draw(t, "dated") > 0 { // as often as not before its end, or before all of it
+	// half of the time before its end, or before all of it
+	if rapid.IntRange(0, 2).Draw(t, "dated") > 0 {
 		q.Range.Now = drawInstant(t, season)
 	}
 	q.Platforms = domain.Platforms()
@@ -199,7 +201,7 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, analytics.RangeQ
 	return scope, q
 }
 
-// drawWorld draws social accounts with their present owners and readings of the past and present ones.
+// drawWorld draws social accounts with current owners and readings of past and current ones.
 func drawWorld(t *rapid.T, season time.Time) *world {
 	w := &world{Directory: tenantPeople()}
 	owners := map[int64]domain.Tenant{}
@@ -228,17 +230,18 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.Add(fmt.Sprintf("e%03d", i), domain.AccountRead{
 			Tenant: owner, Platform: s.platform, CapturedAt: at, Figures: drawFigures(t, s.platform, at),
-			Backfilled: rapid.IntRange(0, 5).Draw(t, "backfilled") == 0, // says how it was read, not what it counts
+			// affects how it was read, not its figures
+			Backfilled: rapid.IntRange(0, 5).Draw(t, "backfilled") == 0,
 		})
 	}
 	if n := len(w.Events); n > 0 && rapid.Bool().Draw(t, "duplicate") {
 		w.Events = append(w.Events, w.Events[rapid.IntRange(0, n-1).Draw(t, "which")])
 	}
-	slices.Reverse(w.Events) // arrival is not capture
+	slices.Reverse(w.Events) // order of arrival differs from order of capture
 	return w
 }
 
-// drawFigures draws what a platform gives at once: figures of every kind, some of them missing.
+// drawFigures draws the figures of one reading: every kind, some of them missing.
 func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 	var figures []domain.Figure
 	add := func(name string, kind domain.Kind, source, day, window string) {
@@ -250,7 +253,8 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		})
 	}
 	flows := func(source string, names ...string) {
-		days := rapid.SampledFrom([]int{1, 3, 3, 3, worldDays}).Draw(t, "days") // a history is read at once
+		// a history is read at once
+		days := rapid.SampledFrom([]int{1, 3, 3, 3, worldDays}).Draw(t, "days")
 		for ago := days; ago >= 1; ago-- {
 			for _, name := range names {
 				add(name, domain.DayFlow, source, at.AddDate(0, 0, -ago).Format(time.DateOnly), "")
@@ -263,7 +267,8 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		flows("page_media_view", domain.MetricImpressions, domain.MetricViews)
 		flows("page_post_engagements", domain.MetricEngagement)
 		if rapid.IntRange(0, 3).Draw(t, "counter too") == 0 {
-			add(domain.MetricEngagement, domain.Cumulative, "counter", "", "") // day flows go before it
+			// day flows take precedence
+			add(domain.MetricEngagement, domain.Cumulative, "counter", "", "")
 		}
 		for _, ago := range []int{2, 1} {
 			add(domain.MetricReach, domain.Rolling, "page_reach", at.AddDate(0, 0, -ago).Format(time.DateOnly), "day")
@@ -281,7 +286,7 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		add(domain.MetricPosts, domain.Stock, "video_count", "", "")
 		add(domain.MetricLikes, domain.Cumulative, "likes_count", "", "")
 		add(domain.MetricEngagement, domain.Cumulative, "likes_count", "", "")
-		// No platform counts impressions or views up; the kind must work all the same.
+		// No platform counts impressions or views cumulatively; the kind must still work.
 		add(domain.MetricImpressions, domain.Cumulative, "counter", "", "")
 		if rapid.IntRange(0, 3).Draw(t, "account views") == 0 {
 			add(domain.MetricViews, domain.Cumulative, "counter", "", "")
@@ -290,7 +295,7 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 	return figures
 }
 
-// A percentage is rounded once, half away from zero, whatever binary fractions make of it.
+// A percentage is rounded once, half away from zero, despite binary fractions.
 func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
 	t.Parallel()
 	for _, of := range []struct {
