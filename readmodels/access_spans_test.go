@@ -17,7 +17,7 @@ import (
 )
 
 // allSpans returns all spans of a query, page by page; all pages use the same prefix of the stream.
-func (p *past) everybody(t require.TestingT, q readmodels.SpansQuery) (spans []readmodels.AccessSpan, meta readmodels.SpansMeta) {
+func (p *past) allSpans(t require.TestingT, q readmodels.SpansQuery) (spans []readmodels.AccessSpan, meta readmodels.SpansMeta) {
 	for q.Cursor = ""; ; q.Cursor = meta.NextCursor {
 		page, next, err := p.history.Spans(context.Background(), q)
 		require.NoError(t, err)
@@ -35,13 +35,13 @@ func (p *past) everybody(t require.TestingT, q readmodels.SpansQuery) (spans []r
 // holders returns who had access to what after a version, by folding the records one by one.
 func holders(entries []known, version int64, dashboard, user string) (pairs []string) {
 	for _, sub := range []string{north, south, east} {
-		is := last(entries, sub, version)
-		if is == nil || !is.after.AllowClientDashboard || dashboard != "" && sub != dashboard {
+		entry := last(entries, sub, version)
+		if entry == nil || !entry.after.AllowClientDashboard || dashboard != "" && sub != dashboard {
 			continue
 		}
-		for _, id := range is.after.Users {
+		for _, id := range entry.after.Users {
 			if user == "" || id == user {
-				pairs = append(pairs, fmt.Sprint(sub, id, is.after.Scopes))
+				pairs = append(pairs, fmt.Sprint(sub, id, entry.after.Scopes))
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
 func TestSpansSayWhatTheRecordsSay(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
-	whole, _ := p.everybody(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
+	whole, _ := p.allSpans(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
 	require.Greater(t, len(whole), 50)
 
 	p.checkWhole(whole, entries, head)
@@ -89,8 +89,8 @@ func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head i
 	t := p.t
 	for _, s := range whole {
 		holds := func(version int64) bool {
-			is := last(entries, s.Dashboard.ID, version)
-			return is != nil && is.after.AllowClientDashboard && slices.Contains(is.after.Users, s.User.ID) && slices.Equal(is.after.Scopes, scopesOf(s))
+			entry := last(entries, s.Dashboard.ID, version)
+			return entry != nil && entry.after.AllowClientDashboard && slices.Contains(entry.after.Users, s.User.ID) && slices.Equal(entry.after.Scopes, scopesOf(s))
 		}
 		end := head + 1
 		if s.EndedBy != nil {
@@ -109,8 +109,8 @@ func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head i
 		require.GreaterOrEqual(t, s.BeganBy.Version, max(s.ListedBy.Version, s.AllowedBy.Version))
 		require.Equal(t, s.BeganBy.Time, s.From)
 		for _, r := range []readmodels.Record{s.BeganBy, s.ListedBy, s.AllowedBy} {
-			of := last(entries, s.Dashboard.ID, r.Version)
-			require.Equal(t, []any{of.version, of.at, of.eventType, of.actor}, []any{r.Version, r.Time, r.Type, r.Actor.ID})
+			entry := last(entries, s.Dashboard.ID, r.Version)
+			require.Equal(t, []any{entry.version, entry.at, entry.eventType, entry.actor}, []any{r.Version, r.Time, r.Type, r.Actor.ID})
 			require.Equal(t, p.hashOf(agencyA, r.Version), r.Hash)
 		}
 		// The reason equals the answer of the endpoint for one dashboard.
@@ -128,7 +128,7 @@ func (p *past) checkMoments(entries []known, head int64) {
 		q := drawSpansQuery(t)
 		var version int64
 		q.At, version = drawMoment(t, entries, head, "at")
-		spans, meta := p.everybody(t, q)
+		spans, meta := p.allSpans(t, q)
 		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
 		var got []string
 		for _, s := range spans {
@@ -155,7 +155,7 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 		if q.From != nil && q.To != nil && !q.From.Before(*q.To) {
 			t.Skip("no range")
 		}
-		spans, _ := p.everybody(t, q)
+		spans, _ := p.allSpans(t, q)
 		want := []readmodels.AccessSpan{}
 		for _, s := range whole {
 			if (q.Dashboard == "" || q.Dashboard == s.Dashboard.ID) && (q.User == "" || q.User == s.User.ID) &&
@@ -217,9 +217,9 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	require.Equal(t, readmodels.Named{ID: nina}, erased[0].User)
 	require.Empty(t, meta.Staff.Users)
 	q.From = nil
-	none, _, err := p.history.Spans(t.Context(), q)
+	noSpans, _, err := p.history.Spans(t.Context(), q)
 	require.NoError(t, err, "nobody now, and known from the history")
-	require.Empty(t, none)
+	require.Empty(t, noSpans)
 
 	for user, want := range map[string]error{eva: nil, ben: readmodels.ErrAgencyUserNotFound, bea: readmodels.ErrAgencyUserNotFound} {
 		q.User = user
@@ -238,11 +238,11 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 // shut returns the dashboards that no one could open after a version, with the deciding record.
 func shut(entries []known, version int64, dashboard string) (list []string) {
 	for _, sub := range []string{north, south, east} {
-		is := last(entries, sub, version)
-		if is == nil || is.after.AllowClientDashboard && len(is.after.Users) > 0 || dashboard != "" && sub != dashboard {
+		entry := last(entries, sub, version)
+		if entry == nil || entry.after.AllowClientDashboard && len(entry.after.Users) > 0 || dashboard != "" && sub != dashboard {
 			continue
 		}
-		open := is.after.AllowClientDashboard
+		open := entry.after.AllowClientDashboard
 		var decided int64
 		for _, e := range entries {
 			switch {
@@ -316,8 +316,8 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 		}
 		var want []readmodels.DiffAnswer
 		for _, e := range slices.Backward(entries) {
-			told := slices.ContainsFunc(want, func(d readmodels.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
-			if e.version <= from || e.version > to || told {
+			wasReported := slices.ContainsFunc(want, func(d readmodels.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
+			if e.version <= from || e.version > to || wasReported {
 				continue
 			}
 			one, _, err := p.history.Diff(context.Background(), readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})

@@ -50,7 +50,7 @@ func TestConnectionNews(t *testing.T) {
 	}
 
 	notices := readmodels.Notices{Pool: log.DB.ReadOnly}
-	var told []string
+	var news []string
 	for day := range 61 {
 		from := entityDay.AddDate(0, 0, day)
 		list, err := notices.ConnectionNews(t.Context(), []string{agencyA}, from, from.AddDate(0, 0, 1))
@@ -65,10 +65,10 @@ func TestConnectionNews(t *testing.T) {
 				require.True(t, end.Equal(*n.SignInBefore))
 				what = fmt.Sprint(end.Sub(n.At).Hours()/24, " days")
 			}
-			told = append(told, fmt.Sprint(n.ConnectionID, " ", what))
+			news = append(news, fmt.Sprint(n.ConnectionID, " ", what))
 		}
 	}
-	require.Equal(t, []string{"104 refused", "101 14 days", "101 7 days", "102 7 days", "101 1 days", "102 1 days"}, told)
+	require.Equal(t, []string{"104 refused", "101 14 days", "101 7 days", "102 7 days", "101 1 days", "102 1 days"}, news)
 }
 
 // Notices of lost access are found by agency and by user; listeners start at the newest record.

@@ -77,10 +77,10 @@ func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 // Listed users who are not shown have a reason, so that sending the list back removes no one.
 func TestWhoIsListedAndNotShown(t *testing.T) {
 	t.Parallel()
-	const gone, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
+	const erased, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
 	db := pgtest.New(t)
 	linked := open(clientOwn, clientTwo)
-	linked.users = append(linked.users, foreman, staff, gone, inactive, elsewhere)
+	linked.users = append(linked.users, foreman, staff, erased, inactive, elsewhere)
 	setDashboards(t, db, linked)
 	moveIn(t, db, agencyA, agencyA,
 		domain.DirectoryAccount{ID: clientSix, RowID: 16, ParentAccount: agencyA, Name: "six"},
@@ -89,7 +89,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	)
 	v := view(t, db)
 	require.Equal(t, []readmodels.UserNotShown{
-		{ID: staff, Reason: "agency_staff"}, {ID: gone, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},
+		{ID: staff, Reason: "agency_staff"}, {ID: erased, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},
 	}, v.UsersNotShown)
 	require.Len(t, v.Users, len(linked.users)-len(v.UsersNotShown), "everybody is in one of the two")
 
@@ -151,15 +151,15 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	for _, e := range entries {
 		byDashboard[e.Dashboard.ID] = e.Access
 	}
-	whom := named(asleep, "Asleep")
+	affected := named(asleep, "Asleep")
 	require.Equal(t, map[string]readmodels.AccessEffect{
 		north: {
-			Gained: []readmodels.Named{named(sam, "Name of d2"), whom}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{},
-			InactiveToday: []readmodels.Named{whom},
+			Gained: []readmodels.Named{named(sam, "Name of d2"), affected}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{},
+			InactiveToday: []readmodels.Named{affected},
 		},
 		south: {
 			Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{},
-			ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), whom}, InactiveToday: []readmodels.Named{whom},
+			ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), affected}, InactiveToday: []readmodels.Named{affected},
 		},
 	}, byDashboard)
 }

@@ -165,13 +165,13 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	const told, here = "It is not connected in the main application.", "It is no longer connected. Connect it again to resume reading."
+	const inMainApp, disconnectedHere = "It is not connected in the main application.", "It is no longer connected. Connect it again to resume reading."
 	registered := domain.RegisteredConnection(agencyA, domain.Facebook, 0, "ext")
 	for connection, want := range map[domain.DirectoryConnection]string{
-		{ID: 105, SecretRef: "connection/105"}:                                     told,
-		{ID: registered, SecretRef: domain.RegisteredSecretRef(registered)}:        told,
-		{ID: domain.FirstComputedID + 5, SecretRef: "grant/1/app/77"}:              here,
-		{ID: domain.FirstComputedID + 6, SecretRef: "connection/4503599627370502"}: here,
+		{ID: 105, SecretRef: "connection/105"}:                                     inMainApp,
+		{ID: registered, SecretRef: domain.RegisteredSecretRef(registered)}:        inMainApp,
+		{ID: domain.FirstComputedID + 5, SecretRef: "grant/1/app/77"}:              disconnectedHere,
+		{ID: domain.FirstComputedID + 6, SecretRef: "connection/4503599627370502"}: disconnectedHere,
 	} {
 		connection.MemberID, connection.Platform = 5, domain.Facebook
 		log.Put(t, connection, domain.DirectorySocialAccount{
@@ -190,7 +190,7 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 
 		// The reason is that the person removed our app, not the fetcher's error. Only sign-ins
 		// here use our app.
-		if want == told {
+		if want == inMainApp {
 			continue
 		}
 		const removed = "The person who connected this page removed our app at Facebook. Connect it again."
@@ -294,13 +294,13 @@ func TestPlatforms(t *testing.T) {
 		CreatedAt: &entityDay,
 	}, platform(1))
 	require.Equal(t, &expires, platform(9).ExpiresAt, "no token is stored: the main application's word is all there is")
-	throttled, dead, again := platform(2), platform(7), platform(8)
+	throttled, rejected, again := platform(2), platform(7), platform(8)
 	require.Equal(t, []any{domain.OptionalText("throttled"), domain.OptionalText("what was wrong and what to do"), 3},
 		[]any{throttled.ReasonClass, throttled.Reason, throttled.Failures})
 	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
-	require.EqualValues(t, "revoked", dead.Reason)
-	require.Nil(t, dead.NextDue, "it waits for a person")
+	require.EqualValues(t, "revoked", rejected.Reason)
+	require.Nil(t, rejected.NextDue, "it waits for a person")
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 

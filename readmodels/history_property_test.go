@@ -72,28 +72,28 @@ func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
 	from, fromVersion := drawMoment(t, entries, head, "from")
 	to, toVersion := drawMoment(t, entries, head, "to")
 	answer, _, err := p.history.Diff(context.Background(), readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
-	was, is := last(entries, sub, fromVersion), last(entries, sub, toVersion)
+	previous, entry := last(entries, sub, fromVersion), last(entries, sub, toVersion)
 	switch {
 	case fromVersion > toVersion:
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 		return
-	case is == nil:
+	case entry == nil:
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 		return
 	}
 	require.NoError(t, err)
 	require.Equal(t, []int64{fromVersion, toVersion}, []int64{answer.From.Version, answer.To.Version})
-	requireSame(t, &is.after, plain(&answer.After))
+	requireSame(t, &entry.after, plain(&answer.After))
 	var before *domain.Dashboard
-	if was != nil {
-		before = &was.after
+	if previous != nil {
+		before = &previous.after
 	}
 	requireSame(t, before, plain(answer.Before))
-	require.Equal(t, was == nil, answer.Changes.Created)
+	require.Equal(t, previous == nil, answer.Changes.Created)
 	lists := func(d domain.Dashboard) []any {
 		return []any{d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes, d.AllowClientDashboard}
 	}
-	require.Equal(t, lists(is.after), lists(applied(before, sub, answer.Changes)))
+	require.Equal(t, lists(entry.after), lists(applied(before, sub, answer.Changes)))
 	between := 0
 	for _, e := range entries {
 		if e.sub == sub && e.version > fromVersion && e.version <= toVersion {
@@ -110,8 +110,8 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	moment, version := drawMoment(t, entries, head, "at")
 	answer, _, err := p.history.Access(context.Background(),
 		readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
-	is := last(entries, sub, version)
-	if is == nil {
+	entry := last(entries, sub, version)
+	if entry == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 		return
 	}
@@ -132,10 +132,10 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	allowed, by := decided(func(d domain.Dashboard) bool { return d.AllowClientDashboard })
 	require.Equal(t, []any{allowed, by}, []any{answer.Allowed.Value, answer.Allowed.DecidedBy.Version})
 	require.Equal(t, listed && allowed, answer.Access)
-	require.Len(t, answer.Scopes, len(is.after.Scopes))
+	require.Len(t, answer.Scopes, len(entry.after.Scopes))
 	for _, scope := range answer.Scopes {
-		held, by := decided(func(d domain.Dashboard) bool { return slices.Contains(d.Scopes, scope.Scope) })
-		require.True(t, held)
+		matched, by := decided(func(d domain.Dashboard) bool { return slices.Contains(d.Scopes, scope.Scope) })
+		require.True(t, matched)
 		require.Equal(t, by, scope.DecidedBy.Version)
 	}
 	require.Equal(t, user == stella || user == stan, answer.Role != nil)
@@ -171,20 +171,20 @@ func drawHistoryQuery(t *rapid.T, entries []known) (readmodels.HistoryQuery, []k
 }
 
 func matches(q readmodels.HistoryQuery, e known) bool {
-	was := domain.Dashboard{SubAccountIDs: []string{e.sub}}
+	previous := domain.Dashboard{SubAccountIDs: []string{e.sub}}
 	if e.before != nil {
-		was = *e.before
+		previous = *e.before
 	}
 	changed := func(before, after []string, id string) bool {
 		return slices.Contains(before, id) != slices.Contains(after, id)
 	}
-	linked := changed(was.SubAccountIDs, e.after.SubAccountIDs, q.Account)
+	linked := changed(previous.SubAccountIDs, e.after.SubAccountIDs, q.Account)
 	if q.Account == e.sub {
-		linked = !slices.Equal(was.SubAccountIDs, e.after.SubAccountIDs)
+		linked = !slices.Equal(previous.SubAccountIDs, e.after.SubAccountIDs)
 	}
 	return (q.Dashboard == "" || q.Dashboard == e.sub) && (q.Actor == "" || q.Actor == e.actor) &&
 		(len(q.Types) == 0 || slices.Contains(q.Types, e.eventType)) &&
-		(q.User == "" || changed(was.Users, e.after.Users, q.User)) && (q.Account == "" || linked) &&
+		(q.User == "" || changed(previous.Users, e.after.Users, q.User)) && (q.Account == "" || linked) &&
 		(q.From == nil || !e.at.Before(*q.From)) && (q.To == nil || e.at.Before(*q.To))
 }
 

@@ -44,7 +44,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 			break
 		}
 	}
-	type told struct {
+	type outcome struct {
 		action  domain.OperatorAction
 		outcome domain.OperatorOutcome
 		code    domain.Code
@@ -53,12 +53,12 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		count   int
 		left    int
 	}
-	var got []told
+	var got []outcome
 	for _, a := range all {
-		got = append(got, told{a.Action, a.Outcome, a.Code, a.Why, a.Rebuild, a.Count, a.Left})
+		got = append(got, outcome{a.Action, a.Outcome, a.Code, a.Why, a.Rebuild, a.Count, a.Left})
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
-	require.Equal(t, []told{
+	require.Equal(t, []outcome{
 		{action: domain.ActionConnectionRead, outcome: operator.OutcomeUnknown},
 		{action: domain.ActionPlatformPaused, outcome: domain.OutcomeFailed, code: domain.CodeInternal},
 		{action: domain.ActionParkedRetried, outcome: domain.OutcomeDone, count: 3, left: 1},

@@ -34,9 +34,9 @@ func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
 	post("old", day(-30), "https://p.example/old")
 	post("without", day(-2), "")
 	younger, older := post("younger", day(-1), "https://p.example/younger"), post("older", day(-3), "https://p.example/older")
-	said := younger
-	said.Origin, said.MediaURL = domain.OriginMainApp, "https://main-app.example/younger"
-	require.NoError(t, log.Append(t.Context(), commands.ContentDraft(said, day(0))))
+	content := younger
+	content.Origin, content.MediaURL = domain.OriginMainApp, "https://main-app.example/younger"
+	require.NoError(t, log.Append(t.Context(), commands.ContentDraft(content, day(0))))
 
 	contents := readmodels.Contents{Pool: log.DB.ReadOnly}
 	wanted := func(keys ...string) (ids []string) {
@@ -84,7 +84,7 @@ func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
 		return found
 	}
 	require.Empty(t, erased())
-	require.NoError(t, log.Append(t.Context(), commands.EraseContentDraft(said.Key(), day(1))))
+	require.NoError(t, log.Append(t.Context(), commands.EraseContentDraft(content.Key(), day(1))))
 	require.Empty(t, erased(), "the platform still says it")
 	require.NoError(t, log.Append(t.Context(), commands.EraseContentDraft(younger.Key(), day(1))))
 	require.Equal(t, []domain.PostRef{younger.PostRef}, erased())

@@ -168,10 +168,10 @@ func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 // A cursor is valid only in its own list, scope and filters.
 func TestCursorIsOfItsList(t *testing.T) {
 	t.Parallel()
-	of := func(list, parent string, accounts []string, filter string) readmodels.CursorScope {
+	cursorScope := func(list, parent string, accounts []string, filter string) readmodels.CursorScope {
 		return readmodels.CursorScope{List: list, Scope: readmodels.Scope{ParentAccount: parent, Accounts: accounts}, Filters: filter}
 	}
-	own := of("users", agencyA, nil, "active")
+	own := cursorScope("users", agencyA, nil, "active")
 	cursor, err := readmodels.EncodeCursor(own, "last")
 	require.NoError(t, err)
 	key, err := readmodels.DecodeCursor[string](cursor, own)
@@ -182,11 +182,11 @@ func TestCursorIsOfItsList(t *testing.T) {
 	require.Nil(t, key, "the first page")
 
 	for name, scope := range map[string]readmodels.CursorScope{
-		"another list":        of("members", agencyA, nil, "active"),
-		"another agency":      of("users", agencyB, nil, "active"),
-		"all of an agency":    of("users", agencyA, []string{}, "active"),
-		"one of its accounts": of("users", agencyA, []string{clientA}, "active"),
-		"another filter":      of("users", agencyA, nil, ""),
+		"another list":        cursorScope("members", agencyA, nil, "active"),
+		"another agency":      cursorScope("users", agencyB, nil, "active"),
+		"all of an agency":    cursorScope("users", agencyA, []string{}, "active"),
+		"one of its accounts": cursorScope("users", agencyA, []string{clientA}, "active"),
+		"another filter":      cursorScope("users", agencyA, nil, ""),
 	} {
 		_, err := readmodels.DecodeCursor[string](cursor, scope)
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), name)

@@ -72,9 +72,9 @@ func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 }
 
 // lastOf returns what the main application last sent about an entity.
-func lastOf[E domain.DirectoryEntity](w *world, is func(E) bool) (last E, ok bool) {
+func lastOf[E domain.DirectoryEntity](w *world, matches func(E) bool) (last E, ok bool) {
 	for _, entity := range w.Directory {
-		if e, right := entity.(E); right && is(e) {
+		if e, right := entity.(E); right && matches(e) {
 			last, ok = e, true
 		}
 	}
@@ -132,25 +132,25 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 				if s.Platform != p || s.MemberID != id {
 					continue
 				}
-				shown := analytics.ConnectedSocial{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
+				expected := analytics.ConnectedSocial{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
 				if reason, refused := o.refusedWhy(s); refused {
-					shown.NeedsReconnect, shown.Reason = true, domain.OptionalText(reason)
+					expected.NeedsReconnect, expected.Reason = true, domain.OptionalText(reason)
 				}
 				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })
 				if ok && c.MemberID == id {
-					shown.ExpiresAt = c.ExpiresAt
+					expected.ExpiresAt = c.ExpiresAt
 					if times, stored := o.w.Secrets[c.SecretRef]; stored {
-						shown.ExpiresAt = nil
+						expected.ExpiresAt = nil
 						if !times.Expires.IsZero() {
-							shown.ExpiresAt = &times.Expires
+							expected.ExpiresAt = &times.Expires
 						}
 					}
 				}
 				on.SocialAccounts++
-				if s.Connected && !shown.NeedsReconnect {
+				if s.Connected && !expected.NeedsReconnect {
 					on.Connected++
 				}
-				member.SocialAccounts = append(member.SocialAccounts, shown)
+				member.SocialAccounts = append(member.SocialAccounts, expected)
 			}
 			if on.SocialAccounts > 0 {
 				member.Platforms = append(member.Platforms, on)

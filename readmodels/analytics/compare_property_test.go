@@ -166,29 +166,29 @@ func twice(g *gainsWorld) world {
 // days.
 func (q question) wantPrevious(w *world, name string, then question, platforms []domain.Platform) (v *int64) {
 	zone := q.Range.Zone
-	days := q.seen(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
+	days := q.visible(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
 	isDay := func(g gained) bool { return slices.Contains(days, g) }
 	all := q.ofAccounts(w, name)
 	for _, page := range gainsPages {
 		if !slices.Contains(platforms, page.platform) {
 			continue
 		}
-		of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
-		for _, now := range of {
+		owned := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
+		for _, now := range owned {
 			if !isDay(now) || now.at.Before(q.Range.From) || !now.at.Before(q.Range.To) {
 				continue
 			}
 			date, _ := time.Parse(time.DateOnly, now.at.In(zone).Format(time.DateOnly))
 			counterpart := firstInstant(date.AddDate(-1, 0, 0), zone)
-			for _, g := range of {
+			for _, g := range owned {
 				if isDay(g) && g.at.Equal(counterpart) && !g.at.Before(then.Range.From) && g.at.Before(then.Range.To) {
 					sum(&v, g.value)
 				}
 			}
 		}
-		counted := slices.DeleteFunc(slices.Clone(of), isDay)
-		if was := counted.in(then.Range.From, then.Range.To, platforms...); was != nil && counted.in(q.Range.From, q.Range.To, platforms...) != nil {
-			sum(&v, *was)
+		counted := slices.DeleteFunc(slices.Clone(owned), isDay)
+		if previous := counted.in(then.Range.From, then.Range.To, platforms...); previous != nil && counted.in(q.Range.From, q.Range.To, platforms...) != nil {
+			sum(&v, *previous)
 		}
 	}
 	return v
@@ -201,8 +201,8 @@ func (q question) wantPostsPrevious(w *world, want cells, then question) {
 		q.eachPlatform(func(path string, platforms []domain.Platform) {
 			var sums *int64
 			for _, page := range gainsPages {
-				of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
-				if v := of.in(then.Range.From, then.Range.To, platforms...); v != nil && of.in(q.Range.From, q.Range.To, platforms...) != nil {
+				owned := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page.id })
+				if v := owned.in(then.Range.From, then.Range.To, platforms...); v != nil && owned.in(q.Range.From, q.Range.To, platforms...) != nil {
 					sum(&sums, *v)
 				}
 			}
@@ -214,7 +214,7 @@ func (q question) wantPostsPrevious(w *world, want cells, then question) {
 // knew reports whether the asker has a reading of a page's followers before an instant.
 func (q question) knew(w *world, page int64, before time.Time) bool {
 	return slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
-		return r.owner.SocialAccount == page && r.at.Before(before) && r.of(domain.MetricFollowers) != nil && q.sees(r.owner, r.platform)
+		return r.owner.SocialAccount == page && r.at.Before(before) && r.figure(domain.MetricFollowers) != nil && q.sees(r.owner, r.platform)
 	})
 }
 
@@ -239,9 +239,9 @@ func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
 			q.eachPlatform(func(path string, platforms []domain.Platform) {
 				var stood *int64
 				for _, page := range gainsPages {
-					of := slices.DeleteFunc(slices.Clone(followers), func(g gained) bool { return g.owner.SocialAccount != page.id })
+					owned := slices.DeleteFunc(slices.Clone(followers), func(g gained) bool { return g.owner.SocialAccount != page.id })
 					value := q.stock(&w, domain.MetricFollowers, q.Range.From, q.Range.To, []domain.Platform{page.platform})
-					if grown := of.in(then.Range.To, q.Range.To, platforms...); grown != nil && value[page.id] != 0 && q.knew(&w, page.id, then.Range.To) {
+					if grown := owned.in(then.Range.To, q.Range.To, platforms...); grown != nil && value[page.id] != 0 && q.knew(&w, page.id, then.Range.To) {
 						sum(&stood, value[page.id]-*grown)
 					}
 				}

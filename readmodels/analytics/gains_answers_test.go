@@ -48,26 +48,26 @@ func (q question) wantFollowers(w *world, want cells) {
 // percent of their value then. Pages first read in the range are excluded. none is 1 if all pages
 // that were read in the range are such pages. Rule 6: a step over a long gap has no percentage, see
 // [gains.wantGap].
-func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, none *int64) {
-	var had, grew, pages int64
+func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, noBaseline *int64) {
+	var base, grew, pages int64
 	last := q.stock(w, domain.MetricFollowers, q.Range.From, q.Range.To, platforms)
 	for page, value := range last {
 		before := slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
-			return r.owner.SocialAccount == page && r.at.Before(q.Range.From) && r.of(domain.MetricFollowers) != nil
+			return r.owner.SocialAccount == page && r.at.Before(q.Range.From) && r.figure(domain.MetricFollowers) != nil
 		})
 		of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
 		if gain := of.in(q.Range.From, q.Range.To, platforms...); before && gain != nil {
-			had, grew, pages = had+value-*gain, grew+*gain, pages+1
+			base, grew, pages = base+value-*gain, grew+*gain, pages+1
 		}
 	}
-	none = new(int64(0))
+	noBaseline = new(int64(0))
 	if len(last) > 0 && pages == 0 {
-		*none = 1
+		*noBaseline = 1
 	}
-	if had > 0 {
-		pct = new(int64(math.Round(float64(grew) * 10000 / float64(had))))
+	if base > 0 {
+		pct = new(int64(math.Round(float64(grew) * 10000 / float64(base))))
 	}
-	return pct, none
+	return pct, noBaseline
 }
 
 // wantTotal fills in a gain over the range: its value and its number of accounts.
@@ -135,7 +135,7 @@ func (q question) lastStock(w *world, name string, platforms []domain.Platform) 
 func (q question) stock(w *world, name string, from, to time.Time, platforms []domain.Platform) (last map[int64]int64) {
 	inRange := map[int64]bool{}
 	for _, r := range readingsOf(w, q.scope.ParentAccount, false) {
-		n := r.of(name)
+		n := r.figure(name)
 		if n == nil || !q.sees(r.owner, r.platform) || !slices.Contains(platforms, r.platform) {
 			continue
 		}
@@ -218,8 +218,8 @@ func (q question) wantRates(w *world, want cells) {
 		for _, in := range q.periods() {
 			var engaged, people int64
 			for page, followers := range q.stock(w, domain.MetricFollowers, time.Time{}, in.to, of) {
-				its := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
-				if gain := its.in(in.from, in.to, p); gain != nil {
+				memberGains := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
+				if gain := memberGains.in(in.from, in.to, p); gain != nil {
 					engaged, people = engaged+*gain, people+followers
 				}
 			}
@@ -272,7 +272,7 @@ func (q question) wantRecorded(w *world, want cells) {
 				last := map[int64]time.Time{}
 				for _, r := range readings {
 					_, byDay := flows[label{r.owner.SocialAccount, name, r.at.In(q.Range.Zone).Format(time.DateOnly)}]
-					if r.of(name) != nil && !byDay && r.platform == p && q.sees(r.owner, p) && !r.at.Before(in.from) && r.at.Before(in.to) {
+					if r.figure(name) != nil && !byDay && r.platform == p && q.sees(r.owner, p) && !r.at.Before(in.from) && r.at.Before(in.to) {
 						last[r.owner.SocialAccount] = r.at
 					}
 				}

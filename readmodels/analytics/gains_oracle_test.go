@@ -40,7 +40,7 @@ type gainsReading struct {
 }
 
 // figure returns the value of a figure; nil if the reading does not have it.
-func (r gainsReading) of(name string) *int64 {
+func (r gainsReading) figure(name string) *int64 {
 	for _, f := range r.figures {
 		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) {
 			return &f.Value
@@ -113,7 +113,7 @@ func figuresOf(c domain.Counts) (figures []domain.Figure) {
 // steps returns the gains of a figure by rules 1 and 2.
 func steps(readings []gainsReading, name string) (gains []gained) {
 	for i, r := range readings {
-		now := r.of(name)
+		now := r.figure(name)
 		if now == nil {
 			continue // a reading without the figure gains nothing
 		}
@@ -121,7 +121,7 @@ func steps(readings []gainsReading, name string) (gains []gained) {
 		step := gained{at: r.at, owner: r.owner, platform: r.platform, post: r.post, value: *now}
 		switch {
 		case before != nil:
-			step.value -= *before.of(name)
+			step.value -= *before.figure(name)
 			if r.post == "" && r.at.Sub(before.at) > longGap {
 				step.since = &before.at
 			}
@@ -137,7 +137,7 @@ func steps(readings []gainsReading, name string) (gains []gained) {
 // has the figure.
 func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading {
 	for _, other := range slices.Backward(before) {
-		if other.same(r) && other.at.Before(r.at) && other.of(name) != nil {
+		if other.same(r) && other.at.Before(r.at) && other.figure(name) != nil {
 			return &other
 		}
 	}
@@ -202,7 +202,7 @@ func (q question) sees(owner domain.Tenant, platform domain.Platform) bool {
 }
 
 // visible returns the gains that the question can see, at any time.
-func (q question) seen(all []gained) (out []gained) {
+func (q question) visible(all []gained) (out []gained) {
 	for _, g := range all {
 		if q.sees(g.owner, g.platform) {
 			out = append(out, g)
@@ -245,7 +245,7 @@ func (q question) ofAccounts(w *world, name string) gains {
 			all = append(all, step)
 		}
 	}
-	return q.seen(all)
+	return q.visible(all)
 }
 
 // ofPosts returns the gains of posts. The gain of engagement is the sum of the gains of its parts.
@@ -253,7 +253,7 @@ func (q question) ofPosts(w *world, name string) (all gains) {
 	if name == domain.MetricEngagement {
 		return slices.Concat(q.ofPosts(w, domain.MetricLikes), q.ofPosts(w, domain.MetricComments), q.ofPosts(w, domain.MetricShares))
 	}
-	return q.seen(steps(readingsOf(w, q.scope.ParentAccount, true), name))
+	return q.visible(steps(readingsOf(w, q.scope.ParentAccount, true), name))
 }
 
 // period is a day, week or month of a range, named by its first day, and its part in the range.

@@ -158,14 +158,14 @@ func nameOf(i int, entry any) string {
 // ignored. An expected `list[].name` means that no other entry may have that name.
 func (c cells) differ(got cells) (lines []string) {
 	for _, path := range slices.Sorted(maps.Keys(c)) {
-		v, there := got[path]
+		v, present := got[path]
 		if strings.Contains(path, "[]") {
 			continue
 		}
-		if !there && c[path] == nil && strings.HasSuffix(path, "gained_since") {
+		if !present && c[path] == nil && strings.HasSuffix(path, "gained_since") {
 			continue // nothing to name
 		}
-		if !there || text(v) != text(c[path]) {
+		if !present || text(v) != text(c[path]) {
 			lines = append(lines, fmt.Sprintf("%s: wanted %s, got %s", path, text(c[path]), text(v)))
 		}
 	}
@@ -253,7 +253,7 @@ type probe struct {
 	db      *pgtest.DB
 	queries *analytics.Analytics
 	world   *world
-	asked   map[string]cells // answers of the folded world so far
+	cached  map[string]cells // answers of the folded world so far
 	gains   map[string]bool  // paths of gains, set by [probe.additive]
 	answer  gainsAnswer
 	question
@@ -265,12 +265,12 @@ func (p probe) ask(q question) cells { return p.askFor(p.answer.name, q) }
 
 func (p probe) askFor(name string, q question) cells {
 	key := name + q.String()
-	if _, asked := p.asked[key]; !asked {
+	if _, cached := p.cached[key]; !cached {
 		got, _, err := endpoints[name](p.queries, context.Background(), q.scope, q.RangeQuery)
 		require.NoError(p.t, err, "%s of %s", name, q)
-		p.asked[key] = jsonCells(p.t, got)
+		p.cached[key] = jsonCells(p.t, got)
 	}
-	return maps.Clone(p.asked[key])
+	return maps.Clone(p.cached[key])
 }
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and
@@ -520,13 +520,13 @@ func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 	t.Helper()
 	g := drawGainsWorld(seed)
 	g.Fold(t, db)
-	drawn, asked := g.drawQuestion(), map[string]cells{}
+	drawn, cached := g.drawQuestion(), map[string]cells{}
 	for _, a := range gainsAnswers {
 		q, ok := a.askable(drawn)
 		if !ok {
 			continue
 		}
-		p := probe{t, db, &analytics.Analytics{Pool: db.ReadOnly}, &g.world, asked, map[string]bool{}, a, q}
+		p := probe{t, db, &analytics.Analytics{Pool: db.ReadOnly}, &g.world, cached, map[string]bool{}, a, q}
 		for _, prop := range gainsProperties {
 			if lines := prop.check(p); len(lines) > 0 {
 				t.Errorf("%s=%d, %s/%s, asked for %s:\n%s", worldSeedVariable, seed, prop.name, a.name, q, strings.Join(lines[:min(6, len(lines))], "\n"))

@@ -43,7 +43,7 @@ type gainsWorld struct {
 	anyHour, withErased bool // pages change owners at any hour; readings of some are erased
 }
 
-func pick[E any](r *rand.Rand, of ...E) E { return of[r.IntN(len(of))] }
+func pick[E any](r *rand.Rand, values ...E) E { return values[r.IntN(len(values))] }
 
 func drawGainsWorld(seed uint64) *gainsWorld {
 	g := &gainsWorld{Rand: rand.New(rand.NewPCG(seed, 0x9a1)), world: world{Directory: tenantPeople()}}
@@ -54,16 +54,16 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		if g.IntN(4) == 0 {
 			continue
 		}
-		tenures := g.drawTenures()
-		g.drawAccountReadings(p, tenures)
-		g.drawPosts(p, tenures)
-		g.drawErasure(p, tenures)
+		ownerships := g.drawOwnerships()
+		g.drawAccountReadings(p, ownerships)
+		g.drawPosts(p, ownerships)
+		g.drawErasure(p, ownerships)
 		if g.IntN(4) == 0 { // a second agency reads the same page for a while
-			strangers := []tenure{{g.season, tenants[2]}}
+			strangers := []ownership{{g.season, tenants[2]}}
 			g.drawAccountReadings(p, strangers)
 			g.drawPosts(p, strangers)
 		}
-		owner := tenures[len(tenures)-1].owner
+		owner := ownerships[len(ownerships)-1].owner
 		g.Directory = append(g.Directory, domain.DirectorySocialAccount{
 			ID: p.id, ParentAccount: owner.ParentAccount, AccountID: owner.AccountID, MemberID: owner.MemberID, ConnectionID: p.id,
 			Platform: p.platform, ExternalID: "x", Name: fmt.Sprint("page ", p.id), Connected: g.IntN(4) > 0,
@@ -97,7 +97,7 @@ func (g *gainsWorld) drawSubscriptions() {
 }
 
 // ownership is the time at which an owner acquired a page.
-type tenure struct {
+type ownership struct {
 	from  time.Time
 	owner domain.Tenant
 }
@@ -106,24 +106,24 @@ type tenure struct {
 // day of any zone ends between the last reading of one owner and the first of the next: the owner
 // at the end of a day is unambiguous. In some worlds they are at any hour, and the last reading
 // before the end decides.
-func (g *gainsWorld) drawTenures() []tenure {
-	out := []tenure{{g.season, pick(g.Rand, gainsOwners...)}}
+func (g *gainsWorld) drawOwnerships() []ownership {
+	out := []ownership{{g.season, pick(g.Rand, gainsOwners...)}}
 	for range pick(g.Rand, 0, 0, 1, 2) {
 		day := g.season.AddDate(0, 0, g.IntN(gainsDays))
-		out = append(out, tenure{day.Add(15 * time.Hour), pick(g.Rand, gainsOwners...)})
+		out = append(out, ownership{day.Add(15 * time.Hour), pick(g.Rand, gainsOwners...)})
 	}
 	for i := range out[1:] {
 		if g.anyHour {
 			out[i+1].from = out[i+1].from.Add(time.Duration(g.more.IntN(48)-24) * 30 * time.Minute)
 		}
 	}
-	slices.SortFunc(out, func(a, b tenure) int { return a.from.Compare(b.from) })
+	slices.SortFunc(out, func(a, b ownership) int { return a.from.Compare(b.from) })
 	return out
 }
 
-func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
-	owner := tenures[0].owner
-	for _, t := range tenures {
+func ownerAt(ownerships []ownership, at time.Time) domain.Tenant {
+	owner := ownerships[0].owner
+	for _, t := range ownerships {
 		if !at.Before(t.from) {
 			owner = t.owner
 		}
@@ -132,7 +132,7 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 }
 
 // drawErasure erases agency A's readings of a page up to an instant; its posts are listed again.
-func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
+func (g *gainsWorld) drawErasure(p social, ownerships []ownership) {
 	if !g.withErased || g.more.IntN(2) == 0 {
 		return
 	}
@@ -154,7 +154,7 @@ func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 		return
 	}
 	at := pick(g.more, captures...).Add(time.Duration(pick(g.more, 0, 0, 1, 40*60*1_000_000)) * time.Microsecond)
-	owner := ownerAt(tenures, at)
+	owner := ownerAt(ownerships, at)
 	g.add(domain.AccountErased{ParentAccount: agencyA, AccountID: owner.AccountID, SocialAccount: p.id, Platform: p.platform, ErasedAt: at})
 	for _, id := range slices.Sorted(maps.Keys(posts)) {
 		g.add(domain.PostRegistered{
@@ -165,7 +165,7 @@ func (g *gainsWorld) drawErasure(p social, tenures []tenure) {
 }
 
 // drawPosts draws posts, registered again by some new owners, with readings that lack figures.
-func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
+func (g *gainsWorld) drawPosts(p social, ownerships []ownership) {
 	for n := range g.IntN(4) {
 		id, times := fmt.Sprintf("p%d", n), g.readingTimes(8)
 		published := g.season.AddDate(0, 0, -g.IntN(60)).Add(7 * time.Hour)
@@ -180,7 +180,7 @@ func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
 		default:
 			published = times[0].Add(-time.Hour)
 		}
-		for i, t := range tenures {
+		for i, t := range ownerships {
 			if i == 0 || g.IntN(2) == 0 {
 				g.add(domain.PostRegistered{
 					Tenant: tenantOf(t.owner, p.id), Platform: p.platform, ExternalID: id, Origin: domain.OriginListing,
@@ -188,11 +188,11 @@ func (g *gainsWorld) drawPosts(p social, tenures []tenure) {
 				})
 			}
 		}
-		g.drawPostReadings(p, id, published, times, tenures)
+		g.drawPostReadings(p, id, published, times, ownerships)
 	}
 }
 
-func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, times []time.Time, tenures []tenure) {
+func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, times []time.Time, ownerships []ownership) {
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
 	var counts [9]int64
 	for _, at := range times {
@@ -202,7 +202,7 @@ func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, 
 				counts[i] += int64(g.IntN(20) - 2)
 			}
 			read := domain.PostRead{
-				Tenant: tenantOf(ownerAt(tenures, at), p.id), Platform: p.platform, ExternalID: id, CapturedAt: at, PublishedAt: &published,
+				Tenant: tenantOf(ownerAt(ownerships, at), p.id), Platform: p.platform, ExternalID: id, CapturedAt: at, PublishedAt: &published,
 				FromZero: fromZero != (g.IntN(10) == 0), GrowthWindow: "168h0m0s",
 			}
 			for i, to := range []**int64{
@@ -240,10 +240,10 @@ func (g *gainsWorld) readingTimes(most int) (times []time.Time) {
 
 // drawAccountReadings reads a page under its owners. At a transfer, one reads just before it and
 // the other just after.
-func (g *gainsWorld) drawAccountReadings(p social, tenures []tenure) {
+func (g *gainsWorld) drawAccountReadings(p social, ownerships []ownership) {
 	times := g.readingTimes(9)
 	if p.platform != domain.TikTok { // without day flows, the owner is unambiguous at any time
-		for _, t := range tenures[1:] {
+		for _, t := range ownerships[1:] {
 			times = append(times, t.from.Add(-30*time.Minute), t.from)
 		}
 	}
@@ -253,7 +253,7 @@ func (g *gainsWorld) drawAccountReadings(p social, tenures []tenure) {
 	for i, at := range times {
 		followers += int64(g.IntN(40) - 10)
 		likes += int64(g.IntN(50) - 5)
-		g.addAccountReading(p, ownerAt(tenures, at), at, i == 0, followers, likes)
+		g.addAccountReading(p, ownerAt(ownerships, at), at, i == 0, followers, likes)
 	}
 }
 

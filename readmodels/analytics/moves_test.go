@@ -85,9 +85,9 @@ func TestFollowersOfAPageThatMoves(t *testing.T) {
 	require.Equal(t, new(int64(1030+60)), won.Total.Followers.Value)
 	require.Equal(t, &analytics.SameAccounts{Accounts: 1, Previous: new(int64(50)), Change: new(int64(10)), ChangePct: new(20.0)}, won.Total.SameAccounts)
 	require.Zero(t, won.Total.MovedAway)
-	of := onFacebook(june)
-	of.Compare = analytics.CompareNone
-	won, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientC), of)
+	query := onFacebook(june)
+	query.Compare = analytics.CompareNone
+	won, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientC), query)
 	require.Nil(t, won.Total.SameAccounts)
 	all, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, onFacebook(june))
 	require.Equal(t, new(int64(1030+210+60)), all.Total.Followers.Value, "once")

@@ -192,11 +192,11 @@ func (o *oracle) registrations() []registration {
 		}
 		r := registration{e, !o.seesAll(e.Tenant, e.Platform)}
 		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID)
-		if was, known := latest[key]; known {
-			if r.elsewhere && !was.elsewhere {
+		if registeredAs, known := latest[key]; known {
+			if r.elsewhere && !registeredAs.elsewhere {
 				continue
 			}
-			if r.elsewhere == was.elsewhere && cmp.Or(e.RegisteredAt.Compare(was.RegisteredAt), strings.Compare(e.AccountID, was.AccountID),
+			if r.elsewhere == registeredAs.elsewhere && cmp.Or(e.RegisteredAt.Compare(registeredAs.RegisteredAt), strings.Compare(e.AccountID, registeredAs.AccountID),
 				strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
 				continue
 			}
@@ -226,16 +226,16 @@ func (o *oracle) readInRange(p knownPost) bool {
 
 // contentOf returns the latest content of a post in its agency, unless it belongs to a client
 // outside the scope.
-func (o *oracle) contentOf(post domain.PostRef) (said domain.PostContent) {
+func (o *oracle) contentOf(post domain.PostRef) (content domain.PostContent) {
 	for _, ev := range o.w.Contents {
 		if c, _ := ev.Data.(domain.PostContent); c.PostRef == post {
-			said = c
+			content = c
 		}
 	}
-	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, said.AccountID) {
+	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, content.AccountID) {
 		return domain.PostContent{}
 	}
-	return said
+	return content
 }
 
 // knownPosts returns the registered posts of the query, newest first. Posts that are not registered
@@ -254,8 +254,8 @@ func (o *oracle) knownPosts() []knownPost {
 				}
 			}
 		}
-		if said := o.contentOf(domain.RefOf(e.PostRegistered)); said.Content != "" && !e.elsewhere {
-			p.Content, p.MediaURL, p.Permalink = &said.Content, &said.MediaURL, &said.Permalink
+		if content := o.contentOf(domain.RefOf(e.PostRegistered)); content.Content != "" && !e.elsewhere {
+			p.Content, p.MediaURL, p.Permalink = &content.Content, &content.MediaURL, &content.Permalink
 		}
 		if e.elsewhere {
 			p.Category = nil // the other client's
@@ -336,8 +336,8 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 			return
 		}
 		steps = append(steps, read)
-		of := members[read.MemberID]
-		for _, sums := range []*analytics.PostGrowth{&all, &of} {
+		growth := members[read.MemberID]
+		for _, sums := range []*analytics.PostGrowth{&all, &growth} {
 			for i, from := range growthFigures(&g) {
 				if *from != nil {
 					sum(growthFigures(sums)[i], **from)
@@ -345,7 +345,7 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 			}
 			sums.EngagementPartial = sums.EngagementPartial || g.EngagementPartial
 		}
-		members[read.MemberID] = of
+		members[read.MemberID] = growth
 	})
 	if len(steps) == 0 {
 		return all, members
@@ -405,9 +405,9 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 }
 
 // asOfList returns the newest capture in a list of posts.
-func (o *oracle) asOfList(shown []knownPost) *time.Time {
+func (o *oracle) asOfList(posts []knownPost) *time.Time {
 	last := o.lastPostRead()
-	for _, p := range shown {
+	for _, p := range posts {
 		if read := p.at(o.q.Range.To); read != nil && (last == nil || read.CapturedAt.After(*last)) {
 			last = &read.CapturedAt
 		}

@@ -63,7 +63,7 @@ func (o *oracle) window(id int64, window, date string) *hit {
 // lastWindow returns the window that ends last in the range, or the last reading of one without an
 // end.
 func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.ReachWindow {
-	var found *analytics.ReachWindow
+	var newest *analytics.ReachWindow
 	undated := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
 		return f.Name == domain.MetricReach && f.Window == window && f.Day == "" &&
 			!r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To)
@@ -74,15 +74,15 @@ func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.
 	}
 	for _, date := range whole {
 		if h := o.window(id, window, date); h != nil {
-			found = &analytics.ReachWindow{
+			newest = &analytics.ReachWindow{
 				Window: window, EndsOn: &date, Value: h.figure.Value, SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
 			}
 		}
 	}
-	if found != nil {
-		o.uses(o.window(id, window, *found.EndsOn))
+	if newest != nil {
+		o.uses(o.window(id, window, *newest.EndsOn))
 	}
-	return found
+	return newest
 }
 
 // asRead returns the rolling figures of metrics.

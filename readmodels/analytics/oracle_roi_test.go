@@ -26,7 +26,7 @@ func TestCostsAgreeWithDays(t *testing.T) {
 		c := drawCosts(t)
 		c.world().Fold(t, db)
 		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).RoiViews(t.Context(), c.scope, analytics.RangeQuery{
-			Range: c.asked, Platforms: domain.Platforms(),
+			Range: c.requested, Platforms: domain.Platforms(),
 		})
 		require.NoError(t, err)
 		months := c.months()
@@ -58,11 +58,11 @@ func requireRoi(t require.TestingT, want, got analytics.Roi, of string) {
 
 // costsWorld has subscriptions and the gains of views by account.
 type costsWorld struct {
-	season time.Time
-	plans  []domain.DirectorySubscription
-	gains  []viewsAt
-	scope  readmodels.Scope
-	asked  analytics.Range
+	season    time.Time
+	plans     []domain.DirectorySubscription
+	gains     []viewsAt
+	scope     readmodels.Scope
+	requested analytics.Range
 }
 
 // viewsAt are the views that an account gained at an instant; for day flows, at the start of the
@@ -91,22 +91,22 @@ func drawCosts(t *rapid.T) costsWorld {
 		{ParentAccount: agencyA, Accounts: []string{clientA, clientC}},
 	}).Draw(t, "scope")
 	zone := zone(rapid.SampledFrom(zoneNames).Draw(t, "zone"))
-	c.asked.Zone = zone
+	c.requested.Zone = zone
 	instant := func(name string) time.Time {
 		if rapid.IntRange(0, 2).Draw(t, name+" in a day") == 0 {
 			return c.season.Add(time.Duration(rapid.IntRange(0, costDays*48).Draw(t, name)) * 30 * time.Minute)
 		}
 		return firstInstant(c.season.AddDate(0, 0, rapid.IntRange(0, costDays).Draw(t, name+" day")), zone)
 	}
-	c.asked.From, c.asked.To = instant("from"), instant("to")
-	if c.asked.To.Before(c.asked.From) {
-		c.asked.From, c.asked.To = c.asked.To, c.asked.From
+	c.requested.From, c.requested.To = instant("from"), instant("to")
+	if c.requested.To.Before(c.requested.From) {
+		c.requested.From, c.requested.To = c.requested.To, c.requested.From
 	}
-	if c.asked.To.Equal(c.asked.From) {
-		c.asked.To = c.asked.To.Add(30 * time.Minute)
+	if c.requested.To.Equal(c.requested.From) {
+		c.requested.To = c.requested.To.Add(30 * time.Minute)
 	}
 	if rapid.Bool().Draw(t, "not over") {
-		c.asked.Now = instant("now")
+		c.requested.Now = instant("now")
 	}
 	for i := range rapid.IntRange(2, 6).Draw(t, "plans") {
 		plan := domain.DirectorySubscription{
@@ -143,7 +143,7 @@ func drawCosts(t *rapid.T) costsWorld {
 		}
 		key := fmt.Sprint(gain.page.ID, gain.at)
 		// nothing is read before it exists
-		if !taken[key] && (c.asked.Now.IsZero() || !gain.at.After(c.asked.Now)) {
+		if !taken[key] && (c.requested.Now.IsZero() || !gain.at.After(c.requested.Now)) {
 			taken[key] = true
 			c.gains = append(c.gains, gain)
 		}
@@ -201,9 +201,9 @@ type costMonth struct {
 const costParts = 28 * 29 * 30 * 31
 
 func (c costsWorld) months() (months []costMonth) {
-	asked := analytics.RangeQuery{Range: c.asked, Granularity: analytics.ByMonth}
-	begun := newOracle(nil, c.scope, asked).begun()
-	for _, p := range (question{RangeQuery: asked}).periods() {
+	requested := analytics.RangeQuery{Range: c.requested, Granularity: analytics.ByMonth}
+	begun := newOracle(nil, c.scope, requested).begun()
+	for _, p := range (question{RangeQuery: requested}).periods() {
 		first, _ := time.Parse(time.DateOnly, p.name)
 		month := costMonth{name: first.Format("2006-01"), days: first.AddDate(0, 1, -1).Day(), from: p.from, to: p.to}
 		for _, date := range begun {
@@ -230,7 +230,7 @@ func (c costsWorld) running(account, date string) (plans []domain.DirectorySubsc
 	return plans
 }
 
-func (c costsWorld) dateOf(at time.Time) string { return at.In(c.asked.Zone).Format(time.DateOnly) }
+func (c costsWorld) dateOf(at time.Time) string { return at.In(c.requested.Zone).Format(time.DateOnly) }
 
 // whyUnpriced returns why the price of some subscriptions together is unknown, or known.
 func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
@@ -280,8 +280,8 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		paying := map[string]bool{}
 		for _, gain := range c.gains {
 			account := gain.page.AccountID
-			asked := gain.page.ParentAccount == agencyA && (c.scope.Accounts == nil || slices.Contains(c.scope.Accounts, account))
-			if !asked || !slices.Contains(platforms, gain.page.Platform) || gain.at.Before(month.from) || !gain.at.Before(month.to) {
+			requested := gain.page.ParentAccount == agencyA && (c.scope.Accounts == nil || slices.Contains(c.scope.Accounts, account))
+			if !requested || !slices.Contains(platforms, gain.page.Platform) || gain.at.Before(month.from) || !gain.at.Before(month.to) {
 				continue
 			}
 			sum(&want.Views, gain.views)

@@ -21,14 +21,14 @@ import (
 )
 
 // statementLog records the statements of a pool.
-type asked struct {
+type statementLog struct {
 	pool       *pgxpool.Pool
 	mu         sync.Mutex
 	statements []pgx.TraceQueryStartData
 }
 
 // TraceQueryStart implements [pgx.QueryTracer].
-func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+func (a *statementLog) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.statements = append(a.statements, data)
@@ -36,20 +36,20 @@ func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 }
 
 // TraceBatchStart implements [pgx.BatchTracer].
-func (*asked) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+func (*statementLog) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
 	return ctx
 }
 
 // TraceBatchQuery implements [pgx.BatchTracer].
-func (a *asked) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
+func (a *statementLog) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
 	a.TraceQueryStart(ctx, conn, pgx.TraceQueryStartData{SQL: data.SQL, Args: data.Args})
 }
 
 // TraceBatchEnd implements [pgx.BatchTracer].
-func (*asked) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+func (*statementLog) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // TraceQueryEnd implements [pgx.QueryTracer].
-func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (*statementLog) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // planQuestion is a query for a range of 8 days of one agency; tests change parts of it.
 type planQuestion struct {
@@ -75,7 +75,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 16)
-	noted := notedPool(t, db)
+	statements := notedPool(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"whole days": nil,
 		"another zone": func(q *planQuestion) {
@@ -95,7 +95,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for endpoint := range endpoints {
-				for _, s := range noted.of(t, endpoint, askedOf(planDay.AddDate(0, 0, 10), change)) {
+				for _, s := range statements.ofEndpoint(t, endpoint, askedOf(planDay.AddDate(0, 0, 10), change)) {
 					if strings.Contains(s.SQL, "select") {
 						requireNoScan(t, db, s)
 					}
@@ -104,7 +104,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 		})
 	}
 	read := map[string]float64{}
-	for _, node := range noted.planForAny(t, "PostInsights", "tSubscriptions", askedOf(planDay.AddDate(0, 0, 10), nil)) {
+	for _, node := range statements.planForAny(t, "PostInsights", "tSubscriptions", askedOf(planDay.AddDate(0, 0, 10), nil)) {
 		read[node.table()] += node.rows()
 	}
 	// of eight pages; the row after the newest quarter ends the search
@@ -126,13 +126,13 @@ func TestListsOfAnOldRangeLeaveLaterPostsAlone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = db.Pool.Exec(t.Context(), "vacuum analyze")
 	require.NoError(t, err)
-	noted := notedPool(t, db)
+	statements := notedPool(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"all": nil, "one member": ofOneMember,
 		"one client": func(q *planQuestion) { q.scope.Accounts = []string{planClient(0, 0)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, node := range noted.planForAny(t, "PostInsights", "as place", askedOf(planDay, change)) {
+			for _, node := range statements.planForAny(t, "PostInsights", "as place", askedOf(planDay, change)) {
 				if relation := node.text("Relation Name"); ofReadings(relation) || relation == "tsposts" {
 					looked := node.number("Actual Loops") * (1 + node.number("Actual Rows") + node.number("Rows Removed by Filter"))
 					require.Less(t, looked, float64(later/2), "%s: %v", relation, node)
@@ -149,7 +149,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 4)
-	noted := notedPool(t, db)
+	statements := notedPool(t, db)
 	until := func(day int) func(*planQuestion) {
 		return func(q *planQuestion) { q.query.Range.To = planDay.AddDate(0, 0, day) }
 	}
@@ -163,7 +163,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, endpoint := range []string{"Leaderboard", "TopPosts"} {
 				read := map[string]float64{}
-				for _, node := range noted.planForAny(t, endpoint, "rank()", askedOf(planDay.AddDate(0, 0, 10), change)) {
+				for _, node := range statements.planForAny(t, endpoint, "rank()", askedOf(planDay.AddDate(0, 0, 10), change)) {
 					require.Zero(t, node.number("Rows Removed by Join Filter"), "%v", node)
 					relation := node.text("Relation Name")
 					require.False(t, (relation == "post_daily" || relation == "post_months") && node.number("Actual Loops") > 1,
@@ -180,20 +180,20 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 }
 
 // notedPool returns a pool that records its statements.
-func notedPool(t *testing.T, db *pgtest.DB) *asked {
+func notedPool(t *testing.T, db *pgtest.DB) *statementLog {
 	t.Helper()
 	config := db.ReadOnly.Config()
-	noted := &asked{}
-	config.ConnConfig.Tracer = noted
+	statements := &statementLog{}
+	config.ConnConfig.Tracer = statements
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	noted.pool = pool
-	return noted
+	statements.pool = pool
+	return statements
 }
 
 // ofEndpoint returns the statements of an endpoint.
-func (a *asked) of(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQueryStartData {
+func (a *statementLog) ofEndpoint(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQueryStartData {
 	t.Helper()
 	a.statements = nil
 	_, _, err := endpoints[endpoint](&analytics.Analytics{Pool: a.pool}, t.Context(), q.scope, q.query)
@@ -202,9 +202,9 @@ func (a *asked) of(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQue
 }
 
 // planForAny runs a statement with its generic plan.
-func (a *asked) planForAny(t *testing.T, endpoint, part string, q planQuestion) []planNode {
+func (a *statementLog) planForAny(t *testing.T, endpoint, part string, q planQuestion) []planNode {
 	t.Helper()
-	all := a.of(t, endpoint, q)
+	all := a.ofEndpoint(t, endpoint, q)
 	s := all[slices.IndexFunc(all, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, part) })]
 	conn, err := a.pool.Acquire(t.Context())
 	require.NoError(t, err)
@@ -325,9 +325,9 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {
 	id := func(kind string, parts ...any) string { return fmt.Sprint(kind, tenant.SocialAccount, parts) }
 	for post := range 5 {
-		of := registered(tenant, platform, fmt.Sprint("post ", post), planDay, new(planDay.AddDate(0, 0, -post)))
-		of.CategoryID = new(int64(1))
-		w.Add(id("g", post), of)
+		ofEndpoint := registered(tenant, platform, fmt.Sprint("post ", post), planDay, new(planDay.AddDate(0, 0, -post)))
+		ofEndpoint.CategoryID = new(int64(1))
+		w.Add(id("g", post), ofEndpoint)
 	}
 	for slot := range 40 {
 		at, n := planDay.Add(time.Duration(slot)*12*time.Hour), int64(slot)

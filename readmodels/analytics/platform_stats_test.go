@@ -54,15 +54,15 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 func (o *oracle) stats() analytics.PlatformStats {
 	var want analytics.PlatformStats
 	for _, p := range o.q.Platforms {
-		of := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p)}
-		of.SocialAccountIDs, of.UserIDs = o.connected(p)
+		stats := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p)}
+		stats.SocialAccountIDs, stats.UserIDs = o.connected(p)
 		for _, part := range o.parts() {
 			period := analytics.StatsPeriod{
 				Period: part.day, From: part.from.UTC(), To: part.to.UTC(), Posts: o.publishedIn(p, part), Demographics: o.demographics(p, part),
 			}
-			of.Periods = append(of.Periods, period)
+			stats.Periods = append(stats.Periods, period)
 		}
-		want.Platforms = append(want.Platforms, of)
+		want.Platforms = append(want.Platforms, stats)
 	}
 	return want
 }
@@ -162,9 +162,9 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 			p := &stats.Platforms[i]
 			p.SocialAccounts = 0
 			for j := range p.Periods {
-				of := &p.Periods[j]
-				of.Followers, of.FollowersChange, of.Engagement, of.Impressions, of.Reach = nil, nil, nil, nil, nil
-				of.EngagementRatePct, of.EngagementRateOf, of.RecordedAt, of.UpdatedAt = nil, nil, nil, nil
+				stats := &p.Periods[j]
+				stats.Followers, stats.FollowersChange, stats.Engagement, stats.Impressions, stats.Reach = nil, nil, nil, nil, nil
+				stats.EngagementRatePct, stats.EngagementRateOf, stats.RecordedAt, stats.UpdatedAt = nil, nil, nil, nil
 			}
 		}
 		return stats
@@ -199,9 +199,9 @@ func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
 			}
 		}
 		for _, ev := range w.Events {
-			of, isRead := ev.Data.(domain.AccountRead)
+			stats, isRead := ev.Data.(domain.AccountRead)
 			post, isPost := ev.Data.(domain.PostRegistered)
-			if isRead && of.SocialAccount == one.id || isPost && post.SocialAccount == one.id {
+			if isRead && stats.SocialAccount == one.id || isPost && post.SocialAccount == one.id {
 				alone.Events = append(alone.Events, ev)
 			}
 		}
@@ -232,8 +232,8 @@ func TestEngagementRate(t *testing.T) {
 	w.Fold(t, db)
 	q := onFacebook(analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC})
 	type rate struct {
-		pct *float64
-		of  *analytics.RateBase
+		pct   *float64
+		stats *analytics.RateBase
 	}
 	rates := func() (all []rate) {
 		got, _ := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, q)

@@ -30,13 +30,13 @@ func TestActivities(t *testing.T) {
 	)
 	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
 	foreign := domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 8, SocialAccount: 2}
-	put := func(of domain.Tenant, data domain.Data) {
+	put := func(tenant domain.Tenant, data domain.Data) {
 		t.Helper()
-		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, of.Key(), data, activityDay)))
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), data, activityDay)))
 	}
-	register := func(of domain.Tenant, id string, origin domain.PostOrigin, day int, change func(*domain.PostRegistered)) {
+	register := func(tenant domain.Tenant, id string, origin domain.PostOrigin, day int, change func(*domain.PostRegistered)) {
 		t.Helper()
-		post := registered(of, domain.Facebook, id, activityDay, nil)
+		post := registered(tenant, domain.Facebook, id, activityDay, nil)
 		post.Origin = origin
 		if day > 0 {
 			post.PublishedAt = new(activityDay.AddDate(0, 0, day))
@@ -44,7 +44,7 @@ func TestActivities(t *testing.T) {
 		if change != nil {
 			change(&post)
 		}
-		put(of, post)
+		put(tenant, post)
 	}
 	register(tenant, "p1", domain.OriginListing, 1, func(p *domain.PostRegistered) { p.PostType = "photo" })
 	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.CategoryID = new(int64(6)) })

@@ -108,11 +108,11 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 				stocks = one.Figures[0].Kind == domain.Stock
 			}
 			w.Fold(t, db)
-			asked := june
+			queried := june
 			if r.to != "" {
-				asked.To = at(r.to)
+				queried.To = at(r.to)
 			}
-			got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(asked))
+			got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(queried))
 			total := got.Total.Engagement
 			if stocks {
 				total = got.Total.Followers

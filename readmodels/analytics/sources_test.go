@@ -63,7 +63,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		states  []domain.ConnectionStateChanged
 		unpaid  bool
 		removed bool            // a person removed our app at the platform
-		of      analytics.Range // June by default
+		queried analytics.Range // June by default
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
@@ -86,19 +86,19 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 				"For engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date.",
 		},
 		"what is counted by days, in a day and a half": {
-			of: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
+			queried: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
 			reason: "For engagement, 1 of 2 days were read.",
 		},
 		"what is counted by days, in two hours": {
-			of: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
+			queried: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
 			reason: "For engagement, nothing was read in this range, in which no day begins.",
 		},
 		"what is counted by days, today": {
-			of: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,
+			queried: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,
 			reason: "For engagement, nothing was read yet, because no day of this range is over.",
 		},
 		"a range to come": {
-			of: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reason: "This range has not begun.",
+			queried: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reason: "This range has not begun.",
 		},
 		"unsupported": {
 			reads: readings{nothing}, status: analytics.SourceUnsupported, lacks: 2,
@@ -146,8 +146,8 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 			if tt.page.ID == 0 {
 				tt.page = connected
 			}
-			if tt.of.Zone == nil {
-				tt.of = june
+			if tt.queried.Zone == nil {
+				tt.queried = june
 			}
 			w := &world{Directory: []domain.DirectoryEntity{tt.page}, States: tt.states}
 			if !tt.unpaid {
@@ -161,7 +161,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 				_, err := db.Pool.Exec(t.Context(), `update operations_trail set actor = $1`, domain.ActorMeta)
 				require.NoError(t, err)
 			}
-			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.of))
+			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
 			require.Equal(t, tt.removed, got.EndedAtPlatform())
@@ -286,9 +286,9 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 		page(11, domain.Facebook), page(12, domain.Facebook), subscribed,
 	}}
 	w.Add("r1", read(domain.Facebook, inJune, people(5)))
-	dead := read(domain.Facebook, later, people(7))
-	dead.Tenant = tenantOf(tenants[0], 12)
-	w.Add("r2", dead)
+	rejected := read(domain.Facebook, later, people(7))
+	rejected.Tenant = tenantOf(tenants[0], 12)
+	w.Add("r2", rejected)
 	w.Fold(t, db)
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)

@@ -34,9 +34,9 @@ var endpoints = map[string]endpoint[any]{
 	"ActiveMembers":         boxed((*analytics.Analytics).ActiveMembers),
 }
 
-func boxed[R any](of endpoint[R]) endpoint[any] {
+func boxed[R any](method endpoint[R]) endpoint[any] {
 	return func(a *analytics.Analytics, ctx context.Context, s readmodels.Scope, q analytics.RangeQuery) (any, analytics.Meta, error) {
-		return of(a, ctx, s, q)
+		return method(a, ctx, s, q)
 	}
 }
 
@@ -103,11 +103,11 @@ func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 		}
 	}
 	// Without data, and by an account of another agency, nothing is found.
-	nobody := answersIn(&world{}, wholeAgency)
-	require.Equal(t, nobody, answersIn(others, wholeAgency))
-	require.Equal(t, nobody, answersIn(others, ofClient(clientB)))
+	emptyAnswers := answersIn(&world{}, wholeAgency)
+	require.Equal(t, emptyAnswers, answersIn(others, wholeAgency))
+	require.Equal(t, emptyAnswers, answersIn(others, ofClient(clientB)))
 	// Lists are lists and missing values are null, even without data.
-	for name, answer := range nobody {
+	for name, answer := range emptyAnswers {
 		require.Contains(t, answer, `"sources":[]`, name)
 		require.Contains(t, answer, `"as_of":null`, name)
 		for _, list := range []string{"platforms", "series", "months", "as_read", "reach", "kinds", "source_metrics", "posts", "members", "social_accounts"} {

@@ -78,9 +78,9 @@ func everywhere(r analytics.Range) analytics.RangeQuery {
 type endpoint[R any] = func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error)
 
 // ask requires an answer without error.
-func ask[R any](t *testing.T, db *pgtest.DB, of endpoint[R], scope readmodels.Scope, query analytics.RangeQuery) (R, analytics.Meta) {
+func ask[R any](t *testing.T, db *pgtest.DB, example endpoint[R], scope readmodels.Scope, query analytics.RangeQuery) (R, analytics.Meta) {
 	t.Helper()
-	got, meta, err := of(&analytics.Analytics{Pool: db.ReadOnly}, t.Context(), scope, query)
+	got, meta, err := example(&analytics.Analytics{Pool: db.ReadOnly}, t.Context(), scope, query)
 	require.NoError(t, err)
 	return got, meta
 }
@@ -123,9 +123,9 @@ func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.Acco
 }
 
 // registered returns a post as listed.
-func registered(of domain.Tenant, p domain.Platform, id string, at time.Time, published *time.Time) domain.PostRegistered {
+func registered(example domain.Tenant, p domain.Platform, id string, at time.Time, published *time.Time) domain.PostRegistered {
 	return domain.PostRegistered{
-		Tenant: of, Platform: p, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: published,
+		Tenant: example, Platform: p, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: published,
 	}
 }
 
@@ -298,14 +298,14 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 // A percentage is rounded once, half away from zero, despite binary fractions.
 func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
 	t.Parallel()
-	for _, of := range []struct {
+	for _, example := range []struct {
 		part, whole int64
 		decimals    int
 		want        float64
 	}{
 		{39, 2000, 1, 2}, {-39, 2000, 1, -2}, {38, 2000, 1, 1.9}, {201, 20000, 2, 1.01}, {-201, 20000, 2, -1.01}, {1, 3, 2, 33.33},
 	} {
-		require.Equal(t, new(of.want), analytics.Percent(of.part, of.whole, of.decimals), "%d of %d", of.part, of.whole)
+		require.Equal(t, new(example.want), analytics.Percent(example.part, example.whole, example.decimals), "%d of %d", example.part, example.whole)
 	}
 	require.Nil(t, analytics.Percent(1, 0, 1))
 	require.Nil(t, analytics.Percent(1, -5, 1))
