@@ -57,7 +57,7 @@ func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
 }
 
 // Spans agree with the fold before, at and after each record that begins or ends them.
-func TestSpansSayWhatTheRecordsSay(t *testing.T) {
+func TestSpansAgreeWithTheRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	whole, _ := p.allSpans(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
@@ -174,13 +174,13 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 		require.Len(t, spans, len(want))
 		for i := range want {
 			require.Equal(t, key(want[i]), key(spans[i]))
-			require.Equal(t, want[i].Scopes, spans[i].Scopes, "also in a range, scopes are those of the whole span")
+			require.Equal(t, want[i].Scopes, spans[i].Scopes, "in a range too, scopes are those of the whole span")
 		}
 	})
 }
 
 // A page continues in the prefix of the first one; erased users remain as ids.
-func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
+func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
@@ -202,7 +202,7 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	require.Equal(t, meta.AsOf, again.AsOf)
 	require.Empty(t, again.NextCursor)
 	require.Len(t, second, 1)
-	require.Nil(t, second[0].EndedBy, "the answer stands for the stream as the first page found it")
+	require.Nil(t, second[0].EndedBy, "all pages use the stream of the first page")
 	require.ElementsMatch(t, []string{nina, stella}, []string{first[0].User.ID, second[0].User.ID})
 
 	q.User = nina // the cursor belongs to another query
@@ -218,7 +218,7 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 	require.Empty(t, meta.Staff.Users)
 	q.From = nil
 	noSpans, _, err := p.history.Spans(t.Context(), q)
-	require.NoError(t, err, "nobody now, and known from the history")
+	require.NoError(t, err, "no access now, but known from the history")
 	require.Empty(t, noSpans)
 
 	for user, want := range map[string]error{eva: nil, ben: readmodels.ErrAgencyUserNotFound, bea: readmodels.ErrAgencyUserNotFound} {
@@ -259,7 +259,7 @@ func shut(entries []known, version int64, dashboard string) (list []string) {
 }
 
 // Each dashboard that no one had access to is on exactly one page.
-func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
+func TestDashboardsWithoutAccess(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -271,7 +271,7 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 			_, meta, err := p.history.Spans(context.Background(), q)
 			require.NoError(t, err)
 			if q.User != "" || q.ByUser {
-				require.Nil(t, meta.WithoutAccess, "it is not told beside one user, nor by user")
+				require.Nil(t, meta.WithoutAccess, "not for one user, nor ordered by user")
 				return
 			}
 			require.Len(t, meta.WithoutAccess.Dashboards, int(meta.WithoutAccess.Count))
@@ -287,7 +287,7 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	})
 	_, meta, err := p.history.Spans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, Limit: 500, From: &historyBegin})
 	require.NoError(t, err)
-	require.Nil(t, meta.WithoutAccess, "it is not told of a range")
+	require.Nil(t, meta.WithoutAccess, "not for a range")
 }
 
 // The changes between two moments are listed per dashboard, the last changed first.
@@ -330,7 +330,7 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 
 // Pages continue between the moments of the first one, regardless of later changes, and exclude
 // other agencies.
-func TestDifferencesGoOnWhereTheyBegan(t *testing.T) {
+func TestDifferencesKeepTheirMoments(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyB, ben, abroad)
@@ -350,7 +350,7 @@ func TestDifferencesGoOnWhereTheyBegan(t *testing.T) {
 
 	q.From = readmodels.Moment{Version: 2}
 	_, _, err = p.history.Diffs(t.Context(), q)
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), "a cursor of another question")
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), "a cursor of another query")
 	q = readmodels.DiffsQuery{ParentAccount: agencyB, Limit: 5}
 	others, _, err := p.history.Diffs(t.Context(), q)
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...
 }
 
 // A user who moved to another agency appears only as an id, like an erased one.
-func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
+func TestDashboardShowsOnlyItsOwnAgency(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	linked := open(clientOwn, clientTwo)
@@ -75,7 +75,7 @@ func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 }
 
 // Listed users who are not shown have a reason, so that sending the list back removes no one.
-func TestWhoIsListedAndNotShown(t *testing.T) {
+func TestListedUsersNotShown(t *testing.T) {
 	t.Parallel()
 	const erased, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
 	db := pgtest.New(t)
@@ -91,7 +91,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	require.Equal(t, []readmodels.UserNotShown{
 		{ID: staff, Reason: "agency_staff"}, {ID: erased, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},
 	}, v.UsersNotShown)
-	require.Len(t, v.Users, len(linked.users)-len(v.UsersNotShown), "everybody is in one of the two")
+	require.Len(t, v.Users, len(linked.users)-len(v.UsersNotShown), "every listed user is in one of the two")
 
 	moveIn(t, db, agencyB, agencyB)
 	require.Contains(t, view(t, db).UsersNotShown, readmodels.UserNotShown{ID: foreman, Reason: "unknown"}, "of another agency now")
@@ -104,7 +104,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 
 // Rule 7 removes scopes: preview and history name the users who lose one, except those who cannot
 // open anything.
-func TestLinkingNamesWhoLosesAScope(t *testing.T) {
+func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	open := new(true)

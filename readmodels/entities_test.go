@@ -72,13 +72,13 @@ func TestUsers(t *testing.T) {
 		return ids
 	}
 	whole := wholeAgency
-	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, readmodels.UsersQuery{}), "by name, pages without a gap")
+	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, readmodels.UsersQuery{}), "by name, without gaps between pages")
 	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, readmodels.UsersQuery{}))
 	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, readmodels.UsersQuery{}))
-	require.Equal(t, []string{"3"}, names(whole, readmodels.UsersQuery{Search: "0%@"}), "a sign of patterns is a character")
+	require.Equal(t, []string{"3"}, names(whole, readmodels.UsersQuery{Search: "0%@"}), "pattern characters are literal")
 	require.Equal(t, []string{"2", "3"}, names(whole, readmodels.UsersQuery{Search: "ANN"}))
 	require.Equal(t, []string{"1"}, names(whole, readmodels.UsersQuery{Role: "admin"}))
-	require.Equal(t, []string{"2", "1"}, names(whole, readmodels.UsersQuery{Active: new(true)}), "who resets a password is not active")
+	require.Equal(t, []string{"2", "1"}, names(whole, readmodels.UsersQuery{Active: new(true)}), "a user with a pending password reset is not active")
 	require.Equal(t, []string{"3", "4"}, names(whole, readmodels.UsersQuery{Active: new(false)}))
 
 	user := func(n int) readmodels.User {
@@ -91,7 +91,7 @@ func TestUsers(t *testing.T) {
 		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created, LastLogin: new(created.Add(time.Hour)),
 	}, user(2))
 	require.True(t, user(3).ResetPending)
-	require.False(t, user(4).ResetPending, "not active for another reason, too")
+	require.False(t, user(4).ResetPending, "also inactive for another reason")
 	for _, id := range []string{entityUser(5), entityUser(9)} {
 		_, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
 		require.ErrorIs(t, err, readmodels.ErrNoUser)
@@ -262,7 +262,7 @@ func TestPlatforms(t *testing.T) {
 	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
 	readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 	require.NoError(t, err)
-	require.Len(t, readings, 10, "what is connected, of all agencies")
+	require.Len(t, readings, 10, "connected accounts of all agencies")
 	require.Equal(t, readmodels.ConnectionReading{
 		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, State: "ok",
 		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
@@ -282,7 +282,7 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
-	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was noted by account")
+	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was recorded per account")
 	require.EqualValues(t, "No subscription is active, so nothing is read.", platform(10).Reason)
 	require.Equal(t, &entityDay, platform(10).LastReadAt)
 
@@ -300,7 +300,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
 	require.EqualValues(t, "revoked", rejected.Reason)
-	require.Nil(t, rejected.NextDue, "it waits for a person")
+	require.Nil(t, rejected.NextDue, "it waits for a sign-in")
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 
@@ -361,7 +361,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	listed, err = connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{101}}, entityDay)
 	require.NoError(t, err)
 	require.Equal(t, "reconnect", listed[0].State)
-	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must be resumed, too")
+	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
 	none, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{102}}, entityDay)
 	require.NoError(t, err)
 	require.Empty(t, none)
@@ -372,7 +372,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 
 // Accounts report that their platform is paused, so no new readings are expected, however complete
 // their figures are.
-func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
+func TestAccountsReportAPausedPlatform(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	log.Put(t, subscribed(clientA))
@@ -384,7 +384,7 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	unread, err := entities.Platform(t.Context(), wholeAgency, 99)
 	require.NoError(t, err)
 	require.Equal(t, []any{readmodels.PlatformUnsubscribed, domain.OptionalText(readmodels.NoSubscriptionRuns)}, []any{unread.State, unread.Reason},
-		"it would not be read in any case")
+		"it would not be read anyway")
 	list, _, err := entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	shown := map[string][]any{}

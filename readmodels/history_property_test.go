@@ -14,7 +14,7 @@ import (
 )
 
 // Every query at random moments of a random history agrees with folding its records.
-func TestHistorySaysWhatTheRecordsSay(t *testing.T) {
+func TestHistoryAgreesWithTheRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	require.Greater(t, len(entries), 100)

@@ -47,7 +47,7 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	require.Equal(t, readmodels.Named{ID: stella}, entries[0].Actor)
 	require.Equal(t, []readmodels.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
 	access, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
-	require.NoError(t, err, "who was on the list can be asked about after the erasure")
+	require.NoError(t, err, "listed users can be queried after the erasure")
 	require.True(t, access.Listed.Value)
 	require.Equal(t, readmodels.Named{ID: nina}, access.User)
 }
@@ -64,7 +64,7 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	require.Len(t, entries, 1)
 	for _, user := range []string{bea, "ffffffffffffffffffffffff"} {
 		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
-		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a foreign user reads like an unknown one")
+		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a user of another agency looks like an unknown one")
 	}
 	// The name of a user moves with the user to another agency.
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
@@ -247,7 +247,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 			break
 		}
 	}
-	require.Equal(t, []string{"x", "r4", "r3", "r2", "r1", "r0"}, requests, "newest first, readings only, own agency only")
+	require.Equal(t, []string{"x", "r4", "r3", "r2", "r1", "r0"}, requests, "newest first, reads only, own agency only")
 
 	page, _, err := reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, Actor: stella, Limit: 1})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 
 // Recent pictures are wanted unless stored or recently tried; stored pictures without texts are
 // erased.
-func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
+func TestPicturesAreWantedUntilStoredOrErased(t *testing.T) {
 	t.Parallel()
 	log := foldtest.New(t)
 	now := time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
@@ -70,12 +70,12 @@ func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
 		require.NoError(t, err)
 	}
 	keep("younger", day(1), nil)
-	require.Equal(t, []string{"older"}, wanted("k"), "it is under way")
+	require.Equal(t, []string{"older"}, wanted("k"), "it is in progress")
 	keep("younger", day(-1), nil)
-	require.Equal(t, []string{"younger", "older"}, wanted("k"), "it is tried again")
+	require.Equal(t, []string{"younger", "older"}, wanted("k"), "it is retried")
 	keep("younger", day(-1), new("k"))
-	require.Equal(t, []string{"older"}, wanted("k"), "it is kept")
-	require.Equal(t, []string{"younger", "older"}, wanted("another"), "no key opens it")
+	require.Equal(t, []string{"older"}, wanted("k"), "it is stored")
+	require.Equal(t, []string{"younger", "older"}, wanted("another"), "no key decrypts it")
 
 	erased := func() []domain.PostRef {
 		t.Helper()
@@ -85,7 +85,7 @@ func TestPicturesAreWantedUntilTheyAreKeptOrErased(t *testing.T) {
 	}
 	require.Empty(t, erased())
 	require.NoError(t, log.Append(t.Context(), commands.EraseContentDraft(content.Key(), day(1))))
-	require.Empty(t, erased(), "the platform still says it")
+	require.Empty(t, erased(), "the platform still reports it")
 	require.NoError(t, log.Append(t.Context(), commands.EraseContentDraft(younger.Key(), day(1))))
 	require.Equal(t, []domain.PostRef{younger.PostRef}, erased())
 	keep("older", day(-1), new("k"))

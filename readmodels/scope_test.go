@@ -138,7 +138,7 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 }
 
 // A caller with only one of the two ids is still a client user and does not see what staff see.
-func TestHalfAClientUserSeesNothing(t *testing.T) {
+func TestIncompleteClientUserSeesNothing(t *testing.T) {
 	t.Parallel()
 	db := seedScopes(t)
 	setDashboards(t, db, open(clientOwn), open(clientTwo))
@@ -166,7 +166,7 @@ func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 }
 
 // A cursor is valid only in its own list, scope and filters.
-func TestCursorIsOfItsList(t *testing.T) {
+func TestCursorBelongsToItsList(t *testing.T) {
 	t.Parallel()
 	cursorScope := func(list, parent string, accounts []string, filter string) readmodels.CursorScope {
 		return readmodels.CursorScope{List: list, Scope: readmodels.Scope{ParentAccount: parent, Accounts: accounts}, Filters: filter}

@@ -204,7 +204,7 @@ func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
 				require.True(t, query.Page.Limit == 0 || len(page.Members) <= query.Page.Limit)
 				got.Members = append(got.Members, page.Members...)
 				o.agreeOnMeta(t, meta)
-				require.Nil(t, meta.AsOf, "it rests on no reading")
+				require.Nil(t, meta.AsOf, "it uses no readings")
 				require.Equal(t, ids, sourceIDs(meta))
 				for i, status := range statuses {
 					require.Equal(t, status, meta.Sources[i].Status, "source %d: %s", ids[i], meta.Sources[i].Reason)

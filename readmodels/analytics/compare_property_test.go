@@ -100,7 +100,7 @@ func (p probe) comparedSeries() (lines []string) {
 			}
 		}
 		if len(want) == 0 {
-			lines = append(lines, "the oracle wants nothing")
+			lines = append(lines, "the oracle has no expectations")
 		}
 		lines = append(lines, want.differ(p.ask(q))...)
 	}

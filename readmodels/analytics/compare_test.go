@@ -54,7 +54,7 @@ func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 }
 
 // Future parts have no comparison, and today's part is compared with an equally long one.
-func TestPartsToComeAreComparedWithNothing(t *testing.T) {
+func TestFutureIntervalsAreNotCompared(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
@@ -77,7 +77,7 @@ func TestPartsToComeAreComparedWithNothing(t *testing.T) {
 
 // February 29 is compared with an empty period: nothing was read or gained in it, whatever came
 // before or after.
-func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
+func TestFebruary29HasNoComparison(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
@@ -108,7 +108,7 @@ func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
 	q.Range.To = at("2024-03-01 00:00")
 	stock, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
 	require.Equal(t, []analytics.FollowerDay{{Day: "2023-03-01"}}, stock.Total.PreviousSeries)
-	require.Equal(t, n(1000), stock.Total.Followers.Previous, "where it stood when March began")
+	require.Equal(t, n(1000), stock.Total.Followers.Previous, "the value at the start of March")
 	gained, _ = ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 	require.Equal(t, []analytics.ReachDay{{Day: "2023-03-01"}}, gained.Total.PreviousSeries)
 	require.Equal(t, n(600), gained.Total.Impressions.Value)

@@ -16,7 +16,7 @@ import (
 
 // Alice's page is transferred to Bob: for queries about Alice, the sources say why there are no new
 // readings.
-func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
+func TestSourcesOfATransferredPage(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const alice, bob = 1, successor
@@ -78,7 +78,7 @@ func TestFollowersOfAPageThatMoves(t *testing.T) {
 	w.Fold(t, db)
 	lost, meta := ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientA), onFacebook(june))
 	require.Equal(t, new(int64(1010+210)), lost.Total.Followers.Value)
-	require.Nil(t, lost.Total.SameAccounts, "it had both before and in June")
+	require.Nil(t, lost.Total.SameAccounts, "it had both before June and in June")
 	require.Equal(t, analytics.MovedAway{Accounts: 1, Followers: 1010}, lost.Total.MovedAway)
 	require.EqualValues(t, "page 11", meta.Sources[0].Name)
 	won, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, ofClient(clientC), onFacebook(june))
@@ -125,7 +125,7 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 }
 
 // Of two clients' readings of a page at the same instant, the event with the smaller id counts.
-func TestOfReadingsOfOneInstantTheSmallerIDCounts(t *testing.T) {
+func TestSmallerEventIDCountsAtOneInstant(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	// the first client's id is smaller, then the second one's

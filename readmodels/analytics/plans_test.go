@@ -71,7 +71,7 @@ func ofOneMember(q *planQuestion)   { q.query.Member = 1 }
 func ofOneCategory(q *planQuestion) { q.query.Category = 1 }
 
 // No statement scans all readings or roll-ups; sources of posts read only the newest.
-func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
+func TestNoReadingTableIsScanned(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 16)
@@ -114,7 +114,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 
 // A list of an old range does not probe posts that are newer, neither their readings nor their
 // months.
-func TestListsOfAnOldRangeLeaveLaterPostsAlone(t *testing.T) {
+func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
 	t.Parallel()
 	const later = 3000
 	db := pgtest.New(t)

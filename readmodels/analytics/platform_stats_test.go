@@ -177,7 +177,7 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 }
 
 // The stats of one page equal those of its platform in a world with only that page.
-func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
+func TestStatsOfOnePage(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
@@ -251,11 +251,11 @@ func TestEngagementRate(t *testing.T) {
 		{},                     // nothing was read on the day
 	}, rates())
 	q.Granularity = analytics.ByWeek // the platform has no window of this length
-	require.Equal(t, []rate{{}}, rates(), "at its end nobody follows")
+	require.Equal(t, []rate{{}}, rates(), "no followers at its end")
 	w.Directory = append(w.Directory, page(12, domain.Facebook))
 	w.Fold(t, db)
 	q.Granularity = analytics.ByDay
-	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added: 31 of 400")
+	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added up: 31 of 400")
 	ungranted := read(domain.Facebook, at("2026-06-01 12:00"), people(400))
 	ungranted.SocialAccount = 12
 	w.Add("f", ungranted)

@@ -79,9 +79,9 @@ func TestActivities(t *testing.T) {
 		}
 		return ids
 	}
-	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(analytics.ActivitiesQuery{}), "newest first; one post of two origins or clients is one")
-	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "by the content planner, of the same account only")
-	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{Category: 6}), "by its registration")
+	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(analytics.ActivitiesQuery{}), "newest first; a post with two origins or clients is listed once")
+	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "from the content planner, same account only")
+	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{Category: 6}), "from its registration")
 	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Type: "reel"}))
 	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{From: &activityDay, To: new(activityDay.AddDate(0, 0, 2))}))
 	require.Empty(t, ids(analytics.ActivitiesQuery{Member: 8}))
@@ -95,10 +95,10 @@ func TestActivities(t *testing.T) {
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook),
 		ID:          "1:p2", UserID: new(userA), SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
 		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
-	}, got, "what was not given is null")
+	}, got, "missing values are null")
 	first, err := posts.Activity(t.Context(), scope, "1:p1")
 	require.NoError(t, err)
-	require.Equal(t, "as written", *first.Content, "what the main application says stands before the listing")
+	require.Equal(t, "as written", *first.Content, "the main application takes precedence over the listing")
 	require.Equal(t, "https://listed", *first.Permalink, "field by field")
 	require.Equal(t, "photo", *first.Type)
 	require.Nil(t, first.Likes)
@@ -183,8 +183,8 @@ func TestPlannedPosts(t *testing.T) {
 	}
 	published.ScheduledAt, published.ID, published.ExternalID = at(1), 2, "p"
 	log.Put(t, published)
-	require.NotContains(t, ids(agency, analytics.ActivitiesQuery{}), "1:planned:2", "it is out")
+	require.NotContains(t, ids(agency, analytics.ActivitiesQuery{}), "1:planned:2", "it is published")
 	listed, _, err := posts.Activities(t.Context(), agency, analytics.ActivitiesQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
-	require.Empty(t, listed, "planned posts are no published ones")
+	require.Empty(t, listed, "planned posts are not published posts")
 }

@@ -276,7 +276,7 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 // On the day a page is connected, its old posts have no gains. The ranking says so and suggests the
 // other one, which contains the posts published in the range. Once the page was read before the
 // range, there is no suggestion.
-func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
+func TestNewPageSuggestsRankingByTotal(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}

@@ -158,7 +158,7 @@ func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 }
 
 // Page 12 was read only in May: the gain of page 11 is compared, but not with all of May.
-func TestAnAccountOfTheEarlierPeriodAloneIsLeftOut(t *testing.T) {
+func TestAccountsReadOnlyBeforeAreNotCompared(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
@@ -183,7 +183,7 @@ func TestAnAccountOfTheEarlierPeriodAloneIsLeftOut(t *testing.T) {
 
 // Gains of posts in the first days of June are compared with all of May only in part, unless June
 // was read to its end.
-func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
+func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
@@ -209,7 +209,7 @@ func TestGainsOfPostsThatWereNotReadToTheEndAreComparedInPart(t *testing.T) {
 	readLikes(11, "2026-05-30 10:00", 1000)
 	readLikes(11, "2026-06-02 10:00", 1064)
 	require.True(t, likes(64, 1000, -936).ComparedInPart, "June was read to the 2nd")
-	require.Nil(t, likes(64, 1000, -936).ChangePct, "two days against a month")
+	require.Nil(t, likes(64, 1000, -936).ChangePct, "two days compared with a month")
 	readLikes(11, "2026-06-29 10:00", 1065)
 	require.False(t, likes(65, 1000, -935).ComparedInPart)
 	readLikes(12, "2026-05-10 10:00", 5)
@@ -308,11 +308,11 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-10", Followers: n(1110), Change: n(1), AccountsRead: 2, AccountsJoined: 1}, day(10), "12 joins, nobody came to it")
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-11", Followers: n(1109), Change: n(-1), AccountsRead: 2}, day(11))
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-20", Followers: n(119 + 980), Change: n(-2), AccountsRead: 1}, day(20), "11 stands where it was")
-	require.Equal(t, analytics.FollowerDay{Day: "2026-06-25", Followers: n(125 + 970), Change: n(6 - 2), AccountsRead: 2}, day(25), "six days' gain comes at once")
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-25", Followers: n(125 + 970), Change: n(6 - 2), AccountsRead: 2}, day(25), "the gain of six days counts at once")
 	total := got.Total.Followers
 	require.Equal(t, []*int64{n(130 + 960), n(100 + 1000), n(30 - 40)}, []*int64{total.Value, total.Previous, total.Change})
 	require.True(t, total.ComparedInPart, "12 was not there when the range began")
-	require.Equal(t, new(30.0), total.ChangePct, "of the pages that were there")
+	require.Equal(t, new(30.0), total.ChangePct, "of pages read before")
 	require.Equal(t, &analytics.SameAccounts{Accounts: 1, Previous: n(100), Change: n(30), ChangePct: new(30.0)}, got.Total.SameAccounts, "11")
 	net, _ := ask(t, db, (*analytics.Analytics).AccountNetGrowth, wholeAgency, onFacebook(june))
 	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})

@@ -19,7 +19,7 @@ import (
 var subscribed = domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
 
 // Every missing figure has a reason: meta for one Facebook page in every condition.
-func TestSourcesSayWhyThereIsABlank(t *testing.T) {
+func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t) // sequential: a database for each takes longer than the tests
 	type readings []domain.AccountRead
@@ -169,7 +169,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 			require.EqualValues(t, tt.reason, got.Reason)
 			require.Len(t, got.Missing, tt.lacks)
 			require.Equal(t, clientA, got.AccountID)
-			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name is another agency's now")
+			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")
 		})
 	}
 }
@@ -193,7 +193,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
 		return meta.Sources[0].Missing
 	}
-	require.Equal(t, lacking.Missing, missing(), "nothing is known of scopes")
+	require.Equal(t, lacking.Missing, missing(), "scopes are unknown")
 	grant := func(scopes string) {
 		_, err := db.Pool.Exec(t.Context(), `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
@@ -231,14 +231,14 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	require.Equal(t, analytics.SourceUnsupported, status)
 	require.EqualValues(t, "Its platform does not report views for posts.", reason)
 	status, reason = source("PostInsights", june)
-	require.Equal(t, analytics.SourcePartial, status, "its likes are there")
+	require.Equal(t, analytics.SourcePartial, status, "its likes are known")
 	require.EqualValues(t, "The readings of its posts lack views (unsupported).", reason)
 	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
-	require.EqualValues(t, "It was not read in this range.", reason, "which is the graver lack")
+	require.EqualValues(t, "It was not read in this range.", reason, "the more severe problem")
 }
 
 // Erasures in the range are reported only to the client who owned the data and to the agency.
-func TestSourcesSayWhatIsErased(t *testing.T) {
+func TestSourcesReportErasures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), subscribed}}
@@ -262,7 +262,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 	got := sources(wholeAgency, june)
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
-	require.Contains(t, got[0].Reason, erased+" ", "and what else is to be said")
+	require.Contains(t, got[0].Reason, erased+" ", "and the other reason")
 	require.EqualValues(t, "page 11", got[0].Name)
 	require.Equal(t, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
@@ -278,7 +278,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 }
 
 // Newer figures are expected for accounts that will be read, while the range is not over.
-func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
+func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	later := inJune.Add(3 * time.Hour)
@@ -307,7 +307,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	past := analytics.Range{From: june.From, To: inJune.Add(-time.Hour), Zone: time.UTC}
 	before := metas(past)
 	for _, meta := range before {
-		require.Nil(t, meta.NextDue, "nothing more is expected of a range that was over")
+		require.Nil(t, meta.NextDue, "no readings are expected for a range that is over")
 		for _, s := range meta.Sources {
 			require.Nil(t, s.LastRead)
 			require.NotEqual(t, analytics.SourceNeverRead, s.Status)
@@ -317,27 +317,27 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: later}}
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
-		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "of an account that must be connected again nothing is expected")
+		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "no readings are expected from an account that must be connected again")
 		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
 	}
 	after := metas(past)
 	for i := range after {
-		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
+		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past does not change")
 	}
 	for _, meta := range metas(analytics.Range{From: june.From, To: later.Add(time.Minute), Zone: time.UTC}) {
-		require.Equal(t, new(inJune), meta.Sources[0].LastRead, "in the range; it was read since")
+		require.Equal(t, new(inJune), meta.Sources[0].LastRead, "in the range; it was read later")
 	}
 
 	w.Directory = append(w.Directory, domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From, EndsAt: &later})
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
-		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
+		require.Nil(t, meta.NextDue, "nothing is read without a subscription")
 		require.Equal(t, "No subscription is active, so nothing is read.", meta.Sources[0].Paused)
 	}
 }
 
 // A pause is reported in addition to the status, unless new readings would change nothing.
-func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
+func TestPausedSourcesExpectNoReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{
@@ -360,7 +360,7 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	before := meta(from, to)
 	raw, err := json.Marshal(before)
 	require.NoError(t, err)
-	require.NotContains(t, string(raw), "paused", "what is read says nothing of it")
+	require.NotContains(t, string(raw), "paused", "new readings would not change the range")
 	require.Equal(t, &inJune, before.NextDue)
 	const (
 		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
@@ -390,7 +390,7 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 		for i, source := range got.Sources {
 			require.Equal(t, c.paused[i], source.Paused, "%v: source %d", c, i)
 			if source.Paused = ""; c.from.Equal(from) {
-				require.Equal(t, before.Sources[i], source, "the figures are worth what they were")
+				require.Equal(t, before.Sources[i], source, "the status does not change")
 			}
 		}
 	}
