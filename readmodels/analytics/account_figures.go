@@ -3,6 +3,7 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -153,3 +154,19 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 	})
 	return figures
 }
+
+// Percent returns part as a percentage of whole, rounded once, half away from zero; nil if whole is
+// not positive.
+func Percent(part, whole int64, decimals int) *float64 { return ratio(part, whole, 100, decimals) }
+
+// ratio returns part / whole × times, rounded like [Percent].
+func ratio(part, whole int64, times float64, decimals int) *float64 {
+	if whole <= 0 {
+		return nil
+	}
+	shift := math.Pow10(decimals)
+	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
+}
+
+// roundToTwoDecimals rounds to two decimals.
+func roundToTwoDecimals(v float64) float64 { return math.Round(v*100) / 100 }

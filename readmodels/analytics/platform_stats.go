@@ -214,6 +214,30 @@ func (v *metricValue) stockAtEnd(bucket int) *int64 {
 	return v.before
 }
 
+// RateBase is the base of a rate.
+type RateBase string
+
+// Bases of rates.
+const (
+	RateOfReach     RateBase = "reach"     // people reached in the platform's own window
+	RateOfFollowers RateBase = "followers" // followers at the end of the period
+)
+
+// engagementRate returns a period's engagement as a percentage of people, and the base. engaged and
+// followers come from the accounts that have both.
+func engagementRate(period StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
+	switch {
+	case period.Engagement == nil:
+		return nil, nil
+	case period.Reach != nil && *period.Reach > 0: // of one account
+		return Percent(*period.Engagement, *period.Reach, 2), new(RateOfReach)
+	case period.Followers != nil && followers.sum > 0:
+		return Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
+	default:
+		return nil, nil
+	}
+}
+
 // captures are the oldest and newest capture times of some figures; nil without figures.
 type captures struct{ oldest, newest *time.Time }
 
