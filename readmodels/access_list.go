@@ -55,7 +55,7 @@ type AccessSpan struct {
 	Scopes    []ScopeSpan     `json:"scopes"` // of the dashboard, unchanged from `from` to `to`
 	Role      *DirectoryStaff `json:"role"`   // null if the user is not staff of the agency
 	// ActiveToday is true if the directory currently has the user as active, in an active account.
-	// Other users cannot open anything, regardless of lists.
+	// Inactive users cannot open anything, regardless of lists.
 	ActiveToday bool `json:"active_today"`
 
 	key spanKey

@@ -360,7 +360,7 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 		of(domain.Instagram, 8, partial, "For impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
 		of(domain.Instagram, 8, partial, "For views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
-		of(domain.Facebook, 10, partial, "It was not read in this range."))
+		of(domain.Facebook, 10, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
 		">For impressions, 3 of 24 days were read.<", ">For views, nothing was read in this range.<", ">Its newest reading lacks impressions (permission).<")

@@ -2128,7 +2128,7 @@ export interface components {
         };
         /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change of scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
         AccessSpan: {
-            /** @description `active_today` is true if the directory currently has the user as active, in an active account. Other users cannot open anything, regardless of lists. */
+            /** @description `active_today` is true if the directory currently has the user as active, in an active account. Inactive users cannot open anything, regardless of lists. */
             active_today: boolean;
             /** @description the record that opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];

@@ -11,7 +11,7 @@ import (
 
 // NothingRead is the beginning of the reason if an account has no problem but the answer has no
 // figures of it.
-const NothingRead = "It was not read"
+const NothingRead = "No figures were read"
 
 // nothingRead is the reason if an account has no problem but no figures in the range.
 const nothingRead = NothingRead + " in this range."

@@ -109,7 +109,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			reason: "Its newest reading lacks engagement (unsupported).",
 		},
 		"read, but not in the range": {
-			reads: readings{counted(june.To, 5)}, status: partial, reason: "It was not read in this range.",
+			reads: readings{counted(june.To, 5)}, status: partial, reason: "No figures were read in this range.",
 		},
 		"never read": {status: analytics.SourceNeverRead, reason: "It has not been read yet."},
 		"never read without a subscription": {
@@ -234,7 +234,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	require.Equal(t, analytics.SourcePartial, status, "its likes are known")
 	require.EqualValues(t, "The readings of its posts lack views (unsupported).", reason)
 	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
-	require.EqualValues(t, "It was not read in this range.", reason, "the more severe problem")
+	require.EqualValues(t, "No figures were read in this range.", reason, "the more severe problem")
 }
 
 // Erasures in the range are reported only to the client who owned the data and to the agency.
