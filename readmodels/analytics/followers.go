@@ -211,18 +211,18 @@ func (v *metricValue) growth() *metricValue {
 // away.
 func (s *FollowerSeries) compareSame(f *accountFigures, platforms []domain.Platform) {
 	all := f.onPlatforms(domain.MetricFollowers, platforms)
-	var comparable []*metricValue
+	var readBefore []*metricValue
 	for _, v := range all {
 		if v.before != nil && v.previous != nil {
-			comparable = append(comparable, v)
+			readBefore = append(readBefore, v)
 		}
 		if v.movedAway {
 			s.MovedAway.Accounts++
 			s.MovedAway.Followers += *v.value
 		}
 	}
-	if !f.uncompared && len(comparable) < len(all) {
-		t := total(comparable)
+	if !f.uncompared && len(readBefore) < len(all) {
+		t := total(readBefore)
 		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
 	}
 }
