@@ -148,7 +148,7 @@ var documentedRules = map[string]string{
 	"cannot be combined":     "at excludes version, from and to",
 	"is in the future":       "a moment in the history is not in the future",
 	"applies to JSON only":   "meta applies to JSON and table to CSV",
-	"is not a cursor of":     "a cursor comes from a page of the same list",
+	"does not belong to":     "a cursor comes from a page of the same list",
 }
 
 // requireDocumentedRule requires that the text of the document contains the rule for an error

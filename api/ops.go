@@ -195,7 +195,7 @@ func parkedID(p *Params) string {
 func parseParked(p *Params) operator.ParkedFilter {
 	filter := operator.ParkedFilter{After: p.cursor(paramCursor), Limit: p.Limit()}
 	if filter.After != "" && !parkedForm.MatchString(filter.After) {
-		p.bad.Addf(paramCursor.Name, "is not a cursor of this list: use next_cursor of the previous page, or start without a cursor")
+		p.bad.Addf(paramCursor.Name, "does not belong to this list: use the next_cursor of the previous page with the same parameters, or omit the cursor")
 	}
 	return filter
 }
