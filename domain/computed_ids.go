@@ -6,44 +6,48 @@ import (
 	"strconv"
 )
 
-// FirstComputedID is where the ids of what is connected here begin: 2^52. The main application's ids stay below it. All stay below
-// 2^53, so that a JavaScript number holds them.
+// FirstComputedID is the lowest id of entities that are connected in ledgerboard: 2^52. The main
+// application's ids are lower. All ids are below 2^53, so a JavaScript number can hold them.
 const FirstComputedID = int64(1) << 52
 
-// Computed tells whether the id is of something that was connected here.
+// Computed reports whether the id belongs to an entity that was connected in ledgerboard.
 func Computed(id int64) bool { return id >= FirstComputedID }
 
-// ComputedSocialAccount is the id of a page or profile that was connected here: one for each agency that connects it.
+// ComputedSocialAccount returns the id of a page or profile that was connected in ledgerboard. Each
+// agency that connects the page gets its own id.
 func ComputedSocialAccount(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computed(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
+	return computedID(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
 }
 
-// ComputedMember is the id of the member under whom an account's pages were connected here: of a person at a platform, as the platform
-// knows the person.
+// ComputedMember returns the id of the member under which an account's pages were connected. A
+// member is one person at one platform, identified by the platform's id of the person.
 func ComputedMember(agency, account string, platform Platform, person string) int64 {
-	return computed(KindMember, agency, account, number(int64(platform)), person)
+	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }
 
-// ComputedConnection is the id of a token that was given to one of our apps here, by whose it is: the person's, or the page's where the
-// platform gives each page its own.
+// ComputedConnection returns the id of the connection for a token that a platform granted to one of
+// our apps. user is the platform's id of the token's owner: the person, or the page if the platform
+// issues a token per page.
 func ComputedConnection(agency string, platform Platform, app, user string) int64 {
-	return computed(KindConnection, agency, number(int64(platform)), app, user)
+	return computedID(KindConnection, agency, number(int64(platform)), app, user)
 }
 
-// appOfMain stands for the app that a main application signs people in by: this program does not manage its connections.
+// appOfMain stands for the app with which a main application signs people in. ledgerboard does not
+// manage its connections.
 const appOfMain = "main_app"
 
-// RegisteredConnection is the id of the connection of a page or profile that a main application registered: each has its own.
+// RegisteredConnection returns the id of the connection of a page or profile that a main
+// application registered. Each page has its own connection.
 func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computed(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
+	return computedID(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
 }
 
-// RegisteredSecretRef names the tokens of a registered connection.
+// RegisteredSecretRef returns the reference of a registered connection's tokens.
 func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
 
-// computed is 2^52 and the first 51 bits of SHA-256 over the parts, each after its length in eight bytes: no two lists of parts are
-// the same bytes.
-func computed(parts ...string) int64 {
+// computedID is 2^52 plus the first 51 bits of SHA-256 over the parts. An eight-byte length
+// precedes each part, so two different lists of parts never hash the same bytes.
+func computedID(parts ...string) int64 {
 	h := sha256.New()
 	for _, part := range parts {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
@@ -56,5 +60,6 @@ func computed(parts ...string) int64 {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// ComputedRow is the row id of an account that was made here, by its id: the main application's stay below 2^52.
-func ComputedRow(account string) int64 { return computed(KindAccount, account) }
+// ComputedRow returns the row id of an account that was created in ledgerboard. The main
+// application's row ids are below 2^52.
+func ComputedRow(account string) int64 { return computedID(KindAccount, account) }

@@ -2,16 +2,16 @@ package domain
 
 import "time"
 
-// ConnectRequester is who asks for something to be connected, and for whom.
+// ConnectRequester identifies who requests a connection, and for which account.
 type ConnectRequester struct {
 	ParentAccount string // the agency
-	AccountID     string // whose pages they become: a client, or the agency itself
-	UserID        string // "": somebody without a login, by a link
-	Role          string // agency or client; "" by a link
+	AccountID     string // the account that will own the pages: a client, or the agency itself
+	UserID        string // "" for a person without a login, who uses a link
+	Role          string // agency or client; "" with a link
 	LinkID        string // "" without a link
 }
 
-// Actor is how a record names who asks.
+// Actor returns the name of the requester in records.
 func (r ConnectRequester) Actor() string {
 	if r.UserID != "" {
 		return r.UserID
@@ -19,47 +19,47 @@ func (r ConnectRequester) Actor() string {
 	return "link:" + r.LinkID
 }
 
-// ConnectStep is how far an attempt to connect came.
+// ConnectStep is the progress of an attempt to connect.
 type ConnectStep string
 
-// The steps of an attempt, in their order.
+// The steps of an attempt, in order.
 const (
-	ConnectBegun    ConnectStep = "begun"    // asked for; its address was not opened
-	ConnectOpened   ConnectStep = "opened"   // in a browser, to which it is bound
+	ConnectBegun    ConnectStep = "begun"    // requested; its address has not been opened
+	ConnectOpened   ConnectStep = "opened"   // opened in a browser, to which it is now bound
 	ConnectTaken    ConnectStep = "taken"    // the platform has sent the person back; the code is being redeemed
-	ConnectChoosing ConnectStep = "choosing" // the tokens wait, sealed, for the choice
-	ConnectDone     ConnectStep = "done"     // see its outcome
+	ConnectChoosing ConnectStep = "choosing" // the sealed tokens wait for the person's choice of pages
+	ConnectDone     ConnectStep = "done"     // finished; see its outcome
 )
 
-// ConnectAttempt is one sign-in from its beginning to what came of it. It holds digests, never what they are of.
+// ConnectAttempt is one sign-in from start to outcome. It holds digests, never the values.
 type ConnectAttempt struct {
-	ID string // UUID; no secret
+	ID string // UUID; not a secret
 	ConnectRequester
 	Platform      Platform
-	RedirectURI   string // of the platform's call-back, byte by byte
-	ReturnTo      string // where the result page leads; "": nowhere
-	SocialAccount int64  // that is to be connected again; 0: none, whatever is chosen
-	Cookie        []byte // SHA-256 of the browser's cookie; nil until it is opened
+	RedirectURI   string // of the platform's callback, byte for byte
+	ReturnTo      string // where the result page leads; "" for nowhere
+	SocialAccount int64  // the account to reconnect; 0 if any account can be chosen
+	Cookie        []byte // SHA-256 of the browser's cookie; nil until the address is opened
 	Step          ConnectStep
-	Outcome       *ConnectOutcome // of step done
+	Outcome       *ConnectOutcome // set in step done
 	CreatedAt     time.Time
-	ExpiresAt     time.Time // of the present step; when done: when it is forgotten
+	ExpiresAt     time.Time // end of the current step; in step done: when the attempt is deleted
 }
 
-// Over tells whether the present step came to its end without the next.
+// Over reports whether the current step expired before the next one began.
 func (a ConnectAttempt) Over(now time.Time) bool {
 	return a.Step != ConnectDone && !now.Before(a.ExpiresAt)
 }
 
-// ConnectOutcome is what came of an attempt, as whoever asked may see it.
+// ConnectOutcome is the outcome of an attempt, as the requester can see it.
 type ConnectOutcome struct {
-	// Refused says why nothing was connected, and what to do; null: something was.
+	// Refused says why nothing was connected and what to do; null if something was connected.
 	Refused OptionalText `json:"refused"`
-	// Declined says that the person did not agree at the platform; absent: nothing of the kind.
+	// Declined is true if the person did not agree at the platform; otherwise it is absent.
 	Declined bool `json:"declined,omitempty"`
-	// Connected are the pages and profiles that are read from now on.
+	// Connected lists the pages and profiles that ledgerboard now reads.
 	Connected []ConnectedNow `json:"connected"`
-	// FellAway are the names of pages that the sign-in no longer covers: they wait for another one.
+	// FellAway lists the names of pages that the sign-in no longer covers. They need a new sign-in.
 	FellAway []string `json:"fell_away"`
 }
 
@@ -70,58 +70,60 @@ type ConnectedNow struct {
 	Name            string   `json:"name"` // as the platform shows it
 }
 
-// ConnectLink lets somebody without a login connect pages for an account, in the browser that followed it first.
+// ConnectLink lets a person without a login connect pages for an account. Only the browser that
+// opens it first can use it.
 type ConnectLink struct {
-	ID            string     `json:"id"` // UUID; no secret
+	ID            string     `json:"id"` // UUID; not a secret
 	ParentAccount string     `json:"-"`
-	AccountID     string     `json:"account_id"`  // whose pages they become
-	Platforms     []Platform `json:"platforms"`   // where whoever has it may sign in: {platforms}
-	MadeBy        string     `json:"made_by"`     // a user's id
+	AccountID     string     `json:"account_id"`  // the account that will own the pages
+	Platforms     []Platform `json:"platforms"`   // platforms where the holder of the link can sign in: {platforms}
+	MadeBy        string     `json:"made_by"`     // id of the user who created it
 	MadeRole      string     `json:"-"`           // agency or client
-	MadeAt        time.Time  `json:"created_at"`  // when it was made, in UTC
-	ExpiresAt     time.Time  `json:"works_until"` // when it ends, in UTC
-	RevokedAt     *time.Time `json:"revoked_at"`  // null: it was not taken back
-	Followed      bool       `json:"followed"`    // whether a browser holds it
+	MadeAt        time.Time  `json:"created_at"`  // when it was created, in UTC
+	ExpiresAt     time.Time  `json:"works_until"` // when it expires, in UTC
+	RevokedAt     *time.Time `json:"revoked_at"`  // when it was revoked; null if it was not revoked
+	Followed      bool       `json:"followed"`    // whether a browser has opened it
 	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
 }
 
-// Open tells whether the link may be used at a time.
+// Open reports whether the link can be used at a time.
 func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
 
-// PageRef is a page or profile as the platform knows it.
+// PageRef identifies a page or profile at its platform.
 type PageRef struct {
 	Platform    Platform
 	AccountType AccountType
-	ExternalID  string // plain ([Platform.PlainID]) where pages are compared
+	ExternalID  string // plain ([Platform.PlainID]) if pages are compared
 }
 
-// ConnectedPage is a social account with the name of the account that has it.
+// ConnectedPage is a social account with the name of the account that owns it.
 type ConnectedPage struct {
 	DirectorySocialAccount
 	AccountName string
 }
 
-// Ref is the page as the platform knows it, with its plain id, however the directory was told it.
+// Ref identifies the page at its platform by its plain id, in whichever form the directory holds
+// the id.
 func (p ConnectedPage) Ref() PageRef {
 	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}
 }
 
-// ConnectNames are the names of those for whom something is connected.
+// ConnectNames holds the names of the agency and account for which something is connected.
 type ConnectNames struct {
 	Agency, Account string
-	Subscribed      bool // whether a subscription of either runs: without one nothing is read
+	Subscribed      bool // whether the agency or the account has an active subscription; without one nothing is read
 }
 
-// FirstReading is how far the first reading of a page came.
+// FirstReading is the progress of a page's first reading.
 type FirstReading struct {
 	SocialAccountID int64        `json:"social_account_id"`
-	ReadAt          *time.Time   `json:"last_read_at"` // of its newest reading since then, in UTC; null: there is none yet
-	Reason          OptionalText `json:"reason"`       // why not, and what to do; null: it is about to be read
-	Class           string       `json:"-"`            // of that reason, as a platform's client tells failures apart, or paused; "": no reason
+	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if there is none yet
+	Reason          OptionalText `json:"reason"`       // why it was not read and what to do; null if a reading is pending
+	Class           string       `json:"-"`            // class of the failure, or paused; "" without a reason
 }
 
-// ConnectLinkChanged says that a link for connecting was made, followed for the first time, or taken back. It stands on `operations`
-// under the agency's key; who did it stands in the envelope.
+// ConnectLinkChanged records that a link for connecting was created, opened for the first time, or
+// revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
 type ConnectLinkChanged struct {
 	Link      string     `json:"link"`   // its id
 	Change    string     `json:"change"` // made, followed or revoked
@@ -130,7 +132,7 @@ type ConnectLinkChanged struct {
 	ExpiresAt time.Time  `json:"expires_at"`
 }
 
-// What becomes of a link.
+// The changes of a link.
 const (
 	ConnectLinkMade     = "made"
 	ConnectLinkFollowed = "followed"
@@ -140,5 +142,5 @@ const (
 // EventType implements [Data].
 func (ConnectLinkChanged) EventType() string { return "operations.connect_link_changed.v1" }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e ConnectLinkChanged) Validate() error { return checkLengths(e.Link, e.AccountID) }

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// PostTexts are what a post says and where it is shown: personal content, which lies on topic `contents` alone.
+// PostTexts are the text and the addresses of a post. They are personal content and exist only on
+// topic `contents`.
 type PostTexts struct {
 	Content   string `json:"content,omitempty"`   // its text
-	MediaURL  string `json:"media_url,omitempty"` // of its picture or video; may expire at the platform
+	MediaURL  string `json:"media_url,omitempty"` // address of its picture or video; may expire at the platform
 	Permalink string `json:"permalink,omitempty"` // its address at the platform
 }
 
-// Same tells whether what a platform lists now says nothing new. A media address counts by its path: platforms sign it anew, and
-// name another of their hosts, whenever they are asked.
+// Same reports whether a platform's new listing of the post changes nothing. Media addresses are
+// compared by path, because platforms return a new signature and host with each request.
 func (t PostTexts) Same(before PostTexts) bool {
 	return t.Content == before.Content && t.Permalink == before.Permalink && mediaPath(t.MediaURL) == mediaPath(before.MediaURL)
 }
@@ -29,22 +30,23 @@ func mediaPath(address string) string {
 	return path
 }
 
-// PostRef names a post as one agency has it, whichever of its clients registered it: the owner of content is the agency with the
-// social account.
+// PostRef identifies a post of an agency, whichever of its clients registered it. The agency of the
+// social account owns the content.
 type PostRef struct {
 	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
 	SocialAccount int64  `json:"social_account_id"`
 	ExternalID    string `json:"external_id"` // the platform's id of the post
 }
 
-// RefOf names the post that a registration is about.
+// RefOf returns the reference of a registered post.
 func RefOf(p PostRegistered) PostRef { return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID} }
 
-// PostContent is what one origin last said of a post's texts; the key of its record is [PostContent.Key]. Its ce_time is when the origin
-// said so. What the main application says stands before what the listing says, field by field.
+// PostContent is the latest text of a post from one origin. Its record key is [PostContent.Key],
+// and its ce_time is when the origin reported it. The main application's values take precedence
+// over the listing's, field by field.
 type PostContent struct {
 	PostRef
-	AccountID string     `json:"account_id"` // client under whom it was said, 24 hex digits: another one who had the page is not shown it
+	AccountID string     `json:"account_id"` // client that reported it, 24 hex digits; another client that owned the page does not see it
 	Origin    PostOrigin `json:"origin"`
 	PostTexts
 }
@@ -52,28 +54,29 @@ type PostContent struct {
 // EventType implements [Data].
 func (PostContent) EventType() string { return "contents.post.v1" }
 
-// Key is the log key of the content: agency, origin and post id. The origin is part of it because compaction keeps one record of a key,
-// and neither origin knows what the other one says. A record with an empty value (a tombstone) under it erases the content.
+// Key is the log key of the content: agency, origin and post id. It includes the origin because
+// compaction keeps one record per key and neither origin knows the other's values. A record with an
+// empty value (a tombstone) erases the content.
 func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
 
-// ContentKey is the log key of what an origin says of the post.
+// ContentKey is the log key of the post's content from an origin.
 func (r PostRef) ContentKey(origin PostOrigin) string {
 	return r.ParentAccount + ":" + string(origin) + ":" + PostID(r.SocialAccount, r.ExternalID)
 }
 
-// SplitContentKey takes a [PostRef.ContentKey] apart.
+// SplitContentKey parses a [PostRef.ContentKey].
 func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 	parent, rest, _ := strings.Cut(key, ":")
-	from, post, _ := strings.Cut(rest, ":")
+	originName, post, _ := strings.Cut(rest, ":")
 	social, external, ok := SplitPostID(post)
-	r, origin = PostRef{parent, social, external}, PostOrigin(from)
+	r, origin = PostRef{parent, social, external}, PostOrigin(originName)
 	if !ok {
 		return r, origin, fmt.Errorf("content key %q is not <agency>:<origin>:<social account>:<id of the post>", key)
 	}
 	return r, origin, cmp.Or(checkHexID("agency ", parent), checkOrigin(origin), validateExternalID(external))
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (c PostContent) Validate() error {
 	return cmp.Or(checkPositive(c.SocialAccount), checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
 }

@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// Dashboard is the preferences document of one sub-account under one agency. Its lists are sets:
-// sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data`
-// of a PUT, and what history shows before and after a change.
+// Dashboard is the preferences document of one sub-account in one agency. Its lists are sorted
+// sets, and never nil. It is the row of `dashboard_preferences`, the `data` of a PUT response, and
+// the state before and after a change in the history.
 type Dashboard struct {
-	// 24 hex digits; the old system's, or made of the two accounts' ids. `id` is the same: frontends read either. A generator that drops
-	// leading underscores needs another name for it: openapi-generator takes --name-mappings _id=documentId.
+	// 24 hex digits: the old system's id, or derived from the ids of the two accounts. `id` has the
+	// same value, so frontends can read either. If a client generator drops leading underscores,
+	// rename this field: openapi-generator takes --name-mappings _id=documentId.
 	DocumentID           string    `json:"_id"`
 	ID                   string    `json:"id"` // the same as `_id`
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`
-	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, itself included
+	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, including this account
 	Users                []string  `json:"users"`
 	MainPOC              []string  `json:"main_poc"`
 	AllowClientDashboard bool      `json:"allow_client_dashboard"`
@@ -27,39 +28,41 @@ type Dashboard struct {
 	CreatedAt            time.Time `json:"created_at"`
 	UpdatedAt            time.Time `json:"updated_at"`
 
-	Version int64 `json:"-"` // of the last record that changed this dashboard: the ETag
+	Version int64 `json:"-"` // of the last record that changed this dashboard; the ETag
 }
 
-// NewDashboardID derives the id of a dashboard that is created here. It is a function of what is
-// unique about the dashboard, so that a retried or replayed creation gives the same id.
+// NewDashboardID derives the id of a new dashboard from the ids that identify it, so a retried or
+// replayed creation gives the same id.
 func NewDashboardID(parentAccount, subAccount string) string {
 	sum := sha256.Sum256([]byte("dashboard\x00" + parentAccount + "\x00" + subAccount))
 	return hex.EncodeToString(sum[:HexIDLength/2])
 }
 
-// DashboardDefaults are the configured values a new dashboard starts with.
+// DashboardDefaults are the configured values of a new dashboard.
 type DashboardDefaults struct {
 	Scopes []string // CLIENT_DASHBOARD_SCOPES
 }
 
-// DashboardFacts is all that a decision about dashboards may look at: one consistent view of the
-// agency, loaded in one transaction together with the stream's head.
+// DashboardFacts is the only input of a decision about dashboards: one consistent view of the
+// agency, loaded in one transaction with the stream's head.
 type DashboardFacts struct {
 	ParentAccount string
-	// Dashboards holds, by sub-account, the dashboards of the primary, of every requested account,
-	// and of every account in one of their sets; an account without one is absent.
+	// Dashboards maps sub-accounts to their dashboards. It holds those of the primary, of every
+	// requested account, and of every account in their linked sets. Accounts without a dashboard
+	// are absent.
 	Dashboards map[string]Dashboard
-	// Accounts holds those of the named sub-accounts that belong to the agency.
+	// Accounts holds the named sub-accounts that belong to the agency.
 	Accounts map[string]bool
-	// UserAccounts maps every user of the agency or of one of its accounts, who is named in the
-	// request or on one of the lists, to the account that the user belongs to.
+	// UserAccounts maps users to their accounts. It holds each user of the agency or of its
+	// accounts who is named in the request or on a list.
 	UserAccounts map[string]string
-	// OrderPOC holds, by sub-account, the distinct users assigned to its managed-subscription orders.
+	// OrderPOC maps sub-accounts to the distinct users assigned to their managed-subscription
+	// orders.
 	OrderPOC map[string][]string
 	Defaults DashboardDefaults
 }
 
-// dashboard returns the present dashboard, or the one that a GET would create.
+// dashboard returns the current dashboard, or the one that a GET would create.
 func (f DashboardFacts) dashboard(subAccount string) (d Dashboard, exists bool) {
 	if d, ok := f.Dashboards[subAccount]; ok {
 		return d, true
@@ -76,7 +79,7 @@ func (f DashboardFacts) dashboard(subAccount string) (d Dashboard, exists bool) 
 	}, false
 }
 
-// set returns the sorted distinct elements of all lists; never nil.
+// set returns the sorted distinct elements of all lists, never nil.
 func set(lists ...[]string) []string {
 	out := slices.Concat(lists...)
 	if out == nil {
@@ -86,30 +89,32 @@ func set(lists ...[]string) []string {
 	return slices.Compact(out)
 }
 
-// shared is the list as a set, itself where it is one: nobody changes the lists of changes and dashboards in place. A replay
-// folds them by the hundred thousand. Never nil.
-func shared(list []string) []string {
+// asSet returns the list as a set, never nil. It returns the list itself if it is already a set,
+// because lists are never changed in place and a replay folds hundreds of thousands of them.
+func asSet(list []string) []string {
 	if list == nil {
 		return []string{}
 	}
-	return ascending(list)
+	return sortedSet(list)
 }
 
-// among tells who is on a list, quickly also where both have thousands.
-func among(list []string) func(string) bool {
-	on := make(map[string]bool, len(list))
+// inList returns a function that reports whether an id is on the list. It stays fast for lists with
+// thousands of ids.
+func inList(list []string) func(string) bool {
+	listed := make(map[string]bool, len(list))
 	for _, id := range list {
-		on[id] = true
+		listed[id] = true
 	}
-	return func(id string) bool { return on[id] }
+	return func(id string) bool { return listed[id] }
 }
 
-// without returns the elements of list that are not in any of the others; never nil.
-func without(list []string, drop func(string) bool) []string {
+// removeIDs returns the elements of list for which drop is false, never nil.
+func removeIDs(list []string, drop func(string) bool) []string {
 	return append([]string{}, slices.DeleteFunc(slices.Clone(list), drop)...)
 }
 
-// equalContent compares what a record can change: times and version follow from the record.
+// equalContent compares the fields that a record can change. Times and version follow from the
+// record.
 func equalContent(a, b *Dashboard) bool {
 	return a.DocumentID == b.DocumentID &&
 		a.AllowClientDashboard == b.AllowClientDashboard &&
@@ -119,16 +124,16 @@ func equalContent(a, b *Dashboard) bool {
 		slices.Equal(a.Scopes, b.Scopes)
 }
 
-// ScopePattern is the form of a scope.
+// ScopePattern is the regular expression of a scope.
 const ScopePattern = `^[a-z][a-z0-9_.-]{0,63}$`
 
 var scopeForm = regexp.MustCompile(ScopePattern)
 
-// maxScopes bounds what every linked dashboard, and every record and answer about it, carries along: a
-// body of 1 MiB has room for a hundred thousand.
+// maxScopes bounds the scopes that every linked dashboard, record and response carries: a body of 1
+// MiB has room for a hundred thousand.
 const maxScopes = 100
 
-// ScopeErrors returns what is wrong with the form of scopes.
+// ScopeErrors returns the errors in the form of scopes.
 func ScopeErrors(scopes []string) (errs []FieldError) {
 	for i, scope := range scopes {
 		if !scopeForm.MatchString(scope) {
@@ -138,7 +143,7 @@ func ScopeErrors(scopes []string) (errs []FieldError) {
 		}
 	}
 	if n := len(set(scopes)); n > maxScopes {
-		errs = append(errs, FieldError{"scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes)})
+		errs = append(errs, FieldError{"scopes", fmt.Sprintf("has %d scopes; use at most %d", n, maxScopes)})
 	}
 	return errs
 }

@@ -5,22 +5,26 @@ import (
 	"slices"
 )
 
-// The rules that decide a PUT; the numbers are cited by the code below, by the tests and by
-// the other packages.
+// The rules that decide a PUT. The code below, the tests and other packages cite their numbers.
 //
 //  1. The main account has no dashboard settings.
 //  2. Linking unites the sets of the primary and of every requested account.
-//  3. Unlinking keeps exactly the request and the primary; who leaves stands alone.
-//  4. Without users in the request, linked dashboards share the union of their lists.
-//  5. Users in the request become every linked list; a split separates users from accounts; who was
-//     on a touched list and is not any more has lost access, once per change.
+//  3. Unlinking keeps exactly the request and the primary. Every other account gets a set of its
+//     own.
+//  4. If the request has no users, linked dashboards share the union of their lists.
+//  5. Users in the request replace the list of every linked dashboard. An unlink removes the users
+//     of accounts that are no longer linked. A user who was on a touched list and no longer is has
+//     lost access; this is recorded once per change.
 //  6. Points of contact come from each account's own orders.
-//  7. Absent settings keep the primary's; the result goes to every linked dashboard.
-//  8. One PUT is one record; no change, no record.
-//  9. If-Match compares the version of the last record that changed this dashboard; If-Preview the whole decision.
-//  10. Every account and user named belongs to the caller's agency; foreign and unknown read alike.
+//  7. Settings that are absent keep the primary's values. The result applies to every linked
+//     dashboard.
+//  8. One PUT is one record. Without a change there is no record.
+//  9. If-Match compares the version of the last record that changed this dashboard. If-Preview
+//     compares the whole decision.
+//  10. Every named account and user belongs to the caller's agency. Foreign and unknown ids get the
+//      same answer.
 
-// UpdateDashboard is the command behind PUT; nil fields were absent from the body.
+// UpdateDashboard is the command of a PUT. Fields that were absent from the body are nil.
 type UpdateDashboard struct {
 	Primary              string
 	AllowClientDashboard *bool
@@ -29,18 +33,19 @@ type UpdateDashboard struct {
 	Scopes               *[]string
 	Unlink               bool
 	IfMatch              *VersionMatch
-	// Decision is that of a [DashboardPreview] which was shown: another one is refused. "": any will do.
+	// Decision is the decision of a [DashboardPreview] that was shown. A different decision is
+	// refused. "" allows any.
 	Decision string
 }
 
-// VersionMatch is a parsed If-Match header: any present dashboard, or one of the versions.
+// VersionMatch is a parsed If-Match header: any existing dashboard, or one of the versions.
 type VersionMatch struct {
 	Any      bool
 	Versions []int64
 }
 
-// DecideUpdate judges a PUT. It returns the event to append, or nil when nothing would change
-// (rule 8), or an [Error]; it never changes f.
+// DecideUpdate decides a PUT. It returns the event to append, nil if nothing would change (rule 8),
+// or an [Error]. It never modifies f.
 func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	if c.Primary == f.ParentAccount {
 		return nil, ErrMainAccount // rule 1
@@ -89,24 +94,25 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	return asPreviewed(event, c.Decision)
 }
 
-// asPreviewed refuses what is not what was previewed: If-Match sees one dashboard, and a change touches several.
+// asPreviewed refuses a decision that differs from the preview. If-Match covers one dashboard, but
+// a change affects several.
 func asPreviewed(event DashboardEvent, previewed string) (DashboardEvent, error) {
-	now := ""
+	current := ""
 	if event != nil {
 		var err error
-		if now, err = decision(event); err != nil {
+		if current, err = decision(event); err != nil {
 			return nil, err
 		}
 	}
-	if now != previewed {
+	if current != previewed {
 		return nil, NewError(CodePreconditionFailed,
-			"This change would not do any more what its preview showed: something that it rests on has changed. Nothing was changed; look at the preview again.")
+			"The change no longer matches its preview, because the data has changed. Nothing was changed. Preview the change again.")
 	}
 	return event, nil
 }
 
-// OpenDashboard judges an agency's GET of a dashboard: the event that creates it, or nil when it is
-// already there.
+// OpenDashboard decides an agency's GET of a dashboard. It returns the event that creates the
+// dashboard, or nil if the dashboard exists.
 func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) {
 	if !f.Accounts[subAccount] {
 		return nil, ErrDashboardNotFound
@@ -122,9 +128,10 @@ func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) 
 	}}, nil
 }
 
-// checkNamed is rule 10 for the body, and the form of scopes. All offenders are named at once.
+// checkNamed applies rule 10 to the body and checks the form of scopes. The error names all invalid
+// inputs.
 func checkNamed(f DashboardFacts, c UpdateDashboard) error {
-	e := NewError(CodeUnprocessable, "The change names something that it may not name; see errors.")
+	e := NewError(CodeUnprocessable, "The change names invalid accounts, users or scopes; see errors.")
 	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !f.Accounts[id] },
 		"is not a sub-account of your agency")
 	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known }
@@ -133,7 +140,7 @@ func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 	return refusal(e)
 }
 
-// refuse adds, to e, each of the list that is wrong.
+// refuse adds a field error to e for each invalid item of the list.
 func refuse(e *Error, field string, list *[]string, wrong func(string) bool, detail string) *Error {
 	for i, name := range valueOr(list, nil) {
 		if wrong(name) {
@@ -143,7 +150,7 @@ func refuse(e *Error, field string, list *[]string, wrong func(string) bool, det
 	return e
 }
 
-// refusal is e if it names anything, else nil.
+// refusal returns e if it has field errors, otherwise nil.
 func refusal(e *Error) error {
 	if len(e.Fields) > 0 {
 		return e
@@ -151,7 +158,8 @@ func refusal(e *Error) error {
 	return nil
 }
 
-// linkedSet is rules 2 and 3: the set after the change and the accounts that leave it.
+// linkedSet applies rules 2 and 3. It returns the set after the change and the accounts that leave
+// it.
 func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, split []string, err error) {
 	present := set(primary.SubAccountIDs, []string{c.Primary})
 	if c.SubAccountIDs == nil {
@@ -166,20 +174,20 @@ func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, 
 		}
 		return linked, nil, nil
 	}
-	e := NewError(CodeUnprocessable, "An unlink may name only accounts that are linked now; see errors.")
-	linkedNow := among(present)
-	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !linkedNow(id) }, "is not linked with this dashboard")
-	return requested, without(present, among(requested)), refusal(e)
+	e := NewError(CodeUnprocessable, "An unlink can name only accounts that are currently linked; see errors.")
+	linkedNow := inList(present)
+	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !linkedNow(id) }, "is not linked to this dashboard")
+	return requested, removeIDs(present, inList(requested)), refusal(e)
 }
 
-// linkedUsers is rules 4 and 5 for the linked dashboards.
+// linkedUsers applies rules 4 and 5 to the linked dashboards.
 func linkedUsers(f DashboardFacts, c UpdateDashboard, linked, split []string) ([]string, error) {
 	leaves := func(user string) bool {
 		account, known := f.UserAccounts[user]
 		return known && slices.Contains(split, account)
 	}
 	if c.Users != nil {
-		e := NewError(CodeUnprocessable, "A user of an account that this change splits off cannot stay on the list; see errors.")
+		e := NewError(CodeUnprocessable, "A user of an account that this change unlinks cannot stay on the list; see errors.")
 		e = refuse(e, "users", c.Users, leaves, "belongs to an account that this change unlinks")
 		return set(*c.Users), refusal(e)
 	}
@@ -188,20 +196,22 @@ func linkedUsers(f DashboardFacts, c UpdateDashboard, linked, split []string) ([
 		d, _ := f.dashboard(id)
 		lists = append(lists, d.Users)
 	}
-	return without(set(lists...), leaves), nil
+	return removeIDs(set(lists...), leaves), nil
 }
 
-// splitUsers is rule 5 for a dashboard that leaves: it loses the users of the other accounts of the old set.
+// splitUsers applies rule 5 to a dashboard that leaves the set: it removes the users of the set's
+// other accounts.
 func splitUsers(f DashboardFacts, d Dashboard, oldSet []string) []string {
-	return without(d.Users, func(user string) bool {
+	return removeIDs(d.Users, func(user string) bool {
 		account, known := f.UserAccounts[user]
 		return known && account != d.SubAccountID && slices.Contains(oldSet, account)
 	})
 }
 
-// nameChange folds the change to see what it does (rule 8), and whose access is lost by it, and chooses the event's name.
+// nameChange folds the change to find out what it changes (rule 8) and who loses access, and
+// chooses the event type.
 func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error) {
-	at := f.Dashboards[change.Primary].UpdatedAt // any time: content alone is compared here
+	at := f.Dashboards[change.Primary].UpdatedAt // any time works: only the content is compared
 	revisions, err := change.Fold(f.ParentAccount, 0, at, f.Dashboards)
 	if err != nil {
 		return nil, fmt.Errorf("fold decided change: %w", err)

@@ -5,72 +5,74 @@ import (
 	"strings"
 )
 
-// DashboardDifference is what lies between two states of one dashboard, in the fields of the document.
-// Its lists are sorted and never nil.
+// DashboardDifference is the difference between two states of one dashboard, by field. Its lists
+// are sorted and never nil.
 type DashboardDifference struct {
-	Created            bool     // there was no dashboard before
-	Linked, Unlinked   []string // other accounts that joined and left the set
+	Created            bool     // the dashboard did not exist before
+	Linked, Unlinked   []string // other accounts that joined or left the set
 	UsersAdded         []string
 	UsersRemoved       []string
 	ScopesAdded        []string
 	ScopesRemoved      []string
 	MainPOCAdded       []string
 	MainPOCRemoved     []string
-	AllowClientChanged bool // the allow flag is another one
+	AllowClientChanged bool // the allow flag changed
 }
 
-// DifferenceBetween compares a dashboard with what it was; nil: it was not there, which counts as
-// alone, closed, with empty lists.
+// DifferenceBetween compares a dashboard with its previous state. A nil before means that the
+// dashboard did not exist, which is compared as unlinked, closed and with empty lists.
 func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
-	was := Dashboard{SubAccountIDs: []string{after.SubAccountID}}
+	previous := Dashboard{SubAccountIDs: []string{after.SubAccountID}}
 	if before != nil {
-		was = *before
+		previous = *before
 	}
-	d := DashboardDifference{Created: before == nil, AllowClientChanged: was.AllowClientDashboard != after.AllowClientDashboard}
-	d.Linked, d.Unlinked = between(was.SubAccountIDs, after.SubAccountIDs)
-	d.UsersAdded, d.UsersRemoved = between(was.Users, after.Users)
-	d.ScopesAdded, d.ScopesRemoved = between(was.Scopes, after.Scopes)
-	d.MainPOCAdded, d.MainPOCRemoved = between(was.MainPOC, after.MainPOC)
+	d := DashboardDifference{Created: before == nil, AllowClientChanged: previous.AllowClientDashboard != after.AllowClientDashboard}
+	d.Linked, d.Unlinked = listDiff(previous.SubAccountIDs, after.SubAccountIDs)
+	d.UsersAdded, d.UsersRemoved = listDiff(previous.Users, after.Users)
+	d.ScopesAdded, d.ScopesRemoved = listDiff(previous.Scopes, after.Scopes)
+	d.MainPOCAdded, d.MainPOCRemoved = listDiff(previous.MainPOC, after.MainPOC)
 	return d
 }
 
-// AccessBetween compares who may open a dashboard by its list and its flag alone: who gains access, who loses it, and who has it before and
-// after. Staff of the agency on the list is among them. The lists are sorted.
+// AccessBetween compares who can open a dashboard, by its list and flag only. It returns who gains
+// access, who loses it and who keeps it, including agency staff on the list. The lists are sorted.
 func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []string) {
-	var was, is []string
+	var usersBefore, usersAfter []string
 	if before != nil && before.AllowClientDashboard {
-		was = before.Users
+		usersBefore = before.Users
 	}
 	if after.AllowClientDashboard {
-		is = after.Users
+		usersAfter = after.Users
 	}
-	gained, lost = between(was, is)
-	return gained, lost, without(ascending(is), among(gained))
+	gained, lost = listDiff(usersBefore, usersAfter)
+	return gained, lost, removeIDs(sortedSet(usersAfter), inList(gained))
 }
 
-// between returns what one list has and the other has not, both ways; sorted, never nil. It walks both once: every
-// change of every dashboard is compared so, in a replay by the hundred thousand, and most of their lists are equal.
-func between(was, is []string) (added, removed []string) {
+// listDiff returns the elements that are only in after and those that are only in before, sorted
+// and never nil. It makes one pass over both lists: a replay compares hundreds of thousands of
+// dashboards, and most of the lists are equal.
+func listDiff(before, after []string) (added, removed []string) {
 	added, removed = []string{}, []string{}
-	if slices.Equal(was, is) {
+	if slices.Equal(before, after) {
 		return added, removed
 	}
-	was, is = ascending(was), ascending(is)
-	for len(was) > 0 && len(is) > 0 {
-		switch order := strings.Compare(was[0], is[0]); {
+	before, after = sortedSet(before), sortedSet(after)
+	for len(before) > 0 && len(after) > 0 {
+		switch order := strings.Compare(before[0], after[0]); {
 		case order < 0:
-			removed, was = append(removed, was[0]), was[1:]
+			removed, before = append(removed, before[0]), before[1:]
 		case order > 0:
-			added, is = append(added, is[0]), is[1:]
+			added, after = append(added, after[0]), after[1:]
 		default:
-			was, is = was[1:], is[1:]
+			before, after = before[1:], after[1:]
 		}
 	}
-	return append(added, is...), append(removed, was...)
+	return append(added, after...), append(removed, before...)
 }
 
-// ascending returns the list as a set, and not as a copy where it is one, as a dashboard's lists are.
-func ascending(list []string) []string {
+// sortedSet returns the list as a set. It does not copy a list that is already one, as a
+// dashboard's lists are.
+func sortedSet(list []string) []string {
 	for i := 1; i < len(list); i++ {
 		if list[i-1] >= list[i] {
 			return set(list)
@@ -79,25 +81,26 @@ func ascending(list []string) []string {
 	return list
 }
 
-// The kinds of notices, which are the names of the events that listeners hear.
+// The kinds of notices; these are also the event names that listeners receive.
 const (
 	NoticeAccessRemoved = "client_access_removed"
 	NoticeBoardClosed   = "board_closed"
 )
 
-// Notice says what a record means for one user. There is at most one for each record and user.
+// Notice is the effect of a record on one user. There is at most one per record and user.
 type Notice struct {
 	UserID      string
 	Kind        string
-	SubAccounts []string // the dashboards that were closed; none where access was removed
+	SubAccounts []string // the dashboards that were closed; empty if access was removed
 }
 
-// lostAccess are the users who stand on the list of a dashboard before a change and not after it (rule 5); nil: nobody.
+// lostAccess returns the users who were on a dashboard's list before a change and are not after it
+// (rule 5); nil if there are none.
 func lostAccess(revisions []DashboardRevision) []string {
 	var lost []string
 	for _, r := range revisions {
 		if r.Before != nil {
-			lost = append(lost, without(r.Before.Users, among(r.After.Users))...)
+			lost = append(lost, removeIDs(r.Before.Users, inList(r.After.Users))...)
 		}
 	}
 	if lost == nil {
@@ -106,19 +109,20 @@ func lostAccess(revisions []DashboardRevision) []string {
 	return set(lost)
 }
 
-// Notices are those of the change, by the revisions that its fold gave: whoever lost access is told so, and whoever
-// stays on the list of a dashboard that clients could open and cannot open any more is told which.
+// Notices returns the notices of the change, from the revisions that its fold returned. Users who
+// lost access get one notice. Users who stay on the list of a dashboard that clients can no longer
+// open get a notice that lists these dashboards.
 func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
 	notices := make([]Notice, 0, len(c.LostAccess))
 	for _, user := range c.LostAccess {
 		notices = append(notices, Notice{UserID: user, Kind: NoticeAccessRemoved, SubAccounts: []string{}})
 	}
-	lost, closed := among(c.LostAccess), map[string]int{} // user → place in notices
+	lost, closed := inList(c.LostAccess), map[string]int{} // user → index in notices
 	for _, r := range revisions {
 		if r.Before == nil || !r.Before.AllowClientDashboard || r.After.AllowClientDashboard {
 			continue
 		}
-		for _, user := range without(r.Before.Users, lost) {
+		for _, user := range removeIDs(r.Before.Users, lost) {
 			i, known := closed[user]
 			if !known {
 				i, closed[user] = len(notices), len(notices)

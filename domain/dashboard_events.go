@@ -8,49 +8,51 @@ import (
 	"time"
 )
 
-// DashboardChange is the payload shape that all events on `dashboards` share. One accepted command
-// is one record, however many facts it changes, and it carries results, not requests: folding it
-// needs nothing but the dashboards before it. Values common to the linked set stand once, so that a
-// record grows with the number of accounts, not with its square.
+// DashboardChange is the payload of all events on `dashboards`. One accepted command is one record,
+// however many facts it changes. The record carries results, not requests, so folding it needs only
+// the dashboards before it. Values shared by the linked set are stored once, so a record grows
+// linearly with the number of accounts.
 type DashboardChange struct {
 	Primary              string              `json:"primary"` // the account in the path
-	Linked               []string            `json:"linked"`  // the linked set after the change, the primary included
-	Users                []string            `json:"users"`   // the list of every linked dashboard
+	Linked               []string            `json:"linked"`  // the linked set after the change, including the primary
+	Users                []string            `json:"users"`   // the user list of every linked dashboard
 	AllowClientDashboard bool                `json:"allow_client_dashboard"`
 	Scopes               []string            `json:"scopes"`
 	MainPOC              map[string][]string `json:"main_poc"`          // by linked account, resolved from orders
-	Split                []SplitDashboard    `json:"split,omitempty"`   // accounts that left the set: each alone now
+	Split                []SplitDashboard    `json:"split,omitempty"`   // accounts that left the set; each is unlinked now
 	Created              map[string]string   `json:"created,omitempty"` // sub-account → id of a dashboard that did not exist
 	LostAccess           []string            `json:"lost_access,omitempty"`
 
-	// imported is set by [DashboardsImported] alone, whose payload has a shape of its own.
-	imported []ImportedDashboard
+	// dashboards is set only by [DashboardsImported], which has its own payload shape.
+	dashboards []ImportedDashboard
 }
 
-// SplitDashboard is what an unlink leaves of a dashboard that left the set; its other values stay.
+// SplitDashboard is the state of a dashboard that an unlink removed from the set. Its other values
+// stay unchanged.
 type SplitDashboard struct {
 	SubAccountID string   `json:"sub_account_id"`
 	Users        []string `json:"users"`
 }
 
-// DashboardEvent is an event on `dashboards`; [DashboardsImported] is one too.
+// DashboardEvent is an event on `dashboards`, including [DashboardsImported].
 type DashboardEvent interface {
 	Data
 	Change() DashboardChange
 }
 
-// The events on `dashboards`. A change that has several sides takes the name of its gravest one:
-// unlinked before linked before users before settings.
+// The events on `dashboards`. A change with several effects is named after the first that applies:
+// unlinked, linked, users, settings.
 type (
-	// DashboardOpened says that a dashboard was created with its defaults, by an agency's first GET.
+	// DashboardOpened records that an agency's first GET created a dashboard with its defaults.
 	DashboardOpened struct{ DashboardChange }
-	// AccountsLinked says that a linked set grew.
+	// AccountsLinked records that a linked set grew.
 	AccountsLinked struct{ DashboardChange }
-	// AccountsUnlinked says that accounts left a linked set.
+	// AccountsUnlinked records that accounts left a linked set.
 	AccountsUnlinked struct{ DashboardChange }
-	// DashboardUsersChanged says that lists of users changed, and no links.
+	// DashboardUsersChanged records that user lists changed but links did not.
 	DashboardUsersChanged struct{ DashboardChange }
-	// DashboardSettingsChanged says that the allow flag, scopes or points of contact changed, and nothing else.
+	// DashboardSettingsChanged records that only the allow flag, scopes or points of contact
+	// changed.
 	DashboardSettingsChanged struct{ DashboardChange }
 )
 
@@ -72,10 +74,10 @@ func (DashboardSettingsChanged) EventType() string { return "dashboard.settings_
 // Change implements [DashboardEvent].
 func (c DashboardChange) Change() DashboardChange { return c }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (c DashboardChange) Validate() error {
 	if !slices.Contains(c.Linked, c.Primary) {
-		return fmt.Errorf("the linked set does not hold the primary %q", c.Primary)
+		return fmt.Errorf("the linked set does not contain the primary %q", c.Primary)
 	}
 	for _, id := range c.Touched() {
 		if err := checkHexID("account ", id); err != nil {
@@ -90,20 +92,20 @@ func (c DashboardChange) Validate() error {
 			return fmt.Errorf("users of split-off account: %w", err)
 		}
 	}
-	if len(shared(c.LostAccess)) != len(c.LostAccess) {
-		return errors.New("a user is named twice in lost_access, and gets one notice per change")
+	if len(asSet(c.LostAccess)) != len(c.LostAccess) {
+		return errors.New("lost_access names a user twice; each user gets one notice per change")
 	}
 	return cmp.Or(checkLengths(c.Users...), checkLengths(c.LostAccess...))
 }
 
-// Touched returns the accounts whose dashboards the change may alter: linked, split off, imported. The list may be the
-// change's own.
+// Touched returns the accounts whose dashboards the change can alter: linked, split off or
+// imported. The result can share memory with the change.
 func (c DashboardChange) Touched() []string {
 	touched := slices.Clip(c.Linked)
 	for _, s := range c.Split {
 		touched = append(touched, s.SubAccountID)
 	}
-	for _, d := range c.imported {
+	for _, d := range c.dashboards {
 		touched = append(touched, d.SubAccountID)
 	}
 	return touched
@@ -115,19 +117,19 @@ type DashboardRevision struct {
 	After  Dashboard
 }
 
-// Fold applies the change to the dashboards of the agency and returns a revision for each dashboard
-// whose content changed, in the order of the sub-accounts' ids. It is the one definition of what a
-// record means: projection, rebuild, replay and tests use it. A record that names a dashboard that
-// is neither present nor created by it gives an error and no revision.
+// Fold applies the change to the agency's dashboards. It returns a revision for each dashboard
+// whose content changed, ordered by sub-account id. It is the only definition of what a record
+// means: projection, rebuild, replay and tests use it. If a record names a dashboard that neither
+// exists nor is created by it, Fold returns an error and no revisions.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
 	touched := c.Touched()
-	ids := shared(touched)
+	ids := asSet(touched)
 	revisions := make([]DashboardRevision, len(ids))
 	after := func(id string) *Dashboard {
 		i, _ := slices.BinarySearch(ids, id)
 		return &revisions[i].After
 	}
-	for _, d := range c.imported {
+	for _, d := range c.dashboards {
 		*after(d.SubAccountID) = d.document(parent)
 	}
 	for _, id := range touched[:len(c.Linked)+len(c.Split)] {
@@ -137,15 +139,15 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 		}
 		*after(id) = d
 	}
-	linked, users, scopes := shared(c.Linked), shared(c.Users), shared(c.Scopes)
+	linked, users, scopes := asSet(c.Linked), asSet(c.Users), asSet(c.Scopes)
 	for _, id := range c.Linked {
 		d := after(id)
 		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
-		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, shared(c.MainPOC[id])
+		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, asSet(c.MainPOC[id])
 	}
 	for _, s := range c.Split {
 		d := after(s.SubAccountID)
-		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, shared(s.Users)
+		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, asSet(s.Users)
 	}
 	changed, befores := revisions[:0], make([]Dashboard, 0, len(ids))
 	for i := range revisions {
@@ -157,7 +159,7 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 			befores = append(befores, before)
 			r.Before = &befores[len(befores)-1]
 		}
-		if r.After.Version = version; c.imported == nil {
+		if r.After.Version = version; c.dashboards == nil {
 			r.After.UpdatedAt = at
 		}
 		changed = append(changed, *r)
@@ -165,6 +167,8 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 	return changed, nil
 }
 
+// base returns the dashboard to which the change applies: the current one, or a new one if the
+// record creates it.
 func (c DashboardChange) base(parent, id string, at time.Time, present map[string]Dashboard) (Dashboard, error) {
 	if d, ok := present[id]; ok {
 		return d, nil

@@ -8,20 +8,21 @@ import (
 	"time"
 )
 
-// The rules by which legacy dashboards are taken over. A repair never lets anybody see more
-// than before: it takes links and names away and adds none.
+// The rules for importing legacy dashboards. A repair never shows a person more than before: it
+// only removes links and ids.
 //
-//  1. A document is refused when its account is not one of the agency's, is the agency itself, or stands
-//     in another document that was changed later (of one instant: the one with the smaller id stays).
-//  2. A link stays when both dashboards name each other, and a set stays when all of its dashboards do.
-//     Where an account stands in two sets, the dashboard that was changed last keeps it.
-//  3. A user or point of contact stays when it belongs to the agency or to one of its accounts; not when
-//     it belongs to an account whose link was taken away.
-//  4. A scope stays when it has the form of one.
-//  5. A dashboard that was changed here is left as it is, and so are its links. One that was only opened
-//     here, by somebody's look at it, takes the legacy one's place, id and times.
+//  1. A document is refused if its account does not belong to the agency, is the agency itself, or
+//     has another document that was changed later. If the times are equal, the smaller document id
+//     wins.
+//  2. A link is kept if both dashboards name each other, and a set is kept if all of its dashboards
+//     do. If an account is in two sets, the dashboard that was changed last keeps it.
+//  3. A user or point of contact is kept if it belongs to the agency or to one of its accounts,
+//     unless the link to that account was removed.
+//  4. A scope is kept if its form is valid.
+//  5. A dashboard that was changed in ledgerboard stays unchanged, and so do its links. A dashboard
+//     that was only opened in ledgerboard takes the values, id and times of the legacy document.
 
-// ImportFacts is what the decision about an agency's legacy dashboards may look at.
+// ImportFacts is the input of the decision about an agency's legacy dashboards.
 type ImportFacts struct {
 	ParentAccount string
 	Accounts      map[string]bool   // the sub-accounts of the agency
@@ -30,53 +31,53 @@ type ImportFacts struct {
 	Now           time.Time
 }
 
-// PresentDashboard is a dashboard that the log holds already.
+// PresentDashboard is a dashboard that is already in the log.
 type PresentDashboard struct {
 	Dashboard
 
-	OnlyOpened bool // nobody changed it since it was opened
+	OnlyOpened bool // not changed since it was opened
 }
 
 // ImportNote is a repair or a refusal.
 type ImportNote struct {
 	SubAccountID string `json:"sub_account_id"`
 	Field        string `json:"field,omitempty"` // sub_account_ids, users, main_poc, scopes; "" for the whole document
-	ID           string `json:"id,omitempty"`    // what was taken away
+	ID           string `json:"id,omitempty"`    // the id that was removed
 	Reason       string `json:"reason"`
 }
 
-// ImportPlan is what becomes of an agency's legacy dashboards.
+// ImportPlan is the result of the decision about an agency's legacy dashboards.
 type ImportPlan struct {
-	// Sets are to be appended, each linked set together, in the order of its first account.
+	// Sets are the dashboards to append, by linked set, ordered by their first account.
 	Sets      [][]ImportedDashboard
-	Unchanged int          // are in the log as they are in the files
-	Kept      []ImportNote // were changed here and stay as they are (rule 5)
+	Unchanged int          // dashboards that the log already holds with the same content
+	Kept      []ImportNote // dashboards that were changed in ledgerboard and stay unchanged (rule 5)
 	Repairs   []ImportNote
 	Refused   []ImportNote
 }
 
-// PlanImport decides what becomes of an agency's legacy dashboards. It is a function of what is given, so
-// that the same files on the same log give the same plan.
+// PlanImport decides how to import an agency's legacy dashboards. It depends only on its arguments,
+// so the same files on the same log give the same plan.
 func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 	var plan ImportPlan
 	admitted := f.admit(documents, &plan)
 	sets, notes := f.repair(admitted, nil)
-	here := map[string]bool{}
+	kept := map[string]bool{}
 	for _, d := range slices.Concat(sets...) {
-		there, ok := f.Present[d.SubAccountID]
-		if !ok || there.OnlyOpened {
+		present, ok := f.Present[d.SubAccountID]
+		if !ok || present.OnlyOpened {
 			continue
 		}
-		here[d.SubAccountID] = true
-		if sameAs(there.Dashboard, d, f.ParentAccount) {
+		kept[d.SubAccountID] = true
+		if sameAs(present.Dashboard, d, f.ParentAccount) {
 			plan.Unchanged++
 			continue
 		}
-		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was changed here already and stays as it is"})
+		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was already changed in ledgerboard and stays unchanged"})
 	}
-	plan.Sets, plan.Repairs = f.repair(slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return here[d.SubAccountID] }), here)
-	for _, note := range notes { // of those that are here: the same report at every repetition
-		if here[note.SubAccountID] {
+	plan.Sets, plan.Repairs = f.repair(slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return kept[d.SubAccountID] }), kept)
+	for _, note := range notes { // repairs of kept dashboards, so that each run reports the same
+		if kept[note.SubAccountID] {
 			plan.Repairs = append(plan.Repairs, note)
 		}
 	}
@@ -90,12 +91,12 @@ func compareNotes(a, b ImportNote) int {
 	return cmp.Or(cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
 }
 
-func sameAs(there Dashboard, d ImportedDashboard, parent string) bool {
+func sameAs(present Dashboard, d ImportedDashboard, parent string) bool {
 	after := d.document(parent)
-	return equalContent(&there, &after) && there.CreatedAt.Equal(after.CreatedAt) && there.UpdatedAt.Equal(after.UpdatedAt)
+	return equalContent(&present, &after) && present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt)
 }
 
-// admit is rule 1.
+// admit applies rule 1.
 func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []ImportedDashboard {
 	newest := slices.Clone(documents)
 	slices.SortStableFunc(newest, newestFirst)
@@ -109,7 +110,7 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 		case !f.Accounts[d.SubAccountID]:
 			reason = "is not an account of agency " + f.ParentAccount
 		case seen[d.SubAccountID]:
-			reason = "stands in another document that was changed later"
+			reason = "has another document that was changed later"
 		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
 			reason = "was changed in the future"
 		}
@@ -127,9 +128,9 @@ func newestFirst(a, b ImportedDashboard) int {
 	return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(a.DocumentID, b.DocumentID))
 }
 
-// repair is rules 2 to 4 for documents in the order of [newestFirst]; here are the accounts whose
-// dashboards stay out of it by rule 5.
-func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool) (sets [][]ImportedDashboard, notes []ImportNote) {
+// repair applies rules 2 to 4 to documents in the order of [newestFirst]. kept holds the accounts
+// whose dashboards rule 5 excludes.
+func (f ImportFacts) repair(documents []ImportedDashboard, kept map[string]bool) (sets [][]ImportedDashboard, notes []ImportNote) {
 	byAccount := map[string]ImportedDashboard{}
 	for _, d := range documents {
 		byAccount[d.SubAccountID] = d
@@ -161,14 +162,14 @@ func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool)
 		switch {
 		case !f.Accounts[other]:
 			return "is not an account of this agency"
-		case here[other]:
-			return "has a dashboard here that the import leaves as it is"
+		case kept[other]:
+			return "has a dashboard in ledgerboard that the import does not change"
 		case !known:
 			return "has no dashboard in the files"
 		case !both(account, other):
-			return fmt.Sprintf("does not name %s in turn", account)
+			return fmt.Sprintf("does not name %s in return", account)
 		default:
-			return "stands in another set, or not all of this set name it"
+			return "is in another set, or is not named by every dashboard of this set"
 		}
 	}
 	for _, first := range slices.Sorted(maps.Keys(linked)) {
@@ -177,39 +178,39 @@ func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool)
 		}
 		var together []ImportedDashboard
 		for _, id := range linked[first] {
-			d, mended := f.mend(byAccount[id], linked[first], unlinked)
-			together, notes = append(together, d), append(notes, mended...)
+			d, repairs := f.repairDocument(byAccount[id], linked[first], unlinked)
+			together, notes = append(together, d), append(notes, repairs...)
 		}
 		sets = append(sets, together)
 	}
 	return sets, notes
 }
 
-// mend is what one document becomes, with a note for everything that was taken away.
-func (f ImportFacts) mend(
+// repairDocument repairs one document and returns a note for each item that was removed.
+func (f ImportFacts) repairDocument(
 	d ImportedDashboard, linked []string, unlinked func(account, other string) string,
 ) (_ ImportedDashboard, notes []ImportNote) {
 	note := func(field, id, reason string) {
 		notes = append(notes, ImportNote{SubAccountID: d.SubAccountID, Field: field, ID: id, Reason: reason})
 	}
-	parted := map[string]bool{}
+	unlinkedAccounts := map[string]bool{}
 	if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
-		note("sub_account_ids", d.SubAccountID, "was missing: a set holds its own account")
+		note("sub_account_ids", d.SubAccountID, "was missing: a set contains its own account")
 	}
 	for _, id := range set(d.SubAccountIDs) {
 		if !slices.Contains(linked, id) {
-			parted[id] = true
+			unlinkedAccounts[id] = true
 			note("sub_account_ids", id, unlinked(d.SubAccountID, id))
 		}
 	}
 	people := func(field string, ids []string) []string {
-		return without(set(ids), func(id string) bool {
+		return removeIDs(set(ids), func(id string) bool {
 			account, known := f.UserAccounts[id]
 			switch {
 			case !known:
 				note(field, id, "is not a user of this agency or of one of its accounts")
-			case parted[account]:
-				note(field, id, "belongs to account "+account+", whose link was taken away")
+			case unlinkedAccounts[account]:
+				note(field, id, "belongs to account "+account+", which is no longer linked")
 			default:
 				return false
 			}
@@ -217,7 +218,7 @@ func (f ImportFacts) mend(
 		})
 	}
 	d.SubAccountIDs, d.Users, d.MainPOC = slices.Clone(linked), people("users", d.Users), people("main_poc", d.MainPOC)
-	d.Scopes = without(set(d.Scopes), func(scope string) bool {
+	d.Scopes = removeIDs(set(d.Scopes), func(scope string) bool {
 		if scopeForm.MatchString(scope) {
 			return false
 		}

@@ -111,7 +111,7 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 	plan := domain.PlanImport(importFacts(), []domain.ImportedDashboard{old(elsewhere, 1), old(agency, 1), late, first, second, broken, old(south, 1)})
 	require.Equal(t, []string{
 		"aa||" + old(agency, 1).DocumentID + "|is the agency's own account, which has no dashboard",
-		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|stands in another document that was changed later",
+		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|has another document that was changed later",
 		west[:2] + "||" + late.DocumentID + "|was changed in the future",
 		"ff||" + old(elsewhere, 1).DocumentID + "|is not an account of agency " + agency,
 	}, sortedCopy(notesOf(plan.Refused)))
@@ -151,7 +151,7 @@ func TestPlanImportLeavesAloneWhatIsHere(t *testing.T) {
 	require.Equal(t, map[string][]string{north: {north}, east: {east}}, setsOf(half), "a dashboard that was changed here keeps its links")
 	require.Len(t, half.Kept, 1)
 	require.Equal(t, south, half.Kept[0].SubAccountID)
-	require.Contains(t, strings.Join(notesOf(half.Repairs), "\n"), "that the import leaves as it is")
+	require.Contains(t, strings.Join(notesOf(half.Repairs), "\n"), "that the import does not change")
 
 	facts.Present = map[string]domain.PresentDashboard{south: {Dashboard: domain.Dashboard{SubAccountID: south}, OnlyOpened: true}}
 	require.Equal(t, setsOf(first), setsOf(domain.PlanImport(facts, documents)), "one that was only opened makes room")

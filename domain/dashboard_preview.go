@@ -10,25 +10,26 @@ import (
 	"strings"
 )
 
-// DashboardPreview is what a change would do: decided as the change itself, and appended nowhere.
+// DashboardPreview is the effect that a change would have. It is decided like the change itself,
+// but not appended.
 type DashboardPreview struct {
 	ParentAccount string
-	EventType     string // of the record; "": nothing would change
-	Head          int64  // version of the agency's stream on which it was decided
-	Version       int64  // of the primary's dashboard, its ETag; 0: there is none yet
-	Decision      string // names the decision, see [UpdateDashboard]; "": nothing would change
+	EventType     string // of the record; "" if nothing would change
+	Head          int64  // version of the agency's stream that the decision is based on
+	Version       int64  // of the primary's dashboard, its ETag; 0 if it does not exist yet
+	Decision      string // identifies the decision, see [UpdateDashboard]; "" if nothing would change
 	Revisions     []DashboardRevision
 	Access        []AccessChange
 	LostAccess    []string // who would get a notice (rule 5)
 }
 
-// AccessChange is what a change does to what a user sees on dashboards that the user may open (rule 11). All lists are sorted, and all
-// are empty for a user who keeps what it sees.
+// AccessChange is the effect of a change on what a user sees on the dashboards that the user can
+// open (rule 11). All lists are sorted. All are empty if the user's view does not change.
 type AccessChange struct {
 	User         string
 	Gains, Loses []string // accounts
-	// GainsScopes and LosesScopes are those of accounts that the user sees before and after: linking gives a dashboard the scopes of the
-	// primary (rule 7).
+	// GainsScopes and LosesScopes concern accounts that the user sees before and after the change:
+	// linking gives a dashboard the scopes of the primary (rule 7).
 	GainsScopes, LosesScopes []ScopeChange
 }
 
@@ -38,7 +39,8 @@ type ScopeChange struct {
 	Accounts []string
 }
 
-// PreviewOf tells what an event would do to the facts that it was decided on; nil: nothing would change.
+// PreviewOf returns the effect of an event on the facts that it was decided on. A nil event changes
+// nothing.
 func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardPreview, error) {
 	f := view.Facts
 	p := DashboardPreview{
@@ -59,20 +61,22 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 	return p, nil
 }
 
-// decision is the hex SHA-256 of everything that an event would record: also of the dashboards that it was decided on.
+// decision returns the hex SHA-256 of everything that an event would record, which depends on the
+// dashboards that it was decided on.
 func decision(event DashboardEvent) (string, error) {
 	payload, err := json.Marshal(event)
 	if err != nil {
-		return "", fmt.Errorf("name the decision: %w", err)
+		return "", fmt.Errorf("hash the decision: %w", err)
 	}
 	sum := sha256.Sum256(slices.Concat([]byte("ledgerboard decision v1\x00"+event.EventType()+"\x00"), payload))
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// accessChanges are those of everybody who sees something before or after on one of the dashboards that are changed, or on the primary's.
+// accessChanges returns a change for each user who sees a changed dashboard, or the primary's,
+// before or after the change.
 func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevision) []AccessChange {
 	before, after := map[string]Dashboard{}, map[string]Dashboard{}
-	if d, there := f.Dashboards[primary]; there {
+	if d, exists := f.Dashboards[primary]; exists {
 		before[primary], after[primary] = d, d
 	}
 	for _, r := range revisions {
@@ -81,49 +85,50 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 			before[r.After.SubAccountID] = *r.Before
 		}
 	}
-	// Linked dashboards that the change leaves as they are show what they showed.
+	// Linked dashboards that the change does not affect show the same before and after.
 	for id, d := range f.Dashboards {
 		if _, changed := after[id]; !changed && (slices.Contains(before[primary].SubAccountIDs, id) || slices.Contains(after[primary].SubAccountIDs, id)) {
 			before[id], after[id] = d, d
 		}
 	}
-	was, is := f.seen(before), f.seen(after)
+	viewsBefore, viewsAfter := f.viewsByUser(before), f.viewsByUser(after)
 	changes := []AccessChange{}
-	for _, user := range set(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
+	for _, user := range set(slices.Collect(maps.Keys(viewsBefore)), slices.Collect(maps.Keys(viewsAfter))) {
 		c := AccessChange{User: user, Gains: []string{}, Loses: []string{}}
-		if !maps.EqualFunc(was[user], is[user], func(Dashboard, Dashboard) bool { return true }) {
-			c.compare(was[user], is[user])
+		if !maps.EqualFunc(viewsBefore[user], viewsAfter[user], func(Dashboard, Dashboard) bool { return true }) {
+			c.compare(viewsBefore[user], viewsAfter[user])
 		}
 		changes = append(changes, c)
 	}
 	return changes
 }
 
-// views are the dashboards that a user may open. Those that show the same accounts and scopes, as linked ones do, are one.
+// views are the dashboards that a user can open. Dashboards that show the same accounts and scopes,
+// as linked ones do, count as one.
 type views map[string]Dashboard
 
-// seen are the views of each user among some dashboards.
-func (f DashboardFacts) seen(dashboards map[string]Dashboard) map[string]views {
-	seen := map[string]views{}
+// viewsByUser returns the views of each user on the given dashboards.
+func (f DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {
+	byUser := map[string]views{}
 	for _, d := range dashboards {
 		if !d.AllowClientDashboard {
 			continue
 		}
-		linked, key := among(d.SubAccountIDs), strings.Join(d.SubAccountIDs, " ")+"\n"+strings.Join(d.Scopes, " ")
+		linked, key := inList(d.SubAccountIDs), strings.Join(d.SubAccountIDs, " ")+"\n"+strings.Join(d.Scopes, " ")
 		for _, user := range d.Users {
 			if account, known := f.UserAccounts[user]; !known || !linked(account) {
 				continue
 			}
-			if seen[user] == nil {
-				seen[user] = views{}
+			if byUser[user] == nil {
+				byUser[user] = views{}
 			}
-			seen[user][key] = d
+			byUser[user][key] = d
 		}
 	}
-	return seen
+	return byUser
 }
 
-// accounts are those of all views, and those of the views with each scope.
+// accounts returns the accounts of all views, and the accounts of the views with each scope.
 func (v views) accounts() (all []string, byScope map[string][]string) {
 	byScope = map[string][]string{}
 	for _, d := range v {
@@ -135,14 +140,16 @@ func (v views) accounts() (all []string, byScope map[string][]string) {
 	return set(all), byScope
 }
 
-// compare notes what lies between the views of the user before and after.
-func (c *AccessChange) compare(was, is views) {
-	before, scopesBefore := was.accounts()
-	after, scopesAfter := is.accounts()
-	c.Gains, c.Loses = between(before, after)
-	kept := func(accounts []string) []string { return without(without(accounts, among(c.Gains)), among(c.Loses)) }
+// compare records the differences between the user's views before and after the change.
+func (c *AccessChange) compare(viewsBefore, viewsAfter views) {
+	before, scopesBefore := viewsBefore.accounts()
+	after, scopesAfter := viewsAfter.accounts()
+	c.Gains, c.Loses = listDiff(before, after)
+	kept := func(accounts []string) []string {
+		return removeIDs(removeIDs(accounts, inList(c.Gains)), inList(c.Loses))
+	}
 	for _, scope := range set(slices.Collect(maps.Keys(scopesBefore)), slices.Collect(maps.Keys(scopesAfter))) {
-		gains, loses := between(set(scopesBefore[scope]), set(scopesAfter[scope]))
+		gains, loses := listDiff(set(scopesBefore[scope]), set(scopesAfter[scope]))
 		if gains = kept(gains); len(gains) > 0 {
 			c.GainsScopes = append(c.GainsScopes, ScopeChange{scope, gains})
 		}

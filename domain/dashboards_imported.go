@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// DashboardsImported says that dashboards were taken over from the system before this one, as they were
-// there: with their ids, times and lists. Whole linked sets stand in one record.
+// DashboardsImported records that dashboards were imported from the legacy system with their ids,
+// times and lists. One record holds whole linked sets.
 type DashboardsImported struct {
 	Dashboards []ImportedDashboard `json:"dashboards"`
 }
 
-// ImportedDashboard is a dashboard as it was in the old system, its links repaired.
+// ImportedDashboard is a dashboard of the legacy system with repaired links.
 type ImportedDashboard struct {
 	DocumentID           string    `json:"_id"`
 	SubAccountID         string    `json:"sub_account_id"`
-	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, itself included
+	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, including this account
 	Users                []string  `json:"users"`
 	MainPOC              []string  `json:"main_poc"`
 	AllowClientDashboard bool      `json:"allow_client_dashboard"`
@@ -31,17 +31,17 @@ func (DashboardsImported) EventType() string { return "dashboard.imported.v1" }
 
 // Change implements [DashboardEvent].
 func (e DashboardsImported) Change() DashboardChange {
-	c := DashboardChange{imported: e.Dashboards}
+	c := DashboardChange{dashboards: e.Dashboards}
 	if len(e.Dashboards) > 0 {
 		c.Primary = e.Dashboards[0].SubAccountID
 	}
 	return c
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DashboardsImported) Validate() error {
 	if len(e.Dashboards) == 0 {
-		return errors.New("no dashboard is named")
+		return errors.New("the record has no dashboards")
 	}
 	sets := map[string][]string{}
 	for _, d := range e.Dashboards {
@@ -54,7 +54,7 @@ func (e DashboardsImported) Validate() error {
 			return fmt.Errorf("account %s is named twice", d.SubAccountID)
 		}
 		if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
-			return fmt.Errorf("the linked set of account %s does not hold itself", d.SubAccountID)
+			return fmt.Errorf("the linked set of account %s does not contain the account itself", d.SubAccountID)
 		}
 		texts := slices.Concat(d.Users, d.MainPOC, d.Scopes)
 		if err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...)); err != nil {
@@ -65,14 +65,14 @@ func (e DashboardsImported) Validate() error {
 	for id, linked := range sets {
 		for _, other := range linked {
 			if !slices.Equal(sets[other], linked) {
-				return fmt.Errorf("accounts %s and %s are linked and have different sets", id, other)
+				return fmt.Errorf("accounts %s and %s are linked but have different sets", id, other)
 			}
 		}
 	}
 	return nil
 }
 
-// document is the dashboard as the tables hold it.
+// document returns the dashboard as the tables store it.
 func (d ImportedDashboard) document(parent string) Dashboard {
 	return Dashboard{
 		DocumentID: d.DocumentID, ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: parent,
@@ -81,24 +81,24 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 	}
 }
 
-// DataImported says that an operator brings in data of the system before this one, or the main
-// application's entities from files. It stands before the first of them, so that what an interrupted
-// import left behind is on record too; an import that changes nothing leaves none. Numbers are what is
-// about to be appended.
+// DataImported records that an operator imports legacy data, or the main application's entities,
+// from files. It is appended before the imported records, so an interrupted import is on record
+// too. An import that changes nothing appends no record. The numbers are what the import is about
+// to append.
 type DataImported struct {
 	Files           []ImportedFile `json:"files"`
 	Entities        int            `json:"entities"`
 	Connections     int            `json:"connections"`
-	Tokens          int            `json:"tokens,omitempty"` // of connections, that are sealed; absent: none
+	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if there are none
 	Dashboards      int            `json:"dashboards"`
 	Posts           int            `json:"posts"`
 	AccountReadings int            `json:"account_readings"`
 	PostReadings    int            `json:"post_readings"`
-	Repaired        int            `json:"repaired"` // what was taken out of link sets, users and scopes
-	Refused         int            `json:"refused"`  // rows that are left out
+	Repaired        int            `json:"repaired"` // items removed from linked sets, users and scopes
+	Refused         int            `json:"refused"`  // rows that are not imported
 }
 
-// ImportedFile is a file as it was read. Its name is without its directory.
+// ImportedFile is a file that was read. Its name does not include the directory.
 type ImportedFile struct {
 	Name   string `json:"name"`
 	Bytes  int64  `json:"bytes"`

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// DirectoryEntity is a payload on `directory`: the whole last state of one reference entity of the
-// main application. The key of its record is [EntityKey].
+// DirectoryEntity is a payload on `directory`: the whole latest state of one reference entity of
+// the main application. The key of its record is [EntityKey].
 type DirectoryEntity interface {
 	Data
 	EntityID() string
 }
 
-// EntityKind is the second part of an entity's type, "directory.<kind>.v1".
+// EntityKind returns the second part of an entity's type, "directory.<kind>.v1".
 func EntityKind(e DirectoryEntity) string { return strings.Split(e.EventType(), ".")[1] }
 
-// The entity kinds that code names, first part of a directory key.
+// The entity kinds that the code uses; the first part of a directory key.
 const (
 	KindAccount        = "account"
 	KindUser           = "user"
@@ -34,13 +34,13 @@ const (
 )
 
 // DirectoryKey is the log key of an entity: kind and id. A record with an empty value (a tombstone)
-// under it erases the entity.
+// erases the entity.
 func DirectoryKey(kind, id string) string { return kind + ":" + id }
 
 // EntityKey is the log key of an entity.
 func EntityKey(e DirectoryEntity) string { return DirectoryKey(EntityKind(e), e.EntityID()) }
 
-// SplitDirectoryKey takes a [DirectoryKey] apart.
+// SplitDirectoryKey parses a [DirectoryKey].
 func SplitDirectoryKey(key string) (kind, id string, err error) {
 	kind, id, ok := strings.Cut(key, ":")
 	if !ok || kind == "" || id == "" {
@@ -60,7 +60,7 @@ type DirectoryAccount struct {
 	Address       string `json:"address,omitempty"`
 	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host for login_url, first choice
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
-	Colour        string `json:"colour,omitempty"` // agencies: #rrggbb, stands on what they hand on; "" for none
+	Colour        string `json:"colour,omitempty"` // agencies: #rrggbb, used on material for their clients; "" for none
 	Active        bool   `json:"active"`
 }
 
@@ -82,7 +82,7 @@ type DirectoryUser struct {
 	UpdatedAt    time.Time `json:"updated_at,omitzero"`
 }
 
-// DirectoryOrder is an order of a client at its agency; the points of contact come from it.
+// DirectoryOrder is a client's order with its agency. It determines the points of contact.
 type DirectoryOrder struct {
 	ID            string   `json:"id"`
 	Buyer         string   `json:"buyer"`  // sub-account
@@ -91,7 +91,7 @@ type DirectoryOrder struct {
 	AssignedUsers []string `json:"assigned_users"`
 }
 
-// DirectorySession is one sign-in; `last_login` is the newest of a user.
+// DirectorySession is one sign-in. `last_login` is the newest session of a user.
 type DirectorySession struct {
 	ID      string    `json:"id"`
 	UserID  string    `json:"user_id"`
@@ -107,8 +107,8 @@ type DirectoryMember struct {
 	Active    bool   `json:"active"`
 }
 
-// DirectoryConnection is a member's authorisation at a platform (`tMemberAuth`) without its
-// secrets: `secret_ref` names the sealed row of the `kept` schema.
+// DirectoryConnection is a member's authorization at a platform (`tMemberAuth`) without its
+// secrets. `secret_ref` names the sealed row in schema `kept`.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`
 	MemberID    int64       `json:"member_id"`
@@ -142,7 +142,7 @@ type DirectorySocialAccount struct {
 	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
 }
 
-// DirectoryPlannedPost ties a post to its category (`tContentPlanner`).
+// DirectoryPlannedPost links a post to its category (`tContentPlanner`).
 type DirectoryPlannedPost struct {
 	ID            int64      `json:"id"`
 	AccountID     string     `json:"account_id"`
@@ -152,8 +152,8 @@ type DirectoryPlannedPost struct {
 	ScheduledAt   *time.Time `json:"scheduled_at,omitempty"`
 }
 
-// DirectorySubscription is what an account pays for (`tSubscriptions`). Price is in minor units
-// (cents) of `currency` per month; nil when it is not known.
+// DirectorySubscription is an account's subscription (`tSubscriptions`). Price is in minor units
+// (cents) of `currency` per month; nil if unknown.
 type DirectorySubscription struct {
 	ID         int64      `json:"id"`
 	AccountID  string     `json:"account_id"`
@@ -170,37 +170,37 @@ type DirectoryCategory struct {
 	Name string `json:"name"`
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryAccount) Validate() error {
-	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColour(e.Colour))
+	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Colour))
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryUser) Validate() error { return checkLengths(e.ID, e.AccountID) }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryOrder) Validate() error { return checkLengths(e.ID, e.Buyer, e.Seller) }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectorySession) Validate() error { return checkLengths(e.ID, e.UserID) }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryMember) Validate() error { return checkLengths(e.AccountID) }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryConnection) Validate() error {
 	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType))
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectorySocialAccount) Validate() error {
 	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID))
 }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectoryPlannedPost) Validate() error { return checkLengths(e.ExternalID) }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e DirectorySubscription) Validate() error { return checkLengths(e.AccountID) }
 
 // EventType implements [Data].
@@ -269,21 +269,22 @@ func (e DirectorySubscription) EntityID() string { return strconv.FormatInt(e.ID
 // EntityID implements [DirectoryEntity].
 func (e DirectoryCategory) EntityID() string { return strconv.FormatInt(e.ID, 10) }
 
-// ToldEntity is the state of an entity of topic `directory`.
+// ToldEntity is the stored state of an entity of topic `directory`.
 type ToldEntity struct {
-	At     time.Time // when the entity was so
+	At     time.Time // time of the state
 	Entity DirectoryEntity
 }
 
-// CompactedRecord is what decides whether a state that comes from outside is newer than the one that is known.
+// CompactedRecord holds what decides whether an incoming state is newer than the stored one.
 type CompactedRecord struct {
-	At     time.Time // when it was so, or erased
-	Erased bool      // a tombstone
+	At     time.Time // time of the state or of the erasure
+	Erased bool      // true for a tombstone
 }
 
-// Replaces reports whether a state is appended over the one that is known: if it is later (to the microsecond, as tables keep
-// times), or a tombstone of the same time. In the log itself the last record of a key counts.
+// Replaces reports whether a state replaces the stored one: if it is later (to the microsecond, the
+// resolution of the tables), or if it is a tombstone with the same time. In the log itself the last
+// record of a key counts.
 func (r CompactedRecord) Replaces(before CompactedRecord) bool {
-	now, then := r.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
-	return now.After(then) || now.Equal(then) && r.Erased && !before.Erased
+	next, stored := r.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
+	return next.After(stored) || next.Equal(stored) && r.Erased && !before.Erased
 }

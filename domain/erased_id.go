@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// ErasedID is a line of the list of erasures that `ledgerboard erase --list` prints from the log. After a restore of an older
-// log, `erase --from` repeats what it names. What was written or captured before the instant is erased; what comes from then
-// on is new.
+// ErasedID is a line of the list of erasures that `ledgerboard erase --list` prints from the log.
+// After an older log is restored, `erase --from` repeats the listed erasures. Data that was written
+// or captured before the instant is erased; later data is new and stays.
 type ErasedID struct {
-	Kind      string    `json:"kind"` // of the directory: user, member, connection or social_account
+	Kind      string    `json:"kind"` // directory kind: user, member, connection or social_account
 	ID        string    `json:"id"`
 	Agency    string    `json:"agency"`               // 24 hex digits
-	At        time.Time `json:"at"`                   // the instant, UTC
-	AccountID string    `json:"account_id,omitempty"` // of a social account: the client who had it
-	Platform  Platform  `json:"p_id,omitempty"`       // of a social account
-	Own       bool      `json:"own,omitempty"`        // a social account that is the person's own profile
+	At        time.Time `json:"at"`                   // the instant of the erasure, in UTC
+	AccountID string    `json:"account_id,omitempty"` // for a social account: the client that owned it
+	Platform  Platform  `json:"p_id,omitempty"`       // for a social account
+	Own       bool      `json:"own,omitempty"`        // the social account is the person's own profile
 }
 
-// ErasedIDs are the lines of a recorded erasure of an agency.
+// ErasedIDs returns the lines of a recorded erasure of an agency.
 func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) {
 	add := func(kind, id string) {
 		lines = append(lines, ErasedID{Kind: kind, ID: id, Agency: agency, At: at.UTC().Truncate(time.Microsecond)})
@@ -47,7 +47,7 @@ func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) 
 	return lines
 }
 
-// With returns the record with a line added; a line that is no such id is left out.
+// With returns the record with a line added. A line with an invalid id is ignored.
 func (e PersonErased) With(line ErasedID) PersonErased {
 	id, err := strconv.ParseInt(line.ID, 10, 64)
 	switch {
@@ -71,10 +71,10 @@ func (e PersonErased) With(line ErasedID) PersonErased {
 	return e
 }
 
-// Erasures is the list, by kind and id; of each the latest instant counts.
+// Erasures holds the erasures by kind and id, each with its latest instant.
 type Erasures map[string]ErasedID
 
-// NewErasures makes it of lines.
+// NewErasures builds the list from lines.
 func NewErasures(lines []ErasedID) Erasures {
 	list := Erasures{}
 	for _, line := range lines {
@@ -86,50 +86,51 @@ func NewErasures(lines []ErasedID) Erasures {
 	return list
 }
 
-// Of is the erasure that covers an entity, whenever it was written: its own, or that of the person whose it is. A page stays with its
-// client unless it is named itself.
+// Of returns the erasure that covers an entity, whenever the entity was written: its own, or that
+// of the person who owns it. A page stays with its client unless the list names the page.
 func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 	keys := []string{EntityKey(entity)}
-	of := func(kind, id string) { keys = append(keys, DirectoryKey(kind, id)) }
+	addKey := func(kind, id string) { keys = append(keys, DirectoryKey(kind, id)) }
 	switch data := entity.(type) {
 	case DirectorySession:
-		of(KindUser, data.UserID)
+		addKey(KindUser, data.UserID)
 	case DirectoryMember:
-		of(KindUser, data.UserID)
+		addKey(KindUser, data.UserID)
 	case DirectoryConnection:
-		of(KindMember, number(data.MemberID))
+		addKey(KindMember, number(data.MemberID))
 	case DirectoryDefaultAccount:
-		of(KindMember, number(data.MemberID))
+		addKey(KindMember, number(data.MemberID))
 	case DirectorySocialAccount:
 		if line, erased = e[keys[0]]; erased && line.Agency != data.ParentAccount {
 			return ErasedID{}, false
 		}
 		if data.Platform.Personal(data.AccountType) {
-			of(KindMember, number(data.MemberID))
+			addKey(KindMember, number(data.MemberID))
 		}
 	}
 	for _, key := range keys {
-		if found, is := e[key]; is && found.At.After(line.At) {
+		if found, ok := e[key]; ok && found.At.After(line.At) {
 			line, erased = found, true
 		}
 	}
 	return line, erased
 }
 
-// OfAccount is the erasure of what an agency read of a social account.
+// OfAccount returns the erasure of the data that an agency read of a social account.
 func (e Erasures) OfAccount(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && line.Agency == agency
 }
 
-// OfTexts is the erasure of the texts that an agency has of a social account: its own, or, of a profile that is the person's own, whichever
-// agency's.
+// OfTexts returns the erasure of the texts that an agency stores for a social account. For the
+// person's own profile, an erasure by any agency counts.
 func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && (line.Own || line.Agency == agency)
 }
 
-// ErasureOrder is who ordered an erasure, on which ground, by when it is due, and where more of it is written.
+// ErasureOrder records who ordered an erasure, on which ground, when it is due, and the ticket with
+// the details.
 type ErasureOrder struct {
 	By     string `json:"by"`     // one of [ErasureOrderers]
 	Ground string `json:"ground"` // one of [ErasureGrounds]
@@ -137,40 +138,42 @@ type ErasureOrder struct {
 	Reason Reason `json:"reason"`
 }
 
-// ErasureOrderers are who may order an erasure: the person, the client or the agency whose data it is, a platform that was asked by the
-// person, an authority or a court.
+// ErasureOrderers lists who can order an erasure: the person, the client or the agency that owns
+// the data, a platform at the person's request, or an authority or court.
 func ErasureOrderers() []string {
 	return []string{"person", "client", "agency", "platform", "authority"}
 }
 
-// ErasureGrounds are the grounds of GDPR article 17 (1), from (a) to (e).
+// ErasureGrounds lists the grounds of GDPR article 17(1), from (a) to (e).
 func ErasureGrounds() []string {
 	return []string{"not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation"}
 }
 
-// Validate checks all of it; its errors are invalid and say what may be written.
+// Validate checks all fields. Its errors have [CodeInvalid] and list the allowed values.
 func (o ErasureOrder) Validate() error {
 	switch {
 	case !slices.Contains(ErasureOrderers(), o.By):
-		return NewError(CodeInvalid, "%.40q is nobody who orders an erasure; write one of %s.", o.By, strings.Join(ErasureOrderers(), ", "))
+		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.", o.By, strings.Join(ErasureOrderers(), ", "))
 	case !slices.Contains(ErasureGrounds(), o.Ground):
-		return NewError(CodeInvalid, "%.40q is no ground of an erasure; write one of %s.", o.Ground, strings.Join(ErasureGrounds(), ", "))
+		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.", o.Ground, strings.Join(ErasureGrounds(), ", "))
 	}
 	if _, err := time.Parse(time.DateOnly, o.Due); err != nil {
-		return NewError(CodeInvalid, "%.40q is no day; write when the erasure is due as YYYY-MM-DD.", o.Due)
+		return NewError(CodeInvalid, "%.40q is not a date. Write the due date as YYYY-MM-DD.", o.Due)
 	}
 	return o.Reason.Validate()
 }
 
-// DeletionRequest is what a person asked Meta for: that what one of our apps has of them be deleted.
+// DeletionRequest is a person's request to Meta to delete the data that one of our apps holds about
+// the person.
 type DeletionRequest struct {
-	Code     string   // by which the person looks after it; it names nobody
+	Code     string   // with which the person can check the request; it does not identify the person
 	Platform Platform // where the person signed in
-	Person   string   // the platform's id of the person; "" when it is done
+	Person   string   // the platform's id of the person; "" after the request is done
 	AskedAt  time.Time
-	DoneAt   *time.Time // nil: not done yet
+	DoneAt   *time.Time // nil if not done yet
 }
 
-// CoversUntil is the instant from which on a consent is none that the request is about, and what it brought stays. Meta says the second of
-// a request alone.
+// CoversUntil is the end of the second in which the request was made, because Meta reports only
+// whole seconds. The request does not cover a consent given from then on, or the data that the
+// consent brought.
 func (r DeletionRequest) CoversUntil() time.Time { return r.AskedAt.Add(time.Second) }

@@ -6,41 +6,41 @@ import (
 	"slices"
 )
 
-// Code is the machine-readable class of an [Error]. The api package owns the one table from
-// codes to HTTP statuses; nothing else may decide on a status.
+// Code is the machine-readable class of an [Error]. Package api owns the only table that maps codes
+// to HTTP statuses.
 type Code string
 
-// The codes an [Error] may carry.
+// The codes of an [Error].
 const (
 	CodeInvalid            Code = "invalid"             // the request itself is malformed
-	CodeUnauthenticated    Code = "unauthenticated"     // no usable credentials
-	CodeForbidden          Code = "forbidden"           // known caller, not allowed
-	CodeNotFound           Code = "not_found"           // unknown, or of another tenant: one answer for both
-	CodeUnprocessable      Code = "unprocessable"       // well-formed, against a rule
-	CodeConflict           Code = "conflict"            // lost too many races
-	CodePreconditionFailed Code = "precondition_failed" // If-Match did not hold
-	CodeTooLarge           Code = "too_large"           // body or record beyond its limit
+	CodeUnauthenticated    Code = "unauthenticated"     // malformed request
+	CodeForbidden          Code = "forbidden"           // missing or invalid credentials
+	CodeNotFound           Code = "not_found"           // authenticated caller without permission
+	CodeUnprocessable      Code = "unprocessable"       // unknown, or of another tenant: the answer is the same
+	CodeConflict           Code = "conflict"            // well-formed, but violates a rule
+	CodePreconditionFailed Code = "precondition_failed" // too many lost races
+	CodeTooLarge           Code = "too_large"           // If-Match failed
 	CodeRateLimited        Code = "rate_limited"        // quota used up
 	CodeUnavailable        Code = "unavailable"         // cannot be served now; the outcome may be open
-	CodeInternal           Code = "internal"            // our defect
+	CodeInternal           Code = "internal"            // a defect of ledgerboard
 )
 
-// FieldError names one offending input, so that a caller can correct all of them at once.
+// FieldError describes one invalid input, so that a caller can correct all of them at once.
 type FieldError struct {
 	Field  string `json:"field"`  // path of the input, for example "users[2]" or "startTime"
 	Detail string `json:"detail"` // what was wrong and what to do
 }
 
-// Error is what every layer returns for a failure that a person will read.
+// Error is what every layer returns for a failure that is shown to a person.
 type Error struct {
 	Code    Code
 	Message string       // a sentence for people: what was wrong and what to do
-	Fields  []FieldError // optional detail per input
+	Fields  []FieldError // details by input, optional
 
-	// CommandID is set when the outcome of a command is open ([CodeUnavailable] after the record was
-	// handed to the log): repeating the request with it as Idempotency-Key gives the outcome.
+	// CommandID is set if the outcome of a command is open ([CodeUnavailable] after the record was
+	// handed to the log). Repeating the request with it as the Idempotency-Key returns the outcome.
 	CommandID string
-	// RequestID names the request that the API refused, for callers of the API.
+	// RequestID identifies the request that the API refused.
 	RequestID string
 	// RetryAfter is in seconds; 0 means no advice.
 	RetryAfter int
@@ -49,20 +49,20 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// Is reports two errors as equal when code and message are, so that sentinels made with
-// [NewError] can be compared by errors.Is.
+// Is reports whether code and message are equal, so errors.Is can compare sentinels made with
+// [NewError].
 func (e *Error) Is(target error) bool {
 	var t *Error
 	return errors.As(target, &t) && t.Code == e.Code && t.Message == e.Message
 }
 
-// NewError makes an [Error] with a formatted message.
+// NewError returns an [Error] with a formatted message.
 func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// maxFields is the number of fields that an [Error] names: a body full of mistakes is answered with
-// the first ones, not with a longer body.
+// maxFields bounds the number of fields in an [Error]. A body with more mistakes is answered with
+// the first ones.
 const maxFields = 100
 
 // WithField returns a copy of e with one more [FieldError], as long as it has fewer than [maxFields].
@@ -75,18 +75,19 @@ func (e *Error) WithField(field, detail string) *Error {
 	return &c
 }
 
-// InvalidField is an [Error] about one input of a malformed request.
+// InvalidField returns an [Error] about one input of a malformed request.
 func InvalidField(field, detail string) *Error {
 	return NewError(CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
 }
 
-// FieldErrors collects what is wrong with the inputs of a request, so that a caller can correct all of them at once.
+// FieldErrors collects the invalid inputs of a request, so that a caller can correct all of them at
+// once.
 type FieldErrors struct {
-	Count  int // of all inputs with a fault, listed or not
+	Count  int // of all invalid inputs, listed or not
 	fields []FieldError
 }
 
-// Addf names an input, the first time that something is wrong with it.
+// Addf adds an error for an input. Later errors for the same input are ignored.
 func (e *FieldErrors) Addf(field, format string, args ...any) {
 	if slices.ContainsFunc(e.fields, func(named FieldError) bool { return named.Field == field }) {
 		return
@@ -97,7 +98,8 @@ func (e *FieldErrors) Addf(field, format string, args ...any) {
 	e.fields = append(e.fields, FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 
-// HexID reads an id of 24 hex digits, in lower case; one that is malformed is noted, and "".
+// HexID returns an id of 24 hex digits in lower case. If the id is malformed, it adds an error and
+// returns "".
 func (e *FieldErrors) HexID(field, value string) string {
 	id, ok := HexID(value)
 	if !ok {
@@ -107,7 +109,7 @@ func (e *FieldErrors) HexID(field, value string) string {
 	return id
 }
 
-// Err returns an [Error] that names the inputs, nil if there are none.
+// Err returns an [Error] that names the invalid inputs, or nil if there are none.
 func (e *FieldErrors) Err() error {
 	switch len(e.fields) {
 	case 0:
@@ -128,8 +130,8 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// AccessRefused reports whether err says that the caller has no access, now that it was looked at. Any other
-// failure of such a look is a passing fault, and says nothing.
+// AccessRefused reports whether err means that the caller has no access. Any other error is
+// temporary and says nothing about access.
 func AccessRefused(err error) bool {
 	switch CodeOf(err) { //nolint:exhaustive // the others are one case
 	case CodeUnauthenticated, CodeForbidden, CodeNotFound:
@@ -139,11 +141,12 @@ func AccessRefused(err error) bool {
 	}
 }
 
-// Sentinels that several layers compare with.
+// Sentinel errors that several layers compare with.
 var (
-	// ErrMainAccount answers a PUT on the caller's own main account (rule 1); the
-	// text is the old system's, which frontends show.
+	// ErrMainAccount answers a PUT on the caller's own main account (rule 1). The text is the
+	// legacy system's, which frontends show.
 	ErrMainAccount = NewError(CodeForbidden, "You cannot update dashboard settings of main account")
-	// ErrDashboardNotFound is the one answer for an unknown sub-account and for one of another agency.
+	// ErrDashboardNotFound answers requests for unknown sub-accounts and for those of another
+	// agency.
 	ErrDashboardNotFound = NewError(CodeNotFound, "There is no such dashboard. Check the sub-account id.")
 )

@@ -2,11 +2,11 @@ package domain
 
 import "time"
 
-// WrongClock is how far ahead of now a connection cannot have been read already: what says so was written by a
-// process whose clock was ahead, and its due time counts for nothing.
+// WrongClock is the distance into the future at which a recorded reading time is treated as wrong.
+// A process with a fast clock wrote it, and the due time is ignored.
 const WrongClock = 24 * time.Hour
 
-// FetchQueue is one kind of fetching on one platform.
+// FetchQueue is one kind of fetching for one platform.
 type FetchQueue struct {
 	Kind     string // [FetchAccounts], [FetchPosts] or [FetchTokens]
 	Platform Platform
@@ -19,14 +19,15 @@ const (
 	FetchTokens   = "token_refresh"
 )
 
-// DueAccount is a social account that is due.
+// DueAccount is a social account that is due to be read.
 type DueAccount struct {
 	SocialAccount int64
-	DueAt         *time.Time // nil: nothing is known of it yet, it is due at once
+	DueAt         *time.Time // nil if nothing is known about it yet; it is due immediately
 }
 
-// FetchClaim is social accounts that one process may read until a time, and no other. Until is of the database's clock,
-// and names the claim: two of one account never end at the same time.
+// FetchClaim is a set of social accounts that only one process can read until a time. Until is
+// measured by the database clock. It also identifies the claim: no two claims of one account end at
+// the same time.
 type FetchClaim struct {
 	FetchQueue
 
@@ -34,71 +35,72 @@ type FetchClaim struct {
 	Accounts []int64
 }
 
-// FetchResult is what became of one social account that was claimed.
+// FetchResult is the result for one claimed social account.
 type FetchResult struct {
 	SocialAccount int64
 	Read          bool
 	At            time.Time
-	DueAt         time.Time // when it is to be read next
-	Pace          string    // a sentence: how often it is read, and why not more often; "": it stays as it was
-	CallsADay     int       // that it costs at this pace
-	Failures      int       // in a row
-	Class         string    // of the failure; "" after a success
-	Reason        string    // what was wrong and what to do; without the platform's words
-	Words         string    // the platform's, which may name people: for schema kept alone
-	Backfilled    bool      // all of its history is read now
-	Demographics  bool      // they were read too
-	TokenTakenAt  time.Time // of the token that was tried, by the clock of who brought it; zero: not known
+	DueAt         time.Time // time of the next reading
+	Pace          string    // a sentence that says how often it is read and why not more often; "" leaves it unchanged
+	CallsADay     int       // number of platform calls per day at this pace
+	Failures      int       // consecutive
+	Class         string    // class of the failure; "" after a success
+	Reason        string    // cause and remedy, without the platform's own text
+	Words         string    // the platform's text, which may name people; stored only in schema kept
+	Backfilled    bool      // the whole history has been read
+	Demographics  bool      // demographics were read too
+	TokenTakenAt  time.Time // when the token that was tried was obtained, by the clock of the process that stored it; zero if unknown
 }
 
-// FetchTask is a connected account that is to be read, with what is known of earlier reads.
+// FetchTask is a connected account to be read, with the state of earlier readings.
 type FetchTask struct {
 	ConnectedAccount
 	DueAt          time.Time
-	ReadAt         *time.Time // nil: never read
+	ReadAt         *time.Time // nil if never read
 	Failures       int
 	BackfilledAt   *time.Time
 	DemographicsAt *time.Time
 	Listing        PostListing
-	History        FetchHistory // until BackfilledAt
-	StateAt        *time.Time   // when the connection's state was recorded; nil: never
-	TokenTakenAt   *time.Time   // when its stored token was taken, by a sign-in or a renewal; nil: there is none
-	SignedInAt     *time.Time   // when the sign-in was that it is of; nil: there is none
+	History        FetchHistory // meaningful until BackfilledAt is set
+	StateAt        *time.Time   // when the connection's state was recorded; nil if never
+	TokenTakenAt   *time.Time   // when its stored token was obtained, by a sign-in or a renewal; nil if there is none
+	SignedInAt     *time.Time   // when the person signed in for that token; nil if no one has
 }
 
-// SignedInAgain tells whether somebody has signed in after the connection's state was recorded.
+// SignedInAgain reports whether a person signed in after the connection's state was recorded.
 func (t FetchTask) SignedInAgain() bool {
 	return t.SignedInAt != nil && t.StateAt != nil && t.SignedInAt.After(*t.StateAt)
 }
 
-// FetchHistory is how far back the history of a social account was read, and what became of the last try.
+// FetchHistory records how much of a social account's history was read, and the result of the last
+// attempt.
 type FetchHistory struct {
-	From      *time.Time // midnight UTC: this day and those after it were read; nil: none was
-	Failures  int        // in a row
-	NotBefore *time.Time // leave it alone until then
-	Class     string     // of the last failure; "" after a success
-	Reason    string     // what was wrong and what to do; without the platform's words
-	Words     string     // the platform's, which may name people: for schema kept alone; not read back
+	From      *time.Time // midnight UTC: this day and later days were read; nil if none were
+	Failures  int        // consecutive
+	NotBefore *time.Time // earliest time of the next attempt
+	Class     string     // class of the last failure; "" after a success
+	Reason    string     // cause and remedy, without the platform's own text
+	Words     string     // the platform's text, which may name people; stored only in schema kept and not read back
 }
 
-// PostListing is how far the posts of a social account were listed. A walk goes from the newest post back
-// and may take several rounds.
+// PostListing records how much of a social account's list of posts was read. A pass goes from the
+// newest post to older ones and can take several rounds.
 type PostListing struct {
-	Cursor string     // where an unfinished walk goes on; "": none is
-	Began  *time.Time // when the unfinished walk began
-	To     *time.Time // when the last finished walk began: what was published before is known. nil: none has come to its end
+	Cursor string     // where the unfinished pass continues; "" if there is none
+	Began  *time.Time // when the unfinished pass began
+	To     *time.Time // when the last finished pass began: posts published before it are known; nil if no pass has finished
 }
 
-// PostNote says that a post was asked for in vain, or is known under another id.
+// PostNote records that a reading of a post failed, or that the post is known under another id.
 type PostNote struct {
 	ExternalID string
 	Class      string // of the reason
 	Since      time.Time
-	TriedAt    time.Time // last
+	TriedAt    time.Time // time of the last attempt
 }
 
-// ConnectedAccount is a social account that can be read now, with what a reading of it must carry:
-// the tenant it belongs to at this moment and whether that tenant's subscription is active.
+// ConnectedAccount is a social account that can be read now. It holds what a reading must carry:
+// the current tenant, and whether the tenant's subscription is active.
 type ConnectedAccount struct {
 	Tenant
 	Platform           Platform
@@ -108,33 +110,34 @@ type ConnectedAccount struct {
 	SecretRef          string // of its tokens in schema kept
 	ConnectionState    string // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	SubscriptionActive bool
-	TrackedSince       *time.Time // its first reading for this agency; nil: none is known
+	TrackedSince       *time.Time // its first reading for this agency; nil if unknown
 }
 
-// KnownPost is a post that metrics are read for.
+// KnownPost is a post whose metrics are read.
 type KnownPost struct {
 	ExternalID  string
 	PostType    string
 	PublishedAt *time.Time
-	ReadAt      *time.Time // its last reading; nil: never read
-	MemberID    int64      // under whom it was registered last
+	ReadAt      *time.Time // its last reading; nil if never read
+	MemberID    int64      // member under whom it was last registered
 }
 
 // Connection states.
 const (
 	ConnectionOK        = "ok"
-	ConnectionReconnect = "reconnect" // the platform refused the token for good; a person must sign in again
+	ConnectionReconnect = "reconnect" // the platform permanently refused the token; a person must sign in again
 )
 
-// ActorMeta is who the trail names for what Meta has us do: a person removed our app there, or wants to be forgotten.
+// ActorMeta is the actor in records of what Meta requests: a person removed our app, or asked for
+// deletion.
 const ActorMeta = "system:meta"
 
-// ConnectionStateChanged says that a connection began or ceased to work. It is appended once per
-// change, on `operations` under the agency's key.
+// ConnectionStateChanged records that a connection started or stopped working. It is appended once
+// per change, to `operations` under the agency's key.
 type ConnectionStateChanged struct {
 	ConnectionID int64     `json:"connection_id"`
-	AccountID    string    `json:"account_id,omitempty"` // the sub-account that it belonged to; "" in old records
-	MemberID     int64     `json:"member_id,omitempty"`  // whose it was; 0 in old records
+	AccountID    string    `json:"account_id,omitempty"` // the sub-account that owned it; "" in old records
+	MemberID     int64     `json:"member_id,omitempty"`  // the member that owned it; 0 in old records
 	Platform     Platform  `json:"p_id"`
 	State        string    `json:"state"`
 	Reason       string    `json:"reason,omitempty"`
@@ -144,5 +147,5 @@ type ConnectionStateChanged struct {
 // EventType implements [Data].
 func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e ConnectionStateChanged) Validate() error { return checkPlatform(e.Platform) }

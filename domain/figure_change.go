@@ -2,32 +2,34 @@ package domain
 
 import "time"
 
-// FigureChange says that figures of a social account can be read anew. It is no event of the log: the
-// projections tell it to listeners in the transaction that changes the rows, so that whoever hears of it
-// reads what it is about.
+// FigureChange tells listeners that figures of a social account have new values. It is not an event
+// of the log. Projections notify in the transaction that changes the rows, so a listener that is
+// notified reads the new values.
 type FigureChange struct {
-	Tenant            // SocialAccount and MemberID are 0 when several of the account changed at once
-	Platform Platform `json:"p_id"` // 0 with several
+	Tenant            // SocialAccount and MemberID are 0 if several social accounts of the account changed
+	Platform Platform `json:"p_id"` // 0 if several changed
 	Figures  Figures  `json:"figures"`
 
-	// Connection is the connection that needs a sign-in; 0 where figures changed.
+	// Connection is the connection that needs a sign-in; 0 if figures changed.
 	Connection int64     `json:"connection_id,omitempty"`
-	At         time.Time `json:"at,omitzero"` // since when it needs one
+	At         time.Time `json:"at,omitzero"` // when it began to need a sign-in
 }
 
-// Figures are what changed together.
+// Figures names a group of figures that change together.
 type Figures string
 
-// What may change.
+// The groups of figures.
 const (
-	FiguresOfAccount Figures = "account" // followers, engagement, reach: what is read of a social account
+	FiguresOfAccount Figures = "account" // followers, engagement, reach: the figures of a social account
 	FiguresOfPosts   Figures = "posts"   // posts, their metrics and growth
 )
 
-// NeedsSignIn stands for no figures: a connection cannot be read until a person signs in again.
+// NeedsSignIn is not a group of figures: it says that a connection cannot be read until a person
+// signs in again.
 const NeedsSignIn Figures = "sign_in"
 
-// FigureChangeOf is what listeners to figures are told of an event; the zero value: nothing.
+// FigureChangeOf returns the change that an event means for listeners; the zero value if it means
+// none.
 func FigureChangeOf(event Data) FigureChange {
 	switch e := event.(type) {
 	case ConnectionStateChanged:
@@ -45,22 +47,22 @@ func FigureChangeOf(event Data) FigureChange {
 	return FigureChange{}
 }
 
-// FigureChanges are distinct changes in the order in which they came first. Its zero value is empty.
+// FigureChanges is an ordered set of changes. Its zero value is empty.
 type FigureChanges struct {
-	list []FigureChange
-	has  map[FigureChange]bool
+	list  []FigureChange
+	known map[FigureChange]bool
 }
 
-// maxNamedChanges is the number of social accounts that listeners are told by name.
+// maxNamedChanges is the maximum number of changes that are reported by social account.
 const maxNamedChanges = 500
 
-// Add takes a change in.
+// Add adds a change unless it is already in the set.
 func (s *FigureChanges) Add(c FigureChange) {
-	if s.has == nil {
-		s.has = map[FigureChange]bool{}
+	if s.known == nil {
+		s.known = map[FigureChange]bool{}
 	}
-	if !s.has[c] {
-		s.has[c] = true
+	if !s.known[c] {
+		s.known[c] = true
 		s.list = append(s.list, c)
 	}
 }
@@ -68,14 +70,15 @@ func (s *FigureChanges) Add(c FigureChange) {
 // List returns all changes.
 func (s *FigureChanges) List() []FigureChange { return s.list }
 
-// Named returns the changes as listeners are told of them: beyond 500, their accounts alone where figures changed.
+// Named returns the changes to report to listeners. With more than 500 changes, figures are
+// reported by account only.
 func (s *FigureChanges) Named() []FigureChange {
 	if len(s.list) <= maxNamedChanges {
 		return s.list
 	}
 	var accounts FigureChanges
 	for _, c := range s.list {
-		if c.Figures != NeedsSignIn { // each is told of once
+		if c.Figures != NeedsSignIn { // each is reported
 			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 		}
 		accounts.Add(c)

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// FigureScopes are figures that need the same scopes: all of them.
+// FigureScopes are figures that all need the same scopes.
 type FigureScopes struct {
 	Of      Figures
-	Scopes  []string // as the platform spells them; of a platform's [PlatformFacts.LoginBy] where it has one
+	Scopes  []string // in the platform's spelling; scopes of [PlatformFacts.LoginBy] if the platform has one
 	Figures []FigureSource
 }
 
-// FigureSource is what a figure is made of.
+// FigureSource is the source of a figure.
 type FigureSource struct {
-	Name   string // as [Figure] and the counts of posts name it; demographics: all splits of the audience
+	Name   string // as in [Figure] and [Counts]; demographics: all splits of the audience
 	Kind   Kind
-	Source string // the platform's metrics
+	Source string // the platform's names of its metrics
 }
 
-// FigureDemographics stands for all splits of an account's audience in [FigureScopes].
+// FigureDemographics is the name of all splits of an account's audience in [FigureScopes].
 const FigureDemographics = "demographics"
 
-// FiguresOf are the figures of an account or its posts that the platform gives, with the scopes that each needs. Accounts
-// by the platform's own login have scopes of their own.
+// FiguresOf returns the figures of an account or its posts that the platform provides, with the
+// scopes that each needs. Accounts that use the platform's own login have their own scopes.
 func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	kind, _ := p.Kind(t)
 	figures, own := slices.Clone(kind.Figures), p.Facts().OwnScopes
@@ -40,12 +40,13 @@ func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	return figures
 }
 
-// Gives tells whether the platform gives a figure of that kind.
+// Gives reports whether the platform provides a figure of that kind.
 func (p Platform) Gives(of Figures, figure string, kind Kind) bool {
 	return slices.ContainsFunc(p.Sources(of, figure), func(s FigureSource) bool { return s.Kind == kind })
 }
 
-// Sources are what the platform makes a figure of, over all kinds of its accounts; none if it does not give the figure.
+// Sources returns the platform's sources of a figure, over all kinds of accounts; empty if the
+// platform does not provide it.
 func (p Platform) Sources(of Figures, figure string) (sources []FigureSource) {
 	for _, kind := range p.Facts().Kinds {
 		for _, group := range kind.Figures {
@@ -59,27 +60,30 @@ func (p Platform) Sources(of Figures, figure string) (sources []FigureSource) {
 	return sources
 }
 
-// Permissions are what a stored token may read, as far as the platform said.
+// Permissions describes what a stored token can read, as reported by the platform.
 type Permissions struct {
-	// Granted are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say.
+	// Granted lists the granted scopes in order; null if the platform was not asked yet, or does
+	// not report them.
 	Granted *[]string `json:"granted_scopes"`
-	// Ungranted are figures that stay null because a scope is missing; empty while nothing is known.
+	// Ungranted lists the figures that stay null because a scope is missing; empty if the scopes
+	// are unknown.
 	Ungranted []UngrantedFigure `json:"ungranted_figures"`
 }
 
-// UngrantedFigure is a figure that the platform would give if more had been granted.
+// UngrantedFigure is a figure that the platform would provide with more scopes.
 type UngrantedFigure struct {
 	Of     Figures  `json:"of"`     // account or posts
 	Figure string   `json:"figure"` // its name; demographics: all splits of the audience
-	Scopes []string `json:"scopes"` // that it needs and that were not granted
+	Scopes []string `json:"scopes"` // needed scopes that were not granted
 }
 
-// Reason is why the figure is null, as [MissingFigure] tells it.
+// Reason returns the figure as a [MissingFigure].
 func (f UngrantedFigure) Reason() MissingFigure {
-	return MissingFigure{Name: f.Figure, Reason: "permission", Detail: "whoever signed in did not grant " + strings.Join(f.Scopes, " and ")}
+	return MissingFigure{Name: f.Figure, Reason: "permission", Detail: "the person who signed in did not grant " + strings.Join(f.Scopes, " and ")}
 }
 
-// PermissionsOf makes permissions of what is stored of a token: scopes parted by spaces; nil: nothing is known.
+// PermissionsOf returns the permissions of a stored token. stored holds the scopes separated by
+// spaces; nil if unknown.
 func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {
 	if stored == nil {
 		return Permissions{Ungranted: []UngrantedFigure{}}
@@ -108,18 +112,18 @@ func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
 	return figures
 }
 
-// Kind says how a figure may be combined over time.
+// Kind says how the values of a figure can be combined over time.
 type Kind string
 
 // The four kinds.
 const (
 	Stock      Kind = "stock"      // the last reading counts (followers)
-	Cumulative Kind = "cumulative" // a reading gains the difference to the one before it (likes of a post)
-	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
-	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or summed
+	Cumulative Kind = "cumulative" // a reading adds the difference from the previous one (likes of a post)
+	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; the value of a range is the sum of its days
+	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or added
 )
 
-// Metric names used in [Figure]; the vocabulary of the read models' columns.
+// Metric names in [Figure]; also the names of the read models' columns.
 const (
 	MetricFollowers   = "followers"
 	MetricEngagement  = "engagement"

@@ -13,8 +13,8 @@ import (
 // ObjectId in hexadecimal.
 const HexIDLength = 24
 
-// HexID returns id in lower case when it is 24 hexadecimal digits, else false. Every edge passes ids
-// through it: two spellings of one id would hash to two partitions and split a stream.
+// HexID returns the id in lower case and true if it has 24 hexadecimal digits. Every entry point
+// normalizes ids with it: two spellings of one id would hash to two partitions and split a stream.
 func HexID(id string) (string, bool) {
 	if len(id) != HexIDLength {
 		return "", false
@@ -35,7 +35,7 @@ func HexID(id string) (string, bool) {
 	return strings.ToLower(id), true
 }
 
-// checkHexID refuses what is not exactly as [HexID] returns it; what names it in the error.
+// checkHexID refuses ids that [HexID] would change. what names the id in the error.
 func checkHexID(what, id string) error {
 	if canonical, ok := HexID(id); !ok || canonical != id {
 		return fmt.Errorf("%s%q is not 24 lower-case hex digits", what, id)
@@ -43,12 +43,12 @@ func checkHexID(what, id string) error {
 	return nil
 }
 
-// PostID is the id of a post on every surface: "<social account id>:<external id>".
+// PostID is the id of a post in all interfaces: "<social account id>:<external id>".
 func PostID(socialAccount int64, externalID string) string {
 	return strconv.FormatInt(socialAccount, 10) + ":" + externalID
 }
 
-// SplitPostID takes a [PostID] apart; ok is false when it is not one.
+// SplitPostID parses a [PostID]; ok is false if it is malformed.
 func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
 	account, external, found := strings.Cut(id, ":")
 	n, err := strconv.ParseInt(account, 10, 64)
@@ -58,7 +58,7 @@ func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
 	return n, external, true
 }
 
-// OptionalText is a text of an answer that may be absent: JSON shows the empty one as null.
+// OptionalText is a text that may be absent. JSON encodes the empty text as null.
 type OptionalText string
 
 // MarshalJSON implements [json.Marshaler].
@@ -69,9 +69,9 @@ func (t OptionalText) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses an index entry
-// above some 2,700 bytes, at every try alike: one record with a longer id would hold up its partition
-// for ever. URNs, the longest ids seen, stay below 100.
+// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index
+// entries above about 2,700 bytes on every attempt, so one record with a longer id would block its
+// partition forever. URNs, the longest known ids, are shorter than 100 bytes.
 const maxIndexed = 255
 
 func checkLengths(texts ...string) error {
@@ -83,18 +83,18 @@ func checkLengths(texts ...string) error {
 	return nil
 }
 
-var colourForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-// checkColour takes no other form: a page writes the colour into its markup.
-func checkColour(colour string) error {
-	if colour == "" || colourForm.MatchString(colour) {
+// checkColor accepts only #rrggbb, because pages write the color into their markup.
+func checkColor(color string) error {
+	if color == "" || colorForm.MatchString(color) {
 		return nil
 	}
-	return fmt.Errorf("colour %.20q is not # and six hexadecimal digits; write it like #17587f, or leave it out", colour)
+	return fmt.Errorf("colour %.20q is not # and six hexadecimal digits; write it like #17587f, or omit it", color)
 }
 
-// Storable makes any bytes a text that PostgreSQL takes: valid UTF-8 without NUL, of at most so many bytes,
-// cut between two characters. What cannot be stored of it is shown as U+FFFD.
+// Storable returns text in a form that PostgreSQL accepts: valid UTF-8 without NUL, cut between two
+// characters to at most most bytes. Bytes that cannot be stored are replaced by U+FFFD.
 func Storable(text string, most int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 	if len(text) <= most {
@@ -106,8 +106,8 @@ func Storable(text string, most int) string {
 	return text[:most]
 }
 
-// maxSmall is the largest number that the read models' smallint columns take; a larger one would
-// come out as another number, not as an error.
+// maxSmall is the largest value of the read models' smallint columns. A larger number would be
+// stored as another number, not fail.
 const maxSmall = 1<<15 - 1
 
 func checkAccountType(t AccountType) error { return checkSmall("a_type", int(t)) }
@@ -116,7 +116,7 @@ func checkPlatform(p Platform) error { return checkSmall("p_id", int(p)) }
 
 func checkSmall(name string, n int) error {
 	if n < 0 || n > maxSmall {
-		return fmt.Errorf("%s %d is none", name, n)
+		return fmt.Errorf("%s %d is out of range", name, n)
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func TestWhatMayBeSkipped(t *testing.T) {
 		"folded":                      {domain.ParkedFacts{In: []domain.ParkedIn{folded}}, "is not parked"},
 		"folded by a newer program":   {domain.ParkedFacts{In: []domain.ParkedIn{parked, folded}}, "Generation 2"},
 		"of another stream":           {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Stream = "b" })}}, "is not parked"},
-		"no link of the chain":        {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "chain_broken" })}}, "restore"},
+		"no link of the chain":        {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "chain_broken" })}}, "Restore"},
 		"in a stream that is broken":  {domain.ParkedFacts{In: []domain.ParkedIn{parked}, Broken: &at}, "offset 9"},
 		"it only waits":               {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "behind" })}}, "only waits"},
 		"somebody has looked after":   {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.State = "left_out" })}}, "left_out"},

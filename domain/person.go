@@ -5,59 +5,59 @@ import (
 	"time"
 )
 
-// Person is all that the directory holds of one person, and the secrets that belong to it: what an
-// erasure must find (GDPR). A person is a user, or a member who is no user.
+// Person holds everything that the directory stores about one person, with the references of the
+// secrets: the scope of an erasure (GDPR). A person is a user, or a member who is not a user.
 type Person struct {
 	ParentAccount string // the agency
-	User          string // "": a member who is no user
+	User          string // "" for a member who is not a user
 	Sessions      []string
 	Members       []int64
 	Defaults      []int64 // members who have a default account
 	Connections   []PersonConnection
-	// Profiles are the social accounts that are the person's own: their names are
-	// the person's. Pages belong to the client; they lose their connection.
+	// Profiles are the person's own social accounts, which carry the person's name. Pages belong to
+	// the client; they are kept and lose their connection.
 	Profiles []int64
 	Pages    []DirectorySocialAccount
-	Named    []int64         // further social accounts of the agency that go, because whoever ordered the erasure named them
-	Had      []AccountOwner  // of the social accounts that go, as far as it is known
-	Contents []StoredContent // of the posts of the social accounts that go
+	Named    []int64         // other social accounts of the agency that the erasure order names
+	Had      []AccountOwner  // known owners of the social accounts to erase
+	Contents []StoredContent // of the posts of the social accounts to erase
 }
 
-// Going are the social accounts that go: the person's own, and those that were named.
+// Going returns the social accounts to erase: the person's own, and those that the order names.
 func (p Person) Going() []int64 { return slices.Concat(p.Profiles, p.Named) }
 
-// AccountOwner is the client who has a social account, or had it last, and its platform.
+// AccountOwner is the current or last owner of a social account, and its platform.
 type AccountOwner struct {
 	SocialAccount int64    `json:"social_account_id"`
 	AccountID     string   `json:"account_id"`
 	Platform      Platform `json:"p_id"`
 }
 
-// FiguresErased are the events that erase what was read up to an instant of the social accounts that go. Of one whose owner is not known
-// nothing was ever read.
+// FiguresErased returns the events that erase the readings of the erased social accounts up to an
+// instant. An account without a known owner was never read, so it needs no event.
 func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
-	for _, had := range p.Had {
+	for _, owner := range p.Had {
 		events = append(events, AccountErased{
-			ParentAccount: p.ParentAccount, AccountID: had.AccountID, SocialAccount: had.SocialAccount, Platform: had.Platform,
+			ParentAccount: p.ParentAccount, AccountID: owner.AccountID, SocialAccount: owner.SocialAccount, Platform: owner.Platform,
 			ErasedAt: at.UTC().Truncate(time.Microsecond),
 		})
 	}
 	return events
 }
 
-// StoredContent is what an origin said of a post, by the key of its record.
+// StoredContent identifies the text of a post from one origin by its record key.
 type StoredContent struct {
 	Key string
-	At  time.Time // when the origin said so
+	At  time.Time // when the origin reported it
 }
 
-// PersonConnection is an authorisation of a person at a platform.
+// PersonConnection is a person's authorization at a platform.
 type PersonConnection struct {
 	ID        int64
-	SecretRef string // "": none was stored
+	SecretRef string // "" if no token was stored
 }
 
-// SecretRefs are the rows of schema kept that belong to the person.
+// SecretRefs returns the references of the person's secrets in schema kept.
 func (p Person) SecretRefs() (refs []string) {
 	for _, c := range p.Connections {
 		if c.SecretRef != "" {
@@ -67,7 +67,7 @@ func (p Person) SecretRefs() (refs []string) {
 	return refs
 }
 
-// Erased is what the record of an erasure says: ids and numbers, no names.
+// Erased returns the record of the erasure: ids and counts, no names.
 func (p Person) Erased() PersonErased {
 	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named, Contents: len(p.Contents), Accounts: p.Had}
 	for _, c := range p.Connections {

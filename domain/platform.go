@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Platform is a social network by the number (`pId`) that the old system gave it.
+// Platform is a social network. Its value is the number (`pId`) that the legacy system assigned.
 type Platform int
 
 // The four platforms.
@@ -17,7 +17,8 @@ const (
 	TikTok    Platform = 6
 )
 
-// AccountType tells LinkedIn's two kinds of social account apart (`aType`); 0 elsewhere.
+// AccountType distinguishes LinkedIn's two kinds of social accounts (`aType`); 0 for other
+// platforms.
 type AccountType int
 
 // LinkedIn's account types.
@@ -31,8 +32,8 @@ const (
 	week = 7 * day
 )
 
-// platforms is what the program knows of each platform, in the order of their numbers. To add one, write its entry here and its
-// calls in internal/platforms.
+// platforms holds the facts about each platform, ordered by number. To add a platform, write its
+// entry here and its calls in internal/platforms.
 var platforms = []PlatformFacts{
 	{
 		Platform: Facebook, Name: "facebook", Title: "Facebook", Company: "Meta",
@@ -40,18 +41,18 @@ var platforms = []PlatformFacts{
 		ConsentEnds: true,
 		Scopes: []string{
 			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights", "instagram_basic", "instagram_manage_insights",
-			"business_management", // else the pages that belong to a business are not listed
+			"business_management", // without it, pages that belong to a business are not listed
 		},
 		Permissions: map[string]string{
 			"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts", "pages_show_list": "the list of your pages",
 			"pages_read_engagement": "posts and followers of pages", "pages_read_user_content": "likes and comments on posts",
-			"business_management": "pages that a business portfolio holds",
+			"business_management": "pages of a business portfolio",
 		},
-		// 4800 calls a day for each engaged user or impression of a page: those of ten. Smaller ones are held by what the
-		// usage headers say.
+		// A page gets 4800 calls a day for each engaged user or impression. This is the limit of a
+		// page with ten. Smaller pages are limited by the usage headers.
 		Quotas:      []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}},
 		HistoryPart: 4 * week,
-		// Seen in answers: media at scontent….fbcdn.net.
+		// Observed in responses: media at scontent….fbcdn.net.
 		PictureHosts: []string{"fbcdn.net"},
 		Kinds: []AccountKind{{
 			Name: "page", Calls: map[string]int{FetchAccounts: 2, FetchPosts: 9},
@@ -59,7 +60,7 @@ var platforms = []PlatformFacts{
 				{FiguresOfAccount, []string{"pages_read_engagement"}, []FigureSource{{MetricFollowers, Stock, "followers_count"}}},
 				{FiguresOfAccount, []string{"pages_read_engagement", "read_insights"}, []FigureSource{
 					{MetricViews, DayFlow, "page_media_view"},
-					{MetricImpressions, DayFlow, "page_media_view"}, // there is no separate number since 2025-11-15
+					{MetricImpressions, DayFlow, "page_media_view"}, // there has been no separate number since 2025-11-15
 					{MetricReach, Rolling, "page_total_media_view_unique"},
 					{MetricEngagement, DayFlow, "page_post_engagements"},
 					{MetricClicks, DayFlow, "page_total_actions"},
@@ -91,8 +92,8 @@ var platforms = []PlatformFacts{
 			"instagram_business_basic": "profile and posts", "instagram_business_manage_insights": "insights of profile and posts",
 		},
 		RenewedAhead: week, KeepsConsent: true,
-		Quotas:       []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // as Facebook's
-		HistoryPart:  week,                                                          // each day takes a call, and a reading has room for a few
+		Quotas:       []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // like Facebook's
+		HistoryPart:  week,                                                          // each day takes one call, and a reading has time for only a few
 		PictureHosts: []string{"cdninstagram.com"},
 		Kinds: []AccountKind{{
 			Name: "business_account", Calls: map[string]int{FetchAccounts: 5, FetchPosts: 7},
@@ -103,7 +104,7 @@ var platforms = []PlatformFacts{
 				}},
 				{FiguresOfAccount, []string{"instagram_basic", "instagram_manage_insights"}, []FigureSource{
 					{MetricViews, DayFlow, "views"},
-					{MetricImpressions, DayFlow, "views"}, // there is no separate number since 2025
+					{MetricImpressions, DayFlow, "views"}, // there has been no separate number since 2025
 					{MetricReach, Rolling, "reach"},
 					{MetricEngagement, DayFlow, "total_interactions"},
 					{MetricLikes, DayFlow, "likes"},
@@ -138,8 +139,8 @@ var platforms = []PlatformFacts{
 			"r_member_postAnalytics": "figures of your posts",
 		},
 		RenewedAhead: week, RefreshTokens: true,
-		// No numbers are published but those of the development tier, in which each app begins: for the app and for a
-		// member. Those of an approved app stand in its page of the developer portal.
+		// LinkedIn publishes limits only for the development tier, in which each app starts: per
+		// app and per member. The limits of an approved app are shown in the developer portal.
 		Quotas: []Quota{
 			{Scope: QuotaPerApp, Calls: 500, Window: day, Assumed: true}, {Scope: QuotaPerAccount, Calls: 100, Window: day, Assumed: true},
 		},
@@ -193,18 +194,18 @@ var platforms = []PlatformFacts{
 			},
 		}},
 	},
-	{ //nolint:gosec // names of settings, no credentials
+	{ //nolint:gosec // names of settings, not credentials
 		Platform: TikTok, Name: "tiktok", Title: "TikTok", Company: "TikTok",
 		IDSetting: "LEDGERBOARD_TIKTOK_CLIENT_KEY", SecretSetting: "LEDGERBOARD_TIKTOK_CLIENT_SECRET",
 		Scopes: []string{"user.info.basic", "user.info.profile", "user.info.stats", "video.list"},
 		Permissions: map[string]string{
 			"user.info.basic": "your profile", "user.info.profile": "your user name", "user.info.stats": "followers and likes", "video.list": "your videos",
 		},
-		RenewedAhead: 20 * time.Minute, RefreshTokens: true, // its tokens live two hours
+		RenewedAhead: 20 * time.Minute, RefreshTokens: true, // its tokens live for two hours
 		Quotas:      []Quota{{Scope: QuotaPerOperation, Calls: 600, Window: time.Minute}}, // as documented
 		Operations:  map[string]string{FetchAccounts: "user_info", FetchPosts: "video_list"},
 		HistoryPart: 4 * week,
-		// Seen in cover_image_url: p16-….tiktokcdn.com, and -us and -eu by the region.
+		// Observed in cover_image_url: p16-….tiktokcdn.com, and -us and -eu by region.
 		PictureHosts: []string{"tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com"},
 		Kinds: []AccountKind{{
 			Name: "user", Calls: map[string]int{FetchAccounts: 1, FetchPosts: 2},
@@ -213,7 +214,7 @@ var platforms = []PlatformFacts{
 					{MetricFollowers, Stock, "follower_count"},
 					{MetricPosts, Stock, "video_count"},
 					{MetricLikes, Cumulative, "likes_count"},
-					{MetricEngagement, Cumulative, "likes_count"}, // there is no other part
+					{MetricEngagement, Cumulative, "likes_count"}, // no other component is available
 				}},
 				{FiguresOfPosts, []string{"user.info.basic", "video.list"}, []FigureSource{
 					{MetricViews, Cumulative, "view_count"},
@@ -226,73 +227,78 @@ var platforms = []PlatformFacts{
 	},
 }
 
-// PlatformFacts is what differs between platforms outside of their wire formats.
+// PlatformFacts holds the differences between platforms other than their wire formats.
 type PlatformFacts struct {
 	Platform Platform
-	Name     string // in lower case, in labels and answers
-	Title    string // as people write it
-	Company  string // that runs it: a quota of our app there is one for all of its platforms
+	Name     string // in lower case, for labels and answers
+	Title    string // for people
+	Company  string // the operator; platforms of one company share the quota of our app
 
-	LoginBy                  Platform // which also signs people in for its accounts; 0: none does
+	LoginBy                  Platform // the platform whose login also covers its accounts; 0 if there is none
 	IDSetting, SecretSetting string   // of our app
-	Scopes                   []string // what a sign-in asks for unless it is configured
-	// OwnScopes are what tokens of its own login have instead of scopes of LoginBy's.
+	Scopes                   []string // the default scopes of a sign-in
+	// OwnScopes maps the scopes of LoginBy to those of tokens of the platform's own login.
 	OwnScopes map[string]string
-	// Permissions say what its permissions are for; those without words are shown by their names alone.
+	// Permissions describe the permissions for people. A permission without a description is shown
+	// by name.
 	Permissions   map[string]string
-	RenewedAhead  time.Duration // how long before its end a token is renewed; 0: none is
-	RefreshTokens bool          // refresh tokens renew; else the access token of its own login renews itself
-	KeepsConsent  bool          // an app has no way to give a person's consent back
-	ConsentEnds   bool          // a new consent ends the tokens of what it leaves out, whatever becomes of it here
+	RenewedAhead  time.Duration // how long before its expiry a token is renewed; 0 if tokens are not renewed
+	RefreshTokens bool          // refresh tokens renew; otherwise the access token of the platform's own login renews itself
+	KeepsConsent  bool          // an app cannot revoke a person's consent
+	ConsentEnds   bool          // a new consent revokes the tokens of everything that it leaves out
 
-	Quotas        []Quota           // which hold where the configuration says nothing
-	CountsByToken bool              // quotas of the account are those of the person whose token it is, who may have a profile and many pages read
-	Operations    map[string]string // what each kind of fetching calls most, where quotas count endpoints
-	HistoryPart   time.Duration     // how far back one reading of a history goes
-	WritesURNs    bool              // its ids are also written as URNs, which end in the id
+	Quotas        []Quota           // the default quotas
+	CountsByToken bool              // account quotas count by the person who owns the token; the person may have a profile and many pages
+	Operations    map[string]string // the endpoint that each kind of fetching calls most, if quotas count by endpoint
+	HistoryPart   time.Duration     // the period that one reading of the history covers
+	WritesURNs    bool              // its ids can also be written as URNs that end in the id
 	PictureHosts  []string          // see internal/pictures
-	Kinds         []AccountKind     // of accounts
+	Kinds         []AccountKind     // kinds of accounts
 }
 
-// AccountKind is a kind of account that is read.
+// AccountKind is a kind of account that can be read.
 type AccountKind struct {
-	Type     AccountType // 0 where the platform has one kind only
-	Name     string      // in the platform's own words
-	Personal bool        // it is a person's own, and its name is the person's
+	Type     AccountType // 0 if the platform has only one kind
+	Name     string      // in the platform's terms
+	Personal bool        // it belongs to a person and carries the person's name
 
-	// Calls are how many a reading takes, by the kind of fetching, as measured (a test measures them again): of an account's
-	// totals without its demographics, and of its posts where five are due.
+	// Calls is the number of calls that a reading takes, by kind of fetching, as measured; a test
+	// repeats the measurement. It covers an account's totals without demographics, and five due
+	// posts.
 	Calls map[string]int
-	// CallsOfPost is how many a post takes where there is no batch, and no half reading; 0: posts are read together.
+	// CallsOfPost is the number of calls per post if the platform has no batch requests and no
+	// partial readings; 0 if posts are read together.
 	CallsOfPost int
 
 	Figures []FigureScopes
 }
 
-// Words is the kind's name for people.
+// Words returns the kind's name for people.
 func (k AccountKind) Words() string { return strings.ReplaceAll(k.Name, "_", " ") }
 
-// QuotaScope says what a quota counts.
+// QuotaScope says which calls a quota counts together.
 type QuotaScope string
 
 // The scopes.
 const (
 	QuotaPerApp       QuotaScope = "app"       // all calls of our app
 	QuotaPerOperation QuotaScope = "operation" // all calls of our app to one endpoint
-	QuotaPerAccount   QuotaScope = "account"   // the calls about one page, account or member
+	QuotaPerAccount   QuotaScope = "account"   // all calls of our app to one endpoint
 )
 
-// Quota is one of a platform: so many calls in any window of that length.
+// Quota limits the calls to a platform in any window of a given length.
 type Quota struct {
 	Platform Platform
-	Scope    QuotaScope // what is counted together
+	Scope    QuotaScope // which calls are counted together
 	Calls    int
 	Window   time.Duration
-	// Assumed: the platform publishes none, nobody has set one, and so this is what an app in development has.
+	// Assumed is true if the platform publishes no quota and none is configured. The value is then
+	// that of an app in development.
 	Assumed bool
 }
 
-// String is the quota as settings and people write it: platform:scope:calls/window, like 500/24h.
+// String returns the quota in the format of settings: platform:scope:calls/window, for example
+// 500/24h.
 func (q Quota) String() string {
 	window := q.Window.String()
 	for _, zero := range []string{"m0s", "h0m"} { // 24h0m0s
@@ -303,7 +309,7 @@ func (q Quota) String() string {
 	return fmt.Sprintf("%s:%s:%d/%s", q.Platform, q.Scope, q.Calls, window)
 }
 
-// Platforms returns all platforms in the order of their numbers.
+// Platforms returns all platforms, ordered by number.
 func Platforms() (all []Platform) {
 	for _, facts := range platforms {
 		all = append(all, facts.Platform)
@@ -311,7 +317,7 @@ func Platforms() (all []Platform) {
 	return all
 }
 
-// PlatformNames are the names of all platforms, in the order of their numbers.
+// PlatformNames returns the names of all platforms, ordered by number.
 func PlatformNames() (names []string) {
 	for _, facts := range platforms {
 		names = append(names, facts.Name)
@@ -319,7 +325,7 @@ func PlatformNames() (names []string) {
 	return names
 }
 
-// PlatformNumbers lists all platforms for people: each number with the platform's title.
+// PlatformNumbers lists the number and title of each platform, for people.
 func PlatformNumbers() string {
 	var list []string
 	for _, facts := range platforms {
@@ -328,7 +334,7 @@ func PlatformNumbers() string {
 	return strings.Join(list, ", ")
 }
 
-// AccountTypeNumbers lists the types of accounts for people, of the platforms that have several.
+// AccountTypeNumbers lists the account types of platforms that have several, for people.
 func AccountTypeNumbers() string {
 	var list []string
 	for _, facts := range platforms {
@@ -345,7 +351,7 @@ func AccountTypeNumbers() string {
 	return strings.Join(list, "; ")
 }
 
-// PlatformNamed returns the platform of that name; 0: there is none.
+// PlatformNamed returns the platform with the name, or 0.
 func PlatformNamed(name string) Platform {
 	for _, facts := range platforms {
 		if facts.Name == name {
@@ -355,7 +361,7 @@ func PlatformNamed(name string) Platform {
 	return 0
 }
 
-// PermissionWords say what a permission of a platform is for; "": there are no words.
+// PermissionWords returns the description of a platform's permission, or "".
 func PermissionWords(name string) string {
 	for _, facts := range platforms {
 		if words := facts.Permissions[name]; words != "" {
@@ -365,27 +371,28 @@ func PermissionWords(name string) string {
 	return ""
 }
 
-// Facts is what differs between platforms; without any for a number that is none.
+// Facts returns the facts about the platform. For an unknown number, only the names are set.
 func (p Platform) Facts() PlatformFacts {
 	for i := range platforms {
 		if platforms[i].Platform == p {
 			return platforms[i]
 		}
 	}
-	none := fmt.Sprintf("platform(%d)", int(p))
-	return PlatformFacts{Name: none, Title: none}
+	unknown := fmt.Sprintf("platform(%d)", int(p))
+	return PlatformFacts{Name: unknown, Title: unknown}
 }
 
-// Valid reports whether p is one of the platforms.
+// Valid reports whether p is a known platform.
 func (p Platform) Valid() bool { return p.Facts().Platform != 0 }
 
-// String returns the platform's name in lower case, as it is used in labels and answers.
+// String returns the platform's name in lower case, for labels and answers.
 func (p Platform) String() string { return p.Facts().Name }
 
-// Title is the platform's name as people write it.
+// Title returns the platform's name for people.
 func (p Platform) Title() string { return p.Facts().Title }
 
-// PlainID is the platform's id of a page or profile without what makes a URN of it: `urn:li:organization:5501` and `5501` are one page.
+// PlainID returns the platform's id of a page or profile without a URN prefix:
+// `urn:li:organization:5501` and `5501` are the same page.
 func (p Platform) PlainID(externalID string) string {
 	if !p.Facts().WritesURNs {
 		return externalID
@@ -393,8 +400,8 @@ func (p Platform) PlainID(externalID string) string {
 	return externalID[strings.LastIndexByte(externalID, ':')+1:]
 }
 
-// Kind is the platform's kind of account of that type. If it has none, known is false, and the first kind stands in: a directory may
-// say no type, or one too many.
+// Kind returns the platform's kind of account with the type. If there is none, known is false and
+// the first kind is returned, because a directory may omit the type or set it needlessly.
 func (p Platform) Kind(t AccountType) (kind AccountKind, known bool) {
 	for i, k := range p.Facts().Kinds {
 		if k.Type == t {
@@ -407,7 +414,7 @@ func (p Platform) Kind(t AccountType) (kind AccountKind, known bool) {
 	return kind, false
 }
 
-// Personal tells whether an account of that type is a person's own.
+// Personal reports whether accounts of the type belong to a person.
 func (p Platform) Personal(t AccountType) bool {
 	kind, known := p.Kind(t)
 	return known && kind.Personal

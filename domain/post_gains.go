@@ -2,12 +2,12 @@ package domain
 
 import "time"
 
-// GainQuarter is the grain by which gains of posts are summed: every zone's days begin at a multiple of it
-// in UTC.
+// GainQuarter is the resolution at which gains of posts are summed. In every time zone, days begin
+// at a multiple of it in UTC.
 const GainQuarter = 15 * time.Minute
 
-// Gain is what a reading of a post gained of each figure; nil where that is not known. A falling count gains less
-// than 0.
+// Gain is the gain of each figure in one reading of a post; nil if unknown. It is negative if the
+// count fell.
 type Gain struct {
 	Likes       *int64 `json:"glikes"`
 	Comments    *int64 `json:"gcomments"`
@@ -16,15 +16,15 @@ type Gain struct {
 	Impressions *int64 `json:"gimpressions"`
 	Clicks      *int64 `json:"gclicks"`
 	Saves       *int64 `json:"gsaves"`
-	Engagement  *int64 `json:"gengagement"` // the sum of what likes, comments and shares gained, of the parts that are known
-	// EngagementPartial says that it is not known of a part of the engagement what it gained.
+	Engagement  *int64 `json:"gengagement"` // sum of the known gains of likes, comments and shares
+	// EngagementPartial is true if the gain of some component of the engagement is unknown.
 	EngagementPartial bool `json:"gengagement_partial"`
 }
 
-// GainSince is the step of one reading: what it gained of each figure since the last reading before it that has the
-// figure. known has of each figure what that one said ([Counts.Else]), so that a reading without a figure does not cost
-// what the figure gained meanwhile. What no reading before has is a baseline and gained nothing that anybody knows,
-// unless fromZero ([PostRead].FromZero): then all of it was gained.
+// GainSince returns the gain of each figure in a reading since the last earlier reading that has
+// the figure. known holds these earlier values ([Counts.Else]), so a reading that lacks a figure
+// does not lose the figure's gain. A figure that no earlier reading has is a baseline with unknown
+// gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
 func GainSince(known, current Counts, fromZero bool) Gain {
 	gained := func(before, now *int64) *int64 {
 		if before == nil && fromZero {
@@ -54,12 +54,13 @@ func difference(before, after *int64) *int64 {
 	return &d
 }
 
-// newPost is how long before the first reading of its account a post may have been published and still count from zero:
-// it was as good as new then.
+// newPost is how long before the first reading of its account a post may be published and still
+// count as starting from zero, because its counts were negligible then.
 const newPost = 24 * time.Hour
 
-// BeganAtZero judges [PostRead].FromZero: the post was published after its account was first read for the agency, or at
-// most 24 h before. Where either time is not known, it did not.
+// BeganAtZero decides [PostRead].FromZero: it reports whether the post was published after the
+// first reading of its account for the agency, or at most 24 h before. It is false if either time
+// is unknown.
 func BeganAtZero(published, trackedSince *time.Time) bool {
 	return published != nil && trackedSince != nil && !published.Before(trackedSince.Add(-newPost))
 }

@@ -92,10 +92,10 @@ func TestErasureOrderSaysWhoWhyAndByWhen(t *testing.T) {
 	good := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest}}
 	require.NoError(t, good.Validate())
 	for want, change := range map[string]func(*domain.ErasureOrder){
-		"nobody who orders": func(o *domain.ErasureOrder) { o.By = "somebody" },
-		"no ground":         func(o *domain.ErasureOrder) { o.Ground = "" },
-		"no day":            func(o *domain.ErasureOrder) { o.Due = "2026-02-30" },
-		`reason "" is none`: func(o *domain.ErasureOrder) { o.Reason.Code = "" },
+		"cannot order an erasure": func(o *domain.ErasureOrder) { o.By = "somebody" },
+		"not a ground":            func(o *domain.ErasureOrder) { o.Ground = "" },
+		"not a date":              func(o *domain.ErasureOrder) { o.Due = "2026-02-30" },
+		`reason "" is unknown`:    func(o *domain.ErasureOrder) { o.Reason.Code = "" },
 	} {
 		bad := good
 		change(&bad)
@@ -103,7 +103,7 @@ func TestErasureOrderSaysWhoWhyAndByWhen(t *testing.T) {
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(bad.Validate()))
 		require.Error(t, domain.PersonErased{Order: bad}.Validate())
 	}
-	require.NoError(t, domain.PersonErased{}.Validate(), "records of before have none")
+	require.NoError(t, domain.PersonErased{}.Validate(), "old records have no order")
 }
 
 func TestAuditEventsAreValidated(t *testing.T) {

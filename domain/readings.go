@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Tenant says to whom a reading belongs. It is taken at capture and never looked up again: the rows
-// of a reading belong to this tenant for ever, whoever connects the same page later.
+// Tenant is the owner of a reading. It is recorded at capture and never looked up again: the rows
+// of a reading belong to this tenant forever, even if another tenant connects the same page later.
 type Tenant struct {
 	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
 	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
@@ -18,10 +18,10 @@ type Tenant struct {
 	SocialAccount int64  `json:"social_account_id"`
 }
 
-// Key is the log key of everything about a social account.
+// Key returns the log key of all records about a social account.
 func (t Tenant) Key() string { return strconv.FormatInt(t.SocialAccount, 10) }
 
-// Validate checks the ids' shapes.
+// Validate checks the form of the ids.
 func (t Tenant) Validate() error {
 	if err := cmp.Or(checkHexID("parent_account ", t.ParentAccount), checkHexID("account_id ", t.AccountID)); err != nil {
 		return err
@@ -32,30 +32,30 @@ func (t Tenant) Validate() error {
 	return nil
 }
 
-// Figure is one metric of an account reading. A metric that the platform did not give is not in the
-// list; it is never written as 0.
+// Figure is one metric of an account reading. A metric that the platform did not return is not in
+// the list; it is never written as 0.
 type Figure struct {
 	Name   string `json:"name"`
 	Kind   Kind   `json:"kind"`
 	Value  int64  `json:"value"`
-	Source string `json:"source"`           // the platform's own name for it, for example "page_media_view"
-	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the day on which a window ends
-	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; rolling and reach
+	Source string `json:"source"`           // the platform's name of the metric, for example "page_media_view"
+	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the last day of a window
+	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; for rolling figures and reach
 }
 
-// MissingFigure says why a metric that was asked for is not in a reading.
+// MissingFigure says why a requested metric is not in a reading.
 type MissingFigure struct {
-	Name   string `json:"name"`   // of the metric: followers, engagement, impressions, views, reach, …
+	Name   string `json:"name"`   // name of the metric: followers, engagement, impressions, views, reach, …
 	Reason string `json:"reason"` // unsupported, permission, throttled, empty, error
 	Detail string `json:"detail,omitempty"`
 }
 
-// DemographicFacet is one split of an audience, as the platform gives it.
+// DemographicFacet is one split of an audience, as returned by the platform.
 type DemographicFacet struct {
 	Facet  string           `json:"facet"` // age, gender, city, country, …
 	Values map[string]int64 `json:"values"`
-	// Names are those of parts that go by the platform's id, as far as it has told them: two places may have one name.
-	// Absent where parts go by their names.
+	// Names holds the names of values that are keyed by the platform's id, as far as known: two
+	// places may have the same name. It is absent if values are keyed by name.
 	Names map[string]string `json:"names,omitempty"`
 }
 
@@ -74,10 +74,10 @@ type AccountRead struct {
 // EventType implements [Data].
 func (AccountRead) EventType() string { return "metrics.account_read.v1" }
 
-// Captured is when it was read.
+// Captured returns the time of the reading.
 func (e AccountRead) Captured() time.Time { return e.CapturedAt }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e AccountRead) Validate() error {
 	if err := validateReading(e.Tenant, e.Platform, e.CapturedAt); err != nil {
 		return err
@@ -112,8 +112,8 @@ func isDay(day string) bool {
 	return err == nil
 }
 
-// Counts are the metrics of one post reading; nil means that the platform did not give it. Saves and AvgWatch came later than
-// the event: readings of before lack them.
+// Counts are the metrics of one reading of a post; nil if the platform did not return the metric.
+// Saves and AvgWatch were added later, so old readings lack them.
 type Counts struct {
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
@@ -123,11 +123,11 @@ type Counts struct {
 	Reach       *int64 `json:"reach"`
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves,omitempty"`
-	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // how long a view lasts on average, in milliseconds: shown as read, never summed or subtracted
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view, in milliseconds; shown as read, never added or subtracted
 }
 
-// Engagement is likes + comments + shares of the parts that are there, and whether a part is
-// missing; nil when all three are.
+// Engagement returns the sum of the likes, comments and shares that are known, and whether one of
+// them is unknown. The sum is nil if all three are unknown.
 func (c Counts) Engagement() (sum *int64, partial bool) {
 	for _, part := range []*int64{c.Likes, c.Comments, c.Shares} {
 		if part == nil {
@@ -142,7 +142,7 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 	return sum, partial
 }
 
-// Else takes the figures that are absent from what was known before.
+// Else fills absent figures with the previous values.
 func (c Counts) Else(before Counts) Counts {
 	return Counts{
 		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
@@ -151,20 +151,21 @@ func (c Counts) Else(before Counts) Counts {
 	}
 }
 
-// Cumulative are the figures that gain from one reading to the next: reach counts people and the average is none of a sum.
+// Cumulative returns only the figures that accumulate from one reading to the next. It omits reach,
+// which counts people, and the average.
 func (c Counts) Cumulative() Counts {
 	c.Reach, c.AvgWatch = nil, nil
 	return c
 }
 
-// maxCount bounds a count either way, so that engagement and growth cannot overflow 64 bits: a sum of
-// three, less another such sum, stays below 6 × 2^60.
+// maxCount bounds the absolute value of a count, so that engagement and growth cannot overflow 64
+// bits: the difference of two sums of three counts is at most 6 × 2^60.
 const maxCount = 1 << 60
 
 func (c Counts) validate() error {
 	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch} {
 		if n != nil && (*n > maxCount || *n < -maxCount) {
-			return fmt.Errorf("count %d is beyond any platform's", *n)
+			return fmt.Errorf("count %d is out of range", *n)
 		}
 	}
 	return nil
@@ -182,43 +183,45 @@ type PostRead struct {
 	Counts
 	Missing []MissingFigure `json:"missing,omitempty"`
 
-	// GrowthEligible is the verdict at capture: published within `growth_window`, subscription active.
-	// The window and the subscription's state stand beside it so that an auditor can re-judge it.
+	// GrowthEligible is the verdict at capture: the post was published within `growth_window` and
+	// the subscription was active. The window and the state of the subscription are recorded too,
+	// so that an auditor can verify the verdict.
 	GrowthEligible     bool   `json:"growth_eligible"`
 	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
 	SubscriptionActive bool   `json:"subscription_active"`
 
-	// FromZero is a verdict at capture too: a figure that no earlier reading of the post has was gained since this agency
-	// reads the account, all of it. [BeganAtZero] judges by TrackedSince, which stands beside it; of imported readings, the
-	// post was published within their own `growth_window` before the capture.
+	// FromZero is another verdict at capture: a figure that no earlier reading of the post has was
+	// gained entirely since the agency began to read the account. [BeganAtZero] decides it from
+	// TrackedSince. For imported readings it means that the post was published within their own
+	// `growth_window` before the capture.
 	FromZero     bool       `json:"from_zero"`
-	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null: not known, or imported
+	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null if unknown or imported
 }
 
 // EventType implements [Data].
 func (PostRead) EventType() string { return "metrics.post_read.v1" }
 
-// Captured is when it was read.
+// Captured returns the time of the reading.
 func (e PostRead) Captured() time.Time { return e.CapturedAt }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e PostRead) Validate() error {
 	return cmp.Or(validateExternalID(e.ExternalID), e.validate(), checkAccountType(e.AccountType),
 		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.CapturedAt))
 }
 
-// PostOrigin says who told us of a post.
+// PostOrigin is the source of the information about a post.
 type PostOrigin string
 
-// The two origins. The same external id of one social account is one post.
+// The two origins. An external id identifies one post within a social account, whatever the origin.
 const (
 	OriginListing PostOrigin = "listing"  // found by listing the platform
 	OriginMainApp PostOrigin = "main_app" // sent by the main application
 )
 
-// PostRegistered makes a post known, or changes what is known of it. Of two registrations of one
-// origin the one with the later `registered_at` counts; what the main application says stands before
-// what the listing says, field by field. What the post says is no part of it: [PostContent].
+// PostRegistered registers a post, or changes its attributes. If one origin registers a post twice,
+// the later `registered_at` counts. The main application's values take precedence over the
+// listing's, field by field. The text of the post is in [PostContent].
 type PostRegistered struct {
 	Tenant
 	Platform     Platform    `json:"p_id"`
@@ -234,19 +237,20 @@ type PostRegistered struct {
 // EventType implements [Data].
 func (PostRegistered) EventType() string { return "metrics.post_registered.v1" }
 
-// Captured is when it was registered.
+// Captured returns the time of the registration.
 func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e PostRegistered) Validate() error {
 	return cmp.Or(validateExternalID(e.ExternalID), checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
 		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
-// validatePublished refuses years that JSON has no form for. They may lie far back: pages date posts back.
+// validatePublished refuses years that JSON cannot represent. Years in the distant past are valid,
+// because pages can backdate posts.
 func validatePublished(at *time.Time) error {
 	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {
-		return fmt.Errorf("published_at lies in the year %d, outside of 0 to %d", at.UTC().Year(), maxYear)
+		return fmt.Errorf("published_at is in the year %d, outside the range 0 to %d", at.UTC().Year(), maxYear)
 	}
 	return nil
 }
@@ -258,8 +262,8 @@ func validateExternalID(id string) error {
 	return nil
 }
 
-// The years a capture time may lie in: outside of them PostgreSQL's and JSON's calendars part ways,
-// and no platform had an API.
+// The range of years of a capture time. Outside it the calendars of PostgreSQL and JSON differ, and
+// no platform had an API.
 const (
 	minYear = 2004
 	maxYear = 9999
@@ -285,16 +289,17 @@ func checkPositive(socialAccount int64) error {
 
 func checkYear(at time.Time, earliest int) error {
 	if y := at.UTC().Year(); y < earliest || y > maxYear {
-		return fmt.Errorf("time %s lies outside the years %d to %d", at.Format(time.RFC3339), earliest, maxYear)
+		return fmt.Errorf("time %s is outside the years %d to %d", at.Format(time.RFC3339), earliest, maxYear)
 	}
 	return nil
 }
 
-// AccountErased says that what an agency read of a social account up to an instant is erased: nothing captured before makes rows, in
-// whatever order it comes. What is captured from then on is new and stays.
+// AccountErased erases what an agency read of a social account up to an instant. Readings captured
+// before it produce no rows, in whatever order they arrive. Readings captured from then on are new
+// and stay.
 type AccountErased struct {
 	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
-	AccountID     string    `json:"account_id,omitempty"` // client who had it last, whose answers say so; "" when that is not known
+	AccountID     string    `json:"account_id,omitempty"` // last client that owned the account, whose answers mention the erasure; "" if unknown
 	SocialAccount int64     `json:"social_account_id"`
 	Platform      Platform  `json:"p_id"`
 	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds
@@ -303,10 +308,10 @@ type AccountErased struct {
 // EventType implements [Data].
 func (AccountErased) EventType() string { return "metrics.account_erased.v1" }
 
-// Key is the log key: the social account's.
+// Key returns the log key: the social account's.
 func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
 
-// Validate checks what a fold relies on.
+// Validate checks what a fold depends on.
 func (e AccountErased) Validate() error {
 	return cmp.Or(checkPositive(e.SocialAccount), checkKnown(e.Platform), checkHexID("parent_account ", e.ParentAccount),
 		checkHexID("account_id ", cmp.Or(e.AccountID, e.ParentAccount)), checkYear(e.ErasedAt, minYear))

@@ -12,19 +12,19 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 )
 
-// ErrUnknownType is wrapped by [Registry.Decode] for a type that this binary does not know; such a
-// record is parked, and retried by a binary that knows it.
+// ErrUnknownType is wrapped by errors of [Registry.Decode] for a type that this binary does not
+// know. Such a record is parked, and a binary that knows the type retries it.
 var ErrUnknownType = errors.New("unknown event type")
 
-// Registry maps event type names to decoders and upcasters. It is built once by [NewRegistry] and
-// never changes afterwards. Upcasting happens here, at the reader's edge, so that live projection,
-// rebuild and audit see the same events.
+// Registry maps event types to decoders and upcasters. [NewRegistry] builds it once and it never
+// changes. Events are upcast when they are decoded, so live projection, rebuild and audit see the
+// same events.
 type Registry struct {
 	decoders map[string]func([]byte) (Data, error)
 }
 
-// NewRegistry returns the registry of every event version that was ever written. A version is never
-// removed from it: testdata/ holds a frozen sample of each, which must decode for ever.
+// NewRegistry returns the registry of all event versions ever written. A version is never removed:
+// testdata/ holds a frozen sample of each, which must decode forever.
 func NewRegistry() *Registry {
 	r := &Registry{decoders: map[string]func([]byte) (Data, error){}}
 	register[DashboardOpened](r)
@@ -64,7 +64,7 @@ func NewRegistry() *Registry {
 	return r
 }
 
-// validator is what payloads implement whose invariants outlive their JSON shape.
+// validator is implemented by payloads with invariants beyond their JSON shape.
 type validator interface{ Validate() error }
 
 func validate(data Data) error {
@@ -90,8 +90,8 @@ func register[T Data](r *Registry) {
 	}
 }
 
-// Without returns a registry that does not know the given types, as that of an older binary: what it
-// parks as unknown is what a newer one must fold at its start.
+// Without returns a registry that does not know the given types, like that of an older binary. A
+// newer binary must fold what such a binary parked as unknown.
 func (r *Registry) Without(types ...string) *Registry {
 	older := &Registry{decoders: maps.Clone(r.decoders)}
 	for _, name := range types {
@@ -100,7 +100,7 @@ func (r *Registry) Without(types ...string) *Registry {
 	return older
 }
 
-// Types returns all registered names in order.
+// Types returns all registered types, sorted.
 func (r *Registry) Types() []string {
 	return slices.Sorted(maps.Keys(r.decoders))
 }
@@ -111,8 +111,8 @@ func (r *Registry) Knows(eventType string) bool {
 	return ok
 }
 
-// Encode makes the payload of an event, checked once: what it accepts, [Registry.Decode] reads back to the
-// same struct.
+// Encode returns the validated payload of an event. [Registry.Decode] decodes what it returns to
+// the same struct.
 func (r *Registry) Encode(data Data) ([]byte, error) {
 	name := data.EventType()
 	if !r.Knows(name) {
@@ -128,15 +128,15 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 	if hasEscapedNUL(raw) {
 		return nil, fmt.Errorf("encode %s: payload contains a NUL character", name)
 	}
-	if bytes.Contains(raw, []byte(`\ufffd`)) { // a text was not UTF-8, and is longer now than the one that was checked
+	if bytes.Contains(raw, []byte(`\ufffd`)) { // a text was not UTF-8, and the encoded form is longer than the validated one
 		_, err = r.Decode(name, raw)
 	}
 	return raw, err
 }
 
-// Decode turns a payload into its struct. It refuses what PostgreSQL could not store (invalid UTF-8,
-// a NUL character), so that such a record is parked as undecodable instead of failing at write.
-// An unknown type gives an error that wraps [ErrUnknownType].
+// Decode decodes a payload. It refuses what PostgreSQL cannot store (invalid UTF-8, a NUL
+// character), so that such a record is parked as undecodable instead of failing when its rows are
+// written. For an unknown type the error wraps [ErrUnknownType].
 func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 	decode, ok := r.decoders[eventType]
 	if !ok {
@@ -152,7 +152,8 @@ func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 	return data, nil
 }
 
-// hasEscapedNUL finds \u0000 that is not itself escaped (\\u0000 is a harmless backslash and text).
+// hasEscapedNUL finds \u0000 that is not itself escaped (\\u0000 is a harmless backslash followed
+// by text).
 func hasEscapedNUL(raw []byte) bool {
 	return bytes.Contains(raw, []byte(`\u0000`)) && escapedNUL.Match(raw)
 }

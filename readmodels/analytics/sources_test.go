@@ -201,7 +201,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	}
 	grant("pages_read_engagement")
 	require.Equal(t, []domain.MissingFigure{
-		{Name: domain.MetricEngagement, Reason: "permission", Detail: "whoever signed in did not grant read_insights"},
+		{Name: domain.MetricEngagement, Reason: "permission", Detail: "the person who signed in did not grant read_insights"},
 	}, missing())
 	grant("pages_read_engagement read_insights")
 	require.Equal(t, lacking.Missing, missing(), "it was granted: the newest reading says why")
