@@ -10,19 +10,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Limits of a command, and how long a waiter trusts that it will be woken.
+// Limits of a command, and the polling interval while it waits.
 const (
 	defaultDeadline = 10 * time.Second
 	maxAttempts     = 10
-	lookAgain       = 100 * time.Millisecond
-	// retryAfter is in seconds: what a caller with an open outcome is told to wait.
+	pollInterval    = 100 * time.Millisecond
+	// retryAfter is the Retry-After, in seconds, of an answer whose outcome is open.
 	retryAfter = 2
 )
 
-// run carries a change through load, decide, append and wait.
+// run executes a change: load, decide, append and wait.
 func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	c = d.begin(c)
-	err = d.inTurn(ctx, c.ParentAccount, "changed", "The dashboard is being changed by many at once. Nothing was changed; read it again and repeat your change.",
+	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes of the dashboard are being made at the same time. Nothing was changed. Read the dashboard again and repeat your change.",
 		func(ctx context.Context) (settled bool, err error) {
 			r, settled, err = d.attempt(ctx, c)
 			return settled, err
@@ -30,9 +30,10 @@ func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	return r, err
 }
 
-// inTurn makes attempts until one has not lost its race, while no other command of the agency runs in this process. done and lost are words
-// for people: what is done here, and what to do after too many lost races.
-func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, attempt func(context.Context) (settled bool, err error)) error {
+// inTurn repeats attempt until it does not lose its race, and runs only one command of the agency
+// at a time in this process. verb is the past participle for messages, for example "changed". lost
+// is the message after too many lost races.
+func (d *Dashboards) inTurn(ctx context.Context, parent, verb, lost string, attempt func(context.Context) (settled bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()
 	if err := d.Gate(); err != nil {
@@ -40,7 +41,7 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, atte
 	}
 	unlock, err := d.locks.Lock(ctx, parent)
 	if err != nil {
-		return unavailable("Too many changes of this agency are waiting. Nothing was %s; try again.", done)
+		return unavailable("Too many changes of this agency are waiting. Nothing was %s. Try again.", verb)
 	}
 	defer unlock()
 	for range d.attempts {
@@ -51,7 +52,7 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, done, lost string, atte
 	return domain.NewError(domain.CodeConflict, "%s", lost)
 }
 
-// begin names the command, and the partition that it is about.
+// begin sets the command id and the partition of the agency's stream.
 func (d *Dashboards) begin(c change) change {
 	c.commandID = uuid.Must(uuid.NewV7()).String()
 	if d.PartitionOf != nil {
@@ -60,7 +61,7 @@ func (d *Dashboards) begin(c change) change {
 	return c
 }
 
-// attempt is one round. Settled is false after a lost race.
+// attempt makes one attempt. settled is false after a lost race.
 func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil {
@@ -74,13 +75,13 @@ func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled b
 		return Result{Dashboard: view.Facts.Dashboards[c.need.Primary]}, true, nil
 	}
 	draft := d.draft(c, event, view.Head)
-	if err := d.appended(ctx, c, d.Log.Append(ctx, draft)); err != nil {
+	if err := d.appendError(ctx, c, d.Log.Append(ctx, draft)); err != nil {
 		return r, false, err
 	}
 	return d.settle(ctx, c, draft.Envelope.Chain.Version)
 }
 
-// draft makes the record.
+// draft returns the record of an event.
 func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) domain.Draft {
 	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
 	c.sign(&draft.Envelope)
@@ -89,26 +90,27 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	return draft
 }
 
-// appended tells what an append's error means to the caller. It returns an error only when definitely nothing was appended:
-// an open outcome is for settle to find out.
-func (d *Dashboards) appended(ctx context.Context, c change, err error) error {
+// appended maps an append error to an error for the caller. It returns an error only if nothing was
+// appended. If the outcome is open it returns nil, and settle finds the outcome.
+func (d *Dashboards) appendError(ctx context.Context, c change, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case d.TooLarge(err):
 		return domain.NewError(domain.CodeUnprocessable,
-			"The change is too large for one record: %s. Name fewer accounts or users at a time.", cause(err))
+			"The change is too large for one record: %s. Send fewer accounts or users at a time.", cause(err))
 	case d.Refused(err):
 		d.Logger.ErrorContext(ctx, "append refused", "command_id", c.commandID, "error", err)
-		return unavailable("The log does not take changes now. Nothing was changed; try again.")
+		return unavailable("The log does not accept changes now. Nothing was changed. Try again.")
 	default:
-		d.Logger.WarnContext(ctx, "append has no definite answer", "command_id", c.commandID, "error", err)
+		d.Logger.WarnContext(ctx, "append outcome unknown", "command_id", c.commandID, "error", err)
 		return nil
 	}
 }
 
-// settle waits until the head has passed the version. Only then is it known whose record holds it:
-// before that, neither success nor refusal may be told, because the record may still come.
+// settle waits until the head has passed the version. Only then is it known whose record has the
+// version. Before that, neither success nor refusal may be reported, because the record may still
+// arrive.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
 	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
 	switch {
@@ -124,8 +126,8 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 	return Result{Dashboard: document}, true, nil
 }
 
-// AwaitHead waits until the head of an agency's stream has passed a version, and tells whose record that was.
-// Its error is that of ctx.
+// AwaitHead waits until the head of an agency's stream has passed a version, and returns whose
+// record has it. The error is that of ctx.
 func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	for {
 		moved := d.Store.Moved(parent)
@@ -134,23 +136,23 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 		case err == nil && s.Passed:
 			return s, nil
 		case err != nil && ctx.Err() == nil:
-			d.Logger.WarnContext(ctx, "look for outcome", "parent_account", parent, "version", version, "error", err)
+			d.Logger.WarnContext(ctx, "read command outcome", "parent_account", parent, "version", version, "error", err)
 		}
 		select {
 		case <-moved:
-		case <-time.After(lookAgain):
+		case <-time.After(pollInterval):
 		case <-ctx.Done():
 			return domain.Settlement{}, ctx.Err()
 		}
 	}
 }
 
-// open is the answer while the outcome is not known. It names the key that the record is remembered
-// under: the caller's own, else the command's id.
+// open returns the error for an unknown outcome. It names the key under which the record is
+// remembered: the caller's key, or the command id.
 func (c change) open() error {
 	key := c.name()
-	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header "+
-		"Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
+	e := unavailable("It is not yet known whether your change was recorded. Repeat the same request with the header "+
+		"Idempotency-Key: %s to get the outcome. The change will not be made twice.", key)
 	e.CommandID = key
 	return e
 }
@@ -161,8 +163,8 @@ func unavailable(format string, args ...any) *domain.Error {
 	return e
 }
 
-// cause returns the text of the innermost error that says more than a sentinel: which size, which
-// limit.
+// cause returns the text of the innermost error that adds detail to a sentinel, for example the
+// size and the limit.
 func cause(err error) string {
 	for {
 		inner := errors.Unwrap(err)

@@ -9,50 +9,52 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DashboardStore is what the read side offers to commands.
+// DashboardStore is the part of the read side that commands need.
 type DashboardStore interface {
 	// Load reads everything in one transaction.
 	Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error)
-	// Settle looks whether the head has passed a version, and whose record it was.
+	// Settle reports whether the head has passed a version, and whose record has it.
 	Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error)
 	// Document returns a dashboard as of a version of the stream.
 	Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error)
-	// Moved returns a channel that is closed when the agency's part of the tables has moved, and maybe
-	// when another's has; take it before looking.
+	// Moved returns a channel that is closed when the agency's part of the tables changes. It can
+	// also be closed when another part changes. Get it before reading the tables.
 	Moved(parent string) <-chan struct{}
 }
 
-// Appender appends one record. Its errors tell by errors.Is whether the outcome is open.
+// Appender appends one record. Use errors.Is on its errors to find out whether the outcome is open.
 type Appender interface {
 	Append(ctx context.Context, d domain.Draft) error
 }
 
-// DashboardsConfig holds the parts of [Dashboards].
+// DashboardsConfig configures [Dashboards].
 type DashboardsConfig struct {
 	Store DashboardStore
 	Log   Appender
-	// PartitionOf is the partition of an agency's stream, and EndOf the offset behind the last record of a partition, as the
-	// brokers tell it now. It bounds what an answer may rest on that makes no record. Nil: stored state is believed.
+	// PartitionOf returns the partition of an agency's stream. EndOf returns the offset after the
+	// last record of a partition, as reported by the brokers now. An answer without a record must
+	// reflect all records up to this offset. If EndOf is nil, stored state is trusted.
 	PartitionOf func(parent string) int32
 	EndOf       func(ctx context.Context, partition int32) (int64, error)
-	// Refused tells whether an append's error means that definitely nothing was appended, and TooLarge
+	// Refused reports whether an append error means that nothing was appended. TooLarge reports
 	// whether the record was too large.
 	Refused, TooLarge func(error) bool
-	// Fits tells, of a record that is not appended, how Log would refuse it; nil: it is not asked.
+	// Fits returns the error with which Log would refuse a record, without appending it. If nil,
+	// previews skip this check.
 	Fits func(domain.Draft) error
-	// Gate refuses commands while the projection lags beyond its bound; nil: never.
+	// Gate refuses commands while the projection lags too far behind. If nil, it never refuses.
 	Gate   func() error
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	Deadline time.Duration // for the whole command; default 10 s
+	Deadline time.Duration // for the whole command; 10 s by default
 }
 
-// Dashboards decides and records changes of dashboards: load, decide, append, wait.
+// Dashboards executes changes to dashboards: load, decide, append, wait.
 type Dashboards struct {
 	DashboardsConfig
 	locks    *KeyedLock
-	attempts int // lost races before 409
+	attempts int // maximum number of attempts before 409
 }
 
 // NewDashboards returns the use cases.
@@ -66,46 +68,46 @@ func NewDashboards(c DashboardsConfig) *Dashboards {
 	return &Dashboards{DashboardsConfig: c, locks: NewKeyedLock(), attempts: maxAttempts}
 }
 
-// Result is a dashboard after a command.
+// Result is the dashboard after a command.
 type Result struct {
 	Dashboard domain.Dashboard
 	Replayed  bool // answered from an earlier request with the same idempotency key
 }
 
-// change is one command on its way.
+// change is the state of one command.
 type change struct {
 	Caller
 	need      domain.FactsNeed
 	key       string // the caller's Idempotency-Key, or ""
 	digest    string
 	commandID string
-	decide    func(domain.FactsView) (domain.Data, error) // nil, nil: nothing need be recorded
-	preview   bool                                        // no record follows
+	decide    func(domain.FactsView) (domain.Data, error) // nil, nil means that there is nothing to record
+	preview   bool                                        // no record is appended
 }
 
-// KeyedLock queues callers by key, so that the commands of one agency run one after the other in a
-// process and races come only from other processes. A key that no one holds takes no memory.
+// KeyedLock serializes callers by key. It makes the commands of one agency run one at a time in a
+// process, so races come only from other processes. A key that no one holds uses no memory.
 type KeyedLock struct {
-	mu    sync.Mutex
-	holds map[string]*hold
+	mu   sync.Mutex
+	keys map[string]*keyLock
 }
 
-type hold struct {
+type keyLock struct {
 	token chan struct{} // holds one token while the key is free
 	users int           // holder and waiters
 }
 
-// NewKeyedLock returns one of which nobody holds a key.
-func NewKeyedLock() *KeyedLock { return &KeyedLock{holds: map[string]*hold{}} }
+// NewKeyedLock returns a lock with all keys free.
+func NewKeyedLock() *KeyedLock { return &KeyedLock{keys: map[string]*keyLock{}} }
 
-// Lock waits for the key until ctx is done; the returned function gives the key back.
+// Lock waits for the key until ctx is done. The returned function releases the key.
 func (l *KeyedLock) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	l.mu.Lock()
-	h, ok := l.holds[key]
+	h, ok := l.keys[key]
 	if !ok {
-		h = &hold{token: make(chan struct{}, 1)}
+		h = &keyLock{token: make(chan struct{}, 1)}
 		h.token <- struct{}{}
-		l.holds[key] = h
+		l.keys[key] = h
 	}
 	h.users++
 	l.mu.Unlock()
@@ -113,7 +115,7 @@ func (l *KeyedLock) Lock(ctx context.Context, key string) (unlock func(), err er
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if h.users--; h.users == 0 {
-			delete(l.holds, key)
+			delete(l.keys, key)
 		}
 	}
 	select {

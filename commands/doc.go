@@ -1,28 +1,30 @@
-// Package commands holds the use cases that write: each loads what it must see, lets domain decide,
-// appends one record and waits until reads show it.
+// Package commands holds the use cases that write. Each one loads the facts it needs, lets domain
+// decide, appends one record, and waits until reads show it.
 //
 // # Invariants
 //
-//   - One command is one record, so all of its effects are visible or none is.
-//   - A success is told only after the head of the stream has passed the record's version and the
-//     record there is the command's own; a refusal only when no earlier attempt of the same command
-//     can still take effect. In between the only answer is "unavailable" with the command id.
+//   - One command is one record, so either all of its effects are visible or none.
+//   - A command reports success only after the head of the stream has passed the record's version
+//     and the record with that version is its own. It reports a refusal only if no earlier attempt
+//     of the same command can still take effect. Until then the only answer is "unavailable" with
+//     the command id.
 //   - A record's time is later than its predecessor's.
-//   - Capture times are checked against the clock here and in commands/collect, and nowhere else.
+//   - Capture times are checked against the clock only here and in commands/collect.
 //
-// It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the log and
-// of the read side it declares as interfaces.
+// The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
+// interfaces for what it needs of the log and the read side.
 //
 // # Non-obvious
 //
-//   - The deadline does not wait for the publisher: a record that was handed over may come later, so
-//     the caller is told that the outcome is open, and a repetition under the same key finds it.
-//   - The lock is only politeness: correctness against other processes comes from the chain's verdict.
-//   - A command that changes nothing appends nothing, so its idempotency key is not remembered; a
-//     repetition is decided anew.
-//   - An import appends one record of an agency at a time and reads the stream again before the next: a
-//     record that rests on one which lost a race would look like tampering and park the stream.
-//   - Ids of imported readings follow from whose they are and when they were captured, so that a row is
-//     one event however often it is imported. Tokens that are stored already stay: refresh
-//     tokens may work once, and the legacy ones are used up by the first renewal here.
+//   - The deadline does not cover the producer: a record that was handed over may arrive later. The
+//     caller then gets an open outcome, and repeating the request with the same key finds it.
+//   - The lock only reduces conflicts. Correctness against other processes comes from the verdict
+//     on the chain.
+//   - A command that changes nothing appends nothing, so its idempotency key is not remembered. A
+//     repetition is decided again.
+//   - An import appends one record of an agency at a time and then reads the stream again. A record
+//     that follows one which lost a race would look like tampering and park the stream.
+//   - Ids of imported readings are derived from their owner and capture time, so a row is one event
+//     however often it is imported. Stored tokens are kept: a refresh token may work only once, and
+//     the first renewal in ledgerboard uses up the legacy token.
 package commands

@@ -8,12 +8,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Caller says who asks for a change and by which request; it becomes the audit part of the record.
+// Caller identifies who requests a change and in which request. It becomes the audit part of the
+// record.
 type Caller struct {
 	ParentAccount string // the agency whose stream is changed, 24 hex digits
-	UserID        string // of the verified token; the scope of idempotency keys
-	Role          string // the role under which it was allowed
-	OnBehalfOf    string // "" unless someone acts for another
+	UserID        string // from the verified token; part of the scope of idempotency keys
+	Role          string // the role that allowed the request
+	OnBehalfOf    string // "" unless the caller acts for someone else
 	RequestID     string
 	TraceParent   string // W3C trace context, or ""
 }
@@ -23,7 +24,7 @@ func (c Caller) sign(e *domain.Envelope) {
 	e.TraceParent = c.TraceParent
 }
 
-// NewDraft makes the draft of an event that is in no chain, with a new event id.
+// NewDraft returns the draft of an event outside any chain, with a new event id.
 func NewDraft(topic, key string, data domain.Data, now time.Time) domain.Draft {
 	d := newDraft(topic, key, data.EventType(), now)
 	d.Data = data
@@ -36,8 +37,9 @@ func newDraft(topic, key, eventType string, now time.Time) domain.Draft {
 	}}
 }
 
-// nextDraft makes the draft of the next event in an agency's chain. Its time is later than its predecessor's, so
-// that "as of T" is always a prefix of the stream, whatever the clocks of the writers say.
+// nextDraft returns the draft of the next event in an agency's chain. Its time is later than its
+// predecessor's, so that "as of T" is always a prefix of the stream, whatever the writers' clocks
+// say.
 func nextDraft(parent, subAccount string, event domain.Data, head domain.StreamHead, now time.Time) domain.Draft {
 	d := NewDraft(domain.TopicDashboards, parent, event, now)
 	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
@@ -47,27 +49,27 @@ func nextDraft(parent, subAccount string, event domain.Data, head domain.StreamH
 	return d
 }
 
-// EraseDraft makes the draft of a tombstone: the entity disappears from the read model, and from the log once it is
-// compacted.
+// EraseDraft returns the draft of a tombstone. It removes the entity from the read model, and from
+// the log once the log is compacted.
 func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
 }
 
-// ContentDraft makes the draft of what an origin said of a post at a time, which is its ce_time.
+// ContentDraft returns the draft of a post's content from one origin. at becomes its ce_time.
 func ContentDraft(content domain.PostContent, at time.Time) domain.Draft {
 	return NewDraft(domain.TopicContents, content.Key(), content, at)
 }
 
-// EraseContentDraft makes the draft of a tombstone: what was said of the post leaves the tables at once, and the log once it
-// is compacted.
+// EraseContentDraft returns the draft of a tombstone. It removes the content from the tables
+// immediately, and from the log once the log is compacted.
 func EraseContentDraft(key string, at time.Time) domain.Draft {
 	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
 }
 
-// EntityDraft makes the draft of the whole last state of an entity.
+// EntityDraft returns the draft of an entity's whole latest state.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)
 }
 
-// MaxSkew is how far ahead of the clock a capture time may lie.
+// MaxSkew is how far ahead of the clock a capture time can be.
 const MaxSkew = time.Minute

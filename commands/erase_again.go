@@ -10,117 +10,122 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EraseAgain erases what the list of erasures says and a log or a database that was set back still holds. It may be repeated: what is
-// erased already, or was written since, stays as it is.
+// EraseAgain repeats the listed erasures after a log or database was restored from a backup. It can
+// be run repeatedly: data that is already erased, or was written after its erasure, is left
+// unchanged.
 type EraseAgain struct {
 	List   domain.Erasures
 	Reason domain.Reason
-	// Append appends many drafts. After an error some of them may be in the log.
+	// Append appends many drafts. After an error, some of them may be in the log.
 	Append func(ctx context.Context, drafts []domain.Draft) error
 	Kept   KeptEraser
-	// Directory and Contents hand over every record of the topic, those of a key in their order; the error is of one that cannot be decoded.
+	// Directory and Contents pass every record of the topic to each, the records of one key in
+	// order. The error is set for a record that cannot be decoded.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
-	// Figures are the erasures of figures that the tables know, by agency and social account; what they do not know yet is said again.
+	// Figures returns the erasures of figures that the tables know, by agency and social account.
+	// Missing ones are appended again.
 	Figures func(ctx context.Context) (map[domain.PostRef]time.Time, error)
 	Now     func() time.Time
 }
 
-// Erase does it, and tells how many records it appended.
+// Erase repeats the erasures and returns the number of appended records.
 func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if len(e.List) == 0 {
 		return 0, nil
 	}
-	drafts, err := e.ofDirectory(ctx)
+	drafts, err := e.directoryDrafts(ctx)
 	if err != nil {
 		return 0, err
 	}
-	contents, err := e.ofContents(ctx)
+	contents, err := e.contentDrafts(ctx)
 	if err != nil {
 		return 0, err
 	}
-	figures, err := e.ofFigures(ctx)
+	figures, err := e.figureDrafts(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, of := range [][]domain.Draft{e.records(), figures, contents, drafts} {
-		if len(of) == 0 {
+	for _, batch := range [][]domain.Draft{e.records(), figures, contents, drafts} {
+		if len(batch) == 0 {
 			continue
 		}
-		if err := e.Append(ctx, of); err != nil {
+		if err := e.Append(ctx, batch); err != nil {
 			return appended, fmt.Errorf("erase again (repeating the command is safe): %w", err)
 		}
-		appended += len(of)
+		appended += len(batch)
 	}
 	return appended, nil
 }
 
-// listed is the last state of a key of the directory.
-type listed struct {
+// listed is the latest state of a directory key.
+type entityState struct {
 	erased bool
-	entity domain.DirectoryEntity // nil: the list does not name it, or it is erased
+	entity domain.DirectoryEntity // nil if the list does not name it, or it is erased
 	until  time.Time              // the instant of its erasure
 }
 
-// listedOf is what a record of the directory says; false: it is of no entity.
-func (e EraseAgain) listedOf(r domain.Recorded) (now listed, ok bool) {
+// stateOf returns the state that a directory record describes; ok is false if it does not describe
+// an entity.
+func (e EraseAgain) stateOf(r domain.Recorded) (state entityState, ok bool) {
 	entity, isEntity := r.Data.(domain.DirectoryEntity)
-	now.erased = !isEntity
+	state.erased = !isEntity
 	if isEntity {
 		if line, erased := e.List.Of(entity); erased && r.Envelope.Time.Before(line.At) {
-			now.entity, now.until = entity, line.At
+			state.entity, state.until = entity, line.At
 		}
 	}
-	return now, isEntity || r.Data == nil
+	return state, isEntity || r.Data == nil
 }
 
-// ended is a secret as of an instant.
-type ended struct {
-	at time.Time
-	of []string // keys of the connections that named it
+// secretUse is a secret and the connections that named it.
+type secretUse struct {
+	erasedAt    time.Time // the instant of the erasure
+	connections []string  // keys of the connections that named it
 }
 
-// connections are those that are erased, and not back.
-func (s ended) connections(state map[string]listed) (gone []int64) {
-	for _, key := range s.of {
+// erasedConnections returns the connections that are erased and were not written since.
+func (s secretUse) erasedConnections(states map[string]entityState) (gone []int64) {
+	for _, key := range s.connections {
 		_, id, _ := domain.SplitDirectoryKey(key)
-		if n, bad := strconv.ParseInt(id, 10, 64); bad == nil && (state[key].erased || state[key].entity != nil) {
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil && (states[key].erased || states[key].entity != nil) {
 			gone = append(gone, n)
 		}
 	}
 	return gone
 }
 
-// ofDirectory are tombstones of entities that were written before their erasure, with its instant: what is written later stays. What is
-// kept of them goes at once.
-func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err error) {
-	state := map[string]listed{}
-	secrets := map[string]ended{} // also of states that another one has replaced
+// directoryDrafts returns tombstones for entities that were written before their erasure, each with
+// the instant of the erasure. Later states stay. It also deletes what schema kept stores about the
+// entities.
+func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
+	states := map[string]entityState{}
+	secrets := map[string]secretUse{} // including those of replaced states
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
-		now, ok := e.listedOf(r)
+		state, ok := e.stateOf(r)
 		if err != nil || !ok {
-			return // what does not decode is parked and in no table
+			return // records that do not decode are parked and in no table
 		}
-		if data, ok := now.entity.(domain.DirectoryConnection); ok {
-			secrets[data.SecretRef] = ended{at: now.until, of: append(secrets[data.SecretRef].of, r.Key)}
+		if data, ok := state.entity.(domain.DirectoryConnection); ok {
+			secrets[data.SecretRef] = secretUse{erasedAt: state.until, connections: append(secrets[data.SecretRef].connections, r.Key)}
 		}
-		state[r.Key] = now
+		states[r.Key] = state
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for erased entities: %w", err)
+		return nil, fmt.Errorf("find erased entities: %w", err)
 	}
 	delete(secrets, "")
-	for ref, end := range secrets {
-		if _, err := e.Kept.DeleteStale(ctx, end.connections(state), []string{ref}, end.at); err != nil {
+	for ref, use := range secrets {
+		if _, err := e.Kept.DeleteStale(ctx, use.erasedConnections(states), []string{ref}, use.erasedAt); err != nil {
 			return nil, err
 		}
 	}
-	for key, now := range state {
-		if now.entity == nil {
+	for key, state := range states {
+		if state.entity == nil {
 			continue
 		}
 		kind, id, _ := domain.SplitDirectoryKey(key)
-		drafts = append(drafts, EraseDraft(kind, id, now.until))
-		switch data := now.entity.(type) {
+		drafts = append(drafts, EraseDraft(kind, id, state.until))
+		switch data := state.entity.(type) {
 		case domain.DirectoryUser:
 			err = e.Kept.ForgetUser(ctx, data.ID)
 		case domain.DirectorySocialAccount:
@@ -133,27 +138,28 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 	return drafts, nil
 }
 
-// ofContents are tombstones of what was said before the erasure, with its instant: what is said later stays.
-func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err error) {
-	state := map[string]*domain.ErasedID{} // nil: erased, or written since
+// contentDrafts returns tombstones for contents that were stored before their erasure, each with
+// the instant of the erasure. Later contents stay.
+func (e EraseAgain) contentDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
+	erasures := map[string]*domain.ErasedID{} // nil if already erased or written since
 	err = e.Contents(ctx, func(r domain.Recorded, err error) {
-		post, _, bad := domain.SplitContentKey(r.Key)
-		if err != nil || bad != nil {
+		post, _, keyErr := domain.SplitContentKey(r.Key)
+		if err != nil || keyErr != nil {
 			return
 		}
 		line, erased := e.List.OfTexts(post.ParentAccount, post.SocialAccount)
 		if !erased {
 			return
 		}
-		state[r.Key] = nil
+		erasures[r.Key] = nil
 		if r.Data != nil && r.Envelope.Time.Before(line.At) {
-			state[r.Key] = &line
+			erasures[r.Key] = &line
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for erased contents: %w", err)
+		return nil, fmt.Errorf("find erased contents: %w", err)
 	}
-	for key, line := range state {
+	for key, line := range erasures {
 		if line != nil {
 			drafts = append(drafts, EraseContentDraft(key, line.At))
 		}
@@ -161,15 +167,15 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 	return drafts, nil
 }
 
-// ofFigures are the erasures of figures that the tables do not know.
-func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err error) {
+// figureDrafts returns the erasures of figures that the tables do not know.
+func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look for erasures of figures: %w", err)
+		return nil, fmt.Errorf("read erasures of figures: %w", err)
 	}
 	for _, line := range e.List {
-		id, bad := strconv.ParseInt(line.ID, 10, 64)
-		if line.Kind != domain.KindSocialAccount || bad != nil || !line.Platform.Valid() { // without a platform nothing was ever read
+		id, err := strconv.ParseInt(line.ID, 10, 64)
+		if line.Kind != domain.KindSocialAccount || err != nil || !line.Platform.Valid() { // an account without a platform was never read
 			continue
 		}
 		if at := known[domain.PostRef{ParentAccount: line.Agency, SocialAccount: id}]; at.Before(line.At) {
@@ -182,8 +188,8 @@ func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err e
 	return drafts, nil
 }
 
-// records say once more who was erased, with the instants of then: one for each user, and one for the other lines of each
-// agency and instant.
+// records returns the records of the erasures with their original instants: one per user, and one
+// for the other lines of each agency and instant.
 func (e EraseAgain) records() (drafts []domain.Draft) {
 	type erasure struct {
 		agency, user string
@@ -191,38 +197,37 @@ func (e EraseAgain) records() (drafts []domain.Draft) {
 	}
 	found := map[erasure]domain.PersonErased{}
 	for _, line := range e.List {
-		of := erasure{agency: line.Agency, at: line.At}
+		key := erasure{agency: line.Agency, at: line.At}
 		if line.Kind == domain.KindUser {
-			of.user = line.ID
+			key.user = line.ID
 		}
-		record := found[of]
+		record := found[key]
 		record.Order.Reason = e.Reason
-		found[of] = record.With(line)
+		found[key] = record.With(line)
 	}
-	for of, erased := range found {
-		record := NewDraft(domain.TopicOperations, cmp.Or(of.agency, domain.OperationsKeyAll), erased, of.at)
+	for key, erased := range found {
+		record := NewDraft(domain.TopicOperations, cmp.Or(key.agency, domain.OperationsKeyAll), erased, key.at)
 		record.Envelope.Audit.Actor = erasureActor
 		drafts = append(drafts, record)
 	}
 	return drafts
 }
 
-// RefuseErased refuses what the list of erasures names and was written or captured before the instant, by whichever clock
-// ([MaxSkew]), or does not say when. Now is the
-// time that drafts have which say none themselves.
+// RefuseErased refuses drafts whose data the list names and that were written or captured before
+// the erasure, with a tolerance of [MaxSkew] for clocks, or that have no time of their own. now is
+// the time of drafts without their own time.
 func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) error {
 	for _, draft := range drafts {
 		line, erased, written := erasureOf(list, draft, now)
 		if erased && written.Before(line.At.Add(MaxSkew)) {
-			return fmt.Errorf("%s %s was erased on %s, and this row is older or does not say when it was written "+
-				"(updated_at); leave it out",
+			return fmt.Errorf("%s %s was erased on %s, and this row is older or has no updated_at; remove it",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}
 	}
 	return nil
 }
 
-// erasureOf is the erasure that is about a draft, and when what it says was written.
+// erasureOf returns the erasure that covers a draft, and when the draft's data was written.
 func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain.ErasedID, erased bool, written time.Time) {
 	ofAccount := func(agency string, account int64, at time.Time) (domain.ErasedID, bool, time.Time) {
 		line, erased := list.OfAccount(agency, account)
@@ -239,7 +244,7 @@ func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain
 		line, erased := list.OfTexts(data.ParentAccount, data.SocialAccount)
 		return line, erased, d.Envelope.Time
 	case domain.DirectoryEntity:
-		written = d.Envelope.Time // the line's updated_at
+		written = d.Envelope.Time // the updated_at of the line
 		if written.Equal(stored(now)) {
 			written = writtenAt(data)
 		}
@@ -250,7 +255,8 @@ func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain
 	}
 }
 
-// writtenAt is when the main application says in an entity that it wrote it; zero: it does not say.
+// writtenAt returns when the main application wrote an entity, from the entity's own fields; zero
+// if unknown.
 func writtenAt(entity domain.DirectoryEntity) time.Time {
 	switch data := entity.(type) {
 	case domain.DirectoryUser:

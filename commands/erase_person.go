@@ -11,38 +11,41 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// KeptEraser deletes what is kept beside the log; deleting what is not there is no error.
+// KeptEraser deletes data in schema kept. Deleting data that does not exist is not an error.
 type KeptEraser interface {
-	// DeleteConnection deletes what is kept of a connection, its secret too unless connections of others hang on the same.
+	// DeleteConnection deletes the stored data of a connection. It also deletes its secret unless
+	// other connections use the same one.
 	DeleteConnection(ctx context.Context, connection int64, ref string) error
 	// Reading reports whether any of the social accounts is being read.
 	Reading(ctx context.Context, accounts []int64) (bool, error)
-	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
-	// platforms name people in what they say.
-	ForgetReads(ctx context.Context, gone, stay []int64) error
-	// ForgetUser deletes how far a user has seen notices, and its sessions.
+	// ForgetReads deletes the fetch state of erased social accounts, and the recorded failures of
+	// remaining ones, because platforms may name people in error messages.
+	ForgetReads(ctx context.Context, erased, remaining []int64) error
+	// ForgetUser deletes the notice cursors and the sessions of a user.
 	ForgetUser(ctx context.Context, user string) error
-	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how
-	// many there were.
-	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
+	// DeleteStale deletes those secrets of refs that were stored before an instant and are used
+	// only by the erased connections. It returns their number.
+	DeleteStale(ctx context.Context, erased []int64, refs []string, before time.Time) (int, error)
 }
 
-// ErasePerson erases a person from the directory, and the figures of the social accounts that go with it (GDPR): the log of dashboards
-// holds ids only, so that every history still verifies, and shows the id alone.
+// ErasePerson erases a person from the directory, with the figures of the social accounts that
+// belong to the person (GDPR). The dashboards log holds only ids, so every history still verifies.
+// It shows the id instead of the name.
 type ErasePerson struct {
 	Log   Appender
 	Kept  KeptEraser
-	Order domain.ErasureOrder // what its records say of it
+	Order domain.ErasureOrder // stored in the records of the erasure
 	Now   func() time.Time
 }
 
-// erasureActor is who the trail names: the command line knows no user.
+// erasureActor is the actor in records: the command line has no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's tokens, waits until no account of theirs is being read, deletes what is kept of the person
-// ([ErasePerson.deleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had
-// connected, erases the figures of the social accounts that go, and records the erasure, by ids, on `operations`. It may be
-// repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
+// Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
+// deletes the stored data ([ErasePerson.deleteKept]). It then appends a tombstone for each of the
+// person's records, disconnects the person's pages, erases the figures of the erased social
+// accounts, and records the erasure by ids on `operations`. It can be repeated: records that name
+// others are erased last, so a repetition finds what an interrupted run left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err
@@ -56,11 +59,13 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.append(ctx, e.drafts(p)); err != nil {
 		return err
 	}
-	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
+	// Delete again: a renewal or reading that was running may have stored data after the first
+	// round.
 	return e.deleteKept(ctx, p)
 }
 
-// EraseContents appends a tombstone for each content: for those that were stored while the person was being erased.
+// EraseContents appends a tombstone for each content. Use it for contents that were stored while
+// the person was being erased.
 func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredContent) error {
 	return e.append(ctx, eraseContents(stored, e.Now()))
 }
@@ -72,7 +77,7 @@ func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domai
 	return drafts
 }
 
-// eraseFigures are the records after which figures make no rows any more, however late they come.
+// eraseFigures returns the records after which figures produce no rows, however late they arrive.
 func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	for _, erased := range p.FiguresErased(now) {
 		drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, now))
@@ -80,8 +85,9 @@ func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	return drafts
 }
 
-// EraseRest erases what a person has left that the directory no longer holds: secrets, results of reads, figures that came late, and
-// social accounts that are named only now. It is recorded as [ErasePerson.Erase] is.
+// EraseRest erases the remaining data of a person that the directory no longer holds: secrets,
+// results of reads, late figures, and social accounts that the order names only now. It is recorded
+// like [ErasePerson.Erase].
 func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
@@ -103,7 +109,7 @@ func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
 	return nil
 }
 
-// record is the word about an erasure.
+// record returns the record of an erasure.
 func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	erased := p.Erased()
 	erased.Order = e.Order
@@ -112,8 +118,8 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	return record
 }
 
-// deleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of
-// [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
+// deleteKept deletes the person's secrets, notice cursors and results of reads. It is a step of
+// [ErasePerson.Erase], and can run again when the directory no longer holds the person.
 func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	errs := []error{e.deleteTokens(ctx, p)}
 	pages := make([]int64, len(p.Pages))
@@ -125,12 +131,12 @@ func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 		errs = append(errs, e.Kept.ForgetUser(ctx, p.User))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete secrets, results of reads and cursors: %w", err)
+		return fmt.Errorf("delete secrets, results of reads, and cursors: %w", err)
 	}
 	return nil
 }
 
-// deleteTokens deletes the tokens of the person's connections: no reading begins any more.
+// deleteTokens deletes the tokens of the person's connections, so that no new reading begins.
 func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
 	var errs []error
 	for _, c := range p.Connections {
@@ -142,7 +148,8 @@ func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
 	return nil
 }
 
-// awaitReadings waits until the readings that had begun are over: what they append would come after the tombstones.
+// awaitReadings waits until running readings have ended, because what they append would come after
+// the tombstones.
 func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error {
 	for {
 		reading, err := e.Kept.Reading(ctx, accounts)
@@ -150,14 +157,14 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 			return err
 		}
 		select {
-		case <-time.After(glanceAgain):
+		case <-time.After(tablePollInterval):
 		case <-ctx.Done():
-			return fmt.Errorf("wait until the person's accounts are not being read: %w; nothing is erased but the tokens", ctx.Err())
+			return fmt.Errorf("wait for running readings of the person's accounts: %w; only the tokens were erased", ctx.Err())
 		}
 	}
 }
 
-// drafts are the records of an erasure in their order.
+// drafts returns the records of an erasure in order.
 func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	now := e.Now()
 	var drafts []domain.Draft
@@ -167,8 +174,9 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
 		drafts = append(drafts, EntityDraft(page, now))
 	}
-	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
-	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.
+	drafts = append(drafts, eraseContents(p.Contents, now)...) // while a profile still names them
+	// This record comes before the ones that only it names, so that a repetition can take the
+	// profiles from it and the erased ids are on record.
 	drafts = append(drafts, e.record(p, now))
 	drafts = append(drafts, eraseFigures(p, now)...)
 	for _, id := range p.Going() {

@@ -14,81 +14,87 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// sourceFeed is the ce_source of what a main application tells over HTTP.
+// sourceFeed is the ce_source of what a main application sends over HTTP.
 const sourceFeed = "/ledgerboard/directory"
 
-// MaxFedLine is the longest line, in bytes: whatever it becomes fits into a record.
+// MaxFedLine is the maximum length of a line in bytes. The record of a line of this length fits the
+// log.
 const MaxFedLine = 128 << 10
 
-// DirectoryTables are what the tables hold of the directory.
+// DirectoryTables reads the directory from the tables.
 type DirectoryTables interface {
-	// Told returns the entities of keys of topic `directory`; a key without one is absent.
+	// Told returns the stored entities by directory key. Keys without an entity are absent.
 	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
-	// Moved returns a channel that is closed when the tables have moved. Take it before looking at them.
+	// Moved returns a channel that is closed when the tables change. Get it before reading the
+	// tables.
 	Moved() <-chan struct{}
-	// ContentsOf returns what the posts say of social accounts, and of all of agencies.
+	// ContentsOf returns the contents of posts of social accounts, and of all posts of agencies.
 	ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error)
-	// Erasures are the recorded erasures of people: what they name and was written before is refused.
+	// Erasures returns the recorded erasures of people. Lines about erased data that were written
+	// before the erasure are refused.
 	Erasures(ctx context.Context) (domain.Erasures, error)
-	// HasAccount tells whether the account is the agency, or one of its clients.
+	// HasAccount reports whether the account is the agency or one of its clients.
 	HasAccount(ctx context.Context, agency, account string) (bool, error)
-	// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
+	// HasEmail reports whether an active user of the agency or of one of its clients has the
+	// address, ignoring case.
 	HasEmail(ctx context.Context, agency, email string) (bool, error)
 }
 
-// FeedDirectory takes what a main application tells of its directory and of the posts that it published. An entity that is not
-// newer than the stored one is not appended. It answers once the tables show what was taken, so that the next request compares
-// with it. If two requests send one entity at the same moment, the last record in the log counts.
+// FeedDirectory accepts directory entities and published posts from a main application. It does not
+// append an entity that is not newer than the stored one. It answers after the tables show the
+// accepted lines, so that the next request is compared with them. If two requests send one entity
+// at the same time, the last record in the log counts.
 type FeedDirectory struct {
-	// Append tells what became of each draft; nil: all in-sync replicas have it.
+	// Append returns the result of each draft; nil means that all in-sync replicas have it.
 	Append   func(ctx context.Context, drafts []domain.Draft) []error
 	Told     DirectoryTables
 	Registry *domain.Registry
-	// Local says that accounts and users are made here, LEDGERBOARD_DIRECTORY=local: the main application's are refused.
+	// Local is set if accounts and users are managed in ledgerboard (LEDGERBOARD_DIRECTORY=local).
+	// Those of the main application are then refused.
 	Local bool
 	Now   func() time.Time
 }
 
-// FedOutcome is what became of a line.
+// FedOutcome is the outcome of a line.
 type FedOutcome string
 
 // The outcomes of a line.
 const (
-	FedTaken     FedOutcome = "taken"     // it is in the log
-	FedUnchanged FedOutcome = "unchanged" // it is known already, or something later is
+	FedTaken     FedOutcome = "taken"     // it was appended to the log
+	FedUnchanged FedOutcome = "unchanged" // it is already known, or a later state is
 	FedRefused   FedOutcome = "refused"   // see its reason
 )
 
-// FedLine is what became of one line.
+// FedLine is the result of one line.
 type FedLine struct {
-	Line    int        `json:"line"` // from 1 on, empty lines counted
+	Line    int        `json:"line"` // starts at 1 and counts empty lines
 	Outcome FedOutcome `json:"outcome"`
-	Reason  string     `json:"reason,omitempty"` // why it is refused, or changes nothing
+	Reason  string     `json:"reason,omitempty"` // why it was refused or changes nothing
 }
 
-// Fed is what became of a request.
+// Fed is the result of a request.
 type Fed struct {
-	Taken     int       `json:"taken"`     // lines that are in the log
-	Unchanged int       `json:"unchanged"` // lines that tell nothing new
-	Refused   int       `json:"refused"`   // lines that cannot be taken
-	Lines     []FedLine `json:"lines"`     // in their order; empty lines are left out
+	Taken     int       `json:"taken"`     // lines appended to the log
+	Unchanged int       `json:"unchanged"` // lines without new information
+	Refused   int       `json:"refused"`   // lines that were refused
+	Lines     []FedLine `json:"lines"`     // the results in order, without empty lines
 }
 
-// fedLine is a line on its way.
+// fedLine is the state of a line while it is processed.
 type fedLine struct {
 	number int
 	drafts []domain.Draft // the first is the entity or the post
-	timed  bool           // it says itself when it was so
+	timed  bool           // the line has its own time
 	FedOutcome
 	reason string
 }
 
-// errNotAppended (unavailable): the outcome of some lines is open; to repeat the request is safe.
+// errNotAppended (unavailable): the outcome of some lines is open. Repeating the request is safe.
 var errNotAppended = domain.NewError(domain.CodeUnavailable,
-	"The log did not acknowledge every line. Send the same request again: what was taken already changes nothing.")
+	"The log did not acknowledge every line. Send the same request again. Lines that were already accepted change nothing.")
 
-// Feed takes lines ([EntityLine]) and returns once they are in the log. Atomic refuses all if one is refused (unprocessable, with
-// the lines). Other errors: [errNotAppended].
+// Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and one
+// line is refused, it refuses all (unprocessable, with the lines). Other errors: [errNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
 	erased, err := f.Told.Erasures(ctx)
 	if err != nil {
@@ -98,7 +104,8 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	var read []*fedLine
 	for i, raw := range lines {
 		if raw = bytes.TrimSpace(raw); len(raw) > 0 {
-			// Of an entity the latest state counts: a line that says no time stands behind those before it.
+			// The latest state of an entity counts, so a line without a time comes after the lines
+			// before it.
 			at := now.Add(time.Duration(i) * time.Microsecond)
 			l := f.read(i+1, raw, at)
 			if err := RefuseErased(erased, l.drafts, at); err != nil {
@@ -128,8 +135,9 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	return fedOf(read), nil
 }
 
-// awaitEntities waits until the tables show the last of the drafts of each entity, or a later state, so that the next request finds it.
-// What is in the log is taken, also where they take longer.
+// awaitEntities waits until the tables show the last draft of each entity, or a later state, so
+// that the next request finds it. The drafts are in the log, so it returns no error if the tables
+// take longer.
 func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain.Draft) {
 	last := map[string]domain.Draft{}
 	for _, draft := range drafts {
@@ -141,9 +149,9 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 		return
 	}
 	Shown(ctx, tables.Moved, func(ctx context.Context) (bool, error) {
-		told, err := tables.Told(ctx, slices.Collect(maps.Keys(last)))
+		entities, err := tables.Told(ctx, slices.Collect(maps.Keys(last)))
 		for key, draft := range last {
-			if state, known := told[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
+			if state, known := entities[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
 				return false, err
 			}
 		}
@@ -151,7 +159,7 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 	})
 }
 
-// read checks a line by itself.
+// read validates one line on its own.
 func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	l := &fedLine{number: number, FedOutcome: FedTaken}
 	if len(raw) > MaxFedLine {
@@ -164,16 +172,16 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	l.drafts, l.timed = drafts, !drafts[0].Envelope.Time.Equal(stored(now))
 	if post, ok := drafts[0].Data.(domain.PostRegistered); ok {
 		if post.Origin != domain.OriginMainApp {
-			return l.refuse(fmt.Errorf("origin is %q; a post that a main application published has %q", post.Origin, domain.OriginMainApp))
+			return l.refuse(fmt.Errorf("origin is %q; posts of a main application must have %q", post.Origin, domain.OriginMainApp))
 		}
 		if l.drafts[0], err = (Import{Now: now}).registered(post); err != nil {
 			return l.refuse(err)
 		}
 		return l
 	}
-	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine has made it
+	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine created the key
 	if f.Local && (kind == domain.KindAccount || kind == domain.KindUser) {
-		return l.refuse(errors.New("accounts and users are made here (LEDGERBOARD_DIRECTORY=local), not by a main application; leave the line out"))
+		return l.refuse(errors.New("ledgerboard manages accounts and users (LEDGERBOARD_DIRECTORY=local); remove the line"))
 	}
 	return l
 }
@@ -183,7 +191,8 @@ func (l *fedLine) refuse(why error) *fedLine {
 	return l
 }
 
-// compare leaves out what is not later than what is known, be it from the tables or from an earlier line.
+// compare drops lines that are not newer than the known state, from the tables or from an earlier
+// line.
 func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	var keys []string
 	for _, l := range lines {
@@ -196,7 +205,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 		return nil
 	}
 	slices.Sort(keys)
-	told, err := f.Told.Told(ctx, slices.Compact(keys))
+	entities, err := f.Told.Told(ctx, slices.Compact(keys))
 	if err != nil {
 		return err
 	}
@@ -205,9 +214,9 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 			continue
 		}
 		draft := &l.drafts[0]
-		before, known := told[draft.Key]
+		before, known := entities[draft.Key]
 		entity := l.entity()
-		if err := connectedHere(*draft, func(key string) domain.DirectoryEntity { return told[key].Entity }); err != nil {
+		if err := connectedHere(*draft, func(key string) domain.DirectoryEntity { return entities[key].Entity }); err != nil {
 			l.refuse(err)
 			continue
 		}
@@ -220,31 +229,33 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 			l.unchanged("")
 		case known && !l.news(entity, before):
 		case entity == nil:
-			delete(told, draft.Key)
+			delete(entities, draft.Key)
 		default:
-			told[draft.Key] = domain.ToldEntity{At: draft.Envelope.Time, Entity: entity}
+			entities[draft.Key] = domain.ToldEntity{At: draft.Envelope.Time, Entity: entity}
 		}
 	}
 	return nil
 }
 
-// isEntity tells whether the line may yet be taken, and is of an entity: its state, or its erasure.
+// isEntity reports whether the line has not been refused and is about an entity: its state or its
+// erasure.
 func (l *fedLine) isEntity() bool {
 	return len(l.drafts) > 0 && l.drafts[0].Topic == domain.TopicDirectory
 }
 
-// entity is the state that the line tells; nil for an erasure.
+// entity returns the state in the line; nil for an erasure.
 func (l *fedLine) entity() domain.DirectoryEntity {
 	entity, _ := l.drafts[0].Data.(domain.DirectoryEntity)
 	return entity
 }
 
-// unchanged notes that nothing is appended, and why; "": the line says what is known.
+// unchanged marks the line as not appended. reason says why; "" if the line equals the known state.
 func (l *fedLine) unchanged(reason string) {
 	l.FedOutcome, l.drafts, l.reason = FedUnchanged, nil, reason
 }
 
-// news reports whether a line is appended over what is stored, and otherwise notes why not; nil: it erases the entity.
+// news reports whether the line replaces the stored state, and otherwise marks it as unchanged. A
+// nil entity erases.
 func (l *fedLine) news(entity domain.DirectoryEntity, before domain.ToldEntity) bool {
 	at, now := stored(before.At), l.drafts[0].Envelope.Time
 	switch same := reflect.DeepEqual(entity, before.Entity); {
@@ -258,7 +269,7 @@ func (l *fedLine) news(entity domain.DirectoryEntity, before domain.ToldEntity) 
 	return false
 }
 
-// refusals is one error that names every refused line; nil: there is none.
+// refusals returns one error that names every refused line, or nil.
 func refusals(lines []*fedLine) error {
 	refused := 0
 	err := &domain.Error{Code: domain.CodeUnprocessable}
@@ -272,11 +283,12 @@ func refusals(lines []*fedLine) error {
 		return nil
 	}
 	err.Message = fmt.Sprintf(
-		"Nothing was taken: %d of %d lines cannot be, see errors. Mend them, or send the others without atomic=true.", refused, len(lines))
+		"No line was accepted: %d of %d lines are invalid; see errors. Fix these lines, or send the request without atomic=true to accept the others.", refused, len(lines))
 	return err
 }
 
-// drafts are what is appended: the lines, what their posts say, and the end of what posts of erased accounts say.
+// drafts returns the drafts to append: those of the lines, and the tombstones of contents of erased
+// accounts.
 func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, now time.Time) (drafts []domain.Draft, err error) {
 	var socials []int64
 	var agencies []string

@@ -10,20 +10,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// secretRest is how long a secret must have lain untouched before it is deleted. A deleted connection may be
+// secretRest is the minimum age of a secret before it is deleted. A deleted connection may be
 // imported again, and an import stores the token just before it appends the connection.
 const secretRest = time.Hour
 
-// secretOwner is a connection.
+// secretOwner is a connection that named secrets.
 type secretOwner struct {
-	refs []string // that it ever named
+	refs []string // all refs that it ever named
 	gone bool     // its last record is a tombstone
 }
 
-// ForgetSecrets deletes the tokens of connections that the main application has deleted, and tells how many there were. Only a
-// tombstone in the log counts as deleted; a missing record or row does not. A ref that something else names which is not
-// deleted stays. Directory hands over the records of topic directory, those of one key in their order; the error is of one
-// that cannot be decoded, whose key is there all the same. DeleteStale is that of [KeptEraser].
+// ForgetSecrets deletes the tokens of connections that the main application has deleted, and
+// returns their number. Only a tombstone in the log counts as a deletion; a missing record or row
+// does not. A ref that is also used by a connection that is not deleted stays. directory passes the
+// records of topic directory to each, those of one key in order. The error is set for a record that
+// cannot be decoded, with its key. deleteStale is that of [KeptEraser].
 func ForgetSecrets(
 	ctx context.Context, directory func(ctx context.Context, each func(domain.Recorded, error)) error,
 	deleteStale func(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error), now time.Time,
@@ -39,7 +40,7 @@ func ForgetSecrets(
 		if owner.gone {
 			refs = append(refs, owner.refs...)
 			_, id, _ := domain.SplitDirectoryKey(key)
-			if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
+			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
 				gone = append(gone, n)
 			}
 			continue
@@ -55,35 +56,35 @@ func ForgetSecrets(
 	slices.Sort(refs)
 	deleted, err := deleteStale(ctx, gone, slices.Compact(refs), now.Add(-secretRest))
 	if err != nil {
-		return deleted, fmt.Errorf("delete secrets of what was deleted: %w", err)
+		return deleted, fmt.Errorf("delete secrets of deleted connections: %w", err)
 	}
 	return deleted, nil
 }
 
 func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
-	kind, id, notOurs := domain.SplitDirectoryKey(r.Key)
-	if notOurs != nil || kind != domain.KindConnection {
+	kind, id, keyErr := domain.SplitDirectoryKey(r.Key)
+	if keyErr != nil || kind != domain.KindConnection {
 		return
 	}
 	owner := owners[r.Key]
 	if owner == nil {
-		// The record that named it may be compacted away; this is how imports call it.
+		// The record that named the ref may be compacted away; imports use this one.
 		owner = &secretOwner{refs: []string{importedRef(id)}}
 		owners[r.Key] = owner
 	}
 	switch data := r.Data.(type) {
 	case nil:
-		if err != nil { // it may be anything
+		if err != nil { // it may be of any kind
 			owner.gone = false
 			return
 		}
 	case domain.DirectoryConnection:
 		owner.refs = append(owner.refs, data.SecretRef)
-	default: // not of an entity
+	default: // not an entity
 		return
 	}
 	owner.gone = r.Data == nil
 }
 
-// importedRef is the ref under which imports store the tokens of a connection that names none.
+// importedRef returns the ref under which imports store the tokens of a connection that names none.
 func importedRef(id string) string { return "connection/" + id }

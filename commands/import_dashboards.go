@@ -10,31 +10,32 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ImportStream is an agency's stream as the log holds it.
+// ImportStream is an agency's stream, as read from the log.
 type ImportStream struct {
 	Head    domain.StreamHead
 	Present map[string]domain.PresentDashboard
 }
 
-// ImportDashboards takes an agency's legacy dashboards over, some sets a record, one record at a time: a
-// second one that rests on a record which lost a race would look like tampering.
+// ImportDashboards imports an agency's legacy dashboards. It appends several linked sets per
+// record, one record at a time: a record that follows one which lost a race would look like
+// tampering.
 type ImportDashboards struct {
-	// Stream reads the agency's stream from the log, up to its end.
+	// Stream reads the agency's stream from the log up to its end.
 	Stream func(ctx context.Context, parent string) (ImportStream, error)
-	Log    Appender // nil: nothing is appended, for a dry run
+	Log    Appender // nil for a dry run, which appends nothing
 	Now    func() time.Time
 }
 
 const (
-	// importRecordBytes is about how large a record of an import becomes; a set stays together whatever
-	// its size, and the log refuses what is too large for it.
+	// importRecordBytes is the approximate size of an import record. A set is never divided,
+	// whatever its size; the log refuses records that are too large.
 	importRecordBytes = 128 << 10
-	// importRaces is how often an agency may be faster than its import before it is given up.
+	// importRaces is how many races with the agency an import can lose before it fails.
 	importRaces = 20
 )
 
-// Import appends what is not there yet and returns what it found at its beginning. When it returns nil
-// every set is in the log; repeating it is safe at any time, also after it was killed.
+// Import appends the missing dashboards and returns the plan that it made at the start. If it
+// returns no error, every set is in the log. Repeating it is always safe, even if it was killed.
 func (i ImportDashboards) Import(
 	ctx context.Context, facts domain.ImportFacts, documents []domain.ImportedDashboard,
 ) (first domain.ImportPlan, err error) {
@@ -63,11 +64,11 @@ func (i ImportDashboards) Import(
 			return first, fmt.Errorf("append dashboards of agency %s (repeating the import is safe): %w", facts.ParentAccount, err)
 		}
 	}
-	return first, errors.New("agency " + facts.ParentAccount + " is changing its dashboards faster than they can be " +
-		"imported; repeat the import")
+	return first, errors.New("agency " + facts.ParentAccount + " changes its dashboards too often to import them; " +
+		"repeat the import")
 }
 
-// draft makes the record of as many sets as fit.
+// draft returns a record with as many sets as fit.
 func (i ImportDashboards) draft(parent string, head domain.StreamHead, sets [][]domain.ImportedDashboard) (domain.Draft, error) {
 	var event domain.DashboardsImported
 	size := 0

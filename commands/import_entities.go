@@ -12,20 +12,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EntityLine makes the event of one line of a file of entities, of a post two: the registration, and what the post says, which stands
-// in the same line:
+// EntityLine returns the drafts of one line of a file of entities. A post has two drafts: its
+// registration and its content, which are in the same line:
 //
 //	{"type":"directory.account.v1","updated_at":"…","data":{…}}
 //	{"type":"directory.user.v1","id":"…","erase":true,"updated_at":"…"}
 //	{"type":"metrics.post_registered.v1","data":{…,"content":"…","media_url":"…","permalink":"…"}}
 //
-// updated_at is the time of the entity's change, or of its erasure, where it was made; without one it is now. Of an entity the latest
-// state counts, whenever it comes. A post has its own time, registered_at. The error says why the line cannot be taken.
+// updated_at is when the entity was changed or erased at its origin; by default it is now. The
+// latest state of an entity counts, in whatever order the lines arrive. A post has its own time,
+// registered_at. The error says why the line is refused.
 func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain.Draft, error) {
 	var l struct {
 		Type      string          `json:"type"`
 		Data      json.RawMessage `json:"data"`
-		ID        string          `json:"id"`    // with Erase
+		ID        string          `json:"id"`    // used with Erase
 		Erase     bool            `json:"erase"` // append a tombstone
 		UpdatedAt *time.Time      `json:"updated_at"`
 	}
@@ -40,7 +41,7 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		at = *l.UpdatedAt
 	}
 	if at.After(now.Add(MaxSkew)) || at.Year() < 1 || at.Year() > lastYear {
-		return nil, fmt.Errorf("updated_at %s lies in the future, or in no year that can be; check the clock", at.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("updated_at %s is in the future or is not a valid year; check the clock", at.UTC().Format(time.RFC3339))
 	}
 	data, err := registry.Decode(l.Type, l.Data)
 	if err != nil {
@@ -49,28 +50,28 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	entity, isEntity := data.(domain.DirectoryEntity)
 	switch post, isPost := data.(domain.PostRegistered); {
 	case l.Erase && (!isEntity || l.ID == ""):
-		return nil, errors.New("an erasure needs a type directory.… and an id")
+		return nil, errors.New("an erasure needs an id and a type that begins with directory.")
 	case l.Erase:
-		if err := ofMainApplication(domain.EntityKind(entity), l.ID); err != nil {
+		if err := checkMainAppID(domain.EntityKind(entity), l.ID); err != nil {
 			return nil, err
 		}
 		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
 		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, at)}, err
 	case isPost && l.UpdatedAt != nil:
-		return nil, errors.New("a post has its time in data.registered_at; leave updated_at out")
+		return nil, errors.New("the time of a post is data.registered_at; remove updated_at")
 	case isPost:
 		var texts domain.PostTexts
 		if err := json.Unmarshal(l.Data, &texts); err != nil {
-			return nil, fmt.Errorf("what the post says: %w", err)
+			return nil, fmt.Errorf("content of the post: %w", err)
 		}
 		return []domain.Draft{NewDraft(domain.TopicMetrics, post.Key(), post, now), contentOf(post, texts)}, nil
 	case !isEntity:
-		return nil, fmt.Errorf("type %s is neither a reference entity (directory.…) nor metrics.post_registered.v1", l.Type)
+		return nil, fmt.Errorf("type %s is neither a directory.… entity nor metrics.post_registered.v1", l.Type)
 	}
 	if id := entity.EntityID(); id == "" || id == "0" || id[0] == '-' {
-		return nil, errors.New("the entity has no id, or one below 1")
+		return nil, errors.New("the entity has no id, or its id is less than 1")
 	}
-	if err := ofMainApplication(domain.EntityKind(entity), entity.EntityID()); err != nil {
+	if err := checkMainAppID(domain.EntityKind(entity), entity.EntityID()); err != nil {
 		return nil, err
 	}
 	if entity, err = canonicalEntity(entity); err != nil {
@@ -79,20 +80,22 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	return []domain.Draft{EntityDraft(entity, at)}, nil
 }
 
-// ofMainApplication refuses ids that are computed where something is connected here: the main application's stay below.
-func ofMainApplication(kind, id string) error {
+// checkMainAppID refuses ids in the range of entities that are connected in ledgerboard. The main
+// application's ids are below it.
+func checkMainAppID(kind, id string) error {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.Computed(n) {
-		return fmt.Errorf("%s %s: ids from %d on are of what was connected here; leave the line out, and use ids below that", kind, id, domain.FirstComputedID)
+		return fmt.Errorf("%s %s: ids from %d are reserved for what is connected in ledgerboard; remove the line, or use a smaller id", kind, id, domain.FirstComputedID)
 	}
 	return nil
 }
 
-// lastYear is the last one that JSON has a form for.
+// lastYear is the last year that JSON can represent.
 const lastYear = 9999
 
-// canonicalEntity checks the ids of accounts and users that an entity names, and lower-cases them: two
-// spellings would be two accounts, and the log refuses the second one in the middle of an import. Times are as
-// the tables give them back, so that an entity that is told twice is the same.
+// canonicalEntity checks the ids of accounts and users that an entity names and converts them to
+// lower case: two spellings would be two accounts, and the log would refuse the second one in the
+// middle of an import. Times are truncated as the tables store them, so that an entity that is sent
+// twice compares as equal.
 func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, err error) {
 	switch e := entity.(type) {
 	case domain.DirectoryAccount:
@@ -137,7 +140,7 @@ func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, e
 	return entity, err
 }
 
-// stored is a time as tables keep it.
+// stored returns a time with the resolution of the tables.
 func stored(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
 
 func storedAt(at *time.Time) *time.Time {
@@ -148,8 +151,9 @@ func storedAt(at *time.Time) *time.Time {
 	return &kept
 }
 
-// keepRefs leaves a connection the reference to its tokens if the main application names none, which it does not know. A connection has one
-// from its beginning, so that its tokens can be handed over.
+// keepRefs keeps the reference of a connection's tokens if the main application names none, because
+// it does not know the reference. A connection always has a reference, so that its tokens can be
+// handed over.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	c, ok := entity.(domain.DirectoryConnection)
 	if !ok {
@@ -160,8 +164,9 @@ func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	return c
 }
 
-// connectedHere refuses the main application's record of a page that was connected here, and its erasure: under an id of ours, or under the
-// one that it had with a token of ours. known returns what counts of a directory key, nil for nothing.
+// connectedHere refuses a record or an erasure by the main application of a page that was connected
+// in ledgerboard. The page may have a computed id, or the main application's id with a token
+// obtained in ledgerboard. known returns the current entity of a directory key, or nil.
 func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEntity) error {
 	entity, _ := line.Data.(domain.DirectoryEntity)
 	e, _ := entity.(domain.DirectorySocialAccount)
@@ -169,17 +174,18 @@ func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEnt
 		page, ok := known(key).(domain.DirectorySocialAccount)
 		switch here := ok && page.Connected && domain.Computed(page.ConnectionID); {
 		case here && entity == nil:
-			return fmt.Errorf("social account %d: %s %q was connected here, and is not erased; disconnect it here first, or leave the line out",
+			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; disconnect it there first, or remove the line",
 				page.ID, page.Platform, page.ExternalID)
 		case here:
-			return fmt.Errorf("social account %d: %s %q was connected here, as %d; disconnect it here first, or leave the line out",
+			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard as %d; disconnect it there first, or remove the line",
 				e.ID, e.Platform, e.ExternalID, page.ID)
 		}
 	}
 	return nil
 }
 
-// pageKeys are the keys under which the directory may hold a page that a main application tells of; none for another entity.
+// pageKeys returns the keys under which the directory may hold a page that a main application
+// sends; nil for other entities.
 func pageKeys(entity domain.DirectoryEntity) (keys []string) {
 	e, isPage := entity.(domain.DirectorySocialAccount)
 	if !isPage {
@@ -191,7 +197,7 @@ func pageKeys(entity domain.DirectoryEntity) (keys []string) {
 	return keys
 }
 
-// canonicalErasure does the same for an id of a kind.
+// canonicalErasure does the same for the id of an erasure.
 func canonicalErasure(kind, id string) (string, error) {
 	if kind != domain.KindAccount && kind != domain.KindUser {
 		return lowerHexID(id), nil
@@ -200,8 +206,8 @@ func canonicalErasure(kind, id string) (string, error) {
 	return id, err
 }
 
-// lowerHexID lower-cases what has the form of an id of the main application's database; ids of orders
-// and sessions may have others.
+// lowerHexID converts ids with the form of the main application's database ids to lower case. Ids
+// of orders and sessions may have another form.
 func lowerHexID(id string) string {
 	if hex, ok := domain.HexID(id); ok {
 		return hex

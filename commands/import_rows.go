@@ -16,29 +16,30 @@ import (
 // SourceImport is the ce_source of what an import appends.
 const SourceImport = "/ledgerboard/import"
 
-// ImportActor is who the trail names for an import: the command line knows no user.
+// ImportActor is the actor in records of an import: the command line has no user.
 const ImportActor = "system:import"
 
-// importSpace is the name space of the ids of imported events.
+// importSpace is the namespace of the ids of imported events.
 var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 
-// Import makes events of legacy rows, with their old times. An error of a method that makes a draft says why
-// the row cannot be taken.
+// Import converts legacy rows to events with their original times. The error of a method that
+// returns a draft says why the row is refused.
 type Import struct {
 	World   *ImportWorld
-	Secrets TokenStore // nil: nothing is stored, for a dry run
-	// Looked, in a pass that stores nothing and only says what it would store, are digests of that, by ref: for its later rows. Nil: it
-	// stores.
+	Secrets TokenStore // nil for a dry run, which stores nothing
+	// Looked is set in a pass that only reports what it would store. It holds the digests of these
+	// secrets by ref, for later rows. If nil, secrets are stored.
 	Looked       map[string][sha256.Size]byte
-	Places       TokenPlaces // which connections wait for a sign-in: their tokens are replaced; nil: none does
-	ReplaceAll   bool        // tokens are replaced in any case
+	Places       TokenPlaces // tells which connections wait for a sign-in, because their tokens are replaced; nil if none does
+	ReplaceAll   bool        // replace tokens in any case
 	GrowthWindow time.Duration
-	// NoSubscriptions says that accounts are read without a subscription: growth counts as if one ran.
+	// NoSubscriptions is set if accounts are read without a subscription. Growth then counts as
+	// with an active one.
 	NoSubscriptions bool
 	Now             time.Time
 }
 
-// AccountReading makes the event of a row of tSAccountIns.
+// AccountReading returns the event of a row of tSAccountIns.
 func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err error) {
 	read := row.AccountRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -47,9 +48,10 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt)
 }
 
-// PostReading makes the event of a row of tSPostInsights. Whether its growth counts is judged as at its
-// capture: by the post's age then, and by the subscriptions that the directory knows of that time. When the old system
-// began to read the account nobody knows: what a post of that age shows first was gained since its publication.
+// PostReading returns the event of a row of tSPostInsights. Its growth verdict is the one at its
+// capture: it uses the post's age at that time and the subscriptions that the directory holds for
+// that time. It is unknown when the legacy system began to read the account, so the first counts of
+// a young post are treated as gained since its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -64,8 +66,8 @@ func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) 
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
 }
 
-// Post makes the events of a row of tSPosts, the registration and what the post says, and notes when the post was published, for
-// readings that do not say.
+// Post returns the events of a row of tSPosts, the registration and the content. It also notes when
+// the post was published, for readings without that time.
 func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 	registered := row.PostRegistered
 	if registered.Tenant, registered.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -84,22 +86,23 @@ func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft 
 	return ContentDraft(domain.PostContent{PostRef: domain.RefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
 }
 
-// Said marks what is said of a post as imported.
+// Said marks the content of a post as imported.
 func (i Import) Said(content domain.Draft) domain.Draft {
 	content.Envelope.Source = SourceImport
 	return content
 }
 
-// registered makes the event of a post that the main application registers.
+// registered returns the event of a post that the main application registers.
 func (i Import) registered(post domain.PostRegistered) (domain.Draft, error) {
 	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
 }
 
-// metric refuses what a fold would, and times ahead of the clock, which would stay the latest until then. The
-// event's id follows from what is unique about it, so that a row is one event however often it is imported.
+// metric refuses what a fold would refuse. It also refuses times in the future, because such a
+// reading would stay the latest until then. The event id is derived from what identifies the row,
+// so a row is one event however often it is imported.
 func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
 	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
-		invalid = fmt.Errorf("its time %s lies in the future", at.Format(time.RFC3339))
+		invalid = fmt.Errorf("its time %s is in the future", at.Format(time.RFC3339))
 	}
 	if invalid != nil {
 		return domain.Draft{}, invalid
@@ -112,10 +115,11 @@ func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time
 	return d, nil
 }
 
-// Connection makes the event of a row of tMemberAuth. A connection that the directory holds keeps its reference.
+// Connection returns the event of a row of tMemberAuth. A connection that the directory holds keeps
+// its secret reference.
 func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	c := row.Connection
-	if err := ofMainApplication(domain.KindConnection, c.EntityID()); err != nil {
+	if err := checkMainAppID(domain.KindConnection, c.EntityID()); err != nil {
 		return domain.Draft{}, err
 	}
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
@@ -131,9 +135,10 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	return EntityDraft(c, i.Now), nil
 }
 
-// Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets
-// where the line names none: the main application's own exports know nothing of them. A page that was connected here is
-// refused, two records of it would be read twice, and so is its erasure.
+// Entity returns the event of a line of entities, see [EntityLine]. An entity keeps the references
+// of its secrets if the line names none, because the main application's exports do not contain
+// them. It refuses records and erasures of a page that was connected in ledgerboard: with two
+// records the page would be read twice.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	if post, ok := line.Data.(domain.PostRegistered); ok {
 		return i.registered(post)

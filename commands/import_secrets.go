@@ -10,26 +10,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// TokenStore is where secrets are sealed. Get's error is of [domain.CodeNotFound] where nothing is stored.
+// TokenStore stores sealed secrets. Get returns an error with [domain.CodeNotFound] if nothing is
+// stored.
 type TokenStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
 }
 
-// SecretOutcome says what became of a row's secret.
+// SecretOutcome is the outcome of storing a row's secret.
 type SecretOutcome int
 
 // The outcomes.
 const (
-	SecretStored   SecretOutcome = iota + 1 // or would be
-	SecretKept                              // the stored one stays: it is the same, or may have been renewed since
-	SecretAbsent                            // the row has none: a person must connect the account again
-	SecretReplaced                          // another one took the place of what was stored
+	SecretStored   SecretOutcome = iota + 1 // stored, or would be stored
+	SecretKept                              // the stored secret stays: it is the same, or may have been renewed since
+	SecretAbsent                            // the row has no secret: a person must connect the account again
+	SecretReplaced                          // a different secret replaced the stored one
 )
 
-// SealTokens stores a row's tokens under the connection's reference, before the event that names it is
-// appended. A stored token is kept: it may be a renewed one, and the old one can then not be renewed
-// again. It is replaced only when the connection waits for a sign-in and the row has a different token.
+// SealTokens stores a row's tokens under the connection's reference, before the event that names it
+// is appended. A stored token is kept, because it may be a renewed one and the old one can then no
+// longer be renewed. It is replaced only if the connection waits for a sign-in and the row has a
+// different token.
 func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
 	if row.AccessToken == "" {
 		return SecretAbsent, nil
@@ -37,8 +39,8 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
-	if same, looked := i.looked(c.SecretRef, string(row.AccessToken)); looked {
-		if same || !i.ReplaceAll { // what was stored a row before waits for nobody
+	if same, found := i.earlierRow(c.SecretRef, string(row.AccessToken)); found {
+		if same || !i.ReplaceAll { // the earlier row's token does not wait for a sign-in
 			return SecretKept, nil
 		}
 		return SecretReplaced, i.put(ctx, c.SecretRef, string(row.AccessToken), nil, domain.SecretTimes{})
@@ -52,7 +54,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	switch {
 	case err == nil:
 		var present StoredTokens
-		_ = json.Unmarshal(raw, &present) // what is no token of ours is another one than the row's
+		_ = json.Unmarshal(raw, &present) // anything that is not a token counts as different
 		place, err := i.place(ctx, c)
 		if err != nil {
 			return 0, err
@@ -65,7 +67,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 		}
 		outcome, taken = SecretReplaced, place.Taken(i.Now)
 	case domain.CodeOf(err) != domain.CodeNotFound:
-		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
+		return 0, fmt.Errorf("read the tokens of connection %d: %w", c.ID, err)
 	}
 	sealed, err := EncodeTokens(stored)
 	if err != nil {
@@ -77,13 +79,14 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	return outcome, nil
 }
 
-// looked tells whether a row before would have stored something under a ref, in a pass that stores nothing, and whether it is the same.
-func (i Import) looked(ref, secret string) (same, looked bool) {
-	before, looked := i.Looked[ref]
-	return looked && before == sha256.Sum256([]byte(secret)), looked
+// earlierRow reports whether an earlier row would have stored a secret under a ref, in a pass that
+// stores nothing, and whether it is the same secret.
+func (i Import) earlierRow(ref, secret string) (same, found bool) {
+	before, found := i.Looked[ref]
+	return found && before == sha256.Sum256([]byte(secret)), found
 }
 
-// put stores a sealed secret; a pass that stores nothing keeps its digest.
+// put stores a sealed secret. A pass that stores nothing records its digest instead.
 func (i Import) put(ctx context.Context, ref, secret string, sealed []byte, times domain.SecretTimes) error {
 	if i.Looked != nil {
 		i.Looked[ref] = sha256.Sum256([]byte(secret))
@@ -92,7 +95,8 @@ func (i Import) put(ctx context.Context, ref, secret string, sealed []byte, time
 	return i.Secrets.Put(ctx, ref, sealed, times)
 }
 
-// place is what the tables show of a connection; nothing when they do not have it yet.
+// place returns the connection's place from the tables; the zero value if the tables do not have it
+// yet.
 func (i Import) place(ctx context.Context, c domain.DirectoryConnection) (place domain.TokenPlace, err error) {
 	if i.Places == nil {
 		return place, nil

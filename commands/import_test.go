@@ -380,7 +380,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
 		return err
 	}
-	require.ErrorContains(t, erase(), `social account 7: facebook "1002" was connected here, and is not erased; disconnect it here first`)
+	require.ErrorContains(t, erase(), `social account 7: facebook "1002" is connected in ledgerboard and cannot be erased; disconnect it there first`)
 	taken.Connected = false
 	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
 	require.NoError(t, erase())
@@ -400,5 +400,5 @@ func TestLineOfTheFutureIsRefused(t *testing.T) {
 	require.NoError(t, err, "clocks differ a little")
 	require.Equal(t, day0.Add(commands.MaxSkew), drafts[0].Envelope.Time)
 	_, err = commands.EntityLine(lineOf(day0.Add(commands.MaxSkew+time.Second)), domain.NewRegistry(), day0)
-	require.ErrorContains(t, err, "lies in the future")
+	require.ErrorContains(t, err, "is in the future")
 }

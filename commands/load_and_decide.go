@@ -8,13 +8,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// restWithin bounds how long an answer without a record waits for tables that hold what the log does.
+// restWithin bounds how long an answer without a record waits for the tables to catch up with the
+// log.
 const restWithin = 3 * time.Second
 
-// consider loads and decides: the event to be recorded, or none. A record is judged by the log itself. An answer without
-// one (nothing to change, a refusal, an earlier command, a preview) rests on stored state alone; so it is given only when the tables
-// had folded the agency's partition up to where the log ended after the request came. Tables that were set back would
-// else acknowledge a change that the log contradicts.
+// consider loads the facts and decides. It returns the event to record, or nil. The log itself
+// judges a record. An answer without a record (nothing to change, a refusal, an earlier command, a
+// preview) depends on stored state alone, so it is given only after the tables have folded the
+// agency's partition up to the end of the log at the time of the request. Otherwise tables that
+// were restored from a backup could confirm a change that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()
@@ -32,8 +34,8 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		}
 		if end < 0 {
 			if end, err = d.EndOf(ctx, c.need.Partition); err != nil {
-				d.Logger.WarnContext(ctx, "read the end of the log", "command_id", c.commandID, "error", err)
-				return view, nil, unavailable("The log does not answer, so that nobody knows whether what is stored still holds. Nothing was changed; try again.")
+				d.Logger.WarnContext(ctx, "read log end", "command_id", c.commandID, "error", err)
+				return view, nil, unavailable("The log does not respond, so the stored state cannot be confirmed. Nothing was changed. Try again.")
 			}
 		}
 		if view.Folded >= end {
@@ -41,35 +43,36 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		}
 		select {
 		case <-moved:
-		case <-time.After(lookAgain):
+		case <-time.After(pollInterval):
 		case <-waiting.Done():
-			return view, nil, unavailable("The read model does not hold all that the log does (%d records to go). Nothing was changed; try again.", end-view.Folded)
+			return view, nil, unavailable("The read model is %d records behind the log. Nothing was changed. Try again.", end-view.Folded)
 		}
 	}
 }
 
-// load looks at the agency, unless its stream takes no commands.
+// load reads the facts of the agency. It returns an error if its stream accepts no commands.
 func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, error) {
 	view, err := d.Store.Load(ctx, c.need)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return view, unavailable("The change took too long. Nothing was changed; try again.")
+		return view, unavailable("The change took too long. Nothing was changed. Try again.")
 	case err != nil:
 		return view, fmt.Errorf("load dashboards: %w", err)
 	case view.Refusal != "":
-		return view, unavailable("Changes of this agency are not taken now: %s. Nothing was changed.", view.Refusal)
+		return view, unavailable("Changes of this agency are not accepted now: %s. Nothing was changed.", view.Refusal)
 	}
 	return view, nil
 }
 
-// How long an answer waits for tables to show what was appended.
+// Limits of waiting until tables show appended records.
 const (
-	shownWithin = 5 * time.Second
-	glanceAgain = 500 * time.Millisecond // where no move of the tables is heard of
+	shownWithin       = 5 * time.Second
+	tablePollInterval = 500 * time.Millisecond // if no change of the tables is signaled
 )
 
-// Shown waits until the tables show what was appended, for a while, and tells whether they do; not where they cannot be asked. Moved
-// returns a channel that is closed when the tables move next.
+// Shown waits a limited time until look reports that the tables show appended records, and reports
+// whether they do. It stops at the first error of look. moved returns a channel that is closed at
+// the tables' next change.
 func Shown(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()
@@ -80,7 +83,7 @@ func Shown(ctx context.Context, moved func() <-chan struct{}, look func(ctx cont
 		}
 		select {
 		case <-next:
-		case <-time.After(glanceAgain):
+		case <-time.After(tablePollInterval):
 		case <-ctx.Done():
 			return false
 		}

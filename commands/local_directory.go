@@ -16,48 +16,50 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Errors of [LocalDirectory] and of init.
+// Errors of [LocalDirectory] and of the init command.
 var (
-	// ErrDirectoryElsewhere (conflict): a main application makes accounts and users.
+	// ErrDirectoryElsewhere (conflict): a main application manages accounts and users.
 	ErrDirectoryElsewhere = domain.NewError(domain.CodeConflict,
-		"Accounts and users come from the main application (LEDGERBOARD_DIRECTORY=main_app). Add them there; it sends them with POST /api/directory.")
+		"Accounts and users come from the main application (LEDGERBOARD_DIRECTORY=main_app). Add them there. The main application sends them with POST /api/directory.")
 	errNotOfAgency = domain.NewError(domain.CodeUnprocessable,
-		"account: is not the agency or one of its clients. Take an id of GET /api/accounts, or leave it out for a colleague.").
+		"The account is not the agency or one of its clients. Use an id from GET /api/accounts, or omit the account to invite a colleague.").
 		WithField("account", "is not the agency or one of its clients")
 	errEmailTaken = domain.NewError(domain.CodeConflict,
-		"Somebody of the agency has this e-mail address already. See GET /api/users.").WithField("email", "is somebody's of the agency already")
+		"A user of the agency already has this email address. See GET /api/users.").WithField("email", "already belongs to a user of the agency")
 	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
 )
 
-// LocalDirectory adds clients and people where the directory is made here, LEDGERBOARD_DIRECTORY=local.
+// LocalDirectory adds clients and people if ledgerboard manages the directory
+// (LEDGERBOARD_DIRECTORY=local).
 type LocalDirectory struct {
 	Log   Appender
 	Told  DirectoryTables
-	Local bool // false: everything is refused, [ErrDirectoryElsewhere]
+	Local bool // if false, everything is refused with [ErrDirectoryElsewhere]
 	Now   func() time.Time
 }
 
-// NewClient is a client to add.
+// NewClient describes a client to add.
 type NewClient struct {
 	Name    string
-	Email   string // may be empty, as what follows
+	Email   string // may be empty, like the fields below
 	Phone   string
 	Address string
-	Key     string // of idempotency; "": none
+	Key     string // idempotency key; "" for none
 }
 
-// NewPerson is a person to invite.
+// NewPerson describes a person to invite.
 type NewPerson struct {
-	AccountID string // "": the agency's own, a colleague
+	AccountID string // "" for the agency itself: a colleague
 	Name      string
 	Email     string
 	Phone     string // may be empty
-	Key       string // of idempotency; "": none
+	Key       string // idempotency key; "" for none
 }
 
-// AddClient makes a client of the caller's agency. A repetition with the same key answers what the first has made. Errors: conflict
-// ([ErrDirectoryElsewhere]), invalid, unprocessable (another request had the key), [errNotAppended].
+// AddClient adds a client of the caller's agency. A repetition with the same key returns the client
+// of the first request. Errors: conflict ([ErrDirectoryElsewhere]), invalid, unprocessable (the key
+// was used for another request), [errNotAppended].
 func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
@@ -78,8 +80,9 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	return account, d.add(ctx, c, account, func(domain.DirectoryEntity) domain.DirectoryEntity { return account }, func() error { return nil })
 }
 
-// Invite makes a user of the caller's agency, or of one of its clients. The person signs in by the identity provider, a link
-// or a token. Errors: as of AddClient; unprocessable: the account is not the agency's; conflict: the address is taken.
+// Invite adds a user of the caller's agency or of one of its clients. The person signs in with the
+// identity provider, a link or a token. Errors are those of AddClient, and unprocessable if the
+// account does not belong to the agency, or conflict if the address is taken.
 func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
 	if !d.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere
@@ -92,7 +95,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryUser{}, err
 	}
-	if err := d.ofAgency(ctx, c, account); err != nil {
+	if err := d.checkAccount(ctx, c, account); err != nil {
 		return domain.DirectoryUser{}, err
 	}
 	now := stored(d.Now())
@@ -100,13 +103,13 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: account, Name: invite.Name, Email: invite.Email,
 		Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
 	}
-	again := func(before domain.DirectoryEntity) domain.DirectoryEntity { // made at another time
+	keepTimes := func(before domain.DirectoryEntity) domain.DirectoryEntity { // a repetition keeps the times of the first request
 		if known, ok := before.(domain.DirectoryUser); ok {
 			user.CreatedAt, user.UpdatedAt = known.CreatedAt, known.UpdatedAt
 		}
 		return user
 	}
-	err := d.add(ctx, c, user, again, func() error {
+	err := d.add(ctx, c, user, keepTimes, func() error {
 		taken, err := d.Told.HasEmail(ctx, c.ParentAccount, user.Email)
 		if err == nil && taken {
 			err = errEmailTaken
@@ -116,31 +119,32 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	return user, err
 }
 
-// ofAgency refuses an account that is neither the caller's agency nor one of its clients.
-func (d LocalDirectory) ofAgency(ctx context.Context, c Caller, id string) error {
-	its, err := d.Told.HasAccount(ctx, c.ParentAccount, id)
-	if err == nil && !its {
+// checkAccount refuses an account that is neither the caller's agency nor one of its clients.
+func (d LocalDirectory) checkAccount(ctx context.Context, c Caller, id string) error {
+	belongs, err := d.Told.HasAccount(ctx, c.ParentAccount, id)
+	if err == nil && !belongs {
 		err = errNotOfAgency
 	}
 	return err
 }
 
-// add appends an entity if it may be made, unless a request with the same key has made it: that one is what again makes of the one before.
+// add appends an entity if allowed returns no error. If a request with the same key already added
+// it, add compares the stored entity with expected(stored) instead.
 func (d LocalDirectory) add(
-	ctx context.Context, c Caller, entity domain.DirectoryEntity, again func(before domain.DirectoryEntity) domain.DirectoryEntity, may func() error,
+	ctx context.Context, c Caller, entity domain.DirectoryEntity, expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
 ) error {
 	key := domain.EntityKey(entity)
-	told, err := d.Told.Told(ctx, []string{key})
+	entities, err := d.Told.Told(ctx, []string{key})
 	if err != nil {
 		return err
 	}
-	if before := told[key].Entity; before != nil {
-		if before != again(before) {
+	if before := entities[key].Entity; before != nil {
+		if before != expected(before) {
 			return errKeyUsed
 		}
 		return nil
 	}
-	if err := may(); err != nil {
+	if err := allowed(); err != nil {
 		return err
 	}
 	draft := EntityDraft(entity, d.Now())
@@ -152,7 +156,8 @@ func (d LocalDirectory) add(
 	return nil
 }
 
-// NewAgency makes an agency and its first person, who has all rights in it: what `ledgerboard init` appends. Errors: invalid.
+// NewAgency returns an agency and its first user, who has all rights in it. `ledgerboard init`
+// appends them. Errors: invalid.
 func NewAgency(name string, first NewPerson, now time.Time) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
 	var bad domain.FieldErrors
 	checkName(&bad, "name of the agency", &name, true)
@@ -167,12 +172,13 @@ func NewAgency(name string, first NewPerson, now time.Time) (agency domain.Direc
 	return agency, person, bad.Err()
 }
 
-// newHexID is a new id as MongoDB makes them: the second, and what is random. With a key it is the same for the same key.
+// newHexID returns a new id in MongoDB's format: seconds and random bytes. With a key, the id is
+// derived from the key.
 func newHexID(now time.Time, kind, agency, key string) string {
 	var id [domain.HexIDLength / 2]byte
 	if key == "" {
-		binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) // until 2106
-		_, _ = rand.Read(id[4:])                              // it never fails
+		binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) // valid until 2106
+		_, _ = rand.Read(id[4:])                              // never fails
 		return hex.EncodeToString(id[:])
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{"ledgerboard", kind, agency, key}, "\x00")))
@@ -180,24 +186,24 @@ func newHexID(now time.Time, kind, agency, key string) string {
 	return hex.EncodeToString(id[:])
 }
 
-// MaxName bounds names, addresses and the like, in characters.
+// MaxName bounds names, addresses and similar texts, in characters.
 const MaxName = 200
 
-// checkName trims a text and refuses one that no person could have meant.
-func checkName(bad *domain.FieldErrors, field string, text *string, wanted bool) {
+// checkName trims a text and refuses invalid ones.
+func checkName(bad *domain.FieldErrors, field string, text *string, required bool) {
 	*text = strings.TrimSpace(*text)
 	switch {
-	case *text == "" && wanted:
-		bad.Addf(field, "is missing; give one")
+	case *text == "" && required:
+		bad.Addf(field, "is required")
 	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
-		bad.Addf(field, "is not a text of at most %d characters on one line", MaxName)
+		bad.Addf(field, "must be one line of at most %d characters", MaxName)
 	}
 }
 
-// checkEmail refuses what is not an e-mail address. The case of letters stays as given.
-func checkEmail(bad *domain.FieldErrors, email *string, wanted bool) {
-	checkName(bad, "email", email, wanted)
+// checkEmail refuses malformed email addresses. It keeps the case of letters.
+func checkEmail(bad *domain.FieldErrors, email *string, required bool) {
+	checkName(bad, "email", email, required)
 	if parsed, err := mail.ParseAddress(*email); *email != "" && (err != nil || parsed.Address != *email) {
-		bad.Addf("email", "is not an e-mail address, like jonas@example.com")
+		bad.Addf("email", "is not an email address like jonas@example.com")
 	}
 }

@@ -39,7 +39,7 @@ func open(t *testing.T, err error) string {
 	require.Equal(t, domain.CodeUnavailable, e.Code)
 	require.NotEmpty(t, e.CommandID)
 	require.Positive(t, e.RetryAfter)
-	require.Contains(t, e.Message, "not known yet")
+	require.Contains(t, e.Message, "not yet known")
 	require.Contains(t, e.Message, e.CommandID)
 	return e.CommandID
 }

@@ -82,7 +82,7 @@ func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
 	bound.Change.IfMatch = &domain.VersionMatch{Versions: []int64{preview.Version}}
 	_, err = p.Update(t.Context(), bound)
 	require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code)
-	require.Contains(t, asError(t, err).Message, "look at the preview again")
+	require.Contains(t, asError(t, err).Message, "Preview the change again")
 	require.Equal(t, appends, s.counted().appends)
 
 	nothing := put(north)

@@ -9,22 +9,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SkipParked leaves a parked record of an agency's stream out for good. The record is the command's identity: to skip it
-// again changes nothing and is no error.
+// SkipParked skips a parked record of an agency's stream permanently. The record identifies the
+// command: skipping it again changes nothing and is not an error.
 type SkipParked struct {
-	Caller // ParentAccount is the agency whose stream it is
+	Caller // ParentAccount is the agency that owns the stream
 
 	Position domain.Position
 	Reason   domain.Reason
 }
 
-// Skip appends the skip as the next record of the stream and returns when the tables have passed it: what waited behind the
-// record is folded by then, or parked for a reason of its own. Already says that somebody had skipped it before; nothing is
-// appended then. Errors are [domain.Error]s: conflict by the rules of [domain.DecideSkip], also where a retry folded the
-// record meanwhile, and after too many lost races; unavailable when nothing was appended, or when the outcome is open.
+// Skip appends the skip as the next record of the stream, and returns when the tables have passed
+// it. By then the events that waited for the record are folded, or are parked for another reason.
+// already is true if the record was skipped before; then nothing is appended. Errors are
+// [domain.Error]s: conflict by the rules of [domain.DecideSkip], if a retry folded the record in
+// the meantime, or after too many lost races; unavailable if nothing was appended or the outcome is
+// open.
 //
-// If two operators skip at once, one record is effective, the other stale, and both find the record skipped. If a retry folds it between the
-// look and the skip, the skip has no effect, live and in every rebuild, and the answer says so.
+// If two operators skip at the same time, one record is effective and the other stale, and both
+// find the record skipped. If a retry folds the record between the decision and the skip, the skip
+// has no effect, live and in every rebuild, and the answer says so.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),
@@ -34,7 +37,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 		},
 	}
 	already = true
-	err = d.inTurn(ctx, s.ParentAccount, "skipped", "The stream is being changed by many at once. Nothing was skipped; try again.",
+	err = d.inTurn(ctx, s.ParentAccount, "skipped", "Too many changes of the stream are being made at the same time. Nothing was skipped. Try again.",
 		func(ctx context.Context) (settled bool, err error) {
 			settled, appended, err := d.trySkip(ctx, c)
 			already = already && !appended
@@ -43,7 +46,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 	return already && err == nil, err
 }
 
-// trySkip is one round. Settled is false after a lost race.
+// trySkip makes one attempt. settled is false after a lost race.
 func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil || event == nil {
@@ -51,7 +54,7 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 	}
 	draft := d.draft(c, event, view.Head)
 	draft.Envelope.Subject = c.ParentAccount
-	if err := d.appended(ctx, c, d.Log.Append(ctx, draft)); err != nil {
+	if err := d.appendError(ctx, c, d.Log.Append(ctx, draft)); err != nil {
 		return false, false, err
 	}
 	if _, err := d.AwaitHead(ctx, c.ParentAccount, draft.Envelope.Chain.Version); err != nil {
@@ -60,19 +63,19 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 	if view, err = d.Store.Load(ctx, c.need); err != nil {
 		return false, true, skipOpen()
 	}
-	// Nobody asks whose record passed: the skip of one is the skip of all.
+	// It does not matter whose record passed: every skip of the record has the same effect.
 	event, err = c.decide(view)
 	switch {
 	case errors.Is(err, domain.ErrNothingParked):
 		return false, true, domain.NewError(domain.CodeConflict,
-			"A retry folded the event before the skip came to it. It is not left out, and what waited behind it was tried again too.")
-	case err != nil: // by the words of a decision that nothing was appended after
-		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, and the event is not left out of all tables: it was retried "+
-			"meanwhile, or one set of tables has not come to the skip yet. List what is parked and look again.")
+			"A retry folded the event before the skip took effect. The event was not skipped, and the events that waited for it were retried too.")
+	case err != nil: // the message of the decision would say that nothing was appended
+		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, but not all tables have skipped the event: it was retried "+
+			"in the meantime, or one set of tables has not processed the skip yet. List the parked events and check again.")
 	}
 	return event == nil, true, nil
 }
 
 func skipOpen() error {
-	return unavailable("It is not known yet whether the skip was taken. Look at the event again, or skip it again: it will not be skipped twice.")
+	return unavailable("It is not yet known whether the skip was recorded. Check the event again, or repeat the skip. The event will not be skipped twice.")
 }

@@ -15,19 +15,19 @@ import (
 type UpdateDashboard struct {
 	Caller
 	Change         domain.UpdateDashboard
-	IdempotencyKey string // "": none was given
+	IdempotencyKey string // "" if not set
 	RequestDigest  string // of method, path and canonical body
 }
 
-// Update decides and records a change and returns when reads show it. Errors are [domain.Error]s:
+// Update decides and records a change, and returns when reads show it. Errors are [domain.Error]s:
 // forbidden, not_found, unprocessable and precondition_failed by the numbered rules of domain;
-// conflict after too many lost races; unavailable when nothing was changed, or, with CommandID,
-// when the outcome is open.
+// conflict after too many lost races; unavailable if nothing was changed, or with a CommandID if
+// the outcome is open.
 func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, error) {
 	return d.run(ctx, u.change())
 }
 
-// change is the PUT on its way.
+// change returns the state of the command.
 func (u UpdateDashboard) change() change {
 	need := domain.FactsNeed{
 		ParentAccount: u.ParentAccount, Primary: u.Change.Primary,
@@ -47,14 +47,15 @@ func (u UpdateDashboard) change() change {
 	}
 }
 
-// OpenDashboard asks that a dashboard be there.
+// OpenDashboard requests that a dashboard exist.
 type OpenDashboard struct {
 	Caller
 	SubAccount string
 }
 
-// Open creates the dashboard with its defaults if it is missing, and returns when reads show it. Of
-// any number of simultaneous calls one creates it. Errors are those of [Dashboards.Update].
+// Open creates the dashboard with its defaults if it does not exist, and returns when reads show
+// it. If several calls run at the same time, only one creates it. Errors are those of
+// [Dashboards.Update].
 func (d *Dashboards) Open(ctx context.Context, o OpenDashboard) (Result, error) {
 	return d.run(ctx, change{
 		Caller: o.Caller,
@@ -65,8 +66,8 @@ func (d *Dashboards) Open(ctx context.Context, o OpenDashboard) (Result, error) 
 	})
 }
 
-// Preview judges and decides a change as [Dashboards.Update] does, by the same code on the same facts, and appends nothing. Errors are
-// those of Update, but for those of a record that is on its way.
+// Preview decides a change like [Dashboards.Update], with the same code and the same facts, but
+// appends nothing. Errors are those of Update, except those about an appended record.
 func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.DashboardPreview, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()
@@ -81,14 +82,15 @@ func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.Das
 	}
 	event, _ := data.(domain.DashboardEvent)
 	if event != nil && d.Fits != nil {
-		if err := d.appended(ctx, c, d.Fits(d.draft(c, event, view.Head))); err != nil {
+		if err := d.appendError(ctx, c, d.Fits(d.draft(c, event, view.Head))); err != nil {
 			return domain.DashboardPreview{}, err
 		}
 	}
 	return domain.PreviewOf(view, c.need.Primary, event)
 }
 
-// replay answers a repeated request with the document as of the version that the first one made.
+// replay answers a repeated request with the document at the version that the first request
+// created.
 func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (Result, error) {
 	if earlier.RequestDigest != c.digest {
 		return Result{}, domain.NewError(domain.CodeUnprocessable,
@@ -102,12 +104,13 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 	return Result{Dashboard: document, Replayed: true}, nil
 }
 
-// name is the key that a repetition is known by.
+// name is the key under which a repetition is recognized.
 func (c change) name() string { return cmp.Or(c.key, c.commandID) }
 
-// keyDigest is what the log and the tables hold in the place of an idempotency key: callers write there what they like, and the log
-// forgets nothing. It is the hex SHA-256 of agency, subject and key, each behind its length in bytes (8 of them, big-endian), so that
-// one key of two callers is no link between them. Whoever guesses a key can still confirm it. "" stays "".
+// keyDigest is the form of an idempotency key in the log and the tables: callers choose their keys
+// freely, and the log never forgets. It is the hex SHA-256 of agency, subject and key, each
+// preceded by its length in 8 bytes, big-endian. Equal keys of two callers have different digests.
+// A person who guesses a key can still confirm it. "" stays "".
 func keyDigest(c Caller, key string) string {
 	if key == "" {
 		return ""
